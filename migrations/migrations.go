@@ -1,0 +1,112 @@
+// Package migrations holds the schema of mksync's own tables and brings a
+// database up to it. The CRM's contacts table is never touched.
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver goose runs on
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// ErrOldSchema: the database lacks migrations that this build needs.
+var ErrOldSchema = errors.New("mksync's tables are missing or older than this version needs: run `mksync migrate up`, or start with `mksync run --migrate`")
+
+// Step is one migration and whether it has been applied.
+type Step struct {
+	Version int64
+	Name    string
+	Applied bool
+}
+
+// Up applies every missing migration. Several processes may call it at once:
+// an advisory lock lets one of them work.
+func Up(ctx context.Context, databaseURL string) ([]Step, error) {
+	var done []Step
+	err := with(databaseURL, func(p *goose.Provider) error {
+		results, err := p.Up(ctx)
+		done = steps(results)
+		return err
+	})
+	return done, err
+}
+
+// Down takes the newest migration back.
+func Down(ctx context.Context, databaseURL string) ([]Step, error) {
+	var done []Step
+	err := with(databaseURL, func(p *goose.Provider) error {
+		result, err := p.Down(ctx)
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			return nil
+		}
+		if result != nil {
+			done = steps([]*goose.MigrationResult{result})
+		}
+		return err
+	})
+	return done, err
+}
+
+// Status lists all migrations, oldest first.
+func Status(ctx context.Context, databaseURL string) ([]Step, error) {
+	var all []Step
+	err := with(databaseURL, func(p *goose.Provider) error {
+		status, err := p.Status(ctx)
+		for _, s := range status {
+			all = append(all, Step{Version: s.Source.Version, Name: s.Source.Path, Applied: s.State == goose.StateApplied})
+		}
+		return err
+	})
+	return all, err
+}
+
+// Check returns ErrOldSchema unless every migration has been applied.
+func Check(ctx context.Context, databaseURL string) error {
+	all, err := Status(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if !s.Applied {
+			return ErrOldSchema
+		}
+	}
+	return nil
+}
+
+func steps(results []*goose.MigrationResult) []Step {
+	var done []Step
+	for _, r := range results {
+		done = append(done, Step{Version: r.Source.Version, Name: r.Source.Path, Applied: r.Direction == "up"})
+	}
+	return done
+}
+
+func with(databaseURL string, use func(*goose.Provider) error) error {
+	db, err := sql.Open("pgx", databaseURL)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer func() { _ = db.Close() }()
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("make migration lock: %w", err)
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithSessionLocker(locker), goose.WithTableName("mksync_migrations"))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if err := use(p); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	return nil
+}
