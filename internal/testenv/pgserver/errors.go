@@ -1,0 +1,36 @@
+package pgserver
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrNotRestartable is returned by Restart for a server that is not ours to
+// stop: one in a container or one named by URLVariable.
+var ErrNotRestartable = errors.New("this Postgres cannot be restarted from here")
+
+// errNoEngine says that no Docker engine answers.
+var errNoEngine = errors.New("no Docker engine answers")
+
+// errNoBinaries says that no Postgres is installed.
+var errNoBinaries = errors.New("no initdb and postgres found in PATH, pg_config --bindir or /usr/lib/postgresql")
+
+// UnavailableError says why no way of getting a Postgres worked.
+type UnavailableError struct {
+	// Tried holds the reason for each way, in the order they were tried.
+	Tried []error
+}
+
+// Error is one line that ends with what a person can do.
+func (e *UnavailableError) Error() string {
+	reasons := make([]string, 0, len(e.Tried))
+	for _, err := range e.Tried {
+		reasons = append(reasons, strings.Join(strings.Fields(err.Error()), " "))
+	}
+	return fmt.Sprintf("no Postgres to be had (%s): install Postgres 14 or newer, start Docker, or set %s to a superuser of a server with wal_level=logical",
+		strings.Join(reasons, "; "), URLVariable)
+}
+
+// Unwrap gives the single reasons to errors.Is and errors.As.
+func (e *UnavailableError) Unwrap() []error { return e.Tried }

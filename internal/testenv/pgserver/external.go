@@ -1,0 +1,42 @@
+package pgserver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// external is a server that somebody else runs.
+type external struct{}
+
+func (external) restart(context.Context) error { return ErrNotRestartable }
+func (external) stop() error                   { return nil }
+
+// startExternal checks that the named server is fit for the tests.
+func startExternal(ctx context.Context, raw string) (*Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	level, err := walLevel(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("use the server of %s: %w", URLVariable, err)
+	}
+	if level != "logical" {
+		return nil, fmt.Errorf("use the server of %s: it runs with wal_level=%s; set wal_level=logical and restart it", URLVariable, level)
+	}
+	return &Server{url: raw, host: external{}}, nil
+}
+
+func walLevel(ctx context.Context, raw string) (string, error) {
+	conn, err := pgx.Connect(ctx, raw)
+	if err != nil {
+		return "", fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var level string
+	if err := conn.QueryRow(ctx, "SHOW wal_level").Scan(&level); err != nil {
+		return "", fmt.Errorf("read wal_level: %w", err)
+	}
+	return level, nil
+}

@@ -1,0 +1,117 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// prefix begins the name of every cluster's directory.
+const prefix = "mksync-pg-"
+
+// files is the directory of one local cluster. It is locked for as long as
+// this process lives, so that others can tell whether it is still in use.
+type files struct {
+	dir  string
+	lock *os.File
+}
+
+// newFiles makes a directory that the server's account can work in, and sweeps
+// up what killed processes left beside it.
+func newFiles(parent string, who *account) (*files, error) {
+	parent, err := reachable(parent, who)
+	if err != nil {
+		return nil, err
+	}
+	sweep(parent)
+	dir, err := os.MkdirTemp(parent, prefix)
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for the cluster: %w", err)
+	}
+	f := &files{dir: dir}
+	if f.lock, err = tryLock(f.path("lock")); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the cluster's directory: %w", err), f.remove())
+	}
+	if err := who.own(dir); err != nil {
+		return nil, errors.Join(err, f.remove())
+	}
+	return f, nil
+}
+
+func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
+
+func (f *files) remove() error {
+	err := os.RemoveAll(f.dir)
+	if f.lock != nil {
+		_ = f.lock.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("remove the cluster's directory: %w", err)
+	}
+	return nil
+}
+
+// sweep removes the clusters of processes that are no more. One that was made
+// a moment ago may not be locked yet and is left alone.
+func sweep(parent string) {
+	dirs, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < time.Minute {
+			continue
+		}
+		lock, err := tryLock(filepath.Join(dir, "lock"))
+		if err != nil {
+			continue
+		}
+		_ = os.RemoveAll(dir)
+		_ = lock.Close()
+	}
+}
+
+// reachable picks the directory for clusters: the wanted one unless the
+// server's account, being another than ours, could not enter it.
+func reachable(wanted string, who *account) (string, error) {
+	for _, dir := range []string{wanted, os.TempDir(), "/tmp", "/var/tmp", "/dev/shm"} {
+		if dir == "" {
+			continue
+		}
+		abs, err := filepath.Abs(dir)
+		if err == nil && (who == nil || open(abs)) {
+			return abs, nil
+		}
+	}
+	return "", errors.New("no temporary directory that another user may enter")
+}
+
+// open reports whether everybody may enter the directory.
+func open(dir string) bool {
+	for ; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm()&0o001 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
+}
+
+// waitLock takes the lock as soon as nobody else holds it.
+func waitLock(ctx context.Context, path string) (*os.File, error) {
+	for {
+		lock, err := tryLock(path)
+		if err == nil || !errors.Is(err, errLocked) {
+			return lock, err
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// errLocked says that another process holds a lock.
+var errLocked = errors.New("locked by another process")

@@ -1,0 +1,167 @@
+package pgserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// local is a server that runs as a child of this process.
+type local struct {
+	bin      string
+	files    *files
+	account  *account
+	port     string
+	password string
+	process  *process
+}
+
+// startLocal runs the server from installed binaries.
+func startLocal(ctx context.Context, opts Options) (*Server, error) {
+	bin, err := findBinaries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	who, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := newFiles(opts.Dir, who)
+	if err != nil {
+		return nil, err
+	}
+	l := &local{bin: bin, files: dir, account: who, password: newPassword()}
+	if err := l.create(ctx); err != nil {
+		return nil, errors.Join(err, l.stop())
+	}
+	return &Server{url: serverURL("127.0.0.1", l.port, l.password), host: l}, nil
+}
+
+// create makes the cluster and starts it. The port may be taken between its
+// choice and the start, then another is tried.
+func (l *local) create(ctx context.Context) error {
+	if err := l.initdb(ctx); err != nil {
+		return err
+	}
+	var err error
+	for range 5 {
+		if l.port, err = freePort(); err != nil {
+			return err
+		}
+		if err = l.start(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// initdb makes the cluster's files: with a Unicode locale where the system has
+// it, else with the C locale, which every system has.
+func (l *local) initdb(ctx context.Context) error {
+	passwords := l.files.path("password")
+	if err := l.account.writeFile(passwords, l.password); err != nil {
+		return err
+	}
+	var last error
+	for _, locale := range []string{"C.UTF-8", "C"} {
+		cmd := exec.CommandContext(ctx, filepath.Join(l.bin, "initdb"),
+			"--pgdata="+l.files.path("data"), "--username="+superuser, "--pwfile="+passwords,
+			"--auth=scram-sha-256", "--encoding=UTF8", "--locale="+locale, "--no-sync")
+		l.account.apply(cmd)
+		cmd.Dir = l.files.dir
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return nil
+		}
+		last = fmt.Errorf("run initdb: %w: %s", err, lastLines(out))
+	}
+	return last
+}
+
+// start brings the server up and waits until it answers.
+func (l *local) start(ctx context.Context) error {
+	args := append([]string{
+		"-D", l.files.path("data"), "-p", l.port, "-h", "127.0.0.1", "-k", "",
+	}, settings()...)
+	cmd := exec.Command(filepath.Join(l.bin, "postgres"), args...) //nolint:noctx // it outlives the call; stop ends it
+	l.account.apply(cmd)
+	cmd.Dir = l.files.dir
+	log, err := os.OpenFile(l.files.path("server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open server log: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	cmd.Stdout, cmd.Stderr = log, log
+	if l.process, err = startProcess(cmd); err != nil {
+		return fmt.Errorf("run postgres: %w", err)
+	}
+	return l.awaitAnswer(ctx)
+}
+
+// awaitAnswer polls until a connection can be made.
+func (l *local) awaitAnswer(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := l.ping(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-l.process.done:
+			return fmt.Errorf("run postgres: it stopped: %s", l.logTail())
+		case <-ctx.Done():
+			l.process.kill()
+			return fmt.Errorf("connect to the new server: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (l *local) ping(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, serverURL("127.0.0.1", l.port, l.password))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+func (l *local) logTail() string {
+	out, err := os.ReadFile(l.files.path("server.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return lastLines(out)
+}
+
+func (l *local) restart(ctx context.Context) error {
+	l.process.kill()
+	if err := l.start(ctx); err != nil {
+		return fmt.Errorf("restart Postgres: %w", err)
+	}
+	return nil
+}
+
+func (l *local) stop() error {
+	if l.process != nil {
+		l.process.kill()
+	}
+	return l.files.remove()
+}
+
+// lastLines is the end of a program's output, on one line.
+func lastLines(out []byte) string {
+	lines := strings.Split(string(bytes.TrimSpace(out)), "\n")
+	if len(lines) > 3 {
+		lines = lines[len(lines)-3:]
+	}
+	return strings.Join(lines, " | ")
+}

@@ -1,0 +1,173 @@
+// Package pgserver starts a throw-away Postgres with wal_level=logical, for
+// tests and for the demo.
+//
+// It takes the first of these that works: the server named by
+// MKSYNC_TEST_DATABASE_URL, a container where a Docker engine answers, local
+// Postgres binaries, and Postgres installed with apt-get where that needs no
+// password. Each server is empty, keeps nothing, and is gone after Stop; one
+// whose process was killed is swept up by the next Start.
+package pgserver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// URLVariable names a server to use in place of a throw-away one. Its role
+// must be a superuser, and the server must run with wal_level=logical.
+const URLVariable = "MKSYNC_TEST_DATABASE_URL"
+
+// Options says how Start is to look for a server. The zero value is good.
+type Options struct {
+	// Logger is told which way was taken and why others were not; nil is silent.
+	Logger *slog.Logger
+	// Dir is where a local cluster's files go; empty is the system's temporary
+	// directory. It is not used where the server's user cannot reach it.
+	Dir string
+	// Own asks for a server that nobody else uses, so that it can be
+	// restarted: URLVariable is not looked at.
+	Own bool
+	// NoInstall forbids the installation of Postgres packages. The variable
+	// MKSYNC_TEST_NO_INSTALL=1 does the same.
+	NoInstall bool
+}
+
+// Server is a running Postgres.
+type Server struct {
+	url  string
+	host host
+}
+
+// host is what a server runs on.
+type host interface {
+	// restart stops the server as a crash would and starts it again.
+	restart(ctx context.Context) error
+	// stop ends the server and removes what it kept.
+	stop() error
+}
+
+// way is one way of getting a server.
+type way struct {
+	name  string
+	start func(ctx context.Context, opts Options) (*Server, error)
+}
+
+// Start gives a running server, or an error that says in one line why no way
+// of getting one worked.
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if raw := os.Getenv(URLVariable); raw != "" && !opts.Own {
+		return startExternal(ctx, raw)
+	}
+	ways := []way{
+		{"docker", startContainer},
+		{"local binaries", startLocal},
+		{"apt-get", startInstalled},
+	}
+	var tried []error
+	for _, w := range ways {
+		srv, err := w.start(ctx, opts)
+		if err == nil {
+			opts.Logger.DebugContext(ctx, "started a throw-away Postgres", "way", w.name)
+			return srv, nil
+		}
+		opts.Logger.DebugContext(ctx, "no Postgres this way", "way", w.name, "reason", err)
+		tried = append(tried, fmt.Errorf("%s: %w", w.name, err))
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("start Postgres: %w", ctx.Err())
+		}
+	}
+	return nil, &UnavailableError{Tried: tried}
+}
+
+// URL is the superuser's connection string of the maintenance database.
+func (s *Server) URL() string { return s.url }
+
+// Restart ends every connection as a crash would and brings the server up
+// again under the same URL. Only a local server can: ErrNotRestartable.
+func (s *Server) Restart(ctx context.Context) error { return s.host.restart(ctx) }
+
+// Stop ends the server and removes its files. A server that was named by
+// URLVariable is left alone.
+func (s *Server) Stop() error { return s.host.stop() }
+
+// CreateDatabase makes an empty database and returns its URL.
+func (s *Server) CreateDatabase(ctx context.Context, name string) (string, error) {
+	err := s.exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	if err != nil {
+		return "", fmt.Errorf("create database %s: %w", name, err)
+	}
+	return s.databaseURL(name)
+}
+
+// databaseURL is the server's URL with another database in it.
+func (s *Server) databaseURL(name string) (string, error) {
+	u, err := url.Parse(s.url)
+	if err != nil {
+		return "", fmt.Errorf("parse server url: %w", err)
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// dropSlots frees and drops what keeps a database from being dropped. A
+// walsender that was told to end takes a moment, so it is asked again.
+const dropSlots = `
+SELECT CASE WHEN active THEN pg_terminate_backend(active_pid)::text
+            ELSE pg_drop_replication_slot(slot_name)::text END
+FROM pg_replication_slots WHERE database = $1`
+
+// DropDatabase drops a database with its replication slots, whoever is still
+// connected. A database that is not there is no error.
+func (s *Server) DropDatabase(ctx context.Context, name string) error {
+	drop := "DROP DATABASE IF EXISTS " + pgx.Identifier{name}.Sanitize() + " WITH (FORCE)"
+	var err error
+	for range 50 {
+		if _, slotErr := s.execArgs(ctx, dropSlots, name); slotErr == nil {
+			if err = s.exec(ctx, drop); err == nil {
+				return nil
+			}
+		} else {
+			err = slotErr
+		}
+		if waitErr := pause(ctx, 100*time.Millisecond); waitErr != nil {
+			break
+		}
+	}
+	return fmt.Errorf("drop database %s: %w", name, err)
+}
+
+func (s *Server) exec(ctx context.Context, sql string) error {
+	_, err := s.execArgs(ctx, sql)
+	return err
+}
+
+func (s *Server) execArgs(ctx context.Context, sql string, args ...any) (int64, error) {
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	tag, err := conn.Exec(ctx, sql, args...)
+	return tag.RowsAffected(), err
+}
+
+// pause waits for d or for the end of ctx, whichever is first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,86 @@
+package pgserver_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func show(t *testing.T, url, setting string) string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	var value string
+	require.NoError(t, conn.QueryRow(t.Context(), "SHOW "+setting).Scan(&value))
+	return value
+}
+
+func TestServerLivesAndLeavesNothingBehind(t *testing.T) {
+	dir := openDir(t)
+	srv, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir, Own: true})
+	require.NoError(t, err)
+	require.Equal(t, "logical", show(t, srv.URL(), "wal_level"))
+
+	url, err := srv.CreateDatabase(t.Context(), "Odd Name")
+	require.NoError(t, err)
+	require.Equal(t, "logical", show(t, url, "wal_level"))
+
+	if err := srv.Restart(t.Context()); !errors.Is(err, pgserver.ErrNotRestartable) {
+		require.NoError(t, err)
+	}
+	require.Equal(t, "logical", show(t, url, "wal_level"))
+
+	require.NoError(t, srv.DropDatabase(t.Context(), "Odd Name"))
+	require.NoError(t, srv.DropDatabase(t.Context(), "Odd Name"), "dropping it again is no error")
+	require.NoError(t, srv.Stop())
+	_, err = pgx.Connect(t.Context(), srv.URL())
+	require.Error(t, err)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// openDir is a directory that the server's own user may enter, too.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pgserver-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	return dir
+}
+
+func TestNamedServerIsUsedAndLeftAlone(t *testing.T) {
+	own, err := pgserver.Start(t.Context(), pgserver.Options{Own: true})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, own.Stop()) }()
+
+	t.Setenv(pgserver.URLVariable, own.URL())
+	named, err := pgserver.Start(t.Context(), pgserver.Options{})
+	require.NoError(t, err)
+	require.Equal(t, own.URL(), named.URL())
+	require.ErrorIs(t, named.Restart(t.Context()), pgserver.ErrNotRestartable)
+	require.NoError(t, named.Stop())
+	require.Equal(t, "logical", show(t, own.URL(), "wal_level"))
+}
+
+func TestNothingToBeHadIsOneClearLine(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := pgserver.Start(ctx, pgserver.Options{Own: true})
+	require.ErrorIs(t, err, context.Canceled)
+
+	unavailable := &pgserver.UnavailableError{Tried: []error{errors.New("docker: none\nanswers"), errors.New("apt-get: it needs root")}}
+	require.Contains(t, unavailable.Error(), "(docker: none answers; apt-get: it needs root): install Postgres")
+	require.NotContains(t, unavailable.Error(), "\n")
+}

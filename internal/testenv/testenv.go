@@ -1,0 +1,124 @@
+// Package testenv gives tests the real thing to run against: a Postgres with
+// wal_level=logical and a database of their own in it.
+//
+// A package's TestMain calls Main. The server starts when the first test asks
+// for a database and is shared by the tests of the process; each database is
+// dropped, with its replication slots, when its test ends. Names of slots are
+// known to the whole server, so tests that run in parallel take theirs from
+// SlotName.
+package testenv
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
+)
+
+// shared is the Postgres of this process's tests.
+var shared cluster
+
+// cluster starts its server once, when it is first asked for.
+type cluster struct {
+	once sync.Once
+	srv  *pgserver.Server
+	err  error
+}
+
+func (c *cluster) server() (*pgserver.Server, error) {
+	c.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+		defer cancel()
+		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		c.srv, c.err = pgserver.Start(ctx, pgserver.Options{Logger: log})
+	})
+	return c.srv, c.err
+}
+
+func (c *cluster) stop() error {
+	if c.srv == nil {
+		return nil
+	}
+	return c.srv.Stop()
+}
+
+// Main runs a package's tests, stops what they shared and fails when a
+// goroutine is left over. It does not return.
+func Main(m *testing.M, options ...goleak.Option) {
+	goleak.VerifyTestMain(runner{m}, options...)
+}
+
+// runner is a testing.M that cleans up before goroutines are counted.
+type runner struct{ m *testing.M }
+
+func (r runner) Run() int {
+	code := r.m.Run()
+	if err := shared.stop(); err != nil {
+		slog.Default().Error("stop Postgres", "error", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// Server is the Postgres that the tests of this process share.
+func Server(t testing.TB) *pgserver.Server {
+	t.Helper()
+	srv, err := shared.server()
+	require.NoError(t, err)
+	return srv
+}
+
+// DB makes an empty database for one test and returns its URL, whose role is a
+// superuser.
+func DB(t testing.TB) string {
+	t.Helper()
+	srv := Server(t)
+	name := "test_" + strings.ToLower(rand.Text())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	url, err := srv.CreateDatabase(ctx, name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		require.NoError(t, srv.DropDatabase(ctx, name))
+	})
+	return url
+}
+
+// SlotName makes a name for a replication slot or publication that no other
+// test uses.
+func SlotName(t testing.TB) string {
+	t.Helper()
+	return "mksync_" + strings.ToLower(rand.Text())
+}
+
+// Eventually calls check until it returns nil, and fails the test with its
+// last error when it has not by the deadline.
+func Eventually(t testing.TB, deadline time.Duration, check func() error) {
+	t.Helper()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	expired := time.After(deadline)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-expired:
+			require.NoError(t, err, "not so within %s", deadline)
+			return
+		case <-ticker.C:
+		}
+	}
+}
