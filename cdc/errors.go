@@ -1,0 +1,77 @@
+package cdc
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+var (
+	// ErrSystemChanged means that the database is not the one the state or the
+	// stream belongs to: another system, another timeline, or one that went back
+	// in time. Run returns it, wrapped in a SetupError, and touches nothing.
+	ErrSystemChanged = errors.New("database system changed")
+	// ErrSlotLost means that the slot is gone or invalidated: changes were missed.
+	// The listener repairs it with a new slot and a snapshot.
+	ErrSlotLost = errors.New("replication slot lost")
+	// ErrStreamBehind means that the sink no longer holds events whose LSN was
+	// confirmed. The listener repairs it with a new slot and a snapshot.
+	ErrStreamBehind = errors.New("stream is behind the confirmed position")
+	// ErrPublicationLost means that the publication was gone: changes were missed.
+	// The listener repairs it with a new slot and a snapshot.
+	ErrPublicationLost = errors.New("publication lost")
+	// ErrStalled means that published events did not become durable in time.
+	ErrStalled = errors.New("events wait for the sink")
+	// ErrSilent means that the server stopped answering.
+	ErrSilent = errors.New("server does not answer")
+	// ErrProtocol means that a message of the server could not be decoded.
+	ErrProtocol = errors.New("malformed replication message")
+	// ErrTableChanged means that the table was renamed or lost its key column.
+	ErrTableChanged = errors.New("table changed beyond recognition")
+
+	errSlotBusy    = errors.New("slot is held by another instance")
+	errStreamEnded = errors.New("server ended the stream")
+)
+
+// Reasons for a snapshot that are no repair.
+var (
+	errFirstStart  = errors.New("first start")
+	errInterrupted = errors.New("earlier snapshot was interrupted")
+)
+
+// SetupError is something a person has to change before the listener can work.
+type SetupError struct {
+	What string // what is wrong, without a secret
+	Do   string // what to do about it
+	Err  error  // what Postgres said; may be nil
+}
+
+// Error is one line: what is wrong, and what to do.
+func (e *SetupError) Error() string { return fmt.Sprintf("%s; %s", e.What, e.Do) }
+
+// Unwrap returns what Postgres said.
+func (e *SetupError) Unwrap() error { return e.Err }
+
+// SQLSTATE codes that are told apart.
+const (
+	codeNoPgHBA       = "28000"
+	codeBadPassword   = "28P01"
+	codeNoDatabase    = "3D000"
+	codeNoRight       = "42501"
+	codeNoObject      = "42704"
+	codeDuplicate     = "42710"
+	codeConfigLimit   = "53400"
+	codeObjectInUse   = "55006"
+	codeNotInState    = "55000"
+	codeUndefinedFile = "58P01"
+)
+
+// pgCode is the SQLSTATE of an error from Postgres, empty for any other.
+func pgCode(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}

@@ -1,0 +1,164 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// The states of a listener, as Status shows them.
+const (
+	StateConnecting = "connecting"
+	StateSnapshot   = "snapshot"
+	StateStreaming  = "streaming"
+	StateStandby    = "standby"
+	StateStopped    = "stopped"
+)
+
+// Status is a listener's condition at one moment.
+type Status struct {
+	State string
+	Slot  string
+	// ReceivedLSN is how far the changes were read, ConfirmedLSN how far the
+	// slot may forget them.
+	ReceivedLSN  LSN
+	ConfirmedLSN LSN
+	// LagBytes is how much log the server has written since ConfirmedLSN.
+	LagBytes    uint64
+	LastEventAt time.Time
+	// Problem is why the listener does not work right now; empty when it does.
+	Problem string
+}
+
+// Listener publishes the changes of one table. It is made for one Run.
+type Listener struct {
+	cfg   Config
+	sink  Sink
+	store StateStore
+	log   *slog.Logger
+
+	streamed bool // streamed at least once: problems of the set-up are retried
+
+	mu        sync.Mutex // guards what follows
+	status    Status
+	serverEnd LSN
+}
+
+// New checks the configuration; it does not connect.
+func New(cfg Config, sink Sink, store StateStore, log *slog.Logger) (*Listener, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("configure listener: %w", err)
+	}
+	return &Listener{
+		cfg: cfg, sink: sink, store: store, log: log,
+		status: Status{State: StateStopped, Slot: cfg.Slot},
+	}, nil
+}
+
+// Run publishes until the context ends, and then returns nil. Before it has
+// streamed for the first time it returns a *SetupError for what only a person can
+// change; later on such a problem is retried and shown in Status. A changed
+// database (ErrSystemChanged) always ends it.
+func (l *Listener) Run(ctx context.Context) error {
+	defer l.setState(StateStopped)
+	wait := l.newBackoff()
+	for {
+		l.setState(StateConnecting)
+		began := time.Now()
+		err := l.runSession(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if l.fatal(err) {
+			l.setProblem(err.Error())
+			return err
+		}
+		if time.Since(began) > l.cfg.BackoffMax {
+			wait.Reset()
+		}
+		if err := l.pause(ctx, err, wait); err != nil {
+			return nil //nolint:nilerr // only the end of the context ends a pause
+		}
+	}
+}
+
+func (l *Listener) newBackoff() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(l.cfg.BackoffMin),
+		backoff.WithMaxInterval(l.cfg.BackoffMax),
+		backoff.WithMaxElapsedTime(0),
+	)
+}
+
+func (l *Listener) fatal(err error) bool {
+	var setup *SetupError
+	return errors.Is(err, ErrSystemChanged) || !l.streamed && errors.As(err, &setup)
+}
+
+// pause waits before the next connection: shortly for a slot that another
+// instance holds, else longer each time.
+func (l *Listener) pause(ctx context.Context, err error, wait *backoff.ExponentialBackOff) error {
+	d := standbyInterval
+	if errors.Is(err, errSlotBusy) {
+		l.setState(StateStandby)
+		wait.Reset()
+	} else {
+		d = wait.NextBackOff()
+		l.setState(StateConnecting)
+		l.setProblem(err.Error())
+		l.log.WarnContext(ctx, "listener lost its connection", "error", err, "retry_in", d)
+	}
+	return sleep(ctx, d)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// Status may be called at any time.
+func (l *Listener) Status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.status
+	if end := max(l.serverEnd, s.ReceivedLSN); end > s.ConfirmedLSN && s.ConfirmedLSN > 0 {
+		s.LagBytes = uint64(end - s.ConfirmedLSN)
+	}
+	return s
+}
+
+func (l *Listener) update(f func(*Status)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(&l.status)
+}
+
+func (l *Listener) setProblem(p string) { l.update(func(s *Status) { s.Problem = p }) }
+
+// setState changes the state; a state in which the listener works clears the problem.
+func (l *Listener) setState(state string) {
+	l.update(func(s *Status) {
+		s.State = state
+		if state == StateStreaming || state == StateSnapshot || state == StateStandby {
+			s.Problem = ""
+		}
+	})
+}
+
+func (l *Listener) setServerEnd(end LSN) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.serverEnd = max(l.serverEnd, end)
+}

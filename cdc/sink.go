@@ -1,0 +1,50 @@
+package cdc
+
+import "context"
+
+// Last is where publishing stopped: the newest event the sink has stored.
+type Last struct {
+	Found    bool
+	SystemID string
+	Pos      Position
+}
+
+// Sink stores events, in the order in which they are published.
+//
+// A sink may also have a method `Err() error`: when it returns an error, no
+// further event is accepted, and the listener begins again with Last without
+// waiting for the next event.
+type Sink interface {
+	// Last is called at the start of every connection, before the first Publish,
+	// and sets Durable back to 0.
+	Last(ctx context.Context) (Last, error)
+	// Publish takes one event; it may block to slow the listener down. An error
+	// ends the connection, and the listener begins again with Last.
+	Publish(ctx context.Context, ev *Event) error
+	// Durable is how many of the events published since Last are stored, counted
+	// in order: all up to that number are. It may be called at any time.
+	Durable() uint64
+}
+
+// State is what the listener has to remember between two runs.
+type State struct {
+	SystemID string
+	Timeline int32
+	// SnapshotDone is set once every row of the snapshot is stored in the sink.
+	SnapshotDone bool
+	// SnapshotPos is the slot's consistent point: a new value means that a new
+	// snapshot was taken, and that events in between may be missing.
+	SnapshotPos LSN
+	// SnapshotReason says why the newest snapshot was taken.
+	SnapshotReason string
+	// LastEvent is the newest event whose LSN may have been confirmed.
+	LastEvent Position
+	Slot      string
+}
+
+// StateStore keeps one State. Save has to be durable when it returns.
+type StateStore interface {
+	// Load returns false when nothing was saved yet.
+	Load(ctx context.Context) (State, bool, error)
+	Save(ctx context.Context, s State) error
+}
