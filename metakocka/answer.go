@@ -1,0 +1,185 @@
+package metakocka
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// nothingFound is the text, not the code, by which get_partner says that no
+// partner matches: code 2 means many things.
+const nothingFound = "no partner with such properties"
+
+// answer is a successful answer's top-level attributes.
+type answer struct{ object map[string]json.RawMessage }
+
+// parseAnswer tells the answers apart: result, nothing found, refusal, and what
+// is no answer of MetaKocka at all. Error texts never hold the body.
+func (c *Client) parseAnswer(endpoint string, status int, header http.Header, body []byte) (answer, error) {
+	object, isJSON := parseObject(body)
+	if status == http.StatusTooManyRequests || status >= 500 || !isJSON {
+		return answer{}, &TransientError{
+			Endpoint: endpoint, Sent: true,
+			Err: describe(status, body), RetryAfter: retryAfter(header),
+		}
+	}
+	code, codeErr := scalarText(object["opr_code"])
+	if codeErr != nil {
+		return answer{}, unreadable(endpoint, errors.New("opr_code is not a text"))
+	}
+	if refusal := c.refusal(endpoint, strings.TrimSpace(code), object); refusal != nil {
+		return answer{}, refusal
+	}
+	if status < 200 || status > 299 {
+		return answer{}, &TransientError{Endpoint: endpoint, Sent: true, Err: describe(status, body)}
+	}
+	return answer{object: object}, nil
+}
+
+// refusal is nil for a success: code 0 or none at all. Without a code only an
+// error_desc in an answer that holds nothing else of use is a refusal.
+func (c *Client) refusal(endpoint, code string, object map[string]json.RawMessage) error {
+	if code == "0" || (code == "" && !onlyErrorText(object)) {
+		return nil
+	}
+	text := c.redact.text(errorText(object))
+	if strings.Contains(strings.ToLower(text), nothingFound) {
+		return ErrNotFound
+	}
+	return &RefusalError{Endpoint: endpoint, Code: c.redact.text(code), Text: or(text, "no reason given")}
+}
+
+func onlyErrorText(object map[string]json.RawMessage) bool {
+	text, err := scalarText(object["error_desc"])
+	return err == nil && text != "" && object["partner_list"] == nil && object[keyMKID] == nil
+}
+
+func errorText(object map[string]json.RawMessage) string {
+	for _, key := range []string{"opr_desc", "error_desc"} {
+		if text, err := scalarText(object[key]); err == nil && strings.TrimSpace(text) != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func parseObject(body []byte) (map[string]json.RawMessage, bool) {
+	body = bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF"))
+	var object map[string]json.RawMessage
+	err := json.Unmarshal(body, &object)
+	return object, err == nil && object != nil
+}
+
+// describe says what came instead of an answer without quoting it.
+func describe(status int, body []byte) error {
+	body = bytes.TrimSpace(body)
+	switch {
+	case status == http.StatusTooManyRequests || status >= 500:
+		return fmt.Errorf("HTTP status %d", status)
+	case status >= 300 && status <= 399:
+		return fmt.Errorf("HTTP status %d, a redirect, which is not followed", status)
+	case len(body) == 0:
+		return fmt.Errorf("empty answer, HTTP status %d", status)
+	case body[0] == '<':
+		return fmt.Errorf("HTML page instead of an answer, HTTP status %d", status)
+	default:
+		return fmt.Errorf("answer is not a JSON object, HTTP status %d", status)
+	}
+}
+
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil || seconds < 0 || seconds > 86400 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+func unreadable(endpoint string, why error) error {
+	return &TransientError{Endpoint: endpoint, Sent: true, Err: fmt.Errorf("%w: %w", ErrUnreadable, why)}
+}
+
+// found reads get_partner's answer. An answer without code, list and count is
+// not "nothing found": read so, it would make partners vanish.
+func (a answer) found(endpoint string) (Found, error) {
+	r := &reader{object: a.object}
+	said := a.object["partner_list"] != nil || a.object["partner_list_count"] != nil || a.object["opr_code"] != nil
+	count := r.text("partner_list_count")
+	partners := readList[Partner](r, "partner_list")
+	if r.err == nil && !said {
+		r.err = errors.New("neither partner_list nor opr_code")
+	}
+	n, err := strconv.Atoi(or(strings.TrimSpace(count), "0"))
+	if err != nil || n < 0 {
+		n = 0
+	}
+	if r.err == nil && n > 0 && len(partners) == 0 {
+		r.err = errors.New("a count and no partner_list")
+	}
+	for _, p := range partners {
+		if p.MKID == "" && r.err == nil {
+			r.err = errors.New("a partner without mk_id")
+		}
+	}
+	if r.err != nil {
+		return Found{}, unreadable(endpoint, r.err)
+	}
+	return Found{Partners: partners, Count: n}, nil
+}
+
+// added reads add_partner's answer.
+func (a answer) added(endpoint string) (Added, error) {
+	r := &reader{object: a.object}
+	out := Added{
+		MKID:      r.text(keyMKID),
+		ContactID: r.text("mk_contact_id"),
+		Addresses: readList[Address](r, "mk_address_id_list"),
+	}
+	if r.err == nil && out.MKID == "" {
+		r.err = errors.New("no mk_id")
+	}
+	if r.err != nil {
+		return Added{}, unreadable(endpoint, r.err)
+	}
+	return out, nil
+}
+
+// updated reads update_partner's answer: the whole partner in a list, bare, or
+// as the answer itself. ok is false where the answer holds no whole partner.
+func (a answer) updated(endpoint, mkID string) (p Partner, ok bool, err error) {
+	for _, raw := range a.candidates() {
+		if err := json.Unmarshal(raw, &p); err != nil {
+			return Partner{}, false, unreadable(endpoint, err)
+		}
+		if p.MKID == mkID && p.Customer != "" {
+			return p, true, nil
+		}
+		if p.MKID != "" && p.MKID != mkID {
+			return Partner{}, false, unreadable(endpoint, errors.New("another partner's mk_id"))
+		}
+	}
+	return Partner{}, false, nil
+}
+
+func (a answer) candidates() []json.RawMessage {
+	r := &reader{object: a.object}
+	if list := r.list("partner_list"); len(list) > 0 {
+		return list
+	}
+	if list := r.list("partner"); len(list) > 0 {
+		return list
+	}
+	for _, key := range []string{"opr_code", "opr_desc", "partner_list_count"} {
+		delete(a.object, key)
+	}
+	whole, err := json.Marshal(a.object)
+	if err != nil {
+		return nil
+	}
+	return []json.RawMessage{whole}
+}

@@ -1,0 +1,80 @@
+package metakocka
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrNotFound says that MetaKocka answered and knows no such partner.
+	ErrNotFound = errors.New("no such partner in MetaKocka")
+
+	// ErrBreakerOpen is inside the TransientError of a call that was not made
+	// because the calls before it went unanswered. WaitReady waits for its end.
+	ErrBreakerOpen = errors.New("calls are paused after repeated failures")
+
+	// ErrUnreadable is inside the TransientError of an answer that is JSON but
+	// not of the documented shape. The server is up, so the breaker is not told,
+	// and the same call at once would bring the same answer, so it is not repeated.
+	ErrUnreadable = errors.New("answer has an unexpected shape")
+
+	// ErrEmptyQuery says that a Query names nothing to search by; Query.All asks
+	// for every partner on purpose.
+	ErrEmptyQuery = errors.New("query names nothing to search by")
+)
+
+// RefusalError is MetaKocka's own no: the call was read and not carried out.
+// Code does not identify the cause; Text is what a person has to read. It is
+// permanent: the same call brings the same answer.
+type RefusalError struct {
+	Endpoint string
+	Code     string
+	Text     string
+}
+
+func (e *RefusalError) Error() string {
+	if e.Code == "" {
+		return fmt.Sprintf("MetaKocka refused %s: %s", e.Endpoint, e.Text)
+	}
+	return fmt.Sprintf("MetaKocka refused %s: %s (code %s)", e.Endpoint, e.Text, e.Code)
+}
+
+// TransientError says that a call brought no usable answer and may be tried
+// again later. Sent is true when the request may have been processed: for Add
+// that means to look the partner up before anything is sent again.
+type TransientError struct {
+	Endpoint   string
+	Err        error
+	Sent       bool
+	RetryAfter time.Duration // what the server asked for; 0 when it did not
+}
+
+func (e *TransientError) Error() string {
+	if e.Sent {
+		return fmt.Sprintf("call %s: %v (it may have been processed)", e.Endpoint, e.Err)
+	}
+	return fmt.Sprintf("call %s: %v", e.Endpoint, e.Err)
+}
+
+// Unwrap gives the cause: context.Canceled, ErrBreakerOpen, ErrUnreadable and others.
+func (e *TransientError) Unwrap() error { return e.Err }
+
+// IsRefusal reports whether MetaKocka itself said no.
+func IsRefusal(err error) bool {
+	var refusal *RefusalError
+	return errors.As(err, &refusal)
+}
+
+// IsTransient reports whether the same call may succeed later.
+func IsTransient(err error) bool {
+	var transient *TransientError
+	return errors.As(err, &transient)
+}
+
+// Uncertain reports whether the call may have been processed although no answer
+// says so. It is false for a call that certainly did not leave this process.
+func Uncertain(err error) bool {
+	var transient *TransientError
+	return errors.As(err, &transient) && transient.Sent
+}
