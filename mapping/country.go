@@ -1,0 +1,175 @@
+package mapping
+
+import (
+	"strings"
+	"sync"
+	"unicode"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+	"golang.org/x/text/unicode/norm"
+)
+
+// ParseCountry returns the ISO 3166-1 alpha-2 code of a country given by code
+// (alpha-2 or alpha-3) or by name, in any language known, any case, with or
+// without diacritics; false where it is unknown or means two countries.
+func ParseCountry(v string) (string, bool) {
+	folded := foldCountry(v)
+	if code, found := countryAliases[folded]; found {
+		return code, true
+	}
+	if code, ok := regionCode(folded); ok {
+		return code, true
+	}
+	if code, found := nearNames()[folded]; found {
+		return code, true
+	}
+	code, found := allNames()[folded]
+	return code, found && code != ""
+}
+
+// CountryName returns the English name of a country's code, as MetaKocka is
+// sent it; "" for an unknown code.
+func CountryName(code string) string {
+	code = upperASCII(collapse(code))
+	if name, found := countryNames[code]; found {
+		return name
+	}
+	region, ok := parseRegion(code)
+	if !ok {
+		return ""
+	}
+	return strings.ReplaceAll(display.English.Regions().Name(region), " & ", " and ")
+}
+
+// countryNames are English names that differ from those of the language tables
+// (CLDR 32), which are older than the renaming or longer than people write.
+var countryNames = map[string]string{
+	"CI": "Ivory Coast", "HK": "Hong Kong", "MK": "North Macedonia", "MM": "Myanmar",
+	"MO": "Macao", "PS": "Palestine", "SZ": "Eswatini",
+}
+
+// countryAliases are names that people and programs write and that no language
+// table has, folded.
+var countryAliases = map[string]string{
+	"uk": "GB", "great britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB",
+	"northern ireland": "GB", "velika britanija": "GB", "anglija": "GB", "skotska": "GB",
+	"zdruzeno kraljestvo": "GB", "united kingdom of great britain and northern ireland": "GB",
+	"us": "US", "usa": "US", "zda": "US", "zdruzene drzave": "US", "amerika": "US", "america": "US",
+	"united states of america": "US", "sad": "US",
+	"slo": "SI", "republika slovenija": "SI", "republic of slovenia": "SI",
+	"cro": "HR", "republika hrvatska": "HR", "republic of croatia": "HR",
+	"el": "GR", "hellas": "GR", "bih": "BA", "bosna": "BA", "bosnia": "BA",
+	"bosna in hercegovina": "BA", "bosna i hercegovina": "BA", "bosnia and herzegovina": "BA",
+	"czech republic": "CZ", "ceska republika": "CZ", "republika ceska": "CZ",
+	"slovak republic": "SK", "slovaska republika": "SK", "slovenska republika": "SK",
+	"severna makedonija": "MK", "north macedonia": "MK", "republic of north macedonia": "MK", "fyrom": "MK",
+	"crna gora": "ME", "republika srbija": "RS", "holland": "NL", "holandija": "NL",
+	"the netherlands": "NL", "bundesrepublik deutschland": "DE", "federal republic of germany": "DE",
+	"zvezna republika nemcija": "DE", "russian federation": "RU", "ruska federacija": "RU",
+	"turkiye": "TR", "ivory coast": "CI", "slonokoscena obala": "CI", "eswatini": "SZ",
+	"hong kong": "HK", "hongkong": "HK", "macao": "MO", "macau": "MO", "burma": "MM", "myanmar": "MM",
+	"palestine": "PS", "palestina": "PS", "korea": "KR", "republic of korea": "KR", "juzna koreja": "KR",
+	"viet nam": "VN", "republic of moldova": "MD", "moldavija": "MD", "uae": "AE", "zae": "AE",
+	"emirati": "AE", "cabo verde": "CV", "vatikan": "VA", "vatican": "VA", "kosovo": "XK",
+	"republika kosovo": "XK", "people's republic of china": "CN", "prc": "CN", "nova zelandija": "NZ",
+	"irska republika": "IE", "republic of ireland": "IE", "svica": "CH", "confoederatio helvetica": "CH",
+}
+
+// foldCountry is the form in which names of countries are looked up: lower case,
+// no diacritics, one kind of apostrophe, "and" for "&", no dots.
+func foldCountry(v string) string {
+	v = strings.NewReplacer("&", " and ", "’", "'", ".", "").Replace(v)
+	v = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFKD.String(v))
+	return collapse(v)
+}
+
+// regionCode reads a folded alpha-2 or alpha-3 code.
+func regionCode(folded string) (string, bool) {
+	if len(folded) != 2 && len(folded) != 3 {
+		return "", false
+	}
+	region, ok := parseRegion(upperASCII(folded))
+	return region.String(), ok
+}
+
+// parseRegion reads the code of a country that exists today.
+func parseRegion(code string) (language.Region, bool) {
+	for _, r := range code {
+		if r < 'A' || r > 'Z' {
+			return language.Region{}, false
+		}
+	}
+	region, err := language.ParseRegion(code)
+	if err != nil || !region.IsCountry() || region.Canonicalize() != region || notCountries[region.String()] {
+		return language.Region{}, false
+	}
+	return region, len(region.String()) == 2
+}
+
+// notCountries are codes that the tables take for countries and ISO 3166-1 does
+// not. XK stays: it is what everybody writes for Kosovo.
+var notCountries = map[string]bool{"AC": true, "CP": true, "DG": true, "EA": true, "IC": true, "TA": true, "ZZ": true}
+
+// nearNames are the names of countries in the languages that are met most, the
+// first one to claim a name has it.
+var nearNames = sync.OnceValue(func() map[string]string {
+	names := map[string]string{}
+	for _, lang := range []string{"en", "sl", "de", "it", "hr", "hu", "fr", "es", "bs", "sr-Latn"} {
+		addNames(names, language.MustParse(lang), func(have, _ string) string { return have })
+	}
+	return names
+})
+
+// allNames are the names in every language there is a table for. A name that
+// means two countries in two languages maps to "".
+var allNames = sync.OnceValue(func() map[string]string {
+	names := map[string]string{}
+	for _, tag := range display.Supported.Tags() {
+		addNames(names, tag, func(have, code string) string {
+			if have != code {
+				return ""
+			}
+			return have
+		})
+	}
+	return names
+})
+
+// addNames adds the names of all countries in one language; clash decides what a
+// name that is taken maps to.
+func addNames(names map[string]string, tag language.Tag, clash func(have, code string) string) {
+	namer := display.Regions(tag)
+	if namer == nil {
+		return
+	}
+	for _, region := range regions() {
+		code := region.String()
+		name := foldCountry(namer.Name(region))
+		if name == "" {
+			continue
+		}
+		if have, found := names[name]; found {
+			code = clash(have, code)
+		}
+		names[name] = code
+	}
+}
+
+// regions lists all countries.
+var regions = sync.OnceValue(func() []language.Region {
+	var out []language.Region
+	for a := 'A'; a <= 'Z'; a++ {
+		for b := 'A'; b <= 'Z'; b++ {
+			if region, ok := parseRegion(string([]rune{a, b})); ok {
+				out = append(out, region)
+			}
+		}
+	}
+	return out
+})

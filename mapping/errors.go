@@ -1,0 +1,68 @@
+package mapping
+
+import (
+	"errors"
+	"strings"
+)
+
+// Errors of Policy.Validate; the message names the field.
+var (
+	// ErrUnknownField: the name is none of Fields.
+	ErrUnknownField = errors.New("unknown field")
+	// ErrUnknownRule: the rule is none of newest, crm, metakocka, manual.
+	ErrUnknownRule = errors.New("unknown conflict rule")
+	// ErrUnknownDirection: the direction is none of both, to_metakocka, to_crm, off.
+	ErrUnknownDirection = errors.New("unknown direction")
+	// ErrUnknownSide: the side is neither crm nor metakocka.
+	ErrUnknownSide = errors.New("unknown side")
+)
+
+// FieldError says what is wrong with one field. Reason does not quote the value,
+// except for a country's name.
+type FieldError struct {
+	Field  Field
+	Reason string
+}
+
+// Error returns "field: reason".
+func (e FieldError) Error() string { return string(e.Field) + ": " + e.Reason }
+
+// FieldErrors are the problems of one contact, in the order of Fields. An empty
+// list is no error: use Err where an error is to be returned.
+type FieldErrors []FieldError
+
+// Error joins the problems with "; ".
+func (e FieldErrors) Error() string {
+	parts := make([]string, len(e))
+	for i, fe := range e {
+		parts[i] = fe.Error()
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Err returns nil for an empty list and the list itself otherwise.
+func (e FieldErrors) Err() error {
+	if len(e) == 0 {
+		return nil
+	}
+	return e
+}
+
+// Has reports whether the field has a problem.
+func (e FieldErrors) Has(f Field) bool {
+	for _, fe := range e {
+		if fe.Field == f {
+			return true
+		}
+	}
+	return false
+}
+
+// Fields lists the fields that have a problem.
+func (e FieldErrors) Fields() []Field {
+	out := make([]Field, len(e))
+	for i, fe := range e {
+		out[i] = fe.Field
+	}
+	return out
+}

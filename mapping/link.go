@@ -1,0 +1,131 @@
+package mapping
+
+import "time"
+
+// Status says where a link stands. The words are stored and shown to users.
+type Status string
+
+// The states of a link.
+const (
+	StatusPending  Status = "pending"  // not brought over yet
+	StatusSynced   Status = "synced"   // both sides agree
+	StatusError    Status = "error"    // refused; LastError says why
+	StatusPartial  Status = "partial"  // some fields could not be brought over
+	StatusConflict Status = "conflict" // at least one field waits for a person
+	StatusHeld     Status = "held"     // the match or the deletion waits for a person
+	StatusDeleted  Status = "deleted"  // tombstone: the contact was deleted
+	StatusUnlinked Status = "unlinked" // the partner is gone from MetaKocka
+)
+
+// Alive reports whether the link still joins a contact and a partner.
+func (s Status) Alive() bool { return s != StatusDeleted && s != StatusUnlinked }
+
+// Link pairs a contact with a partner: a row of metakocka_contact_mappings.
+type Link struct {
+	ID           string
+	ContactID    string
+	MetaKockaID  string // empty until the partner is known
+	Type         string // "partner"
+	Status       Status
+	LastSyncedAt time.Time // zero: never
+	LastError    string
+
+	// Base is what each side held when they last agreed; nil before that.
+	Base *Base
+	// BaseAssumed: the partner's half of the base is what was sent to
+	// MetaKocka, not yet what was read back.
+	BaseAssumed bool
+	// CRMChangedAt is the commit time of the contact's last known change.
+	CRMChangedAt time.Time
+	// PartnerObservedAt is the last moment at which the partner is known to
+	// have held its base, by the database's clock.
+	PartnerObservedAt time.Time
+	// Intent is a write whose end is not known yet.
+	Intent *Intent
+	// Overrides are a person's decisions for parked fields.
+	Overrides map[Field]Side
+	// Differing are the fields in which the sides knowingly differ.
+	Differing []Field
+
+	CreatedAt, UpdatedAt time.Time
+	CreatedBy, UpdatedBy string
+}
+
+// IntentKind says what a stored intent was about to do.
+type IntentKind string
+
+// What an intent may be about: only writes that must not be repeated blindly.
+const (
+	IntentCreate IntentKind = "create" // add_partner
+	IntentEntry  IntentKind = "entry"  // update_partner that adds a nested entry
+)
+
+// Intent is stored before a write that MetaKocka would do twice if it were
+// sent twice. Until Deadline the write may still take effect; only after it may
+// "not found" be read as "did not happen".
+type Intent struct {
+	Kind     IntentKind `json:"kind"`
+	SentAt   time.Time  `json:"sent_at"`
+	Deadline time.Time  `json:"deadline"`
+	Partner  Partner    `json:"partner"`
+}
+
+// State is what a reconcile decides from: the contact and the link, read
+// together.
+type State struct {
+	Contact   *Contact  // nil: the contact does not exist
+	InScope   bool      // the configured filter takes the contact
+	UpdatedAt time.Time // the contact's updated_at; zero where there is none
+	Link      *Link     // nil: never seen
+	Now       time.Time // the database's clock when they were read
+	// SweptAt is when the last complete sweep over the partners began; zero:
+	// none yet.
+	SweptAt time.Time
+}
+
+// Change is everything a reconcile stores, in one transaction.
+type Change struct {
+	Link      Link
+	Contact   Contact          // the values to write for ToCRM
+	ToCRM     []Field          // contact fields to write
+	Conflicts []ConflictRecord // what was decided or parked
+	Observed  *ObservedPartner // the partner as just read, if it was
+}
+
+// ConflictStatus says what became of a conflict.
+type ConflictStatus string
+
+// The states of a conflict.
+const (
+	ConflictDecided  ConflictStatus = "decided"  // by its rule
+	ConflictParked   ConflictStatus = "parked"   // waits for a person
+	ConflictResolved ConflictStatus = "resolved" // by a person
+	ConflictUndone   ConflictStatus = "undone"   // the outcome was taken back
+)
+
+// ConflictRecord is an entry of the conflict journal.
+type ConflictRecord struct {
+	ID          int64
+	LinkID      string
+	ContactID   string
+	MetaKockaID string
+	Conflict
+	Times     Times
+	Status    ConflictStatus
+	CreatedAt time.Time
+	ClosedAt  time.Time
+	ClosedBy  string
+}
+
+// ObservedPartner is a partner as last seen in MetaKocka.
+type ObservedPartner struct {
+	MetaKockaID  string
+	Hash         string // content hash of Data
+	Name         string
+	TaxNumber    string // canonical
+	Email        string // canonical
+	Data         []byte // the partner as JSON
+	FirstSeenAt  time.Time
+	ObservedAt   time.Time
+	MissingSince time.Time // zero: present
+}

@@ -1,0 +1,222 @@
+package mapping
+
+import (
+	"slices"
+	"time"
+)
+
+// Base is what each side held when the two were last in agreement. The sides
+// differ in a field that one of them did not keep as it was sent (notes that
+// MetaKocka drops, a name it cut); a side has changed when it differs from its
+// own base.
+type Base struct {
+	CRM     Contact `json:"crm"`
+	Partner Contact `json:"partner"`
+}
+
+// Times are what is known of when the two sides changed; zero is unknown. The
+// partner changed after PartnerAfter (last seen unchanged) and not later than
+// PartnerBefore (seen changed).
+type Times struct{ CRM, PartnerAfter, PartnerBefore time.Time }
+
+// MergeInput is everything a merge depends on, besides the policy.
+type MergeInput struct {
+	Base         Base
+	CRM, Partner Contact
+	// Unreadable are the fields whose partner value could not be read: nothing
+	// is done to them, and their base stays.
+	Unreadable []Field
+	Times      Times
+	// Overrides are a person's decisions: the side whose value both are to hold.
+	Overrides map[Field]Side
+}
+
+// Conflict is a field that both sides changed, to different values.
+type Conflict struct {
+	Field                Field
+	BaseCRM, BasePartner string
+	CRM, Partner         string
+	Rule                 Rule
+	// Winner is the side whose value both are to hold; "" while the field is parked.
+	Winner Side
+	// Undecidable: the rule was newest and the times did not tell; the tie winner took it.
+	Undecidable bool
+}
+
+// MergeResult is what is to be done.
+type MergeResult struct {
+	// CRM and Partner are what each side is to hold.
+	CRM, Partner Contact
+	// ToCRM and ToPartner are the fields to write there, in the order of Fields.
+	ToCRM, ToPartner []Field
+	Conflicts        []Conflict
+	// Parked are the fields of conflicts that wait for a person.
+	Parked []Field
+	// Base is the base once the writes took as asked. Where a side did not keep
+	// what it was sent, the caller puts what it did keep into that side's base.
+	Base Base
+}
+
+// Merge decides, field by field, what each side is to hold. It is pure, and with
+// every write applied a second merge has nothing to do. With an empty base it is
+// the first match of two records: what only one of them has goes to the other,
+// what they both have and differ in is a conflict.
+func Merge(in MergeInput, p Policy) MergeResult {
+	res := MergeResult{CRM: in.CRM, Partner: in.Partner, Base: in.Base}
+	for _, f := range Fields() {
+		m := newFieldMerge(in, f, p)
+		m.apply(&res, m.decide(in, p))
+	}
+	return res
+}
+
+// fieldMerge is the state of one field.
+type fieldMerge struct {
+	field                Field
+	policy               FieldPolicy
+	crm, partner         string
+	baseCRM, basePartner string
+	unreadable           bool
+}
+
+func newFieldMerge(in MergeInput, f Field, p Policy) fieldMerge {
+	return fieldMerge{
+		field: f, policy: p.For(f),
+		crm: in.CRM.Get(f), partner: in.Partner.Get(f),
+		baseCRM: in.Base.CRM.Get(f), basePartner: in.Base.Partner.Get(f),
+		unreadable: slices.Contains(in.Unreadable, f),
+	}
+}
+
+// outcome is what becomes of one field: the side whose value both are to hold,
+// or none, and a conflict to record.
+type outcome struct {
+	take     Side // "": neither side is written
+	leave    bool // the base stays as it is
+	conflict *Conflict
+}
+
+// decide finds the field's outcome.
+func (m fieldMerge) decide(in MergeInput, p Policy) outcome {
+	side, overridden := in.Overrides[m.field]
+	switch {
+	case m.policy.Direction == DirectionOff:
+		return outcome{leave: true}
+	case overridden && side.known() && m.carries(side):
+		return outcome{take: side}
+	case m.unreadable:
+		return outcome{leave: true}
+	case Equal(m.field, m.crm, m.partner):
+		return outcome{leave: !m.changed(SideCRM) && !m.changed(SideMetaKocka)}
+	}
+	fromCRM := m.changed(SideCRM) && m.carries(SideCRM)
+	fromPartner := m.changed(SideMetaKocka) && m.carries(SideMetaKocka)
+	switch {
+	case fromCRM && fromPartner:
+		return m.conflict(in.Times, p)
+	case fromCRM:
+		return outcome{take: SideCRM}
+	case fromPartner:
+		return outcome{take: SideMetaKocka}
+	}
+	return outcome{}
+}
+
+// changed reports whether the side differs from its own base.
+func (m fieldMerge) changed(s Side) bool {
+	if s == SideCRM {
+		return !Equal(m.field, m.crm, m.baseCRM)
+	}
+	return !Equal(m.field, m.partner, m.basePartner)
+}
+
+// value is what the side holds.
+func (m fieldMerge) value(s Side) string {
+	if s == SideCRM {
+		return m.crm
+	}
+	return m.partner
+}
+
+// carries reports whether the side's value may go to the other: the direction
+// allows it, it could be read, and it is not an empty value that must not
+// overwrite.
+func (m fieldMerge) carries(s Side) bool {
+	if !m.policy.Direction.from(s) || m.unreadable && s == SideMetaKocka {
+		return false
+	}
+	return !m.policy.KeepNonEmpty || Canonical(m.field, m.value(s)) != ""
+}
+
+// conflict lets the field's rule decide.
+func (m fieldMerge) conflict(t Times, p Policy) outcome {
+	c := &Conflict{
+		Field: m.field, BaseCRM: m.baseCRM, BasePartner: m.basePartner,
+		CRM: m.crm, Partner: m.partner, Rule: m.policy.Rule,
+	}
+	switch m.policy.Rule {
+	case RuleCRM:
+		c.Winner = SideCRM
+	case RuleMetaKocka:
+		c.Winner = SideMetaKocka
+	case RuleNewest:
+		c.Winner = t.newest()
+		if c.Winner == "" {
+			c.Winner, c.Undecidable = p.tieWinner(), true
+		}
+	case RuleManual:
+	}
+	return outcome{take: c.Winner, leave: c.Winner == "", conflict: c}
+}
+
+// newest returns the side that changed last, "" where the times do not tell.
+func (t Times) newest() Side {
+	if t.CRM.IsZero() {
+		return ""
+	}
+	crmFirst := !t.PartnerAfter.IsZero() && !t.CRM.After(t.PartnerAfter)
+	crmLast := !t.PartnerBefore.IsZero() && t.CRM.After(t.PartnerBefore)
+	switch {
+	case crmFirst && !crmLast:
+		return SideMetaKocka
+	case crmLast && !crmFirst:
+		return SideCRM
+	}
+	return ""
+}
+
+// apply writes the field's outcome into the result.
+func (m fieldMerge) apply(res *MergeResult, o outcome) {
+	if o.conflict != nil {
+		res.Conflicts = append(res.Conflicts, *o.conflict)
+		if o.take == "" {
+			res.Parked = append(res.Parked, m.field)
+		}
+	}
+	crm, partner := m.crm, m.partner
+	different := m.unreadable || !Equal(m.field, crm, partner)
+	switch {
+	case o.take == SideCRM && different:
+		partner = crm
+		res.Partner.Set(m.field, partner)
+		res.ToPartner = append(res.ToPartner, m.field)
+	case o.take == SideMetaKocka && different:
+		crm = partner
+		res.CRM.Set(m.field, crm)
+		res.ToCRM = append(res.ToCRM, m.field)
+	}
+	if !o.leave {
+		m.moveBase(&res.Base, crm, partner)
+	}
+}
+
+// moveBase takes over what the sides hold now; a base that only differs in
+// formatting stays.
+func (m fieldMerge) moveBase(b *Base, crm, partner string) {
+	if !Equal(m.field, m.baseCRM, crm) {
+		b.CRM.Set(m.field, crm)
+	}
+	if !Equal(m.field, m.basePartner, partner) {
+		b.Partner.Set(m.field, partner)
+	}
+}

@@ -1,0 +1,142 @@
+package mapping
+
+import "slices"
+
+// Partner holds the attributes of a MetaKocka partner that are ours, as
+// MetaKocka writes them: the partner's own, those of its first contact entry
+// (ContactName, Email, GSM, Phone) and those of its billing address (Street,
+// City, PostNumber, Country).
+type Partner struct {
+	Customer                          string
+	BusinessEntity, Taxpayer, Foreign bool
+	TaxID                             string
+	ContactName, Email, GSM, Phone    string
+	Street, City, PostNumber, Country string
+	Notes, Website                    string
+}
+
+// FromPartner reads a partner as a contact. A value that cannot be read (a
+// country nobody knows) is empty in the contact and named in unreadable; the
+// merge leaves such a field alone.
+//
+// A company (business_entity) has its customer as company name and its contact
+// entry as name, which may be empty (see Contact.Named); a person's name is the
+// customer. The phone is phone, else gsm.
+func FromPartner(p Partner) (c Contact, unreadable FieldErrors) {
+	c = Contact{
+		Name:      first(p.Customer, p.ContactName),
+		Email:     p.Email,
+		Phone:     first(p.Phone, p.GSM),
+		Address:   p.address().String(),
+		Country:   p.Country,
+		TaxNumber: p.TaxID,
+		Notes:     p.Notes,
+		Website:   p.Website,
+	}
+	if p.BusinessEntity {
+		c.Name, c.CompanyName = p.ContactName, p.Customer
+	}
+	c = c.Clean()
+	if _, ok := ParseCountry(c.Country); c.Country != "" && !ok {
+		unreadable = append(unreadable, FieldError{Field: FieldCountry, Reason: unknownCountry(c.Country)})
+		c.Country = ""
+	}
+	return c, unreadable
+}
+
+func (p Partner) address() Address {
+	return Address{Street: p.Street, City: p.City, PostNumber: p.PostNumber}
+}
+
+// ToPartner returns old with the changed fields as target has them; attributes
+// of other fields stay as they are. target is everything the partner is to hold.
+//
+// Where the old partner has a phone, the attribute that holds it keeps it. A
+// partner's taxpayer flag follows a new tax number and a change between person
+// and company, its foreign flag follows a new country; else both are the ERP
+// user's.
+func ToPartner(target Contact, old Partner, changed []Field) Partner {
+	target = target.Clean()
+	p := old
+	has := func(f Field) bool { return slices.Contains(changed, f) }
+	if has(FieldEmail) {
+		p.Email = target.Email
+	}
+	if has(FieldPhone) {
+		p.setPhone(target.Phone)
+	}
+	if has(FieldAddress) {
+		a := parseLike(target.Address, old.address())
+		p.Street, p.City, p.PostNumber = a.Street, a.City, a.PostNumber
+	}
+	if has(FieldNotes) {
+		p.Notes = target.Notes
+	}
+	if has(FieldWebsite) {
+		p.Website = target.Website
+	}
+	if has(FieldCountry) {
+		p.setCountry(target.Country)
+	}
+	if has(FieldTaxNumber) {
+		p.TaxID = target.TaxNumber
+	}
+	p.setNames(target, has(FieldName), has(FieldCompanyName))
+	if has(FieldTaxNumber) || p.BusinessEntity != old.BusinessEntity {
+		p.Taxpayer = p.BusinessEntity && hasVATPrefix(p.TaxID)
+	}
+	return p
+}
+
+// setNames puts name and company name where a person or a company has them. A
+// partner is never left without a customer.
+func (p *Partner) setNames(target Contact, name, company bool) {
+	wasCompany := p.BusinessEntity
+	if company {
+		p.BusinessEntity = target.CompanyName != ""
+	}
+	switch {
+	case p.BusinessEntity && company:
+		p.Customer = target.CompanyName
+	case !p.BusinessEntity && (name || wasCompany):
+		p.Customer = first(target.Name, p.Customer)
+	}
+	if name || p.BusinessEntity != wasCompany {
+		p.ContactName = target.Name
+	}
+}
+
+// setPhone writes the number into the attribute it was read from; a first
+// number goes to gsm when it is a mobile one.
+func (p *Partner) setPhone(v string) {
+	switch {
+	case clean(FieldPhone, p.Phone) != "":
+		p.Phone = v
+	case clean(FieldPhone, p.GSM) != "" || isMobile(v):
+		p.GSM = v
+	default:
+		p.Phone = v
+	}
+}
+
+// setCountry writes the country's English name and whether it is abroad. A name
+// that is no country's is written as it is: Validate has refused it before.
+func (p *Partner) setCountry(v string) {
+	p.Country = first(CountryName(v), v)
+	p.Foreign = v != "" && v != homeRegion
+}
+
+// NewPartner returns the partner to create for a contact.
+func NewPartner(c Contact) Partner {
+	return ToPartner(c.Named(), Partner{}, Fields())
+}
+
+// first returns the first value that is not empty.
+func first(values ...string) string {
+	for _, v := range values {
+		if collapse(v) != "" {
+			return v
+		}
+	}
+	return ""
+}

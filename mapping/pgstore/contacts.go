@@ -1,0 +1,214 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Condition is one term of the filter: the column holds one of Values, or with
+// NotNull any value at all. Conditions are joined by AND.
+type Condition struct {
+	Column  string
+	Values  []string
+	NotNull bool
+}
+
+// ContactsConfig describes the CRM's table.
+type ContactsConfig struct {
+	Table     string                   // schema.table
+	KeyColumn string                   // a uuid
+	Columns   map[mapping.Field]string // canonical field -> column
+	UpdatedAt string                   // set on our writes where it exists
+	Filter    []Condition
+}
+
+type column struct {
+	name     string // quoted
+	typ      string // as format_type gives it
+	nullable bool
+}
+
+// contacts holds the SQL for the contacts table as it is now. It is rebuilt
+// when the table's columns change under us.
+type contacts struct {
+	table     string // quoted
+	key       string // quoted
+	fields    []mapping.Field
+	columns   map[mapping.Field]column
+	updatedAt string // quoted; empty: no such column
+	filter    string // SQL over alias c
+	args      []any  // of the filter, from $2
+}
+
+// readContacts looks the table up. A configured column that does not exist is
+// a field that is not synced; key and name must exist.
+func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (*contacts, error) {
+	ident := pgx.Identifier(strings.Split(cfg.Table, "."))
+	found, err := tableColumns(ctx, pool, ident.Sanitize())
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, &TableError{fmt.Sprintf("table %s does not exist or may not be read: check MKSYNC_CONTACTS_TABLE and the role's rights", cfg.Table)}
+	}
+	key, ok := found[cfg.KeyColumn]
+	if !ok || key.typ != "uuid" {
+		return nil, &TableError{fmt.Sprintf("table %s has no uuid column %q: mksync names contacts by it", cfg.Table, cfg.KeyColumn)}
+	}
+	c := &contacts{table: ident.Sanitize(), key: key.name, columns: map[mapping.Field]column{}}
+	for _, f := range mapping.Fields() {
+		if col, ok := found[cfg.Columns[f]]; ok {
+			c.fields = append(c.fields, f)
+			c.columns[f] = col
+		}
+	}
+	if _, ok := c.columns[mapping.FieldName]; !ok {
+		return nil, &TableError{fmt.Sprintf("table %s has no column %q for the contact's name: set fields.name.column", cfg.Table, cfg.Columns[mapping.FieldName])}
+	}
+	if col, ok := found[cfg.UpdatedAt]; ok {
+		c.updatedAt = col.name
+	}
+	return c, c.setFilter(cfg, found)
+}
+
+func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[string]column, error) {
+	rows, err := pool.Query(ctx, `
+		SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull
+		FROM pg_attribute
+		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
+	if err != nil {
+		return nil, fmt.Errorf("read columns of contacts: %w", err)
+	}
+	found := map[string]column{}
+	var name, typ string
+	var nullable bool
+	_, err = pgx.ForEachRow(rows, []any{&name, &typ, &nullable}, func() error {
+		found[name] = column{pgx.Identifier{name}.Sanitize(), typ, nullable}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read columns of contacts: %w", err)
+	}
+	return found, nil
+}
+
+func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error {
+	terms := []string{"true"}
+	for _, cond := range cfg.Filter {
+		col, ok := found[cond.Column]
+		if !ok {
+			return &TableError{fmt.Sprintf("filter: table %s has no column %q", cfg.Table, cond.Column)}
+		}
+		if cond.NotNull {
+			terms = append(terms, "c."+col.name+" IS NOT NULL")
+			continue
+		}
+		c.args = append(c.args, cond.Values)
+		terms = append(terms, fmt.Sprintf("coalesce(c.%s::text = ANY($%d), false)", col.name, len(c.args)+1))
+	}
+	c.filter = strings.Join(terms, " AND ")
+	return nil
+}
+
+// selectList reads every synced field as text, in the order of c.fields.
+func (c *contacts) selectList() string {
+	list := make([]string, len(c.fields))
+	for i, f := range c.fields {
+		list[i] = "c." + c.columns[f].name + "::text"
+	}
+	return strings.Join(list, ", ")
+}
+
+// updateSQL writes the given fields when the row still holds what was read.
+// Arguments: key, the new values, the values read for all synced fields.
+func (c *contacts) updateSQL(fields []mapping.Field) string {
+	set := make([]string, 0, len(fields)+1)
+	for i, f := range fields {
+		set = append(set, fmt.Sprintf("%s = CAST($%d::text AS %s)", c.columns[f].name, i+2, c.columns[f].typ))
+	}
+	if c.updatedAt != "" {
+		set = append(set, c.updatedAt+" = now()")
+	}
+	where := []string{"c." + c.key + " = $1"}
+	for i, f := range c.fields {
+		where = append(where, fmt.Sprintf("c.%s::text IS NOT DISTINCT FROM $%d::text", c.columns[f].name, i+2+len(fields)))
+	}
+	return fmt.Sprintf("UPDATE %s AS c SET %s WHERE %s RETURNING %s",
+		c.table, strings.Join(set, ", "), strings.Join(where, " AND "), c.selectList())
+}
+
+// insertSQL adds a contact with the given fields. Arguments: key, the values.
+func (c *contacts) insertSQL(fields []mapping.Field) string {
+	names, values := []string{c.key}, []string{"$1"}
+	for i, f := range fields {
+		names = append(names, c.columns[f].name)
+		values = append(values, fmt.Sprintf("CAST($%d::text AS %s)", i+2, c.columns[f].typ))
+	}
+	return fmt.Sprintf("INSERT INTO %s AS c (%s) VALUES (%s) RETURNING %s",
+		c.table, strings.Join(names, ", "), strings.Join(values, ", "), c.selectList())
+}
+
+// matchSQL finds contacts by canonical tax number ($1) or e-mail ($2) that no
+// living link holds.
+func (c *contacts) matchSQL() string {
+	var terms []string
+	if col, ok := c.columns[mapping.FieldTaxNumber]; ok {
+		terms = append(terms, fmt.Sprintf("($1 <> '' AND regexp_replace(upper(c.%s::text), '[^0-9A-Z]', '', 'g') IN ($1, 'SI' || $1))", col.name))
+	}
+	if col, ok := c.columns[mapping.FieldEmail]; ok {
+		terms = append(terms, fmt.Sprintf("($2 <> '' AND lower(btrim(c.%s::text)) = $2)", col.name))
+	}
+	if len(terms) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(`SELECT c.%s, %s FROM %s AS c
+		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%s AND m.metakocka_id IS NOT NULL AND m.sync_status NOT IN ('deleted', 'unlinked')
+		WHERE m.id IS NULL AND ($1::text IS NOT NULL AND $2::text IS NOT NULL) AND (%s) LIMIT 10`,
+		c.key, c.selectList(), c.table, c.key, strings.Join(terms, " OR "))
+}
+
+// contact makes a Contact of the text values read for c.fields.
+func (c *contacts) contact(raw []*string) mapping.Contact {
+	var contact mapping.Contact
+	for i, f := range c.fields {
+		if raw[i] != nil {
+			contact.Set(f, *raw[i])
+		}
+	}
+	return contact.Clean()
+}
+
+// values gives a contact's values for SQL: empty is NULL where the column
+// allows it.
+func (c *contacts) values(contact mapping.Contact, fields []mapping.Field) []any {
+	values := make([]any, len(fields))
+	for i, f := range fields {
+		v := contact.Get(f)
+		if v != "" || !c.columns[f].nullable {
+			values[i] = v
+		}
+	}
+	return values
+}
+
+func (c *contacts) known(fields []mapping.Field) []mapping.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool {
+		_, ok := c.columns[f]
+		return !ok
+	})
+}
+
+func scanTargets(raw []*string) []any {
+	targets := make([]any, len(raw))
+	for i := range raw {
+		targets[i] = &raw[i]
+	}
+	return targets
+}

@@ -1,0 +1,59 @@
+package pgstore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+var (
+	// ErrContactChanged: the contact no longer holds what was read; read again.
+	ErrContactChanged = errors.New("contact changed meanwhile")
+	// ErrPartnerTaken: another contact is linked with this partner.
+	ErrPartnerTaken = errors.New("partner is linked with another contact")
+	// ErrNotFound: there is no such row.
+	ErrNotFound = errors.New("not found")
+)
+
+// RefusedError says that the contacts table did not take a value: a missing
+// required column, a constraint, a trigger. Reason names columns and
+// constraints, never values.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return "the CRM refused the contact: " + e.Reason }
+
+// TableError says that the contacts table cannot be worked with at all.
+type TableError struct{ Reason string }
+
+func (e *TableError) Error() string { return e.Reason }
+
+// refusal turns an error of a write to the contacts table into a RefusedError
+// when the database refused the values (classes 22 data, 23 integrity, P0001
+// raised by a trigger), and leaves every other error as it is.
+func refusal(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	switch {
+	case pg.Code == "23502":
+		return &RefusedError{fmt.Sprintf("column %q is required and the partner has no value for it", pg.ColumnName)}
+	case pg.Code == "23505":
+		return &RefusedError{fmt.Sprintf("another contact has the same value (constraint %q)", pg.ConstraintName)}
+	case pg.Code[:2] == "23":
+		return &RefusedError{fmt.Sprintf("constraint %q does not allow the value", pg.ConstraintName)}
+	case pg.Code == "22001":
+		return &RefusedError{"a value is too long for its column"}
+	case pg.Code[:2] == "22":
+		return &RefusedError{"a value does not fit its column's type"}
+	case pg.Code == "P0001":
+		return &RefusedError{"a trigger of the contacts table raised an error"}
+	}
+	return err
+}
+
+func hasCode(err error, code string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == code
+}

@@ -1,0 +1,224 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+const linkColumns = `m.id::text, m.contact_id::text, m.metakocka_id, m.metakocka_type, m.sync_status, m.last_synced_at, m.last_error,
+	m.base, m.base_assumed, m.crm_changed_at, m.partner_observed_at, m.intent, m.overrides, m.differing,
+	m.created_at, m.created_by, m.updated_at, m.updated_by`
+
+const saveLinkSQL = `
+	INSERT INTO metakocka_contact_mappings AS m (contact_id, metakocka_id, metakocka_type, sync_status, last_synced_at, last_error,
+		base, base_assumed, crm_changed_at, partner_observed_at, intent, overrides, differing, created_by, updated_by)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
+	ON CONFLICT (contact_id) DO UPDATE SET
+		metakocka_id = excluded.metakocka_id, metakocka_type = excluded.metakocka_type, sync_status = excluded.sync_status,
+		last_synced_at = excluded.last_synced_at, last_error = excluded.last_error, base = excluded.base,
+		base_assumed = excluded.base_assumed, crm_changed_at = excluded.crm_changed_at,
+		partner_observed_at = excluded.partner_observed_at, intent = excluded.intent, overrides = excluded.overrides,
+		differing = excluded.differing, updated_at = now(), updated_by = excluded.updated_by
+	RETURNING m.id::text`
+
+func linkArgs(l *mapping.Link) []any {
+	differing := make([]string, len(l.Differing))
+	for i, f := range l.Differing {
+		differing[i] = string(f)
+	}
+	typ := l.Type
+	if typ == "" {
+		typ = "partner"
+	}
+	return []any{
+		l.ContactID, nullText(l.MetaKockaID), typ, string(l.Status), nullTime(l.LastSyncedAt), nullText(l.LastError),
+		l.Base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), differing,
+		nullText(l.UpdatedBy),
+	}
+}
+
+func overrides(o map[mapping.Field]mapping.Side) any {
+	if len(o) == 0 {
+		return nil
+	}
+	return o
+}
+
+// linkRow receives linkColumns; all are null when an outer join found no link.
+type linkRow struct {
+	id, contactID, partnerID, typ, status, lastError, createdBy, updatedBy *string
+	syncedAt, changedAt, observedAt, createdAt, updatedAt                  *time.Time
+	assumed                                                                *bool
+	base                                                                   *mapping.Base
+	intent                                                                 *mapping.Intent
+	overrides                                                              map[mapping.Field]mapping.Side
+	differing                                                              []string
+}
+
+func newLinkRow() (*linkRow, []any) {
+	r := &linkRow{}
+	return r, []any{
+		&r.id, &r.contactID, &r.partnerID, &r.typ, &r.status, &r.syncedAt, &r.lastError,
+		&r.base, &r.assumed, &r.changedAt, &r.observedAt, &r.intent, &r.overrides, &r.differing,
+		&r.createdAt, &r.createdBy, &r.updatedAt, &r.updatedBy,
+	}
+}
+
+func (r *linkRow) link() *mapping.Link {
+	if r.id == nil {
+		return nil
+	}
+	l := &mapping.Link{
+		ID: *r.id, ContactID: *r.contactID, MetaKockaID: text(r.partnerID), Type: text(r.typ),
+		Status: mapping.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: text(r.lastError),
+		Base: r.base, BaseAssumed: *r.assumed, CRMChangedAt: deref(r.changedAt), PartnerObservedAt: deref(r.observedAt),
+		Intent: r.intent, Overrides: r.overrides,
+		CreatedAt: deref(r.createdAt), CreatedBy: text(r.createdBy), UpdatedAt: deref(r.updatedAt), UpdatedBy: text(r.updatedBy),
+	}
+	for _, f := range r.differing {
+		l.Differing = append(l.Differing, mapping.Field(f))
+	}
+	return l
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// LinkQuery chooses links; empty fields choose all.
+type LinkQuery struct {
+	ID          string
+	ContactID   string
+	MetaKockaID string
+	Status      mapping.Status
+	Unresolved  bool   // only those with an intent
+	After       string // contact id: keyset paging
+	Limit       int    // 0: no limit
+}
+
+// Links lists links by contact id.
+func (s *Store) Links(ctx context.Context, q LinkQuery) ([]mapping.Link, error) {
+	where, args := q.where()
+	sql := "SELECT " + linkColumns + " FROM metakocka_contact_mappings AS m WHERE " + where + " ORDER BY m.contact_id"
+	if q.Limit > 0 {
+		sql += fmt.Sprintf(" LIMIT %d", q.Limit)
+	}
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read links: %w", err)
+	}
+	links, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.Link, error) {
+		r, targets := newLinkRow()
+		if err := row.Scan(targets...); err != nil {
+			return mapping.Link{}, err
+		}
+		return *r.link(), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read links: %w", err)
+	}
+	return links, nil
+}
+
+func (q LinkQuery) where() (string, []any) {
+	terms, args := []string{"true"}, []any{}
+	add := func(term, value string) {
+		if value != "" {
+			args = append(args, value)
+			terms = append(terms, fmt.Sprintf(term, len(args)))
+		}
+	}
+	add("m.id = $%d::uuid", q.ID)
+	add("m.contact_id = $%d::uuid", q.ContactID)
+	add("m.metakocka_id = $%d", q.MetaKockaID)
+	add("m.sync_status = $%d", string(q.Status))
+	add("m.contact_id > $%d::uuid", q.After)
+	if q.Unresolved {
+		terms = append(terms, "m.intent IS NOT NULL")
+	}
+	return strings.Join(terms, " AND "), args
+}
+
+// LinkByPartner finds the link that names the partner: the living one, else
+// the newest tombstone; nil when no link does.
+func (s *Store) LinkByPartner(ctx context.Context, metakockaID string) (*mapping.Link, error) {
+	r, targets := newLinkRow()
+	err := s.pool.QueryRow(ctx, "SELECT "+linkColumns+` FROM metakocka_contact_mappings AS m WHERE m.metakocka_id = $1
+		ORDER BY m.sync_status IN ('deleted', 'unlinked'), m.updated_at DESC LIMIT 1`, metakockaID).Scan(targets...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // no link is an answer, not an error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read link of partner %s: %w", metakockaID, err)
+	}
+	return r.link(), nil
+}
+
+// Holders tells which contacts hold the partners with a living link.
+func (s *Store) Holders(ctx context.Context, metakockaIDs []string) (map[string]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT metakocka_id, contact_id::text FROM metakocka_contact_mappings
+		WHERE metakocka_id = ANY($1) AND sync_status NOT IN ('deleted', 'unlinked')`, metakockaIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read links of partners: %w", err)
+	}
+	holders := map[string]string{}
+	var partner, contact string
+	_, err = pgx.ForEachRow(rows, []any{&partner, &contact}, func() error {
+		holders[partner] = contact
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read links of partners: %w", err)
+	}
+	return holders, nil
+}
+
+// UnlinkedContacts finds contacts that no living link holds, by canonical tax
+// number or e-mail, with their ids; ten at most.
+func (s *Store) UnlinkedContacts(ctx context.Context, taxNumber, email string) (map[string]mapping.Contact, error) {
+	t := s.table()
+	sql := t.matchSQL()
+	if sql == "" || taxNumber == "" && email == "" {
+		return nil, nil
+	}
+	rows, err := s.pool.Query(ctx, sql, taxNumber, email)
+	if err != nil {
+		return nil, s.stale(ctx, fmt.Errorf("match contacts: %w", err))
+	}
+	found := map[string]mapping.Contact{}
+	var id string
+	raw := make([]*string, len(t.fields))
+	_, err = pgx.ForEachRow(rows, append([]any{&id}, scanTargets(raw)...), func() error {
+		found[id] = t.contact(raw)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("match contacts: %w", err)
+	}
+	return found, nil
+}
+
+// ContactIDs pages through the ids of all contacts the filter takes, in order.
+func (s *Store) ContactIDs(ctx context.Context, after string, limit int) ([]string, error) {
+	t := s.table()
+	if after == "" {
+		after = "00000000-0000-0000-0000-000000000000"
+	}
+	sql := fmt.Sprintf("SELECT c.%[1]s::text FROM %[2]s AS c WHERE c.%[1]s > $1::uuid AND %[3]s ORDER BY c.%[1]s LIMIT %[4]d",
+		t.key, t.table, t.filter, limit)
+	rows, err := s.pool.Query(ctx, sql, append([]any{after}, t.args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("list contacts: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}

@@ -1,0 +1,128 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+const observeSQL = `
+	INSERT INTO mksync_partners AS p (metakocka_id, hash, name, tax_number, email, data)
+	VALUES ($1, $2, $3, $4, $5, $6)
+	ON CONFLICT (metakocka_id) DO UPDATE SET hash = excluded.hash, name = excluded.name, tax_number = excluded.tax_number,
+		email = excluded.email, data = excluded.data, observed_at = clock_timestamp(), missing_since = NULL`
+
+func observeArgs(p *mapping.ObservedPartner) []any {
+	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data}
+}
+
+// Seen is what the poller compares a sweep with.
+type Seen struct {
+	Hash       string
+	ObservedAt time.Time
+	Missing    bool
+	Linked     bool // a living link names the partner
+}
+
+// SeenPartners gives every partner that was ever seen, by id.
+func (s *Store) SeenPartners(ctx context.Context) (map[string]Seen, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT p.metakocka_id, p.hash, p.observed_at, p.missing_since IS NOT NULL, m.id IS NOT NULL
+		FROM mksync_partners p
+		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked')`)
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	seen := map[string]Seen{}
+	var id string
+	var row Seen
+	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.ObservedAt, &row.Missing, &row.Linked}, func() error {
+		seen[id] = row
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	return seen, nil
+}
+
+// Observe stores partners as just seen.
+func (s *Store) Observe(ctx context.Context, partners []mapping.ObservedPartner) error {
+	b := &pgx.Batch{}
+	for i := range partners {
+		b.Queue(observeSQL, observeArgs(&partners[i])...)
+	}
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("store partners: %w", err)
+	}
+	return nil
+}
+
+// MarkMissing remembers that the partners were not found any more.
+func (s *Store) MarkMissing(ctx context.Context, ids []string) error {
+	_, err := s.pool.Exec(ctx, `UPDATE mksync_partners SET missing_since = coalesce(missing_since, clock_timestamp())
+		WHERE metakocka_id = ANY($1)`, ids)
+	if err != nil {
+		return fmt.Errorf("store missing partners: %w", err)
+	}
+	return nil
+}
+
+// MatchObserved finds partners as last seen by canonical tax number or e-mail,
+// oldest first.
+func (s *Store) MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error) {
+	return s.observed(ctx, `WHERE missing_since IS NULL AND (($1 <> '' AND tax_number = $1) OR ($2 <> '' AND email = $2))
+		ORDER BY first_seen_at, metakocka_id LIMIT 20`, taxNumber, email)
+}
+
+// Partners lists the partners as last seen; unsynced: only those that no link
+// names, tombstones included.
+func (s *Store) Partners(ctx context.Context, unsynced bool) ([]mapping.ObservedPartner, error) {
+	return s.observed(ctx, `p WHERE missing_since IS NULL AND (NOT $1 OR NOT EXISTS (
+		SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = p.metakocka_id)) ORDER BY metakocka_id`, unsynced)
+}
+
+// SeenBefore tells which of the partners were seen before t.
+func (s *Store) SeenBefore(ctx context.Context, ids []string, t time.Time) (map[string]bool, error) {
+	rows, err := s.pool.Query(ctx, "SELECT metakocka_id FROM mksync_partners WHERE metakocka_id = ANY($1) AND first_seen_at < $2", ids, t)
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	found := map[string]bool{}
+	var id string
+	_, err = pgx.ForEachRow(rows, []any{&id}, func() error { found[id] = true; return nil })
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	return found, nil
+}
+
+func (s *Store) observed(ctx context.Context, where string, args ...any) ([]mapping.ObservedPartner, error) {
+	rows, err := s.pool.Query(ctx, `SELECT metakocka_id, hash, name, tax_number, email, data, first_seen_at, observed_at
+		FROM mksync_partners `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	partners, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.ObservedPartner, error) {
+		var p mapping.ObservedPartner
+		err := row.Scan(&p.MetaKockaID, &p.Hash, &p.Name, &p.TaxNumber, &p.Email, &p.Data, &p.FirstSeenAt, &p.ObservedAt)
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	return partners, nil
+}
+
+// Now is the database's clock, which all stored times are by.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	var now time.Time
+	if err := s.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return now, fmt.Errorf("read the database's clock: %w", err)
+	}
+	return now, nil
+}

@@ -1,0 +1,193 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// PollState is what the poller remembers between sweeps.
+type PollState struct {
+	SweptAt         time.Time `json:"sweptAt"`  // when the last complete sweep began, database clock
+	EndedAt         time.Time `json:"endedAt"`  // when it ended
+	DurationSeconds float64   `json:"duration"` // of the last sweep, complete or not
+	Partners        int       `json:"partners"`
+	Calls           int       `json:"calls"`
+	Error           string    `json:"error,omitempty"` // of the last try; empty: complete
+}
+
+// PollStateKey is where the poller's state is remembered.
+const PollStateKey = "poller"
+
+// Session works on one contact while its lock is held.
+type Session struct {
+	store *Store
+	conn  *pgxpool.Conn
+	id    string
+
+	table *contacts // as of the last Load
+	raw   []*string // the contact's values as of the last Load
+}
+
+// Load reads the contact and its link, in one round trip.
+func (s *Session) Load(ctx context.Context) (mapping.State, error) {
+	t := s.store.table()
+	raw := make([]*string, len(t.fields))
+	var st mapping.State
+	var exists bool
+	var updatedAt, sweptAt *time.Time
+	link, linkTargets := newLinkRow()
+	targets := append([]any{&st.Now, &sweptAt, &exists, &st.InScope, &updatedAt}, scanTargets(raw)...)
+	err := s.conn.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...).Scan(append(targets, linkTargets...)...)
+	if err != nil {
+		return st, fmt.Errorf("read contact %s: %w", s.id, err)
+	}
+	s.table, s.raw = t, raw
+	st.UpdatedAt, st.SweptAt = deref(updatedAt), deref(sweptAt)
+	if exists {
+		contact := t.contact(raw)
+		st.Contact = &contact
+	}
+	st.Link = link.link()
+	return st, nil
+}
+
+func (c *contacts) loadSQL() string {
+	updatedAt := "NULL::timestamptz"
+	if c.updatedAt != "" {
+		updatedAt = "c." + c.updatedAt + "::timestamptz"
+	}
+	return fmt.Sprintf(`
+		SELECT clock_timestamp(), (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s, %[4]s, %[5]s
+		FROM (SELECT $1::uuid AS id) AS k
+		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
+		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
+		LEFT JOIN mksync_state AS p ON p.key = '`+PollStateKey+`'`,
+		c.key, c.filter, updatedAt, c.selectList(), linkColumns, c.table)
+}
+
+// Save stores a change whole or not at all. A contact is written only when it
+// still holds what Load read (ErrContactChanged). The link's base takes what
+// the table made of the written values, and the link its id.
+// Errors: ErrContactChanged, ErrPartnerTaken, *RefusedError.
+func (s *Session) Save(ctx context.Context, ch *mapping.Change) error {
+	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+		if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
+			if err := s.writeContact(ctx, tx, ch, fields); err != nil {
+				return err
+			}
+		}
+		return saveChange(ctx, tx, ch)
+	})
+	if err != nil {
+		return fmt.Errorf("store contact %s: %w", s.id, err)
+	}
+	return nil
+}
+
+func (s *Session) writeContact(ctx context.Context, tx pgx.Tx, ch *mapping.Change, fields []mapping.Field) error {
+	args := append([]any{s.id}, s.table.values(ch.Contact, fields)...)
+	for _, v := range s.raw {
+		args = append(args, v)
+	}
+	raw := make([]*string, len(s.table.fields))
+	err := tx.QueryRow(ctx, s.table.updateSQL(fields), args...).Scan(scanTargets(raw)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrContactChanged
+	}
+	if err != nil {
+		return refusal(err)
+	}
+	s.raw = raw
+	stored := s.table.contact(raw)
+	for _, f := range fields {
+		ch.Link.Base.CRM.Set(f, stored.Get(f))
+	}
+	return nil
+}
+
+// Insert adds the contact of this session's id, with its link. Errors as Save.
+func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
+	t := s.store.table()
+	var fields []mapping.Field
+	for _, f := range t.fields {
+		if ch.Contact.Get(f) != "" {
+			fields = append(fields, f)
+		}
+	}
+	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+		raw := make([]*string, len(t.fields))
+		args := append([]any{s.id}, t.values(ch.Contact, fields)...)
+		if err := tx.QueryRow(ctx, t.insertSQL(fields), args...).Scan(scanTargets(raw)...); err != nil {
+			return refusal(err)
+		}
+		ch.Link.Base.CRM = t.contact(raw)
+		return saveChange(ctx, tx, ch)
+	})
+	if err != nil {
+		return fmt.Errorf("add contact %s: %w", s.id, err)
+	}
+	return nil
+}
+
+// DeleteContact removes the contact and stores its link's change with it.
+func (s *Session) DeleteContact(ctx context.Context, ch *mapping.Change) error {
+	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+		sql := fmt.Sprintf("DELETE FROM %s WHERE %s = $1", s.table.table, s.table.key)
+		if _, err := tx.Exec(ctx, sql, s.id); err != nil {
+			return refusal(err)
+		}
+		return saveChange(ctx, tx, ch)
+	})
+	if err != nil {
+		return fmt.Errorf("delete contact %s: %w", s.id, err)
+	}
+	return nil
+}
+
+// saveChange stores all of ch but the contact, in one round trip.
+func saveChange(ctx context.Context, tx pgx.Tx, ch *mapping.Change) error {
+	b := &pgx.Batch{}
+	l := &ch.Link
+	b.Queue(saveLinkSQL, linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
+	if ch.Observed != nil {
+		b.Queue(observeSQL, observeArgs(ch.Observed)...)
+	}
+	for _, c := range ch.Conflicts {
+		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		if hasCode(err, "23505") {
+			return ErrPartnerTaken
+		}
+		return err
+	}
+	return nil
+}
+
+func deref(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+func nullTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func nullText(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,126 @@
+// Package pgstore keeps what mksync knows in the CRM's Postgres: links with
+// their bases, partners as last seen, the conflict journal, deletions, and the
+// service's own state. It also reads and writes the contacts themselves, so
+// that a contact's write and its link's commit together.
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Store is safe for use by many goroutines.
+type Store struct {
+	pool *pgxpool.Pool
+	cfg  ContactsConfig
+
+	mu       sync.Mutex
+	contacts *contacts
+}
+
+// New looks the contacts table up. mksync's own tables must be migrated.
+// Errors: *TableError when the contacts table cannot be worked with.
+func New(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (*Store, error) {
+	s := &Store{pool: pool, cfg: cfg}
+	return s, s.refresh(ctx)
+}
+
+// Fields are the canonical fields the contacts table has columns for.
+func (s *Store) Fields() []mapping.Field { return s.table().fields }
+
+func (s *Store) table() *contacts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.contacts
+}
+
+func (s *Store) refresh(ctx context.Context) error {
+	c, err := readContacts(ctx, s.pool, s.cfg)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.contacts = c
+	return nil
+}
+
+// stale reports whether err came of a column or table that changed under us
+// (undefined column, undefined table, changed result type), and if so looks
+// the table up again, so that the next try fits.
+func (s *Store) stale(ctx context.Context, err error) error {
+	if err == nil || !hasCode(err, "42703") && !hasCode(err, "42P01") && !hasCode(err, "0A000") {
+		return err
+	}
+	if again := s.refresh(ctx); again != nil {
+		return errors.Join(err, again)
+	}
+	return err
+}
+
+// WithContact calls use while this process alone, of all processes, works on
+// the contact. The lock is a session lock of Postgres: it is gone when the
+// process is.
+func (s *Store) WithContact(ctx context.Context, contactID string, use func(*Session) error) error {
+	return s.locked(ctx, "contact:"+contactID, func(conn *pgxpool.Conn) error {
+		return use(&Session{store: s, conn: conn, id: contactID})
+	})
+}
+
+// WithPartner calls use while this process alone works on a partner that no
+// link names yet.
+func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() error) error {
+	return s.locked(ctx, "partner:"+metakockaID, func(*pgxpool.Conn) error { return use() })
+}
+
+func (s *Store) locked(ctx context.Context, key string, use func(*pgxpool.Conn) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the CRM's database: %w", err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended($1, 0))", key); err != nil {
+		return fmt.Errorf("lock %s: %w", key, err)
+	}
+	defer s.unlock(conn, key)
+	return s.stale(ctx, use(conn))
+}
+
+// unlock gives the lock back also when the caller's context is done. If that
+// does not work the connection is closed, which gives it back too.
+func (s *Store) unlock(conn *pgxpool.Conn, key string) {
+	ctx := context.Background()
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", key); err != nil {
+		_ = conn.Conn().Close(ctx)
+	}
+}
+
+// LoadState reads a remembered value into v; ok is false when there is none.
+func (s *Store) LoadState(ctx context.Context, key string, v any) (ok bool, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT value FROM mksync_state WHERE key = $1", key).Scan(v)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read state %q: %w", key, err)
+	}
+	return true, nil
+}
+
+// SaveState remembers v, which must marshal to JSON, under key.
+func (s *Store) SaveState(ctx context.Context, key string, v any) error {
+	_, err := s.pool.Exec(ctx, `
+		INSERT INTO mksync_state (key, value) VALUES ($1, $2)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = now()`, key, v)
+	if err != nil {
+		return fmt.Errorf("save state %q: %w", key, err)
+	}
+	return nil
+}
