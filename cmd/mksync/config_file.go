@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// readFile applies a YAML file. It is strict: a key nobody knows, one that is
+// there twice and a value of the wrong shape are problems, each with its line.
+func (l *loader) readFile(path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		l.add("", "configuration file", "%s", err)
+		return
+	}
+	root, err := parseYAML(text)
+	if err != nil {
+		l.add("", path, "%s", err)
+		return
+	}
+	if root != nil {
+		(&fileReader{loader: l, name: filepath.Base(path)}).readRoot(root)
+	}
+}
+
+// parseYAML returns the file's one document, nil for an empty file.
+func parseYAML(text []byte) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var document, second yaml.Node
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return nil, nil //nolint:nilnil // an empty file holds nothing
+	} else if err != nil {
+		return nil, fmt.Errorf("read yaml: %w", err)
+	}
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it holds more than one document")
+	}
+	root := document.Content[0]
+	if root.Tag == "!!null" {
+		return nil, nil //nolint:nilnil // a file of comments holds nothing
+	}
+	return root, nil
+}
+
+// fileReader applies the nodes of one file.
+type fileReader struct {
+	*loader
+	name string
+}
+
+// entry is one key with its value.
+type entry struct {
+	key   string
+	value *yaml.Node
+	where string
+}
+
+// entries are the pairs of a mapping; what is no mapping, and a key that is
+// there twice, are problems.
+func (r *fileReader) entries(node *yaml.Node, what string) []entry {
+	node = resolve(node)
+	if node.Kind != yaml.MappingNode {
+		r.add("", r.line(node, what), "expected `key: value` lines")
+		return nil
+	}
+	var list []entry
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key := node.Content[i]
+		e := entry{key.Value, resolve(node.Content[i+1]), r.line(key, join(what, key.Value))}
+		if slices.ContainsFunc(list, func(o entry) bool { return o.key == e.key }) {
+			r.add("", e.where, "given twice")
+			continue
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// line names a place in the file.
+func (r *fileReader) line(node *yaml.Node, what string) string {
+	return strings.TrimSuffix(fmt.Sprintf("%s line %d: %s", r.name, node.Line, what), ": ")
+}
+
+// readRoot applies the whole file.
+func (r *fileReader) readRoot(root *yaml.Node) {
+	known := []string{"fields", "filter"}
+	byKey := map[string]setting{}
+	for _, s := range settings(&r.config) {
+		known = append(known, s.key)
+		byKey[s.key] = s
+		if s.isSecret() {
+			known = append(known, s.key+"_file")
+		}
+	}
+	given := map[string]entry{}
+	for _, e := range r.entries(root, "") {
+		given[e.key] = e
+		if !slices.Contains(known, e.key) {
+			r.add("", e.where, "unknown key%s", suggestion(e.key, known))
+		}
+	}
+	for _, key := range sortedKeys(byKey) {
+		r.readSetting(byKey[key], given[key], given[key+"_file"])
+	}
+	if fields, ok := given["fields"]; ok {
+		r.readFields(fields)
+	}
+	if filter, ok := given["filter"]; ok {
+		r.readFilter(filter)
+	}
+}
+
+// readSetting applies a setting that is there, be it as a value or as a file.
+func (r *fileReader) readSetting(s setting, value, file entry) {
+	text, ok := r.scalar(s.key, value)
+	if !s.isSecret() {
+		if ok {
+			r.apply(s, value.where, text)
+		}
+		return
+	}
+	fileName, _ := r.scalar(s.key, file)
+	r.applySecret(s, value.where, text, file.where, fileName)
+}
+
+// scalar is the text of a single value; not ok when it is not there or empty.
+func (r *fileReader) scalar(key string, e entry) (string, bool) {
+	if e.value == nil || e.value.Tag == "!!null" {
+		return "", false
+	}
+	if e.value.Kind != yaml.ScalarNode {
+		r.add(key, e.where, "expected a single value")
+		return "", false
+	}
+	return e.value.Value, true
+}
+
+// resolve follows an alias to what it stands for.
+func resolve(node *yaml.Node) *yaml.Node {
+	for node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node
+}
+
+func join(parent, key string) string {
+	if parent == "" {
+		return key
+	}
+	return parent + "." + key
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

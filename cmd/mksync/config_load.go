@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// need is something that a command cannot do without.
+type need string
+
+const (
+	needDatabase  need = "database"
+	needMetaKocka need = "metakocka"
+)
+
+// loader gathers the configuration and what is wrong with it.
+type loader struct {
+	config   Config
+	where    map[string]string // key -> the variable or line that set it
+	problems []Problem
+}
+
+// LoadConfig reads the defaults, then the YAML file at path (or the one that
+// MKSYNC_CONFIG names; none is fine), then the environment. Its error is a
+// *ConfigError that names everything that is wrong at once.
+func LoadConfig(path string, environ []string, needs ...need) (Config, error) {
+	l := &loader{config: DefaultConfig(), where: map[string]string{}}
+	env := variables(environ)
+	if path == "" {
+		path = env[variablePrefix+"CONFIG"]
+	}
+	if path != "" {
+		l.readFile(path)
+	}
+	l.readEnvironment(env)
+	for _, p := range l.config.problems(needs) {
+		l.add(p.Key, l.where[p.Key], p.Text)
+	}
+	return l.config, configError(l.problems)
+}
+
+func (l *loader) add(key, where, format string, args ...any) {
+	text := format
+	if len(args) > 0 {
+		text = fmt.Sprintf(format, args...)
+	}
+	l.problems = append(l.problems, Problem{Key: key, Where: where, Text: text})
+}
+
+// variables are the variables of ours that are set. An empty one counts as not
+// set, for that is what compose files and unit files make of a missing value.
+func variables(environ []string) map[string]string {
+	env := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, variablePrefix) && value != "" {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// readEnvironment applies the variables and reports those nobody knows.
+func (l *loader) readEnvironment(env map[string]string) {
+	known := []string{variablePrefix + "CONFIG"}
+	for _, s := range settings(&l.config) {
+		name := variable(s.key)
+		known = append(known, name)
+		if s.isSecret() {
+			known = append(known, name+"_FILE")
+			l.applySecret(s, name, env[name], name+"_FILE", env[name+"_FILE"])
+		} else if value := env[name]; value != "" {
+			l.apply(s, name, value)
+		}
+	}
+	for _, name := range sortedKeys(env) {
+		if !slices.Contains(known, name) && !foreignVariable(name) {
+			l.add("", name, "unknown variable%s", suggestion(name, known))
+		}
+	}
+}
+
+// foreignNames match variables with our prefix that others set: the tests, and
+// Kubernetes for a service whose name begins with mksync.
+var foreignNames = regexp.MustCompile(
+	`^MKSYNC_(TEST_.*|(.+_)?(SERVICE_(HOST|PORT)(_.*)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?))$`)
+
+func foreignVariable(name string) bool { return foreignNames.MatchString(name) }
+
+// apply sets one setting from its text.
+func (l *loader) apply(s setting, where, value string) {
+	l.where[s.key] = where
+	if err := s.set(strings.TrimSpace(value)); err != nil {
+		l.add(s.key, where, "%s", err)
+	}
+}
+
+// applySecret sets a secret from its text or from the file that holds it.
+func (l *loader) applySecret(s setting, where, value, fileWhere, file string) {
+	switch {
+	case value != "" && file != "":
+		l.add(s.key, where, "set together with %s; keep one of the two", fileWhere)
+	case value != "":
+		l.apply(s, where, value)
+	case file != "":
+		l.applySecretFile(s, fileWhere, file)
+	}
+}
+
+func (l *loader) applySecretFile(s setting, where, file string) {
+	l.where[s.key] = where
+	text, err := os.ReadFile(file)
+	switch {
+	case err != nil:
+		l.add(s.key, where, "%s", err)
+	case strings.TrimSpace(string(text)) == "":
+		l.add(s.key, where, "the file %s is empty", file)
+	default:
+		l.apply(s, where, string(text))
+	}
+}
+
+// suggestion names the known word nearest to an unknown one, as the end of a
+// sentence; empty when none is near.
+func suggestion(unknown string, known []string) string {
+	best, bestDistance := "", max(2, len(unknown)/4)+1
+	for _, candidate := range known {
+		if d := editDistance(unknown, candidate); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// editDistance is the number of letters to insert, delete or change to make one
+// word of the other (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Validate reports everything that is wrong with the values as a *ConfigError.
+// A setting is missing only where one of the needs asks for it.
+func (c Config) Validate(needs ...need) error { return configError(c.problems(needs)) }
+
+func (c Config) problems(needs []need) []Problem {
+	v := &validator{}
+	v.missing(c, needs)
+	v.database(c)
+	v.nats(c)
+	v.metakocka(c)
+	v.policies(c)
+	v.service(c)
+	v.fields(c)
+	return v.problems
+}
+
+// validator gathers problems.
+type validator struct{ problems []Problem }
+
+// check adds a problem unless ok.
+func (v *validator) check(ok bool, key, format string, args ...any) {
+	if !ok {
+		v.problems = append(v.problems, Problem{Key: key, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// oneOf checks a value against the words that are allowed.
+func (v *validator) oneOf(key, value string, allowed ...string) {
+	v.check(slices.Contains(allowed, value), key, "%q is not one of %s%s",
+		value, strings.Join(allowed, ", "), suggestion(value, allowed))
+}
+
+func (v *validator) missing(c Config, needs []need) {
+	if slices.Contains(needs, needDatabase) {
+		v.check(c.DatabaseURL != "", "database_url", "missing; set it to the CRM's Postgres, postgres://user:password@host:5432/crm")
+	}
+	if slices.Contains(needs, needMetaKocka) {
+		v.check(c.MetaKockaCompanyID != "", "metakocka_company_id", "missing; MetaKocka shows it under Settings, API")
+		v.check(c.MetaKockaSecretKey != "", "metakocka_secret_key", "missing; MetaKocka shows it under Settings, API")
+	}
+}
+
+// names that Postgres allows; slots are stricter than tables and columns.
+var (
+	slotName  = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
+	tableName = regexp.MustCompile(`^[^."\s]{1,63}(\.[^."\s]{1,63})?$`)
+)
+
+func (v *validator) database(c Config) {
+	if c.DatabaseURL != "" {
+		// The parser's own words may hold parts of the URL.
+		_, err := pgx.ParseConfig(c.DatabaseURL.Reveal())
+		v.check(err == nil, "database_url", "not a Postgres address such as postgres://user:password@host:5432/crm (a special character in the password is written as %%XX)")
+	}
+	v.check(tableName.MatchString(c.ContactsTable), "contacts_table", "%q is not a table name such as public.contacts", c.ContactsTable)
+	v.check(slotName.MatchString(c.Slot), "slot", "%q is not a slot name: lower-case letters, digits and _, at most 63", c.Slot)
+	v.check(columnName(c.Publication), "publication", "%q is not a publication name", c.Publication)
+}
+
+func (v *validator) nats(c Config) {
+	for address := range strings.SplitSeq(c.NATSURL.Reveal(), ",") {
+		if address = strings.TrimSpace(address); address != "" {
+			v.check(natsAddress(address), "nats_url", "not a NATS address such as nats://host:4222 (several are separated by commas)")
+		}
+	}
+	v.check(c.DataDir != "", "data_dir", "empty; name a directory")
+	v.check(c.StreamReplicas >= 1 && c.StreamReplicas <= 5, "stream_replicas", "%d is not between 1 and 5", c.StreamReplicas)
+	v.check(c.StreamReplicas <= 1 || c.NATSURL != "", "stream_replicas", "more than one copy needs a NATS cluster; set nats_url")
+}
+
+func natsAddress(address string) bool {
+	if !strings.Contains(address, "://") {
+		address = "nats://" + address
+	}
+	u, err := url.Parse(address)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme)
+}
+
+func (v *validator) metakocka(c Config) {
+	u, err := url.Parse(c.MetaKockaURL)
+	v.check(err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http"),
+		"metakocka_url", "not an address such as https://main.metakocka.si/rest/eshop/v1")
+	v.check(err != nil || (u.User == nil && u.RawQuery == "" && u.Fragment == ""),
+		"metakocka_url", "give the address alone, without user, password and parameters")
+	v.check(c.MetaKockaConcurrency >= 1 && c.MetaKockaConcurrency <= 64,
+		"metakocka_concurrency", "%d is not between 1 and 64", c.MetaKockaConcurrency)
+	v.check(c.MetaKockaTimeout >= time.Second, "metakocka_timeout", "%s is too short; calls of tens of seconds are normal", c.MetaKockaTimeout)
+}
+
+func (v *validator) policies(c Config) {
+	v.check(c.PollInterval >= time.Second, "poll_interval", "%s is shorter than a second", c.PollInterval)
+	v.oneOf("delete_policy", c.DeletePolicy, "unlink", "deactivate", "anonymize")
+	v.oneOf("remote_delete_policy", c.RemoteDeletePolicy, "unlink", "delete")
+	v.oneOf("conflict_rule", c.ConflictRule, rules()...)
+	v.oneOf("tie_winner", c.TieWinner, "crm", "metakocka")
+	v.check(c.MaxDeletes >= 0, "max_deletes", "%d is negative", c.MaxDeletes)
+}
+
+func rules() []string { return []string{"newest", "crm", "metakocka", "manual"} }
+
+func (v *validator) service(c Config) {
+	_, port, err := net.SplitHostPort(c.HTTPAddr)
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	v.check(err == nil && portErr == nil && number <= 65535, "http_addr", "%q is not an address such as 127.0.0.1:8080", c.HTTPAddr)
+	v.check(!strings.ContainsAny(c.APIToken.Reveal(), " \t\r\n"), "api_token", "holds white space, which a header cannot carry")
+	v.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
+	v.check(slices.Contains([]string{"", "text", "json"}, c.LogFormat), "log_format", "%q is not one of text, json", c.LogFormat)
+}
+
+func (v *validator) fields(c Config) {
+	owner := map[string]string{}
+	for _, name := range fieldNames() {
+		field, key := c.Fields[name], "fields."+name
+		v.oneOf(key+".direction", field.Direction, "both", "to_metakocka", "to_crm", "off")
+		if field.Rule != "" {
+			v.oneOf(key+".rule", field.Rule, rules()...)
+		}
+		if field.Direction == "off" {
+			v.check(name != "name", key+".direction", "the name cannot be off: a partner needs one")
+			continue
+		}
+		v.check(columnName(field.Column), key+".column", "%q is not a column name", field.Column)
+		v.check(owner[field.Column] == "", key+".column", "the column %s is taken by %s", field.Column, owner[field.Column])
+		owner[field.Column] = name
+	}
+	for _, condition := range c.Filter {
+		v.check(columnName(condition.Column), "filter."+condition.Column, "%q is not a column name", condition.Column)
+	}
+}
+
+func columnName(name string) bool {
+	return name != "" && len(name) <= 63 && !strings.ContainsAny(name, "\"\x00")
+}

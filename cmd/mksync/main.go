@@ -1,0 +1,85 @@
+// Command mksync keeps the contacts of a CRM's Postgres and the partners of
+// MetaKocka the same.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/internal/telemetry"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		if !errors.Is(err, errReported) {
+			_, _ = fmt.Fprintln(os.Stderr, "mksync:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// run is the whole program. Its error is what a person has to read; it ends
+// when ctx does, which is no error.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	app := &cliEnv{stdout: stdout, stderr: stderr, environ: os.Environ()}
+	root := newRootCommand(app)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return root.ExecuteContext(ctx)
+}
+
+// cliEnv is what every command works with.
+type cliEnv struct {
+	stdout, stderr io.Writer
+	environ        []string // NAME=value
+	configPath     string   // the --config flag
+}
+
+// load reads the configuration, of which the command cannot do without the
+// needs, and makes the logger it asks for.
+func (app *cliEnv) load(needs ...need) (Config, *slog.Logger, error) {
+	config, err := LoadConfig(app.configPath, app.environ, needs...)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	log := telemetry.NewLogger(app.stderr, telemetry.LogConfig{
+		Level: config.LogLevel, Format: config.LogFormat,
+	})
+	return config, log, nil
+}
+
+// newRootCommand is mksync without a command; it shows the help.
+func newRootCommand(app *cliEnv) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "mksync",
+		Short:         "Two-way sync of CRM contacts and MetaKocka partners",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().StringVar(&app.configPath, "config", "", "YAML file with the configuration (or MKSYNC_CONFIG)")
+	root.AddCommand(commands(app)...)
+	return root
+}
+
+// commands are the commands of mksync, each from its own file.
+func commands(app *cliEnv) []*cobra.Command {
+	return []*cobra.Command{
+		newVersionCommand(app),
+	}
+}

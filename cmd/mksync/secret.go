@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+)
+
+// Secret is a text that is never printed: every way of formatting, logging or
+// encoding it shows only whether it is set. Reveal gives the text itself.
+type Secret string
+
+// Reveal is the secret text, for the one place that has to send it.
+func (s Secret) Reveal() string { return string(s) }
+
+// String says whether the secret is set.
+func (s Secret) String() string {
+	if s == "" {
+		return "[not set]"
+	}
+	return "[set]"
+}
+
+// Format makes every verb print as String does.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue keeps the text out of logs.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText keeps the text out of JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Address is where a URL points, without its user, password and parameters; for
+// a text that is no URL it is String.
+func (s Secret) Address() string {
+	u, err := url.Parse(string(s))
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		return s.String()
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
