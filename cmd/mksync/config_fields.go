@@ -25,7 +25,7 @@ func (r *fileReader) readFields(fields entry) {
 	for _, e := range r.entries(fields.value, "fields") {
 		policy, ok := r.config.Fields[e.key]
 		if !ok {
-			r.add("", e.where, "unknown field%s", suggestion(e.key, fieldNames()))
+			r.add("", e.where, "unknown field"+suggestion(e.key, fieldNames()))
 			continue
 		}
 		r.where[join("fields", e.key)] = e.where
@@ -45,7 +45,7 @@ func (r *fileReader) readField(policy *FieldConfig, field entry) {
 	for _, e := range r.entries(field.value, join("fields", field.key)) {
 		i := slices.IndexFunc(places, func(s setting) bool { return s.key == e.key })
 		if i < 0 {
-			r.add("", e.where, "unknown key%s", suggestion(e.key, []string{"column", "direction", "rule", "keep_non_empty"}))
+			r.add("", e.where, "unknown key"+suggestion(e.key, []string{"column", "direction", "rule", "keep_non_empty"}))
 			continue
 		}
 		if text, ok := r.scalar("", e); ok {

@@ -19,12 +19,12 @@ import (
 func (l *loader) readFile(path string) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		l.add("", "configuration file", "%s", err)
+		l.add("", "configuration file", err.Error())
 		return
 	}
 	root, err := parseYAML(text)
 	if err != nil {
-		l.add("", path, "%s", err)
+		l.add("", path, err.Error())
 		return
 	}
 	if root != nil {
@@ -105,7 +105,7 @@ func (r *fileReader) readRoot(root *yaml.Node) {
 	for _, e := range r.entries(root, "") {
 		given[e.key] = e
 		if !slices.Contains(known, e.key) {
-			r.add("", e.where, "unknown key%s", suggestion(e.key, known))
+			r.add("", e.where, "unknown key"+suggestion(e.key, known))
 		}
 	}
 	for _, key := range sortedKeys(byKey) {

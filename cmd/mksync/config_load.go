@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -42,11 +41,7 @@ func LoadConfig(path string, environ []string, needs ...need) (Config, error) {
 	return l.config, configError(l.problems)
 }
 
-func (l *loader) add(key, where, format string, args ...any) {
-	text := format
-	if len(args) > 0 {
-		text = fmt.Sprintf(format, args...)
-	}
+func (l *loader) add(key, where, text string) {
 	l.problems = append(l.problems, Problem{Key: key, Where: where, Text: text})
 }
 
@@ -78,7 +73,7 @@ func (l *loader) readEnvironment(env map[string]string) {
 	}
 	for _, name := range sortedKeys(env) {
 		if !slices.Contains(known, name) && !foreignVariable(name) {
-			l.add("", name, "unknown variable%s", suggestion(name, known))
+			l.add("", name, "unknown variable"+suggestion(name, known))
 		}
 	}
 }
@@ -94,7 +89,7 @@ func foreignVariable(name string) bool { return foreignNames.MatchString(name) }
 func (l *loader) apply(s setting, where, value string) {
 	l.where[s.key] = where
 	if err := s.set(strings.TrimSpace(value)); err != nil {
-		l.add(s.key, where, "%s", err)
+		l.add(s.key, where, err.Error())
 	}
 }
 
@@ -102,7 +97,7 @@ func (l *loader) apply(s setting, where, value string) {
 func (l *loader) applySecret(s setting, where, value, fileWhere, file string) {
 	switch {
 	case value != "" && file != "":
-		l.add(s.key, where, "set together with %s; keep one of the two", fileWhere)
+		l.add(s.key, where, "set together with "+fileWhere+"; keep one of the two")
 	case value != "":
 		l.apply(s, where, value)
 	case file != "":
@@ -115,9 +110,9 @@ func (l *loader) applySecretFile(s setting, where, file string) {
 	text, err := os.ReadFile(file)
 	switch {
 	case err != nil:
-		l.add(s.key, where, "%s", err)
+		l.add(s.key, where, err.Error())
 	case strings.TrimSpace(string(text)) == "":
-		l.add(s.key, where, "the file %s is empty", file)
+		l.add(s.key, where, "the file "+file+" is empty")
 	default:
 		l.apply(s, where, string(text))
 	}
