@@ -1,0 +1,73 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// ConnectOptions are the parts of a connection that differ from place to place.
+type ConnectOptions struct {
+	Name        string // shown in the server's connection list; "mksync" when empty
+	Credentials string // path of a NATS credentials file; empty: none
+	Log         *slog.Logger
+	Extra       []nats.Option // applied last
+}
+
+// Connect connects to NATS and stays connected: a lost connection is made again for ever.
+// The first connection has to succeed at once; ctx's deadline bounds each try. Close it with its own Close.
+func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, error) {
+	if o.Name == "" {
+		o.Name = "mksync"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	opts := append([]nats.Option{
+		nats.Name(o.Name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(500 * time.Millisecond),
+		nats.ReconnectJitter(250*time.Millisecond, time.Second),
+		nats.PingInterval(20 * time.Second),
+	}, logHandlers(o.Log)...)
+	if o.Credentials != "" {
+		opts = append(opts, nats.UserCredentials(o.Credentials))
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		opts = append(opts, nats.Timeout(max(time.Until(deadline), time.Millisecond)))
+	}
+	nc, err := nats.Connect(url, append(opts, o.Extra...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	return nc, nil
+}
+
+// logHandlers report what happens to a connection. Addresses are logged without user parts.
+func logHandlers(log *slog.Logger) []nats.Option {
+	return []nats.Option{
+		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			if nc.IsClosed() {
+				return
+			}
+			log.Warn("connection to NATS lost", "error", err)
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrConnectionClosed) {
+				return
+			}
+			args := []any{"error", err}
+			if sub != nil {
+				args = append(args, "subject", sub.Subject)
+			}
+			log.Warn("NATS reported an error", args...)
+		}),
+	}
+}

@@ -1,0 +1,214 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+)
+
+// ConsumerConfig describes a durable consumer. Zero values take the defaults.
+type ConsumerConfig struct {
+	Stream  string
+	Durable string   // the consumer's name, the same in every process that shares its work
+	Filters []string // subjects; none: all of the stream
+
+	Workers    int // handlers at once; 4
+	MaxPending int // messages held by this process, waiting and running; 512
+
+	AckWait    time.Duration // a killed process's messages go to another after this; 30s
+	MinBackoff time.Duration // first delay of an error that says no delay; 1s
+	MaxBackoff time.Duration // longest one; 5m
+	Grace      time.Duration // how long running handlers may go on after a stop; 30s
+
+	// Gate, when set, is called before each handler and returns when work may go on. An
+	// error while ctx lives ends Consume with that error.
+	Gate func(ctx context.Context) error
+}
+
+func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
+	if c.Stream == "" || c.Durable == "" || strings.ContainsAny(c.Durable, ".*> \t\r\n/\\") {
+		return c, fmt.Errorf("%w: stream %q, durable %q", errBadConsumer, c.Stream, c.Durable)
+	}
+	c.Workers = positive(c.Workers, 4)
+	c.MaxPending = positive(c.MaxPending, 512)
+	c.AckWait = positive(c.AckWait, 30*time.Second)
+	c.MinBackoff = positive(c.MinBackoff, time.Second)
+	c.MaxBackoff = max(positive(c.MaxBackoff, 5*time.Minute), c.MinBackoff)
+	c.Grace = positive(c.Grace, 30*time.Second)
+	return c, nil
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// Delivery is a message as it came to a handler. A retried dead letter comes with the
+// sequence, subject and time it had in its own stream.
+type Delivery struct {
+	Stored
+	Attempts uint64 // 1 for the first time
+}
+
+// Handler applies all that waits for one key, oldest first. Nil acknowledges them all; see
+// Retry and Reject; any other error retries with a delay that grows with the attempts.
+type Handler func(ctx context.Context, key string, ds []Delivery) error
+
+// retriesPending bounds the retried dead letters held besides MaxPending.
+const retriesPending = 16
+
+// consumption is one running Consume.
+type consumption struct {
+	b       *Bus
+	cfg     ConsumerConfig
+	handle  Handler
+	queue   *dispatcher
+	letters *letterKeys
+	sources []*source
+}
+
+// Consume works off the stream until ctx ends, then returns nil: it takes in nothing more,
+// lets running handlers finish within the grace time, gives back what waits, and flushes
+// the acknowledgements. It outlives restarts of the server and deletions of the consumer.
+func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return err
+	}
+	c := &consumption{b: b, cfg: cfg, handle: h, letters: newLetterKeys()}
+	c.sources = []*source{newEventSource(b, cfg), newRetrySource(b, cfg)}
+	c.queue = newDispatcher(cfg.MaxPending + retriesPending)
+	for _, s := range c.sources {
+		if _, err := s.consumer(ctx); err != nil {
+			return endedBy(ctx, err)
+		}
+	}
+	stopWatching, err := b.watchLetters(ctx, cfg.Durable, c.letters)
+	if err != nil {
+		return endedBy(ctx, err)
+	}
+	defer stopWatching()
+	return endedBy(ctx, c.run(ctx))
+}
+
+// endedBy makes nil of the errors that are only the end of ctx.
+func endedBy(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return nil
+	}
+	return err
+}
+
+func (c *consumption) run(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	defer context.AfterFunc(gctx, func() {
+		time.AfterFunc(c.cfg.Grace, stopWork)
+	})()
+	for _, s := range c.sources {
+		g.Go(func() error { return c.intake(gctx, s) })
+	}
+	for range c.cfg.Workers {
+		g.Go(func() error { return c.worker(gctx, work) })
+	}
+	beats := c.heartbeat()
+	err := g.Wait()
+	beats()
+	c.giveBack()
+	return err
+}
+
+// giveBack returns what waits to the server at once and flushes all acknowledgements.
+func (c *consumption) giveBack() {
+	for _, h := range c.queue.close() {
+		if err := h.msg.Nak(); err != nil {
+			c.b.log.Debug("message not given back", "error", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := c.b.nc.FlushWithContext(ctx); err != nil {
+		c.b.log.Warn("acknowledgements not flushed, their messages come again", "consumer", c.cfg.Durable, "error", err)
+	}
+}
+
+// worker runs handlers until gctx ends; work is the context of the handlers.
+func (c *consumption) worker(gctx, work context.Context) error {
+	for {
+		var key string
+		select {
+		case <-gctx.Done():
+			return nil
+		case key = <-c.queue.ready:
+		}
+		if gctx.Err() != nil {
+			return nil
+		}
+		if c.cfg.Gate != nil {
+			if err := c.cfg.Gate(gctx); err != nil {
+				return endedBy(gctx, err)
+			}
+		}
+		c.one(work, key)
+	}
+}
+
+// one gives all that waits for a key to the handler and settles it.
+func (c *consumption) one(ctx context.Context, key string) {
+	batch := c.queue.take(key)
+	if len(batch) == 0 {
+		return
+	}
+	ds := make([]Delivery, len(batch))
+	for i, h := range batch {
+		ds[i] = h.delivery
+	}
+	c.settle(ctx, key, ds, c.handle(ctx, key, ds))
+	c.queue.finish(key)
+	for _, s := range c.sources {
+		s.wake()
+	}
+}
+
+// heartbeat keeps all held messages in progress until the returned func is called.
+func (c *consumption) heartbeat() (stop func()) {
+	quit, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		tick := time.NewTicker(max(c.cfg.AckWait/3, time.Millisecond))
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				for _, m := range c.queue.messages() {
+					_ = m.InProgress() // a lost connection: the server gives them out again
+				}
+			}
+		}
+	}()
+	return func() { close(quit); <-gone }
+}
+
+// ConsumerState returns how many messages a consumer has not yet been given, and how many
+// are in flight: held by a process, or put off by a retry.
+func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error) {
+	c, err := b.js.Consumer(ctx, stream, durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("look up consumer %s: %w", durable, err)
+	}
+	i := c.CachedInfo()
+	return i.NumPending, uint64(max(i.NumAckPending, 0)), nil //nolint:gosec // not negative
+}

@@ -1,0 +1,199 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// DeadLetter is a key's events that a consumer could not apply: the newest of them, and how
+// many they were. A consumer has at most one for each key.
+type DeadLetter struct {
+	ID       uint64 // names the letter until it is replaced or removed
+	Consumer string
+	Key      string
+	Reason   string
+	Count    int
+	Stream   string // where the newest event was stored,
+	Seq      uint64 // under which sequence
+	Subject  string
+	Time     time.Time // when the letter was stored
+	Header   nats.Header
+	Data     []byte
+}
+
+// The headers that a dead letter has besides the event's own.
+const (
+	headerReason  = "Mksync-Reason"
+	headerCount   = "Mksync-Count"
+	headerStream  = "Mksync-Stream"
+	headerSeq     = "Mksync-Sequence"
+	headerSubject = "Mksync-Subject"
+	headerTime    = "Mksync-Time"
+	headerMsgID   = "Mksync-Msg-Id"
+)
+
+// storeLetter stores the newest delivery with the reason, in place of an earlier letter.
+func (b *Bus) storeLetter(ctx context.Context, cfg ConsumerConfig, key string, ds []Delivery, reason string) error {
+	count := len(ds)
+	before, err := b.letter(ctx, DeadLetterSubject(cfg.Durable, key))
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return err
+	case before.Stream == cfg.Stream && before.Seq < ds[0].Sequence:
+		count += before.Count // else the same events are refused once more
+	}
+	newest := ds[len(ds)-1]
+	h := nats.Header{}
+	for k, v := range newest.Header {
+		h[k] = v
+	}
+	dropProtocol(h)
+	h.Set(headerReason, reason)
+	h.Set(headerCount, strconv.Itoa(count))
+	h.Set(headerStream, cfg.Stream)
+	h.Set(headerSeq, strconv.FormatUint(newest.Sequence, 10))
+	h.Set(headerSubject, newest.Subject)
+	h.Set(headerTime, newest.Time.UTC().Format(time.RFC3339Nano))
+	h.Set(headerMsgID, newest.ID)
+	m := Message{Subject: DeadLetterSubject(cfg.Durable, key), Header: h, Data: newest.Data}
+	if _, err := b.PublishSync(ctx, StreamDeadLetters, m); err != nil {
+		return fmt.Errorf("store dead letter: %w", err)
+	}
+	return nil
+}
+
+// dropProtocol removes the headers that speak to the stream the event came from.
+func dropProtocol(h nats.Header) {
+	h.Del(nats.MsgIdHdr)
+	h.Del(nats.ExpectedLastSeqHdr)
+	h.Del(nats.ExpectedLastMsgIdHdr)
+	h.Del(nats.ExpectedStreamHdr)
+}
+
+// letter returns the dead letter on a subject, or ErrNotFound.
+func (b *Bus) letter(ctx context.Context, subject string) (DeadLetter, error) {
+	s, err := b.open(ctx, StreamDeadLetters)
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	m, err := s.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return DeadLetter{}, ErrNotFound
+	}
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("read dead letter: %w", err)
+	}
+	return readLetter(storedFromRaw(m)), nil
+}
+
+func readLetter(m Stored) DeadLetter {
+	consumer, key := letterKey(m.Subject)
+	l := DeadLetter{
+		ID: m.Sequence, Consumer: consumer, Key: key, Time: m.Time, Header: m.Header, Data: m.Data,
+		Reason:  m.Header.Get(headerReason),
+		Stream:  m.Header.Get(headerStream),
+		Subject: m.Header.Get(headerSubject),
+	}
+	l.Seq, _ = strconv.ParseUint(m.Header.Get(headerSeq), 10, 64)
+	l.Count, _ = strconv.Atoi(m.Header.Get(headerCount))
+	return l
+}
+
+// DeadLetters returns all dead letters, oldest first.
+func (b *Bus) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
+	var out []DeadLetter
+	err := b.scan(ctx, StreamDeadLetters, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{deadLettersPrefix + "*.*"},
+	}, func(m Stored) error {
+		out = append(out, readLetter(m))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list dead letters: %w", err)
+	}
+	return out, nil
+}
+
+// RetryDeadLetter gives a dead letter back to its consumer, which tries it again as soon as
+// it runs, and removes it. One that fails again becomes a new dead letter. ErrNotFound: it was
+// replaced, retried or removed.
+func (b *Bus) RetryDeadLetter(ctx context.Context, id uint64) error {
+	s, err := b.js.Stream(ctx, StreamDeadLetters)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	m, err := s.GetMsg(ctx, id)
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Header.Get(headerReason) == "" {
+		return fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	if err != nil {
+		return fmt.Errorf("read dead letter %d: %w", id, err)
+	}
+	l := readLetter(storedFromRaw(m))
+	if m.Subject != DeadLetterSubject(l.Consumer, l.Key) {
+		return fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	retry := Message{Subject: retrySubject(l.Consumer, l.Key), Header: m.Header, Data: m.Data}
+	if _, err := b.PublishSync(ctx, StreamDeadLetters, retry); err != nil {
+		return fmt.Errorf("retry dead letter %d: %w", id, err)
+	}
+	return b.deleteLetter(ctx, id)
+}
+
+func (b *Bus) deleteLetter(ctx context.Context, id uint64) error {
+	s, err := b.js.Stream(ctx, StreamDeadLetters)
+	if err == nil {
+		err = s.DeleteMsg(ctx, id)
+	}
+	var api *jetstream.APIError
+	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) || errors.As(err, &api) && api.ErrorCode == codeNoMessage {
+		return nil
+	}
+	return fmt.Errorf("remove dead letter %d: %w", id, err)
+}
+
+// codeNoMessage is JetStream's answer to a deletion of what is not there.
+const codeNoMessage jetstream.ErrorCode = 10043
+
+// PurgeDeadLetters removes the dead letters of a key, whichever consumer's.
+func (b *Bus) PurgeDeadLetters(ctx context.Context, key string) error {
+	return b.purgeLetter(ctx, deadLettersPrefix+"*."+escapeToken(key))
+}
+
+func (b *Bus) purgeLetter(ctx context.Context, subject string) error {
+	s, err := b.js.Stream(ctx, StreamDeadLetters)
+	if err == nil {
+		err = s.Purge(ctx, jetstream.WithPurgeSubject(subject))
+	}
+	if err != nil {
+		return fmt.Errorf("purge dead letters: %w", err)
+	}
+	return nil
+}
+
+// readRetry restores the event of a dead letter that is tried again.
+func (s *source) readRetry(m jetstream.Msg) (string, Delivery, heldID, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return "", Delivery{}, heldID{}, err
+	}
+	d := Delivery{Attempts: meta.NumDelivered, Stored: storedFromMsg(m, meta)}
+	d.Subject = d.Header.Get(headerSubject)
+	d.ID = d.Header.Get(headerMsgID)
+	d.Sequence, _ = strconv.ParseUint(d.Header.Get(headerSeq), 10, 64)
+	d.Time, _ = time.Parse(time.RFC3339Nano, d.Header.Get(headerTime))
+	_, key := letterKey(m.Subject())
+	return key, d, heldID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
+}
+
+// settleRetry acknowledges and removes a retried letter, which nobody needs any more.
+func (s *source) settleRetry(ctx context.Context, h held) error {
+	return errors.Join(h.msg.Ack(), s.b.deleteLetter(ctx, h.id.sequence))
+}

@@ -1,0 +1,170 @@
+package bus
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// held is a message this process answers for.
+type held struct {
+	msg      jetstream.Msg
+	delivery Delivery
+	source   *source
+	id       heldID
+}
+
+// heldID tells deliveries of one message from another's. The time is there because a stream
+// that was deleted counts from one again.
+type heldID struct {
+	source   *source
+	sequence uint64
+	time     int64
+}
+
+// lingerRedelivered is how long a message that comes again waits for its key's others,
+// which the server sends right behind it.
+const lingerRedelivered = 50 * time.Millisecond
+
+// keyState is a key with messages: waiting ones, and those a worker has.
+type keyState struct {
+	waiting []*held
+	running []*held
+	queued  bool // in ready, or about to be
+}
+
+// dispatcher orders messages by key: a key is with at most one worker.
+type dispatcher struct {
+	ready chan string // keys a worker may take; each at most once, so it never fills
+
+	mu     sync.Mutex // guards these:
+	keys   map[string]*keyState
+	held   map[heldID]*held
+	counts map[*source]int
+	closed bool
+}
+
+func newDispatcher(capacity int) *dispatcher {
+	return &dispatcher{
+		ready:  make(chan string, capacity),
+		keys:   map[string]*keyState{},
+		held:   map[heldID]*held{},
+		counts: map[*source]int{},
+	}
+}
+
+// add takes a message in. Of one that is here already only the newer handle is kept.
+func (d *dispatcher) add(key string, h *held) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old, ok := d.held[h.id]; ok {
+		old.msg = h.msg
+		return
+	}
+	d.held[h.id] = h
+	d.counts[h.source]++
+	k := d.keys[key]
+	if k == nil {
+		k = &keyState{}
+		d.keys[key] = k
+	}
+	k.waiting = append(k.waiting, h)
+	if k.queued || len(k.running) > 0 || d.closed {
+		return
+	}
+	k.queued = true
+	if h.delivery.Attempts > 1 {
+		time.AfterFunc(lingerRedelivered, func() { d.ready <- key })
+		return
+	}
+	d.ready <- key
+}
+
+// take gives all that waits for a key to the caller, oldest first.
+func (d *dispatcher) take(key string) []*held {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := d.keys[key]
+	if k == nil || d.closed {
+		return nil
+	}
+	k.queued = false
+	k.running, k.waiting = k.waiting, nil
+	slices.SortStableFunc(k.running, func(a, b *held) int {
+		return compareSequence(a.delivery.Sequence, b.delivery.Sequence)
+	})
+	return k.running
+}
+
+func compareSequence(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// running returns a key's messages that are with a worker, with their newest handles.
+func (d *dispatcher) running(key string) []held {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]held, len(d.keys[key].running))
+	for i, h := range d.keys[key].running {
+		out[i] = *h
+	}
+	return out
+}
+
+// finish lets go of the messages a worker had; what came meanwhile is next.
+func (d *dispatcher) finish(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := d.keys[key]
+	for _, h := range k.running {
+		delete(d.held, h.id)
+		d.counts[h.source]--
+	}
+	k.running = nil
+	if len(k.waiting) == 0 {
+		delete(d.keys, key)
+		return
+	}
+	if !d.closed {
+		k.queued = true
+		d.ready <- key
+	}
+}
+
+// count returns how many messages of a source are held.
+func (d *dispatcher) count(s *source) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.counts[s]
+}
+
+// messages returns all that is held.
+func (d *dispatcher) messages() []jetstream.Msg {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]jetstream.Msg, 0, len(d.held))
+	for _, h := range d.held {
+		out = append(out, h.msg)
+	}
+	return out
+}
+
+// close ends the dispatcher and returns what was waiting.
+func (d *dispatcher) close() []*held {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	var out []*held
+	for _, k := range d.keys {
+		out = append(out, k.waiting...)
+	}
+	return out
+}

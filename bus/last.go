@@ -1,0 +1,80 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Message is what is published.
+type Message struct {
+	Subject string
+	ID      string // Nats-Msg-Id
+	Header  nats.Header
+	Data    []byte
+}
+
+// Stored is a message as a stream holds it.
+type Stored struct {
+	Sequence uint64
+	ID       string // Nats-Msg-Id, "" without one
+	Subject  string
+	Time     time.Time
+	Header   nats.Header
+	Data     []byte
+}
+
+// Last returns the newest message of a stream. When the stream held messages but the newest
+// is gone (expired, purged), found is false and only the sequence is set; an empty stream
+// has sequence zero.
+func (b *Bus) Last(ctx context.Context, stream string) (last Stored, found bool, err error) {
+	s, err := b.open(ctx, stream)
+	if err != nil {
+		return Stored{}, false, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	last.Sequence = s.CachedInfo().State.LastSeq
+	if last.Sequence == 0 {
+		return last, false, nil
+	}
+	m, err := s.GetMsg(ctx, last.Sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return last, false, nil
+	}
+	if err != nil {
+		return Stored{}, false, fmt.Errorf("read last message of %s: %w", stream, err)
+	}
+	return storedFromRaw(m), true, nil
+}
+
+func storedFromRaw(m *jetstream.RawStreamMsg) Stored {
+	return Stored{
+		Sequence: m.Sequence,
+		ID:       m.Header.Get(nats.MsgIdHdr),
+		Subject:  m.Subject,
+		Time:     m.Time,
+		Header:   m.Header,
+		Data:     m.Data,
+	}
+}
+
+// PublishSync publishes one message and waits until the stream holds it. It is not ordered
+// against a Publisher's messages and breaks one that writes to the same stream.
+func (b *Bus) PublishSync(ctx context.Context, stream string, m Message) (sequence uint64, err error) {
+	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{}}
+	for k, v := range m.Header {
+		msg.Header[k] = v
+	}
+	opts := []jetstream.PublishOpt{jetstream.WithExpectStream(stream)}
+	if m.ID != "" {
+		opts = append(opts, jetstream.WithMsgID(m.ID))
+	}
+	ack, err := b.js.PublishMsg(ctx, msg, opts...)
+	if err != nil {
+		return 0, fmt.Errorf("publish to %s: %w", stream, err)
+	}
+	return ack.Sequence, nil
+}

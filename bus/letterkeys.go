@@ -1,0 +1,60 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// letterKeys remembers the keys of a consumer that may have a dead letter, so that success
+// costs a call to the server only where there is one to remove.
+type letterKeys struct {
+	mu   sync.Mutex
+	keys map[string]struct{}
+}
+
+func newLetterKeys() *letterKeys { return &letterKeys{keys: map[string]struct{}{}} }
+
+func (l *letterKeys) add(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keys[key] = struct{}{}
+}
+
+func (l *letterKeys) remove(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.keys, key)
+}
+
+func (l *letterKeys) has(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.keys[key]
+	return ok
+}
+
+// watchLetters keeps the keys of a consumer's dead letters up to date, other processes'
+// included, until the returned func is called.
+func (b *Bus) watchLetters(ctx context.Context, consumer string, keys *letterKeys) (stop func(), err error) {
+	if _, err := b.open(ctx, StreamDeadLetters); err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	oc, err := b.js.OrderedConsumer(ctx, StreamDeadLetters, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{deadLettersPrefix + escapeToken(consumer) + ".*"},
+		HeadersOnly:    true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("watch dead letters: %w", err)
+	}
+	cc, err := oc.Consume(func(m jetstream.Msg) {
+		_, key := letterKey(m.Subject())
+		keys.add(key)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("watch dead letters: %w", err)
+	}
+	return func() { cc.Stop(); <-cc.Closed() }, nil
+}

@@ -1,0 +1,340 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// PublisherConfig bounds what is in flight. Zero values take the defaults.
+type PublisherConfig struct {
+	MaxMessages int           // 4096
+	MaxBytes    int           // 8 MiB, headers and subjects counted; one larger message goes alone
+	AckTimeout  time.Duration // 15s without any progress breaks the publisher
+}
+
+func (c PublisherConfig) withDefaults() PublisherConfig {
+	if c.MaxMessages <= 0 {
+		c.MaxMessages = 4096
+	}
+	if c.MaxBytes <= 0 {
+		c.MaxBytes = 8 << 20
+	}
+	if c.AckTimeout <= 0 {
+		c.AckTimeout = 15 * time.Second
+	}
+	return c
+}
+
+// Publisher publishes to one stream, in order, without waiting for each acknowledgement.
+// It is safe for concurrent use; calls of Publish take turns.
+type Publisher struct {
+	nc     *nats.Conn
+	stream string
+	cfg    PublisherConfig
+	sub    *nats.Subscription
+	last   Stored
+	found  bool
+
+	turn chan struct{} // held by the one caller that publishes or flushes; guards these:
+	msg  nats.Msg
+	id   []string // header values, reused
+	seq  []string
+	prev []string
+
+	mu      sync.Mutex // guards these:
+	win     window
+	sent    uint64
+	acked   uint64
+	err     error
+	waiting bool // somebody waits until the window is down to these:
+	toCount int
+	toBytes int
+
+	room chan struct{}
+	done chan struct{} // closed when broken or closed
+	gone chan struct{} // closed when the watcher has ended
+}
+
+// Publisher opens a publisher that goes on behind the newest message of the stream, which
+// its Last returns. ctx is for opening only.
+func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig) (*Publisher, error) {
+	last, found, err := b.Last(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	p := &Publisher{
+		nc: b.nc, stream: stream, cfg: cfg, last: last, found: found,
+		turn: make(chan struct{}, 1), win: newWindow(cfg.MaxMessages),
+		msg: nats.Msg{Reply: b.nc.NewInbox(), Header: nats.Header{}},
+		id:  make([]string, 1), seq: make([]string, 1), prev: make([]string, 1),
+		room: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{}),
+	}
+	if p.sub, err = b.nc.Subscribe(p.msg.Reply, p.onAck); err != nil {
+		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
+	}
+	if err := p.sub.SetPendingLimits(-1, -1); err != nil {
+		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
+	}
+	go p.watch(b.nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED))
+	return p, nil
+}
+
+// Last returns the newest message of the stream as of opening: what is published next
+// follows it directly, or is refused. For found see Bus.Last.
+func (p *Publisher) Last() (last Stored, found bool) { return p.last, p.found }
+
+// Acked returns how many of the messages published here are stored, counted in order.
+func (p *Publisher) Acked() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.acked
+}
+
+// Err returns nil while the publisher works, else what Publish returns.
+func (p *Publisher) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// Publish sends a message and returns; it blocks while the window is full. The message's
+// header and data may be reused when it has returned. An error that is ErrPublisherBroken
+// says that this or an earlier message may be missing; after another error nothing was sent.
+func (p *Publisher) Publish(ctx context.Context, m Message) error {
+	if m.ID == "" {
+		return ErrNoMessageID
+	}
+	select {
+	case p.turn <- struct{}{}:
+	default:
+		if err := p.takeTurn(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() { <-p.turn }()
+	return p.publish(ctx, m)
+}
+
+func (p *Publisher) takeTurn(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-p.done:
+		return p.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Publisher) publish(ctx context.Context, m Message) error {
+	size := p.prepare(m)
+	if limit := p.nc.MaxPayload(); limit > 0 && int64(size) > limit {
+		return fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, size, limit)
+	}
+	seq, err := p.reserve(ctx, size)
+	if err != nil {
+		return err
+	}
+	p.seq[0] = strconv.FormatUint(seq, 10)
+	p.msg.Header[nats.ExpectedLastSeqHdr] = p.seq
+	if err := p.nc.PublishMsg(&p.msg); err != nil {
+		return p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, err))
+	}
+	p.prev[0] = m.ID
+	return nil
+}
+
+// prepare fills the reused message and returns the size it will have at most.
+// The first message carries no predecessor's id: it may have expired, and its sequence is
+// enough there. For later ones the sequence is not: a stranger's message that takes the
+// place of ours makes the number right for the one behind it.
+func (p *Publisher) prepare(m Message) (size int) {
+	h := p.msg.Header
+	clear(h)
+	size = len(m.Data) + len(m.Subject) + len(p.msg.Reply) + 160 + len(m.ID)
+	for k, v := range m.Header {
+		h[k] = v
+		for _, s := range v {
+			size += len(k) + len(s) + 4
+		}
+	}
+	p.id[0] = m.ID
+	h[nats.MsgIdHdr] = p.id
+	if p.prev[0] != "" {
+		size += len(p.prev[0])
+		h[nats.ExpectedLastMsgIdHdr] = p.prev
+	}
+	p.msg.Subject, p.msg.Data = m.Subject, m.Data
+	return size
+}
+
+// reserve takes a place in the window and returns the sequence the stream has to be at.
+func (p *Publisher) reserve(ctx context.Context, size int) (uint64, error) {
+	p.mu.Lock()
+	for !p.fits(size) && p.err == nil {
+		p.waiting = true
+		p.toCount = min(p.cfg.MaxMessages*3/4, p.cfg.MaxMessages-1)
+		p.toBytes = max(min(p.cfg.MaxBytes*3/4, p.cfg.MaxBytes-size), 0)
+		if err := p.await(ctx); err != nil {
+			return 0, err
+		}
+	}
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return 0, p.err
+	}
+	seq := p.last.Sequence + p.sent
+	p.sent++
+	p.win.push(size)
+	return seq, nil
+}
+
+func (p *Publisher) fits(size int) bool {
+	return p.win.count == 0 || p.win.count < p.cfg.MaxMessages && p.win.bytes+size <= p.cfg.MaxBytes
+}
+
+// await waits for room with the mutex given up meanwhile; on an error it stays unlocked.
+func (p *Publisher) await(ctx context.Context) error {
+	p.mu.Unlock()
+	select {
+	case <-p.room:
+	case <-p.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p.mu.Lock()
+	return nil
+}
+
+// Flush waits until all that was published is stored.
+func (p *Publisher) Flush(ctx context.Context) error {
+	if err := p.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer func() { <-p.turn }()
+	p.mu.Lock()
+	for p.win.count > 0 && p.err == nil {
+		p.waiting, p.toCount, p.toBytes = true, 0, 0
+		if err := p.await(ctx); err != nil {
+			return err
+		}
+	}
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// Close ends the publisher without waiting for acknowledgements; Flush does that.
+func (p *Publisher) Close() {
+	_ = p.fail(ErrPublisherClosed)
+	<-p.gone
+}
+
+// onAck is called for each acknowledgement, one after another.
+func (p *Publisher) onAck(m *nats.Msg) {
+	a, err := readAck(m, p.stream)
+	if err == nil {
+		err = p.advance(a)
+	}
+	if err != nil {
+		_ = p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, err))
+	}
+}
+
+// advance counts the messages up to the acknowledged one as stored: each was taken only
+// directly behind its predecessor. A duplicate counts where it stands at its own place, as
+// after an earlier publisher's message that arrived late.
+func (p *Publisher) advance(a ack) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := a.sequence - p.last.Sequence
+	switch {
+	case p.err != nil:
+		return nil
+	case a.stream != p.stream:
+		return fmt.Errorf("%w: stored in stream %s", errBadAck, a.stream)
+	case a.duplicate && n != p.acked+1:
+		return fmt.Errorf("%w: at sequence %d", ErrDuplicate, a.sequence)
+	case a.sequence <= p.last.Sequence || n > p.sent:
+		return fmt.Errorf("%w: sequence %d", errBadAck, a.sequence)
+	case n > p.acked:
+		p.win.pop(int(n - p.acked)) //nolint:gosec // at most MaxMessages
+		p.acked = n
+		p.wake()
+	}
+	return nil
+}
+
+// wake lets the waiting caller go on once the window is small enough for it, not at every
+// acknowledgement: waking is what costs.
+func (p *Publisher) wake() {
+	if p.waiting && p.win.count <= p.toCount && p.win.bytes <= p.toBytes {
+		p.waiting = false
+		select {
+		case p.room <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// fail ends the publisher with its first error, which it returns.
+func (p *Publisher) fail(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+		close(p.done)
+	}
+	return p.err
+}
+
+// watch breaks the publisher when acknowledgements can no longer come, and cleans up.
+func (p *Publisher) watch(status chan nats.Status) {
+	defer close(p.gone)
+	defer func() { _ = p.sub.Unsubscribe() }()
+	defer func(c chan nats.Status) { p.nc.RemoveStatusListener(c) }(status)
+	const parts = 4
+	tick := time.NewTicker(max(p.cfg.AckTimeout/parts, time.Millisecond))
+	defer tick.Stop()
+	var idle int
+	var seen uint64
+	for {
+		select {
+		case <-p.done:
+			return
+		case _, ok := <-status:
+			if !ok {
+				status = nil
+			}
+			p.failInFlight(ErrDisconnected)
+			if p.nc.IsClosed() {
+				_ = p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, nats.ErrConnectionClosed))
+			}
+		case <-tick.C:
+			acked, inFlight := p.progress()
+			if idle++; !inFlight || acked != seen {
+				idle, seen = 0, acked
+			}
+			if idle > parts {
+				p.failInFlight(ErrAckTimeout)
+			}
+		}
+	}
+}
+
+func (p *Publisher) progress() (acked uint64, inFlight bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.acked, p.win.count > 0
+}
+
+func (p *Publisher) failInFlight(cause error) {
+	if _, inFlight := p.progress(); inFlight {
+		_ = p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, cause))
+	}
+}

@@ -1,0 +1,181 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// source is one durable consumer that feeds a dispatcher: the events', and the one of the
+// dead letters that are to be tried again.
+type source struct {
+	b       *Bus
+	stream  string
+	config  jetstream.ConsumerConfig
+	limit   int // messages held at most
+	freed   chan struct{}
+	read    func(m jetstream.Msg) (key string, d Delivery, id heldID, err error)
+	settled func(ctx context.Context, h held) error // after the handler's success
+}
+
+func newEventSource(b *Bus, cfg ConsumerConfig) *source {
+	s := &source{b: b, stream: cfg.Stream, limit: cfg.MaxPending, freed: make(chan struct{}, 1)}
+	s.config = durable(cfg.Durable, cfg)
+	s.config.FilterSubjects = cfg.Filters
+	s.read = s.readEvent
+	s.settled = func(_ context.Context, h held) error { return h.msg.Ack() }
+	return s
+}
+
+func newRetrySource(b *Bus, cfg ConsumerConfig) *source {
+	s := &source{b: b, stream: StreamDeadLetters, limit: retriesPending, freed: make(chan struct{}, 1)}
+	s.config = durable(cfg.Durable+"-retries", cfg)
+	s.config.FilterSubjects = []string{deadLettersPrefix + escapeToken(cfg.Durable) + ".*" + retrySuffix}
+	s.read = s.readRetry
+	s.settled = s.settleRetry
+	return s
+}
+
+// durable is what both kinds share. Messages put off by a retry count as pending at the
+// server, so the server's own limit is off and the limit is on what this process holds:
+// a thousand failing keys must not stop the others.
+func durable(name string, cfg ConsumerConfig) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       name,
+		DeliverPolicy: jetstream.DeliverAllPolicy,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       cfg.AckWait,
+		MaxDeliver:    -1,
+		MaxAckPending: -1,
+	}
+}
+
+// consumer creates the consumer or brings it up to its configuration.
+func (s *source) consumer(ctx context.Context) (jetstream.Consumer, error) {
+	if _, err := s.b.open(ctx, s.stream); err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", s.stream, err)
+	}
+	c, err := s.b.js.CreateOrUpdateConsumer(ctx, s.stream, s.config)
+	if err != nil {
+		return nil, fmt.Errorf("create consumer %s: %w", s.config.Durable, err)
+	}
+	return c, nil
+}
+
+func (s *source) wake() {
+	select {
+	case s.freed <- struct{}{}:
+	default:
+	}
+}
+
+// The waits between tries while the server or the consumer is away.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// intake fetches until ctx ends. Whatever goes wrong is tried again: the consumer is looked
+// up anew, and made anew where somebody deleted it.
+func (c *consumption) intake(ctx context.Context, s *source) error {
+	pause := firstPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := c.fetchAll(ctx, s)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(began) > lastPause {
+			pause = firstPause
+		}
+		c.b.log.Warn("intake interrupted, trying again", "consumer", s.config.Durable, "pause", pause, "error", err)
+		if !sleep(ctx, pause) {
+			return nil
+		}
+		pause = min(pause*2, lastPause)
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// fetchAll fetches as much as there is room for, again and again, until an error.
+func (c *consumption) fetchAll(ctx context.Context, s *source) error {
+	lookup, cancel := context.WithTimeout(ctx, lastPause)
+	consumer, err := s.consumer(lookup)
+	cancel()
+	if err != nil {
+		return err
+	}
+	for {
+		n := s.limit - c.queue.count(s)
+		if n < max(s.limit/4, 1) {
+			select {
+			case <-s.freed:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err := c.fetch(ctx, s, consumer, n); err != nil {
+			return err
+		}
+	}
+}
+
+// fetchWait is how long one request for messages stands.
+const fetchWait = 20 * time.Second
+
+func (c *consumption) fetch(ctx context.Context, s *source, consumer jetstream.Consumer, n int) error {
+	fctx, cancel := context.WithTimeout(ctx, fetchWait)
+	defer cancel()
+	batch, err := consumer.Fetch(n, jetstream.FetchContext(fctx), jetstream.FetchHeartbeat(2*time.Second))
+	if err != nil {
+		return fmt.Errorf("fetch messages: %w", err)
+	}
+	for m := range batch.Messages() {
+		key, d, id, err := s.read(m)
+		if err != nil {
+			return fmt.Errorf("read message: %w", err)
+		}
+		c.queue.add(key, &held{msg: m, delivery: d, source: s, id: id})
+	}
+	err = batch.Error()
+	if err == nil || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("fetch messages: %w", err)
+}
+
+func (s *source) readEvent(m jetstream.Msg) (string, Delivery, heldID, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return "", Delivery{}, heldID{}, err
+	}
+	d := Delivery{Attempts: meta.NumDelivered, Stored: storedFromMsg(m, meta)}
+	return Key(m.Subject()), d, heldID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
+}
+
+func storedFromMsg(m jetstream.Msg, meta *jetstream.MsgMetadata) Stored {
+	return Stored{
+		Sequence: meta.Sequence.Stream,
+		ID:       m.Headers().Get(nats.MsgIdHdr),
+		Subject:  m.Subject(),
+		Time:     meta.Timestamp,
+		Header:   m.Headers(),
+		Data:     m.Data(),
+	}
+}
