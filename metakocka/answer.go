@@ -48,7 +48,7 @@ func (c *Client) refusal(endpoint, code string, object map[string]json.RawMessag
 		return nil
 	}
 	text := c.redact.text(errorText(object))
-	if strings.Contains(strings.ToLower(text), nothingFound) {
+	if endpoint != EndpointAdd && strings.Contains(strings.ToLower(text), nothingFound) {
 		return ErrNotFound
 	}
 	return &RefusalError{Endpoint: endpoint, Code: c.redact.text(code), Text: or(text, "no reason given")}

@@ -65,7 +65,8 @@ func (c *Client) State() State {
 	return s
 }
 
-// WaitReady waits while the breaker holds calls back; then one call may probe.
+// WaitReady waits while the breaker holds calls back. After the pause one call
+// may probe; the others wait for how it goes.
 func (c *Client) WaitReady(ctx context.Context) error { return c.breaker.wait(ctx) }
 
 // Find searches partners. Nothing found is an empty Found and no error.
