@@ -1,6 +1,9 @@
 package cdc
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Finding is the result of one check.
 type Finding struct {
@@ -10,7 +13,52 @@ type Finding struct {
 	Do     string // what to do; empty when OK
 }
 
-// Check looks at everything the listener needs and changes nothing.
+// Check looks at everything the listener needs and changes nothing. What cannot
+// be looked at because an earlier finding is bad is left out.
 func Check(ctx context.Context, cfg Config) []Finding {
-	return nil
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return []Finding{bad("configuration", err)}
+	}
+	conn, err := connect(ctx, cfg, false)
+	if err != nil {
+		return []Finding{bad("connection", err)}
+	}
+	defer closeConn(conn)
+	found := []Finding{{Name: "connection", OK: true, Detail: "Postgres " + conn.ParameterStatus("server_version")}}
+	found = append(found, checkReplication(ctx, cfg))
+	f, err := loadFacts(ctx, conn, cfg)
+	if err != nil {
+		return append(found, bad("catalogs", err))
+	}
+	for _, r := range requirements {
+		if p := r.problem(cfg, f); p != nil {
+			found = append(found, bad(r.name, p))
+			if r.name == "table" {
+				break // the rest speaks of the table
+			}
+			continue
+		}
+		found = append(found, Finding{Name: r.name, OK: true, Detail: r.detail(cfg, f)})
+	}
+	return found
+}
+
+// checkReplication opens a replication connection: roles can have the right by
+// more than one way, so the attempt is the only sure test.
+func checkReplication(ctx context.Context, cfg Config) Finding {
+	conn, err := connect(ctx, cfg, true)
+	if err != nil {
+		return bad("replication right", err)
+	}
+	closeConn(conn)
+	return Finding{Name: "replication right", OK: true, Detail: "granted"}
+}
+
+func bad(name string, err error) Finding {
+	var setup *SetupError
+	if errors.As(err, &setup) {
+		return Finding{Name: name, Detail: setup.What, Do: setup.Do}
+	}
+	return Finding{Name: name, Detail: err.Error(), Do: "correct the database URL or start Postgres"}
 }

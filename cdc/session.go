@@ -1,8 +1,211 @@
 package cdc
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
 
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// session is one connection: from the set-up checks to its end.
+type session struct {
+	*Listener
+	conn     *pgconn.PgConn
+	facts    facts
+	systemID string
+	timeline int32
+	walEnd   LSN // the server's log when the session began
+
+	hasState bool
+	state    State
+	last     Last
+	// newest is the newest event that the sink holds or was given.
+	newest Position
+	// count is how many events were published since Last.
+	count uint64
+}
+
+// runSession connects, takes a snapshot where one is needed, and streams.
 func (l *Listener) runSession(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+	conn, err := connect(ctx, l.cfg, true)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	s := &session{Listener: l, conn: conn}
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	if reason := s.snapshotReason(); reason != nil {
+		if err := s.snapshot(ctx, reason); err != nil {
+			return err
+		}
+	}
+	return s.stream(ctx)
+}
+
+// prepare waits for this instance's turn and then looks at everything.
+func (s *session) prepare(ctx context.Context) error {
+	if err := s.identify(ctx); err != nil {
+		return err
+	}
+	if err := s.awaitTurn(ctx); err != nil {
+		return err
+	}
+	if err := s.loadState(ctx); err != nil {
+		return err
+	}
+	if err := s.checkSystem(); err != nil {
+		return err
+	}
+	if err := firstProblem(s.cfg, s.facts); err != nil {
+		return err
+	}
+	return s.ensurePublication(ctx)
+}
+
+func (s *session) identify(ctx context.Context) error {
+	id, err := pglogrepl.IdentifySystem(ctx, s.conn)
+	if err != nil {
+		return fmt.Errorf("identify system: %w", err)
+	}
+	s.systemID, s.timeline, s.walEnd = id.SystemID, id.Timeline, id.XLogPos
+	return nil
+}
+
+// awaitTurn takes the lock that one instance holds for as long as it is
+// connected (a slot alone does not exclude others while a snapshot is read), and
+// waits for the slot to be free. It leaves the catalogs' facts as they are then.
+func (s *session) awaitTurn(ctx context.Context) error {
+	locked := false
+	for {
+		var err error
+		if !locked {
+			if locked, err = s.tryLock(ctx); err != nil {
+				return err
+			}
+		}
+		if locked {
+			if s.facts, err = loadFacts(ctx, s.conn, s.cfg); err != nil {
+				return err
+			}
+			if !s.facts.slot.active {
+				return nil
+			}
+		}
+		s.setState(StateStandby)
+		if err := sleep(ctx, standbyInterval); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) tryLock(ctx context.Context) (bool, error) {
+	r, err := execRow(ctx, s.conn, "SELECT pg_try_advisory_lock(hashtextextended("+quoteLiteral("mksync listener "+s.cfg.Slot)+", 0))")
+	if err != nil {
+		return false, fmt.Errorf("take listener lock: %w", err)
+	}
+	return r[0] == "t", nil
+}
+
+func (s *session) loadState(ctx context.Context) (err error) {
+	if s.state, s.hasState, err = s.store.Load(ctx); err != nil {
+		return fmt.Errorf("load listener state: %w", err)
+	}
+	if s.last, err = s.sink.Last(ctx); err != nil {
+		return fmt.Errorf("read last published event: %w", err)
+	}
+	s.newest = s.state.LastEvent
+	return nil
+}
+
+// checkSystem refuses a database that is not the one the state and the stream
+// belong to (invariant 5).
+func (s *session) checkSystem() error {
+	var what string
+	switch {
+	case s.hasState && s.state.SystemID != s.systemID:
+		what = fmt.Sprintf("the database system is %s, but the listener's state belongs to %s", s.systemID, s.state.SystemID)
+	case s.hasState && s.state.Timeline != s.timeline:
+		what = fmt.Sprintf("the database is on timeline %d, but the listener's state belongs to timeline %d (a restore or a failover)", s.timeline, s.state.Timeline)
+	case s.sinkIsOurs() && s.last.Pos.LSN > s.walEnd:
+		what = fmt.Sprintf("the database's log ends at %s, but the stream already holds %s (an older copy was restored)", s.walEnd, s.last.Pos.LSN)
+	default:
+		return nil
+	}
+	return &SetupError{
+		What: what,
+		Do: "make sure that this is the right database; to go on with it, remove the listener's state and the stream of its events, " +
+			"and drop slot " + s.cfg.Slot + ": the next start begins anew with a snapshot",
+		Err: ErrSystemChanged,
+	}
+}
+
+// sinkIsOurs is whether the newest event in the sink comes from this system.
+func (s *session) sinkIsOurs() bool { return s.last.Found && s.last.SystemID == s.systemID }
+
+// ensurePublication makes the publication. One that has to be made again has
+// missed changes: the slot cannot be used any more.
+func (s *session) ensurePublication(ctx context.Context) error {
+	if s.facts.pub.found {
+		return nil
+	}
+	_, err := exec(ctx, s.conn, createPublication(s.cfg))
+	if err != nil && pgCode(err) != codeDuplicate {
+		return fmt.Errorf("create publication: %w", err)
+	}
+	return nil
+}
+
+// snapshotReason is why a snapshot is needed; nil when streaming can go on.
+func (s *session) snapshotReason() error {
+	switch {
+	case !s.hasState:
+		return errFirstStart
+	case !s.state.SnapshotDone:
+		return errInterrupted
+	case !s.facts.slot.found:
+		return fmt.Errorf("%w: it no longer exists", ErrSlotLost)
+	case s.facts.slot.lost:
+		return fmt.Errorf("%w: Postgres invalidated it", ErrSlotLost)
+	case !s.facts.pub.found:
+		return ErrPublicationLost
+	case s.state.LastEvent != Position{} && !s.sinkIsOurs():
+		return fmt.Errorf("%w: %s is gone", ErrStreamBehind, s.state.LastEvent)
+	case s.sinkIsOurs() && s.last.Pos.Compare(s.state.LastEvent) < 0:
+		return fmt.Errorf("%w: it ends at %s, confirmed was %s", ErrStreamBehind, s.last.Pos, s.state.LastEvent)
+	}
+	return nil
+}
+
+// isRepair is whether changes may have been missed before the snapshot.
+func isRepair(reason error) bool {
+	return !errors.Is(reason, errFirstStart) && !errors.Is(reason, errInterrupted)
+}
+
+// save stores the state with the identity of the system.
+func (s *session) save(ctx context.Context) error {
+	s.state.SystemID, s.state.Timeline, s.state.Slot = s.systemID, s.timeline, s.cfg.Slot
+	if err := s.store.Save(ctx, s.state); err != nil {
+		return fmt.Errorf("save listener state: %w", err)
+	}
+	s.hasState = true
+	return nil
+}
+
+// awaitDurable waits until the sink has stored everything that was published.
+func (s *session) awaitDurable(ctx context.Context) error {
+	watch := stallWatch{after: s.cfg.StallAfter}
+	for s.sink.Durable() < s.count {
+		if err := watch.check(s.sink, true, time.Now()); err != nil {
+			return err
+		}
+		if err := sleep(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,0 +1,174 @@
+package cdc
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+)
+
+const (
+	lagInterval  = 5 * time.Second
+	writeTimeout = 10 * time.Second
+	saveTimeout  = 10 * time.Second
+)
+
+// confirm tells the slot what is durable: at every interval, when the server
+// asks, and once more at the end.
+func (st *stream) confirm(ctx context.Context) error {
+	tick := time.NewTicker(st.cfg.StatusInterval)
+	defer tick.Stop()
+	watch := stallWatch{after: st.cfg.StallAfter}
+	quiet := quietWatch{since: time.Now()}
+	for {
+		ask := false
+		select {
+		case <-ctx.Done():
+			_ = st.tell(context.WithoutCancel(ctx), false)
+			return ctx.Err()
+		case <-st.asked:
+		case now := <-tick.C:
+			if ask = quiet.idle(st.received.Load(), now) && !st.publishing.Load(); ask && now.Sub(quiet.since) > silence {
+				return ErrSilent
+			}
+		}
+		_, waiting := st.progress.received()
+		if err := watch.check(st.sink, waiting || st.publishing.Load(), time.Now()); err != nil {
+			return err
+		}
+		if err := st.tell(ctx, ask); err != nil {
+			return err
+		}
+	}
+}
+
+// tell confirms what may be confirmed (invariant 1): durable long enough, and
+// the newest event of it saved. With ask the server is to answer at once, with
+// how far it has read: so the slot moves on while only other tables change.
+func (st *stream) tell(ctx context.Context, ask bool) error {
+	m := st.progress.advance(st.sink.Durable(), time.Now())
+	if m.last.Compare(st.state.LastEvent) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+		defer cancel()
+		st.state.LastEvent = m.last
+		if err := st.save(ctx); err != nil {
+			return err
+		}
+	}
+	st.told = max(st.told, m.lsn)
+	st.show()
+	return st.send(st.told, ask)
+}
+
+// show brings Status up to date.
+func (st *stream) show() {
+	newest, _ := st.progress.received()
+	st.update(func(s *Status) {
+		if newest.last != st.shown {
+			st.shown, s.LastEventAt = newest.last, time.Now()
+		}
+		s.ReceivedLSN, s.ConfirmedLSN = newest.lsn, st.told
+	})
+}
+
+// send writes one standby status update. All three positions are the confirmed
+// one: a server that is told of more could forget what is not durable.
+func (st *stream) send(lsn LSN, ask bool) error {
+	now := time.Now()
+	b := append(st.out[:0], 'd', 0, 0, 0, 38, pglogrepl.StandbyStatusUpdateByteID)
+	for range 3 {
+		b = binary.BigEndian.AppendUint64(b, uint64(lsn))
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(now.UnixMicro()-pgEpoch))
+	if ask {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
+	st.out = b
+	conn := st.conn.Conn()
+	if err := conn.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
+		return fmt.Errorf("confirm LSN: %w", err)
+	}
+	if _, err := conn.Write(b); err != nil {
+		return fmt.Errorf("confirm LSN: %w", err)
+	}
+	return nil
+}
+
+// quietWatch notices that nothing was received since the last tick.
+type quietWatch struct {
+	seen  uint64
+	since time.Time
+}
+
+func (q *quietWatch) idle(received uint64, now time.Time) bool {
+	if received == q.seen {
+		return true
+	}
+	q.seen, q.since = received, now
+	return false
+}
+
+// stallWatch notices a sink that failed, or that takes events without storing them.
+type stallWatch struct {
+	after   time.Duration
+	durable uint64
+	since   time.Time
+}
+
+func (w *stallWatch) check(sink Sink, waiting bool, now time.Time) error {
+	if failer, ok := sink.(interface{ Err() error }); ok {
+		if err := failer.Err(); err != nil {
+			return fmt.Errorf("publish events: %w", err)
+		}
+	}
+	durable := sink.Durable()
+	if !waiting || durable != w.durable || w.since.IsZero() {
+		w.durable, w.since = durable, now
+		return nil
+	}
+	if now.Sub(w.since) >= w.after {
+		return fmt.Errorf("%w: none became durable for %s", ErrStalled, w.after)
+	}
+	return nil
+}
+
+// watchLag keeps an eye on how much log the server has written: the replication
+// connection tells only what was read for us.
+func (st *stream) watchLag(ctx context.Context) error {
+	for {
+		if err := st.pollWALEnd(ctx); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			st.log.DebugContext(ctx, "could not read the server's log position", "error", err)
+		}
+		if err := sleep(ctx, lagInterval); err != nil {
+			return err
+		}
+	}
+}
+
+func (st *stream) pollWALEnd(ctx context.Context) error {
+	conn, err := connect(ctx, st.cfg, false)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	for {
+		r, err := execRow(ctx, conn, "SELECT pg_current_wal_flush_lsn()")
+		if err != nil {
+			return err
+		}
+		var end LSN
+		if err := end.Scan(r[0]); err != nil {
+			return err
+		}
+		st.setServerEnd(end)
+		if err := sleep(ctx, lagInterval); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package cdc
+
+import (
+	"fmt"
+	"time"
+)
+
+// action is what a decoded message asks for.
+type action uint8
+
+const (
+	actNone action = iota
+	actBegin
+	actEvent
+	actCommit
+)
+
+// pgEpoch is 2000-01-01 in Unix microseconds, where Postgres's clock begins.
+const pgEpoch = 946684800 * 1_000_000
+
+// relation is a table as the stream last described it.
+type relation struct {
+	oid     uint32
+	ours    bool
+	cols    []Column
+	keyCols []Column // those of the replica identity
+	key     int      // index of the key column in cols
+	keyOld  int      // and in keyCols
+}
+
+// decoder reads pgoutput messages (protocol version 1). What it fills is valid
+// until the next message: rows point into the message.
+type decoder struct {
+	schema, table, key string
+	oid                uint32 // of the table, 0 when not known
+	rels               map[uint32]*relation
+
+	ev            Event
+	before, after Row
+	finalLSN      LSN // of the transaction that is being read
+	endLSN        LSN // where the next record begins, after actCommit
+}
+
+func newDecoder(cfg Config, oid uint32, systemID string) *decoder {
+	d := &decoder{
+		schema: cfg.schema(), table: cfg.table(), key: cfg.KeyColumn,
+		oid: oid, rels: make(map[uint32]*relation),
+	}
+	d.ev.SystemID = systemID
+	return d
+}
+
+// decode reads one message. After actEvent the event is in d.ev.
+func (d *decoder) decode(msg []byte) (action, error) {
+	if len(msg) == 0 {
+		return actNone, fmt.Errorf("%w: empty", ErrProtocol)
+	}
+	c := &cursor{b: msg[1:]}
+	act, err := d.dispatch(msg[0], c)
+	if err != nil {
+		return actNone, err
+	}
+	if c.short {
+		return actNone, fmt.Errorf("%w: %q is cut short", ErrProtocol, msg[0])
+	}
+	return act, nil
+}
+
+func (d *decoder) dispatch(kind byte, c *cursor) (action, error) {
+	switch kind {
+	case 'B':
+		return d.begin(c), nil
+	case 'C':
+		return d.commit(c), nil
+	case 'R':
+		return actNone, d.relation(c)
+	case 'I', 'U', 'D':
+		return d.change(kind, c)
+	case 'T':
+		return d.truncate(c)
+	case 'O', 'Y', 'M': // origin, type, logical message: nothing of ours
+		return actNone, nil
+	}
+	return actNone, fmt.Errorf("%w: unknown kind %q", ErrProtocol, kind)
+}
+
+func (d *decoder) begin(c *cursor) action {
+	d.finalLSN = LSN(c.u64())
+	d.ev.CommitTime = time.UnixMicro(int64(c.u64()) + pgEpoch).UTC()
+	d.ev.XID = c.u32()
+	return actBegin
+}
+
+func (d *decoder) commit(c *cursor) action {
+	c.u8() // flags
+	c.u64()
+	d.endLSN = LSN(c.u64())
+	c.u64()
+	return actCommit
+}
+
+// relation keeps the description of a table; it comes before the table's first
+// change and again after each change of its columns.
+func (d *decoder) relation(c *cursor) error {
+	r := &relation{oid: c.u32(), key: -1, keyOld: -1}
+	schema, table := c.text(), c.text()
+	c.u8() // replica identity
+	for range c.u16() {
+		col := Column{Key: c.u8()&1 != 0, Name: c.text(), TypeOID: c.u32()}
+		c.u32() // type modifier
+		if c.short {
+			return nil
+		}
+		r.add(col, d.key)
+	}
+	r.ours = schema == d.schema && table == d.table
+	if err := d.recognise(r, schema+"."+table); err != nil {
+		return err
+	}
+	d.rels[r.oid] = r
+	return nil
+}
+
+func (r *relation) add(col Column, key string) {
+	if col.Name == key {
+		r.key = len(r.cols)
+		if col.Key {
+			r.keyOld = len(r.keyCols)
+		}
+	}
+	if col.Key {
+		r.keyCols = append(r.keyCols, col)
+	}
+	r.cols = append(r.cols, col)
+}
+
+// recognise refuses a table that is no longer what it was when streaming began.
+func (d *decoder) recognise(r *relation, name string) error {
+	if !r.ours {
+		if d.oid != 0 && r.oid == d.oid {
+			return fmt.Errorf("%w: %s.%s is now %s", ErrTableChanged, d.schema, d.table, name)
+		}
+		return nil
+	}
+	if r.key < 0 {
+		return fmt.Errorf("%w: %s has no column %q", ErrTableChanged, name, d.key)
+	}
+	return nil
+}
+
+// change reads an insert, update or delete.
+func (d *decoder) change(kind byte, c *cursor) (action, error) {
+	r, ok := d.rels[c.u32()]
+	if !ok {
+		return actNone, fmt.Errorf("%w: change of an undescribed table", ErrProtocol)
+	}
+	if !r.ours {
+		return actNone, nil
+	}
+	d.ev.Before, d.ev.After = nil, nil
+	part := c.u8()
+	if kind != 'I' && (part == 'K' || part == 'O') {
+		if err := d.old(c, r, part); err != nil {
+			return actNone, err
+		}
+		if kind == 'U' {
+			part = c.u8()
+		}
+	}
+	if kind != 'D' {
+		if err := d.new(c, r, part); err != nil {
+			return actNone, err
+		}
+	}
+	d.ev.Op = changeOp(kind)
+	return actEvent, d.setKey(r, c)
+}
+
+func changeOp(kind byte) Op {
+	switch kind {
+	case 'I':
+		return OpInsert
+	case 'U':
+		return OpUpdate
+	}
+	return OpDelete
+}
+
+// old reads the row as it was: whole ('O'), or its replica identity ('K'), in
+// which the other columns are sent as nulls.
+func (d *decoder) old(c *cursor, r *relation, part byte) error {
+	cols := r.cols
+	if part == 'K' {
+		cols = r.keyCols
+	}
+	d.ev.Before = &d.before
+	return readTuple(c, r, part == 'K', cols, &d.before)
+}
+
+func (d *decoder) new(c *cursor, r *relation, part byte) error {
+	if part != 'N' && !c.short {
+		return fmt.Errorf("%w: row of kind %q", ErrProtocol, part)
+	}
+	d.ev.After = &d.after
+	return readTuple(c, r, false, r.cols, &d.after)
+}
+
+// readTuple reads the values of a row into row, whose buffers are used again.
+func readTuple(c *cursor, r *relation, keysOnly bool, cols []Column, row *Row) error {
+	if n := int(c.u16()); n != len(r.cols) && !c.short {
+		return fmt.Errorf("%w: row of %d columns in a table of %d", ErrProtocol, n, len(r.cols))
+	}
+	row.Columns, row.Values = cols, row.Values[:0]
+	for i := range r.cols {
+		v, err := c.value()
+		if err != nil {
+			return err
+		}
+		if !keysOnly || r.cols[i].Key {
+			row.Values = append(row.Values, v)
+		}
+	}
+	return nil
+}
+
+// setKey takes the key from the new row, else from the old one.
+func (d *decoder) setKey(r *relation, c *cursor) error {
+	if c.short {
+		return nil // reported by decode
+	}
+	if after := d.ev.After; after != nil && after.Values[r.key].Kind == Text {
+		d.ev.Key = string(after.Values[r.key].Text)
+		return nil
+	}
+	if before := d.ev.Before; before != nil {
+		i := r.key
+		if len(before.Columns) != len(r.cols) {
+			i = r.keyOld
+		}
+		if i >= 0 && before.Values[i].Kind == Text {
+			d.ev.Key = string(before.Values[i].Text)
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s without a value of column %q", ErrTableChanged, d.ev.Op, d.key)
+}
+
+func (d *decoder) truncate(c *cursor) (action, error) {
+	n := int(c.u32())
+	c.u8() // CASCADE, RESTART IDENTITY
+	act := actNone
+	for range n {
+		r, ok := d.rels[c.u32()]
+		switch {
+		case c.short:
+			return actNone, nil
+		case !ok:
+			return actNone, fmt.Errorf("%w: truncate of an undescribed table", ErrProtocol)
+		case r.ours:
+			d.ev.Op, d.ev.Key, d.ev.Before, d.ev.After = OpTruncate, "", nil, nil
+			act = actEvent
+		}
+	}
+	return act, nil
+}

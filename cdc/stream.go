@@ -1,0 +1,181 @@
+package cdc
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"golang.org/x/sync/errgroup"
+)
+
+// stream is the streaming part of a session. One goroutine reads, decodes and
+// publishes; another tells the slot what is durable, so that the server hears
+// from the listener while Publish blocks.
+type stream struct {
+	*session
+	dec      *decoder
+	progress *progress
+	ordinal  uint32
+	inTx     bool
+
+	// Of the confirming goroutine alone.
+	told  LSN      // newest LSN that was confirmed
+	shown Position // newest event in Status
+	out   []byte
+
+	asked      chan struct{} // the server wants to hear from us
+	received   atomic.Uint64 // messages so far
+	publishing atomic.Bool
+}
+
+func (s *session) stream(ctx context.Context) error {
+	st := &stream{
+		session:  s,
+		dec:      newDecoder(s.cfg, s.facts.table.oid, s.systemID),
+		progress: newProgress(s.cfg.ConfirmDelay, mark{count: s.count, lsn: s.facts.slot.confirmed, last: s.state.LastEvent}),
+		told:     s.facts.slot.confirmed,
+		asked:    make(chan struct{}, 1),
+	}
+	if err := st.start(ctx); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return st.read(ctx) })
+	g.Go(func() error { return st.confirm(ctx) })
+	g.Go(func() error { return st.watchLag(ctx) })
+	return g.Wait()
+}
+
+func (st *stream) start(ctx context.Context) error {
+	err := pglogrepl.StartReplication(ctx, st.conn, st.cfg.Slot, 0, pglogrepl.StartReplicationOptions{
+		PluginArgs: []string{
+			"proto_version '1'",
+			"publication_names " + quoteLiteral(quoteIdent(st.cfg.Publication)),
+		},
+	})
+	if err != nil {
+		return st.explainSlot("start replication", err)
+	}
+	st.streamed = true
+	st.setState(StateStreaming)
+	st.update(func(s *Status) { s.ConfirmedLSN = st.facts.slot.confirmed })
+	st.log.InfoContext(ctx, "listening", "table", st.cfg.Table, "slot", st.cfg.Slot, "from", st.facts.slot.confirmed)
+	return nil
+}
+
+// read takes messages until the connection or the context ends. It bypasses
+// pgconn's per-call bookkeeping: a deadline in the past ends a read that waits.
+func (st *stream) read(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = st.conn.Conn().SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	frontend := st.conn.Frontend()
+	for {
+		msg, err := frontend.Receive()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("read from Postgres: %w", err)
+		}
+		if err := st.handle(ctx, msg); err != nil {
+			return err
+		}
+	}
+}
+
+func (st *stream) handle(ctx context.Context, msg pgproto3.BackendMessage) error {
+	st.received.Add(1)
+	switch msg := msg.(type) {
+	case *pgproto3.CopyData:
+		return st.copyData(ctx, msg.Data)
+	case *pgproto3.ErrorResponse:
+		return fmt.Errorf("read from Postgres: %w", pgconn.ErrorResponseToPgError(msg))
+	case *pgproto3.CopyDone, *pgproto3.CommandComplete, *pgproto3.ReadyForQuery:
+		return errStreamEnded
+	}
+	return nil // notices and parameter changes
+}
+
+// Sizes of the headers of the two messages inside CopyData.
+const (
+	xLogDataHeader = 1 + 8 + 8 + 8
+	keepaliveSize  = 1 + 8 + 8 + 1
+)
+
+func (st *stream) copyData(ctx context.Context, data []byte) error {
+	switch {
+	case len(data) >= xLogDataHeader && data[0] == pglogrepl.XLogDataByteID:
+		act, err := st.dec.decode(data[xLogDataHeader:])
+		if err != nil {
+			return fmt.Errorf("decode change: %w", err)
+		}
+		return st.act(ctx, act)
+	case len(data) == keepaliveSize && data[0] == pglogrepl.PrimaryKeepaliveMessageByteID:
+		st.keepalive(LSN(binary.BigEndian.Uint64(data[1:])), data[keepaliveSize-1] != 0)
+		return nil
+	}
+	return fmt.Errorf("%w: unknown copy message of %d bytes", ErrProtocol, len(data))
+}
+
+func (st *stream) act(ctx context.Context, act action) error {
+	switch act {
+	case actBegin:
+		st.inTx, st.ordinal = true, 0
+	case actEvent:
+		return st.event(ctx)
+	case actCommit:
+		st.inTx = false
+		st.reached(st.dec.endLSN)
+	}
+	return nil
+}
+
+// event publishes the decoded change unless the sink has it (invariant 2).
+func (st *stream) event(ctx context.Context) error {
+	st.ordinal++
+	ev := &st.dec.ev
+	ev.Pos = Position{LSN: st.dec.finalLSN, Ordinal: st.ordinal}
+	if st.sinkIsOurs() && ev.Pos.Compare(st.last.Pos) <= 0 {
+		if ev.Pos.Compare(st.newest) > 0 {
+			st.newest = ev.Pos
+		}
+		return nil
+	}
+	st.publishing.Store(true)
+	err := st.publish(ctx, ev)
+	st.publishing.Store(false)
+	return err
+}
+
+// publish hands one event to the sink and counts it.
+func (s *session) publish(ctx context.Context, ev *Event) error {
+	if err := s.sink.Publish(ctx, ev); err != nil {
+		return fmt.Errorf("publish %s: %w", ev.Pos, err)
+	}
+	s.count++
+	s.newest = ev.Pos
+	return nil
+}
+
+// keepalive says how far the server has read; between transactions everything
+// up to there has been received.
+func (st *stream) keepalive(end LSN, reply bool) {
+	if !st.inTx {
+		st.reached(end)
+	}
+	if reply {
+		select {
+		case st.asked <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (st *stream) reached(lsn LSN) {
+	st.progress.add(mark{count: st.count, lsn: lsn, last: st.newest})
+}
