@@ -3,6 +3,8 @@ package main
 import (
 	"log/slog"
 	"time"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // Config is everything that can be set. Each setting has one key: `poll_interval`
@@ -14,8 +16,8 @@ type Config struct {
 	ContactsTable string // schema.table
 	Slot          string
 	Publication   string
-	Fields        map[string]FieldConfig // by canonical field; every field is there
-	Filter        []Condition            // a contact is synced when all hold; none: all are
+	Fields        map[mapping.Field]FieldConfig // every field is there
+	Filter        []Condition                   // a contact is synced when all hold; none: all are
 
 	// NATS: an external server, or an embedded one in DataDir where the URL is empty.
 	NATSURL           Secret
@@ -40,9 +42,9 @@ type Config struct {
 	AutoImport         bool
 	DeletePolicy       string // unlink, deactivate, anonymize
 	RemoteDeletePolicy string // unlink, delete
-	ConflictRule       string // newest, crm, metakocka, manual
-	TieWinner          string // crm, metakocka: who wins where newest cannot tell
-	MaxDeletes         int    // within ten minutes; further ones are held
+	ConflictRule       mapping.Rule
+	TieWinner          mapping.Side // wins where newest cannot tell
+	MaxDeletes         int          // within ten minutes; further ones are held
 
 	// The service itself.
 	HTTPAddr  string
@@ -51,19 +53,11 @@ type Config struct {
 	LogFormat string // empty: text on a terminal, json elsewhere
 }
 
-// FieldConfig says how one canonical field is synced.
+// FieldConfig says how one canonical field is synced. An empty Rule stands for
+// the ConflictRule.
 type FieldConfig struct {
-	Column       string // of the contacts table
-	Direction    string // both, to_metakocka, to_crm, off
-	Rule         string // newest, crm, metakocka, manual; empty: the ConflictRule
-	KeepNonEmpty bool   // an empty value never overwrites
-}
-
-// fieldNames are the canonical fields in their fixed order.
-func fieldNames() []string {
-	return []string{
-		"name", "company_name", "email", "phone", "address", "country", "tax_number", "notes", "website",
-	}
+	Column string // of the contacts table
+	mapping.FieldPolicy
 }
 
 // DefaultConfig is the configuration before anything is set.
@@ -72,7 +66,7 @@ func DefaultConfig() Config {
 		ContactsTable:        "public.contacts",
 		Slot:                 "mksync",
 		Publication:          "mksync",
-		Fields:               map[string]FieldConfig{},
+		Fields:               map[mapping.Field]FieldConfig{},
 		NATSSyncInterval:     -1,
 		DataDir:              "./mksync-data",
 		StreamReplicas:       1,
@@ -86,24 +80,31 @@ func DefaultConfig() Config {
 		PollInterval:         time.Minute,
 		DeletePolicy:         "unlink",
 		RemoteDeletePolicy:   "unlink",
-		ConflictRule:         "newest",
-		TieWinner:            "crm",
+		ConflictRule:         mapping.RuleNewest,
+		TieWinner:            mapping.SideCRM,
 		MaxDeletes:           100,
 		HTTPAddr:             "127.0.0.1:8080",
 		LogLevel:             "info",
 	}
-	for _, name := range fieldNames() {
-		c.Fields[name] = FieldConfig{Column: name, Direction: "both"}
+	for _, field := range mapping.Fields() {
+		c.Fields[field] = FieldConfig{
+			Column:      string(field),
+			FieldPolicy: mapping.FieldPolicy{Direction: mapping.DirectionBoth},
+		}
 	}
 	return c
 }
 
-// Rule is the conflict rule of a field: its own or the general one.
-func (c Config) Rule(field string) string {
-	if own := c.Fields[field].Rule; own != "" {
-		return own
+// Policy is how two contacts are merged.
+func (c Config) Policy() mapping.Policy {
+	p := mapping.Policy{Fields: map[mapping.Field]mapping.FieldPolicy{}, TieWinner: c.TieWinner}
+	for field, config := range c.Fields {
+		if config.Rule == "" {
+			config.Rule = c.ConflictRule
+		}
+		p.Fields[field] = config.FieldPolicy
 	}
-	return c.ConflictRule
+	return p
 }
 
 // SyncInterval is how often the NATS server syncs its files: as set, or one

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // Condition is one line of the filter. Exactly one of the three holds: Values
@@ -23,24 +25,24 @@ func (r *fileReader) readFields(fields entry) {
 		return
 	}
 	for _, e := range r.entries(fields.value, "fields") {
-		policy, ok := r.config.Fields[e.key]
+		field := mapping.Field(e.key)
+		config, ok := r.config.Fields[field]
 		if !ok {
-			r.add("", e.where, "unknown field"+suggestion(e.key, fieldNames()))
+			r.add("", e.where, "unknown field"+suggestion(e.key, words(mapping.Fields())))
 			continue
 		}
-		r.where[join("fields", e.key)] = e.where
-		r.readField(&policy, e)
-		r.config.Fields[e.key] = policy
+		r.readField(&config, e)
+		r.config.Fields[field] = config
 	}
 }
 
-// readField applies the policy of one field.
-func (r *fileReader) readField(policy *FieldConfig, field entry) {
+// readField applies the settings of one field.
+func (r *fileReader) readField(config *FieldConfig, field entry) {
 	places := []setting{
-		{"column", &policy.Column},
-		{"direction", &policy.Direction},
-		{"rule", &policy.Rule},
-		{"keep_non_empty", &policy.KeepNonEmpty},
+		{"column", &config.Column},
+		{"direction", (*string)(&config.Direction)},
+		{"rule", (*string)(&config.Rule)},
+		{"keep_non_empty", &config.KeepNonEmpty},
 	}
 	for _, e := range r.entries(field.value, join("fields", field.key)) {
 		i := slices.IndexFunc(places, func(s setting) bool { return s.key == e.key })

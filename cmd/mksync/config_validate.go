@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // Validate reports everything that is wrong with the values as a *ConfigError.
@@ -50,8 +52,8 @@ func (v *validator) missing(c Config, needs []need) {
 		v.check(c.DatabaseURL != "", "database_url", "missing; set it to the CRM's Postgres, postgres://user:password@host:5432/crm")
 	}
 	if slices.Contains(needs, needMetaKocka) {
-		v.check(c.MetaKockaCompanyID != "", "metakocka_company_id", "missing; MetaKocka shows it under Settings, API")
-		v.check(c.MetaKockaSecretKey != "", "metakocka_secret_key", "missing; MetaKocka shows it under Settings, API")
+		v.check(c.MetaKockaCompanyID != "", "metakocka_company_id", "missing; set it to the company's id in MetaKocka")
+		v.check(c.MetaKockaSecretKey != "", "metakocka_secret_key", "missing; set it, or MKSYNC_METAKOCKA_SECRET_KEY_FILE, to the company's API key in MetaKocka")
 	}
 }
 
@@ -106,12 +108,29 @@ func (v *validator) policies(c Config) {
 	v.check(c.PollInterval >= time.Second, "poll_interval", "%s is shorter than a second", c.PollInterval)
 	v.oneOf("delete_policy", c.DeletePolicy, "unlink", "deactivate", "anonymize")
 	v.oneOf("remote_delete_policy", c.RemoteDeletePolicy, "unlink", "delete")
-	v.oneOf("conflict_rule", c.ConflictRule, rules()...)
-	v.oneOf("tie_winner", c.TieWinner, "crm", "metakocka")
+	v.oneOf("conflict_rule", string(c.ConflictRule), rules()...)
+	v.oneOf("tie_winner", string(c.TieWinner), words([]mapping.Side{mapping.SideCRM, mapping.SideMetaKocka})...)
 	v.check(c.MaxDeletes >= 0, "max_deletes", "%d is negative", c.MaxDeletes)
 }
 
-func rules() []string { return []string{"newest", "crm", "metakocka", "manual"} }
+func rules() []string {
+	return words([]mapping.Rule{mapping.RuleNewest, mapping.RuleCRM, mapping.RuleMetaKocka, mapping.RuleManual})
+}
+
+func directions() []string {
+	return words([]mapping.Direction{
+		mapping.DirectionBoth, mapping.DirectionToMetaKocka, mapping.DirectionToCRM, mapping.DirectionOff,
+	})
+}
+
+// words are the names of a kind's values.
+func words[W ~string](values []W) []string {
+	names := make([]string, 0, len(values))
+	for _, value := range values {
+		names = append(names, string(value))
+	}
+	return names
+}
 
 func (v *validator) service(c Config) {
 	_, port, err := net.SplitHostPort(c.HTTPAddr)
@@ -123,15 +142,15 @@ func (v *validator) service(c Config) {
 }
 
 func (v *validator) fields(c Config) {
-	owner := map[string]string{}
-	for _, name := range fieldNames() {
-		field, key := c.Fields[name], "fields."+name
-		v.oneOf(key+".direction", field.Direction, "both", "to_metakocka", "to_crm", "off")
+	owner := map[string]mapping.Field{}
+	for _, name := range mapping.Fields() {
+		field, key := c.Fields[name], "fields."+string(name)
+		v.oneOf(key+".direction", string(field.Direction), directions()...)
 		if field.Rule != "" {
-			v.oneOf(key+".rule", field.Rule, rules()...)
+			v.oneOf(key+".rule", string(field.Rule), rules()...)
 		}
-		if field.Direction == "off" {
-			v.check(name != "name", key+".direction", "the name cannot be off: a partner needs one")
+		if field.Direction == mapping.DirectionOff {
+			v.check(name != mapping.FieldName, key+".direction", "the name cannot be off: a partner needs one")
 			continue
 		}
 		v.check(columnName(field.Column), key+".column", "%q is not a column name", field.Column)

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+func TestVersionIsPrinted(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"version"}, &stdout, &stderr))
+	require.Regexp(t, `^mksync [0-9]+\.[0-9]+\.[0-9]+\S* \(go1\S+ \S+/\S+\)\n$`, stdout.String())
+	require.Empty(t, stderr.String())
+}
+
+func TestHelpIsShownWithoutACommand(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	require.NoError(t, run(t.Context(), nil, &stdout, &stderr))
+	require.Contains(t, stdout.String(), "version")
+}
+
+func TestUnknownCommandIsAnError(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	require.ErrorContains(t, run(t.Context(), []string{"versoin"}, &stdout, &stderr), `unknown command "versoin"`)
+}
+
+func TestLoadRefusesAWrongConfiguration(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	app := &cliEnv{stderr: &stderr, environ: []string{"MKSYNC_LOG_LEVEL=loud"}}
+	_, _, err := app.load(needDatabase)
+	require.ErrorContains(t, err, "the configuration has 2 problems:")
+
+	app.environ = []string{"MKSYNC_LOG_LEVEL=warn"}
+	_, log, err := app.load()
+	require.NoError(t, err)
+	log.Info("not this")
+	log.Warn("but this")
+	require.NotContains(t, stderr.String(), "not this")
+	require.Contains(t, stderr.String(), `"msg":"but this"`)
+}
