@@ -1,6 +1,10 @@
 package mapping
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // Status says where a link stands. The words are stored and shown to users.
 type Status string
@@ -81,7 +85,42 @@ type State struct {
 	// SweptAt is when the last complete sweep over the partners began; zero:
 	// none yet.
 	SweptAt time.Time
+	// Observed is the linked partner as last seen by a poll; nil: not seen.
+	Observed *ObservedPartner
 }
+
+// Session works on one contact while no other process does.
+type Session interface {
+	// Load reads the contact and its link together.
+	Load(ctx context.Context) (State, error)
+	// Save stores a change whole or not at all; the contact only when it still
+	// holds what Load read. Errors: ErrContactChanged, ErrPartnerTaken,
+	// *ContactRefusedError.
+	Save(ctx context.Context, ch *Change) error
+	// Insert adds the contact, with its link. Errors as Save.
+	Insert(ctx context.Context, ch *Change) error
+	// DeleteContact removes the contact and stores its link with it.
+	DeleteContact(ctx context.Context, ch *Change) error
+	// AdmitDeletion asks the guard whether the link's deletion on side may be
+	// applied; if not, it is held. At most limit are within ten minutes.
+	AdmitDeletion(ctx context.Context, link Link, side Side, limit int) (bool, error)
+	// VoidDeletion closes a held deletion whose contact came back.
+	VoidDeletion(ctx context.Context, link Link) error
+}
+
+var (
+	// ErrContactChanged: the contact no longer holds what was read; read again.
+	ErrContactChanged = errors.New("contact changed meanwhile")
+	// ErrPartnerTaken: another contact is linked with this partner.
+	ErrPartnerTaken = errors.New("partner is linked with another contact")
+)
+
+// ContactRefusedError says that the contacts table did not take a value: a
+// missing required column, a constraint, a trigger. Reason names columns and
+// constraints, never values.
+type ContactRefusedError struct{ Reason string }
+
+func (e *ContactRefusedError) Error() string { return "the CRM refused the contact: " + e.Reason }
 
 // Change is everything a reconcile stores, in one transaction.
 type Change struct {
@@ -119,13 +158,24 @@ type ConflictRecord struct {
 
 // ObservedPartner is a partner as last seen in MetaKocka.
 type ObservedPartner struct {
-	MetaKockaID  string
-	Hash         string // content hash of Data
-	Name         string
-	TaxNumber    string // canonical
-	Email        string // canonical
-	Data         []byte // the partner as JSON
-	FirstSeenAt  time.Time
-	ObservedAt   time.Time
+	MetaKockaID string
+	Hash        string // content hash of Data
+	Name        string
+	TaxNumber   string // canonical
+	Email       string // canonical
+	Data        []byte // the partner as JSON
+	FirstSeenAt time.Time
+	ObservedAt  time.Time
+	// ChangedAfter is when the partner was last seen with other content; its last
+	// change came later. Zero: not known.
+	ChangedAfter time.Time
 	MissingSince time.Time // zero: present
+}
+
+// BaseOr is the link's base, or other where there is no link or no base.
+func (l *Link) BaseOr(other Base) *Base {
+	if l == nil || l.Base == nil {
+		return &other
+	}
+	return l.Base
 }

@@ -50,6 +50,7 @@ CREATE TABLE mksync_partners (
     data          jsonb NOT NULL,
     first_seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     observed_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    changed_after timestamptz,  -- it was last seen with other content then
     missing_since timestamptz
 );
 

@@ -5,30 +5,20 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
-var (
-	// ErrContactChanged: the contact no longer holds what was read; read again.
-	ErrContactChanged = errors.New("contact changed meanwhile")
-	// ErrPartnerTaken: another contact is linked with this partner.
-	ErrPartnerTaken = errors.New("partner is linked with another contact")
-	// ErrNotFound: there is no such row.
-	ErrNotFound = errors.New("not found")
-)
-
-// RefusedError says that the contacts table did not take a value: a missing
-// required column, a constraint, a trigger. Reason names columns and
-// constraints, never values.
-type RefusedError struct{ Reason string }
-
-func (e *RefusedError) Error() string { return "the CRM refused the contact: " + e.Reason }
+// ErrNotFound: there is no such row.
+var ErrNotFound = errors.New("not found")
 
 // TableError says that the contacts table cannot be worked with at all.
 type TableError struct{ Reason string }
 
 func (e *TableError) Error() string { return e.Reason }
 
-// refusal turns an error of a write to the contacts table into a RefusedError
+// refusal turns an error of a write to the contacts table into a
+// mapping.ContactRefusedError
 // when the database refused the values (classes 22 data, 23 integrity, P0001
 // raised by a trigger), and leaves every other error as it is.
 func refusal(err error) error {
@@ -38,17 +28,17 @@ func refusal(err error) error {
 	}
 	switch {
 	case pg.Code == "23502":
-		return &RefusedError{fmt.Sprintf("column %q is required and the partner has no value for it", pg.ColumnName)}
+		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("column %q is required and the partner has no value for it", pg.ColumnName)}
 	case pg.Code == "23505":
-		return &RefusedError{fmt.Sprintf("another contact has the same value (constraint %q)", pg.ConstraintName)}
+		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("another contact has the same value (constraint %q)", pg.ConstraintName)}
 	case pg.Code[:2] == "23":
-		return &RefusedError{fmt.Sprintf("constraint %q does not allow the value", pg.ConstraintName)}
+		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("constraint %q does not allow the value", pg.ConstraintName)}
 	case pg.Code == "22001":
-		return &RefusedError{"a value is too long for its column"}
+		return &mapping.ContactRefusedError{Reason: "a value is too long for its column"}
 	case pg.Code[:2] == "22":
-		return &RefusedError{"a value does not fit its column's type"}
+		return &mapping.ContactRefusedError{Reason: "a value does not fit its column's type"}
 	case pg.Code == "P0001":
-		return &RefusedError{"a trigger of the contacts table raised an error"}
+		return &mapping.ContactRefusedError{Reason: "a trigger of the contacts table raised an error"}
 	}
 	return err
 }

@@ -222,3 +222,8 @@ func (s *Store) ContactIDs(ctx context.Context, after string, limit int) ([]stri
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
+
+// Unresolved lists the links that have an intent.
+func (s *Store) Unresolved(ctx context.Context) ([]mapping.Link, error) {
+	return s.Links(ctx, LinkQuery{Unresolved: true})
+}

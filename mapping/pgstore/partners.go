@@ -11,13 +11,13 @@ import (
 )
 
 const observeSQL = `
-	INSERT INTO mksync_partners AS p (metakocka_id, hash, name, tax_number, email, data)
-	VALUES ($1, $2, $3, $4, $5, $6)
+	INSERT INTO mksync_partners AS p (metakocka_id, hash, name, tax_number, email, data, changed_after)
+	VALUES ($1, $2, $3, $4, $5, $6, $7)
 	ON CONFLICT (metakocka_id) DO UPDATE SET hash = excluded.hash, name = excluded.name, tax_number = excluded.tax_number,
-		email = excluded.email, data = excluded.data, observed_at = clock_timestamp(), missing_since = NULL`
+		email = excluded.email, data = excluded.data, changed_after = excluded.changed_after, observed_at = clock_timestamp(), missing_since = NULL`
 
 func observeArgs(p *mapping.ObservedPartner) []any {
-	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data}
+	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data, nullTime(p.ChangedAfter)}
 }
 
 // Seen is what the poller compares a sweep with.

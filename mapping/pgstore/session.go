@@ -43,8 +43,10 @@ func (s *Session) Load(ctx context.Context) (mapping.State, error) {
 	var exists bool
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
+	var seen observedRow
 	targets := append([]any{&st.Now, &sweptAt, &exists, &st.InScope, &updatedAt}, scanTargets(raw)...)
-	err := s.conn.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...).Scan(append(targets, linkTargets...)...)
+	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
+	err := s.conn.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...).Scan(targets...)
 	if err != nil {
 		return st, fmt.Errorf("read contact %s: %w", s.id, err)
 	}
@@ -55,7 +57,25 @@ func (s *Session) Load(ctx context.Context) (mapping.State, error) {
 		st.Contact = &contact
 	}
 	st.Link = link.link()
+	st.Observed = seen.partner(st.Link)
 	return st, nil
+}
+
+// observedRow receives the linked partner as last seen; nulls when it was not.
+type observedRow struct {
+	hash                     *string
+	data                     []byte
+	observedAt, changedAfter *time.Time
+}
+
+func (r observedRow) partner(l *mapping.Link) *mapping.ObservedPartner {
+	if r.hash == nil {
+		return nil
+	}
+	return &mapping.ObservedPartner{
+		MetaKockaID: l.MetaKockaID, Hash: *r.hash, Data: r.data,
+		ObservedAt: deref(r.observedAt), ChangedAfter: deref(r.changedAfter),
+	}
 }
 
 func (c *contacts) loadSQL() string {
@@ -64,10 +84,12 @@ func (c *contacts) loadSQL() string {
 		updatedAt = "c." + c.updatedAt + "::timestamptz"
 	}
 	return fmt.Sprintf(`
-		SELECT clock_timestamp(), (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s, %[4]s, %[5]s
+		SELECT clock_timestamp(), (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s, %[4]s, %[5]s,
+			o.hash, o.data, o.observed_at, o.changed_after
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
+		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL
 		LEFT JOIN mksync_state AS p ON p.key = '`+PollStateKey+`'`,
 		c.key, c.filter, updatedAt, c.selectList(), linkColumns, c.table)
 }
@@ -75,7 +97,7 @@ func (c *contacts) loadSQL() string {
 // Save stores a change whole or not at all. A contact is written only when it
 // still holds what Load read (ErrContactChanged). The link's base takes what
 // the table made of the written values, and the link its id.
-// Errors: ErrContactChanged, ErrPartnerTaken, *RefusedError.
+// Errors: ErrContactChanged, ErrPartnerTaken, *mapping.ContactRefusedError.
 func (s *Session) Save(ctx context.Context, ch *mapping.Change) error {
 	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
 		if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
@@ -99,7 +121,7 @@ func (s *Session) writeContact(ctx context.Context, tx pgx.Tx, ch *mapping.Chang
 	raw := make([]*string, len(s.table.fields))
 	err := tx.QueryRow(ctx, s.table.updateSQL(fields), args...).Scan(scanTargets(raw)...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrContactChanged
+		return mapping.ErrContactChanged
 	}
 	if err != nil {
 		return refusal(err)
@@ -164,7 +186,7 @@ func saveChange(ctx context.Context, tx pgx.Tx, ch *mapping.Change) error {
 	}
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		if hasCode(err, "23505") {
-			return ErrPartnerTaken
+			return mapping.ErrPartnerTaken
 		}
 		return err
 	}

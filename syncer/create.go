@@ -1,0 +1,147 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// A creation is never blind (invariant 3). The intent is stored before
+// add_partner is sent. A lost answer, a cut connection or a killed process
+// leaves the intent; resolve looks the partner up before anything is sent
+// again, and reads "not found" as "not made" only once the call can no longer
+// take effect.
+
+// create makes the partner of a contact that has none.
+func (k *task) create(ctx context.Context) error {
+	p := mapping.NewPartner(*k.st.Contact)
+	if err := k.intend(ctx, mapping.IntentCreate, p); err != nil {
+		return err
+	}
+	added, err := k.erp.Add(ctx, newPartner(p))
+	switch {
+	case err == nil:
+		return k.created(ctx, added.MKID, p)
+	case metakocka.IsRefusal(err):
+		return k.refusedCreate(ctx, err)
+	case metakocka.Uncertain(err):
+		return err // the intent stays
+	}
+	k.link.Intent = nil
+	return errors.Join(err, k.save(ctx, mapping.Change{}))
+}
+
+// intend stores what is about to be sent and until when it may take effect.
+func (k *task) intend(ctx context.Context, kind mapping.IntentKind, p mapping.Partner) error {
+	now := k.now()
+	k.link.Intent = &mapping.Intent{Kind: kind, SentAt: now, Deadline: now.Add(k.cfg.CallTimeout + k.cfg.Settle), Partner: p}
+	return k.save(ctx, mapping.Change{})
+}
+
+// created stores the link of a partner just made. What MetaKocka kept of it is
+// not known yet: add_partner's answer does not say, the next poll will.
+func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Partner) error {
+	partner, _ := mapping.FromPartner(sent)
+	k.link.MetaKockaID, k.link.Intent = metakockaID, nil
+	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: *k.st.Contact, Partner: partner}, true
+	k.link.PartnerObservedAt = k.now()
+	return k.settle(ctx, mapping.StatusSynced, "", mapping.Change{})
+}
+
+// refusedCreate: a refusal means that nothing was made, so the intent ends also
+// when the refusal is not about this contact.
+func (k *task) refusedCreate(ctx context.Context, refusal error) error {
+	err := k.refused(ctx, refusal)
+	if k.link.Intent == nil {
+		return err
+	}
+	k.link.Intent = nil
+	return errors.Join(err, k.save(ctx, mapping.Change{}))
+}
+
+// resolve finds out what became of a creation without an answer.
+func (k *task) resolve(ctx context.Context) error {
+	p, err := k.findIntended(ctx)
+	if err != nil {
+		return err
+	}
+	in := *k.link.Intent
+	switch {
+	case p != nil:
+		sent, _ := mapping.FromPartner(in.Partner)
+		k.link.BaseAssumed = true
+		return k.claim(ctx, *p, mapping.Base{CRM: sent.Named(), Partner: sent})
+	case k.now().Before(in.Deadline):
+		return k.pending()
+	}
+	k.link.Intent = nil
+	return k.first(ctx)
+}
+
+// pending asks to come back: soon at first, then less often, and when the
+// intent has run out.
+func (k *task) pending() error {
+	left := k.link.Intent.Deadline.Sub(k.now())
+	age := k.now().Sub(k.link.Intent.SentAt)
+	return &PendingError{k.id, min(max(age/2, 250*time.Millisecond), left+10*time.Millisecond)}
+}
+
+// findIntended looks for the partner that an unanswered creation may have made:
+// not another contact's, not there before, and with the content that was sent,
+// or else the contact's by its keys. Where several hold just what was sent, the
+// newest is taken: they are alike, and each of their contacts gets one.
+func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
+	in := k.link.Intent
+	sent, _ := mapping.FromPartner(in.Partner)
+	found, err := k.search(ctx, append(keyQueries(sent), metakocka.Query{Name: in.Partner.Customer}))
+	if err != nil {
+		return nil, err
+	}
+	free, err := k.notTaken(ctx, found, in.SentAt)
+	if err != nil {
+		return nil, err
+	}
+	if same := filter(free, func(p metakocka.Partner) bool { return holds(p, sent) }); len(same) > 0 {
+		return &same[len(same)-1], nil
+	}
+	match, _ := choose(sent, free)
+	return match, nil
+}
+
+// notTaken drops partners that another contact holds or that were seen before t.
+func (k *task) notTaken(ctx context.Context, partners []metakocka.Partner, t time.Time) ([]metakocka.Partner, error) {
+	if len(partners) == 0 {
+		return nil, nil
+	}
+	var all []string
+	for _, p := range partners {
+		all = append(all, p.MKID)
+	}
+	holders, err := k.links.Holders(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	old, err := k.links.SeenBefore(ctx, all, t)
+	if err != nil {
+		return nil, err
+	}
+	return filter(partners, func(p metakocka.Partner) bool {
+		holder := holders[p.MKID]
+		return !old[p.MKID] && (holder == "" || holder == k.id)
+	}), nil
+}
+
+// holds reports whether the partner holds what was sent, but for what MetaKocka
+// does not keep.
+func holds(p metakocka.Partner, sent mapping.Contact) bool {
+	got, _ := mapping.FromPartner(view(p))
+	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
+		return !mapping.Equal(f, sent.Get(f), got.Get(f)) && !mapping.LikelyDropped(f, sent.Get(f), got.Get(f))
+	})
+}
+
+func isTaken(err error) bool { return errors.Is(err, mapping.ErrPartnerTaken) }

@@ -1,0 +1,175 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// Partner reconciles a partner with its contact. A partner that no link names
+// is imported where the configuration or a person asks for it. Errors as
+// Contact.
+func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
+	link, err := r.links.LinkByPartner(ctx, metakockaID)
+	if err != nil {
+		return Result{}, err
+	}
+	switch {
+	case link == nil && t.Missing:
+		return Result{MetaKockaID: metakockaID}, nil
+	case link == nil:
+		return r.unknownPartner(ctx, metakockaID, t)
+	case !link.Status.Alive() && t.Cause != CauseRequest:
+		return Result{LinkID: link.ID, ContactID: link.ContactID, MetaKockaID: metakockaID, Status: link.Status}, nil
+	case !link.Status.Alive():
+		return r.importPartner(ctx, metakockaID, t)
+	}
+	return r.Contact(ctx, link.ContactID, t)
+}
+
+// unknownPartner decides what to do with a partner that no link names. It may
+// be one that we just made and whose link is not stored yet: that has to be
+// known first.
+func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
+	unresolved, err := r.links.Unresolved(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, l := range unresolved {
+		if t.Observed == nil || maybeOurs(*t.Observed, l) {
+			return Result{}, &PendingError{l.ContactID, time.Second}
+		}
+	}
+	// The link may have been stored since it was looked for.
+	link, err := r.links.LinkByPartner(ctx, metakockaID)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case link != nil:
+		return r.Partner(ctx, metakockaID, t)
+	case !r.cfg.AutoImport && t.Cause != CauseRequest:
+		return Result{MetaKockaID: metakockaID}, nil
+	}
+	return r.importPartner(ctx, metakockaID, t)
+}
+
+// maybeOurs reports whether the partner may be what the link's intent made.
+func maybeOurs(p metakocka.Partner, l mapping.Link) bool {
+	return l.Intent != nil && l.Intent.Kind == mapping.IntentCreate &&
+		mapping.Equal(mapping.FieldName, p.Customer, l.Intent.Partner.Customer)
+}
+
+// importPartner links the partner with the contact that matches it, or makes
+// the contact.
+func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Trigger) (res Result, err error) {
+	err = r.links.WithPartner(ctx, metakockaID, func() error {
+		holders, err := r.links.Holders(ctx, []string{metakockaID})
+		if err != nil {
+			return err
+		}
+		if contactID := holders[metakockaID]; contactID != "" {
+			res, err = r.Contact(ctx, contactID, t)
+			return err
+		}
+		p, err := r.erp.Get(ctx, metakockaID)
+		switch {
+		case errors.Is(err, metakocka.ErrNotFound):
+			return &RejectError{fmt.Sprintf("MetaKocka has no partner %s", metakockaID)}
+		case err != nil:
+			return aboutAll(err)
+		}
+		res, err = r.adopt(ctx, p, t)
+		return err
+	})
+	return res, err
+}
+
+func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) (Result, error) {
+	c, _ := mapping.FromPartner(view(p))
+	tax, email := mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), mapping.Canonical(mapping.FieldEmail, c.Email)
+	found, err := r.links.UnlinkedContacts(ctx, tax, email)
+	if err != nil {
+		return Result{}, err
+	}
+	matches := matchingContacts(c, found)
+	switch len(matches) {
+	case 0:
+		return r.insert(ctx, p, t)
+	case 1:
+		return r.Contact(ctx, matches[0], t) // its first match finds the partner
+	}
+	return Result{MetaKockaID: p.MKID}, &RejectError{
+		fmt.Sprintf("partner %s matches several contacts (%s, %s): merge them first", p.MKID, matches[0], matches[1]),
+	}
+}
+
+// matchingContacts applies the rules of the first match from the other side.
+func matchingContacts(c mapping.Contact, found map[string]mapping.Contact) []string {
+	var byTax, byEmail []string
+	for id, other := range found {
+		same := c.TaxNumber != "" && mapping.Equal(mapping.FieldTaxNumber, c.TaxNumber, other.TaxNumber)
+		switch {
+		case same:
+			byTax = append(byTax, id)
+		case c.TaxNumber == "" || other.TaxNumber == "":
+			byEmail = append(byEmail, id)
+		}
+	}
+	if len(byTax) == 0 {
+		byTax = byEmail
+	}
+	slices.Sort(byTax)
+	return byTax
+}
+
+// insert adds a contact for the partner; contact and link commit together.
+func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger) (res Result, err error) {
+	seen, err := observed(p)
+	if err != nil {
+		return res, fmt.Errorf("store partner %s: %w", p.MKID, err)
+	}
+	got, unreadable := mapping.FromPartner(view(p))
+	id := uuid.NewString()
+	err = r.links.WithContact(ctx, id, func(s mapping.Session) error {
+		k := &task{Reconciler: r, s: s, t: t, id: id}
+		if err := k.load(ctx); err != nil {
+			return err
+		}
+		contact := k.importable(got)
+		k.link.ContactID, k.link.MetaKockaID = id, p.MKID
+		k.link.Base = &mapping.Base{CRM: contact, Partner: got}
+		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
+		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
+		ch := mapping.Change{Link: k.link, Contact: contact, Observed: seen}
+		err := s.Insert(context.WithoutCancel(ctx), &ch)
+		k.link = ch.Link
+		res = k.result()
+		return err
+	})
+	var refused *mapping.ContactRefusedError
+	if errors.As(err, &refused) {
+		return Result{MetaKockaID: p.MKID}, &RejectError{fmt.Sprintf("partner %s: %v", p.MKID, refused)}
+	}
+	return res, err
+}
+
+// importable is the contact that a partner's values make, without the fields
+// that do not go to the CRM; a name there always is.
+func (k *task) importable(got mapping.Contact) mapping.Contact {
+	c := got.Named()
+	policy := k.policy()
+	for _, f := range mapping.Fields() {
+		d := policy.For(f).Direction
+		if f != mapping.FieldName && d != mapping.DirectionBoth && d != mapping.DirectionToCRM {
+			c.Set(f, "")
+		}
+	}
+	return c
+}

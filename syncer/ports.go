@@ -1,0 +1,97 @@
+package syncer
+
+import (
+	"context"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// ERP is MetaKocka's partner API; *metakocka.Client is one.
+type ERP interface {
+	Find(ctx context.Context, q metakocka.Query) (metakocka.Found, error)
+	Get(ctx context.Context, mkID string) (metakocka.Partner, error)
+	Add(ctx context.Context, n metakocka.NewPartner) (metakocka.Added, error)
+	Update(ctx context.Context, u metakocka.Update) (metakocka.Partner, error)
+}
+
+// Links is what the reconciler needs of the store; *pgstore.Store is one.
+type Links interface {
+	// WithContact runs use while no other process works on the contact.
+	WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error
+	// WithPartner runs use while no other process works on an unlinked partner.
+	WithPartner(ctx context.Context, metakockaID string, use func() error) error
+	// LinkByPartner finds the link that names the partner, living ones first; nil: none.
+	LinkByPartner(ctx context.Context, metakockaID string) (*mapping.Link, error)
+	// Holders tells which contacts hold the partners with a living link.
+	Holders(ctx context.Context, metakockaIDs []string) (map[string]string, error)
+	// Unresolved lists the links that have an intent.
+	Unresolved(ctx context.Context) ([]mapping.Link, error)
+	// UnlinkedContacts finds contacts without a living link by canonical keys.
+	UnlinkedContacts(ctx context.Context, taxNumber, email string) (map[string]mapping.Contact, error)
+	// MatchObserved finds partners as last seen by canonical keys.
+	MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error)
+	// SeenBefore tells which partners were seen before t.
+	SeenBefore(ctx context.Context, metakockaIDs []string, t time.Time) (map[string]bool, error)
+	// HoldAll holds the deletions of all links whose contact is gone.
+	HoldAll(ctx context.Context, reason string) (int64, error)
+	// Fields are the canonical fields that the contacts table has.
+	Fields() []mapping.Field
+}
+
+// What a contact's deletion does in MetaKocka, and a partner's in the CRM.
+const (
+	PolicyUnlink     = "unlink"
+	PolicyDeactivate = "deactivate"
+	PolicyAnonymize  = "anonymize"
+	PolicyDelete     = "delete"
+)
+
+// Config is what a reconciler does by choice.
+type Config struct {
+	Policy             mapping.Policy
+	DeletePolicy       string // unlink, deactivate, anonymize
+	RemoteDeletePolicy string // unlink, delete
+	MaxDeletes         int    // within ten minutes
+	AutoImport         bool   // import partners that no contact is linked with
+	// CallTimeout and Settle bound how long after it was sent a call without an
+	// answer may still take effect.
+	CallTimeout, Settle time.Duration
+}
+
+// Cause says what made a reconcile run.
+type Cause string
+
+// The causes of a reconcile.
+const (
+	CauseContact Cause = "contact" // an event of the contacts table
+	CausePartner Cause = "partner" // an event of the poller
+	CauseRequest Cause = "request" // a person or a program asked
+)
+
+// Trigger says why a reconcile runs and what is known beyond the state.
+type Trigger struct {
+	Cause Cause
+	// CRMChangedAt is the commit time of the newest event; zero: not known.
+	CRMChangedAt time.Time
+	// Deleted: an event says that the contact was deleted. A contact that is
+	// merely not there (a TRUNCATE, a restored table) is no deletion.
+	Deleted bool
+	// Observed is the partner as the poller saw it; nil: not known.
+	Observed *metakocka.Partner
+	// Missing: the poller did not find the partner any more.
+	Missing bool
+	// FromSnapshot: one of many at once. Partners are matched as last seen, not
+	// asked for one by one.
+	FromSnapshot bool
+	// By is who asked; empty: mksync itself.
+	By string
+}
+
+// Result says where a link stands after a reconcile.
+type Result struct {
+	LinkID, ContactID, MetaKockaID string
+	Status                         mapping.Status // "": there is no link
+	LastError                      string
+}

@@ -1,0 +1,185 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// saveTimeout bounds the storing of what MetaKocka has already done, which goes
+// on when the caller has given up.
+const saveTimeout = 15 * time.Second
+
+// Reconciler brings one contact and one partner together. It is the only writer
+// to either side (invariant 1). It is safe for use by many goroutines.
+type Reconciler struct {
+	cfg   Config
+	links Links
+	erp   ERP
+	log   *slog.Logger
+}
+
+// NewReconciler checks the policy and returns a ready Reconciler.
+func NewReconciler(cfg Config, links Links, erp ERP, log *slog.Logger) (*Reconciler, error) {
+	if err := cfg.Policy.Validate(); err != nil {
+		return nil, fmt.Errorf("check field policy: %w", err)
+	}
+	return &Reconciler{cfg: cfg, links: links, erp: erp, log: log}, nil
+}
+
+// Contact reconciles a contact with its partner, and finds or makes the partner
+// where there is none. Calling it again does no harm, whenever the last call
+// was cut off.
+//
+// Errors: *RejectError (this contact cannot be brought over; stored on the
+// link), *PendingError, *PausedError, *metakocka.TransientError, or the
+// database's.
+func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (Result, error) {
+	for try := 0; ; try++ {
+		var res Result
+		err := r.links.WithContact(ctx, contactID, func(s mapping.Session) error {
+			k := &task{Reconciler: r, s: s, t: t, id: contactID}
+			err := k.run(ctx)
+			res = k.result()
+			return err
+		})
+		again := errors.Is(err, mapping.ErrContactChanged) || errors.Is(err, errAgain)
+		if !again || try >= maxTries {
+			return res, err
+		}
+	}
+}
+
+// maxTries bounds how often a contact that is edited all the time is read again
+// in one reconcile.
+const maxTries = 5
+
+// policy is the configured policy without the fields the contacts table lacks.
+func (r *Reconciler) policy() mapping.Policy {
+	p := mapping.Policy{Fields: map[mapping.Field]mapping.FieldPolicy{}, TieWinner: r.cfg.Policy.TieWinner}
+	for _, f := range mapping.Fields() {
+		p.Fields[f] = mapping.FieldPolicy{Direction: mapping.DirectionOff, Rule: mapping.RuleNewest}
+	}
+	for _, f := range r.links.Fields() {
+		p.Fields[f] = r.cfg.Policy.For(f)
+	}
+	return p
+}
+
+// task is one reconcile of one contact, under the contact's lock.
+type task struct {
+	*Reconciler
+	s  mapping.Session
+	t  Trigger
+	id string
+
+	st       mapping.State
+	loadedAt time.Time // by this machine's clock, for elapsed time only
+	link     mapping.Link
+	readAt   time.Time // the database's clock just before the partner was last read
+	journal  map[mapping.Field]mapping.ConflictRecord
+}
+
+func (k *task) run(ctx context.Context) error {
+	if err := k.load(ctx); err != nil {
+		return err
+	}
+	switch {
+	case k.st.Contact == nil:
+		return k.contactGone(ctx)
+	case !k.st.InScope:
+		return nil
+	case k.st.Link == nil:
+		k.link = mapping.Link{ContactID: k.id, Status: mapping.StatusPending}
+		return k.first(ctx)
+	case k.link.Status == mapping.StatusDeleted:
+		return k.comeBack(ctx)
+	case k.link.Status == mapping.StatusUnlinked:
+		return k.unlinked(ctx)
+	case k.link.MetaKockaID == "" && k.link.Intent != nil:
+		return k.resolve(ctx)
+	case k.link.MetaKockaID == "":
+		return k.first(ctx)
+	}
+	return k.update(ctx)
+}
+
+func (k *task) load(ctx context.Context) error {
+	st, err := k.s.Load(ctx)
+	if err != nil {
+		return err
+	}
+	k.st, k.loadedAt = st, time.Now()
+	if st.Link != nil {
+		k.link = *st.Link
+	}
+	k.link.UpdatedBy = k.t.By
+	k.journal = map[mapping.Field]mapping.ConflictRecord{}
+	return nil
+}
+
+// now is the database's clock, carried on by elapsed time.
+func (k *task) now() time.Time { return k.st.Now.Add(time.Since(k.loadedAt)) }
+
+func (k *task) result() Result {
+	if k.link.ID == "" {
+		return Result{ContactID: k.id}
+	}
+	return Result{
+		LinkID: k.link.ID, ContactID: k.id, MetaKockaID: k.link.MetaKockaID,
+		Status: k.link.Status, LastError: k.link.LastError,
+	}
+}
+
+// save stores the link. It goes on when the caller has given up, because what
+// it stores has happened.
+func (k *task) save(ctx context.Context, ch mapping.Change) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	if k.t.CRMChangedAt.After(k.link.CRMChangedAt) {
+		k.link.CRMChangedAt = k.t.CRMChangedAt
+	}
+	ch.Link = k.link
+	for _, c := range k.journal {
+		ch.Conflicts = append(ch.Conflicts, c)
+	}
+	if err := k.s.Save(ctx, &ch); err != nil {
+		return err
+	}
+	k.link = ch.Link
+	k.journal = map[mapping.Field]mapping.ConflictRecord{}
+	return nil
+}
+
+// settle ends a reconcile with a status and stores it.
+func (k *task) settle(ctx context.Context, status mapping.Status, reason string, ch mapping.Change) error {
+	k.link.Status, k.link.LastError = status, reason
+	if status == mapping.StatusSynced || status == mapping.StatusPartial || status == mapping.StatusConflict {
+		k.link.LastSyncedAt = k.now()
+	}
+	return k.save(ctx, ch)
+}
+
+// reject stores why this contact cannot be brought over.
+func (k *task) reject(ctx context.Context, reason string) error {
+	if err := k.settle(ctx, mapping.StatusError, reason, mapping.Change{}); err != nil {
+		return err
+	}
+	return &RejectError{reason}
+}
+
+// refused handles MetaKocka's no to a write. Is it about this contact? A call
+// that is about none tells: if that is refused too, nothing is wrong with the
+// contact.
+func (k *task) refused(ctx context.Context, refusal error) error {
+	if _, err := k.erp.Find(ctx, metakocka.Query{Name: "mksync"}); err != nil {
+		return aboutAll(err)
+	}
+	k.link.Intent = nil
+	return k.reject(ctx, refusal.Error())
+}

@@ -1,0 +1,184 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// contactGone handles a contact that is not in the table. Only an event that
+// says "deleted" makes that a deletion: a TRUNCATE alone applies none
+// (invariant 6).
+func (k *task) contactGone(ctx context.Context) error {
+	if k.st.Link == nil || !k.link.Status.Alive() || !k.t.Deleted {
+		return nil
+	}
+	if k.link.MetaKockaID == "" {
+		return k.neverMade(ctx)
+	}
+	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideCRM, k.cfg.MaxDeletes)
+	if err != nil {
+		return err
+	}
+	if !admitted {
+		return k.settle(ctx, mapping.StatusHeld, "the contact was deleted; the deletion waits for approval", mapping.Change{})
+	}
+	note, err := k.retire(ctx)
+	if err != nil {
+		return err
+	}
+	k.link.Intent = nil
+	return k.settle(ctx, mapping.StatusDeleted, note, mapping.Change{})
+}
+
+// neverMade ends the link of a contact that was deleted before its partner was
+// known; a creation without an answer is looked up first.
+func (k *task) neverMade(ctx context.Context) error {
+	if in := k.link.Intent; in != nil {
+		p, err := k.findIntended(ctx)
+		switch {
+		case err != nil:
+			return err
+		case p != nil:
+			k.link.MetaKockaID, k.link.Intent = p.MKID, nil
+			if err := k.save(ctx, mapping.Change{}); err != nil {
+				return err
+			}
+			return errAgain
+		case k.now().Before(in.Deadline):
+			return k.pending()
+		}
+	}
+	k.link.Intent = nil
+	return k.settle(ctx, mapping.StatusDeleted, "", mapping.Change{})
+}
+
+// retire does to the partner what the delete policy says, and returns what
+// MetaKocka did not take.
+func (k *task) retire(ctx context.Context) (note string, err error) {
+	if k.cfg.DeletePolicy == PolicyUnlink {
+		return "", nil
+	}
+	p, err := k.read(ctx)
+	if errors.Is(err, metakocka.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", aboutAll(err)
+	}
+	u := metakocka.Update{MKID: p.MKID, Set: map[string]string{}}
+	if k.cfg.DeletePolicy == PolicyAnonymize {
+		u, _ = partnerUpdate(p, anonymous(p))
+	}
+	u.Set["buyer"], u.Set["supplier"] = "false", "false"
+	written, err := k.write(ctx, p, u)
+	if metakocka.IsRefusal(err) {
+		if _, probe := k.erp.Find(ctx, metakocka.Query{Name: "mksync"}); probe != nil {
+			return "", aboutAll(probe)
+		}
+		return fmt.Sprintf("%s of partner %s: %v", k.cfg.DeletePolicy, p.MKID, err), nil
+	}
+	if err != nil || k.cfg.DeletePolicy == PolicyDeactivate {
+		return "", err
+	}
+	return leftOver(written), nil
+}
+
+// anonymous is a partner without anything that names a person.
+func anonymous(p metakocka.Partner) mapping.Partner {
+	v := view(p)
+	return mapping.Partner{
+		Customer: "Anonymized " + p.MKID, ContactName: "Anonymized", BusinessEntity: v.BusinessEntity,
+		Foreign: v.Foreign, Country: v.Country,
+	}
+}
+
+// leftOver names the fields that could not be emptied.
+func leftOver(p metakocka.Partner) string {
+	got, _ := mapping.FromPartner(view(p))
+	personal := []mapping.Field{
+		mapping.FieldEmail, mapping.FieldPhone, mapping.FieldAddress, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite,
+	}
+	var left []string
+	for _, f := range personal {
+		if got.Get(f) != "" {
+			left = append(left, string(f))
+		}
+	}
+	if len(left) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("MetaKocka did not empty %s of partner %s: empty them there", strings.Join(left, ", "), p.MKID)
+}
+
+// partnerGone handles a partner that MetaKocka no longer finds.
+func (k *task) partnerGone(ctx context.Context) error {
+	const gone = "the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew"
+	edited := k.link.Base == nil || !k.agrees(*k.st.Contact, k.link.Base.CRM)
+	if k.cfg.RemoteDeletePolicy != PolicyDelete || edited {
+		return k.settle(ctx, mapping.StatusUnlinked, gone, mapping.Change{})
+	}
+	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes)
+	if err != nil {
+		return err
+	}
+	if !admitted {
+		return k.settle(ctx, mapping.StatusHeld, "the partner is gone from MetaKocka; deleting the contact waits for approval", mapping.Change{})
+	}
+	k.link.Status, k.link.LastError = mapping.StatusUnlinked, "the partner is gone from MetaKocka; the contact was deleted"
+	return k.s.DeleteContact(context.WithoutCancel(ctx), &mapping.Change{Link: k.link})
+}
+
+// unlinked handles an edit of a contact whose partner is gone: only a person's
+// request makes the partner anew.
+func (k *task) unlinked(ctx context.Context) error {
+	if k.t.Cause != CauseRequest {
+		return nil
+	}
+	k.link = mapping.Link{ID: k.link.ID, ContactID: k.id, Status: mapping.StatusPending, UpdatedBy: k.t.By}
+	return k.first(ctx)
+}
+
+// comeBack links a contact again that was deleted and is there once more. The
+// contact's values win; what only the partner has is kept.
+func (k *task) comeBack(ctx context.Context) error {
+	if k.link.MetaKockaID == "" {
+		k.link.Status = mapping.StatusPending
+		return k.first(ctx)
+	}
+	p, err := k.read(ctx)
+	if errors.Is(err, metakocka.ErrNotFound) {
+		k.link.MetaKockaID, k.link.Base, k.link.Status = "", nil, mapping.StatusPending
+		return k.first(ctx)
+	}
+	if err != nil {
+		return aboutAll(err)
+	}
+	if k.cfg.DeletePolicy != PolicyUnlink {
+		if p, err = k.write(ctx, p, metakocka.Update{MKID: p.MKID, Set: map[string]string{"buyer": "true"}}); err != nil {
+			return k.writeFailed(ctx, err)
+		}
+	}
+	return k.claim(ctx, p, returning(*k.st.Contact, p, k.cfg.DeletePolicy == PolicyAnonymize))
+}
+
+// returning is the base for a contact that came back: the partner counts as
+// unchanged where the contact has a value, or where it was anonymized.
+func returning(c mapping.Contact, p metakocka.Partner, anonymized bool) mapping.Base {
+	got, _ := mapping.FromPartner(view(p))
+	base := mapping.Base{Partner: got}
+	for _, f := range mapping.Fields() {
+		if c.Get(f) == "" && (!anonymized || !slices.Contains(namesOf, f)) {
+			base.Partner.Set(f, "")
+		}
+	}
+	return base
+}
+
+// namesOf are the fields that hold placeholders in an anonymized partner.
+var namesOf = []mapping.Field{mapping.FieldName, mapping.FieldCompanyName}
