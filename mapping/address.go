@@ -54,10 +54,10 @@ func addressParts(v string) []string {
 const (
 	// sharedPost are the shapes of postal codes that are plain both alone and
 	// before a city.
-	sharedPost = `(?:[A-Z]{1,3}-)?\d{4,7}|[A-Z]{1,2}-\d{3}|` + // 1000, SI-1000, IS-101
+	sharedPost = `\d{4} ?[A-Z]{2}|` + // NL
+		`(?:[A-Z]{1,3}-)?\d{4,7}|[A-Z]{1,2}-\d{3}|` + // 1000, SI-1000, IS-101
 		`\d{3} \d{2}|\d{2}-\d{3}|` + // 110 00 (CZ, SK, SE, GR), 00-950 (PL)
-		`\d{4}-\d{3}|\d{5}-\d{3,4}|\d{3}-\d{4}|` + // PT, BR and US, JP
-		`\d{4} ?[A-Z]{2}` // NL
+		`\d{4}-\d{3}|\d{5}-\d{3,4}|\d{3}-\d{4}` // PT, BR and US, JP
 	// lonePost are those that only a part of its own shows.
 	lonePost = `[A-Z]{1,3} ?\d{4,7}|[A-Z]{2} \d{5}-\d{4}|` + // DC 20500, VLT 1117
 		`(?i:[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2})|(?i:[a-z]\d[a-z] ?\d[a-z]\d)|` + // GB, CA
@@ -82,11 +82,13 @@ func dropCountry(parts []string) []string {
 	if n < 2 || len(parts[n-1]) < 3 {
 		return parts
 	}
-	if _, ok := ParseCountry(parts[n-1]); !ok {
+	before := parts[n-2]
+	whole := postThenCity.MatchString(before) ||
+		n >= 4 && postAlone.MatchString(before) && looksLikeCity(parts[n-3])
+	if !whole {
 		return parts
 	}
-	before := parts[n-2]
-	if postThenCity.MatchString(before) || n >= 4 && postAlone.MatchString(before) && looksLikeCity(parts[n-3]) {
+	if _, ok := ParseCountry(parts[n-1]); ok {
 		return parts[:n-1]
 	}
 	return parts
@@ -96,7 +98,7 @@ func dropCountry(parts []string) []string {
 // like "1000", "Ljubljana".
 func postAndCity(parts []string) (Address, bool) {
 	n := len(parts)
-	if n == 0 {
+	if n == 0 || postAlone.MatchString(parts[n-1]) {
 		return Address{}, false
 	}
 	last := parts[n-1]
@@ -144,12 +146,16 @@ func join(parts []string) string { return strings.Join(parts, ", ") }
 // with them, however unusual they are.
 func parseLike(v string, old Address) Address {
 	text := Canonical(FieldAddress, v)
-	tail := Address{City: old.City, PostNumber: old.PostNumber}.String()
-	if tail == "" {
+	if collapse(old.City) == "" {
 		return ParseAddress(text)
 	}
-	if street, found := strings.CutSuffix(text, ", "+tail); found {
-		return Address{Street: street, City: collapse(old.City), PostNumber: collapse(old.PostNumber)}
+	tail := Address{City: old.City, PostNumber: old.PostNumber}.String()
+	street, found := strings.CutSuffix(text, ", "+tail)
+	if !found && text != tail {
+		return ParseAddress(text)
 	}
-	return ParseAddress(text)
+	if !found {
+		street = ""
+	}
+	return Address{Street: street, City: collapse(old.City), PostNumber: collapse(old.PostNumber)}
 }

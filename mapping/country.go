@@ -53,27 +53,24 @@ var countryNames = map[string]string{
 // table has, folded.
 var countryAliases = map[string]string{
 	"uk": "GB", "great britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB",
-	"northern ireland": "GB", "velika britanija": "GB", "anglija": "GB", "skotska": "GB",
-	"zdruzeno kraljestvo": "GB", "united kingdom of great britain and northern ireland": "GB",
-	"us": "US", "usa": "US", "zda": "US", "zdruzene drzave": "US", "amerika": "US", "america": "US",
+	"northern ireland": "GB", "anglija": "GB", "skotska": "GB",
+	"united kingdom of great britain and northern ireland": "GB",
+	"zda": "US", "zdruzene drzave": "US", "amerika": "US", "america": "US",
 	"united states of america": "US", "sad": "US",
 	"slo": "SI", "republika slovenija": "SI", "republic of slovenia": "SI",
 	"cro": "HR", "republika hrvatska": "HR", "republic of croatia": "HR",
-	"el": "GR", "hellas": "GR", "bih": "BA", "bosna": "BA", "bosnia": "BA",
-	"bosna in hercegovina": "BA", "bosna i hercegovina": "BA", "bosnia and herzegovina": "BA",
+	"el": "GR", "hellas": "GR", "bosna": "BA", "bosnia": "BA",
 	"czech republic": "CZ", "ceska republika": "CZ", "republika ceska": "CZ",
 	"slovak republic": "SK", "slovaska republika": "SK", "slovenska republika": "SK",
 	"severna makedonija": "MK", "north macedonia": "MK", "republic of north macedonia": "MK", "fyrom": "MK",
-	"crna gora": "ME", "republika srbija": "RS", "holland": "NL", "holandija": "NL",
-	"the netherlands": "NL", "bundesrepublik deutschland": "DE", "federal republic of germany": "DE",
-	"zvezna republika nemcija": "DE", "russian federation": "RU", "ruska federacija": "RU",
-	"turkiye": "TR", "ivory coast": "CI", "slonokoscena obala": "CI", "eswatini": "SZ",
-	"hong kong": "HK", "hongkong": "HK", "macao": "MO", "macau": "MO", "burma": "MM", "myanmar": "MM",
-	"palestine": "PS", "palestina": "PS", "korea": "KR", "republic of korea": "KR", "juzna koreja": "KR",
-	"viet nam": "VN", "republic of moldova": "MD", "moldavija": "MD", "uae": "AE", "zae": "AE",
-	"emirati": "AE", "cabo verde": "CV", "vatikan": "VA", "vatican": "VA", "kosovo": "XK",
-	"republika kosovo": "XK", "people's republic of china": "CN", "prc": "CN", "nova zelandija": "NZ",
-	"irska republika": "IE", "republic of ireland": "IE", "svica": "CH", "confoederatio helvetica": "CH",
+	"republika srbija": "RS", "holland": "NL", "the netherlands": "NL",
+	"bundesrepublik deutschland": "DE", "federal republic of germany": "DE", "zvezna republika nemcija": "DE",
+	"russian federation": "RU", "ruska federacija": "RU", "turkiye": "TR", "ivory coast": "CI", "eswatini": "SZ",
+	"hong kong": "HK", "hongkong": "HK", "macao": "MO", "macau": "MO", "burma": "MM",
+	"palestine": "PS", "palestina": "PS", "korea": "KR", "republic of korea": "KR",
+	"viet nam": "VN", "republic of moldova": "MD", "uae": "AE", "zae": "AE", "emirati": "AE",
+	"vatican": "VA", "republika kosovo": "XK", "people's republic of china": "CN", "prc": "CN",
+	"irska republika": "IE", "republic of ireland": "IE",
 }
 
 // foldCountry is the form in which names of countries are looked up: lower case,
@@ -112,9 +109,13 @@ func parseRegion(code string) (language.Region, bool) {
 	return region, len(region.String()) == 2
 }
 
-// notCountries are codes that the tables take for countries and ISO 3166-1 does
-// not. XK stays: it is what everybody writes for Kosovo.
-var notCountries = map[string]bool{"AC": true, "CP": true, "DG": true, "EA": true, "IC": true, "TA": true, "ZZ": true}
+// notCountries are codes that the tables take for countries and that ISO 3166-1
+// never had or has withdrawn. XK stays: it is what everybody writes for Kosovo.
+var notCountries = map[string]bool{
+	"AC": true, "CP": true, "DG": true, "EA": true, "IC": true, "TA": true, "ZZ": true,
+	"EZ": true, "UN": true,
+	"AN": true, "CQ": true, "CS": true, "FQ": true, "NT": true, "PC": true, "SU": true, "YU": true,
+}
 
 // nearNames are the names of countries in the languages that are met most, the
 // first one to claim a name has it.

@@ -13,7 +13,8 @@ const homeRegion = "SI"
 
 var (
 	phoneExtension = regexp.MustCompile(`(?i)\s*[,;]?\s*(?:ext=|ext\.?|int\.?|interna|x|#)\s*(\d{1,8})$`)
-	phoneShape     = regexp.MustCompile(`^\+?[\d\s()\[\]./\\‐-―-]*\d[\d\s()\[\]./\\‐-―-]*$`)
+	phoneLabel     = regexp.MustCompile(`(?i)^(?:tel|telefon|gsm|mob|mobitel|mobile|phone)\b[.:\s]*`)
+	phoneShape     = regexp.MustCompile(`^[\s(]*\+?[\d\s()\[\]./\\‐-―−-]*\d[\d\s()\[\]./\\‐-―−-]*$`)
 )
 
 // dialled is a number as it is dialled: an optional + and digits, and the
@@ -28,11 +29,11 @@ func dial(v string) (dialled, bool) {
 	if m := phoneExtension.FindStringSubmatchIndex(v); m != nil {
 		v, ext = v[:m[0]], v[m[2]:m[3]]
 	}
-	v = strings.TrimPrefix(v, "tel:")
+	v = phoneLabel.ReplaceAllString(v, "")
 	if !phoneShape.MatchString(v) {
 		return dialled{}, false
 	}
-	plus := strings.HasPrefix(v, "+")
+	plus := strings.Contains(v, "+")
 	number := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
 			return r

@@ -63,7 +63,7 @@ func phoneProblem(v string) string {
 	if !ok {
 		return "is not one phone number"
 	}
-	if n := len(strings.TrimPrefix(d.number, "+")); n < 3 || n > 20 {
+	if n := len(strings.TrimPrefix(d.number, "+")); n < 3 || n > 17 {
 		return "is not a phone number: it has too few or too many digits"
 	}
 	return ""

@@ -1,0 +1,61 @@
+package mapping
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseCountry(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"SI": "SI", "si": "SI", "SVN": "SI", "SLO": "SI", " Slovenija ": "SI", "SLOVENIA": "SI", "Slowenien": "SI",
+		"Republika Slovenija": "SI", "Словения": "SI", "Eslovenia": "SI",
+		"Hrvaška": "HR", "hrvaska": "HR", "Croatia": "HR", "Hrvatska": "HR", "Kroatien": "HR",
+		"Nemčija": "DE", "NEMČIJA": "DE", "Germany": "DE", "Deutschland": "DE", "Germania": "DE", "Allemagne": "DE",
+		"Avstrija": "AT", "Austria": "AT", "Österreich": "AT", "Italija": "IT", "Italia": "IT", "Italy": "IT",
+		"Madžarska": "HU", "Magyarország": "HU", "Češka": "CZ", "Czech Republic": "CZ", "Czechia": "CZ", "Česko": "CZ",
+		"Slovaška": "SK", "Slovensko": "SK", "Srbija": "RS", "Serbia": "RS", "Črna gora": "ME", "Montenegro": "ME",
+		"Bosna in Hercegovina": "BA", "BiH": "BA", "Bosnia & Herzegovina": "BA", "Bosnia and Herzegovina": "BA",
+		"Severna Makedonija": "MK", "Makedonija": "MK", "Kosovo": "XK", "Švica": "CH", "Schweiz": "CH",
+		"ZDA": "US", "USA": "US", "U.S.A.": "US", "United States": "US", "Združene države Amerike": "US",
+		"UK": "GB", "GB": "GB", "United Kingdom": "GB", "Velika Britanija": "GB", "Združeno kraljestvo": "GB", "England": "GB",
+		"Nizozemska": "NL", "Holland": "NL", "The Netherlands": "NL", "Francija": "FR", "Poljska": "PL", "Polska": "PL",
+		"Turčija": "TR", "Türkiye": "TR", "EL": "GR", "Grčija": "GR", "Côte d'Ivoire": "CI", "日本": "JP", "Irska": "IE",
+	} {
+		got, ok := ParseCountry(in)
+		require.True(t, ok, in)
+		require.Equal(t, want, got, in)
+	}
+	for _, in := range []string{"", " ", "-", ".", "Atlantis", "EU", "Evropa", "Jugoslavija", "YU", "SU", "ZZ", "705", "Ljubljana", "XX"} {
+		got, ok := ParseCountry(in)
+		require.False(t, ok, "%q %q", in, got)
+		require.Empty(t, got)
+	}
+}
+
+func TestEveryCountryHasANameThatReadsBack(t *testing.T) {
+	t.Parallel()
+	require.Len(t, regions(), 250) // ISO 3166-1 has 249, and XK
+	for _, region := range regions() {
+		name := CountryName(region.String())
+		require.NotEmpty(t, name, region)
+		require.LessOrEqual(t, len(name), limitCountry, name)
+		code, ok := ParseCountry(name)
+		require.True(t, ok, name)
+		require.Equal(t, region.String(), code, name)
+	}
+	require.Equal(t, "Slovenia", CountryName("si"))
+	require.Empty(t, CountryName("Slovenija"))
+	require.Empty(t, CountryName(""))
+}
+
+func TestCountryAliasesAreReachable(t *testing.T) {
+	t.Parallel()
+	for alias, code := range countryAliases {
+		require.Equal(t, alias, foldCountry(alias))
+		require.NotEmpty(t, CountryName(code), alias)
+		_, near := nearNames()[alias]
+		require.False(t, near, "%s needs no alias", alias)
+	}
+}

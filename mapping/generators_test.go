@@ -1,0 +1,68 @@
+package mapping
+
+import (
+	"strings"
+
+	"pgregory.net/rapid"
+)
+
+// samples are values as they occur, a few of them the same in another spelling.
+var samples = map[Field][]string{
+	FieldName:        {"Ana Kralj", "ana kralj", " Ana  Kralj ", "Štefan Žagar", "S\u030ctefan Z\u030cagar", "Marko Novak ml."},
+	FieldCompanyName: {"", "Žagar d.o.o.", "Žagar  d.o.o.", "Kmetija Novak, s.p.", "Müller & Söhne GmbH"},
+	FieldEmail:       {"", "ana@podjetje.si", "ANA@podjetje.si", "info@zagar.si", "ana+erp@podjetje.si"},
+	FieldPhone:       {"", "041 123 456", "+386 41 123 456", "00386/41-123-456", "01 234 56 78", "+385 91 123 4567", "54367865463", "int. 12"},
+	FieldAddress: {
+		"", "Slovenska cesta 1, Ljubljana, 1000", "Slovenska cesta 1, 1000 Ljubljana", "Slovenska cesta 1\n1000 Ljubljana\nSlovenija",
+		"Test, 4, Test, 54375", "Pri Marku 3", "Trg republike 3, Ljubljana", "Vodičkova 5, Praha 1, 110 00", "Obala 14, 6320",
+	},
+	FieldCountry:   {"", "SI", "HR", "DE", "AT"},
+	FieldTaxNumber: {"", "SI12345678", "12345678", "si 123 456 78", "87654321", "HR12345678901", "ATU12345678"},
+	FieldNotes:     {"", "plačuje redno", "plačuje\nredno", "kliči po 16h"},
+	FieldWebsite:   {"", "https://www.podjetje.si", "https://www.podjetje.si/", "www.zagar.si"},
+}
+
+// anyValue draws a value as it occurs.
+func anyValue(f Field) *rapid.Generator[string] { return rapid.SampledFrom(samples[f]) }
+
+// scrambled draws a value that is put together from what values of its kind
+// consist of, to reach corners that neither samples nor random text do.
+func scrambled(f Field) *rapid.Generator[string] {
+	pieces := []string{" ", ",", "\n", "1", "1000", "A", "ž", "-", ".", "SI", "\u00a0", "\u030c", "/"}
+	switch f {
+	case FieldAddress:
+		pieces = append(pieces, ", ", "Ljubljana", "Slovenija", "Luxembourg", "SI-1000", "110 00", "Praha 1", "SW1A 1AA", "101", "Avenue", "1000 Ljubljana")
+	case FieldPhone:
+		pieces = append(pieces, "+", "00", "386", "(0)", "041", "123", "456", "x", "int.", ";ext=", "#", "tel:", "+39 0")
+	case FieldWebsite, FieldEmail:
+		pieces = append(pieces, "://", "HTTP", "@", "?", "#", "X.si", "J")
+	}
+	return rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 9).Draw(t, "pieces"), "")
+	})
+}
+
+// anyContact draws a contact that Validate lets through.
+func anyContact() *rapid.Generator[Contact] {
+	return rapid.Custom(func(t *rapid.T) Contact {
+		var c Contact
+		for _, f := range Fields() {
+			c.Set(f, anyValue(f).Draw(t, string(f)))
+		}
+		if c.Phone == "int. 12" {
+			c.Phone = ""
+		}
+		return c
+	})
+}
+
+// respelled draws another spelling of the same value.
+func respelled(f Field, v string) *rapid.Generator[string] {
+	same := []string{v, " " + v, v + " "}
+	for _, s := range samples[f] {
+		if Equal(f, s, v) {
+			same = append(same, s)
+		}
+	}
+	return rapid.SampledFrom(same)
+}
