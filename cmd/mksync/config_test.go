@@ -257,7 +257,7 @@ func TestExampleFileIsTrue(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, s := range settings(&config) {
-		require.Regexp(t, regexp.MustCompile(`(?m)^(# )?`+s.key+`(_file)?:`), string(text))
+		require.Regexp(t, `(?m)^(# )?`+s.key+`(_file)?:`, string(text))
 	}
 
 	// With its comments taken off, what is commented out is right, too.

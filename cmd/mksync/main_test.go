@@ -29,7 +29,7 @@ func TestHelpIsShownWithoutACommand(t *testing.T) {
 func TestUnknownCommandIsAnError(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
-	require.ErrorContains(t, run(t.Context(), []string{"versoin"}, &stdout, &stderr), `unknown command "versoin"`)
+	require.ErrorContains(t, run(t.Context(), []string{"nonsense"}, &stdout, &stderr), `unknown command "nonsense"`)
 }
 
 func TestLoadRefusesAWrongConfiguration(t *testing.T) {

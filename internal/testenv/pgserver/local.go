@@ -53,7 +53,7 @@ func (l *local) create(ctx context.Context) error {
 	}
 	var err error
 	for range 5 {
-		if l.port, err = freePort(); err != nil {
+		if l.port, err = freePort(ctx); err != nil {
 			return err
 		}
 		if err = l.start(ctx); err == nil || ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -43,8 +44,8 @@ func serverURL(host, port, password string) string {
 }
 
 // freePort asks the system for a loopback port that nobody listens on now.
-func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}

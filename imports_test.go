@@ -1,0 +1,179 @@
+// Package mksync_test checks the shape of the whole project: which package may
+// import which. The rules are those of docs/architecture.md.
+package mksync_test
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const module = "github.com/crmmind/mksync"
+
+// leaves import nothing of ours; their children import only their parents.
+func leaves() []string { return []string{"cdc", "bus", "mapping", "metakocka"} }
+
+// within reports whether dir is parent or lies below it.
+func within(dir, parent string) bool {
+	return dir == parent || strings.HasPrefix(dir, parent+"/")
+}
+
+func leafOf(dir string) string {
+	first, _, _ := strings.Cut(dir, "/")
+	if slices.Contains(leaves(), first) {
+		return first
+	}
+	return ""
+}
+
+// forbidden says why the package in dir may not import a package of ours, or ""
+// when it may. Both are relative to the module; test tells a test file.
+func forbidden(dir, imported string, test bool) string {
+	switch {
+	case within(imported, "cmd"):
+		return "nothing imports cmd"
+	case test:
+		return forbiddenInTest(dir, imported)
+	case imported == "internal/testenv":
+		return "internal/testenv is for tests"
+	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && !within(dir, "cmd"):
+		return "pgserver is for tests and for the demo"
+	case leafOf(dir) != "" && !within(dir, imported):
+		return "a leaf imports nothing of ours, its child only its parents"
+	case dir == "migrations":
+		return "migrations import nothing of ours"
+	case within(dir, "syncer") && dir != "syncer" && imported == "syncer":
+		return ""
+	case within(dir, "syncer") && !slices.Contains(leaves(), imported):
+		return "syncer imports the four leaves only, and declares the interfaces it needs"
+	}
+	return ""
+}
+
+// forbiddenInTest: a leaf's tests may use their own family and the test
+// environment, the tests of others whatever they need.
+func forbiddenInTest(dir, imported string) string {
+	leaf := leafOf(dir)
+	if leaf == "" || within(imported, leaf) || within(imported, "internal/testenv") || imported == "migrations" {
+		return ""
+	}
+	return "a leaf's tests use their own family and internal/testenv only"
+}
+
+// forbiddenLibrary says why a package may not import a library.
+func forbiddenLibrary(dir, library string, test bool) string {
+	pure := []string{"os", "net", "net/http", "database/sql", "log", "log/slog", "math/rand", "math/rand/v2"}
+	switch {
+	case within(library, "github.com/nats-io/nats-server/v2") && dir != "bus/embedded" && !test:
+		return "bus/embedded is the only importer of nats-server"
+	case within(library, "github.com/testcontainers/testcontainers-go") && dir != "internal/testenv/pgserver":
+		return "pgserver is the only importer of testcontainers"
+	case test:
+		return ""
+	case dir == "mapping" && (slices.Contains(pure, library) || within(library, "github.com/jackc")):
+		return "mapping is pure"
+	case dir == "syncer" && within(library, "github.com/jackc/pgx/v5"):
+		return "the database belongs to the stores"
+	case slices.Contains([]string{"testing", "github.com/stretchr/testify/require"}, library) && !within(dir, "internal/testenv"):
+		return "this is for tests"
+	}
+	return ""
+}
+
+// sources are the Go files of the module.
+func sources(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && name != "." && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		case strings.HasSuffix(name, ".go"):
+			files = append(files, filepath.ToSlash(name))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return files
+}
+
+// imports are what a file imports.
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	require.NoError(t, err)
+	var paths []string
+	for _, spec := range parsed.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		require.NoError(t, err)
+		paths = append(paths, imported)
+	}
+	return paths
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	t.Parallel()
+	var wrong []string
+	for _, file := range sources(t) {
+		dir, test := path.Dir(file), strings.HasSuffix(file, "_test.go")
+		for _, imported := range imports(t, file) {
+			reason := forbiddenLibrary(dir, imported, test)
+			if ours, ok := strings.CutPrefix(imported, module+"/"); ok && ours != dir {
+				reason = forbidden(dir, ours, test)
+			}
+			if reason != "" {
+				wrong = append(wrong, fmt.Sprintf("%s imports %s: %s", file, imported, reason))
+			}
+		}
+	}
+	require.Empty(t, wrong, strings.Join(wrong, "\n"))
+}
+
+func TestRulesCatchWhatTheyAreFor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		dir, imported string
+		test, allowed bool
+	}{
+		{"cdc", "bus", false, false},
+		{"bus", "bus/embedded", false, false},
+		{"bus", "bus/embedded", true, true},
+		{"bus/embedded", "bus", false, true},
+		{"mapping/pgstore", "mapping", false, true},
+		{"mapping/pgstore", "metakocka", false, false},
+		{"mapping/pgstore", "internal/testenv", true, true},
+		{"metakocka", "mapping", true, false},
+		{"syncer", "cdc", false, true},
+		{"syncer", "mapping/pgstore", false, false},
+		{"syncer", "mapping/pgstore", true, true},
+		{"syncer", "internal/telemetry", false, false},
+		{"internal/httpapi", "syncer", false, true},
+		{"internal/httpapi", "cmd/mksync", false, false},
+		{"internal/doctor", "internal/testenv/pgserver", false, false},
+		{"cmd/mksync", "internal/testenv/pgserver", false, true},
+		{"cmd/mksync", "internal/testenv", false, false},
+		{"migrations", "mapping", false, false},
+	} {
+		reason := forbidden(c.dir, c.imported, c.test)
+		require.Equal(t, c.allowed, reason == "", "%s imports %s: %s", c.dir, c.imported, reason)
+	}
+	require.NotEmpty(t, forbiddenLibrary("mapping", "os", false))
+	require.NotEmpty(t, forbiddenLibrary("bus", "github.com/nats-io/nats-server/v2/server", false))
+	require.Empty(t, forbiddenLibrary("bus/embedded", "github.com/nats-io/nats-server/v2/server", false))
+	require.NotEmpty(t, forbiddenLibrary("syncer", "github.com/jackc/pgx/v5/pgxpool", false))
+	require.NotEmpty(t, forbiddenLibrary("cmd/mksync", "testing", false))
+}
