@@ -1,0 +1,187 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv"
+)
+
+func TestConfirmedNeverPassesWhatIsDurable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.sink.hold = 0
+	run := r.startStreaming()
+	for i := range 20 {
+		r.exec("INSERT INTO items VALUES ($1)", i)
+	}
+	got := r.events(20)
+	for n := range 20 {
+		r.sink.set(func(s *memorySink) { s.hold = n })
+		if n > 0 {
+			r.awaitConfirmed(got[n-1].Pos.LSN + 1)
+		}
+		// A keep-alive answered now must not carry it any further.
+		before := run.received()
+		testenv.Eventually(t, patience, func() error {
+			if run.received() <= before {
+				r.exec("SELECT pg_logical_emit_message(false, 'x', 'x')")
+				return errors.New("nothing received")
+			}
+			return nil
+		})
+		require.LessOrEqual(t, r.confirmed(), got[n].Pos.LSN, "after %d durable events", n)
+		if n > 0 {
+			require.Equal(t, got[n-1].Pos, r.store.get().LastEvent)
+		}
+	}
+	r.sink.set(func(s *memorySink) { s.hold = -1 })
+	r.awaitConfirmed(got[19].Pos.LSN + 1)
+}
+
+// received is a number that grows with every status shown.
+func (r *running) received() uint64 { return uint64(r.Status().ReceivedLSN) }
+
+func TestConfirmedWaitsForTheDelay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.cfg.ConfirmDelay = 700 * time.Millisecond
+	r.startStreaming()
+	r.exec("INSERT INTO items VALUES (1)")
+	published := time.Now()
+	got := r.events(1)
+	testenv.Eventually(t, patience, func() error {
+		if lsn := r.confirmed(); lsn <= got[0].Pos.LSN {
+			return fmt.Errorf("confirmed is %s", lsn)
+		}
+		return nil
+	})
+	require.GreaterOrEqual(t, time.Since(published), 700*time.Millisecond)
+}
+
+func TestSlotMovesOnWhileOtherTablesAreBusy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, itemsTable, "CREATE TABLE other (id int)")
+	r.cfg.ConfirmDelay = time.Second
+	run := r.startStreaming()
+	r.exec("INSERT INTO items VALUES (1)")
+	r.events(1)
+	for range 3 {
+		r.exec("INSERT INTO other SELECT generate_series(1, 1000)")
+		r.awaitConfirmed(r.walEnd())
+	}
+	require.Len(t, r.sink.all(), 1)
+	testenv.Eventually(t, patience, func() error {
+		if s := run.Status(); s.ConfirmedLSN == 0 || s.LastEventAt.IsZero() || s.LagBytes > 1<<20 {
+			return fmt.Errorf("status is %+v", s)
+		}
+		return nil
+	})
+}
+
+func TestStateIsSavedBeforeItsLSNIsConfirmed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.startStreaming()
+	for i := range 50 {
+		r.exec("INSERT INTO items VALUES ($1)", i)
+		confirmed := r.confirmed()
+		if all := r.sink.all(); len(all) > 0 && confirmed > all[0].Pos.LSN {
+			last := r.store.get().LastEvent
+			for _, ev := range all {
+				if ev.Pos.LSN < confirmed {
+					require.LessOrEqual(t, ev.Pos.Compare(last), 0, "%s is confirmed (%s), saved is %s", ev.Pos, confirmed, last)
+				}
+			}
+		}
+	}
+	r.events(50)
+}
+
+func TestStalledSinkIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.cfg.StallAfter = 200 * time.Millisecond
+	run := r.startStreaming()
+	r.sink.set(func(s *memorySink) { s.hold = 0 })
+	r.exec("INSERT INTO items VALUES (1)")
+	r.sink.awaitLasts(t, 2)
+	r.sink.set(func(s *memorySink) { s.hold = -1 })
+	r.events(1)
+	run.await(StateStreaming)
+}
+
+func TestFailedSinkIsTriedAgainWithoutANewEvent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.startStreaming()
+	r.exec("INSERT INTO items VALUES (1)")
+	r.events(1)
+	r.sink.set(func(s *memorySink) { s.events, s.failed = nil, errors.New("no acknowledgement") })
+	r.sink.awaitLasts(t, 2)
+	r.events(1)
+}
+
+func (s *memorySink) awaitLasts(t testing.TB, n int) {
+	t.Helper()
+	testenv.Eventually(t, patience, func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.lasts < n {
+			return fmt.Errorf("Last was called %d times", s.lasts)
+		}
+		return nil
+	})
+}
+
+func TestServerHearsFromUsWhilePublishBlocks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var name string
+	r.query(&name, "SELECT current_database()")
+	r.exec("ALTER DATABASE " + quoteIdent(name) + " SET wal_sender_timeout = '1s'")
+	r.startStreaming()
+	release := make(chan struct{})
+	blocked := make(chan struct{})
+	r.sink.onPublish = func(*Event) error {
+		if blocked != nil {
+			close(blocked)
+			blocked = nil
+			<-release
+		}
+		return nil
+	}
+	entered := blocked
+	r.exec("INSERT INTO items SELECT generate_series(1, 20000)")
+	<-entered
+	timer := time.NewTimer(2500 * time.Millisecond)
+	defer timer.Stop()
+	<-timer.C // two and a half times the server's patience
+	close(release)
+	r.events(20000)
+	r.sink.mu.Lock()
+	defer r.sink.mu.Unlock()
+	require.Equal(t, 1, r.sink.lasts, "the connection was lost")
+}
+
+// holdSlot takes the slot as a foreign program would.
+func holdSlot(t testing.TB, r *rig) (release func()) {
+	t.Helper()
+	conn, err := connect(context.Background(), r.cfg, true)
+	require.NoError(t, err)
+	require.NoError(t, pglogrepl.StartReplication(context.Background(), conn, r.cfg.Slot, 0, pglogrepl.StartReplicationOptions{
+		PluginArgs: []string{"proto_version '1'", "publication_names " + quoteLiteral(quoteIdent(r.cfg.Publication))},
+	}))
+	return func() {
+		conn.Frontend().Send(&pgproto3.CopyDone{})
+		_ = conn.Frontend().Flush()
+		closeConn(conn)
+	}
+}

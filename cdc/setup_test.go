@@ -1,0 +1,239 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
+)
+
+// as is the database's URL for another user.
+func (r *rig) as(user, password string) string {
+	r.t.Helper()
+	u, err := url.Parse(r.url)
+	require.NoError(r.t, err)
+	u.User = url.UserPassword(user, password)
+	return u.String()
+}
+
+// role makes a role for this test alone.
+func (r *rig) role(options string) (name, url string) {
+	r.t.Helper()
+	name = testenv.SlotName(r.t)
+	r.exec("CREATE ROLE " + quoteIdent(name) + " LOGIN PASSWORD 'geheim-4711' " + options)
+	r.t.Cleanup(func() {
+		r.exec("DROP OWNED BY " + quoteIdent(name))
+		r.exec("DROP ROLE " + quoteIdent(name))
+	})
+	return name, r.as(name, "geheim-4711")
+}
+
+func TestSetupProblemsAreSaidInOneLine(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		ddl     []string
+		arrange func(r *rig)
+		what    string
+		do      string
+	}{
+		"missing table": {
+			arrange: func(r *rig) { r.cfg.Table = "public.nothing" },
+			what:    "table public.nothing does not exist", do: "correct the table's name",
+		},
+		"missing key column": {
+			arrange: func(r *rig) { r.cfg.KeyColumn = "uuid" },
+			what:    `table public.items has no column "uuid"`, do: "key column",
+		},
+		"no primary key": {
+			ddl:  []string{"CREATE TABLE items (id int)"},
+			what: `column "id" is not part of the primary key`, do: `ALTER TABLE "public"."items" ADD PRIMARY KEY ("id")`,
+		},
+		"identity nothing": {
+			ddl:  []string{itemsTable, "ALTER TABLE items REPLICA IDENTITY NOTHING"},
+			what: `column "id" is not part of the primary key`, do: "REPLICA IDENTITY FULL",
+		},
+		"key outside the primary key": {
+			ddl:  []string{"CREATE TABLE items (id int, other int PRIMARY KEY)"},
+			what: `column "id" is not part`, do: "ADD PRIMARY KEY",
+		},
+		"database": {
+			arrange: func(r *rig) { r.cfg.DatabaseURL = strings.Replace(r.url, "/test_", "/no_", 1) },
+			what:    "does not exist", do: "correct the name in the database URL",
+		},
+		"replication right": {
+			arrange: func(r *rig) { _, r.cfg.DatabaseURL = r.role("") },
+			what:    "may not replicate", do: "REPLICATION",
+		},
+		"right to read": {
+			arrange: func(r *rig) { _, r.cfg.DatabaseURL = r.role("REPLICATION") },
+			what:    "may not read public.items", do: "GRANT SELECT",
+		},
+		"right to publish": {
+			arrange: func(r *rig) {
+				var name string
+				name, r.cfg.DatabaseURL = r.role("REPLICATION")
+				r.exec("GRANT SELECT ON items TO " + quoteIdent(name))
+			},
+			what: "may not make it", do: "CREATE PUBLICATION",
+		},
+		"publication without the table": {
+			arrange: func(r *rig) { r.exec("CREATE PUBLICATION " + quoteIdent(r.cfg.Publication)) },
+			what:    "does not hold table public.items", do: "ADD TABLE",
+		},
+		"publication without deletes": {
+			arrange: func(r *rig) {
+				r.exec("CREATE PUBLICATION " + quoteIdent(r.cfg.Publication) + " FOR TABLE items WITH (publish = 'insert')")
+			},
+			what: "leaves out some operations", do: "SET (publish =",
+		},
+		"slot of something else": {
+			arrange: func(r *rig) { r.exec("SELECT pg_create_logical_replication_slot($1, 'test_decoding')", r.cfg.Slot) },
+			what:    "is in use for something else", do: "choose another slot name",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, tc.ddl...)
+			if tc.arrange != nil {
+				tc.arrange(r)
+			}
+			requireSetupError(t, r.start().failure(), tc.what, tc.do)
+			requireFinding(t, r.cfg, tc.what, tc.do)
+		})
+	}
+}
+
+func requireSetupError(t testing.TB, err error, what, do string) {
+	t.Helper()
+	var setup *SetupError
+	require.ErrorAs(t, err, &setup)
+	require.Contains(t, setup.What, what)
+	require.Contains(t, setup.Do, do)
+	require.NotContains(t, err.Error(), "\n")
+	require.NotContains(t, err.Error(), "geheim")
+}
+
+func requireFinding(t testing.TB, cfg Config, what, do string) {
+	t.Helper()
+	findings := Check(context.Background(), cfg)
+	for _, f := range findings {
+		if !f.OK && strings.Contains(f.Detail, what) && strings.Contains(f.Do, do) {
+			return
+		}
+	}
+	require.FailNow(t, "not found", "%q in %+v", what, findings)
+}
+
+func TestServerWideSetupProblems(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	srv, err := pgserver.Start(ctx, pgserver.Options{Own: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, srv.Stop()) })
+	r := newRigAt(t, srv.URL())
+
+	restart := func(setting string) {
+		r.exec("ALTER SYSTEM SET " + setting)
+		require.NoError(t, srv.Restart(ctx))
+		r.db = r.open()
+	}
+	restart("max_replication_slots = 0")
+	requireSetupError(t, r.start().failure(), "all replication slots", "max_replication_slots")
+	requireFinding(t, r.cfg, "all replication slots", "max_replication_slots")
+	restart("wal_level = 'replica'")
+	requireSetupError(t, r.start().failure(), `wal_level is "replica"`, "ALTER SYSTEM SET wal_level")
+	requireFinding(t, r.cfg, `wal_level is "replica"`, "restart Postgres")
+}
+
+func TestCheckOfAGoodDatabaseFindsNothingWrong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for range 2 {
+		names := map[string]bool{}
+		for _, f := range Check(context.Background(), r.cfg) {
+			require.True(t, f.OK, "%+v", f)
+			require.NotEmpty(t, f.Detail)
+			names[f.Name] = true
+		}
+		require.Len(t, names, 9)
+		r.startStreaming().stop()
+	}
+}
+
+func TestRoleWithTheLeastRightsIsEnough(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	name, login := r.role("REPLICATION")
+	r.exec("GRANT SELECT ON items TO " + quoteIdent(name))
+	r.exec(createPublication(r.cfg.withDefaults()))
+	r.cfg.DatabaseURL = login
+	r.exec("INSERT INTO items VALUES (1)")
+	r.startStreaming().stop()
+	r.events(1)
+}
+
+func TestRowLevelSecurityIsNotMistakenForAnEmptyTable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	name, login := r.role("REPLICATION")
+	r.exec("GRANT SELECT ON items TO " + quoteIdent(name))
+	r.exec("ALTER TABLE items ENABLE ROW LEVEL SECURITY")
+	r.exec("INSERT INTO items VALUES (1)")
+	r.exec(createPublication(r.cfg.withDefaults()))
+	r.cfg.DatabaseURL = login
+	requireSetupError(t, r.start().failure(), "may not read all of public.items", "BYPASSRLS")
+}
+
+func TestSetupProblemAfterStreamingIsRetried(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	run := r.startStreaming()
+	r.exec("ALTER PUBLICATION " + quoteIdent(r.cfg.Publication) + " SET (publish = 'insert')")
+	r.exec("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1", r.cfg.Slot)
+	testenv.Eventually(t, patience, func() error {
+		if p := run.Status().Problem; !strings.Contains(p, "leaves out some operations") {
+			return fmt.Errorf("problem is %q", p)
+		}
+		return nil
+	})
+	r.exec("ALTER PUBLICATION " + quoteIdent(r.cfg.Publication) + " SET (publish = 'insert, update, delete, truncate')")
+	r.exec("INSERT INTO items VALUES (1)")
+	r.events(1)
+	require.Empty(t, run.Status().Problem)
+}
+
+func TestUnreachableServerIsRetriedAndShown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	u, err := url.Parse(r.as("somebody", "geheim-4711"))
+	require.NoError(t, err)
+	u.Host = "127.0.0.1:1"
+	r.cfg.DatabaseURL = u.String()
+	run := r.start()
+	testenv.Eventually(t, patience, func() error {
+		if run.Status().Problem == "" {
+			return fmt.Errorf("no problem shown")
+		}
+		return nil
+	})
+	require.NotContains(t, run.Status().Problem, "geheim")
+	run.stop()
+}
+
+func TestNewNamesEveryMistake(t *testing.T) {
+	t.Parallel()
+	_, err := New(Config{Slot: "My-Slot", ConfirmDelay: -1}, nil, nil, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "DatabaseURL")
+	require.ErrorContains(t, err, "My-Slot")
+	require.ErrorContains(t, err, "negative")
+	_, err = New(Config{DatabaseURL: "postgres://u:geheim@host:port/x"}, nil, nil, slog.New(slog.DiscardHandler))
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "geheim")
+}
