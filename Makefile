@@ -1,0 +1,71 @@
+# `make` or `make help` lists what there is.
+
+GO            ?= go
+GOLANGCI      := 2.15.0
+GOLANGCI_BIN  := bin/golangci-lint-$(GOLANGCI)
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PACKAGES      ?= ./...
+FUZZTIME      ?= 20s
+COUNT         ?= 3
+DEMO_ARGS     ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|' 2>/dev/null \
+		|| grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: go ## Run the whole system on this machine (DEMO_ARGS=--serve keeps it running)
+	@$(GO) run ./cmd/mksync demo $(DEMO_ARGS)
+
+.PHONY: build
+build: go ## Build bin/mksync
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mksync ./cmd/mksync
+
+.PHONY: test
+test: go cgo ## Test everything with the race detector (Postgres is found, run in Docker or installed)
+	$(GO) vet $(PACKAGES)
+	$(GO) test -race -timeout 5m $(PACKAGES)
+
+.PHONY: race
+race: go cgo ## Test again and again (COUNT=3) in random order, to bring out races and flaky tests
+	$(GO) test -race -shuffle=on -count=$(COUNT) -timeout 20m $(PACKAGES)
+
+.PHONY: lint
+lint: go $(GOLANGCI_BIN) ## Run the linters of .golangci.yaml, formatting included
+	$(GOLANGCI_BIN) run $(PACKAGES)
+
+.PHONY: fmt
+fmt: go $(GOLANGCI_BIN) ## Format all files
+	$(GOLANGCI_BIN) fmt $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: go ## Fuzz each fuzz test for a while (FUZZTIME=20s)
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's/:[0-9]+:func / /' | \
+	while read -r file name; do \
+		echo "== $$name in $$(dirname "$$file")"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+	done
+
+.PHONY: bench
+bench: go ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $(PACKAGES)
+
+# The linter is built from its module, which the checksum database vouches for.
+$(GOLANGCI_BIN):
+	@mkdir -p bin
+	GOBIN="$(CURDIR)/bin" GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI)
+	@mv bin/golangci-lint $@
+
+# A Go that is missing or too old is said in one line.
+.PHONY: go
+go:
+	@command -v $(GO) >/dev/null 2>&1 || { echo "mksync is built with Go, which is not in PATH: install it from https://go.dev/dl" >&2; exit 1; }
+	@out=$$($(GO) list -m 2>&1) || { echo "$$($(GO) version) cannot build mksync, which needs Go $$(sed -n 's/^go //p' go.mod) or newer: $$(echo "$$out" | tail -n 1)" >&2; exit 1; }
+
+.PHONY: cgo
+cgo:
+	@test "$$($(GO) env CGO_ENABLED)" = 1 || { echo "the race detector needs a C compiler: install gcc and leave CGO_ENABLED unset" >&2; exit 1; }
