@@ -156,22 +156,6 @@ type ConflictRecord struct {
 	ClosedBy  string
 }
 
-// ObservedPartner is a partner as last seen in MetaKocka.
-type ObservedPartner struct {
-	MetaKockaID string
-	Hash        string // content hash of Data
-	Name        string
-	TaxNumber   string // canonical
-	Email       string // canonical
-	Data        []byte // the partner as JSON
-	FirstSeenAt time.Time
-	ObservedAt  time.Time
-	// ChangedAfter is when the partner was last seen with other content; its last
-	// change came later. Zero: not known.
-	ChangedAfter time.Time
-	MissingSince time.Time // zero: present
-}
-
 // BaseOr is the link's base, or other where there is no link or no base.
 func (l *Link) BaseOr(other Base) *Base {
 	if l == nil || l.Base == nil {

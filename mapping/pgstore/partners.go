@@ -20,16 +20,8 @@ func observeArgs(p *mapping.ObservedPartner) []any {
 	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data, nullTime(p.ChangedAfter)}
 }
 
-// Seen is what the poller compares a sweep with.
-type Seen struct {
-	Hash       string
-	ObservedAt time.Time
-	Missing    bool
-	Linked     bool // a living link names the partner
-}
-
 // SeenPartners gives every partner that was ever seen, by id.
-func (s *Store) SeenPartners(ctx context.Context) (map[string]Seen, error) {
+func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT p.metakocka_id, p.hash, p.observed_at, p.missing_since IS NOT NULL, m.id IS NOT NULL
 		FROM mksync_partners p
@@ -37,9 +29,9 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]Seen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
-	seen := map[string]Seen{}
+	seen := map[string]mapping.SeenPartner{}
 	var id string
-	var row Seen
+	var row mapping.SeenPartner
 	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.ObservedAt, &row.Missing, &row.Linked}, func() error {
 		seen[id] = row
 		return nil
@@ -125,4 +117,15 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 		return now, fmt.Errorf("read the database's clock: %w", err)
 	}
 	return now, nil
+}
+
+// PollState is what the poller remembers; zero before the first poll.
+func (s *Store) PollState(ctx context.Context) (p mapping.PollState, err error) {
+	_, err = s.LoadState(ctx, mapping.PollStateKey, &p)
+	return p, err
+}
+
+// SavePollState remembers the poller's state.
+func (s *Store) SavePollState(ctx context.Context, p mapping.PollState) error {
+	return s.SaveState(ctx, mapping.PollStateKey, p)
 }

@@ -12,19 +12,6 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// PollState is what the poller remembers between sweeps.
-type PollState struct {
-	SweptAt         time.Time `json:"sweptAt"`  // when the last complete sweep began, database clock
-	EndedAt         time.Time `json:"endedAt"`  // when it ended
-	DurationSeconds float64   `json:"duration"` // of the last sweep, complete or not
-	Partners        int       `json:"partners"`
-	Calls           int       `json:"calls"`
-	Error           string    `json:"error,omitempty"` // of the last try; empty: complete
-}
-
-// PollStateKey is where the poller's state is remembered.
-const PollStateKey = "poller"
-
 // Session works on one contact while its lock is held.
 type Session struct {
 	store *Store
@@ -90,7 +77,7 @@ func (c *contacts) loadSQL() string {
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL
-		LEFT JOIN mksync_state AS p ON p.key = '`+PollStateKey+`'`,
+		LEFT JOIN mksync_state AS p ON p.key = '`+mapping.PollStateKey+`'`,
 		c.key, c.filter, updatedAt, c.selectList(), linkColumns, c.table)
 }
 

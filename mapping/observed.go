@@ -1,0 +1,41 @@
+package mapping
+
+import "time"
+
+// ObservedPartner is a partner as last seen in MetaKocka.
+type ObservedPartner struct {
+	MetaKockaID string
+	Hash        string // content hash of Data
+	Name        string
+	TaxNumber   string // canonical
+	Email       string // canonical
+	Data        []byte // the partner as JSON
+	FirstSeenAt time.Time
+	ObservedAt  time.Time
+	// ChangedAfter is when the partner was last seen with other content; its last
+	// change came later. Zero: not known.
+	ChangedAfter time.Time
+	MissingSince time.Time // zero: present
+}
+
+// SeenPartner is what a poll compares a partner with.
+type SeenPartner struct {
+	Hash       string
+	ObservedAt time.Time
+	Missing    bool // it was not found when last looked for
+	Linked     bool // a living link names it
+}
+
+// PollState is what the poller remembers between sweeps. Times are by the
+// database's clock.
+type PollState struct {
+	SweptAt         time.Time `json:"sweptAt"`  // when the last complete sweep began
+	EndedAt         time.Time `json:"endedAt"`  // when it ended
+	DurationSeconds float64   `json:"duration"` // of the last try, complete or not
+	Partners        int       `json:"partners"`
+	Calls           int       `json:"calls"`
+	Error           string    `json:"error,omitempty"` // of the last try; empty: it was complete
+}
+
+// PollStateKey is where a PollState is remembered.
+const PollStateKey = "poller"

@@ -1,0 +1,199 @@
+package syncer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// Event ids name an event for good: an LSN alone does not, several changes of a
+// transaction share one.
+
+// eventID is system identifier, commit LSN and ordinal: "7312…-0/16B3748-1".
+func eventID(systemID string, pos cdc.Position) string {
+	return systemID + "-" + pos.LSN.String() + "-" + strconv.FormatUint(uint64(pos.Ordinal), 10)
+}
+
+// parseEventID is the reverse of eventID.
+func parseEventID(id string) (systemID string, pos cdc.Position, err error) {
+	parts := strings.Split(id, "-")
+	if len(parts) != 3 {
+		return "", pos, fmt.Errorf("event id %q is not of mksync's form", id)
+	}
+	lsn, err := pglogrepl.ParseLSN(parts[1])
+	if err != nil {
+		return "", pos, fmt.Errorf("event id %q: %w", id, err)
+	}
+	ordinal, err := strconv.ParseUint(parts[2], 10, 32)
+	if err != nil {
+		return "", pos, fmt.Errorf("event id %q: %w", id, err)
+	}
+	return parts[0], cdc.Position{LSN: lsn, Ordinal: uint32(ordinal)}, nil
+}
+
+// CloudEvents 1.0 attributes travel as headers.
+const (
+	headerSpec    = "ce-specversion"
+	headerID      = "ce-id"
+	headerSource  = "ce-source"
+	headerType    = "ce-type"
+	headerTime    = "ce-time"
+	headerSubject = "ce-subject"
+	headerContent = "content-type"
+)
+
+// appendContactEvent writes an event's JSON: op, contact_id, before, after,
+// lsn, xid, commit_time, and the columns that were too large to be sent and did
+// not change as "unchanged". Numbers and booleans are written as such, every
+// other type as Postgres's text.
+func appendContactEvent(b []byte, ev *cdc.Event) []byte {
+	b = append(b, `{"op":"`...)
+	b = append(b, ev.Op.String()...)
+	b = append(b, `","contact_id":`...)
+	b = appendText(b, ev.Key)
+	b = append(b, `,"before":`...)
+	b = appendRow(b, ev.Before)
+	b = append(b, `,"after":`...)
+	b = appendRow(b, ev.After)
+	b = appendUnchanged(b, ev.After)
+	b = append(b, `,"lsn":"`...)
+	b = append(b, ev.Pos.LSN.String()...)
+	b = append(b, `","xid":`...)
+	b = strconv.AppendUint(b, uint64(ev.XID), 10)
+	b = append(b, `,"commit_time":`...)
+	if ev.CommitTime.IsZero() {
+		return append(b, "null}"...)
+	}
+	b = append(b, '"')
+	b = ev.CommitTime.UTC().AppendFormat(b, time.RFC3339Nano)
+	return append(b, `"}`...)
+}
+
+func appendRow(b []byte, row *cdc.Row) []byte {
+	if row == nil {
+		return append(b, "null"...)
+	}
+	b = append(b, '{')
+	first := true
+	for i := range row.Columns {
+		v := &row.Values[i]
+		if v.Kind == cdc.Unchanged {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = appendText(b, row.Columns[i].Name)
+		b = append(b, ':')
+		b = appendValue(b, v, row.Columns[i].TypeOID)
+	}
+	return append(b, '}')
+}
+
+// Type OIDs of pg_type that JSON has a form of its own for.
+const (
+	oidBool = 16
+	oidInt8 = 20
+	oidInt2 = 21
+	oidInt4 = 23
+)
+
+func appendValue(b []byte, v *cdc.Value, oid uint32) []byte {
+	switch {
+	case v.Kind == cdc.Null:
+		return append(b, "null"...)
+	case oid == oidBool && string(v.Text) == "t":
+		return append(b, "true"...)
+	case oid == oidBool:
+		return append(b, "false"...)
+	case oid == oidInt2 || oid == oidInt4 || oid == oidInt8:
+		return append(b, v.Text...)
+	}
+	return appendText(b, v.Text)
+}
+
+func appendUnchanged(b []byte, row *cdc.Row) []byte {
+	if row == nil {
+		return b
+	}
+	names := 0
+	for i := range row.Columns {
+		if row.Values[i].Kind != cdc.Unchanged {
+			continue
+		}
+		if names == 0 {
+			b = append(b, `,"unchanged":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		names++
+		b = appendText(b, row.Columns[i].Name)
+	}
+	if names > 0 {
+		b = append(b, ']')
+	}
+	return b
+}
+
+// appendText writes a JSON string. It is written here because it runs for every
+// column of every row: the standard library's needs an allocation for each.
+func appendText[T string | []byte](b []byte, s T) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	start := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		if c == '"' || c == '\\' {
+			b = append(b, '\\', c)
+		} else {
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+		}
+		start = i + 1
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}
+
+// PartnerEvent is what the poller saw of a partner.
+type PartnerEvent struct {
+	MetaKockaID string             `json:"metakocka_id"`
+	Partner     *metakocka.Partner `json:"partner,omitempty"` // absent: missing
+	Hash        string             `json:"hash,omitempty"`
+	SeenAt      time.Time          `json:"seen_at"`                // when the sweep began
+	After       time.Time          `json:"changed_after,omitzero"` // when the sweep before began
+}
+
+// What a poll can see of a partner.
+const (
+	PartnerCreated = "created"
+	PartnerChanged = "changed"
+	PartnerMissing = "missing"
+)
+
+// partnerMessage is the event as it is published. The id is the same when a
+// sweep that was cut off is done again, so the stream keeps one.
+func partnerMessage(kind string, ev PartnerEvent) (bus.Message, error) {
+	data, err := json.Marshal(ev)
+	if err != nil {
+		return bus.Message{}, fmt.Errorf("write event of partner %s: %w", ev.MetaKockaID, err)
+	}
+	id := fmt.Sprintf("%s-%s-%.16s-%d", kind, ev.MetaKockaID, ev.Hash, ev.After.UnixMicro())
+	m := bus.Message{Subject: bus.PartnerSubject(kind, ev.MetaKockaID), ID: id, Data: data, Header: map[string][]string{
+		headerSpec: {"1.0"}, headerID: {id}, headerSource: {"mksync/poller"}, headerType: {"metakocka.partners." + kind},
+		headerTime: {ev.SeenAt.UTC().Format(time.RFC3339Nano)}, headerSubject: {ev.MetaKockaID}, headerContent: {"application/json"},
+	}}
+	return m, nil
+}

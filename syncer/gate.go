@@ -1,0 +1,116 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// Gate pauses work while MetaKocka is away or refuses everything, so that an
+// outage puts no record aside. While it is paused one piece of work at a time
+// is let through as a probe, ever less often; the first that succeeds opens it.
+type Gate struct {
+	minDelay, maxDelay time.Duration
+
+	mu      sync.Mutex // guards what follows
+	reason  string     // empty: open
+	since   time.Time
+	delay   time.Duration
+	next    time.Time // when the next probe is due
+	probing bool
+	changed chan struct{} // closed when the state changes
+}
+
+// NewGate returns an open gate whose probes are minDelay to maxDelay apart.
+func NewGate(minDelay, maxDelay time.Duration) *Gate {
+	return &Gate{minDelay: minDelay, maxDelay: maxDelay, changed: make(chan struct{})}
+}
+
+// Wait returns when work may go on, or with ctx's error.
+func (g *Gate) Wait(ctx context.Context) error {
+	for {
+		wait, changed := g.enter()
+		if wait == 0 {
+			return nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-changed:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// enter returns 0 when work may go on, else how long to wait at most.
+func (g *Gate) enter() (time.Duration, <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reason == "" {
+		return 0, nil
+	}
+	left := time.Until(g.next)
+	if left > 0 {
+		return left, g.changed
+	}
+	if g.probing {
+		return g.maxDelay, g.changed
+	}
+	g.probing = true
+	return 0, nil
+}
+
+// Report tells how a piece of work ended. Every Wait that returned nil is
+// followed by one Report.
+func (g *Gate) Report(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case outage(err):
+		g.pause(err)
+	case reached(err):
+		g.reason, g.delay = "", 0
+	}
+	g.probing = false
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+func (g *Gate) pause(err error) {
+	if g.reason == "" {
+		g.since = time.Now()
+	}
+	g.reason = err.Error()
+	if !g.probing && g.delay > 0 {
+		return // the others of a burst that failed together
+	}
+	g.delay = min(max(2*g.delay, g.minDelay), g.maxDelay)
+	g.next = time.Now().Add(g.delay)
+}
+
+// Paused returns why work is paused and since when; reason is empty when it is
+// not.
+func (g *Gate) Paused() (reason string, since time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reason, g.since
+}
+
+// outage: MetaKocka was not reached, or refuses everything.
+func outage(err error) bool {
+	var paused *PausedError
+	return metakocka.IsTransient(err) && !errors.Is(err, context.Canceled) || errors.As(err, &paused)
+}
+
+// reached: MetaKocka answered, or had not to be asked.
+func reached(err error) bool {
+	var rejected *RejectError
+	var pending *PendingError
+	return err == nil || errors.As(err, &rejected) || errors.As(err, &pending)
+}

@@ -1,0 +1,262 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// PollStates reads what the poller remembers; *pgstore.Store does.
+type PollStates interface {
+	PollState(ctx context.Context) (mapping.PollState, error)
+}
+
+// Observations is what the poller needs of the store; *pgstore.Store is one.
+type Observations interface {
+	PollStates
+	SavePollState(ctx context.Context, s mapping.PollState) error
+	Now(ctx context.Context) (time.Time, error)
+	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
+	Observe(ctx context.Context, partners []mapping.ObservedPartner) error
+	MarkMissing(ctx context.Context, metakockaIDs []string) error
+}
+
+// Publish puts one message into a stream and returns when it is stored.
+type Publish func(ctx context.Context, stream string, m bus.Message) (uint64, error)
+
+// PollerConfig is how often partners are looked at.
+type PollerConfig struct {
+	Interval time.Duration
+	// FullEvery is how often a sweep asks for every letter again, and so finds
+	// new partners whose names have none of the letters asked for in between.
+	FullEvery time.Duration // 30m
+}
+
+// Poller finds out what changed in MetaKocka, which tells nobody: it enumerates
+// the partners, compares their content with what was last seen, and publishes
+// what differs.
+type Poller struct {
+	cfg     PollerConfig
+	erp     ERP
+	store   Observations
+	publish Publish
+	log     *slog.Logger
+	sweeper *sweeper
+	poke    chan struct{}
+}
+
+// NewPoller returns a ready Poller.
+func NewPoller(cfg PollerConfig, erp ERP, store Observations, publish Publish, log *slog.Logger) *Poller {
+	if cfg.FullEvery <= 0 {
+		cfg.FullEvery = 30 * time.Minute
+	}
+	return &Poller{
+		cfg: cfg, erp: erp, store: store, publish: publish, log: log,
+		sweeper: newSweeper(erp, cfg.FullEvery), poke: make(chan struct{}, 1),
+	}
+}
+
+// Run polls at once and then every interval until ctx ends. A poll that does
+// not succeed is tried again at the next interval and says so in its state.
+func (p *Poller) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	failed := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		case <-p.poke:
+		}
+		err := p.Poll(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && err.Error() != failed:
+			failed = err.Error()
+			p.log.Warn("poll of MetaKocka did not succeed; nothing is taken for missing", "error", err)
+		case err == nil && failed != "":
+			failed = ""
+			p.log.Info("poll of MetaKocka succeeds again")
+		}
+		timer.Reset(p.cfg.Interval)
+	}
+}
+
+// Poke asks for a poll now.
+func (p *Poller) Poke() {
+	select {
+	case p.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Poll looks at all partners once. Only a complete sweep can find partners
+// missing (invariant 8).
+func (p *Poller) Poll(ctx context.Context) error {
+	ctx = metakocka.Background(ctx)
+	began := time.Now()
+	state, err := p.store.PollState(ctx)
+	if err != nil {
+		return err
+	}
+	next, err := p.poll(ctx, state)
+	next.DurationSeconds = time.Since(began).Seconds()
+	if err != nil {
+		next.Error = err.Error()
+	}
+	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	return errors.Join(err, p.store.SavePollState(save, next))
+}
+
+func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.PollState, error) {
+	start, err := p.store.Now(ctx)
+	if err != nil {
+		return last, err
+	}
+	seen, err := p.store.SeenPartners(ctx)
+	if err != nil {
+		return last, err
+	}
+	swept, err := p.sweeper.sweep(ctx)
+	if err != nil {
+		return last, err
+	}
+	d := diff{poller: p, seen: seen, start: start, after: last.SweptAt}
+	if err := d.compare(ctx, swept); err != nil {
+		return last, err
+	}
+	if err := d.store(ctx); err != nil {
+		return last, err
+	}
+	end, err := p.store.Now(ctx)
+	return mapping.PollState{SweptAt: start, EndedAt: end, Partners: len(swept.partners) + d.doubted, Calls: swept.calls + d.calls}, err
+}
+
+// diff is the comparison of one sweep with what was last seen.
+type diff struct {
+	poller *Poller
+	seen   map[string]mapping.SeenPartner
+	start  time.Time // of this sweep
+	after  time.Time // start of the sweep before
+
+	changed []mapping.ObservedPartner
+	missing []string
+	doubted int // not in the sweep, found by id
+	calls   int
+}
+
+// compare publishes what differs. Publishing comes before storing: cut off in
+// between, the next poll publishes again, under the same ids.
+func (d *diff) compare(ctx context.Context, s sweep) error {
+	for _, id := range s.order {
+		if err := d.one(ctx, s.partners[id]); err != nil {
+			return err
+		}
+	}
+	var linked, absent int
+	for id, was := range d.seen {
+		if !was.Linked || was.Missing {
+			continue
+		}
+		linked++
+		if _, found := s.partners[id]; !found {
+			absent++
+		}
+	}
+	for id, was := range d.seen {
+		if _, found := s.partners[id]; found || was.Missing || !was.Linked && !s.full {
+			continue
+		}
+		if err := d.doubt(ctx, id, was, unlikely(absent, linked)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlikely: so many of the linked partners are not found that the poll is
+// rather wrong than the partners gone.
+func unlikely(absent, linked int) bool { return absent > 10 && absent*5 > linked }
+
+// doubt asks by id for a linked partner that the sweep did not bring: its new
+// name may have none of the letters asked for.
+func (d *diff) doubt(ctx context.Context, id string, was mapping.SeenPartner, tooMany bool) error {
+	if was.Linked {
+		p, err := d.poller.erp.Get(ctx, id)
+		d.calls++
+		switch {
+		case err == nil:
+			d.doubted++
+			d.poller.sweeper.missed()
+			return d.one(ctx, p)
+		case !errors.Is(err, metakocka.ErrNotFound):
+			return err
+		case tooMany:
+			return errors.New("an unlikely share of the linked partners is missing in MetaKocka; none is taken for gone: check the company and the key")
+		}
+		if err := d.send(ctx, PartnerMissing, PartnerEvent{MetaKockaID: id, SeenAt: d.start, After: d.after}); err != nil {
+			return err
+		}
+	}
+	d.missing = append(d.missing, id)
+	return nil
+}
+
+// one compares one partner. What was stored after this sweep began is newer
+// than what the sweep saw.
+func (d *diff) one(ctx context.Context, p metakocka.Partner) error {
+	was, known := d.seen[p.MKID]
+	hash := p.Hash()
+	if known && !was.Missing && (was.Hash == hash || was.ObservedAt.After(d.start)) {
+		return nil
+	}
+	seen, err := observed(p)
+	if err != nil {
+		return fmt.Errorf("read partner %s: %w", p.MKID, err)
+	}
+	seen.ChangedAfter = d.after
+	kind := PartnerChanged
+	if !known {
+		kind = PartnerCreated
+	}
+	if err := d.send(ctx, kind, PartnerEvent{MetaKockaID: p.MKID, Partner: &p, Hash: hash, SeenAt: d.start, After: d.after}); err != nil {
+		return err
+	}
+	d.changed = append(d.changed, *seen)
+	return nil
+}
+
+func (d *diff) send(ctx context.Context, kind string, ev PartnerEvent) error {
+	m, err := partnerMessage(kind, ev)
+	if err != nil {
+		return err
+	}
+	_, err = d.poller.publish(ctx, bus.StreamPartners, m)
+	return err
+}
+
+// storeBatch is how many partners are stored in one round trip.
+const storeBatch = 500
+
+func (d *diff) store(ctx context.Context) error {
+	for rest := d.changed; len(rest) > 0; {
+		n := min(storeBatch, len(rest))
+		if err := d.poller.store.Observe(ctx, rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	if len(d.missing) == 0 {
+		return nil
+	}
+	return d.poller.store.MarkMissing(ctx, d.missing)
+}

@@ -1,0 +1,145 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+)
+
+// listenerStateKey is where the listener's state is remembered.
+const listenerStateKey = "listener"
+
+// States remembers small values; *pgstore.Store does.
+type States interface {
+	LoadState(ctx context.Context, key string, v any) (bool, error)
+	SaveState(ctx context.Context, key string, v any) error
+}
+
+// ListenerStates keeps the listener's state; it is a cdc.StateStore.
+type ListenerStates struct{ States States }
+
+// Load implements cdc.StateStore.
+func (l ListenerStates) Load(ctx context.Context) (s cdc.State, ok bool, err error) {
+	ok, err = l.States.LoadState(ctx, listenerStateKey, &s)
+	return s, ok, err
+}
+
+// Save implements cdc.StateStore.
+func (l ListenerStates) Save(ctx context.Context, s cdc.State) error {
+	return l.States.SaveState(ctx, listenerStateKey, s)
+}
+
+// Relay publishes the listener's events to the stream CRM_CONTACTS. It is the
+// listener's cdc.Sink.
+type Relay struct {
+	bus    *bus.Bus
+	states cdc.StateStore
+	cfg    bus.PublisherConfig
+
+	mu  sync.Mutex // guards pub
+	pub *bus.Publisher
+
+	// Used by Publish alone, again and again.
+	buf    []byte
+	header nats.Header
+	values [7]string
+}
+
+// NewRelay returns a relay that has not opened the stream yet: Last does.
+func NewRelay(b *bus.Bus, states cdc.StateStore, cfg bus.PublisherConfig) *Relay {
+	r := &Relay{bus: b, states: states, cfg: cfg, header: nats.Header{}}
+	for i, key := range [...]string{headerSpec, headerID, headerSource, headerType, headerTime, headerSubject, headerContent} {
+		r.header[key] = r.values[i : i+1 : i+1]
+	}
+	r.values[0], r.values[6] = "1.0", "application/json"
+	return r
+}
+
+// Last implements cdc.Sink. Where the newest event has expired from the stream,
+// the remembered position stands for it: the stream was not lost.
+func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
+	r.Close()
+	pub, err := r.bus.Publisher(ctx, bus.StreamContacts, r.cfg)
+	if err != nil {
+		return cdc.Last{}, err
+	}
+	r.mu.Lock()
+	r.pub = pub
+	r.mu.Unlock()
+	stored, found := pub.Last()
+	if found {
+		systemID, pos, err := parseEventID(stored.ID)
+		if err != nil {
+			return cdc.Last{}, fmt.Errorf("read last message of %s: %w", bus.StreamContacts, err)
+		}
+		return cdc.Last{Found: true, SystemID: systemID, Pos: pos}, nil
+	}
+	if stored.Sequence == 0 {
+		return cdc.Last{}, nil
+	}
+	s, ok, err := r.states.Load(ctx)
+	return cdc.Last{Found: ok && s.LastEvent != cdc.Position{}, SystemID: s.SystemID, Pos: s.LastEvent}, err
+}
+
+// Publish implements cdc.Sink.
+func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {
+	id := eventID(ev.SystemID, ev.Pos)
+	op := ev.Op.String()
+	r.buf = appendContactEvent(r.buf[:0], ev)
+	r.values[1], r.values[2], r.values[3] = id, "mksync/listener/"+ev.SystemID, "crm.contacts."+op
+	r.values[4], r.values[5] = eventTime(ev), ev.Key
+	m := bus.Message{Subject: bus.ContactSubject(op, ev.Key), ID: id, Header: r.header, Data: r.buf}
+	pub := r.publisher()
+	if pub == nil {
+		return bus.ErrPublisherClosed
+	}
+	return pub.Publish(ctx, m)
+}
+
+// eventTime is the commit time; rows of a snapshot have none.
+func eventTime(ev *cdc.Event) string {
+	if ev.CommitTime.IsZero() {
+		return time.Now().UTC().Format(time.RFC3339Nano)
+	}
+	return ev.CommitTime.UTC().Format(time.RFC3339Nano)
+}
+
+// Durable implements cdc.Sink.
+func (r *Relay) Durable() uint64 {
+	if pub := r.publisher(); pub != nil {
+		return pub.Acked()
+	}
+	return 0
+}
+
+// Err tells the listener that the publisher broke.
+func (r *Relay) Err() error {
+	if pub := r.publisher(); pub != nil {
+		return pub.Err()
+	}
+	return nil
+}
+
+func (r *Relay) publisher() *bus.Publisher {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pub
+}
+
+// Close closes the publisher. It does not wait for acknowledgements: what is
+// not acknowledged is read again.
+func (r *Relay) Close() {
+	r.mu.Lock()
+	pub := r.pub
+	r.pub = nil
+	r.mu.Unlock()
+	if pub != nil {
+		pub.Close()
+	}
+}

@@ -1,0 +1,294 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// MetaKocka documents no way to list all partners. What works by its
+// documentation is searching for substrings of names and joining the answers:
+// every name holds a letter or a digit. Where an answer looks capped, longer
+// substrings are asked for. A full sweep asks for all letters; the sweeps in
+// between ask only for the substrings that, as the last full sweep showed,
+// together bring every partner.
+
+// letters begin a full sweep, the commonest first; others are learned from the
+// names that come back.
+const letters = "aeionrtslkdvmjpzugbčšchžfywqx0123456789đć"
+
+// maxDepth bounds how long the substrings get.
+const maxDepth = 6
+
+// usualCaps are sizes at which servers cut answers.
+var usualCaps = []int{10, 20, 25, 30, 50, 100, 200, 250, 500, 1000, 2000, 2500, 5000, 10000}
+
+// sweep is everything one enumeration brought.
+type sweep struct {
+	partners map[string]metakocka.Partner
+	order    []string // ids as they came
+	calls    int
+	full     bool // every letter was asked for
+}
+
+// sweeper enumerates the partners.
+type sweeper struct {
+	erp       ERP
+	fullEvery time.Duration
+
+	cover    []string // substrings that bring every known partner
+	partial  bool     // the last sweep asked for less than every letter
+	lastFull time.Time
+	listAll  listing
+}
+
+// listing is whether a search without arguments lists every partner.
+type listing int
+
+const (
+	listingUnknown listing = iota
+	listingWorks
+	listingDoesNot
+)
+
+func newSweeper(erp ERP, fullEvery time.Duration) *sweeper {
+	return &sweeper{erp: erp, fullEvery: fullEvery}
+}
+
+// missed tells that a partner exists which the sweep did not bring.
+func (s *sweeper) missed() {
+	if s.partial {
+		s.cover = nil
+	}
+	if s.listAll == listingWorks {
+		s.listAll = listingDoesNot
+	}
+}
+
+// sweep enumerates all partners or returns an error.
+func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
+	full := len(s.cover) == 0 || time.Since(s.lastFull) >= s.fullEvery
+	s.partial = !full
+	if !full && s.listAll == listingWorks {
+		return s.list(ctx)
+	}
+	r := &sweepRun{erp: s.erp, asked: map[string]bool{}, answers: map[string][]string{}, sizes: map[int]int{}}
+	r.partners = map[string]metakocka.Partner{}
+	queries := s.cover
+	if full {
+		queries = strings.Split(letters, "")
+	}
+	if err := r.ask(ctx, queries); err != nil {
+		return sweep{}, err
+	}
+	r.full = full
+	if full {
+		s.cover, s.lastFull = r.cover(), time.Now()
+		if err := s.tryListing(ctx, r); err != nil {
+			return sweep{}, err
+		}
+	}
+	return r.sweep, nil
+}
+
+// tryListing finds out once whether a search without arguments brings at least
+// what the full sweep brought.
+func (s *sweeper) tryListing(ctx context.Context, r *sweepRun) error {
+	if s.listAll == listingDoesNot || len(r.partners) == 0 {
+		return nil
+	}
+	listed, err := s.list(ctx)
+	switch {
+	case metakocka.IsTransient(err):
+		return err
+	case err != nil:
+		s.listAll = listingDoesNot
+		return nil //nolint:nilerr // a refusal is the answer to what was asked
+	}
+	r.calls += listed.calls
+	s.listAll = listingWorks
+	for id := range r.partners {
+		if _, ok := listed.partners[id]; !ok {
+			s.listAll = listingDoesNot
+		}
+	}
+	return nil
+}
+
+func (s *sweeper) list(ctx context.Context) (sweep, error) {
+	found, err := s.erp.Find(ctx, metakocka.Query{All: true})
+	if err != nil {
+		return sweep{}, err
+	}
+	if found.Count > len(found.Partners) {
+		return sweep{}, &metakocka.RefusalError{Endpoint: "get_partner", Text: "the listing is capped"}
+	}
+	all := sweep{partners: map[string]metakocka.Partner{}, calls: 1}
+	all.add(found.Partners)
+	return all, nil
+}
+
+func (s *sweep) add(partners []metakocka.Partner) {
+	for _, p := range partners {
+		if _, known := s.partners[p.MKID]; !known {
+			s.order = append(s.order, p.MKID)
+		}
+		s.partners[p.MKID] = p
+	}
+}
+
+// sweepRun is one enumeration under way.
+type sweepRun struct {
+	sweep
+	erp     ERP
+	asked   map[string]bool
+	answers map[string][]string // ids by substring, of answers that were not capped
+	sizes   map[int]int         // how many answers had a size
+	largest int
+	learned map[rune]bool
+}
+
+// ask searches for every substring, for letters that turn up on the way, and
+// for longer substrings where an answer looks capped.
+func (r *sweepRun) ask(ctx context.Context, queries []string) error {
+	r.learned = map[rune]bool{}
+	for depth := 1; len(queries) > 0; depth++ {
+		if depth > maxDepth {
+			return fmt.Errorf("search for partners named %q brings capped answers only: the partners cannot be enumerated", queries[0])
+		}
+		capped, err := r.askAll(ctx, queries)
+		if err != nil {
+			return err
+		}
+		queries = r.longer(capped)
+	}
+	return nil
+}
+
+// askAll returns the queries whose answers look capped. Some of them show only
+// when all answers are there: several of the same, largest size.
+func (r *sweepRun) askAll(ctx context.Context, queries []string) (capped []string, err error) {
+	sizes := map[string]int{}
+	for _, q := range queries {
+		if r.asked[q] {
+			continue
+		}
+		found, err := r.search(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		sizes[q] = len(found.Partners)
+		if found.Count > len(found.Partners) {
+			sizes[q] = -1
+		}
+	}
+	for q, n := range sizes {
+		if n < 0 || r.looksCapped(n) {
+			capped = append(capped, q)
+			delete(r.answers, q)
+		}
+	}
+	slices.Sort(capped)
+	return capped, nil
+}
+
+func (r *sweepRun) search(ctx context.Context, q string) (metakocka.Found, error) {
+	r.asked[q] = true
+	r.calls++
+	found, err := r.erp.Find(ctx, metakocka.Query{Name: q})
+	if err != nil {
+		return found, aboutAll(err)
+	}
+	n := len(found.Partners)
+	r.sizes[n]++
+	r.largest = max(r.largest, n)
+	r.add(found.Partners)
+	for _, p := range found.Partners {
+		r.answers[q] = append(r.answers[q], p.MKID)
+		r.learn(p.Customer)
+	}
+	return found, ctx.Err()
+}
+
+// looksCapped: the answer has a usual cap's size, or the largest of all, and
+// not alone.
+func (r *sweepRun) looksCapped(n int) bool {
+	if n < 10 || n < r.largest {
+		return false
+	}
+	return slices.Contains(usualCaps, n) || r.sizes[n] > 1
+}
+
+func (r *sweepRun) learn(name string) {
+	for _, c := range strings.ToLower(name) {
+		if unicode.IsGraphic(c) {
+			r.learned[c] = true
+		}
+	}
+}
+
+// longer makes the next substrings of capped ones. A name that holds q holds q
+// and one more letter behind or before it, or is q.
+func (r *sweepRun) longer(capped []string) []string {
+	if len(capped) == 0 {
+		return nil
+	}
+	alphabet := []rune(letters)
+	for c := range r.learned {
+		if !slices.Contains(alphabet, c) {
+			alphabet = append(alphabet, c)
+		}
+	}
+	slices.Sort(alphabet)
+	var next []string
+	for _, q := range capped {
+		for _, c := range alphabet {
+			for _, longer := range []string{q + string(c), string(c) + q} {
+				if !r.asked[longer] && !slices.Contains(next, longer) && strings.TrimSpace(longer) == longer {
+					next = append(next, longer)
+				}
+			}
+		}
+	}
+	return next
+}
+
+// cover picks substrings that together bring every partner, those that bring
+// most first.
+func (r *sweepRun) cover() []string {
+	open := map[string]bool{}
+	for id := range r.partners {
+		open[id] = true
+	}
+	var cover []string
+	for len(open) > 0 {
+		best, most := "", 0
+		for q, ids := range r.answers {
+			n := 0
+			for _, id := range ids {
+				if open[id] {
+					n++
+				}
+			}
+			if n > most || n == most && n > 0 && q < best {
+				best, most = q, n
+			}
+		}
+		if most == 0 {
+			break // only found by capped answers: the next sweep is a full one too
+		}
+		cover = append(cover, best)
+		for _, id := range r.answers[best] {
+			delete(open, id)
+		}
+	}
+	if len(open) > 0 {
+		return nil
+	}
+	return cover
+}

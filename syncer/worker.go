@@ -1,0 +1,180 @@
+package syncer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// Names of the durable consumers.
+const (
+	ConsumerPusher     = "pusher"      // live changes of contacts
+	ConsumerPusherBulk = "pusher-bulk" // contacts of a snapshot
+	ConsumerPuller     = "puller"
+)
+
+// subjectTruncate is the one event of the contacts table without a contact.
+var subjectTruncate = bus.ContactSubject("truncate", "")
+
+// retryPaused is how soon work comes back that met an outage; the gate decides
+// when it goes on.
+const retryPaused = 500 * time.Millisecond
+
+// WorkerConfig bounds what a pusher or puller does at once. Zero values take
+// the defaults.
+type WorkerConfig struct {
+	Workers     int           // contacts at once; 4
+	BulkWorkers int           // contacts of a snapshot at once; 2
+	AckWait     time.Duration // a killed process's work goes to another after this; the bus's default
+}
+
+// Pusher brings the contacts' changes to MetaKocka.
+type Pusher struct {
+	bus        *bus.Bus
+	reconciler *Reconciler
+	polls      PollStates
+	gate       *Gate
+	cfg        WorkerConfig
+	log        *slog.Logger
+}
+
+// NewPusher returns a ready Pusher.
+func NewPusher(b *bus.Bus, r *Reconciler, polls PollStates, gate *Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
+	return &Pusher{bus: b, reconciler: r, polls: polls, gate: gate, cfg: cfg, log: log}
+}
+
+// Run works until ctx ends. Live changes and the contacts of a snapshot are two
+// lanes, so that a first sync does not hold up the contact a person just saved.
+func (p *Pusher) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		live := consumer(bus.StreamContacts, ConsumerPusher, positive(p.cfg.Workers, 4), p.cfg, p.gate)
+		live.Filters = []string{"crm.contacts.insert.*", "crm.contacts.update.*", "crm.contacts.delete.*", subjectTruncate}
+		return p.bus.Consume(ctx, live, p.handle)
+	})
+	g.Go(func() error {
+		if err := p.firstSweep(ctx); err != nil {
+			return nil //nolint:nilerr // only ctx ends the wait
+		}
+		bulk := consumer(bus.StreamContacts, ConsumerPusherBulk, positive(p.cfg.BulkWorkers, 2), p.cfg, p.gate)
+		bulk.Filters = []string{"crm.contacts.snapshot.*"}
+		return p.bus.Consume(ctx, bulk, p.handleBulk)
+	})
+	return g.Wait()
+}
+
+// firstSweep waits until the partners were seen once: the contacts of a
+// snapshot are matched with them, not looked up one by one.
+func (p *Pusher) firstSweep(ctx context.Context) error {
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if s, err := p.polls.PollState(ctx); err == nil && !s.SweptAt.IsZero() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Delivery) error {
+	ctx = metakocka.Background(ctx)
+	_, err := p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, FromSnapshot: true})
+	return settleWork(p.gate, err)
+}
+
+func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery) error {
+	if ds[len(ds)-1].Subject == subjectTruncate {
+		return p.truncated(ctx)
+	}
+	t := Trigger{Cause: CauseContact}
+	for _, d := range ds {
+		if d.Subject == bus.ContactSubject("delete", contactID) {
+			t.Deleted = true
+		}
+		if at, err := time.Parse(time.RFC3339Nano, d.Header.Get(headerTime)); err == nil && at.After(t.CRMChangedAt) {
+			t.CRMChangedAt = at
+		}
+	}
+	_, err := p.reconciler.Contact(ctx, contactID, t)
+	return settleWork(p.gate, err)
+}
+
+// truncated holds the deletions that a TRUNCATE means.
+func (p *Pusher) truncated(ctx context.Context) error {
+	n, err := p.reconciler.links.HoldAll(ctx, "the contacts table was truncated")
+	if err == nil {
+		p.log.Warn("the contacts table was truncated; the deletions are held: mksync deletions list", "held", n)
+	}
+	return settleWork(p.gate, err)
+}
+
+// Puller brings the partners' changes to the CRM.
+type Puller struct {
+	bus        *bus.Bus
+	reconciler *Reconciler
+	gate       *Gate
+	cfg        WorkerConfig
+}
+
+// NewPuller returns a ready Puller.
+func NewPuller(b *bus.Bus, r *Reconciler, gate *Gate, cfg WorkerConfig) *Puller {
+	return &Puller{bus: b, reconciler: r, gate: gate, cfg: cfg}
+}
+
+// Run works until ctx ends.
+func (p *Puller) Run(ctx context.Context) error {
+	return p.bus.Consume(ctx, consumer(bus.StreamPartners, ConsumerPuller, positive(p.cfg.Workers, 4), p.cfg, p.gate), p.handle)
+}
+
+func (p *Puller) handle(ctx context.Context, metakockaID string, ds []bus.Delivery) error {
+	var ev PartnerEvent
+	if err := json.Unmarshal(ds[len(ds)-1].Data, &ev); err != nil {
+		p.gate.Report(nil)
+		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
+	}
+	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil})
+	return settleWork(p.gate, err)
+}
+
+func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *Gate) bus.ConsumerConfig {
+	return bus.ConsumerConfig{
+		Stream: stream, Durable: durable, Workers: workers, AckWait: cfg.AckWait,
+		MinBackoff: 250 * time.Millisecond, MaxBackoff: 15 * time.Second, Gate: gate.Wait,
+	}
+}
+
+// settleWork tells the gate how a piece of work ended and the consumer what to
+// do with its messages. An outage dead-letters nothing (invariant 7).
+func settleWork(gate *Gate, err error) error {
+	gate.Report(err)
+	var rejected *RejectError
+	var pending *PendingError
+	switch {
+	case errors.As(err, &rejected):
+		return bus.Reject(rejected.Reason)
+	case errors.As(err, &pending):
+		return bus.Retry(pending.After, err)
+	case outage(err):
+		return bus.Retry(retryPaused, err)
+	}
+	return err
+}
+
+func positive(v, otherwise int) int {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
