@@ -12,7 +12,8 @@ import (
 const superuser = "postgres"
 
 // settings are the server parameters of every throw-away server: logical
-// decoding with room for many tests at once, and no care for a power cut.
+// decoding with room for many tests at once, and no care for a power cut. A
+// commit is still written out at once, for only what is written is streamed.
 func settings() []string {
 	return []string{
 		"-c", "wal_level=logical",
@@ -21,7 +22,6 @@ func settings() []string {
 		"-c", "max_connections=300",
 		"-c", "fsync=off",
 		"-c", "full_page_writes=off",
-		"-c", "synchronous_commit=off",
 		"-c", "shared_buffers=64MB",
 		"-c", "max_wal_size=2GB",
 		"-c", "jit=off",
