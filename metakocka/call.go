@@ -142,7 +142,7 @@ func (c *Client) post(ctx context.Context, endpoint string, body []byte) (answer
 	if err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: fmt.Errorf("read answer: %w", c.redact.err(err)), Sent: true}
 	}
-	return c.parseAnswer(endpoint, resp.StatusCode, resp.Header, c.redact.data(bytes.ToValidUTF8(data, []byte("\uFFFD"))))
+	return c.parseAnswer(endpoint, resp.StatusCode, resp.Header, c.redact.data(data))
 }
 
 func (c *Client) body(args map[string]any) ([]byte, error) {

@@ -77,14 +77,14 @@ func (c Config) withDefaults() Config {
 func (c Config) validate() error {
 	return errors.Join(
 		checkURL(c.URL),
-		require(c.CompanyID != "", "company id is empty"),
-		require(c.SecretKey != "", "secret key is empty"),
-		require(c.Concurrency > 0, "concurrency is below 1"),
-		require(c.Timeout > 0, "timeout is not positive"),
-		require(c.RatePerSecond >= 0, "rate is negative"),
-		require(c.Retries >= 0, "retries are negative"),
-		require(c.BackoffInitial > 0 && c.BackoffMax >= c.BackoffInitial, "backoff is not an interval"),
-		require(c.BreakerFailures > 0 && c.BreakerCooldown > 0, "breaker is not positive"),
+		demand(c.CompanyID != "", "company id is empty"),
+		demand(c.SecretKey != "", "secret key is empty"),
+		demand(c.Concurrency > 0, "concurrency is below 1"),
+		demand(c.Timeout > 0, "timeout is not positive"),
+		demand(c.RatePerSecond >= 0, "rate is negative"),
+		demand(c.Retries >= 0, "retries are negative"),
+		demand(c.BackoffInitial > 0 && c.BackoffMax >= c.BackoffInitial, "backoff is not an interval"),
+		demand(c.BreakerFailures > 0 && c.BreakerCooldown > 0, "breaker is not positive"),
 	)
 }
 
@@ -127,7 +127,7 @@ func plainRemote(s string) bool {
 	return ip == nil || !ip.IsLoopback()
 }
 
-func require(ok bool, problem string) error {
+func demand(ok bool, problem string) error {
 	if ok {
 		return nil
 	}

@@ -8,7 +8,9 @@ import (
 	"html"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -51,20 +53,11 @@ func spell(secret string) []string {
 	}
 	var out []string
 	for _, s := range all {
-		if s != "" && !contains(out, s) {
+		if s != "" && !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
 	return out
-}
-
-func contains(list []string, s string) bool {
-	for _, have := range list {
-		if have == s {
-			return true
-		}
-	}
-	return false
 }
 
 // text clears s of the secret, then shortens it: the other way round half a
@@ -78,8 +71,12 @@ func (r *redactor) text(s string) string {
 	return s
 }
 
-// data clears an answer of the secret, so that it is not stored with a partner.
+// data makes an answer valid UTF-8 and clears it of the secret, so that neither
+// gets into what is stored of a partner.
 func (r *redactor) data(body []byte) []byte {
+	if !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	}
 	for _, s := range r.exact {
 		if bytes.Contains(body, s) {
 			body = bytes.ReplaceAll(body, s, []byte(redacted))

@@ -1,0 +1,83 @@
+package metakocka
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzAnswer reads arbitrary answers the way every endpoint does. Nothing
+// panics, an error never quotes the secret, and a partner that was read can be
+// stored, is the same when it is read again, and keeps its hash.
+func FuzzAnswer(f *testing.F) {
+	const secret = "fuzz-secret-key-0001"
+	for _, seed := range []string{
+		`{"partner_list_count":"1","partner_list":[{"mk_id":"1","customer":"A","partner_contact_list":[{"mk_id":"2","gsm":"1"}],"partner_delivery_address_list":[{"mk_id":"3","address_type":"Račun","payment_due_days":"15"}]}]}`,
+		`{"partner_list_count":1,"partner_list":{"mk_id":2.28E11,"taxpayer":true,"partner_contact_list":{"mk_id":1}}}`,
+		`{"opr_code":"2","opr_desc":"No partner with such properties."}`,
+		`{"opr_code":6,"error_desc":"fuzz-secret-key-0001 is wrong"}`,
+		`{"mk_id":"1","mk_contact_id":2,"mk_address_id_list":[{"mk_id":"3","street":"x"}]}`,
+		`{"mk_id":"1","customer":"\u0000\ud800","e":1e999,"nested":{"a":[[1]]}}`,
+		`<html>fuzz-secret-key-0001</html>`, "", "[]", `{"partner_list":""}`,
+	} {
+		f.Add(200, []byte(seed))
+	}
+	f.Add(503, []byte("<html>"))
+	c, err := New(Config{CompanyID: "1", SecretKey: secret}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		parse := func() (answer, error) {
+			return c.parseAnswer(EndpointGet, status, http.Header{}, c.redact.data(body))
+		}
+		check := func(err error) {
+			if err != nil && strings.Contains(strings.ToLower(err.Error()), secret) {
+				t.Fatalf("the secret is in the error %q", err)
+			}
+		}
+		a, err := parse()
+		check(err)
+		if err != nil {
+			return
+		}
+		found, err := a.found(EndpointGet)
+		check(err)
+		for _, p := range found.Partners {
+			checkPartner(t, p)
+		}
+		a, _ = parse()
+		_, err = a.added(EndpointAdd)
+		check(err)
+		a, _ = parse()
+		p, ok, err := a.updated(EndpointUpdate, "1")
+		check(err)
+		if ok {
+			checkPartner(t, p)
+		}
+	})
+}
+
+func checkPartner(t *testing.T, p Partner) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		t.Fatalf("write partner: %v", err)
+	}
+	if !utf8.Valid(data) || strings.Contains(strings.ReplaceAll(string(data), `\\`, ""), `\u0000`) {
+		t.Fatalf("cannot be stored: %q", data)
+	}
+	var back Partner
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatalf("read %s: %v", data, err)
+	}
+	again, err := json.Marshal(back)
+	if err != nil || string(again) != string(data) {
+		t.Fatalf("is not stable:\n%s\n%s", data, again)
+	}
+	if p.Hash() != back.Hash() {
+		t.Fatalf("hash is not stable: %s", data)
+	}
+}
