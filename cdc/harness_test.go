@@ -48,14 +48,15 @@ func copyRow(r *Row) map[string]string {
 // memorySink keeps events. What is durable is up to the test: all (the default)
 // or the first hold of all events ever stored.
 type memorySink struct {
-	mu        sync.Mutex
-	events    []record
-	system    string
-	hold      int // -1: everything is durable
-	base      int // events before the last Last
-	lasts     int // calls of Last
-	onPublish func(*Event) error
-	failed    error
+	mu     sync.Mutex
+	events []record
+	system string
+	hold   int // -1: everything is durable
+	base   int // events before the last Last
+	lasts  int // calls of Last
+	failed error
+
+	onPublish func(*Event) error // set before the listener starts, or while nothing is published
 }
 
 func newMemorySink() *memorySink { return &memorySink{hold: -1} }
@@ -76,13 +77,13 @@ func (s *memorySink) Last(context.Context) (Last, error) {
 }
 
 func (s *memorySink) Publish(_ context.Context, ev *Event) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.onPublish != nil {
 		if err := s.onPublish(ev); err != nil {
 			return err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.system = ev.SystemID
 	s.events = append(s.events, record{ev.Op, ev.Key, copyRow(ev.Before), copyRow(ev.After), ev.Pos, ev.XID, ev.CommitTime})
 	return nil
@@ -216,7 +217,12 @@ type running struct {
 
 func (r *rig) start() *running {
 	r.t.Helper()
-	l, err := New(r.cfg, r.sink, r.store, slog.New(slog.NewTextHandler(testLog{r.t}, nil)))
+	return r.startWith(r.sink)
+}
+
+func (r *rig) startWith(sink Sink) *running {
+	r.t.Helper()
+	l, err := New(r.cfg, sink, r.store, slog.New(slog.NewTextHandler(testLog{r.t}, nil)))
 	require.NoError(r.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	run := &running{Listener: l, t: r.t, cancel: cancel, done: make(chan struct{})}

@@ -109,9 +109,12 @@ func (d *decoder) relation(c *cursor) error {
 		col := Column{Key: c.u8()&1 != 0, Name: c.text(), TypeOID: c.u32()}
 		c.u32() // type modifier
 		if c.short {
-			return nil
+			break
 		}
 		r.add(col, d.key)
+	}
+	if c.short {
+		return nil // reported by decode
 	}
 	r.ours = schema == d.schema && table == d.table
 	if err := d.recognise(r, schema+"."+table); err != nil {

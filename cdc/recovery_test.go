@@ -198,6 +198,13 @@ func streamOne(t *testing.T, ddl ...string) *rig {
 	r.exec("INSERT INTO items VALUES (1)")
 	r.awaitConfirmed(r.events(1)[0].Pos.LSN + 1)
 	run.stop()
+	testenv.Eventually(t, patience, func() error {
+		var active bool
+		if r.query(&active, "SELECT active FROM pg_replication_slots WHERE slot_name = $1", r.cfg.Slot); active {
+			return errors.New("slot is still active")
+		}
+		return nil
+	})
 	return r
 }
 

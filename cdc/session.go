@@ -17,7 +17,7 @@ type session struct {
 	facts    facts
 	systemID string
 	timeline int32
-	walEnd   LSN // the server's log when the session began
+	walEnd   LSN // the server's log when this instance's turn came
 
 	hasState bool
 	state    State
@@ -49,10 +49,10 @@ func (l *Listener) runSession(ctx context.Context) error {
 
 // prepare waits for this instance's turn and then looks at everything.
 func (s *session) prepare(ctx context.Context) error {
-	if err := s.identify(ctx); err != nil {
+	if err := s.awaitTurn(ctx); err != nil {
 		return err
 	}
-	if err := s.awaitTurn(ctx); err != nil {
+	if err := s.identify(ctx); err != nil { // after the wait: the log has grown
 		return err
 	}
 	if err := s.loadState(ctx); err != nil {

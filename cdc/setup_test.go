@@ -3,11 +3,13 @@ package cdc
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
@@ -131,25 +133,62 @@ func requireFinding(t testing.TB, cfg Config, what, do string) {
 	require.FailNow(t, "not found", "%q in %+v", what, findings)
 }
 
-func TestServerWideSetupProblems(t *testing.T) {
+func TestAllSlotsInUse(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	srv, err := pgserver.Start(ctx, pgserver.Options{Own: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, srv.Stop()) })
 	r := newRigAt(t, srv.URL())
-
-	restart := func(setting string) {
-		r.exec("ALTER SYSTEM SET " + setting)
-		require.NoError(t, srv.Restart(ctx))
-		r.db = r.open()
-	}
-	restart("max_replication_slots = 0")
+	r.exec(`SELECT pg_create_physical_replication_slot('taken_' || g)
+		FROM generate_series(1, current_setting('max_replication_slots')::int) g`)
 	requireSetupError(t, r.start().failure(), "all replication slots", "max_replication_slots")
 	requireFinding(t, r.cfg, "all replication slots", "max_replication_slots")
-	restart("wal_level = 'replica'")
-	requireSetupError(t, r.start().failure(), `wal_level is "replica"`, "ALTER SYSTEM SET wal_level")
-	requireFinding(t, r.cfg, `wal_level is "replica"`, "restart Postgres")
+}
+
+func TestServerWideSetupProblems(t *testing.T) {
+	t.Parallel()
+	good := serverFacts{walLevel: "logical", version: 150000}
+	for name, tc := range map[string]struct {
+		change   func(*serverFacts)
+		what, do string
+	}{
+		"wal_level": {func(s *serverFacts) { s.walLevel = "replica" }, `wal_level is "replica"`, "ALTER SYSTEM SET wal_level = 'logical', then restart"},
+		"standby":   {func(s *serverFacts) { s.standby = true }, "is a standby", "primary"},
+		"version":   {func(s *serverFacts) { s.version = 120000 }, "Postgres 12 is too old", "version 13"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := good
+			tc.change(&server)
+			requireSetupError(t, firstProblem(Config{}, facts{server: server}), tc.what, tc.do)
+		})
+	}
+}
+
+func TestRefusedLoginsAreExplained(t *testing.T) {
+	t.Parallel()
+	for code, what := range map[string]string{
+		codeBadPassword: `refuses the password of role "u"`,
+		codeNoPgHBA:     `refuses role "u" on database "d"`,
+		codeNoDatabase:  `database "d" does not exist`,
+		codeNoRight:     `role "u" may not replicate`,
+	} {
+		err := explainConnect(&pgconn.PgError{Code: code, Message: "m"}, &pgconn.Config{User: "u", Database: "d"})
+		requireSetupError(t, err, what, "")
+	}
+	require.ErrorContains(t, explainConnect(io.EOF, &pgconn.Config{}), "connect to Postgres: EOF")
+}
+
+func TestWrongPasswordIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	name, _ := r.role("REPLICATION")
+	r.cfg.DatabaseURL = r.as(name, "geheim-wrong")
+	if Check(context.Background(), r.cfg)[0].OK {
+		t.Skip("this server takes every password")
+	}
+	requireSetupError(t, r.start().failure(), "password", "correct the user or password")
 }
 
 func TestCheckOfAGoodDatabaseFindsNothingWrong(t *testing.T) {
