@@ -85,12 +85,16 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 	c := &consumption{b: b, cfg: cfg, handle: h, letters: newLetterKeys()}
 	c.sources = []*source{newEventSource(b, cfg), newRetrySource(b, cfg)}
 	c.queue = newDispatcher(cfg.MaxPending + retriesPending)
-	for _, s := range c.sources {
-		if _, err := s.consumer(ctx); err != nil {
-			return endedBy(ctx, err)
+	var stopWatching func()
+	err = b.untilAnswered(ctx, func(ctx context.Context) (err error) {
+		for _, s := range c.sources {
+			if _, err := s.consumer(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	stopWatching, err := b.watchLetters(ctx, cfg.Durable, c.letters)
+		stopWatching, err = b.watchLetters(ctx, cfg.Durable, c.letters)
+		return err
+	})
 	if err != nil {
 		return endedBy(ctx, err)
 	}
@@ -108,11 +112,8 @@ func endedBy(ctx context.Context, err error) error {
 
 func (c *consumption) run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
-	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	work, stopWork := outlive(gctx, c.cfg.Grace)
 	defer stopWork()
-	defer context.AfterFunc(gctx, func() {
-		time.AfterFunc(c.cfg.Grace, stopWork)
-	})()
 	for _, s := range c.sources {
 		g.Go(func() error { return c.intake(gctx, s) })
 	}
@@ -122,18 +123,28 @@ func (c *consumption) run(ctx context.Context) error {
 	beats := c.heartbeat()
 	err := g.Wait()
 	beats()
-	c.giveBack()
+	c.giveBack(context.WithoutCancel(ctx))
 	return err
 }
 
+// outlive returns a context that ends a grace time after ctx does.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, func()) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() {
+		sleep(longer, grace)
+		cancel()
+	})
+	return longer, func() { unhook(); cancel() }
+}
+
 // giveBack returns what waits to the server at once and flushes all acknowledgements.
-func (c *consumption) giveBack() {
+func (c *consumption) giveBack(ctx context.Context) {
 	for _, h := range c.queue.close() {
 		if err := h.msg.Nak(); err != nil {
 			c.b.log.Debug("message not given back", "error", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := c.b.nc.FlushWithContext(ctx); err != nil {
 		c.b.log.Warn("acknowledgements not flushed, their messages come again", "consumer", c.cfg.Durable, "error", err)
@@ -150,7 +161,7 @@ func (c *consumption) worker(gctx, work context.Context) error {
 		case key = <-c.queue.ready:
 		}
 		if gctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // a stop
 		}
 		if c.cfg.Gate != nil {
 			if err := c.cfg.Gate(gctx); err != nil {
@@ -200,11 +211,16 @@ func (c *consumption) heartbeat() (stop func()) {
 }
 
 // ConsumerState returns how many messages a consumer has not yet been given, and how many
-// are in flight: held by a process, or put off by a retry.
+// are in flight: held by a process, or put off by a retry. A consumer that never ran has
+// the whole stream before it.
 func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error) {
 	c, err := b.js.Consumer(ctx, stream, durable)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, 0, nil
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		s, err := b.js.Stream(ctx, stream)
+		if err != nil {
+			return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
+		}
+		return s.CachedInfo().State.Msgs, 0, nil
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("look up consumer %s: %w", durable, err)

@@ -144,33 +144,24 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, id uint64) error {
 	if _, err := b.PublishSync(ctx, StreamDeadLetters, retry); err != nil {
 		return fmt.Errorf("retry dead letter %d: %w", id, err)
 	}
-	return b.deleteLetter(ctx, id)
+	return b.deleteLetter(ctx, m.Subject, id)
 }
 
-func (b *Bus) deleteLetter(ctx context.Context, id uint64) error {
-	s, err := b.js.Stream(ctx, StreamDeadLetters)
-	if err == nil {
-		err = s.DeleteMsg(ctx, id)
-	}
-	var api *jetstream.APIError
-	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) || errors.As(err, &api) && api.ErrorCode == codeNoMessage {
-		return nil
-	}
-	return fmt.Errorf("remove dead letter %d: %w", id, err)
+// deleteLetter removes the letter, or the retry, with this id from its subject; one that was
+// replaced meanwhile stays.
+func (b *Bus) deleteLetter(ctx context.Context, subject string, id uint64) error {
+	return b.purgeLetter(ctx, subject, jetstream.WithPurgeSequence(id+1))
 }
-
-// codeNoMessage is JetStream's answer to a deletion of what is not there.
-const codeNoMessage jetstream.ErrorCode = 10043
 
 // PurgeDeadLetters removes the dead letters of a key, whichever consumer's.
 func (b *Bus) PurgeDeadLetters(ctx context.Context, key string) error {
 	return b.purgeLetter(ctx, deadLettersPrefix+"*."+escapeToken(key))
 }
 
-func (b *Bus) purgeLetter(ctx context.Context, subject string) error {
+func (b *Bus) purgeLetter(ctx context.Context, subject string, opts ...jetstream.StreamPurgeOpt) error {
 	s, err := b.js.Stream(ctx, StreamDeadLetters)
 	if err == nil {
-		err = s.Purge(ctx, jetstream.WithPurgeSubject(subject))
+		err = s.Purge(ctx, append(opts, jetstream.WithPurgeSubject(subject))...)
 	}
 	if err != nil {
 		return fmt.Errorf("purge dead letters: %w", err)
@@ -195,5 +186,5 @@ func (s *source) readRetry(m jetstream.Msg) (string, Delivery, heldID, error) {
 
 // settleRetry acknowledges and removes a retried letter, which nobody needs any more.
 func (s *source) settleRetry(ctx context.Context, h held) error {
-	return errors.Join(h.msg.Ack(), s.b.deleteLetter(ctx, h.id.sequence))
+	return errors.Join(h.msg.Ack(), s.b.deleteLetter(ctx, h.msg.Subject(), h.id.sequence))
 }

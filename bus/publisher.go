@@ -67,21 +67,25 @@ func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig)
 	if err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults()
+	return newPublisher(b.nc, stream, last, found, cfg.withDefaults())
+}
+
+func newPublisher(nc *nats.Conn, stream string, last Stored, found bool, cfg PublisherConfig) (*Publisher, error) {
 	p := &Publisher{
-		nc: b.nc, stream: stream, cfg: cfg, last: last, found: found,
+		nc: nc, stream: stream, cfg: cfg, last: last, found: found,
 		turn: make(chan struct{}, 1), win: newWindow(cfg.MaxMessages),
-		msg: nats.Msg{Reply: b.nc.NewInbox(), Header: nats.Header{}},
+		msg: nats.Msg{Reply: nc.NewInbox(), Header: nats.Header{}},
 		id:  make([]string, 1), seq: make([]string, 1), prev: make([]string, 1),
 		room: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{}),
 	}
-	if p.sub, err = b.nc.Subscribe(p.msg.Reply, p.onAck); err != nil {
+	var err error
+	if p.sub, err = nc.Subscribe(p.msg.Reply, p.onAck); err != nil {
 		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
 	if err := p.sub.SetPendingLimits(-1, -1); err != nil {
 		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
-	go p.watch(b.nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED))
+	go p.watch(nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED))
 	return p, nil
 }
 

@@ -79,15 +79,41 @@ const (
 	lastPause  = 5 * time.Second
 )
 
+// untilAnswered calls the server again and again while it is away; what it answers, and a
+// connection that was closed, is final.
+func (b *Bus) untilAnswered(ctx context.Context, call func(context.Context) error) error {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, lastPause)
+		err := call(bounded)
+		cancel()
+		if err == nil || b.nc.IsClosed() || refused(err) || ctx.Err() != nil {
+			return err
+		}
+		b.log.Warn("NATS does not answer, trying again", "error", err)
+		if !sleep(ctx, time.Second) {
+			return ctx.Err()
+		}
+	}
+}
+
+// refused tells a request that the server refuses from one it cannot answer now.
+func refused(err error) bool {
+	var e jetstream.JetStreamError
+	return errors.As(err, &e) && e.APIError() != nil && e.APIError().Code < 500
+}
+
 // intake fetches until ctx ends. Whatever goes wrong is tried again: the consumer is looked
 // up anew, and made anew where somebody deleted it.
 func (c *consumption) intake(ctx context.Context, s *source) error {
 	pause := firstPause
-	for ctx.Err() == nil {
+	for {
 		began := time.Now()
 		err := c.fetchAll(ctx, s)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // a stop
+		}
+		if c.b.nc.IsClosed() {
+			return fmt.Errorf("consume %s: %w", s.config.Durable, nats.ErrConnectionClosed)
 		}
 		if time.Since(began) > lastPause {
 			pause = firstPause
@@ -98,7 +124,6 @@ func (c *consumption) intake(ctx context.Context, s *source) error {
 		}
 		pause = min(pause*2, lastPause)
 	}
-	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -89,9 +89,10 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if s.ns, err = server.NewServer(options(cfg, s.dir, s.token)); err != nil {
 		return fmt.Errorf("configure NATS server: %w", err)
 	}
-	s.ns.SetLoggerV2(newLogger(cfg.Log), false, false, false)
+	log := newLogger(cfg.Log)
+	s.ns.SetLoggerV2(log, false, false, false)
 	s.ns.Start()
-	if err := waitReady(ctx, s.ns); err != nil {
+	if err := waitReady(ctx, s.ns, log.fatal); err != nil {
 		return err
 	}
 	if err := writePrivate(filepath.Join(s.dir, urlFile), s.URL()+"\n"); err != nil {
@@ -130,20 +131,22 @@ func options(cfg Config, dir, token string) *server.Options {
 // startTimeout bounds recovery of the streams at a start.
 const startTimeout = 60 * time.Second
 
-func waitReady(ctx context.Context, ns *server.Server) error {
+func waitReady(ctx context.Context, ns *server.Server, fatal <-chan string) error {
 	deadline := time.Now().Add(startTimeout)
-	for !ns.ReadyForConnections(100 * time.Millisecond) {
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("start NATS server: %w", ctx.Err())
-		case !ns.Running():
-			return errors.New("start NATS server: it stopped at once; is the port free and the data directory writable?")
-		case time.Now().After(deadline):
-			return errors.New("start NATS server: not ready in time")
+	for !ns.ReadyForConnections(50 * time.Millisecond) {
+		select {
+		case why := <-fatal:
+			return fmt.Errorf("%w: %s", errStart, why)
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", errStart, ctx.Err())
+		default:
+		}
+		if !ns.Running() || time.Now().After(deadline) {
+			return fmt.Errorf("%w: it is not ready in time", errStart)
 		}
 	}
 	if !ns.JetStreamEnabled() {
-		return errors.New("start NATS server: JetStream is not enabled")
+		return fmt.Errorf("%w: JetStream is not enabled", errStart)
 	}
 	return nil
 }

@@ -1,0 +1,139 @@
+package bus
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+)
+
+// letters waits until there are n dead letters and returns them.
+func letters(t *testing.T, b *Bus, n int) []DeadLetter {
+	t.Helper()
+	var out []DeadLetter
+	eventually(t, func() bool {
+		var err error
+		out, err = b.DeadLetters(t.Context())
+		return err == nil && len(out) == n
+	}, "dead letters")
+	return out
+}
+
+func TestDeadLetterHoldsTheEvent(t *testing.T) {
+	b := newBus(t)
+	p := openPublisher(t, b, PublisherConfig{})
+	m := event(3)
+	require.NoError(t, p.Publish(t.Context(), m))
+	require.NoError(t, p.Flush(t.Context()))
+	consume(t, b, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return Reject("ERP: no such country") })
+	l := letters(t, b, 1)[0]
+	idle(t, b, "pusher")
+	require.Equal(t, "pusher", l.Consumer)
+	require.Equal(t, "c3", l.Key)
+	require.Equal(t, "ERP: no such country", l.Reason)
+	require.Equal(t, 1, l.Count)
+	require.Equal(t, StreamContacts, l.Stream)
+	require.EqualValues(t, 1, l.Seq)
+	require.Equal(t, m.Subject, l.Subject)
+	require.Equal(t, m.Data, l.Data)
+	require.Equal(t, "e-3", l.Header.Get("ce-id"))
+	require.Empty(t, l.Header.Get(nats.ExpectedLastSeqHdr))
+	require.False(t, l.Time.IsZero())
+}
+
+func TestDeadLetterForEachKeyIsOne(t *testing.T) {
+	b := newBus(t)
+	consume(t, b, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return Reject("no") })
+	publish(t, b, "a", "1")
+	letters(t, b, 1)
+	publish(t, b, "a", "2")
+	eventually(t, func() bool {
+		l, err := b.letter(t.Context(), DeadLetterSubject("pusher", "a"))
+		return err == nil && l.Seq == 2
+	}, "second letter")
+	publish(t, b, "b", "3")
+	all := letters(t, b, 2)
+	require.Equal(t, "a", all[0].Key)
+	require.Equal(t, 2, all[0].Count)
+	require.Equal(t, "b", all[1].Key)
+}
+
+func TestDeadLetterIsRetried(t *testing.T) {
+	b := newBus(t)
+	var got calls
+	var wrong atomic.Bool
+	wrong.Store(true)
+	stop := consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
+		got.add(key, ds)
+		if wrong.Load() {
+			return Reject("no")
+		}
+		return nil
+	})
+	publish(t, b, "a", "1")
+	first := letters(t, b, 1)[0]
+	idle(t, b, "pusher")
+
+	require.NoError(t, b.RetryDeadLetter(t.Context(), first.ID))
+	eventually(t, func() bool { return len(got.list()) == 2 }, "retry")
+	second := letters(t, b, 1)[0]
+	require.NotEqual(t, first.ID, second.ID, "refused again: a new letter")
+	require.Equal(t, 1, second.Count, "of the same event")
+	require.ErrorIs(t, b.RetryDeadLetter(t.Context(), first.ID), ErrNotFound)
+
+	stop()
+	wrong.Store(false)
+	require.NoError(t, b.RetryDeadLetter(t.Context(), second.ID))
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
+		got.add(key, ds)
+		return nil
+	})
+	eventually(t, func() bool { return len(got.list()) == 3 }, "retry waits for the consumer")
+	letters(t, b, 0)
+	for _, c := range got.list() {
+		require.Equal(t, "a", c.key)
+		require.Equal(t, []string{"1"}, c.ids)
+		require.EqualValues(t, 1, c.ds[0].Sequence)
+		require.Equal(t, ContactSubject("update", "a"), c.ds[0].Subject)
+		require.Equal(t, []byte("1"), c.ds[0].Data)
+		require.False(t, c.ds[0].Time.IsZero())
+	}
+	eventually(t, func() bool {
+		st, err := b.StreamState(t.Context())
+		return err == nil && st[2].Messages == 0
+	}, "nothing is left behind")
+}
+
+func TestDeadLetterGoesWhenItsKeySucceeds(t *testing.T) {
+	s := startServer(t)
+	b, other := s.bus(t), s.bus(t)
+	stop := consume(t, b, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return Reject("no") })
+	publish(t, b, "a", "1")
+	publish(t, b, "b", "2")
+	letters(t, b, 2)
+	idle(t, b, "pusher")
+	stop()
+	consume(t, other, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return nil })
+	eventually(t, func() bool {
+		publish(t, b, "a", "")
+		all, err := b.DeadLetters(t.Context())
+		return err == nil && len(all) == 1 && all[0].Key == "b"
+	}, "letter of a stays")
+}
+
+func TestPurgeDeadLetters(t *testing.T) {
+	b := newBus(t)
+	for _, durable := range []string{"pusher", "other"} {
+		consume(t, b, ConsumerConfig{Durable: durable}, func(context.Context, string, []Delivery) error { return Reject("no") })
+	}
+	publish(t, b, "a.x", "1")
+	publish(t, b, "b", "2")
+	letters(t, b, 4)
+	require.NoError(t, b.PurgeDeadLetters(t.Context(), "a.x"))
+	for _, l := range letters(t, b, 2) {
+		require.Equal(t, "b", l.Key)
+	}
+	require.ErrorIs(t, b.RetryDeadLetter(t.Context(), 9999), ErrNotFound)
+}

@@ -1,0 +1,138 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/crmmind/mksync/bus/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 15 * time.Second
+
+// testServer is a real server that can be restarted at the same address.
+type testServer struct {
+	*embedded.Server
+	cfg embedded.Config
+}
+
+func startServer(t *testing.T) *testServer {
+	t.Helper()
+	s := &testServer{cfg: embedded.Config{Dir: t.TempDir()}}
+	s.start(t)
+	t.Cleanup(func() { s.Shutdown() })
+	return s
+}
+
+func (s *testServer) start(t *testing.T) {
+	t.Helper()
+	var err error
+	s.Server, err = embedded.Start(t.Context(), s.cfg)
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(s.Addr())
+	require.NoError(t, err)
+	s.cfg.Port, err = strconv.Atoi(port)
+	require.NoError(t, err)
+}
+
+func (s *testServer) restart(t *testing.T) {
+	t.Helper()
+	s.Shutdown()
+	s.start(t)
+}
+
+func (s *testServer) connect(t *testing.T) *nats.Conn {
+	t.Helper()
+	nc, err := Connect(t.Context(), s.URL(), ConnectOptions{
+		Log:   slog.New(slog.DiscardHandler),
+		Extra: []nats.Option{nats.ReconnectWait(20 * time.Millisecond), nats.ReconnectJitter(0, 0)},
+	})
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func (s *testServer) bus(t *testing.T) *Bus {
+	t.Helper()
+	b, err := Open(t.Context(), s.connect(t), DefaultConfig(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return b
+}
+
+func newBus(t *testing.T) *Bus {
+	t.Helper()
+	return startServer(t).bus(t)
+}
+
+func event(n int) Message {
+	return Message{
+		Subject: ContactSubject("update", fmt.Sprint("c", n%7)),
+		ID:      fmt.Sprint("e-", n),
+		Header:  nats.Header{"ce-id": {fmt.Sprint("e-", n)}},
+		Data:    fmt.Appendf(nil, `{"n":%d}`, n),
+	}
+}
+
+// publish stores one event for a key and returns its sequence.
+func publish(t *testing.T, b *Bus, key, id string) uint64 {
+	t.Helper()
+	seq, err := b.PublishSync(t.Context(), StreamContacts, Message{Subject: ContactSubject("update", key), ID: id, Data: []byte(id)})
+	require.NoError(t, err)
+	return seq
+}
+
+// ids returns the ids of all messages of a stream, in order.
+func ids(t *testing.T, b *Bus, stream string) []string {
+	t.Helper()
+	var out []string
+	require.NoError(t, b.Replay(t.Context(), stream, Range{}, func(m Stored) error {
+		out = append(out, m.ID)
+		return nil
+	}))
+	return out
+}
+
+func eventually(t *testing.T, cond func() bool, what string) {
+	t.Helper()
+	require.Eventually(t, cond, patience, 5*time.Millisecond, what)
+}
+
+// consume runs a consumer until the returned func is called, which waits for its end.
+func consume(t *testing.T, b *Bus, cfg ConsumerConfig, h Handler) (stop func()) {
+	t.Helper()
+	if cfg.Stream == "" {
+		cfg.Stream = StreamContacts
+	}
+	if cfg.Durable == "" {
+		cfg.Durable = "pusher"
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Consume(ctx, cfg, h) }()
+	var stopped bool
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+		case <-time.After(patience):
+			require.Fail(t, "consumer does not stop")
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}

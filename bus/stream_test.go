@@ -1,0 +1,119 @@
+package bus
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestOpenRefusesMemoryStream(t *testing.T) {
+	s := startServer(t)
+	nc := s.connect(t)
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: StreamPartners, Subjects: []string{"metakocka.partners.>"}, Storage: jetstream.MemoryStorage})
+	require.NoError(t, err)
+	_, err = Open(t.Context(), nc, DefaultConfig(), nil)
+	require.ErrorIs(t, err, ErrMemoryStream)
+	require.ErrorContains(t, err, StreamPartners)
+}
+
+func TestOpenUpdatesStreams(t *testing.T) {
+	s := startServer(t)
+	nc := s.connect(t)
+	_, err := Open(t.Context(), nc, DefaultConfig(), nil)
+	require.NoError(t, err)
+	cfg := DefaultConfig()
+	cfg.ContactsMaxAge, cfg.ContactsMaxBytes = time.Minute, 1<<30
+	b, err := Open(t.Context(), nc, cfg, nil)
+	require.NoError(t, err)
+	st, err := b.js.Stream(t.Context(), StreamContacts)
+	require.NoError(t, err)
+	got := st.CachedInfo().Config
+	require.Equal(t, time.Minute, got.MaxAge)
+	require.EqualValues(t, 1<<30, got.MaxBytes)
+	require.Equal(t, jetstream.FileStorage, got.Storage)
+	for _, sc := range b.streams {
+		st, err := b.js.Stream(t.Context(), sc.Name)
+		require.NoError(t, err)
+		require.True(t, sameSettings(st.CachedInfo().Config, overlay(st.CachedInfo().Config, sc)), "opening again changes nothing")
+	}
+}
+
+func TestReplayRange(t *testing.T) {
+	b := newBus(t)
+	for i := range 10 {
+		publish(t, b, string(rune('a'+i%2)), string(rune('0'+i)))
+	}
+	read := func(r Range) (out string) {
+		require.NoError(t, b.Replay(t.Context(), StreamContacts, r, func(m Stored) error {
+			out += m.ID
+			return nil
+		}))
+		return out
+	}
+	require.Equal(t, "0123456789", read(Range{}))
+	require.Equal(t, "789", read(Range{FromSeq: 8}))
+	require.Equal(t, "79", read(Range{FromSeq: 8, Filters: []string{"crm.contacts.*.b"}}))
+	require.Empty(t, read(Range{FromSeq: 11}))
+	require.Empty(t, read(Range{Since: time.Now().Add(time.Hour)}))
+	require.Empty(t, read(Range{Until: time.Now().Add(-time.Hour)}))
+	require.Empty(t, read(Range{Filters: []string{"crm.contacts.*.zzz"}}))
+	s, err := b.js.Stream(t.Context(), StreamContacts)
+	require.NoError(t, err)
+	m, err := s.GetMsg(t.Context(), 5)
+	require.NoError(t, err)
+	require.Equal(t, "456789", read(Range{Since: m.Time}))
+	require.Equal(t, "0123", read(Range{Until: m.Time}))
+	require.NoError(t, s.DeleteMsg(t.Context(), 10))
+	require.Equal(t, "78", read(Range{FromSeq: 8}))
+}
+
+func TestSubjects(t *testing.T) {
+	id := "2f1d9c3e-5b0a-4c58-9f0e-6a1f4f1f7f10"
+	require.Equal(t, "crm.contacts.update."+id, ContactSubject("update", id))
+	require.Equal(t, "crm.contacts.truncate", ContactSubject("truncate", ""))
+	require.Equal(t, "metakocka.partners.changed.228000046627", PartnerSubject("changed", "228000046627"))
+	require.Equal(t, "mksync.deadletters.pusher.a%2Eb", DeadLetterSubject("pusher", "a.b"))
+	require.Equal(t, "truncate", Key("crm.contacts.truncate"))
+}
+
+func TestSubjectsTakeAnyID(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		id := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ .*>%a-z\r\n]*`)).Draw(t, "id")
+		token := escapeToken(id)
+		require.Regexp(t, `^[A-Za-z0-9_%-]+$`, token)
+		require.Equal(t, id, unescapeToken(token))
+		require.Equal(t, id, Key(PartnerSubject("changed", id)))
+		_, key := letterKey(retrySubject("pusher", id))
+		require.Equal(t, id, key)
+	})
+}
+
+func TestWindow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.IntRange(1, 8).Draw(t, "limit")
+		w := newWindow(limit)
+		var model []int
+		for range 50 {
+			if len(model) < limit && rapid.Bool().Draw(t, "push") {
+				size := rapid.IntRange(0, 100).Draw(t, "size")
+				w.push(size)
+				model = append(model, size)
+			} else {
+				n := rapid.IntRange(0, len(model)).Draw(t, "n")
+				w.pop(n)
+				model = model[n:]
+			}
+			sum := 0
+			for _, s := range model {
+				sum += s
+			}
+			require.Equal(t, len(model), w.count)
+			require.Equal(t, sum, w.bytes)
+		}
+	})
+}
