@@ -62,6 +62,7 @@ func FuzzAnswer(f *testing.F) {
 }
 
 func checkPartner(t *testing.T, p Partner) {
+	t.Helper()
 	data, err := json.Marshal(p)
 	if err != nil {
 		t.Fatalf("write partner: %v", err)
