@@ -170,7 +170,7 @@ func checkCanonical(t require.TestingT, f Field, v string) {
 }
 
 func FuzzCanonical(f *testing.F) {
-	for _, v := range []string{"", "Ana\u0301", "J\u030c@X.SI", "\u0130@x", "SI 12345678", "HTTP://X/", "\xff\x00a", "\u0345Α"} {
+	for _, v := range []string{"", "Ana\u0301", "J\u030c@X.SI", "\u0130@x", "SI 12345678", "HTTP://X/", "\xff\x00a", "\u0345Α", "A \u030c0"} {
 		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, v string) {

@@ -70,26 +70,31 @@ func TestNewPartner(t *testing.T) {
 			TaxID: "12345678", Notes: "kliči po 16h", Website: "kralj.si",
 		}},
 		{
-			"taxable company", Contact{Name: "Štefan Žagar", CompanyName: "Žagar d.o.o.", TaxNumber: "SI 87654321", Phone: "01 234 56 78"},
+			"taxable company",
+			Contact{Name: "Štefan Žagar", CompanyName: "Žagar d.o.o.", TaxNumber: "SI 87654321", Phone: "01 234 56 78"},
 			Partner{Customer: "Žagar d.o.o.", BusinessEntity: true, Taxpayer: true, TaxID: "SI 87654321", ContactName: "Štefan Žagar", Phone: "01 234 56 78"},
 		},
 		{
-			"company that is not liable for VAT", Contact{Name: "Marko Novak", CompanyName: "Novak s.p.", TaxNumber: "87654321"},
+			"company that is not liable for VAT",
+			Contact{Name: "Marko Novak", CompanyName: "Novak s.p.", TaxNumber: "87654321"},
 			Partner{Customer: "Novak s.p.", BusinessEntity: true, TaxID: "87654321", ContactName: "Marko Novak"},
 		},
 		{
-			"person with a VAT number", Contact{Name: "Ana", TaxNumber: "SI12345678"},
+			"person with a VAT number",
+			Contact{Name: "Ana", TaxNumber: "SI12345678"},
 			Partner{Customer: "Ana", ContactName: "Ana", TaxID: "SI12345678"},
 		},
 		{
-			"foreign company", Contact{Name: "Hans Müller", CompanyName: "Müller GmbH", Country: "Nemčija", TaxNumber: "DE123456789", Address: "Hauptstr. 5, 80331 München"},
+			"foreign company",
+			Contact{Name: "Hans Müller", CompanyName: "Müller GmbH", Country: "Nemčija", TaxNumber: "DE123456789", Address: "Hauptstr. 5, 80331 München"},
 			Partner{
 				Customer: "Müller GmbH", BusinessEntity: true, Taxpayer: true, Foreign: true, TaxID: "DE123456789", ContactName: "Hans Müller",
 				Street: "Hauptstr. 5", City: "München", PostNumber: "80331", Country: "Germany",
 			},
 		},
 		{
-			"company without a person", Contact{CompanyName: "Žagar d.o.o."},
+			"company without a person",
+			Contact{CompanyName: "Žagar d.o.o."},
 			Partner{Customer: "Žagar d.o.o.", BusinessEntity: true, ContactName: "Žagar d.o.o."},
 		},
 	} {

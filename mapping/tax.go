@@ -3,16 +3,20 @@ package mapping
 import (
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
-// compactTax is a tax number in upper case without separators.
+// compactTax is a tax number in upper case without separators, in NFC again: an
+// accent may have lost the space it stood on.
 func compactTax(v string) string {
-	return upperASCII(strings.Map(func(r rune) rune {
+	v = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || strings.ContainsRune(".-/", r) {
 			return -1
 		}
 		return r
-	}, v))
+	}, v)
+	return norm.NFC.String(upperASCII(v))
 }
 
 // canonicalTax is compactTax without the SI of a Slovenian number: SI12345678

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -23,8 +22,11 @@ func TestValidate(t *testing.T) {
 			"ana", "ana@", "@podjetje.si", "ana@podjetje", "ana@podjetje.", "ana@.si", "ana@@podjetje.si", "ana@pod jetje.si",
 			"Ana <ana@podjetje.si>", "ana@podjetje.si; info@podjetje.si", "ana@pod..jetje.si", strings.Repeat("a", 250) + "@x.si",
 		}},
-		{FieldPhone, []string{"", "041 123 456", "+386 (0)41 123 456", "54367865463", "01 234 56 78 int. 12", "112"},
-			[]string{"ni telefona", "12", "041 123 456, 051 234 567", "041 123 456 / 051 234 567", strings.Repeat("1", 18)}},
+		{
+			FieldPhone,
+			[]string{"", "041 123 456", "+386 (0)41 123 456", "54367865463", "01 234 56 78 int. 12", "112"},
+			[]string{"ni telefona", "12", "041 123 456, 051 234 567", "041 123 456 / 051 234 567", strings.Repeat("1", 18)},
+		},
 		{FieldCountry, []string{"", "SI", "si", "Slovenija", "Nemčija"}, []string{"Atlantis", "XX"}},
 		{FieldTaxNumber, []string{
 			"", "SI12345678", "12345678", "si 123 456 78", "HR12345678901", "ATU12345678", "ESX1234567R", "IE1234567FA",
@@ -62,9 +64,8 @@ func TestFieldErrors(t *testing.T) {
 	require.ErrorAs(t, errs.Err(), &list)
 	require.NoError(t, FieldErrors(nil).Err())
 	require.NoError(t, Validate(Contact{Name: "Ana"}).Err())
-	var one error = errs[0]
-	var fe FieldError
-	require.True(t, errors.As(one, &fe))
+	var one FieldError
+	require.ErrorAs(t, error(errs[0]), &one)
 }
 
 func TestPolicy(t *testing.T) {
