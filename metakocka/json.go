@@ -173,14 +173,19 @@ func readEntry(data []byte, targets map[string]*string) (map[string]json.RawMess
 	return extra, r.err
 }
 
-func readList[T any](r *reader, key string) []T {
+// readList reads a list's elements. They are read by their own UnmarshalJSON at
+// once, because encoding/json would scan each of them once more before it.
+func readList[T any, P interface {
+	*T
+	json.Unmarshaler
+}](r *reader, key string) []T {
 	elements := r.list(key)
 	if len(elements) == 0 {
 		return nil
 	}
 	out := make([]T, len(elements))
 	for i, raw := range elements {
-		if err := json.Unmarshal(raw, &out[i]); err != nil {
+		if err := P(&out[i]).UnmarshalJSON(raw); err != nil {
 			r.fail(fmt.Errorf("%s[%d]: %w", key, i, err))
 			return nil
 		}

@@ -44,7 +44,7 @@ func (b *logBuffer) logger() *slog.Logger {
 
 type option func(*metakocka.Config)
 
-func newClient(t *testing.T, url string, options ...option) *metakocka.Client {
+func newClient(t testing.TB, url string, options ...option) *metakocka.Client {
 	t.Helper()
 	cfg := metakocka.Config{
 		URL: url, CompanyID: sim.DefaultCompanyID, SecretKey: sim.DefaultSecretKey,
@@ -61,7 +61,7 @@ func newClient(t *testing.T, url string, options ...option) *metakocka.Client {
 }
 
 // simulated is a simulator behind a real HTTP server, and a client of it.
-func simulated(t *testing.T, opts sim.Options, options ...option) (*sim.Server, *metakocka.Client) {
+func simulated(t testing.TB, opts sim.Options, options ...option) (*sim.Server, *metakocka.Client) {
 	t.Helper()
 	s := sim.New(opts)
 	server := httptest.NewServer(s)

@@ -17,7 +17,7 @@ func (s *Server) listAnswer(found []*record) answer {
 	}
 	list := make([]any, len(found))
 	for i, r := range found {
-		list[i] = s.render(r.partner)
+		list[i] = s.shown(r)
 	}
 	return answer{"partner_list_count": s.number(itoa(count)), "partner_list": s.list(list)}
 }
@@ -42,6 +42,15 @@ func (s *Server) addedAnswer(p metakocka.Partner) answer {
 		a["mk_contact_id"] = s.number(p.Contacts[0].MKID)
 	}
 	return a
+}
+
+// shown is the partner as JSON, written once for each content: a sweep of the
+// names asks for the same partners over and over.
+func (s *Server) shown(r *record) json.RawMessage {
+	if r.shown == nil {
+		r.shown, _ = json.Marshal(s.render(r.partner))
+	}
+	return r.shown
 }
 
 // render is the partner as the API shows it.

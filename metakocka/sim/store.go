@@ -25,6 +25,7 @@ type store struct {
 type record struct {
 	partner metakocka.Partner
 	name    string // customer in lower case
+	shown   json.RawMessage
 }
 
 func newStore() *store { return &store{byID: map[string]*record{}, nextID: firstID} }
@@ -88,7 +89,7 @@ func (s *store) number(p *metakocka.Partner) {
 }
 
 func (r *record) set(p metakocka.Partner) {
-	r.partner, r.name = p, strings.ToLower(p.Customer)
+	r.partner, r.name, r.shown = p, strings.ToLower(p.Customer), nil
 }
 
 func (s *store) remove(id string) bool {
