@@ -39,3 +39,19 @@ type PollState struct {
 
 // PollStateKey is where a PollState is remembered.
 const PollStateKey = "poller"
+
+// Counts are the store's figures.
+type Counts struct {
+	Links         map[Status]int
+	Conflicts     int // parked
+	HeldDeletions int
+	Differing     int // links whose sides knowingly differ
+	Unresolved    int // links with an intent
+}
+
+// Slot is a replication slot as the database shows it; zero when it is not there.
+type Slot struct {
+	Active       bool
+	ConfirmedLSN string
+	LagBytes     uint64
+}

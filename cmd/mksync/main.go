@@ -80,6 +80,8 @@ func newRootCommand(app *cliEnv) *cobra.Command {
 // commands are the commands of mksync, each from its own file.
 func commands(app *cliEnv) []*cobra.Command {
 	return []*cobra.Command{
+		newRunCommand(app),
+		newStatusCommand(app),
 		newVersionCommand(app),
 	}
 }

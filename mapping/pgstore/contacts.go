@@ -13,10 +13,11 @@ import (
 )
 
 // Condition is one term of the filter: the column holds one of Values, or with
-// NotNull any value at all. Conditions are joined by AND.
+// Null none and with NotNull any value at all. Conditions are joined by AND.
 type Condition struct {
 	Column  string
 	Values  []string
+	Null    bool
 	NotNull bool
 }
 
@@ -106,8 +107,12 @@ func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error 
 		if !ok {
 			return &TableError{fmt.Sprintf("filter: table %s has no column %q", cfg.Table, cond.Column)}
 		}
-		if cond.NotNull {
+		switch {
+		case cond.NotNull:
 			terms = append(terms, "c."+col.name+" IS NOT NULL")
+			continue
+		case cond.Null:
+			terms = append(terms, "c."+col.name+" IS NULL")
 			continue
 		}
 		c.args = append(c.args, cond.Values)

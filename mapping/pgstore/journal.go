@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -127,18 +128,9 @@ func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
 	return tag.RowsAffected(), nil
 }
 
-// Counts are the figures of `mksync status`.
-type Counts struct {
-	Links         map[mapping.Status]int
-	Conflicts     int // parked
-	HeldDeletions int
-	Differing     int // links whose sides knowingly differ
-	Unresolved    int // links with an intent
-}
-
 // Counts reads all figures in one statement.
-func (s *Store) Counts(ctx context.Context) (Counts, error) {
-	c := Counts{Links: map[mapping.Status]int{}}
+func (s *Store) Counts(ctx context.Context) (mapping.Counts, error) {
+	c := mapping.Counts{Links: map[mapping.Status]int{}}
 	err := s.pool.QueryRow(ctx, `
 		SELECT coalesce((SELECT jsonb_object_agg(sync_status, n) FROM (SELECT sync_status, count(*) AS n FROM metakocka_contact_mappings GROUP BY 1) x), '{}'),
 		       (SELECT count(*) FROM mksync_conflicts WHERE status = 'parked'),
@@ -150,4 +142,15 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 		return c, fmt.Errorf("count links: %w", err)
 	}
 	return c, nil
+}
+
+// Slot looks a replication slot up.
+func (s *Store) Slot(ctx context.Context, name string) (slot mapping.Slot, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT active, coalesce(confirmed_flush_lsn::text, ''), greatest(pg_current_wal_lsn() - coalesce(confirmed_flush_lsn, restart_lsn), 0)::bigint
+		FROM pg_replication_slots WHERE slot_name = $1`, name).Scan(&slot.Active, &slot.ConfirmedLSN, &slot.LagBytes)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return slot, fmt.Errorf("look up slot %s: %w", name, err)
+	}
+	return slot, nil
 }

@@ -80,6 +80,12 @@ func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() 
 	return s.locked(ctx, "partner:"+metakockaID, func(*pgxpool.Conn) error { return use() })
 }
 
+// Alone calls use while no other process has the named part to itself, and
+// waits for its turn until ctx ends.
+func (s *Store) Alone(ctx context.Context, name string, use func() error) error {
+	return s.locked(ctx, "mksync:"+name, func(*pgxpool.Conn) error { return use() })
+}
+
 func (s *Store) locked(ctx context.Context, key string, use func(*pgxpool.Conn) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {

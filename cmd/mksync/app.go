@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/migrations"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// The roles of a process. All of them in one process is the default.
+const (
+	roleListener = "listener" // database log -> CRM_CONTACTS
+	rolePusher   = "pusher"   // CRM_CONTACTS -> MetaKocka
+	rolePuller   = "puller"   // METAKOCKA_PARTNERS -> CRM
+	rolePoller   = "poller"   // MetaKocka -> METAKOCKA_PARTNERS
+	roleAPI      = "api"      // requests over HTTP and NATS
+)
+
+var allRoles = []string{roleListener, rolePusher, rolePuller, rolePoller, roleAPI}
+
+// poolSize is how many connections a process holds at most: one for each
+// contact worked on, and some for the rest.
+const poolSize = 20
+
+// pace is how fast the service notices and retries; the demo and the tests are
+// in a hurry.
+type pace struct {
+	gateMin, gateMax time.Duration // between probes while MetaKocka is away
+	breakerCooldown  time.Duration // 0: the client's default
+	ackWait          time.Duration // 0: the bus's default
+}
+
+var usualPace = pace{gateMin: time.Second, gateMax: 15 * time.Second}
+
+// service is the running parts and what they share. This file is the only
+// place where parts are put together.
+type service struct {
+	cfg   Config
+	log   *slog.Logger
+	pace  pace
+	roles []string
+
+	nats       *embedded.Server // nil: an external server is used
+	conn       *nats.Conn
+	bus        *bus.Bus
+	pool       *pgxpool.Pool
+	store      *pgstore.Store
+	erp        *metakocka.Client
+	gate       *syncer.Gate
+	reconciler *syncer.Reconciler
+	relay      *syncer.Relay
+	listener   *cdc.Listener
+	poller     *syncer.Poller
+	metrics    *metrics
+}
+
+// newService connects to everything and returns a service that is ready to
+// run, or one clear reason why it cannot. Close it in any case but an error.
+func newService(ctx context.Context, cfg Config, p pace, roles []string, log *slog.Logger) (*service, error) {
+	s := &service{cfg: cfg, log: log, pace: p, roles: roles, metrics: newMetrics()}
+	for _, open := range []func(context.Context) error{
+		s.checkSchema, s.openNATS, s.openStore, s.openERP, s.openSyncers,
+	} {
+		if err := open(ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *service) checkSchema(ctx context.Context) error {
+	return migrations.Check(ctx, s.cfg.DatabaseURL.Reveal())
+}
+
+func (s *service) openNATS(ctx context.Context) (err error) {
+	url, options := s.cfg.NATSURL.Reveal(), bus.ConnectOptions{Log: s.log}
+	if url == "" {
+		s.nats, err = embedded.Start(ctx, embedded.Config{Dir: s.cfg.DataDir, SyncInterval: s.cfg.SyncInterval(), Log: s.log})
+		if err != nil {
+			return err
+		}
+		url = s.nats.URL()
+	}
+	if s.conn, err = bus.Connect(ctx, url, options); err != nil {
+		return fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
+	}
+	most := int64(s.cfg.StreamMaxBytes)
+	s.bus, err = bus.Open(ctx, s.conn, bus.Config{
+		Replicas:       s.cfg.StreamReplicas,
+		ContactsMaxAge: s.cfg.ContactsMaxAge, PartnersMaxAge: s.cfg.PartnersMaxAge, DeadLettersMaxAge: s.cfg.DeadLettersMaxAge,
+		ContactsMaxBytes: most, PartnersMaxBytes: most, DeadLettersMaxBytes: most,
+	}, s.log)
+	return err
+}
+
+func (s *service) openStore(ctx context.Context) (err error) {
+	s.pool, s.store, err = openStore(ctx, s.cfg)
+	return err
+}
+
+// openStore connects to the CRM's database.
+func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, error) {
+	pc, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
+	}
+	pc.MaxConns = poolSize
+	pc.ConnConfig.RuntimeParams["application_name"] = "mksync"
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open database: %w", err)
+	}
+	store, err := pgstore.New(ctx, pool, contactsConfig(cfg))
+	if err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	return pool, store, nil
+}
+
+func contactsConfig(cfg Config) pgstore.ContactsConfig {
+	c := pgstore.ContactsConfig{
+		Table: cfg.ContactsTable, KeyColumn: "id", UpdatedAt: "updated_at", Columns: map[mapping.Field]string{},
+	}
+	for name, field := range cfg.Fields {
+		c.Columns[name] = field.Column
+	}
+	for _, cond := range cfg.Filter {
+		c.Filter = append(c.Filter, pgstore.Condition(cond))
+	}
+	return c
+}
+
+func (s *service) openERP(context.Context) (err error) {
+	s.erp, err = metakocka.New(metakocka.Config{
+		URL: s.cfg.MetaKockaURL, CompanyID: s.cfg.MetaKockaCompanyID, SecretKey: s.cfg.MetaKockaSecretKey.Reveal(),
+		Concurrency: s.cfg.MetaKockaConcurrency, Timeout: s.cfg.MetaKockaTimeout, Retries: 1,
+		BreakerCooldown: s.pace.breakerCooldown, Observe: s.metrics.call,
+	}, s.log)
+	return err
+}
+
+func (s *service) openSyncers(context.Context) (err error) {
+	s.gate = syncer.NewGate(s.pace.gateMin, s.pace.gateMax)
+	s.reconciler, err = syncer.NewReconciler(syncer.Config{
+		Policy: s.cfg.Policy(), DeletePolicy: s.cfg.DeletePolicy, RemoteDeletePolicy: s.cfg.RemoteDeletePolicy,
+		MaxDeletes: s.cfg.MaxDeletes, AutoImport: s.cfg.AutoImport,
+		CallTimeout: s.cfg.MetaKockaTimeout, Settle: s.cfg.MetaKockaSettle,
+	}, s.store, s.erp, s.log)
+	if err != nil {
+		return err
+	}
+	states := syncer.ListenerStates{States: s.store}
+	s.relay = syncer.NewRelay(s.bus, states, bus.PublisherConfig{})
+	s.listener, err = cdc.New(listenerConfig(s.cfg), s.relay, states, s.log)
+	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus.PublishSync, s.log)
+	return err
+}
+
+func listenerConfig(cfg Config) cdc.Config {
+	return cdc.Config{
+		DatabaseURL: cfg.DatabaseURL.Reveal(), Table: cfg.ContactsTable, KeyColumn: "id",
+		Slot: cfg.Slot, Publication: cfg.Publication, ConfirmDelay: cfg.ConfirmDelay(),
+	}
+}
+
+// Run works until ctx ends, which is no error, or a part cannot go on.
+func (s *service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	worker := syncer.WorkerConfig{AckWait: s.pace.ackWait}
+	parts := map[string]func(context.Context) error{
+		roleListener: s.listener.Run,
+		rolePusher:   syncer.NewPusher(s.bus, s.reconciler, s.store, s.gate, worker, s.log).Run,
+		rolePuller:   syncer.NewPuller(s.bus, s.reconciler, s.gate, worker).Run,
+		rolePoller:   s.runPoller,
+		roleAPI:      s.runAPI,
+	}
+	for _, role := range s.roles {
+		g.Go(func() error {
+			if err := parts[role](ctx); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("%s: %w", role, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// runPoller polls in one process of all that could.
+func (s *service) runPoller(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := s.store.Alone(ctx, "poller", func() error { return s.poller.Run(ctx) })
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		s.log.Warn("the poller waits for the database", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+	return nil
+}
+
+// Close gives back everything in the reverse order.
+func (s *service) Close() {
+	if s.relay != nil {
+		s.relay.Close()
+	}
+	if s.erp != nil {
+		s.erp.Close()
+	}
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	if s.nats != nil {
+		s.nats.Shutdown()
+	}
+	if s.pool != nil {
+		s.pool.Close()
+	}
+}
+
+// parseRoles reads the --roles flag.
+func parseRoles(text string) ([]string, error) {
+	if text == "" {
+		return allRoles, nil
+	}
+	roles := strings.Split(text, ",")
+	for i := range roles {
+		roles[i] = strings.TrimSpace(roles[i])
+		if !slices.Contains(allRoles, roles[i]) {
+			return nil, fmt.Errorf("--roles: %q is none of %s", roles[i], strings.Join(allRoles, ", "))
+		}
+	}
+	return roles, nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/httpapi"
+	"github.com/crmmind/mksync/internal/telemetry"
+	"github.com/crmmind/mksync/migrations"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newRunCommand is the service.
+func newRunCommand(app *cliEnv) *cobra.Command {
+	var roles string
+	var migrate bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the service",
+		Long: "Run the service until SIGINT or SIGTERM. All roles run in one process by default;\n" +
+			"several processes may share them: " + strings.Join(allRoles, ", ") + ".",
+		Example: "  mksync run --migrate\n  mksync run --roles listener,poller",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			chosen, err := parseRoles(roles)
+			if err != nil {
+				return err
+			}
+			return runService(cmd.Context(), app, chosen, migrate)
+		},
+	}
+	cmd.Flags().StringVar(&roles, "roles", "", "comma-separated roles (default all)")
+	cmd.Flags().BoolVar(&migrate, "migrate", false, "bring mksync's tables up to date first")
+	return cmd
+}
+
+func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool) error {
+	cfg, log, err := app.load(needDatabase, needMetaKocka)
+	if err != nil {
+		return err
+	}
+	if migrate {
+		if _, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal()); err != nil {
+			return err
+		}
+	}
+	s, err := newService(ctx, cfg, usualPace, roles, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	log.Info("mksync is running", "version", buildVersion(), "roles", strings.Join(roles, ","), "metakocka", cfg.MetaKockaURL)
+	err = s.Run(ctx)
+	if err == nil {
+		log.Info("mksync has stopped")
+	}
+	return err
+}
+
+// monitor is how this process stands.
+func (s *service) monitor() *syncer.Monitor {
+	m := &syncer.Monitor{
+		Version: buildVersion(), SlotName: s.cfg.Slot, PollInterval: s.cfg.PollInterval, Figures: s.store,
+		Bus: s.bus, Connected: s.conn.IsConnected, Gate: s.gate, Polls: slices.Contains(s.roles, rolePoller),
+	}
+	if slices.Contains(s.roles, roleListener) {
+		m.Listener = s.listener.Status
+	}
+	return m
+}
+
+// runAPI answers over HTTP and NATS until ctx ends.
+func (s *service) runAPI(ctx context.Context) error {
+	monitor := s.monitor()
+	s.metrics.watch(monitor.Status)
+	server, err := httpapi.New(ctx, httpapi.Config{
+		Addr: s.cfg.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
+	}, s.log)
+	if err != nil {
+		return fmt.Errorf("start the HTTP API: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error { return control.New(s.conn, buildVersion(), monitor.Status, s.log).Run(ctx) })
+	return g.Wait()
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/migrations"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// askTimeout bounds the connection to a running service and its answer.
+const askTimeout = 5 * time.Second
+
+// newStatusCommand shows how the sync stands.
+func newStatusCommand(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how the sync stands",
+		Long: "Show lag, queues, the last poll and the mappings by status. The running service is asked;\n" +
+			"where none runs, the database is, and the output says so.",
+		Example: "  mksync status\n  mksync status --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := app.load(needDatabase)
+			if err != nil {
+				return err
+			}
+			status, by, err := askStatus(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(app.stdout)
+				enc.SetIndent("", "  ")
+				return enc.Encode(status)
+			}
+			return printStatus(app.stdout, status, by)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// askStatus asks the running service, or the database where none runs; by says
+// which.
+func askStatus(ctx context.Context, cfg Config) (s syncer.Status, by string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	nc, err := dial(ctx, cfg)
+	if err == nil {
+		defer nc.Close()
+		if s, err = control.AskStatus(ctx, nc); err == nil {
+			return s, "the running service", nil
+		}
+	}
+	if nc != nil && !errors.Is(err, control.ErrNoService) {
+		return s, "", err
+	}
+	s, err = ownStatus(ctx, cfg, nc)
+	return s, "the database; no running service answers", err
+}
+
+// dial connects to the NATS server that the service uses, without waiting for
+// one.
+func dial(ctx context.Context, cfg Config) (*nats.Conn, error) {
+	url := cfg.NATSURL.Reveal()
+	if url == "" {
+		var ok bool
+		if url, ok = embedded.Lookup(cfg.DataDir); !ok {
+			return nil, control.ErrNoService
+		}
+	}
+	return bus.Connect(ctx, url, bus.ConnectOptions{Name: "mksync command"})
+}
+
+// ownStatus is the status as far as the database and NATS alone know it.
+func ownStatus(ctx context.Context, cfg Config, nc *nats.Conn) (syncer.Status, error) {
+	if err := migrations.Check(ctx, cfg.DatabaseURL.Reveal()); err != nil {
+		return syncer.Status{}, err
+	}
+	pool, store, err := openStore(ctx, cfg)
+	if err != nil {
+		return syncer.Status{}, err
+	}
+	defer pool.Close()
+	m := &syncer.Monitor{Version: buildVersion(), SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store}
+	if nc != nil {
+		m.Connected = nc.IsConnected
+		if m.Bus, err = bus.Attach(nc); err != nil {
+			return syncer.Status{}, err
+		}
+	}
+	return m.Status(ctx), nil
+}
+
+func printStatus(w io.Writer, s syncer.Status, by string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) {
+		_, _ = fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("mksync", "%s, as told by %s", s.Version, by)
+	line("listener", "%s, slot %s at %s, %s behind, last event %s", s.Listener.State, s.Listener.Slot,
+		or(s.Listener.LSN, "-"), bytesText(s.Listener.LagBytes), ago(s.Listener.LastEventAt))
+	for _, st := range s.Streams {
+		line(st.Name, "%d messages (%d to %d)", st.Messages, st.FirstSeq, st.LastSeq)
+	}
+	line("pusher", "%s", workText(s.Pusher))
+	line("puller", "%s", workText(s.Puller))
+	line("poller", "%s", pollText(s.Poller))
+	line("mappings", "%s", mappingsText(s.Mappings))
+	line("waiting for you", "%d conflicts, %d dead letters, %d held deletions, %d links that differ",
+		s.Conflicts, s.DeadLetters, s.HeldDeletions, s.Differing)
+	if len(s.Problems) == 0 {
+		line("problems", "none")
+	}
+	for _, p := range s.Problems {
+		line("PROBLEM", "%s", p)
+	}
+	return t.Flush()
+}
+
+func workText(w syncer.WorkStatus) string {
+	text := fmt.Sprintf("%d pending, %d in flight", w.Pending, w.InFlight)
+	if w.Paused {
+		text += ", paused"
+	}
+	return text
+}
+
+func pollText(p syncer.PollStatus) string {
+	if p.LastPollAt == nil {
+		return or(p.Error, "no poll yet")
+	}
+	text := fmt.Sprintf("%d partners, %s, took %.1fs", p.Partners, ago(p.LastPollAt), p.LastDurationSeconds)
+	if p.Error != "" {
+		text += ", but then: " + p.Error
+	}
+	return text
+}
+
+func mappingsText(counts map[mapping.Status]int) string {
+	var parts []string
+	for status, n := range counts {
+		parts = append(parts, fmt.Sprintf("%d %s", n, status))
+	}
+	slices.Sort(parts)
+	return or(strings.Join(parts, ", "), "none")
+}
+
+func ago(t *time.Time) string {
+	if t == nil {
+		return "not seen"
+	}
+	return max(time.Since(*t), 0).Round(time.Second).String() + " ago"
+}
+
+func bytesText(n uint64) string {
+	const kib = 1024
+	switch {
+	case n >= kib*kib:
+		return fmt.Sprintf("%.1f MiB", float64(n)/kib/kib)
+	case n >= kib:
+		return fmt.Sprintf("%.1f KiB", float64(n)/kib)
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -1,0 +1,217 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Status is how the sync stands; its JSON is what `mksync status --json` prints.
+type Status struct {
+	Version       string                 `json:"version"`
+	Problems      []string               `json:"problems"`
+	Listener      ListenerStatus         `json:"listener"`
+	Streams       []StreamStatus         `json:"streams"`
+	Pusher        WorkStatus             `json:"pusher"`
+	Puller        WorkStatus             `json:"puller"`
+	Poller        PollStatus             `json:"poller"`
+	Mappings      map[mapping.Status]int `json:"mappings"`
+	Conflicts     int                    `json:"conflicts"`
+	DeadLetters   int                    `json:"deadLetters"`
+	HeldDeletions int                    `json:"heldDeletions"`
+	Differing     int                    `json:"differing"`
+
+	// NotReady are the problems that keep this process from its work.
+	NotReady []string `json:"-"`
+}
+
+// ListenerStatus is where the listener stands. LastEventAt is null when this
+// process has seen none.
+type ListenerStatus struct {
+	State       string     `json:"state"` // streaming, snapshot, standby, stopped
+	Slot        string     `json:"slot"`
+	LSN         string     `json:"lsn"`
+	LagBytes    uint64     `json:"lagBytes"`
+	LastEventAt *time.Time `json:"lastEventAt"`
+}
+
+// StreamStatus is what a stream holds.
+type StreamStatus struct {
+	Name     string `json:"name"`
+	Messages uint64 `json:"messages"`
+	FirstSeq uint64 `json:"firstSeq"`
+	LastSeq  uint64 `json:"lastSeq"`
+}
+
+// WorkStatus is what waits for a pusher or puller.
+type WorkStatus struct {
+	Pending  uint64 `json:"pending"`
+	InFlight uint64 `json:"inFlight"`
+	Paused   bool   `json:"paused"`
+}
+
+// PollStatus is the last poll.
+type PollStatus struct {
+	LastPollAt          *time.Time `json:"lastPollAt"`
+	LastDurationSeconds float64    `json:"lastDurationSeconds"`
+	Partners            int        `json:"partners"`
+	Error               string     `json:"error"`
+}
+
+// Figures reads what the database knows.
+type Figures interface {
+	PollStates
+	Counts(ctx context.Context) (mapping.Counts, error)
+	Slot(ctx context.Context, name string) (mapping.Slot, error)
+	Now(ctx context.Context) (time.Time, error)
+}
+
+// Monitor puts a Status together. Optional parts are nil where this process
+// does not have them.
+type Monitor struct {
+	Version      string
+	SlotName     string
+	PollInterval time.Duration
+	Figures      Figures
+	Bus          *bus.Bus          // nil: NATS is not reached
+	Connected    func() bool       // whether NATS is; nil: not
+	Listener     func() cdc.Status // nil: it runs elsewhere, or nowhere
+	Gate         *Gate             // nil: no pusher or puller here
+	Polls        bool              // this process has the poller's role
+}
+
+// Status asks every part how it stands. What cannot be asked is a problem, not
+// an error.
+func (m *Monitor) Status(ctx context.Context) Status {
+	s := Status{Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, Mappings: map[mapping.Status]int{}}
+	if err := m.database(ctx, &s); err != nil {
+		s.blocked("the CRM's database does not answer: %v", err)
+	}
+	m.listener(&s)
+	m.streams(ctx, &s)
+	if m.Gate == nil {
+		return s
+	}
+	if reason, since := m.Gate.Paused(); reason != "" {
+		s.Pusher.Paused, s.Puller.Paused = true, true
+		s.blocked("sending is paused since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
+	}
+	return s
+}
+
+func (s *Status) problem(format string, args ...any) {
+	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
+}
+
+func (s *Status) blocked(format string, args ...any) {
+	s.problem(format, args...)
+	s.NotReady = append(s.NotReady, fmt.Sprintf(format, args...))
+}
+
+func (m *Monitor) database(ctx context.Context, s *Status) error {
+	counts, err := m.Figures.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	s.Mappings, s.Conflicts, s.HeldDeletions, s.Differing = counts.Links, counts.Conflicts, counts.HeldDeletions, counts.Differing
+	if n := s.HeldDeletions; n > 0 {
+		s.problem("%d deletions wait for approval: mksync deletions list", n)
+	}
+	slot, err := m.Figures.Slot(ctx, m.SlotName)
+	if err != nil {
+		return err
+	}
+	s.Listener = ListenerStatus{State: "stopped", Slot: m.SlotName, LSN: slot.ConfirmedLSN, LagBytes: slot.LagBytes}
+	if slot.Active {
+		s.Listener.State = "streaming"
+	}
+	if m.Listener == nil && !slot.Active {
+		s.problem("no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
+	}
+	return m.poll(ctx, s)
+}
+
+func (m *Monitor) poll(ctx context.Context, s *Status) error {
+	poll, err := m.Figures.PollState(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := m.Figures.Now(ctx)
+	if err != nil {
+		return err
+	}
+	s.Poller = PollStatus{LastDurationSeconds: poll.DurationSeconds, Partners: poll.Partners, Error: poll.Error}
+	if !poll.EndedAt.IsZero() {
+		s.Poller.LastPollAt = &poll.EndedAt
+	}
+	late := 3*m.PollInterval + time.Duration(3*poll.DurationSeconds*float64(time.Second))
+	switch {
+	case poll.Error != "" && m.Polls:
+		s.blocked("the last poll of MetaKocka did not succeed: %s", poll.Error)
+	case poll.Error != "":
+		s.problem("the last poll of MetaKocka did not succeed: %s", poll.Error)
+	case !poll.EndedAt.IsZero() && now.Sub(poll.EndedAt) > late:
+		s.problem("the last complete poll of MetaKocka was %s ago", now.Sub(poll.EndedAt).Round(time.Second))
+	}
+	return nil
+}
+
+func (m *Monitor) listener(s *Status) {
+	if m.Listener == nil {
+		return
+	}
+	l := m.Listener()
+	s.Listener = ListenerStatus{State: l.State, Slot: l.Slot, LSN: l.ConfirmedLSN.String(), LagBytes: l.LagBytes}
+	if !l.LastEventAt.IsZero() {
+		s.Listener.LastEventAt = &l.LastEventAt
+	}
+	if l.Problem != "" && l.State != cdc.StateStandby {
+		s.blocked("the listener is not streaming: %s", l.Problem)
+	}
+}
+
+func (m *Monitor) streams(ctx context.Context, s *Status) {
+	if m.Bus == nil || m.Connected == nil || !m.Connected() {
+		s.blocked("NATS is not connected")
+		return
+	}
+	if err := m.askStreams(ctx, s); err != nil {
+		s.blocked("NATS does not answer: %v", err)
+	}
+}
+
+func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
+	states, err := m.Bus.StreamState(ctx)
+	if err != nil {
+		return err
+	}
+	for _, st := range states {
+		s.Streams = append(s.Streams, StreamStatus(st))
+		if st.Name == bus.StreamDeadLetters {
+			s.DeadLetters = int(st.Messages) //nolint:gosec // far below the limit
+		}
+	}
+	for _, c := range []struct {
+		stream, durable string
+		into            *WorkStatus
+	}{
+		{bus.StreamContacts, ConsumerPusher, &s.Pusher},
+		{bus.StreamContacts, ConsumerPusherBulk, &s.Pusher},
+		{bus.StreamPartners, ConsumerPuller, &s.Puller},
+	} {
+		pending, inFlight, err := m.Bus.ConsumerState(ctx, c.stream, c.durable)
+		if err != nil {
+			return err
+		}
+		c.into.Pending += pending
+		c.into.InFlight += inFlight
+	}
+	if s.DeadLetters > 0 {
+		s.problem("%d events could not be applied: mksync deadletters list", s.DeadLetters)
+	}
+	return nil
+}
