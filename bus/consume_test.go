@@ -159,6 +159,7 @@ func TestConsumeRetries(t *testing.T) {
 }
 
 func TestConsumeGathersRetriedEvents(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	for i := range 30 {
 		publish(t, b, "a", fmt.Sprint(i))
@@ -188,6 +189,7 @@ func TestBackoff(t *testing.T) {
 }
 
 func TestConsumeStopsCleanly(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	started := make(chan struct{}, 1)
 	release := make(chan struct{})
@@ -240,6 +242,7 @@ func TestConsumeEndsHandlersAfterTheGraceTime(t *testing.T) {
 }
 
 func TestConsumeAgainAfterAKill(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	b, killed := s.bus(t), s.bus(t)
 	publish(t, b, "a", "1")
@@ -269,6 +272,7 @@ func TestConsumeAgainAfterAKill(t *testing.T) {
 }
 
 func TestConsumeKeepsMessagesInProgress(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	var got calls
 	started, release := make(chan struct{}, 10), make(chan struct{})
@@ -290,6 +294,7 @@ func TestConsumeKeepsMessagesInProgress(t *testing.T) {
 }
 
 func TestConsumeSurvivesServerRestart(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	b := s.bus(t)
 	seen := sync.Map{}
@@ -318,6 +323,7 @@ func TestConsumeSurvivesServerRestart(t *testing.T) {
 }
 
 func TestConsumeSurvivesDeletedConsumerAndStream(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	var got calls
 	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {

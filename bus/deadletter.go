@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -55,7 +56,7 @@ func (b *Bus) storeLetter(ctx context.Context, cfg ConsumerConfig, key string, d
 		h[k] = v
 	}
 	dropProtocol(h)
-	h.Set(headerReason, reason)
+	h.Set(headerReason, shorten(reason))
 	h.Set(headerCount, strconv.Itoa(count))
 	h.Set(headerStream, cfg.Stream)
 	h.Set(headerSeq, strconv.FormatUint(newest.Sequence, 10))
@@ -63,10 +64,29 @@ func (b *Bus) storeLetter(ctx context.Context, cfg ConsumerConfig, key string, d
 	h.Set(headerTime, newest.Time.UTC().Format(time.RFC3339Nano))
 	h.Set(headerMsgID, newest.ID)
 	m := Message{Subject: DeadLetterSubject(cfg.Durable, key), Header: h, Data: newest.Data}
-	if _, err := b.PublishSync(ctx, StreamDeadLetters, m); err != nil {
+	_, err = b.PublishSync(ctx, StreamDeadLetters, m)
+	if errors.Is(err, nats.ErrMaxPayload) {
+		m.Data = nil // with our headers it is too large; the event itself is in its stream
+		_, err = b.PublishSync(ctx, StreamDeadLetters, m)
+	}
+	if err != nil {
 		return fmt.Errorf("store dead letter: %w", err)
 	}
 	return nil
+}
+
+// maxReason bounds a reason in bytes: a server answered with a whole page before now, and
+// all headers together have to stay below 64 KiB.
+const maxReason = 4096
+
+func shorten(reason string) string {
+	if reason == "" {
+		return "no reason given"
+	}
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
+	}
+	return reason
 }
 
 // dropProtocol removes the headers that speak to the stream the event came from.

@@ -2,8 +2,10 @@ package bus
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
@@ -136,4 +138,34 @@ func TestPurgeDeadLetters(t *testing.T) {
 		require.Equal(t, "b", l.Key)
 	}
 	require.ErrorIs(t, b.RetryDeadLetter(t.Context(), 9999), ErrNotFound)
+}
+
+func TestDeadLetterReasonIsOneBoundedHeader(t *testing.T) {
+	b := newBus(t)
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, _ []Delivery) error {
+		if key == "none" {
+			return Reject("")
+		}
+		return Reject("first line\r\nMksync-Count: 99\n" + strings.Repeat("č", maxReason))
+	})
+	publish(t, b, "none", "1")
+	publish(t, b, "long", "2")
+	for _, l := range letters(t, b, 2) {
+		require.NotEmpty(t, l.Reason)
+		require.NotContains(t, l.Reason, "\n")
+		require.LessOrEqual(t, len(l.Reason), maxReason+3)
+		require.True(t, utf8.ValidString(l.Reason))
+		require.Equal(t, 1, l.Count)
+	}
+}
+
+func TestDeadLetterOfALargeEvent(t *testing.T) {
+	b := newBus(t)
+	large := Message{Subject: ContactSubject("update", "a"), Data: make([]byte, b.nc.MaxPayload()-100)}
+	_, err := b.PublishSync(t.Context(), StreamContacts, large)
+	require.NoError(t, err)
+	consume(t, b, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return Reject("no") })
+	l := letters(t, b, 1)[0]
+	require.Equal(t, "a", l.Key)
+	require.Empty(t, l.Data)
 }

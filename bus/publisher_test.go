@@ -317,6 +317,7 @@ func requireWhole(t *testing.T, b *Bus, n int) {
 }
 
 func TestRelaySurvivesServerRestarts(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	b := s.bus(t)
 	const n = 4000
@@ -342,6 +343,7 @@ func TestRelaySurvivesServerRestarts(t *testing.T) {
 }
 
 func TestRelaySurvivesStrangersAndDeletedStream(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	b, other := s.bus(t), s.bus(t)
 	const n = 2000

@@ -26,7 +26,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 )
 
 const (
@@ -157,17 +156,17 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
-// Addr returns host and port.
+// Addr returns host and port for clients on this machine.
 func (s *Server) Addr() string {
 	a, ok := s.ns.Addr().(*net.TCPAddr)
 	if !ok {
 		return ""
 	}
+	if a.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
+	}
 	return net.JoinHostPort(a.IP.String(), strconv.Itoa(a.Port))
 }
-
-// InProcess is the option that connects without a socket, for clients in this process.
-func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.ns) }
 
 // Shutdown stops the server, syncs its files and frees the directory. Close the clients
 // first. Calling it again does nothing.

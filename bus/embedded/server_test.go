@@ -75,11 +75,9 @@ func TestClientsNeedTheToken(t *testing.T) {
 	require.True(t, strings.HasPrefix(s.Addr(), "127.0.0.1:"))
 	_, err := nats.Connect("nats://" + s.Addr())
 	require.ErrorIs(t, err, nats.ErrAuthorization)
-	for _, o := range [][]nats.Option{nil, {s.InProcess()}} {
-		nc, err := nats.Connect(s.URL(), o...)
-		require.NoError(t, err)
-		nc.Close()
-	}
+	nc, err := nats.Connect(s.URL())
+	require.NoError(t, err)
+	nc.Close()
 }
 
 func TestSyncInterval(t *testing.T) {
