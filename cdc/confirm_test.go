@@ -19,11 +19,11 @@ func TestConfirmedNeverPassesWhatIsDurable(t *testing.T) {
 	r := newRig(t)
 	r.sink.hold = 0
 	run := r.startStreaming()
-	for i := range 20 {
+	for i := range 8 {
 		r.exec("INSERT INTO items VALUES ($1)", i)
 	}
-	got := r.events(20)
-	for n := range 20 {
+	got := r.events(8)
+	for n := range 8 {
 		r.sink.set(func(s *memorySink) { s.hold = n })
 		if n > 0 {
 			r.awaitConfirmed(got[n-1].Pos.LSN + 1)
@@ -43,7 +43,7 @@ func TestConfirmedNeverPassesWhatIsDurable(t *testing.T) {
 		}
 	}
 	r.sink.set(func(s *memorySink) { s.hold = -1 })
-	r.awaitConfirmed(got[19].Pos.LSN + 1)
+	r.awaitConfirmed(got[7].Pos.LSN + 1)
 }
 
 // received is a number that grows with every status shown.
@@ -90,7 +90,7 @@ func TestStateIsSavedBeforeItsLSNIsConfirmed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.startStreaming()
-	for i := range 50 {
+	for i := range 30 {
 		r.exec("INSERT INTO items VALUES ($1)", i)
 		confirmed := r.confirmed()
 		if all := r.sink.all(); len(all) > 0 && confirmed > all[0].Pos.LSN {
@@ -102,7 +102,7 @@ func TestStateIsSavedBeforeItsLSNIsConfirmed(t *testing.T) {
 			}
 		}
 	}
-	r.events(50)
+	r.events(30)
 }
 
 func TestStalledSinkIsTriedAgain(t *testing.T) {
@@ -146,7 +146,7 @@ func TestServerHearsFromUsWhilePublishBlocks(t *testing.T) {
 	r := newRig(t)
 	var name string
 	r.query(&name, "SELECT current_database()")
-	r.exec("ALTER DATABASE " + quoteIdent(name) + " SET wal_sender_timeout = '1s'")
+	r.exec("ALTER DATABASE " + quoteIdent(name) + " SET wal_sender_timeout = '500ms'")
 	r.startStreaming()
 	release := make(chan struct{})
 	blocked := make(chan struct{})
@@ -161,7 +161,7 @@ func TestServerHearsFromUsWhilePublishBlocks(t *testing.T) {
 	entered := blocked
 	r.exec("INSERT INTO items SELECT generate_series(1, 20000)")
 	<-entered
-	timer := time.NewTimer(2500 * time.Millisecond)
+	timer := time.NewTimer(1250 * time.Millisecond)
 	defer timer.Stop()
 	<-timer.C // two and a half times the server's patience
 	close(release)

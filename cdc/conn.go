@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -40,9 +42,8 @@ func connect(ctx context.Context, cfg Config, replication bool) (*pgconn.PgConn,
 	if err != nil {
 		return nil, fmt.Errorf("read DatabaseURL: %w", err)
 	}
-	for name, value := range sessionSettings {
-		pc.RuntimeParams[name] = value
-	}
+	dropClientSettings(pc.RuntimeParams)
+	maps.Copy(pc.RuntimeParams, sessionSettings)
 	if replication {
 		pc.RuntimeParams["replication"] = "database"
 		pc.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
@@ -63,6 +64,14 @@ func connect(ctx context.Context, cfg Config, replication bool) (*pgconn.PgConn,
 		return nil, fmt.Errorf("prepare session: %w", err)
 	}
 	return conn, nil
+}
+
+// dropClientSettings removes what a URL may say to pgx and its pool, which
+// Postgres would refuse.
+func dropClientSettings(params map[string]string) {
+	maps.DeleteFunc(params, func(name, _ string) bool {
+		return strings.HasPrefix(name, "pool_") || strings.HasSuffix(name, "_cache_capacity") || name == "default_query_exec_mode"
+	})
 }
 
 // explainConnect turns the refusals that only a person can change into a SetupError.

@@ -55,16 +55,14 @@ func (e *SetupError) Unwrap() error { return e.Err }
 
 // SQLSTATE codes that are told apart.
 const (
-	codeNoPgHBA       = "28000"
-	codeBadPassword   = "28P01"
-	codeNoDatabase    = "3D000"
-	codeNoRight       = "42501"
-	codeNoObject      = "42704"
-	codeDuplicate     = "42710"
-	codeConfigLimit   = "53400"
-	codeObjectInUse   = "55006"
-	codeNotInState    = "55000"
-	codeUndefinedFile = "58P01"
+	codeNoPgHBA     = "28000"
+	codeBadPassword = "28P01"
+	codeNoDatabase  = "3D000"
+	codeNoRight     = "42501"
+	codeNoObject    = "42704"
+	codeDuplicate   = "42710"
+	codeConfigLimit = "53400"
+	codeObjectInUse = "55006"
 )
 
 // pgCode is the SQLSTATE of an error from Postgres, empty for any other.

@@ -173,7 +173,7 @@ func newRigAt(t testing.TB, url string, ddl ...string) *rig {
 	name := testenv.SlotName(t)
 	r := &rig{t: t, url: url, sink: newMemorySink(), store: &memoryStore{}, cfg: Config{
 		DatabaseURL: url, Table: "public.items", Slot: name, Publication: name,
-		StatusInterval: 50 * time.Millisecond, BackoffMin: 20 * time.Millisecond, BackoffMax: 200 * time.Millisecond,
+		StatusInterval: 25 * time.Millisecond, BackoffMin: 20 * time.Millisecond, BackoffMax: 200 * time.Millisecond,
 	}}
 	r.db = r.open()
 	if ddl == nil {

@@ -68,12 +68,12 @@ func New(cfg Config, sink Sink, store StateStore, log *slog.Logger) (*Listener, 
 func (l *Listener) Run(ctx context.Context) error {
 	defer l.setState(StateStopped)
 	wait := l.newBackoff()
-	for {
+	for ctx.Err() == nil {
 		l.setState(StateConnecting)
 		began := time.Now()
 		err := l.runSession(ctx)
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
 		if l.fatal(err) {
 			l.setProblem(err.Error())
@@ -82,10 +82,9 @@ func (l *Listener) Run(ctx context.Context) error {
 		if time.Since(began) > l.cfg.BackoffMax {
 			wait.Reset()
 		}
-		if err := l.pause(ctx, err, wait); err != nil {
-			return nil //nolint:nilerr // only the end of the context ends a pause
-		}
+		l.pause(ctx, err, wait)
 	}
+	return nil
 }
 
 func (l *Listener) newBackoff() *backoff.ExponentialBackOff {
@@ -103,7 +102,7 @@ func (l *Listener) fatal(err error) bool {
 
 // pause waits before the next connection: shortly for a slot that another
 // instance holds, else longer each time.
-func (l *Listener) pause(ctx context.Context, err error, wait *backoff.ExponentialBackOff) error {
+func (l *Listener) pause(ctx context.Context, err error, wait *backoff.ExponentialBackOff) {
 	d := standbyInterval
 	if errors.Is(err, errSlotBusy) {
 		l.setState(StateStandby)
@@ -114,9 +113,10 @@ func (l *Listener) pause(ctx context.Context, err error, wait *backoff.Exponenti
 		l.setProblem(err.Error())
 		l.log.WarnContext(ctx, "listener lost its connection", "error", err, "retry_in", d)
 	}
-	return sleep(ctx, d)
+	_ = sleep(ctx, d)
 }
 
+// sleep returns early, with the context's error, when that ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

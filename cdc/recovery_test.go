@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
 )
 
 func TestRestartPublishesNothingTwice(t *testing.T) {
@@ -63,29 +62,6 @@ func TestReconnectsAfterItsBackendIsTerminated(t *testing.T) {
 	}
 	r.events(3)
 	r.requireOrdered()
-}
-
-func TestReconnectsAfterTheServerRestarts(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	srv, err := pgserver.Start(ctx, pgserver.Options{Own: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, srv.Stop()) })
-	r := newRigAt(t, srv.URL())
-	run := r.startStreaming()
-	r.exec("INSERT INTO items VALUES (1)")
-	r.events(1)
-	if err := srv.Restart(ctx); errors.Is(err, pgserver.ErrNotRestartable) {
-		t.Skip(err)
-	} else {
-		require.NoError(t, err)
-	}
-	r.db = r.open()
-	r.exec("INSERT INTO items VALUES (2)")
-	r.events(2)
-	run.await(StateStreaming)
-	require.Empty(t, run.Status().Problem)
-	run.stop()
 }
 
 func TestSecondInstanceWaitsAndTakesOver(t *testing.T) {
@@ -216,32 +192,6 @@ func TestLostSlotIsRepaired(t *testing.T) {
 		return err
 	})
 	r.repaired(ErrSlotLost.Error())
-}
-
-func TestInvalidatedSlotIsRepaired(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	srv, err := pgserver.Start(ctx, pgserver.Options{Own: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, srv.Stop()) })
-	r := newRigAt(t, srv.URL())
-	r.startStreaming().stop()
-	r.exec("INSERT INTO items VALUES (1)")
-	r.exec("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
-	r.exec("SELECT pg_reload_conf()")
-	testenv.Eventually(t, patience, func() error {
-		r.exec("SELECT pg_switch_wal()")
-		r.exec("CREATE TABLE IF NOT EXISTS filler (t text)")
-		r.exec("INSERT INTO filler VALUES ('x')")
-		r.exec("CHECKPOINT")
-		var status string
-		r.query(&status, "SELECT wal_status FROM pg_replication_slots")
-		if status != "lost" {
-			return fmt.Errorf("slot is %s", status)
-		}
-		return nil
-	})
-	r.repaired("invalidated")
 }
 
 func TestLostPublicationIsRepaired(t *testing.T) {

@@ -107,7 +107,7 @@ func createPublication(cfg Config) string {
 func publicationProblem(cfg Config, f facts) *SetupError {
 	name := quoteIdent(cfg.Publication)
 	switch {
-	case !f.pub.found && !(f.table.owned && f.server.mayPublish):
+	case !f.pub.found && (!f.table.owned || !f.server.mayPublish):
 		return &SetupError{
 			What: fmt.Sprintf("publication %s does not exist and role %q may not make it", name, f.server.role),
 			Do:   "run as the table's owner or a superuser: " + createPublication(cfg),

@@ -81,7 +81,7 @@ func (s *session) identify(ctx context.Context) error {
 // waits for the slot to be free. It leaves the catalogs' facts as they are then.
 func (s *session) awaitTurn(ctx context.Context) error {
 	locked := false
-	for {
+	for wait := standbyInterval / 16; ; wait = min(2*wait, standbyInterval) {
 		var err error
 		if !locked {
 			if locked, err = s.tryLock(ctx); err != nil {
@@ -97,7 +97,7 @@ func (s *session) awaitTurn(ctx context.Context) error {
 			}
 		}
 		s.setState(StateStandby)
-		if err := sleep(ctx, standbyInterval); err != nil {
+		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -102,10 +102,10 @@ func TestOtherTablesOfThePublicationAreLeftOut(t *testing.T) {
 func TestSnapshotUnderConcurrentWritesHasNoGapAndNoDouble(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.exec("INSERT INTO items SELECT g, 'old' FROM generate_series(1, 2000) g")
+	r.exec("INSERT INTO items SELECT g, 'old' FROM generate_series(1, 1000) g")
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	const writers = 3
+	const writers = 2
 	next := [writers]int{}
 	for w := range writers {
 		db := r.open()
@@ -123,14 +123,14 @@ func TestSnapshotUnderConcurrentWritesHasNoGapAndNoDouble(t *testing.T) {
 	r.startStreaming()
 	seen := len(r.sink.all())
 	testenv.Eventually(t, patience, func() error {
-		if n := len(r.sink.all()); n < seen+200 {
+		if n := len(r.sink.all()); n < seen+100 {
 			return fmt.Errorf("%d events", n)
 		}
 		return nil
 	})
 	stop()
 	wg.Wait()
-	total := 2000
+	total := 1000
 	for _, n := range next {
 		total += n
 	}

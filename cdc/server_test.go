@@ -1,0 +1,76 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
+)
+
+// What touches the whole server needs one of its own; the parts take turns on it.
+func TestOnAServerOfItsOwn(t *testing.T) {
+	t.Parallel()
+	srv, err := pgserver.Start(context.Background(), pgserver.Options{Own: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, srv.Stop()) })
+	t.Run("reconnects after a restart", func(t *testing.T) { testRestart(t, srv) })
+	t.Run("repairs an invalidated slot", func(t *testing.T) { testInvalidated(t, srv) })
+	t.Run("says that all slots are in use", func(t *testing.T) { testAllSlots(t, srv) })
+}
+
+func newRigOn(t *testing.T, srv *pgserver.Server) *rig {
+	t.Helper()
+	return newRigAt(t, srv.URL(), "DROP TABLE IF EXISTS items", itemsTable)
+}
+
+func testRestart(t *testing.T, srv *pgserver.Server) {
+	r := newRigOn(t, srv)
+	run := r.startStreaming()
+	r.exec("INSERT INTO items VALUES (1)")
+	r.events(1)
+	err := srv.Restart(context.Background())
+	if errors.Is(err, pgserver.ErrNotRestartable) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	r.db = r.open()
+	r.exec("INSERT INTO items VALUES (2)")
+	r.events(2)
+	run.await(StateStreaming)
+	require.Empty(t, run.Status().Problem)
+	run.stop()
+}
+
+func testInvalidated(t *testing.T, srv *pgserver.Server) {
+	r := newRigOn(t, srv)
+	r.startStreaming().stop()
+	r.exec("INSERT INTO items VALUES (1)")
+	r.exec("CREATE TABLE filler (t text)")
+	r.exec("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+	r.exec("SELECT pg_reload_conf()")
+	testenv.Eventually(t, patience, func() error {
+		r.exec("SELECT pg_switch_wal()")
+		r.exec("INSERT INTO filler VALUES ('x')")
+		r.exec("CHECKPOINT")
+		var status string
+		r.query(&status, "SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", r.cfg.Slot)
+		if status != "lost" {
+			return fmt.Errorf("slot is %s", status)
+		}
+		return nil
+	})
+	r.repaired("invalidated")
+}
+
+func testAllSlots(t *testing.T, srv *pgserver.Server) {
+	r := newRigOn(t, srv)
+	r.exec(`SELECT pg_create_physical_replication_slot('taken_' || g) FROM generate_series(1,
+		current_setting('max_replication_slots')::int - (SELECT count(*) FROM pg_replication_slots)::int) g`)
+	requireSetupError(t, r.start().failure(), "all replication slots", "max_replication_slots")
+	requireFinding(t, r.cfg, "all replication slots", "max_replication_slots")
+}
