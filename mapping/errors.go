@@ -7,13 +7,13 @@ import (
 
 // Errors of Policy.Validate; the message names the field.
 var (
-	// ErrUnknownField: the name is none of Fields.
+	// ErrUnknownField says that the name is none of Fields.
 	ErrUnknownField = errors.New("unknown field")
-	// ErrUnknownRule: the rule is none of newest, crm, metakocka, manual.
+	// ErrUnknownRule says that the rule is none of newest, crm, metakocka, manual.
 	ErrUnknownRule = errors.New("unknown conflict rule")
-	// ErrUnknownDirection: the direction is none of both, to_metakocka, to_crm, off.
+	// ErrUnknownDirection says that the direction is none of both, to_metakocka, to_crm, off.
 	ErrUnknownDirection = errors.New("unknown direction")
-	// ErrUnknownSide: the side is neither crm nor metakocka.
+	// ErrUnknownSide says that the side is neither crm nor metakocka.
 	ErrUnknownSide = errors.New("unknown side")
 )
 
