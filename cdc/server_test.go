@@ -29,6 +29,7 @@ func newRigOn(t *testing.T, srv *pgserver.Server) *rig {
 }
 
 func testRestart(t *testing.T, srv *pgserver.Server) {
+	t.Helper()
 	r := newRigOn(t, srv)
 	run := r.startStreaming()
 	r.exec("INSERT INTO items VALUES (1)")
@@ -47,6 +48,7 @@ func testRestart(t *testing.T, srv *pgserver.Server) {
 }
 
 func testInvalidated(t *testing.T, srv *pgserver.Server) {
+	t.Helper()
 	r := newRigOn(t, srv)
 	r.startStreaming().stop()
 	r.exec("INSERT INTO items VALUES (1)")
@@ -68,6 +70,7 @@ func testInvalidated(t *testing.T, srv *pgserver.Server) {
 }
 
 func testAllSlots(t *testing.T, srv *pgserver.Server) {
+	t.Helper()
 	r := newRigOn(t, srv)
 	r.exec(`SELECT pg_create_physical_replication_slot('taken_' || g) FROM generate_series(1,
 		current_setting('max_replication_slots')::int - (SELECT count(*) FROM pg_replication_slots)::int) g`)

@@ -30,6 +30,7 @@ func TestEveryOperationArrivesWithItsRows(t *testing.T) {
 	r.requireOrdered()
 
 	require.Equal(t, record{Op: OpSnapshot, Key: "1", After: map[string]string{"id": "1", "name": "a\tb\\c\nd", "notes": "<null>"}, Pos: got[0].Pos}, got[0])
+	require.Equal(t, r.store.get().SnapshotPos-1, got[0].Pos.LSN) // before a commit at the very point
 	for i, want := range []record{
 		{Op: OpInsert, Key: "2", After: map[string]string{"id": "2", "name": "two", "notes": big}},
 		{Op: OpUpdate, Key: "2", After: map[string]string{"id": "2", "name": "II", "notes": "<unchanged>"}},
