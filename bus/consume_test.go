@@ -313,13 +313,15 @@ func TestConsumeSurvivesServerRestart(t *testing.T) {
 			eventually(t, b.nc.IsConnected, "connection does not come back")
 		}
 	}
-	idle(t, b, "pusher")
 	for round := range 2 {
 		for i := range 50 {
-			_, ok := seen.Load(fmt.Sprint(round, "-", i))
-			require.True(t, ok, "event %d-%d is lost", round, i)
+			eventually(t, func() bool {
+				_, ok := seen.Load(fmt.Sprint(round, "-", i))
+				return ok
+			}, fmt.Sprintf("event %d-%d is lost", round, i))
 		}
 	}
+	idle(t, b, "pusher")
 }
 
 func TestConsumeSurvivesDeletedConsumerAndStream(t *testing.T) {
