@@ -82,6 +82,9 @@ func commands(app *cliEnv) []*cobra.Command {
 	return []*cobra.Command{
 		newRunCommand(app),
 		newStatusCommand(app),
+		newMigrateCommand(app),
+		newDoctorCommand(app),
+		newSimulatorCommand(app),
 		newVersionCommand(app),
 	}
 }

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/internal/doctor"
+	"github.com/crmmind/mksync/mapping"
+)
+
+// newDoctorCommand looks at everything mksync needs.
+func newDoctorCommand(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check configuration, database, NATS and MetaKocka, and say what to do",
+		Long: `Checks everything mksync needs, one line each: what was found and what to do.
+Nothing is changed. The exit status is 1 when something is wrong.
+
+  ok    as it should be
+  note  works, but perhaps not as you expect
+  FAIL  has to be put right
+  skip  could not be checked`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asJSON {
+				return app.doctorJSON(cmd.Context())
+			}
+			return app.doctorLines(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return cmd
+}
+
+// doctorLines prints each finding as soon as it is known.
+func (app *cliEnv) doctorLines(ctx context.Context) error {
+	wrong := 0
+	var printErr error
+	hints := app.examine(ctx, func(f doctor.Finding) {
+		if f.Status == doctor.Fail {
+			wrong++
+		}
+		if _, err := fmt.Fprintln(app.stdout, f.Line()); err != nil {
+			printErr = err
+		}
+	})
+	if err := errors.Join(printErr, doctor.WriteHints(app.stdout, hints)); err != nil {
+		return err
+	}
+	if wrong == 0 {
+		_, err := fmt.Fprintln(app.stdout, "\nnothing is wrong")
+		return err
+	}
+	_, _ = fmt.Fprintf(app.stdout, "\n%s\n", plural(wrong, "thing has", "things have")+" to be put right")
+	return errReported
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// doctorJSON prints all findings at once.
+func (app *cliEnv) doctorJSON(ctx context.Context) error {
+	report := struct {
+		OK       bool             `json:"ok"`
+		Findings []doctor.Finding `json:"findings"`
+		Hints    []doctor.Hint    `json:"hints"`
+	}{OK: true, Hints: []doctor.Hint{}}
+	hints := app.examine(ctx, func(f doctor.Finding) {
+		report.OK = report.OK && f.Status != doctor.Fail
+		report.Findings = append(report.Findings, f)
+	})
+	report.Hints = append(report.Hints, hints...)
+	encoder := json.NewEncoder(app.stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(report); err != nil {
+		return fmt.Errorf("print findings: %w", err)
+	}
+	if !report.OK {
+		return errReported
+	}
+	return nil
+}
+
+// examine looks at the configuration, then at all that it names.
+func (app *cliEnv) examine(ctx context.Context, emit func(doctor.Finding)) []doctor.Hint {
+	config, err := LoadConfig(app.configPath, app.environ, needDatabase, needMetaKocka)
+	var wrong *ConfigError
+	if !errors.As(err, &wrong) {
+		emit(doctor.Finding{Name: "configuration", Status: doctor.OK, Detail: app.configSource()})
+		return doctor.Run(ctx, doctorConfig(config, nil), emit)
+	}
+	for _, p := range wrong.Problems {
+		emit(doctor.Finding{Name: "configuration", Status: doctor.Fail, Detail: p.String()})
+	}
+	return doctor.Run(ctx, doctorConfig(config, wrong.Problems), emit)
+}
+
+// configSource says where the configuration came from.
+func (app *cliEnv) configSource() string {
+	path := app.configPath
+	if path == "" {
+		path = variables(app.environ)[variablePrefix+"CONFIG"]
+	}
+	if path == "" {
+		return "environment, without a file"
+	}
+	return path + " and environment"
+}
+
+// doctorConfig is what the doctor looks at. A side whose own settings are wrong
+// is left out; a missing company or key leaves MetaKocka's address.
+func doctorConfig(c Config, problems []Problem) doctor.Config {
+	cdc, contacts := listenerConfig(c), contactsConfig(c)
+	config := doctor.Config{
+		Database: doctor.Database{
+			Skip: wrongSetting(problems, "database_url", "contacts_table", "slot", "publication"),
+			URL:  cdc.DatabaseURL, Table: cdc.Table, KeyColumn: cdc.KeyColumn, UpdatedAt: contacts.UpdatedAt,
+			Fields: map[mapping.Field]doctor.Column{}, Deletes: c.RemoteDeletePolicy == "delete",
+			Slot: cdc.Slot, Publication: cdc.Publication,
+		},
+		NATS: doctor.NATS{
+			Skip: wrongSetting(problems, "nats_url", "data_dir"),
+			URL:  c.NATSURL.Reveal(), DataDir: c.DataDir, Replicas: c.StreamReplicas,
+		},
+		MetaKocka: doctor.MetaKocka{
+			Skip: wrongSetting(problems, "metakocka_url"),
+			URL:  strings.TrimRight(c.MetaKockaURL, "/"), CompanyID: c.MetaKockaCompanyID, SecretKey: c.MetaKockaSecretKey.Reveal(),
+		},
+	}
+	for field, f := range c.Fields {
+		if f.Direction != mapping.DirectionOff {
+			written := f.Direction != mapping.DirectionToMetaKocka
+			config.Database.Fields[field] = doctor.Column{Name: f.Column, Written: written}
+		}
+	}
+	for _, condition := range c.Filter {
+		config.Database.Filter = append(config.Database.Filter, condition.Column)
+	}
+	return config
+}
+
+// wrongSetting names the first of the keys that has a problem, as a reason not
+// to look further; empty when none has.
+func wrongSetting(problems []Problem, keys ...string) string {
+	for _, key := range keys {
+		if slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == key }) {
+			return variable(key) + " is missing or wrong"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,222 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// contacts is the contacts table as it is, and as it is configured.
+type contacts struct {
+	cfg      Database
+	role     string
+	deletes  bool // the role may delete rows
+	security bool // row level security applies to the role
+	columns  []column
+}
+
+type column struct {
+	name      string
+	typ       string
+	required  bool // NOT NULL without a default
+	generated bool // cannot be written
+	updates   bool // the role may update it
+	inserts   bool // the role may insert it
+}
+
+const contactsQuery = `
+SELECT current_user, has_table_privilege(c.oid, 'DELETE'), row_security_active(c.oid),
+       a.attname, format_type(a.atttypid, a.atttypmod),
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '',
+       a.attgenerated <> '' OR a.attidentity = 'a',
+       has_column_privilege(c.oid, a.attnum, 'UPDATE'), has_column_privilege(c.oid, a.attnum, 'INSERT')
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
+ORDER BY a.attnum`
+
+// checkContacts looks at the columns and rights of the contacts table. A table
+// that is not there is the listener's finding, and nothing here.
+func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding, error) {
+	t := contacts{cfg: cfg}
+	schema, table, qualified := strings.Cut(cfg.Table, ".")
+	if !qualified {
+		schema, table = "public", cfg.Table
+	}
+	rows, err := conn.Query(ctx, contactsQuery, schema, table)
+	if err != nil {
+		return nil, err
+	}
+	var c column
+	_, err = pgx.ForEachRow(rows, []any{
+		&t.role, &t.deletes, &t.security, &c.name, &c.typ, &c.required, &c.generated, &c.updates, &c.inserts,
+	}, func() error {
+		t.columns = append(t.columns, c)
+		return nil
+	})
+	if err != nil || len(t.columns) == 0 {
+		return nil, err
+	}
+	return t.findings(), nil
+}
+
+func (t contacts) findings() []Finding {
+	var found []Finding
+	for _, check := range []func() (Finding, bool){
+		t.checkKey, t.checkFields, t.checkFilter, t.checkRights, t.checkSecurity, t.checkNew,
+	} {
+		if f, say := check(); say {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+func (t contacts) column(name string) (column, bool) {
+	i := slices.IndexFunc(t.columns, func(c column) bool { return c.name == name })
+	if i < 0 {
+		return column{}, false
+	}
+	return t.columns[i], true
+}
+
+// checkKey: a key column that is missing is the listener's finding.
+func (t contacts) checkKey() (Finding, bool) {
+	key, exists := t.column(t.cfg.KeyColumn)
+	if exists && key.typ != "uuid" {
+		return fail(nameKey, fmt.Sprintf("column %q of %s is of type %s; mksync names contacts by a uuid", key.name, t.cfg.Table, key.typ),
+			"let contacts_table name a table whose key is a uuid"), true
+	}
+	return ok(nameKey, key.name+" "+key.typ), exists
+}
+
+// checkFields: a field whose column is missing is not synced, which may be
+// meant so; the name cannot be missing.
+func (t contacts) checkFields() (Finding, bool) {
+	var absent, stuck []string
+	synced := 0
+	for _, field := range mapping.Fields() {
+		configured, wanted := t.cfg.Fields[field]
+		if !wanted {
+			continue
+		}
+		c, exists := t.column(configured.Name)
+		switch {
+		case !exists && field == mapping.FieldName:
+			return fail(nameFields, fmt.Sprintf("%s has no column %q for the contact's name", t.cfg.Table, configured.Name),
+				"name its column in the configuration: fields.name.column"), true
+		case !exists:
+			absent = append(absent, describe(field, configured.Name))
+			continue
+		case c.generated && configured.Written:
+			stuck = append(stuck, describe(field, configured.Name))
+		}
+		synced++
+	}
+	if len(stuck) > 0 {
+		return fail(nameFields, "Postgres computes the column of "+strings.Join(stuck, ", ")+", so it cannot be written",
+			"set the direction of these fields to to_metakocka or off"), true
+	}
+	if len(absent) > 0 {
+		return note(nameFields, fmt.Sprintf("%d synced; not synced, for the table has no such column: %s", synced, strings.Join(absent, ", ")),
+			"name their columns under fields in the configuration, or leave it so"), true
+	}
+	return ok(nameFields, fmt.Sprintf("%d synced", synced)), true
+}
+
+// describe is a field, with its column where that has another name.
+func describe(field mapping.Field, column string) string {
+	if string(field) == column {
+		return column
+	}
+	return fmt.Sprintf("%s (column %s)", field, column)
+}
+
+func (t contacts) checkFilter() (Finding, bool) {
+	var absent []string
+	for _, name := range t.cfg.Filter {
+		if _, exists := t.column(name); !exists {
+			absent = append(absent, name)
+		}
+	}
+	if len(absent) > 0 {
+		return fail(nameFilter, fmt.Sprintf("%s has no column %s", t.cfg.Table, strings.Join(absent, ", ")),
+			"correct filter in the configuration"), true
+	}
+	return ok(nameFilter, "its columns are there: "+strings.Join(t.cfg.Filter, ", ")), len(t.cfg.Filter) > 0
+}
+
+// written are the columns mksync writes; with the key for a new contact.
+func (t contacts) written() []column {
+	var list []column
+	for _, field := range mapping.Fields() {
+		if configured := t.cfg.Fields[field]; configured.Written {
+			if c, exists := t.column(configured.Name); exists {
+				list = append(list, c)
+			}
+		}
+	}
+	if c, exists := t.column(t.cfg.UpdatedAt); exists {
+		list = append(list, c)
+	}
+	return list
+}
+
+// checkRights: the right to read is the listener's finding.
+func (t contacts) checkRights() (Finding, bool) {
+	var updates, inserts, denied []string
+	for _, c := range t.written() {
+		if !c.updates {
+			updates = append(updates, c.name)
+		}
+		if !c.inserts && c.name != t.cfg.UpdatedAt {
+			inserts = append(inserts, c.name)
+		}
+	}
+	if len(updates) > 0 {
+		denied = append(denied, "update "+strings.Join(updates, ", "))
+	}
+	if key, exists := t.column(t.cfg.KeyColumn); len(inserts) > 0 || (exists && !key.inserts) {
+		denied = append(denied, "insert rows")
+	}
+	rights := "INSERT, UPDATE"
+	if t.cfg.Deletes {
+		rights += ", DELETE"
+		if !t.deletes {
+			denied = append(denied, "delete rows (remote_delete_policy is delete)")
+		}
+	}
+	if len(denied) > 0 {
+		return fail(nameRights, fmt.Sprintf("role %q may not %s in %s", t.role, strings.Join(denied, ", nor "), t.cfg.Table),
+			fmt.Sprintf("run as its owner: GRANT SELECT, %s ON %s TO %s", rights, t.cfg.Table, pgx.Identifier{t.role}.Sanitize())), true
+	}
+	return ok(nameRights, fmt.Sprintf("role %q may read and write", t.role)), true
+}
+
+func (t contacts) checkSecurity() (Finding, bool) {
+	return fail(nameSecurity, fmt.Sprintf("row level security of %s applies to role %q, so contacts can be hidden from it", t.cfg.Table, t.role),
+		"run as a superuser: ALTER ROLE "+pgx.Identifier{t.role}.Sanitize()+" BYPASSRLS, or use the table's owner"), t.security
+}
+
+// checkNew: what a new contact needs and no field gives keeps partners from
+// being imported.
+func (t contacts) checkNew() (Finding, bool) {
+	given := []string{t.cfg.KeyColumn, t.cfg.UpdatedAt}
+	for _, c := range t.written() {
+		given = append(given, c.name)
+	}
+	var lacking []string
+	for _, c := range t.columns {
+		if c.required && !slices.Contains(given, c.name) {
+			lacking = append(lacking, c.name)
+		}
+	}
+	return note(nameNew, "partners cannot be imported as new contacts: a row needs "+strings.Join(lacking, ", ")+", which mksync does not fill",
+		"give these columns a default"), len(lacking) > 0
+}

@@ -1,0 +1,122 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/cdc"
+)
+
+// Names of the findings about the database. Those between wal_level and
+// max_replication_slots are the listener's own.
+const (
+	nameDatabase    = "database"
+	nameConnection  = "database connection"
+	nameReplication = "replication right"
+	nameWALLevel    = "wal_level"
+	nameTable       = "contacts table"
+	nameKey         = "key column"
+	nameFields      = "contact fields"
+	nameFilter      = "filter"
+	nameRights      = "contacts rights"
+	nameSecurity    = "row level security"
+	nameNew         = "new contacts"
+	nameSchema      = "mksync's tables"
+)
+
+// databaseTimeout bounds everything that is asked of the database.
+const databaseTimeout = 45 * time.Second
+
+// listenerNames are our names for what the listener's check calls otherwise.
+var listenerNames = map[string]string{"connection": nameConnection, "table": nameTable, "server": "server version"}
+
+func checkDatabase(ctx context.Context, cfg Database) side {
+	if cfg.Skip != "" {
+		return side{findings: skipped(nameDatabase, cfg.Skip)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
+	defer cancel()
+	found := checkListener(ctx, cfg)
+	where := serverOf(cfg.URL)
+	if found[0].Status == OK {
+		found = append(found, checkContent(ctx, cfg, &where)...)
+	} else {
+		found = append(found, skipped("database content", "there is no connection")...)
+	}
+	return side{findings: found, hints: where.hints(failures(found))}
+}
+
+// checkListener asks the listener what it needs; the connection comes first.
+func checkListener(ctx context.Context, cfg Database) []Finding {
+	var found []Finding
+	for _, f := range cdc.Check(ctx, cdc.Config{
+		DatabaseURL: cfg.URL, Table: cfg.Table, KeyColumn: cfg.KeyColumn, Slot: cfg.Slot, Publication: cfg.Publication,
+	}) {
+		name := f.Name
+		if ours, renamed := listenerNames[name]; renamed {
+			name = ours
+		}
+		if f.OK {
+			found = append(found, ok(name, f.Detail))
+		} else {
+			found = append(found, fail(name, f.Detail, f.Do))
+		}
+	}
+	return found
+}
+
+// checkContent looks at the contacts table and at mksync's own tables.
+func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
+	conn, err := pgx.Connect(ctx, cfg.URL)
+	if err != nil {
+		return []Finding{fail(nameDatabase, err.Error(), "try again")}
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	contacts, err := checkContacts(ctx, conn, cfg)
+	if err != nil {
+		contacts = []Finding{unreadable(nameTable, err)}
+	}
+	schema, err := checkSchema(ctx, conn, cfg.URL)
+	if err != nil {
+		schema = unreadable(nameSchema, err)
+	}
+	// Without the marks the host's name has to do.
+	where.marks, _ = readMarks(ctx, conn)
+	return append(contacts, schema)
+}
+
+func unreadable(name string, err error) Finding {
+	return fail(name, "cannot be looked up: "+err.Error(), "give the role the right that is missing, or try again")
+}
+
+func serverOf(databaseURL string) server {
+	pc, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return server{}
+	}
+	return server{host: pc.Host, port: pc.Port}
+}
+
+func readMarks(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT name FROM pg_settings WHERE name = ANY($1)
+		UNION ALL SELECT rolname FROM pg_roles WHERE rolname = $2`,
+		[]string{markRDS, markCloudSQL, markAzure, markNeon}, markSupabase)
+	if err != nil {
+		return nil, fmt.Errorf("read marks: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+func failures(found []Finding) []string {
+	var names []string
+	for _, f := range found {
+		if f.Status == Fail {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}

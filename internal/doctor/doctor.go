@@ -1,0 +1,121 @@
+// Package doctor looks at everything mksync needs and says what it finds, one
+// line each, with what to do. It changes nothing: no table, slot, publication,
+// stream or partner is made.
+//
+// The three sides (database, NATS, MetaKocka) are looked at at once, and one
+// that is not there does not keep the others from being looked at.
+package doctor
+
+import (
+	"context"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Config says what to look at. A side with a Skip is not looked at, for that
+// reason.
+type Config struct {
+	Database  Database
+	NATS      NATS
+	MetaKocka MetaKocka
+}
+
+// Database is the CRM's Postgres and what mksync is to do in it.
+type Database struct {
+	Skip        string
+	URL         string
+	Table       string // schema.table
+	KeyColumn   string // a uuid
+	UpdatedAt   string // set on mksync's writes where the column exists
+	Fields      map[mapping.Field]Column
+	Filter      []string // columns the filter asks for
+	Deletes     bool     // contacts are deleted when their partner is gone
+	Slot        string
+	Publication string
+}
+
+// Column is where a synced field is.
+type Column struct {
+	Name    string
+	Written bool // mksync writes it; else it only reads
+}
+
+// NATS is the event bus: an external server, or the embedded one in DataDir
+// where URL is empty.
+type NATS struct {
+	Skip     string
+	URL      string
+	DataDir  string
+	Replicas int
+}
+
+// MetaKocka is the ERP. Without company id or key only the address is looked at.
+type MetaKocka struct {
+	Skip      string
+	URL       string
+	CompanyID string
+	SecretKey string
+}
+
+// Status says how a finding is to be taken.
+type Status string
+
+// Fail alone makes a report one that is not in order.
+const (
+	OK      Status = "ok"
+	Fail    Status = "fail"
+	Note    Status = "note"    // works, but not in every way one might expect
+	Skipped Status = "skipped" // could not be looked at
+)
+
+// Finding is the result of one check.
+type Finding struct {
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+	Detail string `json:"detail"`       // what was found, on one line, never a secret
+	Do     string `json:"do,omitempty"` // what to do about it
+}
+
+// Hint is what the owner of a hosted Postgres has to know besides.
+type Hint struct {
+	Title string   `json:"title"`
+	Lines []string `json:"lines"`
+}
+
+// Run looks at all three sides. It gives each finding to emit as soon as those
+// before it are known, and returns the hints that fit them. It ends soon after
+// ctx does, and after a minute at most.
+func Run(ctx context.Context, cfg Config, emit func(Finding)) []Hint {
+	secrets := newRedactor(cfg)
+	database := begin(func() side { return checkDatabase(ctx, cfg.Database) })
+	bus := begin(func() side { return checkNATS(ctx, cfg.NATS) })
+	erp := begin(func() side { return checkMetaKocka(ctx, cfg.MetaKocka) })
+	var hints []Hint
+	for _, result := range []<-chan side{database, bus, erp} {
+		found := <-result
+		for _, f := range found.findings {
+			emit(secrets.clean(f))
+		}
+		hints = append(hints, found.hints...)
+	}
+	return hints
+}
+
+// side is what was found on one side.
+type side struct {
+	findings []Finding
+	hints    []Hint
+}
+
+func begin(check func() side) <-chan side {
+	result := make(chan side, 1)
+	go func() { result <- check() }()
+	return result
+}
+
+func ok(name, detail string) Finding       { return Finding{Name: name, Status: OK, Detail: detail} }
+func note(name, detail, do string) Finding { return Finding{name, Note, detail, do} }
+func fail(name, detail, do string) Finding { return Finding{name, Fail, detail, do} }
+func skipped(name, reason string) []Finding {
+	return []Finding{{name, Skipped, "not checked: " + reason, ""}}
+}

@@ -1,0 +1,214 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// Names of the findings about MetaKocka.
+const (
+	nameMetaKocka = "MetaKocka"
+	nameAddress   = "MetaKocka address"
+	nameAPIKey    = "MetaKocka key"
+)
+
+const metakockaTimeout = 45 * time.Second
+
+// probeEmail is no partner's: the answer to a search for it says only whether
+// key and company are right.
+const probeEmail = "doctor@mksync.invalid"
+
+// noKey stands for a key that is not configured; the address can be tried all
+// the same.
+const noKey = "no-key-configured"
+
+func checkMetaKocka(ctx context.Context, cfg MetaKocka) side {
+	if cfg.Skip != "" {
+		return side{findings: skipped(nameMetaKocka, cfg.Skip)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, metakockaTimeout)
+	defer cancel()
+	p, err := runProbe(ctx, cfg)
+	address := p.address(err)
+	switch {
+	case address.Status == Fail:
+		return side{findings: append([]Finding{address}, skipped(nameAPIKey, "MetaKocka did not answer")...)}
+	case cfg.CompanyID == "" || cfg.SecretKey == "":
+		return side{findings: append([]Finding{address}, skipped(nameAPIKey, "company id or key is not set")...)}
+	}
+	return side{findings: []Finding{address, keyFinding(err)}}
+}
+
+// probe is one harmless call and what came back on its way.
+type probe struct {
+	url  string
+	took time.Duration
+	seen *recorder
+}
+
+func runProbe(ctx context.Context, cfg MetaKocka) (probe, error) {
+	p := probe{url: cfg.URL, seen: &recorder{next: http.DefaultTransport.(*http.Transport).Clone()}}
+	if cfg.CompanyID == "" || cfg.SecretKey == "" {
+		cfg.CompanyID, cfg.SecretKey = noKey, noKey
+	}
+	client, err := metakocka.New(metakocka.Config{
+		URL: cfg.URL, CompanyID: cfg.CompanyID, SecretKey: cfg.SecretKey, Timeout: metakockaTimeout,
+		HTTPClient: &http.Client{Transport: p.seen},
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return p, err
+	}
+	defer client.Close()
+	start := time.Now()
+	_, err = client.Find(ctx, metakocka.Query{Email: probeEmail})
+	p.took = time.Since(start)
+	return p, err
+}
+
+// recorder remembers the last answer's head.
+type recorder struct {
+	next http.RoundTripper
+
+	mu     sync.Mutex
+	status int
+	header http.Header
+}
+
+// RoundTrip passes the request on.
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := r.next.RoundTrip(req)
+	if err == nil {
+		r.mu.Lock()
+		r.status, r.header = resp.StatusCode, resp.Header
+		r.mu.Unlock()
+	}
+	return resp, err
+}
+
+// CloseIdleConnections lets the client close what it used.
+func (r *recorder) CloseIdleConnections() {
+	if c, ok := r.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func (r *recorder) answer() (status int, header http.Header) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status, r.header
+}
+
+// address says what answers at the address. Any JSON answer of MetaKocka, also
+// a refusal, means that the address is right.
+func (p probe) address(err error) Finding {
+	status, header := p.seen.answer()
+	switch {
+	case err == nil || metakocka.IsRefusal(err):
+		return p.reached()
+	case status == 0:
+		return unreached(p.url, err)
+	case status >= 300 && status <= 399:
+		return fail(nameAddress, fmt.Sprintf("%s redirects (HTTP status %d)", p.url, status), "set MKSYNC_METAKOCKA_URL to "+target(header))
+	case status == http.StatusTooManyRequests:
+		return fail(nameAddress, "too many calls (HTTP status 429)", "try again later, or lower MKSYNC_METAKOCKA_CONCURRENCY")
+	case status >= 500:
+		return fail(nameAddress, fmt.Sprintf("%s answers with HTTP status %d: MetaKocka is being updated or out of order", p.url, status), "try again later")
+	case status >= 400:
+		return fail(nameAddress, fmt.Sprintf("%s answers with HTTP status %d%s: the path is wrong", p.url, status, kind(header)), "correct MKSYNC_METAKOCKA_URL; it ends with /rest/eshop/v1")
+	case isHTML(header):
+		return fail(nameAddress, p.url+" answers with an HTML page: a proxy, a log-in page, or MetaKocka is being updated", "correct MKSYNC_METAKOCKA_URL, which ends with /rest/eshop/v1, or try again later")
+	default:
+		return fail(nameAddress, p.url+" answers, but not as MetaKocka does: "+err.Error(), "correct MKSYNC_METAKOCKA_URL")
+	}
+}
+
+// reached also looks at how the answer came.
+func (p probe) reached() Finding {
+	detail := fmt.Sprintf("%s answers in %s", p.url, p.took.Round(10*time.Millisecond))
+	if u, err := url.Parse(p.url); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+		return note(nameAddress, detail+"; over http the key travels unencrypted", "use https outside of your own network")
+	}
+	return ok(nameAddress, detail)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// unreached tells apart why nothing answered.
+func unreached(address string, err error) Finding {
+	var (
+		dns       *net.DNSError
+		authority x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		record    tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &dns):
+		return fail(nameAddress, fmt.Sprintf("the host of %s is not known", address), "correct MKSYNC_METAKOCKA_URL, or see to this machine's name resolution")
+	case errors.As(err, &authority), errors.As(err, &hostname):
+		return fail(nameAddress, "the certificate is not trusted: "+cause(err), "correct MKSYNC_METAKOCKA_URL, or install the missing root certificates (package ca-certificates)")
+	case errors.As(err, &record):
+		return fail(nameAddress, address+" does not speak TLS", "correct the scheme or the port in MKSYNC_METAKOCKA_URL")
+	case errors.Is(err, context.DeadlineExceeded):
+		return fail(nameAddress, fmt.Sprintf("%s does not answer within %s", address, metakockaTimeout), "see that this machine may connect there (firewall, proxy), or try again later")
+	default:
+		return fail(nameAddress, fmt.Sprintf("%s cannot be reached: %s", address, cause(err)), "correct MKSYNC_METAKOCKA_URL, or see that this machine may connect there (firewall, proxy)")
+	}
+}
+
+// cause is the innermost error's text: the layers around it repeat the address.
+func cause(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err.Error()
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err.Error()
+	}
+	return err.Error()
+}
+
+func keyFinding(err error) Finding {
+	var refusal *metakocka.RefusalError
+	if errors.As(err, &refusal) {
+		return fail(nameAPIKey, fmt.Sprintf("MetaKocka refuses the call: %s (code %s)", refusal.Text, refusal.Code),
+			"check MKSYNC_METAKOCKA_COMPANY_ID and MKSYNC_METAKOCKA_SECRET_KEY, and that the company's licence covers the API")
+	}
+	return ok(nameAPIKey, "accepted")
+}
+
+func isHTML(header http.Header) bool {
+	return strings.HasPrefix(header.Get("Content-Type"), "text/html")
+}
+
+func kind(header http.Header) string {
+	if isHTML(header) {
+		return " and an HTML page"
+	}
+	return ""
+}
+
+// target is where a redirect leads, as a base address.
+func target(header http.Header) string {
+	u, err := url.Parse(header.Get("Location"))
+	if err != nil || u.Host == "" {
+		return "the address it leads to"
+	}
+	base := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimSuffix(u.Path, "/"+metakocka.EndpointGet)}
+	return base.String()
+}
