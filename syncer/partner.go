@@ -20,6 +20,12 @@ func view(p metakocka.Partner) mapping.Partner {
 	}
 }
 
+// ContactOf reads a partner as a contact; what cannot be read is empty.
+func ContactOf(p metakocka.Partner) mapping.Contact {
+	c, _ := mapping.FromPartner(view(p))
+	return c
+}
+
 // newPartner is what add_partner sends for p: a buyer.
 func newPartner(p mapping.Partner) metakocka.NewPartner {
 	return metakocka.NewPartner{

@@ -25,6 +25,9 @@ const letters = "aeionrtslkdvmjpzugbčšchžfywqx0123456789đć"
 // maxDepth bounds how long the substrings get.
 const maxDepth = 6
 
+// minCap is the smallest size at which an answer may be cut.
+const minCap = 10
+
 // usualCaps are sizes at which servers cut answers.
 var usualCaps = []int{10, 20, 25, 30, 50, 100, 200, 250, 500, 1000, 2000, 2500, 5000, 10000}
 
@@ -77,7 +80,7 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 	if !full && s.listAll == listingWorks {
 		return s.list(ctx)
 	}
-	r := &sweepRun{erp: s.erp, asked: map[string]bool{}, answers: map[string][]string{}, sizes: map[int]int{}}
+	r := &sweepRun{erp: s.erp, asked: map[string]bool{}, answers: map[string][]string{}, cut: map[string]bool{}, learned: map[rune]bool{}}
 	r.partners = map[string]metakocka.Partner{}
 	queries := s.cover
 	if full {
@@ -148,80 +151,79 @@ type sweepRun struct {
 	erp     ERP
 	asked   map[string]bool
 	answers map[string][]string // ids by substring, of answers that were not capped
-	sizes   map[int]int         // how many answers had a size
-	largest int
-	learned map[rune]bool
+	cut     map[string]bool     // answers that count more than they bring
+	largest int                 // size of the largest answer
+	learned map[rune]bool       // letters of names
 }
 
-// ask searches for every substring, for letters that turn up on the way, and
-// for longer substrings where an answer looks capped.
+// ask searches for every substring and for longer ones where an answer looks
+// capped.
 func (r *sweepRun) ask(ctx context.Context, queries []string) error {
-	r.learned = map[rune]bool{}
 	for depth := 1; len(queries) > 0; depth++ {
-		if depth > maxDepth {
-			return fmt.Errorf("search for partners named %q brings capped answers only: the partners cannot be enumerated", queries[0])
+		known := len(r.partners)
+		for _, q := range queries {
+			if err := r.search(ctx, q); err != nil {
+				return err
+			}
 		}
-		capped, err := r.askAll(ctx, queries)
-		if err != nil {
-			return err
+		capped := r.capped(queries, depth == 1 || len(r.partners) > known)
+		if depth == maxDepth && len(capped) > 0 {
+			return fmt.Errorf("search for partners named %q brings capped answers only: the partners cannot be enumerated", capped[0])
 		}
 		queries = r.longer(capped)
 	}
 	return nil
 }
 
-// askAll returns the queries whose answers look capped. Some of them show only
-// when all answers are there: several of the same, largest size.
-func (r *sweepRun) askAll(ctx context.Context, queries []string) (capped []string, err error) {
-	sizes := map[string]int{}
+// capped returns the queries whose answers look cut. No answer is larger than a
+// cap, so it is among the largest ones, and a partner is known whose name holds
+// the substring and who is not in the answer. Without such a partner, an answer
+// of a usual cap's size is looked into as long as that brings new partners.
+func (r *sweepRun) capped(queries []string, suspicious bool) []string {
+	var capped []string
 	for _, q := range queries {
-		if r.asked[q] {
-			continue
-		}
-		found, err := r.search(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		sizes[q] = len(found.Partners)
-		if found.Count > len(found.Partners) {
-			sizes[q] = -1
-		}
-	}
-	for q, n := range sizes {
-		if n < 0 || r.looksCapped(n) {
+		n := len(r.answers[q])
+		cut := r.cut[q] || n >= minCap && n == r.largest &&
+			(r.lacks(q) || suspicious && slices.Contains(usualCaps, n))
+		if cut {
 			capped = append(capped, q)
-			delete(r.answers, q)
 		}
 	}
-	slices.Sort(capped)
-	return capped, nil
+	for _, q := range capped {
+		delete(r.answers, q)
+	}
+	return capped
 }
 
-func (r *sweepRun) search(ctx context.Context, q string) (metakocka.Found, error) {
+// lacks reports whether a known partner should be in the answer and is not.
+func (r *sweepRun) lacks(q string) bool {
+	in := map[string]bool{}
+	for _, id := range r.answers[q] {
+		in[id] = true
+	}
+	for id, p := range r.partners {
+		if !in[id] && strings.Contains(strings.ToLower(p.Customer), q) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *sweepRun) search(ctx context.Context, q string) error {
 	r.asked[q] = true
 	r.calls++
 	found, err := r.erp.Find(ctx, metakocka.Query{Name: q})
 	if err != nil {
-		return found, aboutAll(err)
+		return aboutAll(err)
 	}
-	n := len(found.Partners)
-	r.sizes[n]++
-	r.largest = max(r.largest, n)
+	r.largest = max(r.largest, len(found.Partners))
+	r.cut[q] = found.Count > len(found.Partners)
 	r.add(found.Partners)
 	for _, p := range found.Partners {
 		r.answers[q] = append(r.answers[q], p.MKID)
 		r.learn(p.Customer)
 	}
-	return found, ctx.Err()
-}
-
-// looksCapped: the answer has a usual cap's size, or the largest of all, and
-// not alone.
-func (r *sweepRun) looksCapped(n int) bool {
-	if n < 10 || n < r.largest {
-		return false
-	}
-	return slices.Contains(usualCaps, n) || r.sizes[n] > 1
+	return ctx.Err()
 }
 
 func (r *sweepRun) learn(name string) {

@@ -46,7 +46,7 @@ type pace struct {
 	ackWait          time.Duration // 0: the bus's default
 }
 
-var usualPace = pace{gateMin: time.Second, gateMax: 15 * time.Second}
+var usualPace = pace{gateMin: time.Second, gateMax: 15 * time.Second, ackWait: 5 * time.Second}
 
 // service is the running parts and what they share. This file is the only
 // place where parts are put together.

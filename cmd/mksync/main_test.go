@@ -5,11 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/crmmind/mksync/internal/testenv"
 )
-
-func TestMain(m *testing.M) { testenv.Main(m) }
 
 func TestVersionIsPrinted(t *testing.T) {
 	t.Parallel()

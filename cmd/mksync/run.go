@@ -32,7 +32,7 @@ func newRunCommand(app *cliEnv) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runService(cmd.Context(), app, chosen, migrate)
+			return runService(cmd.Context(), app, chosen, migrate, usualPace)
 		},
 	}
 	cmd.Flags().StringVar(&roles, "roles", "", "comma-separated roles (default all)")
@@ -40,7 +40,7 @@ func newRunCommand(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool) error {
+func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool, p pace) error {
 	cfg, log, err := app.load(needDatabase, needMetaKocka)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool) 
 			return err
 		}
 	}
-	s, err := newService(ctx, cfg, usualPace, roles, log)
+	s, err := newService(ctx, cfg, p, roles, log)
 	if err != nil {
 		return err
 	}

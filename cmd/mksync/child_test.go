@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv"
+)
+
+// childVariable makes the test binary be mksync itself, so that tests can kill
+// a real process of what they were built from.
+const childVariable = "MKSYNC_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		os.Exit(childMain())
+	}
+	testenv.Main(m)
+}
+
+func childMain() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	app := &cliEnv{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	if err := runService(ctx, app, allRoles, false, quickPace); err != nil {
+		fmt.Fprintln(os.Stderr, "mksync:", err)
+		return 1
+	}
+	return 0
+}
+
+// child is the service as a process of its own.
+type child struct {
+	t   testing.TB
+	cmd *exec.Cmd
+	log *logBuffer
+}
+
+// logBuffer keeps what a child wrote.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// environ is the world's configuration as a process gets it.
+func (w *world) environ() []string {
+	c := w.cfg
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
+		"MKSYNC_DATABASE_URL=" + c.DatabaseURL.Reveal(), "MKSYNC_DATA_DIR=" + c.DataDir,
+		"MKSYNC_SLOT=" + c.Slot, "MKSYNC_PUBLICATION=" + c.Publication,
+		"MKSYNC_METAKOCKA_URL=" + c.MetaKockaURL, "MKSYNC_METAKOCKA_COMPANY_ID=" + c.MetaKockaCompanyID,
+		"MKSYNC_METAKOCKA_SECRET_KEY=" + c.MetaKockaSecretKey.Reveal(),
+		"MKSYNC_METAKOCKA_TIMEOUT=" + c.MetaKockaTimeout.String(), "MKSYNC_METAKOCKA_SETTLE=" + c.MetaKockaSettle.String(),
+		"MKSYNC_POLL_INTERVAL=" + c.PollInterval.String(), "MKSYNC_HTTP_ADDR=" + c.HTTPAddr,
+		"MKSYNC_NATS_URL=" + c.NATSURL.Reveal(), "MKSYNC_LOG_FORMAT=text", "MKSYNC_LOG_LEVEL=info",
+		fmt.Sprintf("MKSYNC_MAX_DELETES=%d", c.MaxDeletes),
+		"MKSYNC_NATS_SYNC_INTERVAL=" + c.NATSSyncInterval.String(),
+	}
+}
+
+// spawn starts the service as a process; its log goes to log.
+func (w *world) spawn(log *logBuffer) *child {
+	w.t.Helper()
+	exe, err := os.Executable()
+	require.NoError(w.t, err)
+	cmd := exec.Command(exe) //nolint:noctx // it is killed by the test
+	cmd.Env = append(w.environ(), childVariable+"=1")
+	cmd.Stdout, cmd.Stderr = log, log
+	require.NoError(w.t, cmd.Start())
+	c := &child{t: w.t, cmd: cmd, log: log}
+	w.t.Cleanup(c.kill)
+	return c
+}
+
+// kill ends the process as a power cut would.
+func (c *child) kill() {
+	if c.cmd.ProcessState != nil {
+		return
+	}
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
+}
+
+// terminate ends the process with SIGTERM and returns its exit status.
+func (c *child) terminate() int {
+	c.t.Helper()
+	require.NoError(c.t, c.cmd.Process.Signal(syscall.SIGTERM))
+	_ = c.cmd.Wait()
+	return c.cmd.ProcessState.ExitCode()
+}
+
+// tail is the end of a child's log, for a failed test.
+func (l *logBuffer) tail() string {
+	lines := strings.Split(strings.TrimSpace(l.String()), "\n")
+	return strings.Join(lines[max(0, len(lines)-40):], "\n")
+}
+
+// pause waits a random-length moment between two things a test breaks.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
