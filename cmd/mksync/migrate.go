@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -159,10 +160,20 @@ func explainMigration(config Config, err error) error {
 	case errors.As(err, &pg):
 		return explainRefusal(pg, pc, role, err)
 	case errors.As(err, &connect):
-		return fmt.Errorf("no Postgres answers at %s: %w; start it, or correct MKSYNC_DATABASE_URL", where, errors.Unwrap(connect))
+		return fmt.Errorf("no Postgres answers at %s (%s): start it, or correct MKSYNC_DATABASE_URL", where, connectCause(connect))
 	default:
 		return err
 	}
+}
+
+// connectCause is why a connection was not made, without the attempts that led
+// to it.
+func connectCause(err *pgconn.ConnectError) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err.Error()
+	}
+	return strings.Join(strings.Fields(err.Unwrap().Error()), " ")
 }
 
 func explainRefusal(pg *pgconn.PgError, pc *pgx.ConnConfig, role string, err error) error {

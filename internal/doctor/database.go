@@ -2,7 +2,10 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,6 +33,8 @@ const (
 // databaseTimeout bounds everything that is asked of the database.
 const databaseTimeout = 45 * time.Second
 
+const connectTimeout = 10 * time.Second
+
 // listenerNames are our names for what the listener's check calls otherwise.
 var listenerNames = map[string]string{"connection": nameConnection, "table": nameTable, "server": "server version"}
 
@@ -39,14 +44,45 @@ func checkDatabase(ctx context.Context, cfg Database) side {
 	}
 	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
-	found := checkListener(ctx, cfg)
 	where := serverOf(cfg.URL)
+	found := unreachable(ctx, cfg.URL, where)
+	if found == nil {
+		found = checkListener(ctx, cfg)
+	}
 	if found[0].Status == OK {
 		found = append(found, checkContent(ctx, cfg, &where)...)
 	} else {
 		found = append(found, skipped("database content", "there is no connection")...)
 	}
 	return side{findings: found, hints: where.hints(failures(found))}
+}
+
+// unreachable is a finding when no server answers; what a server answers is for
+// the listener's check to judge.
+func unreachable(ctx context.Context, url string, where server) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err == nil {
+		_ = conn.Close(ctx)
+		return nil
+	}
+	var (
+		dns *net.DNSError
+		op  *net.OpError
+	)
+	address := net.JoinHostPort(where.host, strconv.Itoa(int(where.port)))
+	switch {
+	case errors.As(err, &dns):
+		return []Finding{fail(nameConnection, fmt.Sprintf("the host %s is not known", where.host), "correct MKSYNC_DATABASE_URL")}
+	case errors.As(err, &op):
+		return []Finding{fail(nameConnection, fmt.Sprintf("no Postgres at %s: %s", address, op.Err), "start it, or correct MKSYNC_DATABASE_URL")}
+	case errors.Is(err, context.DeadlineExceeded):
+		return []Finding{fail(nameConnection, fmt.Sprintf("%s does not answer within %s", address, connectTimeout),
+			"correct MKSYNC_DATABASE_URL, or see that this machine may connect there (firewall)")}
+	default:
+		return nil
+	}
 }
 
 // checkListener asks the listener what it needs; the connection comes first.

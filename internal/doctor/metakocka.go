@@ -161,7 +161,7 @@ func unreached(address string, err error) Finding {
 		return fail(nameAddress, fmt.Sprintf("the host of %s is not known", address), "correct MKSYNC_METAKOCKA_URL, or see to this machine's name resolution")
 	case errors.As(err, &authority), errors.As(err, &hostname):
 		return fail(nameAddress, "the certificate is not trusted: "+cause(err), "correct MKSYNC_METAKOCKA_URL, or install the missing root certificates (package ca-certificates)")
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return fail(nameAddress, address+" does not speak TLS", "correct the scheme or the port in MKSYNC_METAKOCKA_URL")
 	case errors.Is(err, context.DeadlineExceeded):
 		return fail(nameAddress, fmt.Sprintf("%s does not answer within %s", address, metakockaTimeout), "see that this machine may connect there (firewall, proxy), or try again later")

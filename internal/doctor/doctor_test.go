@@ -1,0 +1,438 @@
+package doctor_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/doctor"
+	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/migrations"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+const password = "geheim-4711-geheim"
+
+// rig is a database with contacts, a data directory and a simulator.
+type rig struct {
+	t   *testing.T
+	url string // of a superuser
+	erp *httptest.Server
+	cfg doctor.Config
+}
+
+func newRig(t *testing.T, options sim.Options) *rig {
+	t.Helper()
+	r := &rig{t: t, url: testenv.DB(t)}
+	simulator := sim.New(options)
+	r.erp = httptest.NewServer(simulator)
+	t.Cleanup(r.erp.Close)
+	t.Cleanup(simulator.Close)
+	fields := map[mapping.Field]doctor.Column{}
+	for _, f := range mapping.Fields() {
+		fields[f] = doctor.Column{Name: string(f), Written: true}
+	}
+	name := testenv.SlotName(t)
+	r.cfg = doctor.Config{
+		Database: doctor.Database{
+			URL: r.url, Table: "public.contacts", KeyColumn: "id", UpdatedAt: "updated_at",
+			Fields: fields, Slot: name, Publication: name,
+		},
+		NATS: doctor.NATS{DataDir: t.TempDir(), Replicas: 1},
+		MetaKocka: doctor.MetaKocka{
+			URL: r.erp.URL + sim.BasePath, CompanyID: sim.DefaultCompanyID, SecretKey: sim.DefaultSecretKey,
+		},
+	}
+	return r
+}
+
+func (r *rig) exec(sql string) {
+	r.t.Helper()
+	testenv.Exec(r.t, r.url, sql)
+}
+
+// role lets the doctor come as a role of its own that may do what options say.
+func (r *rig) role(options string) string {
+	r.t.Helper()
+	name := testenv.SlotName(r.t)
+	r.exec("CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "' " + options)
+	r.t.Cleanup(func() {
+		r.exec("DROP OWNED BY " + name)
+		r.exec("DROP ROLE " + name)
+	})
+	u, err := url.Parse(r.url)
+	require.NoError(r.t, err)
+	u.User = url.UserPassword(name, password)
+	r.cfg.Database.URL = u.String()
+	return name
+}
+
+// only leaves one side to look at.
+func (r *rig) only(name string) *rig {
+	for side, skip := range map[string]*string{
+		"database": &r.cfg.Database.Skip, "NATS": &r.cfg.NATS.Skip, "MetaKocka": &r.cfg.MetaKocka.Skip,
+	} {
+		if side != name {
+			*skip = "this test is about " + name
+		}
+	}
+	return r
+}
+
+type result struct {
+	t     *testing.T
+	found []doctor.Finding
+	hints []doctor.Hint
+}
+
+func (r *rig) run() result {
+	r.t.Helper()
+	res := result{t: r.t}
+	res.hints = doctor.Run(r.t.Context(), r.cfg, func(f doctor.Finding) { res.found = append(res.found, f) })
+	all, err := json.Marshal([]any{res.found, res.hints})
+	require.NoError(r.t, err)
+	for _, secret := range []string{password, r.cfg.MetaKocka.SecretKey} {
+		if secret != "" {
+			require.NotContains(r.t, string(all), secret)
+		}
+	}
+	for _, f := range res.found {
+		require.NotContains(r.t, f.Line(), "\n")
+	}
+	return res
+}
+
+func (r result) named(name string) doctor.Finding {
+	r.t.Helper()
+	for _, f := range r.found {
+		if f.Name == name {
+			return f
+		}
+	}
+	require.Failf(r.t, "no such finding", "%s in %v", name, r.found)
+	return doctor.Finding{}
+}
+
+// is checks a finding's status and that it holds the texts.
+func (r result) is(name string, status doctor.Status, texts ...string) {
+	r.t.Helper()
+	f := r.named(name)
+	require.Equal(r.t, status, f.Status, f.Line())
+	for _, text := range texts {
+		require.Contains(r.t, f.Detail+" -> "+f.Do, text)
+	}
+	require.Equal(r.t, status == doctor.Fail || status == doctor.Note, f.Do != "", f.Line())
+}
+
+// statuses are the names that have the status.
+func (r result) statuses(status doctor.Status) []string {
+	var names []string
+	for _, f := range r.found {
+		if f.Status == status {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+func TestEverythingInOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{})
+	role := r.role("REPLICATION")
+	r.exec("GRANT CREATE ON SCHEMA public TO " + role)
+	r.exec("DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO " + role + "', current_database()); END $$")
+	testenv.ContactsTable(t, r.url)
+	r.exec("ALTER TABLE contacts OWNER TO " + role)
+
+	res := r.run()
+	require.Empty(t, res.statuses(doctor.Fail))
+	require.Empty(t, res.statuses(doctor.Skipped))
+	res.is("mksync's tables", doctor.Note, "not there yet", "mksync migrate up")
+
+	_, err := migrations.Up(t.Context(), r.cfg.Database.URL)
+	require.NoError(t, err)
+	res = r.run()
+	require.Empty(t, res.statuses(doctor.Fail))
+	require.Empty(t, res.statuses(doctor.Note))
+	require.Empty(t, res.hints)
+	for _, name := range []string{
+		"database connection", "wal_level", "replication right", "slot", "publication", "replica identity",
+		"contacts table", "key column", "contact fields", "contacts rights", "mksync's tables",
+		"NATS", "data directory", "MetaKocka address", "MetaKocka key",
+	} {
+		res.is(name, doctor.OK)
+	}
+	res.is("mksync's tables", doctor.OK, "up to date in schema public")
+}
+
+func TestNothingIsChanged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{})
+	testenv.ContactsTable(t, r.url)
+	r.cfg.NATS.DataDir = filepath.Join(t.TempDir(), "not", "there")
+	res := r.run()
+	res.is("data directory", doctor.OK, "will be made")
+	require.NoFileExists(t, r.cfg.NATS.DataDir)
+	steps, err := migrations.Look(t.Context(), r.url)
+	require.NoError(t, err)
+	require.False(t, steps[0].Applied)
+	conn, err := pgx.Connect(t.Context(), r.url)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	var n int
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM pg_publication)
+		+ (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())
+		+ (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'contacts')`).Scan(&n))
+	require.Zero(t, n)
+}
+
+func TestAMissingServerDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{})
+	r.cfg.Database.URL = "postgres://u:" + password + "@127.0.0.1:1/crm"
+	res := r.run()
+	res.is("database connection", doctor.Fail, "no Postgres at 127.0.0.1:1", "connection refused", "MKSYNC_DATABASE_URL")
+	res.is("MetaKocka key", doctor.OK)
+	res.is("data directory", doctor.OK)
+	require.Len(t, res.statuses(doctor.Fail), 1)
+
+	u, err := url.Parse(r.url)
+	require.NoError(t, err)
+	u.User = url.UserPassword("postgres", password)
+	r.cfg.Database.URL = u.String()
+	r.only("database").run().is("database connection", doctor.Fail, "refuses the password")
+	u, _ = url.Parse(r.url)
+	u.Path = "/nothing"
+	r.cfg.Database.URL = u.String()
+	r.run().is("database connection", doctor.Fail, `database "nothing" does not exist`)
+}
+
+func TestRoleWithoutRights(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("database")
+	testenv.ContactsTable(t, r.url)
+	role := r.role("")
+	r.exec("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+	res := r.run()
+	res.is("replication right", doctor.Fail, "may not replicate", "REPLICATION")
+	res.is("contacts table", doctor.Fail, "may not read", "GRANT SELECT")
+	res.is("mksync's tables", doctor.Fail, "may not create tables in schema public", "GRANT USAGE, CREATE ON SCHEMA")
+	res.is("contacts rights", doctor.Fail, "may not update name, company_name", "nor insert rows", "GRANT SELECT, INSERT, UPDATE ON public.contacts TO")
+	require.Empty(t, res.hints, "a server on this machine is not hosted")
+
+	_, err := migrations.Up(t.Context(), r.url)
+	require.NoError(t, err)
+	r.exec("GRANT SELECT, INSERT, UPDATE ON contacts TO " + role)
+	r.run().is("mksync's tables", doctor.Fail, "cannot be looked up", "mksync_migrations")
+	r.exec("GRANT SELECT ON mksync_migrations TO " + role)
+	r.cfg.Database.Deletes = true
+	res = r.run()
+	res.is("mksync's tables", doctor.Fail, "may not read and write metakocka_contact_mappings, mksync_conflicts")
+	res.is("publication", doctor.Fail, "may not make it")
+	res.is("contacts table", doctor.OK)
+	res.is("contacts rights", doctor.Fail, "delete rows", "DELETE ON public.contacts")
+	r.exec("GRANT DELETE ON contacts TO " + role)
+	r.exec("ALTER TABLE contacts ENABLE ROW LEVEL SECURITY")
+	res = r.run()
+	res.is("contacts rights", doctor.OK)
+	res.is("row level security", doctor.Fail, "can be hidden", "BYPASSRLS")
+}
+
+func TestContactsTableOfAnotherShape(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("database")
+	res := r.run()
+	res.is("contacts table", doctor.Fail, "does not exist")
+	require.NotContains(t, res.statuses(doctor.OK), "contact fields")
+
+	r.exec(`CREATE TABLE contacts (id bigint PRIMARY KEY, full_name text, status text NOT NULL,
+		email text GENERATED ALWAYS AS (lower(full_name)) STORED)`)
+	r.cfg.Database.Filter = []string{"status", "kind"}
+	res = r.run()
+	res.is("key column", doctor.Fail, `column "id" of public.contacts is of type bigint`, "uuid")
+	res.is("contact fields", doctor.Fail, `no column "name"`, "fields.name.column")
+	res.is("filter", doctor.Fail, "no column kind")
+
+	r.cfg.Database.Fields[mapping.FieldName] = doctor.Column{Name: "full_name", Written: true}
+	r.cfg.Database.Fields[mapping.FieldPhone] = doctor.Column{Name: "telephone", Written: true}
+	r.run().is("contact fields", doctor.Fail, "computes the column of email", "to_metakocka")
+	r.cfg.Database.Fields[mapping.FieldEmail] = doctor.Column{Name: "email"}
+	res = r.run()
+	res.is("contact fields", doctor.Note, "2 synced", "no such column: company_name, phone (column telephone), address")
+	res.is("new contacts", doctor.Note, "a row needs status", "default")
+}
+
+func TestSchemaThatIsOldOrNew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("database")
+	_, err := migrations.Up(t.Context(), r.url)
+	require.NoError(t, err)
+	r.exec("INSERT INTO mksync_migrations (version_id, is_applied) VALUES (99999, true)")
+	r.run().is("mksync's tables", doctor.Fail, "newer mksync")
+	r.exec("DELETE FROM mksync_migrations WHERE version_id > 0")
+	r.run().is("mksync's tables", doctor.Note, "not there yet")
+}
+
+// nats starts a server with the options and lets the doctor look at it.
+func (r *rig) nats(options *server.Options) {
+	r.t.Helper()
+	options.Host, options.Port, options.NoSigs, options.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
+	options.StoreDir = r.t.TempDir()
+	ns, err := server.NewServer(options)
+	require.NoError(r.t, err)
+	ns.Start()
+	r.t.Cleanup(func() {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	})
+	testenv.Eventually(r.t, testDeadline, func() error {
+		if ns.ReadyForConnections(testPause) {
+			return nil
+		}
+		return errNotReady
+	})
+	r.cfg.NATS.URL = ns.ClientURL()
+}
+
+func TestNATSServer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("NATS")
+	r.nats(&server.Options{JetStream: true})
+	res := r.run()
+	require.Empty(t, res.statuses(doctor.Fail))
+	res.is("JetStream", doctor.OK, "file storage")
+	res.is("streams", doctor.OK, "will be made")
+	r.cfg.NATS.Replicas = 3
+	r.run().is("streams", doctor.Fail, "in no cluster", "MKSYNC_STREAM_REPLICAS")
+
+	nc, err := nats.Connect(r.cfg.NATS.URL)
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: bus.StreamPartners, Subjects: []string{"x"}})
+	require.NoError(t, err)
+	r.run().is("streams", doctor.OK, "METAKOCKA_PARTNERS (0 messages)")
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: bus.StreamContacts, Storage: jetstream.MemoryStorage, Subjects: []string{"y"}})
+	require.NoError(t, err)
+	r.run().is("streams", doctor.Fail, "CRM_CONTACTS is kept in memory only", "delete it")
+}
+
+func TestNATSProblems(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("NATS")
+	r.nats(&server.Options{})
+	r.run().is("JetStream", doctor.Fail, "not enabled on the server", "--jetstream")
+	r.nats(&server.Options{JetStream: true, Authorization: "other-" + password})
+	u, err := url.Parse(r.cfg.NATS.URL)
+	require.NoError(t, err)
+	u.User = url.User(password)
+	r.cfg.NATS.URL = u.String()
+	res := r.run()
+	res.is("NATS", doctor.Fail, "refuses the user, password or token")
+	res.is("JetStream", doctor.Skipped)
+	r.cfg.NATS.URL = "nats://u:" + password + "@127.0.0.1:1"
+	r.run().is("NATS", doctor.Fail, "no server answers")
+}
+
+func TestEmbeddedServerAndDataDirectory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("NATS")
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	dir := r.cfg.NATS.DataDir
+	for _, path := range []string{file, filepath.Join(file, "below")} {
+		r.cfg.NATS.DataDir = path
+		r.run().is("data directory", doctor.Fail, "is a file", "MKSYNC_DATA_DIR")
+	}
+	if os.Getuid() != 0 { // root writes everywhere
+		closed := t.TempDir()
+		require.NoError(t, os.Chmod(closed, 0o500))
+		r.cfg.NATS.DataDir = filepath.Join(closed, "data")
+		r.run().is("data directory", doctor.Fail, "cannot be written: permission denied")
+	}
+	r.cfg.NATS.DataDir = dir
+	s, err := embedded.Start(t.Context(), embedded.Config{Dir: dir})
+	require.NoError(t, err)
+	defer s.Shutdown()
+	res := r.run()
+	res.is("NATS", doctor.OK, "running mksync")
+	res.is("JetStream", doctor.OK)
+	token, ok := embedded.Lookup(dir)
+	require.True(t, ok)
+	u, err := url.Parse(token)
+	require.NoError(t, err)
+	for _, f := range res.found {
+		require.NotContains(t, f.Line(), u.User.Username())
+	}
+}
+
+func TestMetaKockaKey(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{EchoSecret: true}).only("MetaKocka")
+	r.cfg.MetaKocka.SecretKey = "a-key-that-is-wrong-0815"
+	res := r.run()
+	res.is("MetaKocka address", doctor.OK, "answers in")
+	res.is("MetaKocka key", doctor.Fail, "Wrong secret key or company.", "MKSYNC_METAKOCKA_COMPANY_ID")
+	r.cfg.MetaKocka.SecretKey = ""
+	res = r.run()
+	res.is("MetaKocka address", doctor.OK)
+	res.is("MetaKocka key", doctor.Skipped, "not set")
+}
+
+func TestMetaKockaAddress(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("MetaKocka")
+	handler := func(h http.HandlerFunc) string {
+		s := httptest.NewServer(h)
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	tls := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(tls.Close)
+	for name, c := range map[string]struct {
+		url   string
+		texts []string
+	}{
+		"wrong path":   {r.erp.URL + "/rest/eshop", []string{"HTTP status 404 and an HTML page", "path is wrong", "/rest/eshop/v1"}},
+		"closed port":  {closed.URL, []string{"cannot be reached", "connection refused"}},
+		"no such host": {"http://nothing.invalid/rest/eshop/v1", []string{"is not known", "name resolution"}},
+		"certificate":  {tls.URL, []string{"certificate is not trusted", "ca-certificates"}},
+		"no tls":       {strings.Replace(r.erp.URL, "http:", "https:", 1), []string{"does not speak TLS"}},
+		"log-in page": {handler(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte("<html>log in</html>"))
+		}), []string{"HTML page", "log-in page"}},
+		"maintenance": {handler(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }), []string{"status 503", "try again later"}},
+		"redirect": {handler(func(w http.ResponseWriter, req *http.Request) {
+			http.Redirect(w, req, "https://main.example.si/v2"+req.URL.Path, http.StatusMovedPermanently)
+		}) + "/api", []string{"redirects", "set MKSYNC_METAKOCKA_URL to https://main.example.si/v2/api"}},
+		"rate limit": {handler(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }), []string{"429"}},
+		"other json": {handler(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"hello":"world"}`)) }), []string{"not as MetaKocka does"}},
+	} {
+		r.cfg.MetaKocka.URL = c.url
+		t.Log(name)
+		res := r.run()
+		res.is("MetaKocka address", doctor.Fail, c.texts...)
+		res.is("MetaKocka key", doctor.Skipped)
+	}
+}
