@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,6 +17,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
@@ -68,6 +70,7 @@ type service struct {
 	listener   *cdc.Listener
 	poller     *syncer.Poller
 	metrics    *metrics
+	http       atomic.Pointer[httpapi.Server]
 }
 
 // newService connects to everything and returns a service that is ready to

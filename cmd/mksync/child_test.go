@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -119,12 +120,19 @@ func (l *logBuffer) tail() string {
 	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
 
-// pause waits a random-length moment between two things a test breaks.
-func pause(ctx context.Context, d time.Duration) {
+// idle waits a random-length moment between two things a test breaks.
+func idle(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+}
+
+func atoi(t testing.TB, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
 }

@@ -54,7 +54,7 @@ func newCrowd(w *world, r *rand.Rand) *crowd {
 func (c *crowd) run(ctx context.Context, every time.Duration) {
 	for ctx.Err() == nil {
 		c.edit()
-		pause(ctx, every)
+		idle(ctx, every)
 	}
 }
 
@@ -200,11 +200,11 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	log := &logBuffer{}
 	for range kills {
 		c := w.spawn(log)
-		pause(t.Context(), 400*time.Millisecond+time.Duration(r.IntN(900))*time.Millisecond)
+		idle(t.Context(), 400*time.Millisecond+time.Duration(r.IntN(900))*time.Millisecond)
 		c.kill()
 	}
 	last := w.spawn(log)
-	pause(t.Context(), time.Second)
+	idle(t.Context(), time.Second)
 	stop()
 	<-done
 	t.Cleanup(func() {
@@ -229,6 +229,6 @@ func waitSettled(t *testing.T, people *crowd, limit time.Duration) {
 		if time.Now().After(deadline) {
 			require.NoError(t, err)
 		}
-		pause(t.Context(), 100*time.Millisecond)
+		idle(t.Context(), 100*time.Millisecond)
 	}
 }

@@ -85,8 +85,17 @@ func (s *service) runAPI(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the HTTP API: %w", err)
 	}
+	s.http.Store(server)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error { return control.New(s.conn, buildVersion(), monitor.Status, s.log).Run(ctx) })
 	return g.Wait()
+}
+
+// HTTPAddr is where the HTTP API listens; empty before it does.
+func (s *service) HTTPAddr() string {
+	if server := s.http.Load(); server != nil {
+		return server.Addr()
+	}
+	return ""
 }

@@ -29,7 +29,12 @@ type world struct {
 
 func newWorld(t testing.TB, opts sim.Options) *world {
 	t.Helper()
-	url := testenv.DB(t)
+	return newWorldIn(t, testenv.DB(t), opts)
+}
+
+// newWorldIn is a world whose database is at url.
+func newWorldIn(t testing.TB, url string, opts sim.Options) *world {
+	t.Helper()
 	testenv.ContactsTable(t, url)
 	_, err := migrations.Up(t.Context(), url)
 	require.NoError(t, err)
