@@ -39,11 +39,17 @@ Nothing is changed. The exit status is 1 when something is wrong.
 	return cmd
 }
 
+// errStopped: what was found after the stop means nothing.
+var errStopped = errors.New("stopped before everything was checked")
+
 // doctorLines prints each finding as soon as it is known.
 func (app *cliEnv) doctorLines(ctx context.Context) error {
 	wrong := 0
 	var printErr error
 	hints := app.examine(ctx, func(f doctor.Finding) {
+		if ctx.Err() != nil {
+			return
+		}
 		if f.Status == doctor.Fail {
 			wrong++
 		}
@@ -51,6 +57,9 @@ func (app *cliEnv) doctorLines(ctx context.Context) error {
 			printErr = err
 		}
 	})
+	if ctx.Err() != nil {
+		return errStopped
+	}
 	if err := errors.Join(printErr, doctor.WriteHints(app.stdout, hints)); err != nil {
 		return err
 	}
@@ -80,6 +89,9 @@ func (app *cliEnv) doctorJSON(ctx context.Context) error {
 		report.OK = report.OK && f.Status != doctor.Fail
 		report.Findings = append(report.Findings, f)
 	})
+	if ctx.Err() != nil {
+		return errStopped
+	}
 	report.Hints = append(report.Hints, hints...)
 	encoder := json.NewEncoder(app.stdout)
 	encoder.SetEscapeHTML(false)

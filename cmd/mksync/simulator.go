@@ -188,6 +188,8 @@ func serveSimulator(ctx context.Context, listener net.Listener, server *sim.Serv
 	if web.Shutdown(stopCtx) != nil {
 		_ = web.Close()
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,6 +56,9 @@ func checkDatabase(ctx context.Context, cfg Database) side {
 	} else {
 		found = append(found, skipped("database content", "there is no connection")...)
 	}
+	where.noReplication = slices.ContainsFunc(found, func(f Finding) bool {
+		return f.Name == nameReplication && strings.Contains(f.Detail, "startup parameter")
+	})
 	return side{findings: found, hints: where.hints(failures(found))}
 }
 

@@ -24,6 +24,9 @@ type server struct {
 	host  string
 	port  uint16
 	marks []string
+	// noReplication: it does not know the parameter that asks for replication, as
+	// poolers do not.
+	noReplication bool
 }
 
 const (
@@ -57,7 +60,7 @@ func (s server) site() site {
 
 // pooled reports an address that looks like a connection pooler's.
 func (s server) pooled() bool {
-	return s.port == 6543 || s.port == 6432 || strings.Contains(s.host, "pooler") ||
+	return s.noReplication || s.port == 6543 || s.port == 6432 || strings.Contains(s.host, "pooler") ||
 		strings.Contains(s.host, ".proxy-")
 }
 

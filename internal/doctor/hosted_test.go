@@ -28,6 +28,7 @@ func TestHintsFitHostAndFinding(t *testing.T) {
 		"supabase":              {server{host: "db.abc.supabase.co", port: 5432}, replication, []string{"this is Supabase"}},
 		"supabase pooler":       {server{host: "aws-0-eu.pooler.supabase.com", port: 6543}, replication, []string{pooler, "this is Supabase"}},
 		"pooler, no connection": {server{host: "10.0.0.5", port: 6432}, []string{nameConnection}, []string{pooler}},
+		"pooler by its answer":  {server{host: "db.internal", port: 5432, noReplication: true}, replication, []string{pooler, anyHostHint.Title}},
 		"supabase, hidden rows": {server{host: "localhost", marks: []string{markSupabase}}, []string{nameSecurity}, []string{"this is Supabase"}},
 		"rds by name":           {server{host: "crm.c1.eu-central-1.rds.amazonaws.com"}, wal, []string{"this is Amazon RDS or Aurora"}},
 		"rds behind a tunnel":   {server{host: "127.0.0.1", marks: []string{markRDS}}, wal, []string{"this is Amazon RDS or Aurora"}},
