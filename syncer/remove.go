@@ -121,6 +121,9 @@ func (k *task) partnerGone(ctx context.Context) error {
 	const gone = "the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew"
 	edited := k.link.Base == nil || !k.agrees(*k.st.Contact, k.link.Base.CRM)
 	if k.cfg.RemoteDeletePolicy != PolicyDelete || edited {
+		if err := k.s.VoidDeletion(ctx, k.link, mapping.SideMetaKocka); err != nil {
+			return err
+		}
 		return k.settle(ctx, mapping.StatusUnlinked, gone, mapping.Change{})
 	}
 	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes)

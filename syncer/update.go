@@ -19,7 +19,7 @@ const maxWrites = 4
 // update merges a linked contact and its partner.
 func (k *task) update(ctx context.Context) error {
 	if k.link.Status == mapping.StatusHeld {
-		if err := k.s.VoidDeletion(ctx, k.link); err != nil {
+		if err := k.s.VoidDeletion(ctx, k.link, mapping.SideCRM); err != nil {
 			return err
 		}
 	}

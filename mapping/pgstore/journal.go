@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
 )
@@ -29,103 +32,115 @@ func conflictArgs(c mapping.ConflictRecord) []any {
 	}
 }
 
-// DeletionStatus says what becomes of a deletion.
-type DeletionStatus string
+// closeJournalSQL closes what a stored link ($1 contact, $2 status, $3 the
+// fields that differ) has settled: a parked field on which the sides agree by
+// now, or whose link is a tombstone; the deletion of what is there again, and an
+// approved one once its tombstone is stored.
+var closeJournalSQL = []string{
+	`UPDATE mksync_conflicts c SET status = 'resolved', closed_at = now() FROM metakocka_contact_mappings m
+		WHERE m.contact_id = $1 AND c.link_id = m.id AND c.status = 'parked' AND ($2::text <> 'conflict' OR NOT c.field = ANY($3::text[]))`,
+	`UPDATE mksync_deletions d SET closed_at = now(), status = CASE
+			WHEN $2::text NOT IN ('deleted', 'unlinked') THEN 'void' WHEN d.status = 'held' THEN 'void' ELSE 'applied' END
+		FROM metakocka_contact_mappings m WHERE m.contact_id = $1 AND d.link_id = m.id AND $3::text[] IS NOT NULL
+			AND (d.status IN ('held', 'approved') OR d.status = 'applied' AND d.closed_at IS NULL AND $2::text IN ('deleted', 'unlinked'))`,
+}
 
-// The states of a deletion.
-const (
-	DeletionApplied  DeletionStatus = "applied"
-	DeletionHeld     DeletionStatus = "held"     // waits for a person
-	DeletionApproved DeletionStatus = "approved" // to be applied by the next reconcile
-	DeletionRejected DeletionStatus = "rejected" // by a person
-	DeletionVoid     DeletionStatus = "void"     // what was deleted came back
-)
-
-// guardWindow is the time over which deletions are counted.
-const guardWindow = 10 * time.Minute
-
-// AdmitDeletion decides, under one lock for all deletions, whether this link's
-// deletion on side may be applied: yes when a person approved it or when at
-// most limit were applied in the last ten minutes; else it is held.
-func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side mapping.Side, limit int) (admitted bool, err error) {
-	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mksync deletions', 0))"); err != nil {
-			return err
+// queueClosing closes the link's open entries where its status says that they
+// are settled.
+func queueClosing(b *pgx.Batch, l *mapping.Link) {
+	switch l.Status {
+	case mapping.StatusSynced, mapping.StatusPartial, mapping.StatusConflict, mapping.StatusDeleted, mapping.StatusUnlinked:
+		for _, sql := range closeJournalSQL {
+			b.Queue(sql, l.ContactID, string(l.Status), fieldNames(l.Differing))
 		}
-		admitted, err = admit(ctx, tx, link, side, limit)
-		return err
+	case mapping.StatusPending, mapping.StatusError, mapping.StatusHeld:
+	}
+}
+
+// ofSQL chooses a journal's entries %[1]s, joined with their link m, by any id:
+// $1 number, $2 uuid, $3 text.
+const ofSQL = `($3::text = '' OR %[1]s.id = $1::bigint OR m.id = $2::uuid OR m.contact_id = $2::uuid OR m.metakocka_id = $3::text)`
+
+// ofArgs reads an id as what it may be.
+func ofArgs(id string) []any {
+	var number *int64
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+		number = &n
+	}
+	var parsed *string
+	if u, err := uuid.Parse(id); err == nil {
+		text := u.String()
+		parsed = &text
+	}
+	return []any{number, parsed, id}
+}
+
+func limitSQL(limit int) string {
+	if limit <= 0 {
+		return ""
+	}
+	return " LIMIT " + strconv.Itoa(limit)
+}
+
+// Conflicts lists the conflict journal, oldest first.
+func (s *Store) Conflicts(ctx context.Context, q mapping.RecordQuery) ([]mapping.ConflictRecord, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT c.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), c.field, c.base_crm, c.base_partner, c.crm_value, c.partner_value,
+			c.crm_changed_at, c.partner_after, c.partner_before, c.rule, c.winner, c.undecidable, c.status, c.created_at, c.closed_at, coalesce(c.closed_by, '')
+		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id
+		WHERE `+fmt.Sprintf(ofSQL, "c")+` AND c.id > $4 AND (NOT $5 OR c.status = 'parked') ORDER BY c.id`+limitSQL(q.Limit),
+		append(ofArgs(q.Of), q.After, q.Open)...)
+	if err != nil {
+		return nil, fmt.Errorf("read conflicts: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.ConflictRecord, error) {
+		var c mapping.ConflictRecord
+		var changed, after, before, closed *time.Time
+		err := row.Scan(&c.ID, &c.LinkID, &c.ContactID, &c.MetaKockaID, &c.Field, &c.BaseCRM, &c.BasePartner, &c.CRM, &c.Partner,
+			&changed, &after, &before, &c.Rule, &c.Winner, &c.Undecidable, &c.Status, &c.CreatedAt, &closed, &c.ClosedBy)
+		c.Times = mapping.Times{CRM: deref(changed), PartnerAfter: deref(after), PartnerBefore: deref(before)}
+		c.ClosedAt = deref(closed)
+		return c, err
 	})
 	if err != nil {
-		return false, fmt.Errorf("guard deletion of contact %s: %w", s.id, err)
+		return nil, fmt.Errorf("read conflicts: %w", err)
 	}
-	return admitted, nil
+	return found, nil
 }
 
-func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side, limit int) (bool, error) {
-	var open string
-	err := tx.QueryRow(ctx, `SELECT coalesce((SELECT status FROM mksync_deletions
-		WHERE link_id = $1 AND status IN ('held', 'approved')), '')`, link.ID).Scan(&open)
-	if err != nil || open == string(DeletionHeld) {
-		return false, err
-	}
-	if open == string(DeletionApproved) {
-		_, err := tx.Exec(ctx, "UPDATE mksync_deletions SET status = 'applied' WHERE link_id = $1 AND status = 'approved'", link.ID)
-		return err == nil, err
-	}
-	var recent int
-	err = tx.QueryRow(ctx, "SELECT count(*) FROM mksync_deletions WHERE status = 'applied' AND closed_by IS NULL AND created_at > clock_timestamp() - $1::interval",
-		guardWindow).Scan(&recent)
+// DecideConflict closes a parked conflict with a person's decision and leaves
+// the decision on the link, for the next reconcile to carry out. It waits for a
+// reconcile of the contact that runs. mapping.ErrNotOpen: it is not parked.
+func (s *Store) DecideConflict(ctx context.Context, c mapping.ConflictRecord, take mapping.Side, by string) error {
+	err := s.locked(ctx, "contact:"+c.ContactID, func(conn *pgxpool.Conn) error {
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, `UPDATE mksync_conflicts SET status = 'resolved', winner = $2, closed_at = now(), closed_by = $3
+				WHERE id = $1 AND status = 'parked'`, c.ID, string(take), nullText(by))
+			if err == nil && tag.RowsAffected() == 0 {
+				return mapping.ErrNotOpen
+			}
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET updated_at = now(), updated_by = $4,
+				overrides = coalesce(overrides, '{}') || jsonb_build_object($2::text, $3::text) WHERE id = $1`,
+				c.LinkID, string(c.Field), string(take), nullText(by))
+			return err
+		})
+	})
 	if err != nil {
-		return false, err
-	}
-	status, reason := DeletionApplied, ""
-	if recent >= limit {
-		status = DeletionHeld
-		reason = fmt.Sprintf("more than %d deletions in ten minutes", limit)
-	}
-	_, err = tx.Exec(ctx, "INSERT INTO mksync_deletions (link_id, side, reason, status) VALUES ($1, $2, $3, $4)",
-		link.ID, string(side), reason, string(status))
-	return status == DeletionApplied, err
-}
-
-// HoldDeletion holds this link's deletion for a person.
-func (s *Session) HoldDeletion(ctx context.Context, link mapping.Link, side mapping.Side, reason string) error {
-	_, err := s.conn.Exec(ctx, `INSERT INTO mksync_deletions (link_id, side, reason, status) VALUES ($1, $2, $3, 'held')
-		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, link.ID, string(side), reason)
-	if err != nil {
-		return fmt.Errorf("hold deletion of contact %s: %w", s.id, err)
+		return fmt.Errorf("decide conflict %d: %w", c.ID, err)
 	}
 	return nil
 }
 
-// VoidDeletion closes a held deletion whose contact came back.
-func (s *Session) VoidDeletion(ctx context.Context, link mapping.Link) error {
-	_, err := s.conn.Exec(ctx, `UPDATE mksync_deletions SET status = 'void', closed_at = now()
-		WHERE link_id = $1 AND status IN ('held', 'approved')`, link.ID)
+// CloseUndone notes that a conflict's outcome was taken back.
+func (s *Store) CloseUndone(ctx context.Context, id int64, by string) error {
+	_, err := s.pool.Exec(ctx, "UPDATE mksync_conflicts SET status = 'undone', closed_at = now(), closed_by = $2 WHERE id = $1", id, nullText(by))
 	if err != nil {
-		return fmt.Errorf("close held deletion of contact %s: %w", s.id, err)
+		return fmt.Errorf("close conflict %d: %w", id, err)
 	}
 	return nil
-}
-
-// HoldAll holds the deletion of every living link whose contact is gone, as
-// after a TRUNCATE, and returns how many there are.
-func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
-	t := s.table()
-	tag, err := s.pool.Exec(ctx, fmt.Sprintf(`
-		INSERT INTO mksync_deletions (link_id, side, reason, status)
-		SELECT m.id, 'crm', $1, 'held' FROM metakocka_contact_mappings m LEFT JOIN %s c ON c.%s = m.contact_id
-		WHERE m.sync_status NOT IN ('deleted', 'unlinked') AND c.%[2]s IS NULL
-		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, t.table, t.key), reason)
-	if err != nil {
-		return 0, fmt.Errorf("hold deletions: %w", err)
-	}
-	_, err = s.pool.Exec(ctx, `UPDATE metakocka_contact_mappings m SET sync_status = 'held', last_error = d.reason, updated_at = now()
-		FROM mksync_deletions d WHERE d.link_id = m.id AND d.status = 'held' AND m.sync_status NOT IN ('deleted', 'unlinked', 'held')`)
-	if err != nil {
-		return 0, fmt.Errorf("hold deletions: %w", err)
-	}
-	return tag.RowsAffected(), nil
 }
 
 // Counts reads all figures in one statement.
@@ -134,7 +149,7 @@ func (s *Store) Counts(ctx context.Context) (mapping.Counts, error) {
 	err := s.pool.QueryRow(ctx, `
 		SELECT coalesce((SELECT jsonb_object_agg(sync_status, n) FROM (SELECT sync_status, count(*) AS n FROM metakocka_contact_mappings GROUP BY 1) x), '{}'),
 		       (SELECT count(*) FROM mksync_conflicts WHERE status = 'parked'),
-		       (SELECT count(*) FROM mksync_deletions WHERE status = 'held'),
+		       (SELECT count(*) FROM mksync_deletions WHERE status IN ('held', 'approved')),
 		       (SELECT count(*) FROM metakocka_contact_mappings WHERE differing <> '{}'),
 		       (SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL)`).
 		Scan(&c.Links, &c.Conflicts, &c.HeldDeletions, &c.Differing, &c.Unresolved)

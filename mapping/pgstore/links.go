@@ -29,19 +29,23 @@ const saveLinkSQL = `
 	RETURNING m.id::text`
 
 func linkArgs(l *mapping.Link) []any {
-	differing := make([]string, len(l.Differing))
-	for i, f := range l.Differing {
-		differing[i] = string(f)
-	}
 	typ := l.Type
 	if typ == "" {
 		typ = "partner"
 	}
 	return []any{
 		l.ContactID, nullText(l.MetaKockaID), typ, string(l.Status), nullTime(l.LastSyncedAt), nullText(l.LastError),
-		l.Base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), differing,
+		l.Base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), fieldNames(l.Differing),
 		nullText(l.UpdatedBy),
 	}
+}
+
+func fieldNames(fields []mapping.Field) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = string(f)
+	}
+	return names
 }
 
 func overrides(o map[mapping.Field]mapping.Side) any {
@@ -95,20 +99,9 @@ func text(s *string) string {
 	return *s
 }
 
-// LinkQuery chooses links; empty fields choose all.
-type LinkQuery struct {
-	ID          string
-	ContactID   string
-	MetaKockaID string
-	Status      mapping.Status
-	Unresolved  bool   // only those with an intent
-	After       string // contact id: keyset paging
-	Limit       int    // 0: no limit
-}
-
 // Links lists links by contact id.
-func (s *Store) Links(ctx context.Context, q LinkQuery) ([]mapping.Link, error) {
-	where, args := q.where()
+func (s *Store) Links(ctx context.Context, q mapping.LinkQuery) ([]mapping.Link, error) {
+	where, args := linkTerms(q)
 	sql := "SELECT " + linkColumns + " FROM metakocka_contact_mappings AS m WHERE " + where + " ORDER BY m.contact_id"
 	if q.Limit > 0 {
 		sql += fmt.Sprintf(" LIMIT %d", q.Limit)
@@ -130,7 +123,7 @@ func (s *Store) Links(ctx context.Context, q LinkQuery) ([]mapping.Link, error) 
 	return links, nil
 }
 
-func (q LinkQuery) where() (string, []any) {
+func linkTerms(q mapping.LinkQuery) (string, []any) {
 	terms, args := []string{"true"}, []any{}
 	add := func(term, value string) {
 		if value != "" {
@@ -225,5 +218,5 @@ func (s *Store) ContactIDs(ctx context.Context, after string, limit int) ([]stri
 
 // Unresolved lists the links that have an intent.
 func (s *Store) Unresolved(ctx context.Context) ([]mapping.Link, error) {
-	return s.Links(ctx, LinkQuery{Unresolved: true})
+	return s.Links(ctx, mapping.LinkQuery{Unresolved: true})
 }

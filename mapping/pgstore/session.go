@@ -171,6 +171,7 @@ func saveChange(ctx context.Context, tx pgx.Tx, ch *mapping.Change) error {
 	for _, c := range ch.Conflicts {
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
 	}
+	queueClosing(b, l)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		if hasCode(err, "23505") {
 			return mapping.ErrPartnerTaken

@@ -1,0 +1,167 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// guardWindow is the time over which deletions are counted.
+const guardWindow = 10 * time.Minute
+
+// AdmitDeletion decides, under one lock for all deletions, whether this link's
+// deletion on side may be applied: yes when a person approved it or when at
+// most limit were applied in the last ten minutes; else it is held.
+func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side mapping.Side, limit int) (admitted bool, err error) {
+	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mksync deletions', 0))"); err != nil {
+			return err
+		}
+		admitted, err = admit(ctx, tx, link, side, limit)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("guard deletion of contact %s: %w", s.id, err)
+	}
+	return admitted, nil
+}
+
+// admit leaves an approved deletion approved, and one that was admitted before
+// applied: the tombstone's saving closes them, so that a deletion cut off in
+// between is admitted again and counted once.
+func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side, limit int) (bool, error) {
+	var open string
+	err := tx.QueryRow(ctx, `SELECT coalesce((SELECT status FROM mksync_deletions WHERE link_id = $1 AND (status IN ('held', 'approved')
+			OR status = 'applied' AND closed_at IS NULL AND side = $2 AND created_at > clock_timestamp() - $3::interval)
+		ORDER BY status = 'applied' LIMIT 1), '')`, link.ID, string(side), guardWindow).Scan(&open)
+	if err != nil || open != "" {
+		return open != string(mapping.DeletionHeld) && err == nil, err
+	}
+	var recent int
+	err = tx.QueryRow(ctx, "SELECT count(*) FROM mksync_deletions WHERE status = 'applied' AND closed_by IS NULL AND created_at > clock_timestamp() - $1::interval",
+		guardWindow).Scan(&recent)
+	if err != nil {
+		return false, err
+	}
+	status, reason := mapping.DeletionApplied, ""
+	if recent >= limit {
+		status = mapping.DeletionHeld
+		reason = fmt.Sprintf("more than %d deletions in ten minutes", limit)
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO mksync_deletions (link_id, side, reason, status) VALUES ($1, $2, $3, $4)",
+		link.ID, string(side), reason, string(status))
+	return status == mapping.DeletionApplied, err
+}
+
+// HoldDeletion holds this link's deletion for a person.
+func (s *Session) HoldDeletion(ctx context.Context, link mapping.Link, side mapping.Side, reason string) error {
+	_, err := s.conn.Exec(ctx, `INSERT INTO mksync_deletions (link_id, side, reason, status) VALUES ($1, $2, $3, 'held')
+		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, link.ID, string(side), reason)
+	if err != nil {
+		return fmt.Errorf("hold deletion of contact %s: %w", s.id, err)
+	}
+	return nil
+}
+
+// VoidDeletion closes a held deletion of what came back on side.
+func (s *Session) VoidDeletion(ctx context.Context, link mapping.Link, side mapping.Side) error {
+	_, err := s.conn.Exec(ctx, `UPDATE mksync_deletions SET status = 'void', closed_at = now()
+		WHERE link_id = $1 AND side = $2 AND status IN ('held', 'approved')`, link.ID, string(side))
+	if err != nil {
+		return fmt.Errorf("close held deletion of contact %s: %w", s.id, err)
+	}
+	return nil
+}
+
+// HoldAll holds the deletion of every living link whose contact is gone, as
+// after a TRUNCATE, and returns how many there are.
+func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
+	t := s.table()
+	tag, err := s.pool.Exec(ctx, fmt.Sprintf(`
+		INSERT INTO mksync_deletions (link_id, side, reason, status)
+		SELECT m.id, 'crm', $1, 'held' FROM metakocka_contact_mappings m LEFT JOIN %s c ON c.%s = m.contact_id
+		WHERE m.sync_status NOT IN ('deleted', 'unlinked') AND c.%[2]s IS NULL
+		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, t.table, t.key), reason)
+	if err != nil {
+		return 0, fmt.Errorf("hold deletions: %w", err)
+	}
+	_, err = s.pool.Exec(ctx, `UPDATE metakocka_contact_mappings m SET sync_status = 'held', last_error = d.reason, updated_at = now()
+		FROM mksync_deletions d WHERE d.link_id = m.id AND d.status = 'held' AND m.sync_status NOT IN ('deleted', 'unlinked', 'held')`)
+	if err != nil {
+		return 0, fmt.Errorf("hold deletions: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// Deletions lists the deletion journal, oldest first.
+func (s *Store) Deletions(ctx context.Context, q mapping.RecordQuery) ([]mapping.DeletionRecord, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT d.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), d.side, d.reason, d.status, d.created_at, d.closed_at, coalesce(d.closed_by, '')
+		FROM mksync_deletions d JOIN metakocka_contact_mappings m ON m.id = d.link_id
+		WHERE `+fmt.Sprintf(ofSQL, "d")+` AND d.id > $4 AND (NOT $5 OR d.status IN ('held', 'approved')) ORDER BY d.id`+limitSQL(q.Limit),
+		append(ofArgs(q.Of), q.After, q.Open)...)
+	if err != nil {
+		return nil, fmt.Errorf("read deletions: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.DeletionRecord, error) {
+		var d mapping.DeletionRecord
+		var closed *time.Time
+		err := row.Scan(&d.ID, &d.LinkID, &d.ContactID, &d.MetaKockaID, &d.Side, &d.Reason, &d.Status, &d.CreatedAt, &closed, &d.ClosedBy)
+		d.ClosedAt = deref(closed)
+		return d, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read deletions: %w", err)
+	}
+	return found, nil
+}
+
+// ApproveDeletion lets the next reconcile apply a held deletion; it does not
+// count against the guard. mapping.ErrNotOpen: it is not held.
+func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error {
+	tag, err := s.pool.Exec(ctx, `UPDATE mksync_deletions SET status = 'approved', closed_by = coalesce($2, 'mksync')
+		WHERE id = $1 AND status IN ('held', 'approved')`, id, nullText(by))
+	if err == nil && tag.RowsAffected() == 0 {
+		err = mapping.ErrNotOpen
+	}
+	if err != nil {
+		return fmt.Errorf("approve deletion %d: %w", id, err)
+	}
+	return nil
+}
+
+// RejectDeletion closes a held deletion and makes its link a tombstone with the
+// given status, without anything done to the other side. mapping.ErrNotOpen: it
+// is not held.
+func (s *Store) RejectDeletion(ctx context.Context, d mapping.DeletionRecord, status mapping.Status, note, by string) error {
+	err := s.locked(ctx, "contact:"+d.ContactID, func(conn *pgxpool.Conn) error {
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, `UPDATE mksync_deletions SET status = 'rejected', closed_at = now(), closed_by = $2
+				WHERE id = $1 AND status IN ('held', 'approved')`, d.ID, nullText(by))
+			if err == nil && tag.RowsAffected() == 0 {
+				return mapping.ErrNotOpen
+			}
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET sync_status = $2, last_error = $3, intent = NULL, overrides = NULL,
+				updated_at = now(), updated_by = $4 WHERE id = $1 AND sync_status NOT IN ('deleted', 'unlinked')`,
+				d.LinkID, string(status), nullText(note), nullText(by))
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, "UPDATE mksync_conflicts SET status = 'resolved', closed_at = now(), closed_by = $2 WHERE link_id = $1 AND status = 'parked'",
+				d.LinkID, nullText(by))
+			return err
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("reject deletion %d: %w", d.ID, err)
+	}
+	return nil
+}
