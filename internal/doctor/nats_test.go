@@ -1,0 +1,117 @@
+package doctor_test
+
+import (
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server" //nolint:depguard // the embedded one always has JetStream
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/doctor"
+	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+var errNotReady = errors.New("server is not ready")
+
+// nats starts a server with the options and lets the doctor look at it.
+func (r *rig) nats(options *server.Options) {
+	r.t.Helper()
+	options.Host, options.Port, options.NoSigs, options.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
+	options.StoreDir = r.t.TempDir()
+	ns, err := server.NewServer(options)
+	require.NoError(r.t, err)
+	ns.Start()
+	r.t.Cleanup(func() {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	})
+	testenv.Eventually(r.t, 10*time.Second, func() error {
+		if ns.ReadyForConnections(10*time.Millisecond) {
+			return nil
+		}
+		return errNotReady
+	})
+	r.cfg.NATS.URL = ns.ClientURL()
+}
+
+func TestNATSServer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("NATS")
+	r.nats(&server.Options{JetStream: true})
+	res := r.run()
+	require.Empty(t, res.statuses(doctor.Fail))
+	res.is("JetStream", doctor.OK, "file storage")
+	res.is("streams", doctor.OK, "will be made")
+	r.cfg.NATS.Replicas = 3
+	r.run().is("streams", doctor.Fail, "in no cluster", "MKSYNC_STREAM_REPLICAS")
+
+	nc, err := nats.Connect(r.cfg.NATS.URL)
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: bus.StreamPartners, Subjects: []string{"x"}})
+	require.NoError(t, err)
+	r.run().is("streams", doctor.OK, "METAKOCKA_PARTNERS (0 messages)")
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: bus.StreamContacts, Storage: jetstream.MemoryStorage, Subjects: []string{"y"}})
+	require.NoError(t, err)
+	r.run().is("streams", doctor.Fail, "CRM_CONTACTS is kept in memory only", "delete it")
+}
+
+func TestNATSProblems(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("NATS")
+	r.nats(&server.Options{})
+	r.run().is("JetStream", doctor.Fail, "not enabled on the server", "--jetstream")
+	r.nats(&server.Options{JetStream: true, Authorization: "other-" + password})
+	u, err := url.Parse(r.cfg.NATS.URL)
+	require.NoError(t, err)
+	u.User = url.User(password)
+	r.cfg.NATS.URL = u.String()
+	res := r.run()
+	res.is("NATS", doctor.Fail, "refuses the user, password or token")
+	res.is("JetStream", doctor.Skipped)
+	r.cfg.NATS.URL = "nats://u:" + password + "@127.0.0.1:1"
+	r.run().is("NATS", doctor.Fail, "no server answers")
+}
+
+func TestEmbeddedServerAndDataDirectory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("NATS")
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	dir := r.cfg.NATS.DataDir
+	for _, path := range []string{file, filepath.Join(file, "below")} {
+		r.cfg.NATS.DataDir = path
+		r.run().is("data directory", doctor.Fail, "is a file", "MKSYNC_DATA_DIR")
+	}
+	if os.Getuid() != 0 { // root writes everywhere
+		closed := t.TempDir()
+		require.NoError(t, os.Chmod(closed, 0o500))
+		r.cfg.NATS.DataDir = filepath.Join(closed, "data")
+		r.run().is("data directory", doctor.Fail, "cannot be written: permission denied")
+	}
+	r.cfg.NATS.DataDir = dir
+	s, err := embedded.Start(t.Context(), embedded.Config{Dir: dir})
+	require.NoError(t, err)
+	defer s.Shutdown()
+	res := r.run()
+	res.is("NATS", doctor.OK, "running mksync")
+	res.is("JetStream", doctor.OK)
+	token, ok := embedded.Lookup(dir)
+	require.True(t, ok)
+	u, err := url.Parse(token)
+	require.NoError(t, err)
+	for _, f := range res.found {
+		require.NotContains(t, f.Line(), u.User.Username())
+	}
+}
