@@ -35,7 +35,7 @@ func (r *rig) nats(options *server.Options) {
 		ns.WaitForShutdown()
 	})
 	testenv.Eventually(r.t, 10*time.Second, func() error {
-		if ns.ReadyForConnections(10*time.Millisecond) {
+		if ns.ReadyForConnections(10 * time.Millisecond) {
 			return nil
 		}
 		return errNotReady
