@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,6 +85,7 @@ func TestSecondInstanceLeavesARunningSnapshotAlone(t *testing.T) {
 	r := newRig(t)
 	r.exec("INSERT INTO items SELECT generate_series(1, 10)")
 	entered, release := make(chan struct{}), make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
 	r.sink.onPublish = func(ev *Event) error {
 		if ev.Key == "5" {
 			close(entered)
@@ -92,11 +94,12 @@ func TestSecondInstanceLeavesARunningSnapshotAlone(t *testing.T) {
 		return nil
 	}
 	r.start()
+	t.Cleanup(free) // also when the test fails
 	<-entered
 	second := &rig{t: t, url: r.url, cfg: r.cfg, sink: newMemorySink(), store: r.store, db: r.db}
 	standby := second.start()
 	standby.await(StateStandby)
-	close(release)
+	free()
 	r.events(10)
 	require.Empty(t, second.sink.all())
 }
