@@ -2,6 +2,8 @@ package syncer
 
 import (
 	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -66,9 +68,7 @@ func contactEntry(p metakocka.Partner, have, want mapping.Partner) *metakocka.Co
 	}
 	c, exists := p.Clone().PrimaryContact()
 	if !exists {
-		if billing, ok := p.Billing(); ok {
-			c.AddressID = billing.MKID // a new entry names the address it belongs to
-		}
+		c.AddressID = addressID(p) // a new entry names the address it belongs to
 		if want.ContactName == "" {
 			want.ContactName = want.Customer
 		}
@@ -89,45 +89,62 @@ func addressEntry(p metakocka.Partner, have, want mapping.Partner) *metakocka.Ad
 	return &a
 }
 
-// withMarkers is u with the marker in place of every empty text it sends that
-// still stands in got: the second way to empty a value. ok is false when
-// nothing stands.
-func withMarkers(u metakocka.Update, got metakocka.Partner) (again metakocka.Update, ok bool) {
-	again = metakocka.Update{MKID: u.MKID, Set: map[string]string{}}
-	now := view(got)
-	for key, value := range map[string]string{"tax_id_number": now.TaxID, "notes": now.Notes, "website": now.Website} {
-		if sent, is := u.Set[key]; is && sent == "" && value != "" {
-			again.Set[key] = metakocka.RemoveValue
-			ok = true
-		}
+// addressID is the address a contact entry belongs to: the billing address, else
+// the first.
+func addressID(p metakocka.Partner) string {
+	if a, ok := p.Billing(); ok {
+		return a.MKID
 	}
-	if c, is := got.Clone().PrimaryContact(); is && u.Contact != nil {
-		stands := mark(&c.Email, u.Contact.Email)
-		stands = mark(&c.GSM, u.Contact.GSM) || stands
-		stands = mark(&c.Phone, u.Contact.Phone) || stands
-		if stands {
-			again.Contact, ok = &c, true
-		}
+	if len(p.Addresses) > 0 {
+		return p.Addresses[0].MKID
 	}
-	if a, is := got.Clone().Billing(); is && u.Address != nil {
-		stands := mark(&a.Street, u.Address.Street)
-		stands = mark(&a.City, u.Address.City) || stands
-		stands = mark(&a.PostNumber, u.Address.PostNumber) || stands
-		stands = mark(&a.Country, u.Address.Country) || stands
-		if stands {
-			again.Address, ok = &a, true
-		}
-	}
-	return again, ok
+	return ""
 }
 
-// mark puts the marker into a value that was sent empty and still stands.
-func mark(value *string, sent string) bool {
-	if sent != "" || *value == "" {
-		return false
+// clearable are the attributes that can be emptied.
+func clearable(p *mapping.Partner) map[string]*string {
+	return map[string]*string{
+		"tax_id_number": &p.TaxID, "notes": &p.Notes, "website": &p.Website,
+		"email": &p.Email, "gsm": &p.GSM, "phone": &p.Phone,
+		"street": &p.Street, "post_number": &p.PostNumber, "city": &p.City, "country": &p.Country,
 	}
-	*value = metakocka.RemoveValue
-	return true
+}
+
+// withMarkers is stood with the marker in place of everything that had a value,
+// was to be empty and is not; but not in attributes that keep markers.
+func withMarkers(had, want, stood mapping.Partner, keep *sync.Map) mapping.Partner {
+	old, asked := clearable(&had), clearable(&want)
+	for key, value := range clearable(&stood) {
+		if _, keeps := keep.Load(key); *value != "" && *old[key] != "" && *asked[key] == "" && !keeps {
+			*value = metakocka.RemoveValue
+		}
+	}
+	return stood
+}
+
+// isMarker recognises the marker where it was kept as a text, cut as well.
+func isMarker(v string) bool { return strings.HasPrefix(v, metakocka.RemoveValue[:18]) }
+
+// markersLeft names the attributes that hold a marker.
+func markersLeft(p mapping.Partner) []string {
+	var left []string
+	for key, value := range clearable(&p) {
+		if isMarker(*value) {
+			left = append(left, key)
+		}
+	}
+	return left
+}
+
+// withoutMarkers is p with the values of instead where it holds markers.
+func withoutMarkers(p, instead mapping.Partner) mapping.Partner {
+	values := clearable(&instead)
+	for key, value := range clearable(&p) {
+		if isMarker(*value) {
+			*value = *values[key]
+		}
+	}
+	return p
 }
 
 // observed is the partner as it is stored as last seen.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
@@ -22,6 +23,8 @@ type Reconciler struct {
 	links Links
 	erp   ERP
 	log   *slog.Logger
+
+	unclearable sync.Map // attributes in which MetaKocka keeps the remove marker as a text
 }
 
 // NewReconciler checks the policy and returns a ready Reconciler.

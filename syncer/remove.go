@@ -71,12 +71,11 @@ func (k *task) retire(ctx context.Context) (note string, err error) {
 	if err != nil {
 		return "", aboutAll(err)
 	}
-	u := metakocka.Update{MKID: p.MKID, Set: map[string]string{}}
+	want := view(p)
 	if k.cfg.DeletePolicy == PolicyAnonymize {
-		u, _ = partnerUpdate(p, anonymous(p))
+		want = anonymous(p)
 	}
-	u.Set["buyer"], u.Set["supplier"] = "false", "false"
-	written, err := k.write(ctx, p, u)
+	written, err := k.write(ctx, p, want, map[string]string{"buyer": "false", "supplier": "false"})
 	if metakocka.IsRefusal(err) {
 		if _, probe := k.erp.Find(ctx, metakocka.Query{Name: "mksync"}); probe != nil {
 			return "", aboutAll(probe)
@@ -163,7 +162,7 @@ func (k *task) comeBack(ctx context.Context) error {
 		return aboutAll(err)
 	}
 	if k.cfg.DeletePolicy != PolicyUnlink {
-		if p, err = k.write(ctx, p, metakocka.Update{MKID: p.MKID, Set: map[string]string{"buyer": "true"}}); err != nil {
+		if p, err = k.write(ctx, p, view(p), map[string]string{"buyer": "true"}); err != nil {
 			return k.writeFailed(ctx, err)
 		}
 	}

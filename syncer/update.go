@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func (k *task) update(ctx context.Context) error {
 	if done || err != nil {
 		return err
 	}
-	if err := mapping.Validate(*k.st.Contact).Err(); err != nil {
+	if err := only(mapping.Validate(*k.st.Contact), mapping.FieldName).Err(); err != nil {
 		return k.reject(ctx, err.Error())
 	}
 	p, err := k.read(ctx)
@@ -110,6 +111,12 @@ func settleAssumed(b mapping.Base, got mapping.Contact) mapping.Base {
 // contact and the link commit together. Cut off in between, the next reconcile
 // finds both sides alike and only moves the base.
 func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
+	if left := markersLeft(view(p)); left != nil { // a clearing was cut off
+		var err error
+		if p, err = k.unmark(ctx, p, mapping.ToPartner(k.link.Base.Partner, view(p), mapping.Fields())); err != nil {
+			return k.writeFailed(ctx, err)
+		}
+	}
 	for range maxWrites {
 		got, unreadable := mapping.FromPartner(view(p))
 		if k.link.BaseAssumed {
@@ -121,12 +128,17 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 			Unreadable: unreadable.Fields(), Times: k.times(p, got), Overrides: k.link.Overrides,
 		}, k.policy())
 		k.record(res.Conflicts, k.times(p, got))
+		if err := k.restore(&res, got, unreadable); err != nil {
+			return err
+		}
+		if err := only(mapping.Validate(res.Partner), res.ToPartner...).Err(); err != nil {
+			return k.reject(ctx, err.Error())
+		}
 		want := mapping.ToPartner(res.Partner, view(p), res.ToPartner)
-		u, differs := partnerUpdate(p, want)
-		if !differs {
+		if _, differs := partnerUpdate(p, want); !differs {
 			return k.finish(ctx, p, res, unreadable)
 		}
-		written, err := k.write(ctx, p, u)
+		written, err := k.write(ctx, p, want, nil)
 		if err != nil {
 			return k.writeFailed(ctx, err)
 		}
@@ -136,23 +148,84 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 	return errAgain
 }
 
-// write sends an update and returns what MetaKocka then holds.
-func (k *task) write(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
+// write turns the partner into want, sets the flags, and returns what MetaKocka
+// then holds.
+func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Partner, flags map[string]string) (metakocka.Partner, error) {
+	had := view(p)
+	u, _ := partnerUpdate(p, want)
+	maps.Copy(u.Set, flags)
 	if !u.Repeatable() {
-		if err := k.intend(ctx, mapping.IntentEntry, view(p)); err != nil {
+		if err := k.intend(ctx, mapping.IntentEntry, had); err != nil {
 			return p, err
 		}
 	}
 	k.readAt = k.now()
-	written, err := k.erp.Update(ctx, u)
+	written, err := k.send(ctx, p, u)
 	if err != nil {
 		return p, err
 	}
 	k.link.Intent = nil
-	if again, stands := withMarkers(u, written); stands {
-		return k.erp.Update(ctx, again)
+	return k.clear(ctx, had, want, written)
+}
+
+// send sends an update. Notes and website are not documented: refused with
+// them, it is sent without, so that they do not keep back the rest. A new
+// contact entry names its address: a partner without one gets that first.
+func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
+	if c := u.Contact; c != nil && c.MKID == "" && c.AddressID == "" {
+		if u.Address == nil {
+			u.Address = &metakocka.Address{Type: metakocka.AddressBilling}
+		}
+		p, err := k.erp.Update(ctx, metakocka.Update{MKID: u.MKID, Address: u.Address})
+		if err != nil {
+			return p, err
+		}
+		c.AddressID, u.Address = addressID(p), nil
 	}
-	return written, nil
+	written, err := k.erp.Update(ctx, u)
+	bare := maps.Clone(u.Set)
+	delete(bare, "notes")
+	delete(bare, "website")
+	switch {
+	case !metakocka.IsRefusal(err) || len(bare) == len(u.Set):
+		return written, err
+	case len(bare) == 0 && u.Contact == nil && u.Address == nil:
+		return p, nil
+	}
+	u.Set = bare
+	return k.erp.Update(ctx, u)
+}
+
+// clear empties what was to be emptied and stands all the same: an empty value
+// changes nothing in it, so the marker is the second way. Where MetaKocka keeps
+// the marker as if it were a text, the value comes back.
+func (k *task) clear(ctx context.Context, had, want mapping.Partner, written metakocka.Partner) (metakocka.Partner, error) {
+	stood := view(written)
+	marked := withMarkers(had, want, stood, &k.unclearable)
+	u, stands := partnerUpdate(written, marked)
+	if !stands {
+		return written, nil
+	}
+	got, err := k.erp.Update(ctx, u)
+	if metakocka.IsRefusal(err) {
+		return written, nil // it is said to stand
+	}
+	if err != nil {
+		return written, err
+	}
+	for _, key := range markersLeft(view(got)) {
+		k.unclearable.Store(key, true)
+	}
+	return k.unmark(ctx, got, stood)
+}
+
+// unmark puts the values of instead in place of markers.
+func (k *task) unmark(ctx context.Context, p metakocka.Partner, instead mapping.Partner) (metakocka.Partner, error) {
+	u, left := partnerUpdate(p, withoutMarkers(view(p), instead))
+	if !left {
+		return p, nil
+	}
+	return k.erp.Update(ctx, u)
 }
 
 func (k *task) writeFailed(ctx context.Context, err error) error {
@@ -222,20 +295,10 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) (mapping.Status, string) {
 	k.link.Differing = nil
 	var notes []string
-	policy := k.policy()
 	for _, f := range mapping.Fields() {
-		rule := policy.For(f)
-		oneSided := rule.Direction != mapping.DirectionBoth && rule.Direction != mapping.DirectionToMetaKocka ||
-			rule.KeepNonEmpty && (crm.Get(f) == "" || partner.Get(f) == "")
-		ok, why := mapping.Kept(f, crm.Get(f), partner.Get(f))
-		switch {
-		case oneSided:
-		case slices.Contains(res.Parked, f):
+		if note := k.difference(f, crm.Get(f), partner.Get(f), res, unreadable); note != "" {
 			k.link.Differing = append(k.link.Differing, f)
-			notes = append(notes, string(f)+": both sides changed it, a person must decide")
-		case unreadable.Has(f), !ok:
-			k.link.Differing = append(k.link.Differing, f)
-			notes = append(notes, fieldNote(f, why, unreadable))
+			notes = append(notes, note)
 		}
 	}
 	switch {
@@ -247,13 +310,26 @@ func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, un
 	return mapping.StatusSynced, ""
 }
 
-func fieldNote(f mapping.Field, why string, unreadable mapping.FieldErrors) string {
-	for _, e := range unreadable {
-		if e.Field == f {
-			return e.Error()
-		}
+// difference says why the sides differ in a field though they should not.
+func (k *task) difference(f mapping.Field, crm, partner string, res mapping.MergeResult, unreadable mapping.FieldErrors) string {
+	rule := k.policy().For(f)
+	ok, why := mapping.Kept(f, crm, partner)
+	switch {
+	case rule.Direction == mapping.DirectionOff:
+		return ""
+	case slices.Contains(res.Parked, f):
+		return string(f) + ": both sides changed it, a person must decide"
+	case unreadable.Has(f):
+		return only(unreadable, f).Error()
+	case ok || rule.Direction == mapping.DirectionToCRM || rule.KeepNonEmpty && (crm == "" || partner == ""):
+		return ""
 	}
 	return fmt.Sprintf("%s: %s by MetaKocka", f, why)
+}
+
+// only are the problems of some fields.
+func only(errs mapping.FieldErrors, fields ...mapping.Field) mapping.FieldErrors {
+	return slices.DeleteFunc(slices.Clone(errs), func(e mapping.FieldError) bool { return !slices.Contains(fields, e.Field) })
 }
 
 // times tells when each side changed, as closely as is known (see

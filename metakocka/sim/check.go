@@ -77,7 +77,7 @@ func (a *attributes) text(key string) string {
 		return ""
 	}
 	limit := a.length(key)
-	if limit == 0 || utf8.RuneCountInString(v) <= limit {
+	if limit == 0 || v == metakocka.RemoveValue && a.server.opts.RemoveMarker != Kept || utf8.RuneCountInString(v) <= limit {
 		return v
 	}
 	if a.server.opts.TooLong == Refused {
