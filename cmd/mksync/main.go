@@ -80,6 +80,7 @@ func newRootCommand(app *cliEnv) *cobra.Command {
 // commands are the commands of mksync, each from its own file.
 func commands(app *cliEnv) []*cobra.Command {
 	return []*cobra.Command{
+		newDemoCommand(app),
 		newRunCommand(app),
 		newStatusCommand(app),
 		newMigrateCommand(app),

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// pairing is a contact, its partner and what mksync says of the two.
+type pairing struct {
+	name    string
+	contact *mapping.Contact // nil: deleted
+	partner *metakocka.Partner
+	link    demoLink
+}
+
+// problem says why the two do not agree; empty: they do. A contact that cannot
+// be sent agrees when it has no partner and says why.
+func (p pairing) problem() string {
+	switch {
+	case p.contact == nil && p.link.status == string(mapping.StatusDeleted):
+		return ""
+	case p.waits():
+		return ""
+	case p.link.status == "":
+		return p.name + " is not known to mksync"
+	case p.contact == nil:
+		return p.name + " is linked, but not in the CRM"
+	case p.partner == nil:
+		return p.name + " has no partner"
+	case p.link.status != string(mapping.StatusSynced):
+		return fmt.Sprintf("%s is %s: %s", p.name, p.link.status, p.link.reason)
+	}
+	if differing := mapping.Diff(*p.contact, asContact(*p.partner)); len(differing) > 0 {
+		return fmt.Sprintf("%s differs in %v", p.name, differing)
+	}
+	return ""
+}
+
+// waits reports a contact that cannot be sent and says so.
+func (p pairing) waits() bool {
+	return p.contact != nil && mapping.Validate(*p.contact).Err() != nil && p.partner == nil &&
+		p.link.partner == "" && p.link.status == string(mapping.StatusError) && p.link.reason != ""
+}
+
+// outcome is everything that both sides hold in the end.
+type demoOutcome struct {
+	pairs    []pairing
+	partners []metakocka.Partner
+}
+
+// look reads both sides.
+func (d *demo) look(ctx context.Context) (o demoOutcome, err error) {
+	rows, err := d.world.db.Query(ctx, `SELECT coalesce(m.id::text, ''), coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''),
+			coalesce(m.last_error, ''), c.id IS NOT NULL, `+contactColumns+`
+		FROM contacts c FULL JOIN metakocka_contact_mappings m ON m.contact_id = c.id ORDER BY c.id IS NULL, c.created_at, c.name`)
+	if err != nil {
+		return o, fmt.Errorf("read contacts: %w", err)
+	}
+	defer rows.Close()
+	o.partners = d.world.erp.Partners()
+	for rows.Next() {
+		var p pairing
+		var there bool
+		c, err := scanContact(func(targets ...any) error {
+			return rows.Scan(append([]any{&p.link.id, &p.link.partner, &p.link.status, &p.link.reason, &there}, targets...)...)
+		})
+		if err != nil {
+			return o, err
+		}
+		if there {
+			p.contact, p.name = &c, c.Name
+		}
+		o.pairs = append(o.pairs, o.withPartner(p))
+	}
+	return o, rows.Err()
+}
+
+// withPartner finds the pairing's partner, and a name for a contact that is gone.
+func (o demoOutcome) withPartner(p pairing) pairing {
+	for i := range o.partners {
+		if o.partners[i].MKID == p.link.partner {
+			p.partner = &o.partners[i]
+		}
+	}
+	if p.contact == nil && p.partner != nil {
+		p.name = asContact(*p.partner).Name
+	}
+	return p
+}
+
+// duplicates are the partners that are one too many: alike another in name and
+// contact person, or linked with nobody.
+func (o demoOutcome) duplicates() []string {
+	linked, seen := map[string]bool{}, map[string]bool{}
+	for _, p := range o.pairs {
+		linked[p.link.partner] = true
+	}
+	var out []string
+	for _, p := range o.partners {
+		c := asContact(p)
+		key := mapping.Canonical(mapping.FieldCompanyName, c.CompanyName) + "|" + mapping.Canonical(mapping.FieldName, c.Name)
+		if seen[key] || !linked[p.MKID] {
+			out = append(out, fmt.Sprintf("partner %s (%s) is one too many", p.MKID, p.Customer))
+		}
+		seen[key] = true
+	}
+	return out
+}
+
+// problems is everything in which the sides do not agree.
+func (o demoOutcome) problems() []string {
+	out := o.duplicates()
+	holders := map[string]string{}
+	for _, p := range o.pairs {
+		if problem := p.problem(); problem != "" {
+			out = append(out, problem)
+		}
+		if other := holders[p.link.partner]; other != "" {
+			out = append(out, fmt.Sprintf("partner %s is linked with %s and %s", p.link.partner, other, p.name))
+		}
+		if p.link.partner != "" {
+			holders[p.link.partner] = p.name
+		}
+	}
+	return out
+}
+
+// calmTime is how long the sides may take to come to rest before they are
+// compared; what differs then, differs.
+const calmTime = 8 * time.Second
+
+// result compares both sides and says whether they agree.
+func (d *demo) result(ctx context.Context) error {
+	var o demoOutcome
+	calm, cancel := context.WithTimeout(ctx, calmTime)
+	defer cancel()
+	_, _ = d.until(calm, "both sides agree", func() (err error) {
+		if o, err = d.look(ctx); err != nil {
+			return err
+		}
+		if problems := o.problems(); len(problems) > 0 {
+			return fmt.Errorf("%s", strings.Join(problems, "; "))
+		}
+		return nil
+	})
+	o, err := d.look(ctx)
+	if err != nil {
+		return err
+	}
+	d.table(o)
+	d.counts(o)
+	return d.conclude(o)
+}
+
+// Widths of the table's columns.
+const (
+	widthName   = 18
+	widthSide   = 35
+	widthStatus = 7
+)
+
+// table shows every contact with what both sides hold.
+func (d *demo) table(o demoOutcome) {
+	row := func(name, crm, erp, status string) string {
+		return strings.TrimRight(strings.Join([]string{cell(name, widthName), cell(crm, widthSide), cell(erp, widthSide), cell(status, widthStatus)}, " "), " ")
+	}
+	d.say.print(d.say.paint(bold, row("contact", "CRM", "MetaKocka", "status")))
+	d.say.print(row(strings.Repeat("-", widthName), strings.Repeat("-", widthSide), strings.Repeat("-", widthSide), strings.Repeat("-", widthStatus)))
+	for _, p := range o.pairs {
+		crm, erp := "(deleted)", "(no partner)"
+		if p.contact != nil {
+			crm = summary(*p.contact)
+		}
+		if p.partner != nil {
+			erp = summary(asContact(*p.partner))
+		}
+		d.say.print(row(p.name, crm, erp, p.link.status))
+	}
+}
+
+// summary is a contact in a table's cell.
+func summary(c mapping.Contact) string {
+	return or(c.Phone, "-") + " " + or(c.Email, "-")
+}
+
+// counts sums up.
+func (d *demo) counts(o demoOutcome) {
+	contacts, tombstones := 0, 0
+	for _, p := range o.pairs {
+		if p.contact != nil {
+			contacts++
+		} else if p.partner != nil {
+			tombstones++
+		}
+		if p.link.reason != "" {
+			d.say.print("waits for a person: " + p.name + ": " + p.link.reason)
+		}
+	}
+	received := d.world.erp.Calls().Received
+	searches := len(d.world.calls.since(time.Time{}, func(c loggedCall) bool { return c.search != "" }))
+	d.say.print("")
+	d.say.print(fmt.Sprintf("contacts %d   partners %d (%d of a deleted contact)   duplicates %d",
+		contacts, len(o.partners), tombstones, len(o.duplicates())))
+	d.say.print(fmt.Sprintf("calls %d (polls %d, look-ups %d, add_partner %d, update_partner %d)", d.world.erp.Calls().Total(), searches,
+		received[metakocka.EndpointGet]-searches, received[metakocka.EndpointAdd], received[metakocka.EndpointUpdate]))
+	d.say.print("")
+}
+
+// conclude prints the closing line; sides that do not agree are an error.
+func (d *demo) conclude(o demoOutcome) error {
+	problems := o.problems()
+	if len(problems) > 0 {
+		slices.Sort(problems)
+		d.say.verdict(false, "The two sides do NOT agree: "+strings.Join(problems, "; "))
+		return errReported
+	}
+	agree, wait := 0, 0
+	for _, p := range o.pairs {
+		switch {
+		case p.waits():
+			wait++
+		case p.contact != nil:
+			agree++
+		}
+	}
+	d.say.verdict(true, fmt.Sprintf("Both sides agree: %d contacts with one partner each are the same in all %d fields; %s for a person. (%s)",
+		agree, len(mapping.Fields()), amount(wait, "contact waits", "contacts wait"), took(time.Since(d.began))))
+	return nil
+}
+
+// served names what the service answers with under its address.
+func (d *demo) served(ctx context.Context) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.world.httpAddr+"/", http.NoBody)
+	if err != nil {
+		return "HTTP"
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "HTTP"
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode == http.StatusOK {
+		return "dashboard, HTTP"
+	}
+	return "HTTP"
+}
+
+// serve keeps everything running until the user asks it to stop.
+func (d *demo) serve(ctx context.Context) error {
+	w := d.world
+	d.say.print("")
+	d.say.print(d.say.paint(bold, "Everything keeps running until Ctrl-C."))
+	d.say.print("  " + pad(d.served(ctx), 20) + "  http://" + w.httpAddr + "/")
+	d.say.print("  API token             " + w.token)
+	d.say.print("  MetaKocka simulator   " + w.erpURL + "/control/partners")
+	d.say.print("  CRM                   psql '" + w.dbURL + "'")
+	d.say.print("Try:")
+	d.say.print("  psql '" + w.dbURL + "' -c \"INSERT INTO contacts (name, email) VALUES ('Ana Novak', 'ana@posta.example')\"")
+	d.say.print("  curl -s " + w.erpURL + "/control/partners")
+	d.say.print("  MKSYNC_DATABASE_URL='" + w.dbURL + "' MKSYNC_SLOT=" + w.dbName + " MKSYNC_DATA_DIR=" + filepath.Join(w.dir, "data") + " mksync status")
+	select {
+	case <-ctx.Done():
+		d.say.print("")
+		d.say.print("Stopping and removing everything.")
+		return errServed
+	case <-w.service.ended():
+		return &stepError{step: d.steps, title: "serve", err: fmt.Errorf("the service ended: %s", w.service.exit()), log: w.service.lastLines()}
+	}
+}

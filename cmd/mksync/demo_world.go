@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/crmmind/mksync/internal/telemetry"
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// startTimeout bounds the start, in which Postgres may have to be installed.
+const startTimeout = 5 * time.Minute
+
+// demoLatency is how long the simulator thinks; the real MetaKocka takes longer.
+const demoLatency = 10 * time.Millisecond
+
+// briskPace is for a person who watches.
+var briskPace = pace{
+	gateMin: 100 * time.Millisecond, gateMax: 500 * time.Millisecond,
+	breakerCooldown: 300 * time.Millisecond, ackWait: time.Second,
+}
+
+// demoWorld is everything the demo starts. The zero parts were not started yet.
+type demoWorld struct {
+	app     *cliEnv
+	service *demoProcess
+
+	dir    string // the service's data
+	pg     *pgserver.Server
+	dbName string
+	dbURL  string
+	db     *pgxpool.Pool
+
+	erp   *sim.Server
+	web   *http.Server
+	calls *callLog
+
+	erpURL   string // of the simulator
+	httpAddr string // of the service
+	token    string // of its API
+}
+
+func newDemoWorld(app *cliEnv, verbose bool) *demoWorld {
+	w := &demoWorld{
+		app: app, dbName: "crm_" + strings.ToLower(rand.Text()[:8]), token: rand.Text(),
+		calls: &callLog{}, service: &demoProcess{log: &logTail{}},
+	}
+	if verbose {
+		w.service.log.also = app.stderr
+	}
+	return w
+}
+
+// openDatabase starts Postgres and makes the CRM's table.
+func (w *demoWorld) openDatabase(ctx context.Context) (err error) {
+	log := telemetry.NewLogger(w.app.stderr, telemetry.LogConfig{Level: "info", Format: "text"})
+	if w.pg, err = pgserver.Start(ctx, pgserver.Options{Logger: log}); err != nil {
+		return err
+	}
+	if w.dbURL, err = w.pg.CreateDatabase(ctx, w.dbName); err != nil {
+		return err
+	}
+	if w.db, err = pgxpool.New(ctx, w.dbURL); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	if _, err = w.db.Exec(ctx, demoContacts); err != nil {
+		return fmt.Errorf("make the contacts table: %w", err)
+	}
+	return nil
+}
+
+// usualFaults is MetaKocka on a good day.
+func usualFaults() sim.Faults { return sim.Faults{Latency: demoLatency, Jitter: demoLatency} }
+
+// origin says which Postgres is used.
+func (w *demoWorld) origin() string {
+	if os.Getenv(pgserver.URLVariable) != "" {
+		return "the server of " + pgserver.URLVariable
+	}
+	return "throw-away server"
+}
+
+// openERP starts the simulator; it keeps notes and websites, so that every
+// field can be compared.
+func (w *demoWorld) openERP(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("start the simulator: %w", err)
+	}
+	w.erp = sim.New(sim.Options{Notes: sim.Kept, Website: sim.Kept})
+	w.erp.OnCall(w.calls.note)
+	w.erpURL = "http://" + listener.Addr().String()
+	w.web = &http.Server{Handler: w.erp, ReadHeaderTimeout: time.Second}
+	go func() { _ = w.web.Serve(listener) }()
+	return w.erp.SetFaults(usualFaults())
+}
+
+// openService starts this program once more, as the service.
+func (w *demoWorld) openService(ctx context.Context) (err error) {
+	if w.dir, err = os.MkdirTemp("", "mksync-demo-"); err != nil {
+		return fmt.Errorf("make a directory for the service: %w", err)
+	}
+	if w.service.path, err = os.Executable(); err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if w.httpAddr, err = freeAddress(ctx); err != nil {
+		return err
+	}
+	w.service.args = []string{"run", "--migrate", "--brisk"}
+	w.service.env = append(foreignEnvironment(w.app.environ), w.environment()...)
+	if err := w.service.start(); err != nil {
+		return fmt.Errorf("start the service: %w", err)
+	}
+	return nil
+}
+
+// environment is the service's configuration.
+func (w *demoWorld) environment() []string {
+	return []string{
+		"MKSYNC_DATABASE_URL=" + w.dbURL,
+		"MKSYNC_SLOT=" + w.dbName, // slots are known to the whole server
+		"MKSYNC_PUBLICATION=mksync",
+		"MKSYNC_DATA_DIR=" + filepath.Join(w.dir, "data"),
+		"MKSYNC_METAKOCKA_URL=" + w.erpURL + sim.BasePath,
+		"MKSYNC_METAKOCKA_COMPANY_ID=" + sim.DefaultCompanyID,
+		"MKSYNC_METAKOCKA_SECRET_KEY=" + sim.DefaultSecretKey,
+		"MKSYNC_METAKOCKA_TIMEOUT=1s",
+		"MKSYNC_METAKOCKA_SETTLE=300ms",
+		"MKSYNC_POLL_INTERVAL=1s",
+		"MKSYNC_AUTO_IMPORT=true",
+		"MKSYNC_HTTP_ADDR=" + w.httpAddr,
+		"MKSYNC_API_TOKEN=" + w.token,
+		"MKSYNC_LOG_FORMAT=text",
+	}
+}
+
+// foreignEnvironment is an environment without settings of mksync, which are
+// for the person's own service and not for the demo's.
+func foreignEnvironment(environ []string) []string {
+	var kept []string
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, variablePrefix) || foreignVariable(name) {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
+
+// freeAddress is an address on which nobody listens now.
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String(), nil
+}
+
+// close ends and removes everything that was started.
+func (w *demoWorld) close() error {
+	err := w.service.stop()
+	if w.db != nil {
+		w.db.Close()
+	}
+	if w.erp != nil {
+		w.erp.Close()
+		_ = w.web.Close()
+	}
+	if w.pg != nil {
+		err = errors.Join(err, w.closeDatabase())
+	}
+	if w.dir != "" {
+		err = errors.Join(err, os.RemoveAll(w.dir))
+	}
+	return err
+}
+
+// closeDatabase leaves nothing behind, also on a server that is not ours.
+func (w *demoWorld) closeDatabase() error {
+	if os.Getenv(pgserver.URLVariable) == "" {
+		return w.pg.Stop()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(w.pg.DropDatabase(ctx, w.dbName), w.pg.Stop())
+}
