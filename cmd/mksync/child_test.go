@@ -23,9 +23,16 @@ import (
 // a real process of what they were built from.
 const childVariable = "MKSYNC_TEST_CHILD"
 
+// mainVariable makes the test binary be the mksync command, arguments and all.
+const mainVariable = "MKSYNC_TEST_MAIN"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(childMain())
+	}
+	if os.Getenv(mainVariable) != "" {
+		main()
+		return
 	}
 	testenv.Main(m)
 }
