@@ -21,6 +21,13 @@ const (
 	StatusUnlinked Status = "unlinked" // the partner is gone from MetaKocka
 )
 
+// Statuses are all states of a link.
+func Statuses() []Status {
+	return []Status{
+		StatusPending, StatusSynced, StatusError, StatusPartial, StatusConflict, StatusHeld, StatusDeleted, StatusUnlinked,
+	}
+}
+
 // Alive reports whether the link still joins a contact and a partner.
 func (s Status) Alive() bool { return s != StatusDeleted && s != StatusUnlinked }
 

@@ -142,7 +142,7 @@ func (m fieldMerge) value(s Side) string {
 // allows it, it could be read, and it is not an empty value that must not
 // overwrite.
 func (m fieldMerge) carries(s Side) bool {
-	if !m.policy.Direction.from(s) || m.unreadable && s == SideMetaKocka {
+	if !m.policy.Direction.From(s) || m.unreadable && s == SideMetaKocka {
 		return false
 	}
 	return !m.policy.KeepNonEmpty || Canonical(m.field, m.value(s)) != ""

@@ -62,8 +62,8 @@ func (d Direction) known() bool {
 	return false
 }
 
-// from reports whether changes made on side s are carried to the other.
-func (d Direction) from(s Side) bool {
+// From reports whether changes made on side s are carried to the other.
+func (d Direction) From(s Side) bool {
 	switch d {
 	case DirectionBoth:
 		return true

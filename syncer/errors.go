@@ -1,10 +1,14 @@
 package syncer
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -44,4 +48,90 @@ func aboutAll(err error) error {
 		return &PausedError{err}
 	}
 	return err
+}
+
+// Code says what kind of error a request met; the words are part of the answers.
+type Code string
+
+// The kinds of errors, each with its HTTP status.
+const (
+	CodeMalformed   Code = "malformed"   // 400: the request cannot be read
+	CodeNotFound    Code = "not_found"   // 404: there is no such thing
+	CodeConflict    Code = "conflict"    // 409: it does not fit how things stand; an id that names several
+	CodeRefused     Code = "refused"     // 422: by validation or by MetaKocka
+	CodeInternal    Code = "internal"    // 500
+	CodeUnreachable Code = "unreachable" // 502: MetaKocka does not answer, or refuses everything
+	CodeUnavailable Code = "unavailable" // 503: not now; try again
+	CodeTimeout     Code = "timeout"     // 504
+)
+
+// HTTP is the code as a status.
+func (c Code) HTTP() int {
+	switch c {
+	case CodeMalformed:
+		return http.StatusBadRequest
+	case CodeNotFound:
+		return http.StatusNotFound
+	case CodeConflict:
+		return http.StatusConflict
+	case CodeRefused:
+		return http.StatusUnprocessableEntity
+	case CodeUnreachable:
+		return http.StatusBadGateway
+	case CodeUnavailable:
+		return http.StatusServiceUnavailable
+	case CodeTimeout:
+		return http.StatusGatewayTimeout
+	case CodeInternal:
+	}
+	return http.StatusInternalServerError
+}
+
+// RequestError is the answer to a request that could not be met; Message is for
+// a person.
+type RequestError struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *RequestError) Error() string { return e.Message }
+
+func isCode(err error, code Code) bool {
+	var answer *RequestError
+	return errors.As(err, &answer) && answer.Code == code
+}
+
+func fault(code Code, format string, args ...any) error {
+	return &RequestError{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// AsRequestError says what a request's error means to who asked.
+func AsRequestError(err error) *RequestError {
+	var answer *RequestError
+	if errors.As(err, &answer) {
+		return answer
+	}
+	return &RequestError{Code: codeOf(err), Message: err.Error()}
+}
+
+func codeOf(err error) Code {
+	var rejected *RejectError
+	var refused *mapping.ContactRefusedError
+	var pending *PendingError
+	var paused *PausedError
+	switch {
+	case errors.Is(err, metakocka.ErrNotFound), errors.Is(err, bus.ErrNotFound):
+		return CodeNotFound
+	case errors.Is(err, mapping.ErrNotOpen), errors.Is(err, mapping.ErrPartnerTaken):
+		return CodeConflict
+	case errors.As(err, &rejected), errors.As(err, &refused):
+		return CodeRefused
+	case errors.As(err, &paused), metakocka.IsTransient(err):
+		return CodeUnreachable
+	case errors.As(err, &pending), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain):
+		return CodeUnavailable
+	case errors.Is(err, context.DeadlineExceeded):
+		return CodeTimeout
+	}
+	return CodeInternal
 }

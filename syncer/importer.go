@@ -81,7 +81,7 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 		p, err := r.erp.Get(ctx, metakockaID)
 		switch {
 		case errors.Is(err, metakocka.ErrNotFound):
-			return &RejectError{fmt.Sprintf("MetaKocka has no partner %s", metakockaID)}
+			return fmt.Errorf("%w: %w", err, &RejectError{fmt.Sprintf("MetaKocka has no partner %s", metakockaID)})
 		case err != nil:
 			return aboutAll(err)
 		}

@@ -87,6 +87,8 @@ type Trigger struct {
 	FromSnapshot bool
 	// By is who asked; empty: mksync itself.
 	By string
+
+	restore *restoration // a conflict's outcome is to be taken back
 }
 
 // Result says where a link stands after a reconcile.

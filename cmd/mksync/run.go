@@ -81,6 +81,11 @@ func (s *service) monitor() *syncer.Monitor {
 	return m
 }
 
+// desk is where this process is asked for things.
+func (s *service) desk(m *syncer.Monitor) *syncer.Desk {
+	return syncer.NewDesk(s.reconciler, s.store, s.bus, m.Status)
+}
+
 // runAPI answers over HTTP and NATS until ctx ends.
 func (s *service) runAPI(ctx context.Context) error {
 	monitor := s.monitor()
@@ -94,7 +99,7 @@ func (s *service) runAPI(ctx context.Context) error {
 	s.http.Store(server)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
-	g.Go(func() error { return control.New(s.conn, buildVersion(), monitor.Status, s.log).Run(ctx) })
+	g.Go(func() error { return control.New(s.conn, buildVersion(), s.desk(monitor), s.log).Run(ctx) })
 	return g.Wait()
 }
 

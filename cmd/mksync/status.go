@@ -64,7 +64,7 @@ func askStatus(ctx context.Context, cfg Config) (s syncer.Status, by string, err
 	nc, err := dial(ctx, cfg)
 	if err == nil {
 		defer nc.Close()
-		if s, err = control.AskStatus(ctx, nc); err == nil {
+		if s, err = syncer.OpStatus.Ask(ctx, control.NewClient(nc), syncer.Nothing{}); err == nil {
 			return s, "the running service", nil
 		}
 	}

@@ -1,14 +1,20 @@
-// Package control answers requests over NATS, as the micro service "mksync".
-// Several processes share the load.
+// Package control carries the desk's operations over NATS: a Service answers
+// them as the micro service "mksync", several processes share the load, and a
+// Client asks.
+//
+// A request is sent to "mksync." and the operation's name, in JSON. The answer
+// is {"success":true,"data":…}, or {"success":false,"error":{"code","message"}}
+// with the micro error headers, whose code is the HTTP status.
 package control
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"time"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -16,28 +22,35 @@ import (
 	"github.com/crmmind/mksync/syncer"
 )
 
-// SubjectStatus is the request that `mksync status` makes.
-const SubjectStatus = "mksync.status"
+// subjectPrefix stands before every operation's name.
+const subjectPrefix = "mksync."
 
-// ErrNoService: no running service answered.
-var ErrNoService = errors.New("no running mksync service answers on NATS")
+// atOnce is how many requests of one operation a process works on at a time.
+const atOnce = 16
 
-const answerTimeout = 5 * time.Second
+// answer is the body of every answer.
+type answer struct {
+	Success bool                 `json:"success"`
+	Data    json.RawMessage      `json:"data,omitempty"`
+	Error   *syncer.RequestError `json:"error,omitempty"`
+}
 
 // Service is the micro service. It is made for one Run.
 type Service struct {
 	nc      *nats.Conn
 	version string
-	status  func(ctx context.Context) syncer.Status
+	desk    syncer.Answerer
 	log     *slog.Logger
+
+	running sync.WaitGroup
 }
 
 // New returns a service that Run starts.
-func New(nc *nats.Conn, version string, status func(ctx context.Context) syncer.Status, log *slog.Logger) *Service {
-	return &Service{nc: nc, version: version, status: status, log: log}
+func New(nc *nats.Conn, version string, desk syncer.Answerer, log *slog.Logger) *Service {
+	return &Service{nc: nc, version: version, desk: desk, log: log}
 }
 
-// Run answers requests until ctx ends.
+// Run answers requests until ctx ends, and lets those that run come to an end.
 func (s *Service) Run(ctx context.Context) error {
 	svc, err := micro.AddService(s.nc, micro.Config{
 		Name: "mksync", Version: s.version, Description: "two-way sync of CRM contacts and MetaKocka partners",
@@ -45,32 +58,79 @@ func (s *Service) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start NATS service: %w", err)
 	}
-	err = svc.AddEndpoint("status", micro.HandlerFunc(func(r micro.Request) {
-		ask, cancel := context.WithTimeout(ctx, answerTimeout)
-		defer cancel()
-		if err := r.RespondJSON(s.status(ask)); err != nil {
-			s.log.Debug("answer status request", "error", err)
+	for _, e := range syncer.Endpoints() {
+		if err := s.register(ctx, svc, e); err != nil {
+			_ = svc.Stop()
+			return fmt.Errorf("start NATS service: %w", err)
 		}
-	}), micro.WithEndpointSubject(SubjectStatus))
-	if err != nil {
-		return fmt.Errorf("start NATS service: %w", err)
 	}
 	<-ctx.Done()
-	return svc.Stop()
+	err = svc.Stop()
+	s.running.Wait()
+	return err
 }
 
-// AskStatus asks a running service how it stands.
-func AskStatus(ctx context.Context, nc *nats.Conn) (syncer.Status, error) {
-	var s syncer.Status
-	m, err := nc.RequestWithContext(ctx, SubjectStatus, nil)
-	if errors.Is(err, nats.ErrNoResponders) {
-		return s, ErrNoService
+// register serves one operation. Requests run side by side: one that waits for
+// MetaKocka does not hold up the next.
+func (s *Service) register(ctx context.Context, svc micro.Service, e syncer.Endpoint) error {
+	slots := make(chan struct{}, atOnce)
+	handle := func(r micro.Request) {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		s.running.Go(func() {
+			defer func() { <-slots }()
+			s.answer(ctx, r, e)
+		})
+	}
+	name := strings.ReplaceAll(e.Subject(), ".", "-")
+	return svc.AddEndpoint(name, micro.HandlerFunc(handle), micro.WithEndpointSubject(subjectPrefix+e.Subject()))
+}
+
+func (s *Service) answer(ctx context.Context, r micro.Request, e syncer.Endpoint) {
+	ctx, cancel := context.WithTimeout(ctx, e.Timeout())
+	defer cancel()
+	data, err := s.desk.Answer(ctx, e.Subject(), r.Data())
+	if err == nil {
+		err = s.respond(r, data)
+	} else {
+		err = refuse(r, syncer.AsRequestError(err))
 	}
 	if err != nil {
-		return s, fmt.Errorf("ask for status: %w", err)
+		s.log.Debug("answer request", "operation", e.Subject(), "error", err)
 	}
-	if err := json.Unmarshal(m.Data, &s); err != nil {
-		return s, fmt.Errorf("read status: %w", err)
+}
+
+func (s *Service) respond(r micro.Request, data json.RawMessage) error {
+	body, err := json.Marshal(answer{Success: true, Data: data})
+	if err != nil {
+		return err
 	}
-	return s, nil
+	if int64(len(body)) > s.nc.MaxPayload() {
+		return refuse(r, &syncer.RequestError{Code: syncer.CodeRefused, Message: "the answer is larger than the NATS server takes: ask for fewer with limit"})
+	}
+	return r.Respond(body)
+}
+
+func refuse(r micro.Request, e *syncer.RequestError) error {
+	body, err := json.Marshal(answer{Error: e})
+	if err != nil {
+		return err
+	}
+	return r.Error(strconv.Itoa(e.Code.HTTP()), headerText(e.Message), body)
+}
+
+// headerText is a message fit for a header: one line, not long.
+func headerText(message string) string {
+	const most = 512
+	text := strings.Join(strings.Fields(message), " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	if text == "" {
+		return "error"
+	}
+	return text
 }

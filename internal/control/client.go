@@ -1,0 +1,43 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// Client asks a running service; it is a syncer.Answerer.
+type Client struct{ nc *nats.Conn }
+
+// NewClient returns a Client that asks over nc.
+func NewClient(nc *nats.Conn) *Client { return &Client{nc} }
+
+// Answer implements syncer.Answerer. Errors: ErrNoService when nobody got the
+// request, *syncer.RequestError when it was answered with one.
+func (c *Client) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
+	m, err := c.nc.RequestWithContext(ctx, subjectPrefix+name, request)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return nil, ErrNoService
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return nil, &syncer.RequestError{Code: syncer.CodeTimeout, Message: "the running service did not answer in time; what was asked for may still be done"}
+	case err != nil:
+		return nil, fmt.Errorf("ask the running service: %w", err)
+	}
+	var a answer
+	if err := json.Unmarshal(m.Data, &a); err != nil {
+		return nil, fmt.Errorf("read the running service's answer: %w", err)
+	}
+	switch {
+	case a.Error != nil:
+		return nil, a.Error
+	case !a.Success:
+		return nil, errBadAnswer
+	}
+	return a.Data, nil
+}

@@ -1,0 +1,91 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// SyncRequest asks to sync one contact now.
+type SyncRequest struct {
+	ContactID string `json:"contactId"`
+	By        string `json:"by,omitempty"`
+}
+
+// ImportRequest asks to import one partner now.
+type ImportRequest struct {
+	MetaKockaID string `json:"metakockaId"`
+	By          string `json:"by,omitempty"`
+}
+
+// Outcome says where a contact and its partner stand after a request.
+type Outcome struct {
+	MappingID   string         `json:"mappingId"`
+	ContactID   string         `json:"contactId"`
+	MetaKockaID string         `json:"metakockaId"`
+	SyncStatus  mapping.Status `json:"syncStatus"`
+	LastError   string         `json:"lastError,omitempty"`
+}
+
+func outcomeOf(r Result) Outcome {
+	return Outcome{r.LinkID, r.ContactID, r.MetaKockaID, r.Status, r.LastError}
+}
+
+// Sync brings one contact and its partner together. A partner that is gone is
+// made anew: that is what a person asks for here.
+func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
+	id, err := checkUUID("contactId", r.ContactID)
+	if err != nil {
+		return o, err
+	}
+	exists, inScope, err := d.records.ContactKnown(ctx, id)
+	switch {
+	case err != nil:
+		return o, err
+	case !exists:
+		return o, fault(CodeNotFound, "there is no contact %s", id)
+	case !inScope:
+		return o, fault(CodeRefused, "contact %s is left out by the configured filter", id)
+	}
+	t := Trigger{Cause: CauseRequest, By: r.By}
+	res, err := d.reconciler.Contact(ctx, id, t)
+	if err == nil && res.Status == mapping.StatusUnlinked {
+		res, err = d.reconciler.Contact(ctx, id, t)
+	}
+	return outcomeOf(res), brought(res, err)
+}
+
+// brought is the error of a request whose reconcile ended without both sides.
+func brought(res Result, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case res.Status == mapping.StatusHeld:
+		return fault(CodeConflict, "contact %s waits for a person: %s", res.ContactID, res.LastError)
+	case res.LinkID == "" || !res.Status.Alive():
+		return fault(CodeConflict, "contact %s is not linked: %s", res.ContactID, orWords(res.LastError, "it was deleted meanwhile"))
+	}
+	return nil
+}
+
+// Import links a partner with the contact that matches it, or makes the contact.
+// One that is linked already is reconciled.
+func (d *Desk) Import(ctx context.Context, r ImportRequest) (o Outcome, err error) {
+	if err := checkID("metakockaId", r.MetaKockaID); err != nil {
+		return o, err
+	}
+	res, err := d.reconciler.Partner(ctx, r.MetaKockaID, Trigger{Cause: CauseRequest, By: r.By})
+	if errors.Is(err, metakocka.ErrNotFound) {
+		return o, fault(CodeNotFound, "MetaKocka has no partner %s", r.MetaKockaID)
+	}
+	if err := brought(res, err); err != nil {
+		return o, err
+	}
+	exists, _, err := d.records.ContactKnown(ctx, res.ContactID)
+	if err == nil && !exists {
+		err = fault(CodeConflict, "partner %s is linked with contact %s, which is not there any more: mksync mappings prune", r.MetaKockaID, res.ContactID)
+	}
+	return outcomeOf(res), err
+}

@@ -1,0 +1,92 @@
+package syncer
+
+import (
+	"context"
+	"slices"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// restoration takes a conflict's outcome back: both sides are to hold the
+// value that lost. It needs no memory: cut off after MetaKocka was written, the
+// next reconcile sees an edit there and carries it to the CRM.
+type restoration struct {
+	field mapping.Field
+	holds string // the outcome: what both sides hold unless they changed since
+	value string // what lost
+
+	checked *task // the reconcile that has looked at both sides
+}
+
+// Restore takes a conflict's outcome back, as long as neither side has changed
+// the field since. Errors as Contact, and a *RequestError that says why not.
+func (r *Reconciler) Restore(ctx context.Context, c mapping.ConflictRecord, by string) (Result, error) {
+	t := Trigger{Cause: CauseRequest, By: by, restore: &restoration{field: c.Field, holds: c.CRM, value: c.Partner}}
+	if c.Winner == mapping.SideMetaKocka {
+		t.restore.holds, t.restore.value = c.Partner, c.CRM
+	}
+	res, err := r.Contact(ctx, c.ContactID, t)
+	if err == nil && (t.restore.checked == nil || !res.Status.Alive()) {
+		err = fault(CodeConflict, "conflict %d cannot be undone: the mapping is %s; %s", c.ID, res.Status, orWords(res.LastError, "the contact is not there"))
+	}
+	return res, err
+}
+
+// restore adds to what is to be done what takes the conflict's outcome back.
+// After MetaKocka was written only the CRM's value is left to do.
+func (k *task) restore(res *mapping.MergeResult, got mapping.Contact, unreadable mapping.FieldErrors) error {
+	w := k.t.restore
+	if w == nil {
+		return nil
+	}
+	f := w.field
+	if w.checked != k {
+		if err := k.unchangedSince(w, got, unreadable); err != nil {
+			return err
+		}
+		w.checked = k
+		toHold(&res.Partner, &res.ToPartner, f, w.value, got)
+		res.Base.Partner.Set(f, w.value)
+	}
+	toHold(&res.CRM, &res.ToCRM, f, w.value, *k.st.Contact)
+	res.Base.CRM.Set(f, w.value)
+	return nil
+}
+
+// toHold makes a side hold a value, and writes it where now differs.
+func toHold(side *mapping.Contact, writes *[]mapping.Field, f mapping.Field, value string, now mapping.Contact) {
+	side.Set(f, value)
+	if !mapping.Equal(f, now.Get(f), value) && !slices.Contains(*writes, f) {
+		*writes = append(*writes, f)
+	}
+}
+
+func (k *task) unchangedSince(w *restoration, got mapping.Contact, unreadable mapping.FieldErrors) error {
+	f, base := w.field, *k.link.Base
+	crm := isOneOf(f, k.st.Contact.Get(f), w.holds, w.value) ||
+		mapping.Equal(f, k.st.Contact.Get(f), base.CRM.Get(f)) && mapping.Equal(f, base.Partner.Get(f), w.holds)
+	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
+		mapping.Equal(f, got.Get(f), base.Partner.Get(f)) && mapping.Equal(f, base.CRM.Get(f), w.holds)
+	switch {
+	case k.policy().For(f).Direction != mapping.DirectionBoth:
+		return fault(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", f)
+	case unreadable.Has(f):
+		return fault(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", f)
+	case !crm:
+		return fault(CodeConflict, "the conflict cannot be undone: the contact's %s was changed since", f)
+	case !partner:
+		return fault(CodeConflict, "the conflict cannot be undone: the partner's %s was changed since", f)
+	}
+	return nil
+}
+
+func isOneOf(f mapping.Field, v string, others ...string) bool {
+	return slices.ContainsFunc(others, func(other string) bool { return mapping.Equal(f, v, other) })
+}
+
+func orWords(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
