@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/user"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// withDesk gives use the desk of the running service, or where none runs one of
+// parts that this process opens itself, and says on stderr which.
+func (app *cliEnv) withDesk(ctx context.Context, use func(syncer.Answerer) error) error {
+	cfg, _, err := app.load()
+	if err != nil {
+		return err
+	}
+	nc, err := dial(ctx, cfg)
+	switch {
+	case errors.Is(err, control.ErrNoService):
+		return app.withOwnDesk(ctx, use)
+	case err != nil:
+		return fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
+	}
+	defer nc.Close()
+	runs, err := serviceRuns(ctx, nc)
+	switch {
+	case err != nil:
+		return err
+	case runs:
+		app.note("asking the running service")
+		return use(control.NewClient(nc))
+	case cfg.NATSURL == "":
+		return fmt.Errorf("a service runs on %s but answers no requests: it is still starting, or runs without the role %s", cfg.DataDir, roleAPI)
+	}
+	return app.withOwnDesk(ctx, use)
+}
+
+// withOwnDesk opens the service's parts without running any role.
+func (app *cliEnv) withOwnDesk(ctx context.Context, use func(syncer.Answerer) error) error {
+	cfg, log, err := app.load(needDatabase, needMetaKocka)
+	if err != nil {
+		return err
+	}
+	app.note("no service runs; working without one")
+	s, err := newService(ctx, cfg, usualPace, nil, log)
+	if errors.Is(err, embedded.ErrInUse) {
+		return fmt.Errorf("%w: a service is just starting or stopping; try again", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return use(s.desk(s.monitor()))
+}
+
+// serviceRuns asks on NATS whether any service answers requests.
+func serviceRuns(ctx context.Context, nc *nats.Conn) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	_, err := nc.RequestWithContext(ctx, "$SRV.PING.mksync", nil)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for a running service: %w", err)
+	}
+	return true, nil
+}
+
+func (app *cliEnv) note(text string) { _, _ = fmt.Fprintln(app.stderr, "mksync: "+text) }
+
+// operator is who uses the command, for the journals.
+func operator() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "operator"
+}
+
+// collect asks for all pages of a list.
+func collect[T any](page func(syncer.Page) (syncer.List[T], error)) ([]T, error) {
+	all := []T{}
+	var p syncer.Page
+	for {
+		l, err := page(p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l.Items...)
+		if l.Next == "" {
+			return all, nil
+		}
+		p.After = l.Next
+	}
+}
+
+// list prints what a list holds: JSON, or a line for each, which begins with its
+// id; none says that there is nothing.
+func list[T any](app *cliEnv, asJSON bool, none string, line func(T) []string, page func(syncer.Page) (syncer.List[T], error)) error {
+	items, err := collect(page)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return app.printJSON(items)
+	}
+	return printLines(app, none, items, line)
+}
+
+func printLines[T any](app *cliEnv, none string, items []T, line func(T) []string) error {
+	if len(items) == 0 {
+		app.note(none)
+	}
+	t := tabwriter.NewWriter(app.stdout, 0, 0, 2, ' ', 0)
+	for _, item := range items {
+		_, _ = fmt.Fprintln(t, strings.Join(line(item), "\t"))
+	}
+	return t.Flush()
+}
+
+func (app *cliEnv) printJSON(v any) error {
+	enc := json.NewEncoder(app.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// result is what became of one id of several.
+type result struct {
+	ID      string               `json:"id"`
+	Success bool                 `json:"success"`
+	Data    any                  `json:"data,omitempty"`
+	Error   *syncer.RequestError `json:"error,omitempty"`
+}
+
+// each asks for every id in turn and prints what became of it: JSON at the end,
+// or a line for each that begins with the id. One that does not succeed does not
+// hold up the others; it makes the exit status 1.
+func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, ask func(id string) (T, error), line func(T) []string) error {
+	results, failed := []result{}, false
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted before %s: %w", id, ctx.Err())
+		}
+		data, err := ask(id)
+		var refused *syncer.RequestError
+		switch {
+		case err == nil:
+			results = append(results, result{ID: id, Success: true, Data: data})
+		case errors.As(err, &refused):
+			failed = true
+			results = append(results, result{ID: id, Error: refused})
+			app.note(id + ": " + refused.Message)
+		default:
+			return err
+		}
+		if err == nil && !asJSON {
+			_, _ = fmt.Fprintln(app.stdout, strings.Join(line(data), "  "))
+		}
+	}
+	if asJSON {
+		if err := app.printJSON(results); err != nil {
+			return err
+		}
+	}
+	if failed {
+		return errReported
+	}
+	return nil
+}
+
+// quote is a value fit for one line of a list.
+func quote(value string) string {
+	const most = 40
+	if utf8.RuneCountInString(value) > most {
+		value = string([]rune(value)[:most]) + "…"
+	}
+	return fmt.Sprintf("%q", value)
+}
+
+func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
+
+// outcomeLine says where a mapping stands.
+func outcomeLine(o syncer.Outcome) []string {
+	line := []string{string(o.SyncStatus), "contact " + or(o.ContactID, "-"), "partner " + or(o.MetaKockaID, "-"), "mapping " + or(o.MappingID, "-")}
+	if o.LastError != "" {
+		line = append(line, o.LastError)
+	}
+	return line
+}

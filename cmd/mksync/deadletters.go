@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newDeadLettersCommand shows what could not be applied and tries it again.
+func newDeadLettersCommand(app *cliEnv) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deadletters",
+		Short: "List and retry events that could not be applied",
+		Long: "List and retry events that could not be applied, with the reason.\n" +
+			"An ID is the dead letter's own, or that of its mapping, contact or partner where that names one alone.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDeadLettersList(app), newDeadLettersRetry(app))
+	return cmd
+}
+
+func newDeadLettersList(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the events that could not be applied",
+		Example: "  mksync deadletters list\n  mksync deadletters list --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return list(app, asJSON, "there are no dead letters", deadLetterLine, deadLetterPages(cmd.Context(), desk))
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func deadLetterPages(ctx context.Context, desk syncer.Answerer) func(syncer.Page) (syncer.List[syncer.DeadLetter], error) {
+	return func(p syncer.Page) (syncer.List[syncer.DeadLetter], error) {
+		return syncer.OpDeadLetters.Ask(ctx, desk, p)
+	}
+}
+
+func deadLetterLine(l syncer.DeadLetter) []string {
+	of := "contact " + l.ContactID
+	if l.MetaKockaID != "" {
+		of = "partner " + l.MetaKockaID
+	}
+	return []string{l.ID, l.Consumer, of, fmt.Sprintf("%d events", l.Count), stamp(l.StoredAt), oneLine(l.Reason)}
+}
+
+func newDeadLettersRetry(app *cliEnv) *cobra.Command {
+	var asJSON, all bool
+	cmd := &cobra.Command{
+		Use:   "retry ID... | --all",
+		Short: "Try events again that could not be applied",
+		Long: "Give events that could not be applied back to the service, which tries them again at once, or as\n" +
+			"soon as it runs. What fails again becomes a dead letter again.",
+		Example: "  mksync deadletters retry 7\n  mksync deadletters retry --all",
+		Args: func(_ *cobra.Command, args []string) error {
+			if (len(args) == 0) != all {
+				return errors.New("name the dead letters to retry, or give --all")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				if all {
+					var err error
+					if ids, err = allDeadLetters(cmd.Context(), desk); err != nil {
+						return err
+					}
+				}
+				return each(cmd.Context(), app, asJSON, ids, func(id string) (syncer.DeadLetter, error) {
+					return syncer.OpRetryDeadLetter.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
+				}, func(l syncer.DeadLetter) []string {
+					return []string{l.ID, "given back to the " + l.Consumer}
+				})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all of them")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func allDeadLetters(ctx context.Context, desk syncer.Answerer) ([]string, error) {
+	letters, err := collect(deadLetterPages(ctx, desk))
+	ids := make([]string, len(letters))
+	for i, l := range letters {
+		ids[i] = l.ID
+	}
+	return ids, err
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newDeletionsCommand lets a person decide held deletions.
+func newDeletionsCommand(app *cliEnv) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deletions",
+		Short: "List, approve and reject deletions that are held",
+		Long: "List, approve and reject deletions that are held: too many at once, a TRUNCATE, or a contact that\n" +
+			"is gone without a deletion having been seen.\n" +
+			"An ID is the deletion's own, or that of its mapping, contact or partner where that names one alone.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDeletionsList(app),
+		newDeletionsDecide(app, syncer.OpApproveDeletion, &cobra.Command{
+			Use:   "approve ID...",
+			Short: "Apply held deletions now",
+			Long: "Apply held deletions now: to the partner as MKSYNC_DELETE_POLICY says, to a contact by deleting it.\n" +
+				"What is there again, or was edited since, is left alone.",
+			Example: "  mksync deletions approve 3 4 5",
+		}),
+		newDeletionsDecide(app, syncer.OpRejectDeletion, &cobra.Command{
+			Use:   "reject ID...",
+			Short: "Keep what held deletions would take away",
+			Long: "Keep what held deletions would take away; neither side is written. A contact's deletion leaves the\n" +
+				"partner as it is and the mapping \"deleted\" (mksync import brings the contact back); a partner's\n" +
+				"leaves the contact, and the mapping \"unlinked\" (mksync sync makes the partner anew).",
+			Example: "  mksync deletions reject 3\n  mksync deletions reject 228000046627",
+		}))
+	return cmd
+}
+
+func newDeletionsList(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	var r syncer.JournalRequest
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the deletions that wait for a person",
+		Example: "  mksync deletions list\n  mksync deletions list --all --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return list(app, asJSON, "no deletion waits for a person", deletionLine, func(p syncer.Page) (syncer.List[syncer.Deletion], error) {
+					r.Page = p
+					return syncer.OpDeletions.Ask(cmd.Context(), desk, r)
+				})
+			})
+		},
+	}
+	journalFlags(cmd, &r, &asJSON, "those that were applied, rejected or became void too")
+	return cmd
+}
+
+func deletionLine(d syncer.Deletion) []string {
+	return []string{
+		d.ID, string(d.Status), "deleted in " + string(d.Side), "contact " + d.ContactID, "partner " + or(d.MetaKockaID, "-"),
+		stamp(d.CreatedAt), d.Reason,
+	}
+}
+
+// newDeletionsDecide completes the command that asks for one decision.
+func newDeletionsDecide(app *cliEnv, op syncer.Operation[syncer.EntryRequest, syncer.Decided[syncer.Deletion]], cmd *cobra.Command) *cobra.Command {
+	var asJSON bool
+	cmd.Args = cobra.MinimumNArgs(1)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+			return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Decided[syncer.Deletion], error) {
+				return op.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
+			}, func(d syncer.Decided[syncer.Deletion]) []string {
+				return append([]string{d.Entry.ID, string(d.Entry.Status)}, outcomeLine(d.Outcome)...)
+			})
+		})
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newMappingsCommand looks mappings up.
+func newMappingsCommand(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	var r syncer.MappingsRequest
+	var status string
+	cmd := &cobra.Command{
+		Use:     "mappings",
+		Short:   "List which contact is linked with which partner",
+		Example: "  mksync mappings --status error\n  mksync mappings --partner 228000046627 --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r.Status = mapping.Status(status)
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return list(app, asJSON, "there is no such mapping", mappingLine, func(p syncer.Page) (syncer.List[syncer.Mapping], error) {
+					r.Page = p
+					return syncer.OpMappings.Ask(cmd.Context(), desk, r)
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only the contact with this id")
+	cmd.Flags().StringVar(&r.MetaKockaID, "partner", "", "only the partner with this id")
+	cmd.Flags().StringVar(&status, "status", "", "only those with this status: "+statusWords())
+	jsonFlag(cmd, &asJSON)
+	cmd.AddCommand(newMappingsPrune(app))
+	return cmd
+}
+
+func statusWords() string {
+	var words []string
+	for _, s := range mapping.Statuses() {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, ", ")
+}
+
+func mappingLine(m syncer.Mapping) []string {
+	synced := "never synced"
+	if m.LastSyncedAt != nil {
+		synced = stamp(*m.LastSyncedAt)
+	}
+	return []string{m.ID, string(m.SyncStatus), "contact " + m.ContactID, "partner " + or(m.MetaKockaID, "-"), synced, oneLine(m.LastError)}
+}
+
+// oneLine is a reason without its line breaks.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func newMappingsPrune(app *cliEnv) *cobra.Command {
+	var asJSON, yes bool
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "List mappings that have lost a side; with --yes clean up",
+		Long: "List mappings that have lost a side, with what --yes does about each:\n" +
+			"  contact_gone  the contact is gone and no deletion was seen: its deletion is held for approval\n" +
+			"  both_gone     a tombstone whose partner is gone as well: it is removed\n" +
+			"  partner_gone  the last poll did not find the partner: left alone; mksync sync settles it\n" +
+			"Run it when the service has worked off its queues (mksync status): a deletion on its way looks like\n" +
+			"a contact that is gone.",
+		Example: "  mksync mappings prune\n  mksync mappings prune --yes",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return prune(cmd.Context(), app, desk, asJSON, yes)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "clean up")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// pruneReport is the JSON of prune; Pruned is absent without --yes.
+type pruneReport struct {
+	Orphans []syncer.Orphan `json:"orphans"`
+	Pruned  *syncer.Pruned  `json:"pruned,omitempty"`
+}
+
+// prune reports the orphans, and with yes what was done about them.
+func prune(ctx context.Context, app *cliEnv, desk syncer.Answerer, asJSON, yes bool) error {
+	orphans, err := collect(func(p syncer.Page) (syncer.List[syncer.Orphan], error) {
+		return syncer.OpOrphans.Ask(ctx, desk, syncer.OrphansRequest{Page: p})
+	})
+	if err != nil {
+		return err
+	}
+	report := pruneReport{Orphans: orphans}
+	if yes {
+		done, err := syncer.OpPrune.Ask(ctx, desk, syncer.Nothing{})
+		if err != nil {
+			return err
+		}
+		report.Pruned = &done
+	}
+	if asJSON {
+		return app.printJSON(report)
+	}
+	if err := printLines(app, "every mapping has its sides", orphans, orphanLine); err != nil || !yes {
+		return err
+	}
+	app.note(fmt.Sprintf("%d tombstones removed, %d deletions held (mksync deletions list)", report.Pruned.Removed, report.Pruned.Held))
+	return nil
+}
+
+func orphanLine(o syncer.Orphan) []string {
+	return []string{o.ID, string(o.Kind), "--yes: " + o.Pruning, string(o.SyncStatus), "contact " + o.ContactID, "partner " + or(o.MetaKockaID, "-")}
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newPartnersCommand lists what the poller saw.
+func newPartnersCommand(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	var r syncer.PartnersRequest
+	cmd := &cobra.Command{
+		Use:   "partners",
+		Short: "List the partners as last seen in MetaKocka",
+		Long: "List the partners as the last poll saw them, with the contact that each is linked with. A mapping\n" +
+			"\"deleted\" or \"unlinked\" is a tombstone: no contact is linked any more.",
+		Example: "  mksync partners\n  mksync partners --unsynced --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return list(app, asJSON, "the last poll saw no such partner", partnerLine, func(p syncer.Page) (syncer.List[syncer.Partner], error) {
+					r.Page = p
+					return syncer.OpPartners.Ask(cmd.Context(), desk, r)
+				})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&r.Unsynced, "unsynced", false, "only those that no contact is linked with")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func partnerLine(p syncer.Partner) []string {
+	state := "not linked"
+	if p.MappingID != "" {
+		state = string(p.MappingStatus) + ", contact " + p.ContactID
+	}
+	return []string{p.MetaKockaID, quote(p.Name), or(p.TaxNumber, "-"), or(p.Email, "-"), state}
+}
