@@ -21,9 +21,17 @@ import (
 // maxAnswer bounds what one answer may occupy in memory.
 const maxAnswer = 256 << 20
 
-// call makes one call, repeated after transient failures: always when the
-// request was certainly not sent, otherwise only when repeat says it is safe.
-func (c *Client) call(ctx context.Context, endpoint string, args map[string]any, repeat bool) (answer, error) {
+// repetition says which transient failures a call is repeated after.
+type repetition int
+
+const (
+	never     repetition = iota
+	ifNotSent            // only where the request certainly was not sent
+	always
+)
+
+// call makes one call, repeated after transient failures as repeat allows.
+func (c *Client) call(ctx context.Context, endpoint string, args map[string]any, repeat repetition) (answer, error) {
 	body, err := c.body(args)
 	if err != nil {
 		return answer{}, fmt.Errorf("write %s: %w", endpoint, c.redact.err(err))
@@ -50,11 +58,11 @@ func (c *Client) call(ctx context.Context, endpoint string, args map[string]any,
 	}
 }
 
-func worthRepeating(ctx context.Context, err *TransientError, repeat bool) bool {
+func worthRepeating(ctx context.Context, err *TransientError, repeat repetition) bool {
 	if ctx.Err() != nil || errors.Is(err, ErrBreakerOpen) || errors.Is(err, ErrUnreadable) {
 		return false
 	}
-	return repeat || !err.Sent
+	return repeat == always || repeat == ifNotSent && !err.Sent
 }
 
 func (c *Client) pauses() *backoff.ExponentialBackOff {

@@ -75,7 +75,7 @@ func (c *Client) Find(ctx context.Context, q Query) (Found, error) {
 	if len(args) == 0 && !q.All {
 		return Found{}, ErrEmptyQuery
 	}
-	a, err := c.call(ctx, EndpointGet, args, true)
+	a, err := c.call(ctx, EndpointGet, args, always)
 	if errors.Is(err, ErrNotFound) {
 		return Found{}, nil
 	}
@@ -107,7 +107,7 @@ func (c *Client) Get(ctx context.Context, mkID string) (Partner, error) {
 // request is sent once and repeated only when it certainly was not sent. After
 // an error that is Uncertain the partner may exist: look it up first.
 func (c *Client) Add(ctx context.Context, n NewPartner) (Added, error) {
-	a, err := c.call(ctx, EndpointAdd, n.arguments(), false)
+	a, err := c.call(ctx, EndpointAdd, n.arguments(), ifNotSent)
 	if err != nil {
 		return Added{}, err
 	}
@@ -116,12 +116,13 @@ func (c *Client) Add(ctx context.Context, n NewPartner) (Added, error) {
 
 // Update changes a partner and gives it as it then is: MetaKocka's answer, or
 // where that holds no whole partner, a read after it. Compare it with what was
-// sent: values may be cut, dropped or left.
+// sent: values may be cut, dropped or left. It is sent once: before another try
+// the partner has to be read again, or an edit made in the ERP meanwhile is lost.
 func (c *Client) Update(ctx context.Context, u Update) (Partner, error) {
 	if err := u.validate(); err != nil {
 		return Partner{}, err
 	}
-	a, err := c.call(ctx, EndpointUpdate, u.arguments(), u.Repeatable())
+	a, err := c.call(ctx, EndpointUpdate, u.arguments(), never)
 	if err != nil {
 		return Partner{}, err
 	}

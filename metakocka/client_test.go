@@ -158,20 +158,28 @@ func TestAnUpdateThatAddsAnEntryIsNotRepeated(t *testing.T) {
 	require.Len(t, p.Contacts, 2)
 }
 
-func TestReadsAndRepeatableUpdatesAreRepeated(t *testing.T) {
+func TestReadsAreRepeated(t *testing.T) {
 	s, c := simulated(t, sim.Options{}, withRetries(3))
 	added, err := c.Add(t.Context(), person("Test"))
 	require.NoError(t, err)
 	require.NoError(t, s.FailNext(metakocka.EndpointGet, sim.Fault429, sim.FaultHTML, sim.FaultHalf))
-	p, err := c.Get(t.Context(), added.MKID)
+	_, err = c.Get(t.Context(), added.MKID)
 	require.NoError(t, err)
-	contact, _ := p.PrimaryContact()
-	contact.Name = "Novo"
-	require.NoError(t, s.FailNext(metakocka.EndpointUpdate, sim.FaultAfter, sim.Fault504))
-	p, err = c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Contact: &contact})
+	require.Equal(t, 4, s.Calls().Received[metakocka.EndpointGet])
+}
+
+// A repeated update would write over what was edited in the ERP since the
+// partner was read.
+func TestUpdatesAreSentOnce(t *testing.T) {
+	s, c := simulated(t, sim.Options{}, withRetries(3))
+	added, err := c.Add(t.Context(), person("Test"))
 	require.NoError(t, err)
-	require.Equal(t, "Novo", p.Contacts[0].Name)
-	require.Equal(t, 3, s.Calls().Received[metakocka.EndpointUpdate])
+	for i, fault := range []sim.Fault{sim.FaultAfter, sim.Fault504, sim.Fault5xx, sim.Fault429, sim.FaultBefore} {
+		require.NoError(t, s.FailNext(metakocka.EndpointUpdate, fault))
+		_, err = c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Set: map[string]string{"notes": "Novo"}})
+		require.True(t, metakocka.IsTransient(err), fault)
+		require.Equal(t, i+1, s.Calls().Received[metakocka.EndpointUpdate])
+	}
 }
 
 func TestRetriesEnd(t *testing.T) {

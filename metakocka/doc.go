@@ -16,9 +16,9 @@
 //	                    ──opr_code ≠ 0───────► *RefusalError, or nothing found
 //	                    ──answer──────────────► result
 //
-// The API has no idempotency key. Add is therefore never repeated unless the
-// request certainly did not leave this process, and neither is an Update that
-// adds an entry; the caller asks Uncertain and looks before sending again.
+// The API has no idempotency key and no conditional write. Add is therefore
+// never repeated unless the request certainly did not leave this process, and
+// Update never; the caller asks Uncertain and looks before sending again.
 //
 // The secret key can write the whole ERP. It is in request bodies and nowhere
 // else: error texts, log lines and State are cleared of it even when the server

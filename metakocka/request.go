@@ -110,7 +110,7 @@ type Added struct {
 //
 // An entry with an MKID updates that entry, and is sent whole: its own
 // attributes even when empty, and everything in Extra. An entry without one is
-// added, so such an Update is not repeated by the client.
+// added, so such an Update sent twice adds two (see Repeatable).
 type Update struct {
 	MKID    string
 	Set     map[string]string
