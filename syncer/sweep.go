@@ -22,8 +22,8 @@ import (
 // names that come back.
 const letters = "aeionrtslkdvmjpzugbčšchžfywqx0123456789đć"
 
-// maxDepth bounds how long the substrings get.
-const maxDepth = 6
+// maxDepth bounds how long the substrings get: as long as a name.
+const maxDepth = 100
 
 // minCap is the smallest size at which an answer may be cut.
 const minCap = 10
@@ -80,8 +80,7 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 	if !full && s.listAll == listingWorks {
 		return s.list(ctx)
 	}
-	r := &sweepRun{erp: s.erp, asked: map[string]bool{}, answers: map[string][]string{}, cut: map[string]bool{}, learned: map[rune]bool{}}
-	r.partners = map[string]metakocka.Partner{}
+	r := newSweepRun(s.erp)
 	queries := s.cover
 	if full {
 		queries = strings.Split(letters, "")
@@ -151,9 +150,17 @@ type sweepRun struct {
 	erp     ERP
 	asked   map[string]bool
 	answers map[string][]string // ids by substring, of answers that were not capped
-	cut     map[string]bool     // answers that count more than they bring
+	counts  map[string]int      // of answers that count more than they bring
+	parents map[string]string   // the capped substring that a longer one is made of
 	largest int                 // size of the largest answer
 	learned map[rune]bool       // letters of names
+}
+
+func newSweepRun(erp ERP) *sweepRun {
+	return &sweepRun{
+		sweep: sweep{partners: map[string]metakocka.Partner{}}, erp: erp, asked: map[string]bool{}, answers: map[string][]string{},
+		counts: map[string]int{}, parents: map[string]string{}, learned: map[rune]bool{},
+	}
 }
 
 // ask searches for every substring and for longer ones where an answer looks
@@ -162,6 +169,9 @@ func (r *sweepRun) ask(ctx context.Context, queries []string) error {
 	for depth := 1; len(queries) > 0; depth++ {
 		known := len(r.partners)
 		for _, q := range queries {
+			if r.complete(r.parents[q]) {
+				continue
+			}
 			if err := r.search(ctx, q); err != nil {
 				return err
 			}
@@ -183,7 +193,7 @@ func (r *sweepRun) capped(queries []string, suspicious bool) []string {
 	var capped []string
 	for _, q := range queries {
 		n := len(r.answers[q])
-		cut := r.cut[q] || n >= minCap && n == r.largest &&
+		cut := r.counts[q] > n || n >= minCap && n == r.largest &&
 			(r.lacks(q) || suspicious && slices.Contains(usualCaps, n))
 		if cut {
 			capped = append(capped, q)
@@ -217,7 +227,9 @@ func (r *sweepRun) search(ctx context.Context, q string) error {
 		return aboutAll(err)
 	}
 	r.largest = max(r.largest, len(found.Partners))
-	r.cut[q] = found.Count > len(found.Partners)
+	if found.Count > len(found.Partners) {
+		r.counts[q] = found.Count
+	}
 	r.add(found.Partners)
 	for _, p := range found.Partners {
 		r.answers[q] = append(r.answers[q], p.MKID)
@@ -234,15 +246,29 @@ func (r *sweepRun) learn(name string) {
 	}
 }
 
-// longer makes the next substrings of capped ones. A name that holds q holds q
-// and one more letter behind or before it, or is q.
-func (r *sweepRun) longer(capped []string) []string {
-	if len(capped) == 0 {
-		return nil
+// complete reports whether every partner that a capped answer counted is known
+// by now.
+func (r *sweepRun) complete(q string) bool {
+	most := r.counts[q]
+	if most == 0 || most > len(r.partners) {
+		return false
 	}
+	for _, p := range r.partners {
+		if strings.Contains(strings.ToLower(p.Customer), q) {
+			most--
+		}
+	}
+	return most <= 0
+}
+
+// longer makes the next substrings of capped ones: one letter more behind, over
+// a space as well. That leaves no name out: its first letter brings it, or its
+// first two where that answer was capped, and so on. What is the end of many
+// names ("d.o.o.") comes to an end itself.
+func (r *sweepRun) longer(capped []string) []string {
 	alphabet := []rune(letters)
 	for c := range r.learned {
-		if !slices.Contains(alphabet, c) {
+		if !slices.Contains(alphabet, c) && c != ' ' {
 			alphabet = append(alphabet, c)
 		}
 	}
@@ -250,9 +276,10 @@ func (r *sweepRun) longer(capped []string) []string {
 	var next []string
 	for _, q := range capped {
 		for _, c := range alphabet {
-			for _, longer := range []string{q + string(c), string(c) + q} {
-				if !r.asked[longer] && !slices.Contains(next, longer) && strings.TrimSpace(longer) == longer {
+			for _, longer := range []string{q + string(c), q + " " + string(c)} {
+				if !r.asked[longer] {
 					next = append(next, longer)
+					r.parents[longer] = q
 				}
 			}
 		}
