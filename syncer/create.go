@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
@@ -16,9 +17,37 @@ import (
 // again, and reads "not found" as "not made" only once the call can no longer
 // take effect.
 
-// create makes the partner of a contact that has none.
+// create makes the partner of a contact that has none. Notes and website are
+// not documented: refused with them, the partner is made without.
 func (k *task) create(ctx context.Context) error {
-	p := mapping.NewPartner(*k.st.Contact)
+	p := mapping.NewPartner(k.outgoing())
+	err := k.add(ctx, p)
+	bare := p
+	bare.Notes, bare.Website = "", ""
+	if metakocka.IsRefusal(err) && bare != p {
+		err = k.add(ctx, bare)
+	}
+	if metakocka.IsRefusal(err) {
+		return k.refusedCreate(ctx, err)
+	}
+	return err
+}
+
+// outgoing is the contact with the fields that go to MetaKocka.
+func (k *task) outgoing() mapping.Contact {
+	c := *k.st.Contact
+	policy := k.policy()
+	for _, f := range mapping.Fields() {
+		d := policy.For(f).Direction
+		if f != mapping.FieldName && d != mapping.DirectionBoth && d != mapping.DirectionToMetaKocka {
+			c.Set(f, "")
+		}
+	}
+	return c
+}
+
+// add sends a creation and stores what came of it; a refusal is the caller's.
+func (k *task) add(ctx context.Context, p mapping.Partner) error {
 	if err := k.intend(ctx, mapping.IntentCreate, p); err != nil {
 		return err
 	}
@@ -26,9 +55,7 @@ func (k *task) create(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return k.created(ctx, added.MKID, p)
-	case metakocka.IsRefusal(err):
-		return k.refusedCreate(ctx, err)
-	case metakocka.Uncertain(err):
+	case metakocka.IsRefusal(err), metakocka.Uncertain(err):
 		return err // the intent stays
 	}
 	k.link.Intent = nil
@@ -97,7 +124,7 @@ func (k *task) pending() error {
 func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 	in := k.link.Intent
 	sent, _ := mapping.FromPartner(in.Partner)
-	found, err := k.search(ctx, append(keyQueries(sent), metakocka.Query{Name: in.Partner.Customer}))
+	found, err := k.search(ctx, append(keyQueries(sent), metakocka.Query{Name: searchable(in.Partner.Customer)}))
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +137,12 @@ func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 	}
 	match, _ := choose(sent, free)
 	return match, nil
+}
+
+// searchable is the part of a name to search by that MetaKocka does not cut off.
+func searchable(name string) string {
+	r := []rune(name)
+	return strings.TrimSpace(string(r[:min(len(r), 90)]))
 }
 
 // notTaken drops partners that another contact holds or that were seen before t.

@@ -60,10 +60,14 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 	return r.importPartner(ctx, metakockaID, t)
 }
 
-// maybeOurs reports whether the partner may be what the link's intent made.
+// maybeOurs reports whether the partner may be what the link's intent made; its
+// name may have been cut.
 func maybeOurs(p metakocka.Partner, l mapping.Link) bool {
-	return l.Intent != nil && l.Intent.Kind == mapping.IntentCreate &&
-		mapping.Equal(mapping.FieldName, p.Customer, l.Intent.Partner.Customer)
+	if l.Intent == nil || l.Intent.Kind != mapping.IntentCreate {
+		return false
+	}
+	sent := l.Intent.Partner.Customer
+	return mapping.Equal(mapping.FieldName, p.Customer, sent) || mapping.LikelyDropped(mapping.FieldName, sent, p.Customer)
 }
 
 // importPartner links the partner with the contact that matches it, or makes

@@ -15,7 +15,7 @@ import (
 
 // first finds the partner of a contact that has none, or makes it.
 func (k *task) first(ctx context.Context) error {
-	if err := mapping.Validate(*k.st.Contact).Err(); err != nil {
+	if err := mapping.Validate(k.outgoing()).Err(); err != nil {
 		return k.reject(ctx, err.Error())
 	}
 	candidates, err := k.candidates(ctx)

@@ -49,7 +49,7 @@ func fieldEdits() []fieldEdit {
 func TestEveryFieldReachesMetaKockaOnce(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, keepsAll)
-	s, _ := w.start()
+	s := w.up()
 	id := w.add(company())
 	p := w.partner(id)
 	require.Equal(t, "Kovač d.o.o.", p.Customer)
@@ -85,7 +85,7 @@ func TestFieldsAreClearedOneByOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newAuditedWorld(t, opts)
-			s, _ := w.start()
+			s := w.up()
 			id := w.add(company())
 			w.partner(id)
 			cleared := []fieldEdit{
@@ -119,7 +119,7 @@ func TestFieldsAreClearedOneByOne(t *testing.T) {
 func TestEveryEditInMetaKockaReachesTheContactOnce(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, keepsAll)
-	s, _ := w.start()
+	s := w.up()
 	id := w.add(company())
 	p := w.partner(id)
 	w.idle(s)
@@ -161,9 +161,11 @@ func TestEveryEditInMetaKockaReachesTheContactOnce(t *testing.T) {
 func TestPersonBecomesCompanyAndBack(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{})
-	s, _ := w.start()
+	s := w.up()
 	id := w.add(mapping.Contact{Name: "Žiga Kovač", TaxNumber: "SI12345678"})
-	look := func(p metakocka.Partner) any { return []any{p.Customer, p.Contacts[0].Name, p.BusinessEntity, p.Taxpayer} }
+	look := func(p metakocka.Partner) any {
+		return []any{p.Customer, p.Contacts[0].Name, p.BusinessEntity, p.Taxpayer}
+	}
 	w.partnerIs(id, []any{"Žiga Kovač", "Žiga Kovač", false, false}, look)
 	w.set(id, mapping.FieldCompanyName, "Kovač d.o.o.")
 	w.partnerIs(id, []any{"Kovač d.o.o.", "Žiga Kovač", true, true}, look)

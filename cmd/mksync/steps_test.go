@@ -40,6 +40,22 @@ func newAuditedWorld(t testing.TB, opts sim.Options) *world {
 	return w
 }
 
+// up starts the service; when the test fails it says how things stood.
+func (w *world) up() *service {
+	w.t.Helper()
+	s, _ := w.start()
+	w.t.Cleanup(func() {
+		if !w.t.Failed() {
+			return
+		}
+		ctx := context.WithoutCancel(w.t.Context())
+		status, _ := json.Marshal(s.monitor().Status(ctx))
+		letters, _ := s.bus.DeadLetters(ctx)
+		w.t.Logf("status: %s\ndead letters: %v", status, letters)
+	})
+	return s
+}
+
 func (w *world) written() written {
 	w.t.Helper()
 	calls := w.erp.Calls().Received

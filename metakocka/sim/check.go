@@ -136,6 +136,8 @@ func (a *attributes) removed(old string) string {
 		return ""
 	case Ignored:
 		return old
+	case Refused:
+		a.fail(refuse("%s holds the value %s.", a.where, metakocka.RemoveValue))
 	}
 	return metakocka.RemoveValue
 }

@@ -81,7 +81,7 @@ type Options struct {
 
 	LeftOut            string // attributes left out of a nested entry: Kept (default), Cleared
 	EmptyValue         string // "" for a value that stands: Ignored (default), Cleared
-	RemoveMarker       string // RemoveValue: Cleared (default), Ignored, Kept (stored as it is)
+	RemoveMarker       string // RemoveValue: Cleared (default), Ignored, Refused, Kept (stored as it is)
 	UnknownEntry       string // an entry with an unknown mk_id: Refused (default), Ignored, Added
 	AcceptSingleEntry  bool   // an object where a list is documented
 	TopLevelAddress    bool   // street and the like in an update change the billing address
