@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// said is what a command printed.
+type said struct {
+	t              testing.TB
+	stdout, stderr string
+	err            error
+}
+
+// mksync runs a command with the world's configuration.
+func (w *world) mksync(args ...string) said {
+	w.t.Helper()
+	var stdout, stderr bytes.Buffer
+	app := &cliEnv{stdout: &stdout, stderr: &stderr, environ: append(w.environ(),
+		"MKSYNC_CONFLICT_RULE="+string(w.cfg.ConflictRule), "MKSYNC_DELETE_POLICY="+w.cfg.DeletePolicy,
+		"MKSYNC_REMOTE_DELETE_POLICY="+w.cfg.RemoteDeletePolicy, "MKSYNC_LOG_LEVEL=error", "MKSYNC_POLL_INTERVAL=1s")}
+	root := newRootCommand(app)
+	root.SetArgs(args)
+	root.SetOut(&stdout)
+	root.SetErr(&stderr)
+	err := root.ExecuteContext(w.t.Context())
+	if err != nil && !errors.Is(err, errReported) {
+		_, _ = fmt.Fprintln(&stderr, "mksync:", err)
+	}
+	return said{w.t, stdout.String(), stderr.String(), err}
+}
+
+// lines are what a command printed that went well.
+func (s said) lines() []string {
+	s.t.Helper()
+	require.NoError(s.t, s.err, s.stderr)
+	if s.stdout == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(s.stdout, "\n"), "\n")
+}
+
+// ids are what the lines begin with.
+func (s said) ids() []string {
+	s.t.Helper()
+	var ids []string
+	for _, line := range s.lines() {
+		ids = append(ids, strings.Fields(line)[0])
+	}
+	return ids
+}
+
+// refused checks that a command did not go well, and what it said.
+func (s said) refused(words ...string) {
+	s.t.Helper()
+	require.Error(s.t, s.err, s.stdout)
+	for _, word := range words {
+		require.Contains(s.t, s.stderr, word)
+	}
+}
+
+// read reads JSON that a command printed.
+func (s said) read(into any) {
+	s.t.Helper()
+	require.NoError(s.t, s.err, s.stderr)
+	require.NoError(s.t, json.Unmarshal([]byte(s.stdout), into), s.stdout)
+}
+
+// bothWays runs a test's end with the service running and with none: the world
+// is made ready without one.
+func bothWays(t *testing.T, ready func(w *world) string, test func(w *world, id string)) {
+	t.Helper()
+	for name, running := range map[string]bool{"through the running service": true, "without a service": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sim.Options{})
+			id := ready(w)
+			if running {
+				w.start()
+			}
+			w.eventually(func() error { return w.mksync("mappings").err }) // until the service answers
+			words := map[bool]string{true: "asking the running service", false: "no service runs"}
+			require.Contains(t, w.mksync("mappings").stderr, words[running])
+			test(w, id)
+		})
+	}
+}
+
+// synced adds a contact and syncs it by command.
+func (w *world) synced(c mapping.Contact) (id string, p metakocka.Partner) {
+	w.t.Helper()
+	id = w.add(c)
+	require.Equal(w.t, []string{id}, w.mksync("sync", id).ids())
+	return id, w.partner(id)
+}
+
+// disputed makes a contact whose e-mail and phone wait for a person.
+func (w *world) disputed() string {
+	w.t.Helper()
+	id, p := w.synced(mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si", Phone: "+38640111111"})
+	w.edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email, p.Contacts[0].GSM = "erp@novak.si", "+38640333333" })
+	w.exec("UPDATE contacts SET email = 'crm@novak.si', phone = '+38640222222' WHERE id = $1", id)
+	require.Contains(w.t, w.mksync("sync", id).lines()[0], "conflict")
+	return id
+}
+
+func TestConflictsAreDecidedByCommand(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(w *world) string {
+		w.cfg.ConflictRule = mapping.RuleManual
+		return w.disputed()
+	}, func(w *world, id string) {
+		p := w.partner(id)
+		list := w.mksync("conflicts", "list")
+		t := w.t
+		require.Len(t, list.ids(), 2)
+		email, phone := list.ids()[0], list.ids()[1]
+		require.Contains(t, list.lines()[0], `parked  email  crm "crm@novak.si"  metakocka "erp@novak.si"  contact `+id)
+
+		w.mksync("conflicts", "resolve", id, "--take", "crm").refused("names 2 conflicts", email+", "+phone)
+		w.mksync("conflicts", "resolve", email, "--take", "both").refused("take: must be crm or metakocka")
+		w.mksync("conflicts", "resolve", "987654", "--take", "crm").refused("there is no conflict 987654")
+		w.mksync("conflicts", "resolve", "a b", "--take", "crm").refused("id: is not an id")
+		w.mksync("conflicts", "undo", email).refused("not decided yet")
+		w.mksync("conflicts", "show", "").refused("id: is missing")
+
+		require.Contains(t, w.mksync("conflicts", "resolve", email, "--take", "crm").lines()[0], email+"  email  resolved for crm  conflict")
+		w.partnerIs(id, "crm@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
+		require.Equal(t, []string{phone}, w.mksync("conflicts", "list").ids())
+
+		var done []struct {
+			Success bool
+			Data    syncer.Decided[syncer.Conflict]
+		}
+		w.mksync("conflicts", "resolve", p.MKID, "--take", "metakocka", "--json").read(&done)
+		require.True(t, done[0].Success)
+		require.Equal(t, mapping.StatusSynced, done[0].Data.Outcome.SyncStatus)
+		require.Equal(t, operator(), done[0].Data.Entry.ClosedBy)
+		require.NotNil(t, done[0].Data.Entry.ClosedAt)
+		w.contactIs(id, mapping.FieldPhone, "+38640333333")
+		require.Empty(t, w.mksync("conflicts", "list").ids())
+
+		require.Contains(t, w.mksync("conflicts", "resolve", email, "--take", "crm").lines()[0], "synced") // once more
+		w.mksync("conflicts", "resolve", email, "--take", "metakocka").refused("is resolved already")
+		w.mksync("conflicts", "resolve", id, "--take", "crm").refused("no conflict of " + id + " is open any more")
+		w.mksync("conflicts", "undo", id).refused("names 2 conflicts")
+
+		require.Contains(t, w.mksync("conflicts", "undo", email).lines()[0], "undone for crm  synced")
+		w.contactIs(id, mapping.FieldEmail, "erp@novak.si")
+		w.partnerIs(id, "erp@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
+		w.mksync("conflicts", "undo", email).refused("undone already")
+
+		w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640444444" })
+		w.mksync("conflicts", "undo", phone).refused("phone was changed since")
+		require.Contains(t, w.mksync("conflicts", "show", phone).stdout, "resolved for metakocka")
+		require.Len(t, w.mksync("conflicts", "list", "--all", "--of", id).ids(), 2)
+	})
+}
