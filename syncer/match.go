@@ -3,7 +3,9 @@ package syncer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -56,18 +58,38 @@ func (k *task) takenBy(ctx context.Context, p metakocka.Partner) string {
 	return fmt.Sprintf("matches partner %s, which contact %s is linked with: merge the two contacts, or give them different tax numbers and e-mails", p.MKID, holders[p.MKID])
 }
 
-// candidates are the partners that may be this contact's: asked for, or for one
-// of many contacts as last seen.
+// candidates are the partners that may be this contact's. MetaKocka is asked,
+// but may find a key only as it is written there; a partner that was seen with
+// the same key, written otherwise, is asked for by id. Of many contacts none is
+// asked for: they are matched with the partners as last seen.
 func (k *task) candidates(ctx context.Context) ([]metakocka.Partner, error) {
-	tax := mapping.Canonical(mapping.FieldTaxNumber, k.st.Contact.TaxNumber)
-	email := mapping.Canonical(mapping.FieldEmail, k.st.Contact.Email)
-	if k.t.FromSnapshot && !k.st.SweptAt.IsZero() {
-		return k.candidatesSeen(ctx, tax, email)
+	seen, err := k.candidatesSeen(ctx)
+	if err != nil || k.t.FromSnapshot && !k.st.SweptAt.IsZero() {
+		return seen, err
 	}
-	return k.search(ctx, keyQueries(*k.st.Contact))
+	found, err := k.search(ctx, keyQueries(*k.st.Contact))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range seen {
+		if slices.ContainsFunc(found, func(f metakocka.Partner) bool { return f.MKID == p.MKID }) {
+			continue
+		}
+		p, err := k.erp.Get(ctx, p.MKID)
+		switch {
+		case err == nil:
+			found = append(found, p)
+		case !errors.Is(err, metakocka.ErrNotFound):
+			return nil, aboutAll(err)
+		}
+	}
+	return found, nil
 }
 
-func (k *task) candidatesSeen(ctx context.Context, tax, email string) ([]metakocka.Partner, error) {
+// candidatesSeen are the candidates as last seen.
+func (k *task) candidatesSeen(ctx context.Context) ([]metakocka.Partner, error) {
+	c := *k.st.Contact
+	tax, email := mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), mapping.Canonical(mapping.FieldEmail, c.Email)
 	seen, err := k.links.MatchObserved(ctx, tax, email)
 	if err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (w *world) polls(n int) {
 	for range n {
 		now := w.one("SELECT clock_timestamp()::text")
 		w.eventually(func() error {
-			if w.one("SELECT ((value->>'sweptAt')::timestamptz > $1::timestamptz)::text FROM mksync_state WHERE key = 'poller'", now) != "true" {
+			if w.count("SELECT count(*) FROM mksync_state WHERE key = 'poller' AND (value->>'sweptAt')::timestamptz > $1::text::timestamptz", now) == 0 {
 				return errors.New("no complete poll since " + now)
 			}
 			return nil
