@@ -54,8 +54,10 @@ var (
 	OpApproveDeletion = Operation[EntryRequest, Decided[Deletion]]{"deletions.approve", slow, (*Desk).ApproveDeletion}
 	OpRejectDeletion  = Operation[EntryRequest, Decided[Deletion]]{"deletions.reject", slow, (*Desk).RejectDeletion}
 
-	OpDeadLetters     = Operation[Page, List[DeadLetter]]{"deadletters.list", quick, (*Desk).DeadLetters}
-	OpRetryDeadLetter = Operation[EntryRequest, DeadLetter]{"deadletters.retry", quick, (*Desk).RetryDeadLetter}
+	// Not "deadletters": what is sent to mksync.deadletters.> is stored in the
+	// stream of dead letters.
+	OpDeadLetters     = Operation[Page, List[DeadLetter]]{"dead-letters.list", quick, (*Desk).DeadLetters}
+	OpRetryDeadLetter = Operation[EntryRequest, DeadLetter]{"dead-letters.retry", quick, (*Desk).RetryDeadLetter}
 )
 
 // Endpoint is an Operation without its types.

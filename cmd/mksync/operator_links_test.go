@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/nats-io/nats.go/micro"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+const noOne = "00000000-0000-4000-8000-000000000000"
+
+func TestContactsAreSyncedAndPartnersImportedByCommand(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(w *world) string {
+		p, err := w.erp.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI87654321"})
+		require.NoError(w.t, err)
+		_, stop := w.start(rolePoller)
+		w.eventually(func() error {
+			if w.one("SELECT count(*)::text FROM mksync_partners") != "1" {
+				return errors.New("the partner was not seen yet")
+			}
+			return nil
+		})
+		stop()
+		return p.MKID
+	}, func(w *world, partner string) {
+		t := w.t
+		require.Equal(t, []string{partner}, w.mksync("partners", "--unsynced").ids())
+		w.mksync("import", "1", partner+" ").refused("MetaKocka has no partner 1", "metakockaId: is not an id")
+
+		var done []struct{ Data syncer.Outcome }
+		w.mksync("import", partner, "--json").read(&done)
+		contact := done[0].Data.ContactID
+		require.Equal(t, "Dana Dolenc", w.one("SELECT name FROM contacts WHERE id = $1", contact))
+		require.Contains(t, w.mksync("import", partner).lines()[0], partner+"  synced  contact "+contact) // linked already
+		require.Empty(t, w.mksync("partners", "--unsynced").ids())
+		require.Contains(t, w.mksync("partners").lines()[0], "synced, contact "+contact)
+
+		require.Equal(t, []string{done[0].Data.MappingID}, w.mksync("mappings", "--partner", partner, "--status", "synced").ids())
+		require.Equal(t, []string{done[0].Data.MappingID}, w.mksync("mappings", "--contact", contact).ids())
+		require.Empty(t, w.mksync("mappings", "--status", "error").ids())
+		w.mksync("mappings", "--status", "fine").refused(`status: "fine" is none of`)
+		w.mksync("mappings", "--contact", "7").refused(`contactId: "7" is not a uuid`)
+
+		s := w.mksync("sync", "7", noOne, contact)
+		s.refused(`7: contactId: "7" is not a uuid`, "there is no contact "+noOne)
+		require.Contains(t, s.stdout, contact+"  synced", "one that fails does not hold up the others")
+
+		require.NoError(t, w.erp.DeletePartner(partner))
+		require.Contains(t, w.mksync("sync", contact).lines()[0], "synced") // made anew
+		require.NotEqual(t, partner, w.partner(contact).MKID)
+		require.Equal(t, operator(), w.one("SELECT updated_by FROM metakocka_contact_mappings WHERE contact_id = $1", contact))
+	})
+}
+
+func TestUnreachableMetaKockaIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	id := w.add(mapping.Contact{Name: "Ana"})
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
+	var done []result
+	s := w.mksync("sync", id, "--json")
+	require.ErrorIs(t, s.err, errReported)
+	s.err = nil
+	s.read(&done)
+	require.Equal(t, syncer.CodeUnreachable, done[0].Error.Code)
+}
+
+func TestOrphansArePrunedByCommand(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(w *world) string {
+		id, _ := w.synced(mapping.Contact{Name: "Ana"})
+		w.synced(mapping.Contact{Name: "Bor"})
+		w.exec("DELETE FROM contacts WHERE id = $1", id)
+		w.exec(`INSERT INTO metakocka_contact_mappings (contact_id, sync_status, updated_at) VALUES ($1, 'deleted', now() - interval '1 day')`, noOne)
+		return id
+	}, func(w *world, id string) {
+		t := w.t
+		report := w.mksync("mappings", "prune")
+		require.Len(t, report.lines(), 2)
+		require.Contains(t, report.stdout, "both_gone     --yes: remove  deleted  contact "+noOne)
+		require.Contains(t, report.stdout, "contact_gone  --yes: hold    synced   contact "+id)
+		require.Equal(t, "3", w.one("SELECT count(*)::text FROM metakocka_contact_mappings"))
+
+		require.Contains(t, w.mksync("mappings", "prune", "--yes").stderr, "1 tombstones removed, 1 deletions held")
+		require.Equal(t, "2", w.one("SELECT count(*)::text FROM metakocka_contact_mappings"))
+		require.Empty(t, w.mksync("mappings", "prune").lines())
+		require.Contains(t, w.mksync("deletions", "approve", id).lines()[0], "applied  deleted")
+	})
+}
+
+func TestRequestsOverNATSAreStrict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	s, _ := w.start(roleAPI)
+	id := w.add(mapping.Contact{Name: "Ana"})
+	w.eventually(func() error { return w.mksync("mappings").err })
+	for _, c := range []struct{ subject, request, code, body string }{
+		{"mksync.contacts.sync", `{"contactId":"` + id + `","colour":"red"}`, "400", "colour"},
+		{"mksync.contacts.sync", `{"contactId":7}`, "400", `contactId: a number`},
+		{"mksync.contacts.sync", `{"contactId":`, "400", `"code":"malformed"`},
+		{"mksync.contacts.sync", `{} {}`, "400", "more than one value"},
+		{"mksync.contacts.sync", ``, "400", "contactId: is missing"},
+		{"mksync.contacts.sync", `{"contactId":"` + noOne + `"}`, "404", `"success":false`},
+		{"mksync.contacts.mappings", `{"contactId":"` + id + `","metakockaId":"1"}`, "400", "exactly one"},
+		{"mksync.contacts.mappings", `{"metakockaId":"1"}`, "404", "not_found"},
+		{"mksync.mappings.list", `{"limit":5000}`, "400", "limit"},
+		{"mksync.conflicts.list", `{"after":"x"}`, "400", "after"},
+		{"mksync.contacts.sync", `{"contactId":"` + id + `"}`, "", `"success":true,"data":{"mappingId":"`},
+		{"mksync.contacts.mappings", `{"contactId":"` + id + `"}`, "", `"syncStatus":"synced"`},
+		{"mksync.status", ``, "", `"listener"`},
+	} {
+		m, err := s.conn.Request(c.subject, []byte(c.request), askTimeout)
+		require.NoError(t, err)
+		require.Equal(t, c.code, m.Header.Get(micro.ErrorCodeHeader), "%s %s: %s", c.subject, c.request, m.Data)
+		require.Contains(t, string(m.Data), c.body)
+	}
+}
+
+func TestListsArePaged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	const many = 1234
+	w.exec("INSERT INTO metakocka_contact_mappings (contact_id) SELECT gen_random_uuid() FROM generate_series(1, $1)", many)
+	var all []syncer.Mapping
+	w.mksync("mappings", "--json").read(&all)
+	require.Len(t, all, many)
+}
+
+func TestServiceWithoutTheRoleIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.start(rolePoller)
+	w.mksync("conflicts", "list").refused("answers no requests", "role api")
+}
