@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ErrNotOpen: the conflict or deletion no longer waits for a person.
+// ErrNotOpen says that the conflict or deletion no longer waits for a person.
 var ErrNotOpen = errors.New("it no longer waits for a decision")
 
 // DeletionStatus says what becomes of a deletion.

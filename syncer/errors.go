@@ -58,6 +58,7 @@ const (
 	CodeMalformed   Code = "malformed"   // 400: the request cannot be read
 	CodeNotFound    Code = "not_found"   // 404: there is no such thing
 	CodeConflict    Code = "conflict"    // 409: it does not fit how things stand; an id that names several
+	CodeTooLarge    Code = "too_large"   // 413: the request or its answer
 	CodeRefused     Code = "refused"     // 422: by validation or by MetaKocka
 	CodeInternal    Code = "internal"    // 500
 	CodeUnreachable Code = "unreachable" // 502: MetaKocka does not answer, or refuses everything
@@ -74,6 +75,8 @@ func (c Code) HTTP() int {
 		return http.StatusNotFound
 	case CodeConflict:
 		return http.StatusConflict
+	case CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
 	case CodeRefused:
 		return http.StatusUnprocessableEntity
 	case CodeUnreachable:

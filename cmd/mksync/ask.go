@@ -88,12 +88,18 @@ func operator() string {
 	return "operator"
 }
 
-// collect asks for all pages of a list.
+// collect asks for all pages of a list, for smaller ones where a page is larger
+// than NATS takes.
 func collect[T any](page func(syncer.Page) (syncer.List[T], error)) ([]T, error) {
 	all := []T{}
-	var p syncer.Page
+	p := syncer.Page{Limit: 256}
 	for {
 		l, err := page(p)
+		var refused *syncer.RequestError
+		if errors.As(err, &refused) && refused.Code == syncer.CodeTooLarge && p.Limit > 1 {
+			p.Limit /= 2
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -74,7 +74,7 @@ func TestHeldDeletionsAreDecidedByCommand(t *testing.T) {
 
 		kept := w.partner(ids[1])
 		require.Contains(t, w.mksync("deletions", "reject", kept.MKID).lines()[0], "rejected  deleted")
-		require.True(t, w.partner(ids[1]).Hash() == kept.Hash(), "the partner was written")
+		require.Equal(t, kept.Hash(), w.partner(ids[1]).Hash(), "the partner was written")
 		w.mksync("deletions", "approve", ids[1]).refused("no deletion of " + ids[1] + " is open any more")
 
 		require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
@@ -172,4 +172,24 @@ func TestDeadLettersAreRetriedByCommand(t *testing.T) {
 	require.Contains(t, gone.stderr, "no service runs")
 	w.start()
 	again()
+}
+
+func TestDeletionThatIsTriedAgainCountsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.MaxDeletes, w.cfg.DeletePolicy = 1, syncer.PolicyDeactivate
+	id := w.people("Ana")[0]
+	w.listening()
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
+	before := w.erp.Calls().Received[metakocka.EndpointGet]
+	w.exec("DELETE FROM contacts")
+	w.eventually(func() error {
+		if w.erp.Calls().Received[metakocka.EndpointGet] < before+4 {
+			return errors.New("not tried often enough yet")
+		}
+		return nil
+	})
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	w.status(id, "deleted")
+	require.Equal(t, "1", w.one("SELECT count(*)::text FROM mksync_deletions"))
 }

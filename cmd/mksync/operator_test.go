@@ -167,3 +167,60 @@ func TestConflictsAreDecidedByCommand(t *testing.T) {
 		require.Len(t, w.mksync("conflicts", "list", "--all", "--of", id).ids(), 2)
 	})
 }
+
+func TestDecidedConflictIsUndoneByCommand(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(w *world) string {
+		w.cfg.ConflictRule = mapping.RuleCRM
+		id, p := w.synced(mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si"})
+		w.edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email = "erp@novak.si" })
+		w.exec("UPDATE contacts SET email = 'crm@novak.si' WHERE id = $1", id)
+		require.Contains(w.t, w.mksync("sync", id).lines()[0], "synced")
+		return id
+	}, func(w *world, id string) {
+		require.Empty(w.t, w.mksync("conflicts", "list").ids())
+		require.Contains(w.t, w.mksync("conflicts", "list", "--all").stdout, "decided for crm")
+		require.Contains(w.t, w.mksync("conflicts", "undo", id).lines()[0], "undone for crm  synced")
+		w.contactIs(id, mapping.FieldEmail, "erp@novak.si")
+		w.partnerIs(id, "erp@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
+	})
+}
+
+func TestConflictEndsWhenTheSidesAgree(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.ConflictRule = mapping.RuleManual
+	id := w.disputed()
+	w.exec("UPDATE contacts SET email = 'erp@novak.si' WHERE id = $1", id)
+	require.Contains(t, w.mksync("sync", id).lines()[0], "conflict")
+	require.Len(t, w.mksync("conflicts", "list").ids(), 1)
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640222222" })
+	require.Contains(t, w.mksync("sync", id).lines()[0], "synced")
+	require.Empty(t, w.mksync("conflicts", "list").ids())
+	var all []syncer.Conflict
+	w.mksync("conflicts", "list", "--all", "--json").read(&all)
+	w.mksync("conflicts", "undo", all[0].ID).refused("ended by itself")
+}
+
+func TestLargeAnswersComeInSmallerPages(t *testing.T) {
+	t.Parallel()
+	const limit, each = 10, 3 // as many as fit
+	var asked []int
+	all, err := collect(func(p syncer.Page) (l syncer.List[int], err error) {
+		asked = append(asked, p.Limit)
+		if p.Limit > each {
+			return l, &syncer.RequestError{Code: syncer.CodeTooLarge}
+		}
+		from := len(p.After)
+		for n := from; n < min(from+p.Limit, limit); n++ {
+			l.Items = append(l.Items, n)
+		}
+		if len(l.Items) == p.Limit {
+			l.Next = strings.Repeat("x", from+p.Limit)
+		}
+		return l, nil
+	})
+	require.NoError(t, err)
+	require.Len(t, all, limit)
+	require.Equal(t, []int{256, 128, 64, 32, 16, 8, 4, 2, 2, 2, 2, 2, 2}, asked)
+}

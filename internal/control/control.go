@@ -109,7 +109,7 @@ func (s *Service) respond(r micro.Request, data json.RawMessage) error {
 		return err
 	}
 	if int64(len(body)) > s.nc.MaxPayload() {
-		return refuse(r, &syncer.RequestError{Code: syncer.CodeRefused, Message: "the answer is larger than the NATS server takes: ask for fewer with limit"})
+		return refuse(r, &syncer.RequestError{Code: syncer.CodeTooLarge, Message: "the answer is larger than the NATS server takes: ask for fewer with limit"})
 	}
 	return r.Respond(body)
 }
