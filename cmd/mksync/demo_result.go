@@ -207,8 +207,8 @@ func (d *demo) counts(o demoOutcome) {
 	received := d.world.erp.Calls().Received
 	searches := len(d.world.calls.since(time.Time{}, func(c loggedCall) bool { return c.search != "" }))
 	d.say.print("")
-	d.say.print(fmt.Sprintf("contacts %d   partners %d (%d of a deleted contact)   duplicates %d",
-		contacts, len(o.partners), tombstones, len(o.duplicates())))
+	d.say.print(fmt.Sprintf("contacts %d   partners %d (%d of a deleted contact)   duplicates %d   time %s",
+		contacts, len(o.partners), tombstones, len(o.duplicates()), took(time.Since(d.began))))
 	d.say.print(fmt.Sprintf("calls %d (polls %d, look-ups %d, add_partner %d, update_partner %d)", d.world.erp.Calls().Total(), searches,
 		received[metakocka.EndpointGet]-searches, received[metakocka.EndpointAdd], received[metakocka.EndpointUpdate]))
 	d.say.print("")
@@ -231,8 +231,8 @@ func (d *demo) conclude(o demoOutcome) error {
 			agree++
 		}
 	}
-	d.say.verdict(true, fmt.Sprintf("Both sides agree: %d contacts with one partner each are the same in all %d fields; %s for a person. (%s)",
-		agree, len(mapping.Fields()), amount(wait, "contact waits", "contacts wait"), took(time.Since(d.began))))
+	d.say.verdict(true, fmt.Sprintf("Both sides agree: %d contacts, one partner each, the same in all %d fields; %s for a person.",
+		agree, len(mapping.Fields()), amount(wait, "waits", "wait")))
 	return nil
 }
 
