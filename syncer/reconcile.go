@@ -148,8 +148,10 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 		k.link.CRMChangedAt = k.t.CRMChangedAt
 	}
 	ch.Link = k.link
-	for _, c := range k.journal {
-		ch.Conflicts = append(ch.Conflicts, c)
+	for _, f := range mapping.Fields() {
+		if c, noted := k.journal[f]; noted {
+			ch.Conflicts = append(ch.Conflicts, c)
+		}
 	}
 	if err := k.s.Save(ctx, &ch); err != nil {
 		return err
