@@ -89,6 +89,7 @@ type State struct {
 	UpdatedAt time.Time // the contact's updated_at; zero where there is none
 	Link      *Link     // nil: never seen
 	Now       time.Time // the database's clock when they were read
+	Snapshot  Snapshot  // the transactions that the read saw
 	// SweptAt is when the last complete sweep over the partners began; zero:
 	// none yet.
 	SweptAt time.Time

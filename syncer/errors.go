@@ -39,6 +39,10 @@ func (e *PendingError) Error() string {
 	return fmt.Sprintf("contact %s: whether MetaKocka took the last write is not known yet", e.ContactID)
 }
 
+// errNotVisible: the database does not show the event's transaction yet, as
+// while a synchronous standby is away. It comes again.
+var errNotVisible = errors.New("the change is committed but not visible in the database yet")
+
 // errAgain: what was read is out of date; read again.
 var errAgain = errors.New("read again")
 

@@ -99,6 +99,15 @@ func appendRow(b []byte, row *cdc.Row) []byte {
 	return append(b, '}')
 }
 
+// eventXID is the transaction of a contact's event; 0 for a snapshot's.
+func eventXID(data []byte) uint32 {
+	var ev struct {
+		XID uint32 `json:"xid"`
+	}
+	_ = json.Unmarshal(data, &ev) // what cannot be read says nothing
+	return ev.XID
+}
+
 // Type OIDs of pg_type that JSON has a form of its own for.
 const (
 	oidBool = 16

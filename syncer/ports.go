@@ -34,6 +34,8 @@ type Links interface {
 	MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error)
 	// SeenBefore tells which partners were seen before t.
 	SeenBefore(ctx context.Context, metakockaIDs []string, t time.Time) (map[string]bool, error)
+	// Snapshot tells which transactions a read sees now.
+	Snapshot(ctx context.Context) (mapping.Snapshot, error)
 	// HoldAll holds the deletions of all links whose contact is gone.
 	HoldAll(ctx context.Context, reason string) (int64, error)
 	// Fields are the canonical fields that the contacts table has.
@@ -75,6 +77,9 @@ type Trigger struct {
 	Cause Cause
 	// CRMChangedAt is the commit time of the newest event; zero: not known.
 	CRMChangedAt time.Time
+	// XIDs are the transactions of the events; the contact is decided from only
+	// once they can be seen.
+	XIDs []uint32
 	// Deleted: an event says that the contact was deleted. A contact that is
 	// merely not there (a TRUNCATE, a restored table) is no deletion.
 	Deleted bool

@@ -113,7 +113,11 @@ func (k *task) run(ctx context.Context) error {
 }
 
 func (k *task) load(ctx context.Context) error {
-	st, err := k.s.Load(ctx)
+	var st mapping.State
+	err := awaitVisible(ctx, k.t.XIDs, func(ctx context.Context) (snap mapping.Snapshot, err error) {
+		st, err = k.s.Load(ctx)
+		return st.Snapshot, err
+	})
 	if err != nil {
 		return err
 	}

@@ -96,12 +96,15 @@ func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Deliv
 
 func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery) error {
 	if ds[len(ds)-1].Subject == subjectTruncate {
-		return p.truncated(ctx)
+		return p.truncated(ctx, eventXID(ds[len(ds)-1].Data))
 	}
 	t := Trigger{Cause: CauseContact}
 	for _, d := range ds {
 		if d.Subject == bus.ContactSubject("delete", contactID) {
 			t.Deleted = true
+		}
+		if xid := eventXID(d.Data); xid != 0 {
+			t.XIDs = append(t.XIDs, xid)
 		}
 		if at, err := time.Parse(time.RFC3339Nano, d.Header.Get(headerTime)); err == nil && at.After(t.CRMChangedAt) {
 			t.CRMChangedAt = at
@@ -112,7 +115,10 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 }
 
 // truncated holds the deletions that a TRUNCATE means.
-func (p *Pusher) truncated(ctx context.Context) error {
+func (p *Pusher) truncated(ctx context.Context, xid uint32) error {
+	if err := awaitVisible(ctx, []uint32{xid}, p.reconciler.links.Snapshot); err != nil {
+		return settleWork(p.gate, err)
+	}
 	n, err := p.reconciler.links.HoldAll(ctx, "the contacts table was truncated")
 	if err == nil {
 		p.log.Warn("the contacts table was truncated; the deletions are held: mksync deletions list", "held", n)

@@ -212,7 +212,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Log(log.tail())
 		}
 	})
-	waitSettled(t, people, time.Minute)
+	waitSettled(t, people, time.Minute+time.Duration(kills)*2*time.Second)
 	require.Zero(t, last.terminate(), "SIGTERM ends run with status 0")
 	t.Logf("kills %d, edits %d, contacts %d, deleted %d, partners %d, calls %+v",
 		kills, people.edits, len(people.want), len(people.gone), len(w.erp.Partners()), w.erp.Calls().Processed)
@@ -227,7 +227,8 @@ func waitSettled(t *testing.T, people *crowd, limit time.Duration) {
 			return
 		}
 		if time.Now().After(deadline) {
-			require.NoError(t, err)
+			status, _, statusErr := askStatus(t.Context(), people.w.cfg)
+			require.NoError(t, err, "status: %+v %v", status, statusErr)
 		}
 		idle(t.Context(), 100*time.Millisecond)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,11 +12,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // get asks the running service over HTTP.
@@ -154,16 +157,54 @@ func TestNATSRestarted(t *testing.T) {
 	w.ready(s, http.StatusOK, "ready")
 }
 
-func TestPostgresRestarted(t *testing.T) {
-	t.Parallel()
+// ownServer starts a Postgres for this test alone.
+func ownServer(t *testing.T) (server *pgserver.Server, url string) {
+	t.Helper()
 	server, err := pgserver.Start(t.Context(), pgserver.Options{Own: true, NoInstall: true})
-	if errors.Is(err, pgserver.ErrNotRestartable) {
-		t.Skip("the server at hand cannot be restarted")
-	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
-	url, err := server.CreateDatabase(t.Context(), "crm")
+	url, err = server.CreateDatabase(t.Context(), "crm")
 	require.NoError(t, err)
+	return server, url
+}
+
+// TestCommitThatIsNotVisibleYet: Postgres decodes a commit before others can
+// see it, with synchronous replication for as long as the standby takes. The
+// event must not be taken for nothing new.
+func TestCommitThatIsNotVisibleYet(t *testing.T) {
+	t.Parallel()
+	_, url := ownServer(t)
+	w := newWorldIn(t, url, sim.Options{})
+	w.exec("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+	w.exec("ALTER DATABASE crm SET synchronous_commit = local")
+	w.exec("SELECT pg_reload_conf()")
+	w.db.Reset()
+	s, _ := w.start()
+	w.status(w.insert("Prva Oseba", "prva@primer.si"), "synced")
+
+	release := "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+	t.Cleanup(func() { w.exec(release) })
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.db.Exec(context.WithoutCancel(t.Context()), "SET synchronous_commit = on; INSERT INTO contacts (name) VALUES ('Sinhrona Oseba')")
+		done <- err
+	}()
+	w.eventually(func() error {
+		pending, inFlight, err := s.bus.ConsumerState(t.Context(), bus.StreamContacts, syncer.ConsumerPusher)
+		if err == nil && inFlight == 0 {
+			err = fmt.Errorf("the event is not in flight: %d pending", pending)
+		}
+		return err
+	})
+	require.Equal(t, "1", w.one("SELECT count(*)::text FROM contacts"), "committed, but not visible")
+	w.exec(release)
+	require.NoError(t, <-done)
+	w.status(w.one("SELECT id::text FROM contacts WHERE name = 'Sinhrona Oseba'"), "synced")
+}
+
+func TestPostgresRestarted(t *testing.T) {
+	t.Parallel()
+	server, url := ownServer(t)
 	w := newWorldIn(t, url, sim.Options{})
 	s, _ := w.start()
 	id := w.insert("Darja Hrast", "darja@primer.si")

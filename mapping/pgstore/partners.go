@@ -110,6 +110,15 @@ func (s *Store) observed(ctx context.Context, where string, args ...any) ([]mapp
 	return partners, nil
 }
 
+// Snapshot tells which transactions a read sees now.
+func (s *Store) Snapshot(ctx context.Context) (mapping.Snapshot, error) {
+	var text string
+	if err := s.pool.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&text); err != nil {
+		return mapping.Snapshot{}, fmt.Errorf("read the database's snapshot: %w", err)
+	}
+	return mapping.ParseSnapshot(text)
+}
+
 // Now is the database's clock, which all stored times are by.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	var now time.Time

@@ -28,13 +28,17 @@ func (s *Session) Load(ctx context.Context) (mapping.State, error) {
 	raw := make([]*string, len(t.fields))
 	var st mapping.State
 	var exists bool
+	var snapshot string
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
 	var seen observedRow
-	targets := append([]any{&st.Now, &sweptAt, &exists, &st.InScope, &updatedAt}, scanTargets(raw)...)
+	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
 	err := s.conn.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...).Scan(targets...)
 	if err != nil {
+		return st, fmt.Errorf("read contact %s: %w", s.id, err)
+	}
+	if st.Snapshot, err = mapping.ParseSnapshot(snapshot); err != nil {
 		return st, fmt.Errorf("read contact %s: %w", s.id, err)
 	}
 	s.table, s.raw = t, raw
@@ -71,7 +75,7 @@ func (c *contacts) loadSQL() string {
 		updatedAt = "c." + c.updatedAt + "::timestamptz"
 	}
 	return fmt.Sprintf(`
-		SELECT clock_timestamp(), (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s, %[4]s, %[5]s,
+		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s, %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
