@@ -33,7 +33,12 @@ func (app *cliEnv) withDesk(ctx context.Context, use func(syncer.Answerer) error
 		return fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
 	}
 	defer nc.Close()
-	runs, err := serviceRuns(ctx, nc)
+	// Who holds the data directory and does not answer yet may be starting.
+	wait := time.Duration(0)
+	if cfg.NATSURL == "" {
+		wait = registerTimeout
+	}
+	runs, err := serviceRuns(ctx, nc, wait)
 	switch {
 	case err != nil:
 		return err
@@ -64,18 +69,32 @@ func (app *cliEnv) withOwnDesk(ctx context.Context, use func(syncer.Answerer) er
 	return use(s.desk(s.monitor()))
 }
 
-// serviceRuns asks on NATS whether any service answers requests.
-func serviceRuns(ctx context.Context, nc *nats.Conn) (bool, error) {
+// registerTimeout is how long a service that starts may take to answer requests.
+const registerTimeout = 2 * time.Second
+
+// serviceRuns asks on NATS whether any service answers requests, or comes to
+// within wait.
+func serviceRuns(ctx context.Context, nc *nats.Conn, wait time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	_, err := nc.RequestWithContext(ctx, "$SRV.PING.mksync", nil)
-	if errors.Is(err, nats.ErrNoResponders) {
-		return false, nil
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		_, err := nc.RequestWithContext(ctx, "$SRV.PING.mksync", nil)
+		switch {
+		case err == nil:
+			return true, nil
+		case !errors.Is(err, nats.ErrNoResponders):
+			return false, fmt.Errorf("look for a running service: %w", err)
+		case time.Since(began) >= wait:
+			return false, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-tick.C:
+		}
 	}
-	if err != nil {
-		return false, fmt.Errorf("look for a running service: %w", err)
-	}
-	return true, nil
 }
 
 func (app *cliEnv) note(text string) { _, _ = fmt.Fprintln(app.stderr, "mksync: "+text) }
