@@ -70,7 +70,6 @@ type consumption struct {
 	cfg     ConsumerConfig
 	handle  Handler
 	queue   *dispatcher
-	letters *letterKeys
 	sources []*source
 }
 
@@ -82,7 +81,7 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 	if err != nil {
 		return err
 	}
-	c := &consumption{b: b, cfg: cfg, handle: h, letters: newLetterKeys()}
+	c := &consumption{b: b, cfg: cfg, handle: h}
 	c.sources = []*source{newEventSource(b, cfg), newRetrySource(b, cfg)}
 	c.queue = newDispatcher(cfg.MaxPending + retriesPending)
 	var stopWatching func()
@@ -92,7 +91,7 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 				return err
 			}
 		}
-		stopWatching, err = b.watchLetters(ctx, cfg.Durable, c.letters)
+		stopWatching, err = b.watchLetters(ctx)
 		return err
 	})
 	if err != nil {

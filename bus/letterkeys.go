@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// letterKeys remembers the keys of a consumer that may have a dead letter, so that success
+// letterKeys remembers the keys that may have a dead letter, so that success
 // costs a call to the server only where there is one to remove.
 type letterKeys struct {
 	mu   sync.Mutex
@@ -36,14 +36,14 @@ func (l *letterKeys) has(key string) bool {
 	return ok
 }
 
-// watchLetters keeps the keys of a consumer's dead letters up to date, other processes'
-// included, until the returned func is called.
-func (b *Bus) watchLetters(ctx context.Context, consumer string, keys *letterKeys) (stop func(), err error) {
+// watchLetters keeps the keys of all dead letters up to date, other processes' included,
+// until the returned func is called.
+func (b *Bus) watchLetters(ctx context.Context) (stop func(), err error) {
 	if _, err := b.open(ctx, StreamDeadLetters); err != nil {
 		return nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
 	oc, err := b.js.OrderedConsumer(ctx, StreamDeadLetters, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{deadLettersPrefix + escapeToken(consumer) + ".*"},
+		FilterSubjects: []string{deadLettersPrefix + ">"},
 		HeadersOnly:    true,
 	})
 	if err != nil {
@@ -51,10 +51,23 @@ func (b *Bus) watchLetters(ctx context.Context, consumer string, keys *letterKey
 	}
 	cc, err := oc.Consume(func(m jetstream.Msg) {
 		_, key := letterKey(m.Subject())
-		keys.add(key)
+		b.letters.add(key)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch dead letters: %w", err)
 	}
 	return func() { cc.Stop(); <-cc.Closed() }, nil
+}
+
+// ForgetDeadLetters removes the dead letters of a key, whichever consumer's: what they are
+// about has been brought over since. It asks the server only where there may be one.
+func (b *Bus) ForgetDeadLetters(ctx context.Context, key string) {
+	if !b.letters.has(key) {
+		return
+	}
+	if err := b.PurgeDeadLetters(ctx, key); err != nil {
+		b.log.Warn("outdated dead letter not removed", "key", key, "error", err)
+		return
+	}
+	b.letters.remove(key)
 }

@@ -48,6 +48,7 @@ func (b *Bus) scan(ctx context.Context, stream string, cfg jetstream.OrderedCons
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
+	defer forget(ctx, s, oc)
 	if info := oc.CachedInfo(); info != nil && info.NumPending == 0 {
 		return nil
 	}
@@ -57,6 +58,16 @@ func (b *Bus) scan(ctx context.Context, stream string, cfg jetstream.OrderedCons
 	}
 	defer it.Stop()
 	return scanTo(ctx, it, end, fn)
+}
+
+// forget deletes the server's half of a reader at once: the server itself would
+// keep it for minutes, and has room for so many only.
+func forget(ctx context.Context, s jetstream.Stream, oc jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if info := oc.CachedInfo(); info != nil {
+		_ = s.DeleteConsumer(ctx, info.Name)
+	}
 }
 
 func scanTo(ctx context.Context, it jetstream.MessagesContext, end uint64, fn func(Stored) error) error {

@@ -18,7 +18,7 @@ func (c *consumption) settle(ctx context.Context, key string, ds []Delivery, res
 	switch {
 	case result == nil:
 		c.ackAll(ctx, key)
-		c.forgetLetter(ctx, key)
+		c.b.ForgetDeadLetters(ctx, key)
 	case errors.As(result, &reject):
 		c.reject(ctx, key, ds, reject.reason)
 	default:
@@ -40,7 +40,7 @@ func (c *consumption) reject(ctx context.Context, key string, ds []Delivery, rea
 		c.putOff(key, c.backoff(ds), err)
 		return
 	}
-	c.letters.add(key)
+	c.b.letters.add(key)
 	c.b.log.Warn("event put aside as a dead letter", "consumer", c.cfg.Durable, "key", key)
 	c.ackAll(ctx, key)
 }
@@ -75,16 +75,4 @@ func (c *consumption) backoff(ds []Delivery) time.Duration {
 	}
 	d = min(d, c.cfg.MaxBackoff)
 	return d - time.Duration(rand.Int64N(int64(d)/10+1)) //nolint:gosec // not a secret
-}
-
-// forgetLetter removes the key's dead letter: a later event of it was applied.
-func (c *consumption) forgetLetter(ctx context.Context, key string) {
-	if !c.letters.has(key) {
-		return
-	}
-	if err := c.b.purgeLetter(ctx, DeadLetterSubject(c.cfg.Durable, key)); err != nil {
-		c.b.log.Warn("outdated dead letter not removed", "consumer", c.cfg.Durable, "key", key, "error", err)
-		return
-	}
-	c.letters.remove(key)
 }

@@ -42,6 +42,7 @@ type Bus struct {
 	js      jetstream.JetStream
 	log     *slog.Logger
 	streams []jetstream.StreamConfig
+	letters *letterKeys
 }
 
 // StreamState is the size of a stream.
@@ -62,7 +63,7 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config, log *slog.Logger) (*Bu
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	b := &Bus{nc: nc, js: js, log: log, streams: streamConfigs(cfg)}
+	b := &Bus{nc: nc, js: js, log: log, streams: streamConfigs(cfg), letters: newLetterKeys()}
 	for _, sc := range b.streams {
 		if err := b.ensure(ctx, sc); err != nil {
 			return nil, err

@@ -90,8 +90,8 @@ func (p *Pusher) firstSweep(ctx context.Context) error {
 
 func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Delivery) error {
 	ctx = metakocka.Background(ctx)
-	_, err := p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, FromSnapshot: true})
-	return settleWork(p.gate, err)
+	res, err := p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, FromSnapshot: true})
+	return p.settled(ctx, res, err)
 }
 
 func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery) error {
@@ -110,7 +110,16 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 			t.CRMChangedAt = at
 		}
 	}
-	_, err := p.reconciler.Contact(ctx, contactID, t)
+	res, err := p.reconciler.Contact(ctx, contactID, t)
+	return p.settled(ctx, res, err)
+}
+
+// settled ends work on a contact: what was put aside of its partner is settled
+// with it, as the puller settles what was put aside of the contact.
+func (p *Pusher) settled(ctx context.Context, res Result, err error) error {
+	if err == nil {
+		p.bus.ForgetDeadLetters(ctx, res.MetaKockaID)
+	}
 	return settleWork(p.gate, err)
 }
 
@@ -150,7 +159,10 @@ func (p *Puller) handle(ctx context.Context, metakockaID string, ds []bus.Delive
 		p.gate.Report(nil)
 		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
 	}
-	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil})
+	res, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil})
+	if err == nil {
+		p.bus.ForgetDeadLetters(ctx, res.ContactID)
+	}
 	return settleWork(p.gate, err)
 }
 
