@@ -84,7 +84,8 @@ type task struct {
 	st       mapping.State
 	loadedAt time.Time // by this machine's clock, for elapsed time only
 	link     mapping.Link
-	readAt   time.Time // the database's clock just before the partner was last read
+	readAt   time.Time       // the database's clock just before the partner was last read
+	sent     []mapping.Field // written to MetaKocka
 	journal  map[mapping.Field]mapping.ConflictRecord
 }
 

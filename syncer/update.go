@@ -88,11 +88,12 @@ func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, e
 	if !k.agrees(got, base.Partner) {
 		return false, nil
 	}
-	if !k.link.BaseAssumed {
-		return true, nil
-	}
+	was := k.link
 	k.link.Base, k.link.BaseAssumed = &base, false
 	status, reason := k.verdict(*k.st.Contact, got, mapping.MergeResult{}, unreadable)
+	if !was.BaseAssumed && status == was.Status && reason == was.LastError {
+		return true, nil
+	}
 	return true, k.settle(ctx, status, reason, mapping.Change{})
 }
 
@@ -262,6 +263,7 @@ func (k *task) advance(res mapping.MergeResult, written metakocka.Partner) {
 		base.CRM.Set(f, k.st.Contact.Get(f))
 		base.Partner.Set(f, got.Get(f))
 		delete(k.link.Overrides, f)
+		k.sent = append(k.sent, f)
 	}
 	k.link.Base = &base
 }
@@ -279,6 +281,7 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 	for f := range k.link.Overrides {
 		if !slices.Contains(res.Parked, f) {
 			delete(k.link.Overrides, f)
+			k.sent = append(k.sent, f)
 		}
 	}
 	err = k.settle(ctx, status, reason, mapping.Change{Contact: res.CRM, ToCRM: res.ToCRM, Observed: seen})
@@ -323,8 +326,25 @@ func (k *task) difference(f mapping.Field, crm, partner string, res mapping.Merg
 		return only(unreadable, f).Error()
 	case ok || rule.Direction == mapping.DirectionToCRM || rule.KeepNonEmpty && (crm == "" || partner == ""):
 		return ""
+	case rule.Direction == mapping.DirectionToMetaKocka && !k.lost(f, partner):
+		return "" // an edit in the ERP, which is not taken
 	}
 	return fmt.Sprintf("%s: %s by MetaKocka", f, why)
+}
+
+// lost reports whether the partner's value is what MetaKocka made of the CRM's,
+// by this reconcile or since it was last sent.
+func (k *task) lost(f mapping.Field, partner string) bool {
+	was := k.st.Link
+	switch {
+	case slices.Contains(k.sent, f):
+		return true
+	case was == nil || was.Base == nil:
+		return false
+	case was.BaseAssumed:
+		return mapping.LikelyDropped(f, was.Base.Partner.Get(f), partner)
+	}
+	return slices.Contains(was.Differing, f) && mapping.Equal(f, partner, was.Base.Partner.Get(f))
 }
 
 // only are the problems of some fields.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,6 +35,7 @@ type column struct {
 	name     string // quoted
 	typ      string // as format_type gives it
 	nullable bool
+	limit    int // in characters; 0: none
 }
 
 // contacts holds the SQL for the contacts table as it is now. It is rebuilt
@@ -81,8 +83,10 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 
 func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[string]column, error) {
 	rows, err := pool.Query(ctx, `
-		SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull
-		FROM pg_attribute
+		SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull,
+			CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)
+				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END
+		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
 	if err != nil {
 		return nil, fmt.Errorf("read columns of contacts: %w", err)
@@ -90,8 +94,9 @@ func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[st
 	found := map[string]column{}
 	var name, typ string
 	var nullable bool
-	_, err = pgx.ForEachRow(rows, []any{&name, &typ, &nullable}, func() error {
-		found[name] = column{pgx.Identifier{name}.Sanitize(), typ, nullable}
+	var limit int
+	_, err = pgx.ForEachRow(rows, []any{&name, &typ, &nullable, &limit}, func() error {
+		found[name] = column{pgx.Identifier{name}.Sanitize(), typ, nullable, limit}
 		return nil
 	})
 	if err != nil {
@@ -191,16 +196,19 @@ func (c *contacts) contact(raw []*string) mapping.Contact {
 }
 
 // values gives a contact's values for SQL: empty is NULL where the column
-// allows it.
-func (c *contacts) values(contact mapping.Contact, fields []mapping.Field) []any {
+// allows it. A value that is too long is refused here, because a cast cuts it.
+func (c *contacts) values(contact mapping.Contact, fields []mapping.Field) ([]any, error) {
 	values := make([]any, len(fields))
 	for i, f := range fields {
 		v := contact.Get(f)
+		if most := c.columns[f].limit; most > 0 && utf8.RuneCountInString(v) > most {
+			return nil, &mapping.ContactRefusedError{Reason: fmt.Sprintf("column %s holds at most %d characters", c.columns[f].name, most)}
+		}
 		if v != "" || !c.columns[f].nullable {
 			values[i] = v
 		}
 	}
-	return values
+	return values, nil
 }
 
 func (c *contacts) known(fields []mapping.Field) []mapping.Field {

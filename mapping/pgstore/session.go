@@ -105,12 +105,16 @@ func (s *Session) Save(ctx context.Context, ch *mapping.Change) error {
 }
 
 func (s *Session) writeContact(ctx context.Context, tx pgx.Tx, ch *mapping.Change, fields []mapping.Field) error {
-	args := append([]any{s.id}, s.table.values(ch.Contact, fields)...)
+	values, err := s.table.values(ch.Contact, fields)
+	if err != nil {
+		return err
+	}
+	args := append([]any{s.id}, values...)
 	for _, v := range s.raw {
 		args = append(args, v)
 	}
 	raw := make([]*string, len(s.table.fields))
-	err := tx.QueryRow(ctx, s.table.updateSQL(fields), args...).Scan(scanTargets(raw)...)
+	err = tx.QueryRow(ctx, s.table.updateSQL(fields), args...).Scan(scanTargets(raw)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return mapping.ErrContactChanged
 	}
@@ -134,9 +138,13 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 			fields = append(fields, f)
 		}
 	}
-	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+	values, err := t.values(ch.Contact, fields)
+	if err != nil {
+		return fmt.Errorf("add contact %s: %w", s.id, err)
+	}
+	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
 		raw := make([]*string, len(t.fields))
-		args := append([]any{s.id}, t.values(ch.Contact, fields)...)
+		args := append([]any{s.id}, values...)
 		if err := tx.QueryRow(ctx, t.insertSQL(fields), args...).Scan(scanTargets(raw)...); err != nil {
 			return refusal(err)
 		}

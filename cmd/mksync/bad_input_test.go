@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+func TestBadInputBlocksItsContactOnly(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	s := w.up()
+	good := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
+	w.partner(good)
+	cases := []struct {
+		field     mapping.Field
+		bad, good string
+		reason    string
+	}{
+		{mapping.FieldEmail, "not an address", "bor@partner.si", "email: is not an e-mail address"},
+		{mapping.FieldPhone, "call me", "041 111 222", "phone: is not one phone number"},
+		{mapping.FieldCountry, "XX", "SI", `country: "XX" is no known country`},
+		{mapping.FieldTaxNumber, "SI123", "SI12345678", "tax_number: is not a Slovenian tax number: SI and eight digits"},
+	}
+	for _, c := range cases {
+		var fresh mapping.Contact
+		fresh.Name = "Bor"
+		fresh.Set(c.field, c.bad)
+		ids := []string{w.add(fresh)} // refused when it is made
+		w.set(good, c.field, c.bad)   // and when it is edited
+		ids = append(ids, good)
+		for _, id := range ids {
+			w.status(id, "error")
+			require.Equal(t, "error: "+c.reason, w.mapping(id))
+			w.letter(s, "pusher "+id, c.reason)
+			w.exec("UPDATE contacts SET name = 'Cene' WHERE id = $1", id) // mends nothing
+			w.idle(s)
+			require.Equal(t, "error: "+c.reason, w.mapping(id))
+			w.set(id, c.field, c.good)
+			w.status(id, "synced")
+			w.letter(s, "pusher "+id, "")
+		}
+		w.exec("DELETE FROM contacts WHERE id = $1", ids[0]) // or it would match the next one
+		w.status(ids[0], "deleted")
+		w.set(good, c.field, "")
+		w.idle(s)
+	}
+	require.Len(t, w.erp.Partners(), 1+len(cases))
+	w.exec("UPDATE contacts SET name = ' ' WHERE id = $1", good)
+	w.status(good, "error")
+	require.Equal(t, "error: name: is required", w.mapping(good))
+}
+
+// letter waits until the dead letter has the reason; "": until there is none.
+func (w *world) letter(s *service, key, reason string) {
+	w.t.Helper()
+	w.eventually(func() error {
+		if got := w.letters(s)[key]; got != reason {
+			return errors.New("dead letter says: " + got)
+		}
+		return nil
+	})
+}
+
+// TestWhatTheERPHoldsIsNotChecked: a value that MetaKocka holds and nobody
+// edits keeps nothing back.
+func TestWhatTheERPHoldsIsNotChecked(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	s := w.up()
+	id := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Phone: "041 111 222"})
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email, p.Contacts[0].GSM = "none", "ask Bor" })
+	w.contactIs(id, mapping.FieldPhone, "ask Bor")
+	w.contactIs(id, mapping.FieldEmail, "none")
+	w.set(id, mapping.FieldAddress, "Dunajska 5, Maribor, 2000")
+	w.partnerIs(id, "Maribor", func(p metakocka.Partner) any { return p.Addresses[0].City })
+	require.Equal(t, written{Adds: 1, Updates: 1, Contacts: 1}, w.quiet(s))
+	require.Equal(t, "synced: ", w.mapping(id))
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Addresses[0].Country = "Atlantida" })
+	w.status(id, "partial")
+	w.set(id, mapping.FieldEmail, "ana@partner.si")
+	w.partnerIs(id, "ana@partner.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
+	require.Equal(t, written{Adds: 1, Updates: 2, Contacts: 1}, w.quiet(s))
+	require.Equal(t, `partial: country: "Atlantida" is no known country`, w.mapping(id))
+	w.set(id, mapping.FieldCountry, "HR")
+	w.partnerIs(id, "Atlantida", func(p metakocka.Partner) any { return p.Addresses[0].Country })
+	w.quiet(s)
+}
+
+func TestMetaKockaRefusesOneContact(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{TooLong: sim.Refused})
+	s := w.up()
+	long := strings.Repeat("Zelo dolgo ime ", 10)
+	bad, good := w.add(mapping.Contact{Name: "Ana", CompanyName: long}), w.add(mapping.Contact{Name: "Bor"})
+	w.partner(good)
+	w.set(good, mapping.FieldCompanyName, long)
+	for _, id := range []string{bad, good} {
+		w.status(id, "error")
+		require.Contains(t, w.mapping(id), "partner.customer is longer than 100 characters.")
+		w.eventually(func() error {
+			letters := w.letters(s)
+			if reason := letters["pusher "+id] + letters["pusher-bulk "+id]; !strings.Contains(reason, "longer than 100") {
+				return errors.New("dead letter says: " + reason)
+			}
+			return nil
+		})
+	}
+	other := w.add(mapping.Contact{Name: "Cene"})
+	w.status(other, "synced")
+	require.Empty(t, s.monitor().Status(t.Context()).NotReady)
+	for _, id := range []string{bad, good} {
+		w.set(id, mapping.FieldCompanyName, "Kratko d.o.o.")
+		w.status(id, "synced")
+	}
+	w.quiet(s)
+	require.Empty(t, w.letters(s))
+	require.Len(t, w.erp.Partners(), 3)
+}
+
+func TestAWrongKeyPausesAndPutsNothingAside(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	require.NoError(t, w.erp.SetFaults(sim.Faults{RefuseAll: "Wrong secret key."}))
+	s := w.up()
+	ids := []string{w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"}), w.add(mapping.Contact{Name: "Bor"})}
+	paused := func() error {
+		status := s.monitor().Status(t.Context())
+		if !strings.Contains(strings.Join(status.NotReady, " "), "Wrong secret key.") {
+			return errors.New("not paused: " + strings.Join(status.Problems, "; "))
+		}
+		return nil
+	}
+	w.eventually(paused)
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	for _, id := range ids {
+		w.status(id, "synced")
+	}
+	w.idle(s)
+
+	require.NoError(t, w.erp.SetFaults(sim.Faults{RefuseAll: "Wrong secret key."}))
+	for _, id := range ids {
+		w.set(id, mapping.FieldPhone, "041 111 222")
+	}
+	w.eventually(paused)
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	for _, id := range ids {
+		w.partnerIs(id, "041 111 222", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
+	}
+	require.Equal(t, written{Adds: 2, Updates: 2}, written{w.quiet(s).Adds, len(ids), 0})
+	require.Empty(t, w.letters(s))
+	require.Len(t, w.erp.Partners(), 2)
+}
