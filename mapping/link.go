@@ -117,9 +117,9 @@ type Session interface {
 }
 
 var (
-	// ErrContactChanged: the contact no longer holds what was read; read again.
+	// ErrContactChanged says that the contact no longer holds what was read; read again.
 	ErrContactChanged = errors.New("contact changed meanwhile")
-	// ErrPartnerTaken: another contact is linked with this partner.
+	// ErrPartnerTaken says that another contact is linked with this partner.
 	ErrPartnerTaken = errors.New("partner is linked with another contact")
 )
 

@@ -17,7 +17,7 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// ErrOldSchema: the database lacks migrations that this build needs.
+// ErrOldSchema says that the database lacks migrations that this build needs.
 var ErrOldSchema = errors.New("mksync's tables are missing or older than this version needs: run `mksync migrate up`, or start with `mksync run --migrate`")
 
 // Step is one migration and whether it has been applied.

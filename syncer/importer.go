@@ -42,8 +42,15 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 	if err != nil {
 		return Result{}, err
 	}
+	if t.Observed == nil && len(unresolved) > 0 {
+		p, err := r.known(ctx, metakockaID)
+		if err != nil {
+			return Result{}, err
+		}
+		t.Observed = &p
+	}
 	for _, l := range unresolved {
-		if t.Observed == nil || maybeOurs(*t.Observed, l) {
+		if maybeOurs(*t.Observed, l) {
 			return Result{}, &PendingError{l.ContactID, time.Second}
 		}
 	}
@@ -70,6 +77,15 @@ func maybeOurs(p metakocka.Partner, l mapping.Link) bool {
 	return mapping.Equal(mapping.FieldName, p.Customer, sent) || mapping.LikelyDropped(mapping.FieldName, sent, p.Customer)
 }
 
+// known reads a partner that must be there.
+func (r *Reconciler) known(ctx context.Context, metakockaID string) (metakocka.Partner, error) {
+	p, err := r.erp.Get(ctx, metakockaID)
+	if errors.Is(err, metakocka.ErrNotFound) {
+		return p, fmt.Errorf("%w: %w", err, &RejectError{fmt.Sprintf("MetaKocka has no partner %s", metakockaID)})
+	}
+	return p, aboutAll(err)
+}
+
 // importPartner links the partner with the contact that matches it, or makes
 // the contact.
 func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Trigger) (res Result, err error) {
@@ -82,12 +98,9 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 			res, err = r.Contact(ctx, contactID, t)
 			return err
 		}
-		p, err := r.erp.Get(ctx, metakockaID)
-		switch {
-		case errors.Is(err, metakocka.ErrNotFound):
-			return fmt.Errorf("%w: %w", err, &RejectError{fmt.Sprintf("MetaKocka has no partner %s", metakockaID)})
-		case err != nil:
-			return aboutAll(err)
+		p, err := r.known(ctx, metakockaID)
+		if err != nil {
+			return err
 		}
 		res, err = r.adopt(ctx, p, t)
 		return err

@@ -126,9 +126,9 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		}
 		res := mapping.Merge(mapping.MergeInput{
 			Base: *k.link.Base, CRM: *k.st.Contact, Partner: got,
-			Unreadable: unreadable.Fields(), Times: k.times(p, got), Overrides: k.link.Overrides,
+			Unreadable: unreadable.Fields(), Times: k.times(got), Overrides: k.link.Overrides,
 		}, k.policy())
-		k.record(res.Conflicts, k.times(p, got))
+		k.record(res.Conflicts, k.times(got))
 		if err := k.restore(&res, got, unreadable); err != nil {
 			return err
 		}
@@ -355,7 +355,7 @@ func only(errs mapping.FieldErrors, fields ...mapping.Field) mapping.FieldErrors
 // times tells when each side changed, as closely as is known (see
 // mapping.Times). A poll that saw the partner unchanged is the better lower
 // bound, one that saw it as it is now the better upper bound.
-func (k *task) times(p metakocka.Partner, got mapping.Contact) mapping.Times {
+func (k *task) times(got mapping.Contact) mapping.Times {
 	t := mapping.Times{CRM: k.t.CRMChangedAt, PartnerAfter: k.link.PartnerObservedAt, PartnerBefore: k.now()}
 	if k.st.UpdatedAt.After(t.CRM) {
 		t.CRM = k.st.UpdatedAt

@@ -208,18 +208,17 @@ func (s *service) Run(ctx context.Context) error {
 
 // runPoller polls in one process of all that could.
 func (s *service) runPoller(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for {
 		err := s.store.Alone(ctx, "poller", func() error { return s.poller.Run(ctx) })
-		if err == nil || ctx.Err() != nil {
-			return nil
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("the poller waits for the database", "error", err)
 		}
-		s.log.Warn("the poller waits for the database", "error", err)
 		select {
 		case <-ctx.Done():
+			return nil
 		case <-time.After(time.Second):
 		}
 	}
-	return nil
 }
 
 // Close gives back everything in the reverse order.

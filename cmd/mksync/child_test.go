@@ -95,7 +95,7 @@ func (w *world) spawn(log *logBuffer) *child {
 	w.t.Helper()
 	exe, err := os.Executable()
 	require.NoError(w.t, err)
-	cmd := exec.Command(exe) //nolint:noctx // it is killed by the test
+	cmd := exec.Command(exe) // the test kills it
 	cmd.Env = append(w.environ(), childVariable+"=1")
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(w.t, cmd.Start())

@@ -26,8 +26,11 @@ func (w *world) contactOf(metakockaID string) string {
 func TestPartnersAreImportedOnce(t *testing.T) {
 	t.Parallel()
 	opts := keepsAll
-	opts.Partners = []metakocka.Partner{rich(), person("7002", "Ana", "", "ana@partner.si"), {MKID: "7003", Customer: "Brez d.o.o.", BusinessEntity: true},
-		{MKID: "7004", Customer: "Odd", Addresses: []metakocka.Address{{Country: "Atlantida"}}}}
+	opts.Partners = []metakocka.Partner{
+		rich(), person("7002", "Ana", "", "ana@partner.si"),
+		{MKID: "7003", Customer: "Brez d.o.o.", BusinessEntity: true},
+		{MKID: "7004", Customer: "Odd", Addresses: []metakocka.Address{{Country: "Atlantida"}}},
+	}
 	w := newAuditedWorld(t, opts)
 	w.cfg.AutoImport = true
 	ana := w.add(mapping.Contact{Name: "Ana", Email: "ANA@partner.si"}) // is there already

@@ -9,7 +9,7 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// ErrNotFound: there is no such row.
+// ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("not found")
 
 // TableError says that the contacts table cannot be worked with at all.
