@@ -44,7 +44,7 @@ func (st *stream) confirm(ctx context.Context) error {
 	}
 }
 
-// tell confirms what may be confirmed (invariant 1): durable long enough, and
+// tell confirms what may be confirmed (invariant 9): durable long enough, and
 // the newest event of it saved. With ask the server is to answer at once, with
 // how far it has read: so the slot moves on while only other tables change.
 func (st *stream) tell(ctx context.Context, ask bool) error {

@@ -19,14 +19,15 @@
 //
 // streaming: changes are decoded out of reused buffers and published.
 //
-// What holds at every moment:
+// What holds at every moment (invariants 9, 10, 14, 15 and 13 of
+// docs/architecture.md):
 //
-//  1. An LSN is confirmed to the slot only when every event up to it is durable
+//   - An LSN is confirmed to the slot only when every event up to it is durable
 //     in the sink, for at least Config.ConfirmDelay, and State.LastEvent is saved.
-//  2. An event at or before the sink's last position is not published again.
-//  3. What cannot be decoded ends the connection with an error; it is never dropped.
-//  4. Memory does not grow with the size of a transaction, of the table or of
+//   - An event at or before the sink's last position is not published again.
+//   - What cannot be decoded ends the connection with an error; it is never dropped.
+//   - Memory does not grow with the size of a transaction, of the table or of
 //     the backlog.
-//  5. Nothing is published, and no slot is touched, when the database is not the
+//   - Nothing is published, and no slot is touched, when the database is not the
 //     one the state was made with.
 package cdc

@@ -123,7 +123,7 @@ func (s *session) loadState(ctx context.Context) (err error) {
 }
 
 // checkSystem refuses a database that is not the one the state and the stream
-// belong to (invariant 5).
+// belong to (invariant 13).
 func (s *session) checkSystem() error {
 	var what string
 	switch {

@@ -60,7 +60,7 @@ func (s *session) finishSnapshot(ctx context.Context, point LSN) error {
 	}
 	s.newest = s.state.LastEvent
 	s.facts.slot = slotFacts{found: true, confirmed: point}
-	s.log.InfoContext(ctx, "snapshot is stored", "rows", s.count, "lsn", point)
+	s.log.InfoContext(ctx, "snapshot is stored", "rows", s.count, "lsn", point.String())
 	return s.save(ctx)
 }
 

@@ -64,7 +64,7 @@ func (st *stream) start(ctx context.Context) error {
 	st.streamed = true
 	st.setState(StateStreaming)
 	st.update(func(s *Status) { s.ConfirmedLSN = st.facts.slot.confirmed })
-	st.log.InfoContext(ctx, "listening", "table", st.cfg.Table, "slot", st.cfg.Slot, "from", st.facts.slot.confirmed)
+	st.log.InfoContext(ctx, "listening", "table", st.cfg.Table, "slot", st.cfg.Slot, "from", st.facts.slot.confirmed.String())
 	return nil
 }
 
@@ -135,7 +135,7 @@ func (st *stream) act(ctx context.Context, act action) error {
 	return nil
 }
 
-// event publishes the decoded change unless the sink has it (invariant 2).
+// event publishes the decoded change unless the sink has it (invariant 10).
 func (st *stream) event(ctx context.Context) error {
 	st.ordinal++
 	ev := &st.dec.ev
