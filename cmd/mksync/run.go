@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/internal/telemetry"
@@ -57,6 +59,9 @@ func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool, 
 		}
 	}
 	s, err := newService(ctx, cfg, p, roles, log)
+	if errors.Is(err, embedded.ErrInUse) {
+		return fmt.Errorf("%w: mksync runs there already; another process shares its work over MKSYNC_NATS_URL", err)
+	}
 	if err != nil {
 		return err
 	}
