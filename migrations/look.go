@@ -13,9 +13,9 @@ import (
 // versionTable is where goose keeps which migrations have been applied.
 const versionTable = "mksync_migrations"
 
-// Look lists all migrations as Status does, but changes nothing and takes no
-// lock: it needs no right to create a table. Migrations that the database has
-// and this build does not know come last, without a name.
+// Look lists all migrations, oldest first, and which are applied. It changes
+// nothing and takes no lock: it needs no right to create a table. Migrations
+// that the database has and this build does not know come last, without a name.
 func Look(ctx context.Context, databaseURL string) ([]Step, error) {
 	all, err := known()
 	if err != nil {

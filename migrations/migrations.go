@@ -55,22 +55,9 @@ func Down(ctx context.Context, databaseURL string) ([]Step, error) {
 	return done, err
 }
 
-// Status lists all migrations, oldest first.
-func Status(ctx context.Context, databaseURL string) ([]Step, error) {
-	var all []Step
-	err := with(databaseURL, func(p *goose.Provider) error {
-		status, err := p.Status(ctx)
-		for _, s := range status {
-			all = append(all, Step{Version: s.Source.Version, Name: s.Source.Path, Applied: s.State == goose.StateApplied})
-		}
-		return err
-	})
-	return all, err
-}
-
 // Check returns ErrOldSchema unless every migration has been applied.
 func Check(ctx context.Context, databaseURL string) error {
-	all, err := Status(ctx, databaseURL)
+	all, err := Look(ctx, databaseURL)
 	if err != nil {
 		return err
 	}

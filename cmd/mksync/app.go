@@ -21,7 +21,6 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
-	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -89,7 +88,7 @@ func newService(ctx context.Context, cfg Config, p pace, roles []string, log *sl
 }
 
 func (s *service) checkSchema(ctx context.Context) error {
-	return migrations.Check(ctx, s.cfg.DatabaseURL.Reveal())
+	return checkSchema(ctx, s.cfg)
 }
 
 func (s *service) openNATS(ctx context.Context) (err error) {
@@ -133,7 +132,7 @@ func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, 
 	store, err := pgstore.New(ctx, pool, contactsConfig(cfg))
 	if err != nil {
 		pool.Close()
-		return nil, nil, err
+		return nil, nil, explainDatabase(cfg, err)
 	}
 	return pool, store, nil
 }

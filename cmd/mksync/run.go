@@ -55,7 +55,7 @@ func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool, 
 	}
 	if migrate {
 		if _, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal()); err != nil {
-			return err
+			return explainDatabase(cfg, err)
 		}
 	}
 	s, err := newService(ctx, cfg, p, roles, log)

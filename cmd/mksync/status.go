@@ -18,7 +18,6 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/mapping"
-	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -90,7 +89,7 @@ func dial(ctx context.Context, cfg Config) (*nats.Conn, error) {
 
 // ownStatus is the status as far as the database and NATS alone know it.
 func ownStatus(ctx context.Context, cfg Config, nc *nats.Conn) (syncer.Status, error) {
-	if err := migrations.Check(ctx, cfg.DatabaseURL.Reveal()); err != nil {
+	if err := checkSchema(ctx, cfg); err != nil {
 		return syncer.Status{}, err
 	}
 	pool, store, err := openStore(ctx, cfg)

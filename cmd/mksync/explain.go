@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/migrations"
+)
+
+// explainDatabase says what a person has to do about an error of the database,
+// without quoting the address, which holds the password.
+func explainDatabase(config Config, err error) error {
+	pc, parseErr := pgx.ParseConfig(config.DatabaseURL.Reveal())
+	if parseErr != nil {
+		return err
+	}
+	where := net.JoinHostPort(pc.Host, fmt.Sprint(pc.Port))
+	role := pgx.Identifier{pc.User}.Sanitize()
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.As(err, &pg):
+		return explainRefusal(pg, pc, role, err)
+	case errors.As(err, &connect):
+		return fmt.Errorf("no Postgres answers at %s (%s): start it, or correct MKSYNC_DATABASE_URL", where, connectCause(connect))
+	default:
+		return err
+	}
+}
+
+// connectCause is why a connection was not made, without the attempts that led
+// to it.
+func connectCause(err *pgconn.ConnectError) string {
+	var (
+		op  *net.OpError
+		dns *net.DNSError
+	)
+	switch {
+	case errors.As(err, &dns):
+		return dns.Err
+	case errors.As(err, &op):
+		return op.Err.Error()
+	}
+	return strings.Join(strings.Fields(err.Unwrap().Error()), " ")
+}
+
+func explainRefusal(pg *pgconn.PgError, pc *pgx.ConnConfig, role string, err error) error {
+	switch pg.Code {
+	case "28P01", "28000":
+		return fmt.Errorf("postgres refuses role %s (%s): correct user and password in MKSYNC_DATABASE_URL", role, pg.Message)
+	case "3D000":
+		return fmt.Errorf("database %q does not exist: correct its name in MKSYNC_DATABASE_URL", pc.Database)
+	case "3F000":
+		return fmt.Errorf("the search_path of role %s names no schema that exists: run ALTER ROLE %s SET search_path = public", role, role)
+	case "42501":
+		return fmt.Errorf("role %s lacks a right (%s): run as the owner GRANT USAGE, CREATE ON SCHEMA public TO %s, or migrate as the role that owns mksync's tables", role, pg.Message, role)
+	case "42P07":
+		return fmt.Errorf("a table of that name exists, which mksync did not make (%s): rename it, or give mksync a database or search_path of its own", pg.Message)
+	default:
+		return err
+	}
+}
+
+// checkSchema refuses to work on tables that are missing or old.
+func checkSchema(ctx context.Context, cfg Config) error {
+	return explainDatabase(cfg, migrations.Check(ctx, cfg.DatabaseURL.Reveal()))
+}
