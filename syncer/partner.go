@@ -2,8 +2,6 @@ package syncer
 
 import (
 	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -99,52 +97,6 @@ func addressID(p metakocka.Partner) string {
 		return p.Addresses[0].MKID
 	}
 	return ""
-}
-
-// clearable are the attributes that can be emptied.
-func clearable(p *mapping.Partner) map[string]*string {
-	return map[string]*string{
-		"tax_id_number": &p.TaxID, "notes": &p.Notes, "website": &p.Website,
-		"email": &p.Email, "gsm": &p.GSM, "phone": &p.Phone,
-		"street": &p.Street, "post_number": &p.PostNumber, "city": &p.City, "country": &p.Country,
-	}
-}
-
-// withMarkers is stood with the marker in place of everything that had a value,
-// was to be empty and is not; but not in attributes that keep markers.
-func withMarkers(had, want, stood mapping.Partner, keep *sync.Map) mapping.Partner {
-	old, asked := clearable(&had), clearable(&want)
-	for key, value := range clearable(&stood) {
-		if _, keeps := keep.Load(key); *value != "" && *old[key] != "" && *asked[key] == "" && !keeps {
-			*value = metakocka.RemoveValue
-		}
-	}
-	return stood
-}
-
-// isMarker recognises the marker where it was kept as a text, cut as well.
-func isMarker(v string) bool { return strings.HasPrefix(v, metakocka.RemoveValue[:18]) }
-
-// markersLeft names the attributes that hold a marker.
-func markersLeft(p mapping.Partner) []string {
-	var left []string
-	for key, value := range clearable(&p) {
-		if isMarker(*value) {
-			left = append(left, key)
-		}
-	}
-	return left
-}
-
-// withoutMarkers is p with the values of instead where it holds markers.
-func withoutMarkers(p, instead mapping.Partner) mapping.Partner {
-	values := clearable(&instead)
-	for key, value := range clearable(&p) {
-		if isMarker(*value) {
-			*value = *values[key]
-		}
-	}
-	return p
 }
 
 // observed is the partner as it is stored as last seen.

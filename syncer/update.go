@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -147,86 +146,6 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		p = written
 	}
 	return errAgain
-}
-
-// write turns the partner into want, sets the flags, and returns what MetaKocka
-// then holds.
-func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Partner, flags map[string]string) (metakocka.Partner, error) {
-	had := view(p)
-	u, _ := partnerUpdate(p, want)
-	maps.Copy(u.Set, flags)
-	if !u.Repeatable() {
-		if err := k.intend(ctx, mapping.IntentEntry, had); err != nil {
-			return p, err
-		}
-	}
-	k.readAt = k.now()
-	written, err := k.send(ctx, p, u)
-	if err != nil {
-		return p, err
-	}
-	k.link.Intent = nil
-	return k.clear(ctx, had, want, written)
-}
-
-// send sends an update. Notes and website are not documented: refused with
-// them, it is sent without, so that they do not keep back the rest. A new
-// contact entry names its address: a partner without one gets that first.
-func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
-	if c := u.Contact; c != nil && c.MKID == "" && c.AddressID == "" {
-		if u.Address == nil {
-			u.Address = &metakocka.Address{Type: metakocka.AddressBilling}
-		}
-		p, err := k.erp.Update(ctx, metakocka.Update{MKID: u.MKID, Address: u.Address})
-		if err != nil {
-			return p, err
-		}
-		c.AddressID, u.Address = addressID(p), nil
-	}
-	written, err := k.erp.Update(ctx, u)
-	bare := maps.Clone(u.Set)
-	delete(bare, "notes")
-	delete(bare, "website")
-	switch {
-	case !metakocka.IsRefusal(err) || len(bare) == len(u.Set):
-		return written, err
-	case len(bare) == 0 && u.Contact == nil && u.Address == nil:
-		return p, nil
-	}
-	u.Set = bare
-	return k.erp.Update(ctx, u)
-}
-
-// clear empties what was to be emptied and stands all the same: an empty value
-// changes nothing in it, so the marker is the second way. Where MetaKocka keeps
-// the marker as if it were a text, the value comes back.
-func (k *task) clear(ctx context.Context, had, want mapping.Partner, written metakocka.Partner) (metakocka.Partner, error) {
-	stood := view(written)
-	marked := withMarkers(had, want, stood, &k.unclearable)
-	u, stands := partnerUpdate(written, marked)
-	if !stands {
-		return written, nil
-	}
-	got, err := k.erp.Update(ctx, u)
-	if metakocka.IsRefusal(err) {
-		return written, nil // it is said to stand
-	}
-	if err != nil {
-		return written, err
-	}
-	for _, key := range markersLeft(view(got)) {
-		k.unclearable.Store(key, true)
-	}
-	return k.unmark(ctx, got, stood)
-}
-
-// unmark puts the values of instead in place of markers.
-func (k *task) unmark(ctx context.Context, p metakocka.Partner, instead mapping.Partner) (metakocka.Partner, error) {
-	u, left := partnerUpdate(p, withoutMarkers(view(p), instead))
-	if !left {
-		return p, nil
-	}
-	return k.erp.Update(ctx, u)
 }
 
 func (k *task) writeFailed(ctx context.Context, err error) error {

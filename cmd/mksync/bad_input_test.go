@@ -132,7 +132,7 @@ func TestAWrongKeyPausesAndPutsNothingAside(t *testing.T) {
 	ids := []string{w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"}), w.add(mapping.Contact{Name: "Bor"})}
 	paused := func() error {
 		status := s.monitor().Status(t.Context())
-		if !strings.Contains(strings.Join(status.NotReady, " "), "Wrong secret key.") {
+		if !status.Pusher.Paused || !strings.Contains(strings.Join(status.NotReady, " "), "Wrong secret key.") {
 			return errors.New("not paused: " + strings.Join(status.Problems, "; "))
 		}
 		return nil

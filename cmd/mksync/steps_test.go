@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -40,7 +41,8 @@ func newAuditedWorld(t testing.TB, opts sim.Options) *world {
 	return w
 }
 
-// up starts the service; when the test fails it says how things stood.
+// up starts the service and waits until it listens; when the test fails it says
+// how things stood.
 func (w *world) up() *service {
 	w.t.Helper()
 	s, _ := w.start()
@@ -52,6 +54,12 @@ func (w *world) up() *service {
 		status, _ := json.Marshal(s.monitor().Status(ctx))
 		letters, _ := s.bus.DeadLetters(ctx)
 		w.t.Logf("status: %s\ndead letters: %v", status, letters)
+	})
+	w.eventually(func() error {
+		if state := s.listener.Status().State; state != cdc.StateStreaming {
+			return errors.New("the listener is " + state)
+		}
+		return nil
 	})
 	return s
 }

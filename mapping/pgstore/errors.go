@@ -18,8 +18,7 @@ type TableError struct{ Reason string }
 func (e *TableError) Error() string { return e.Reason }
 
 // refusal turns an error of a write to the contacts table into a
-// mapping.ContactRefusedError
-// when the database refused the values (classes 22 data, 23 integrity, P0001
+// mapping.ContactRefusedError when the database refused the values (classes 22 data, 23 integrity, P0001
 // raised by a trigger), and leaves every other error as it is.
 func refusal(err error) error {
 	var pg *pgconn.PgError
