@@ -227,3 +227,27 @@ func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pendin
 	i := c.CachedInfo()
 	return i.NumPending, uint64(max(i.NumAckPending, 0)), nil //nolint:gosec // not negative
 }
+
+// Unapplied tells whether a message of the subject waits for the consumer, or is
+// stored after one that does.
+func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string) (bool, error) {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return false, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	last, err := s.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read last message of %s: %w", subject, err)
+	}
+	c, err := b.js.Consumer(ctx, stream, durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up consumer %s: %w", durable, err)
+	}
+	return c.CachedInfo().AckFloor.Stream < last.Sequence, nil
+}

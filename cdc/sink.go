@@ -37,9 +37,19 @@ type State struct {
 	SnapshotPos LSN
 	// SnapshotReason says why the newest snapshot was taken.
 	SnapshotReason string
+	// Table is the table's oid: a new one is another table of the same name.
+	Table uint32
+	// TableReplaced: the newest snapshot was taken because of that.
+	TableReplaced bool
 	// LastEvent is the newest event whose LSN may have been confirmed.
 	LastEvent Position
 	Slot      string
+}
+
+// Recovered reports whether the newest snapshot is stored and was taken because
+// changes may have been missed: what was deleted meanwhile is in no event.
+func (s State) Recovered() bool {
+	return s.SnapshotDone && s.SnapshotReason != "" && s.SnapshotReason != errFirstStart.Error()
 }
 
 // StateStore keeps one State. Save has to be durable when it returns.

@@ -66,6 +66,7 @@ type Desk struct {
 	records    Records
 	letters    Letters
 	status     func(ctx context.Context) Status
+	checker    *Checker // nil: none
 }
 
 // NewDesk returns a ready Desk.

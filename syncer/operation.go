@@ -31,6 +31,8 @@ type Operation[Req, Res any] struct {
 const (
 	quick = 10 * time.Second
 	slow  = 5 * time.Minute
+	// everything: a sweep over all partners, and calls for all that differs.
+	everything = 6 * time.Hour
 )
 
 // The operations. A name is a noun and a verb.
@@ -44,6 +46,8 @@ var (
 	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, (*Desk).Orphans}
 	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, (*Desk).Prune}
 	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, (*Desk).Partners}
+
+	OpCheck = Operation[CheckRequest, CheckReport]{"check", everything, (*Desk).Check}
 
 	OpConflicts       = Operation[JournalRequest, List[Conflict]]{"conflicts.list", quick, (*Desk).Conflicts}
 	OpConflict        = Operation[EntryRequest, Conflict]{"conflicts.show", quick, (*Desk).Conflict}
@@ -72,7 +76,7 @@ type Endpoint interface {
 // Endpoints are all operations, for who serves them.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners,
+		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}

@@ -70,6 +70,7 @@ const (
 	CauseContact Cause = "contact" // an event of the contacts table
 	CausePartner Cause = "partner" // an event of the poller
 	CauseRequest Cause = "request" // a person or a program asked
+	CauseCheck   Cause = "check"   // a full check found a difference
 )
 
 // Trigger says why a reconcile runs and what is known beyond the state.
@@ -80,8 +81,9 @@ type Trigger struct {
 	// XIDs are the transactions of the events; the contact is decided from only
 	// once they can be seen.
 	XIDs []uint32
-	// Deleted: an event says that the contact was deleted. A contact that is
-	// merely not there (a TRUNCATE, a restored table) is no deletion.
+	// Deleted: an event says that the contact was deleted, or a full check found
+	// that the deletion was missed. A contact that is merely not there (a
+	// TRUNCATE, a restored table) is no deletion.
 	Deleted bool
 	// Observed is the partner as the poller saw it; nil: not known.
 	Observed *metakocka.Partner

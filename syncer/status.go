@@ -23,7 +23,10 @@ type Status struct {
 	Conflicts     int                    `json:"conflicts"`
 	DeadLetters   int                    `json:"deadLetters"`
 	HeldDeletions int                    `json:"heldDeletions"`
-	Differing     int                    `json:"differing"`
+	// Differing are the links whose sides knowingly differ, and what the last full
+	// check found besides and did not repair.
+	Differing int         `json:"differing"`
+	Check     CheckStatus `json:"check"`
 
 	// NotReady are the problems that keep this process from its work.
 	NotReady []string `json:"-"`
@@ -62,11 +65,21 @@ type PollStatus struct {
 	Error               string     `json:"error"`
 }
 
+// CheckStatus is the last full check.
+type CheckStatus struct {
+	LastCheckAt         *time.Time `json:"lastCheckAt"`
+	LastDurationSeconds float64    `json:"lastDurationSeconds"`
+	Links               int        `json:"links"`
+	Differing           int        `json:"differing"` // found and not repaired
+	Error               string     `json:"error"`
+}
+
 // Figures reads what the database knows.
 type Figures interface {
 	PollStates
 	Counts(ctx context.Context) (mapping.Counts, error)
 	Slot(ctx context.Context, name string) (mapping.Slot, error)
+	CheckState(ctx context.Context) (mapping.CheckState, error)
 	Now(ctx context.Context) (time.Time, error)
 }
 
@@ -132,7 +145,29 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	if m.Listener == nil && !slot.Active {
 		s.problem("no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
 	}
+	if err := m.check(ctx, s); err != nil {
+		return err
+	}
 	return m.poll(ctx, s)
+}
+
+func (m *Monitor) check(ctx context.Context, s *Status) error {
+	c, err := m.Figures.CheckState(ctx)
+	if err != nil {
+		return err
+	}
+	s.Check = CheckStatus{LastDurationSeconds: c.DurationSeconds, Links: c.Links, Differing: c.Differing, Error: c.Error}
+	s.Differing += c.Differing
+	if !c.At.IsZero() {
+		s.Check.LastCheckAt = &c.At
+	}
+	switch {
+	case c.Error != "":
+		s.problem("the last full check did not succeed: %s", c.Error)
+	case c.Differing > 0:
+		s.problem("the last full check found %d differences: mksync check --repair", c.Differing)
+	}
+	return nil
 }
 
 func (m *Monitor) poll(ctx context.Context, s *Status) error {

@@ -69,8 +69,8 @@ func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 }
 
 // agrees compares two contacts in the fields that are synced at all.
-func (k *task) agrees(a, b mapping.Contact) bool {
-	policy := k.policy()
+func (r *Reconciler) agrees(a, b mapping.Contact) bool {
+	policy := r.policy()
 	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
 		return policy.For(f).Direction != mapping.DirectionOff && !mapping.Equal(f, a.Get(f), b.Get(f))
 	})

@@ -45,6 +45,7 @@ type pace struct {
 	gateMin, gateMax time.Duration // between probes while MetaKocka is away
 	breakerCooldown  time.Duration // 0: the client's default
 	ackWait          time.Duration // 0: the bus's default
+	look             time.Duration // whether a full check is due; 0: the checker's default
 }
 
 var usualPace = pace{gateMin: time.Second, gateMax: 15 * time.Second, ackWait: 5 * time.Second}
@@ -68,6 +69,7 @@ type service struct {
 	relay      *syncer.Relay
 	listener   *cdc.Listener
 	poller     *syncer.Poller
+	checker    *syncer.Checker
 	metrics    *metrics
 	http       atomic.Pointer[httpapi.Server]
 }
@@ -172,6 +174,10 @@ func (s *service) openSyncers(context.Context) (err error) {
 	states := syncer.ListenerStates{States: s.store}
 	s.relay = syncer.NewRelay(s.bus, states, bus.PublisherConfig{})
 	s.listener, err = cdc.New(listenerConfig(s.cfg), s.relay, states, s.log)
+	s.checker = syncer.NewChecker(syncer.CheckerConfig{
+		Slot: s.cfg.Slot, Publication: s.cfg.Publication, Interval: s.cfg.CheckInterval, Look: s.pace.look,
+		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
+	}, s.reconciler, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus.PublishSync, s.log)
 	return err
 }
@@ -189,7 +195,7 @@ func (s *service) Run(ctx context.Context) error {
 	worker := syncer.WorkerConfig{AckWait: s.pace.ackWait}
 	parts := map[string]func(context.Context) error{
 		roleListener: s.listener.Run,
-		rolePusher:   syncer.NewPusher(s.bus, s.reconciler, s.store, s.gate, worker, s.log).Run,
+		rolePusher:   together(syncer.NewPusher(s.bus, s.reconciler, s.store, s.gate, worker, s.log).Run, s.checker.Run),
 		rolePuller:   syncer.NewPuller(s.bus, s.reconciler, s.gate, worker).Run,
 		rolePoller:   s.runPoller,
 		roleAPI:      s.runAPI,
@@ -203,6 +209,17 @@ func (s *service) Run(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// together runs parts of one role.
+func together(parts ...func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		for _, part := range parts {
+			g.Go(func() error { return part(ctx) })
+		}
+		return g.Wait()
+	}
 }
 
 // runPoller polls in one process of all that could.

@@ -39,6 +39,7 @@ type Config struct {
 
 	// What is done with what is found.
 	PollInterval       time.Duration
+	CheckInterval      time.Duration // between full checks; 0: none by itself
 	AutoImport         bool
 	DeletePolicy       string // unlink, deactivate, anonymize
 	RemoteDeletePolicy string // unlink, delete
@@ -78,6 +79,7 @@ func DefaultConfig() Config {
 		MetaKockaTimeout:     time.Minute,
 		MetaKockaSettle:      10 * time.Second,
 		PollInterval:         time.Minute,
+		CheckInterval:        day,
 		DeletePolicy:         "unlink",
 		RemoteDeletePolicy:   "unlink",
 		ConflictRule:         mapping.RuleNewest,

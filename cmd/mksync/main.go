@@ -84,6 +84,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newRunCommand(app),
 		newStatusCommand(app),
 		newSyncCommand(app),
+		newCheckCommand(app),
 		newImportCommand(app),
 		newMappingsCommand(app),
 		newPartnersCommand(app),

@@ -43,13 +43,19 @@ func samples(s syncer.Status) []telemetry.Sample {
 		{Name: "mksync_conflicts", Help: "Conflicts that wait for a person.", Value: float64(s.Conflicts)},
 		{Name: "mksync_dead_letters", Help: "Events that could not be applied.", Value: float64(s.DeadLetters)},
 		{Name: "mksync_held_deletions", Help: "Deletions that wait for approval.", Value: float64(s.HeldDeletions)},
-		{Name: "mksync_differing", Help: "Links whose sides knowingly differ.", Value: float64(s.Differing)},
+		{Name: "mksync_differing", Help: "Links whose sides knowingly differ, and what the last full check found besides.", Value: float64(s.Differing)},
 		{Name: "mksync_poll_partners", Help: "Partners that the last complete poll saw.", Value: float64(s.Poller.Partners)},
 		{Name: "mksync_poll_duration_seconds", Help: "How long the last poll took.", Value: s.Poller.LastDurationSeconds},
 		{Name: "mksync_poll_failed", Help: "1 when the last poll did not succeed.", Value: oneIf(s.Poller.Error != "")},
 	}
 	if at := s.Poller.LastPollAt; at != nil {
 		all = append(all, telemetry.Sample{Name: "mksync_poll_last_success_timestamp_seconds", Help: "When the last complete poll ended.", Value: float64(at.Unix())})
+	}
+	if at := s.Check.LastCheckAt; at != nil {
+		all = append(all,
+			telemetry.Sample{Name: "mksync_check_last_success_timestamp_seconds", Help: "When the last full check began.", Value: float64(at.Unix())},
+			telemetry.Sample{Name: "mksync_check_duration_seconds", Help: "How long the last full check took.", Value: s.Check.LastDurationSeconds},
+			telemetry.Sample{Name: "mksync_check_differing", Help: "What the last full check found and did not repair.", Value: float64(s.Check.Differing)})
 	}
 	for _, w := range []struct {
 		name string

@@ -88,7 +88,7 @@ func (s *service) monitor() *syncer.Monitor {
 
 // desk is where this process is asked for things.
 func (s *service) desk(m *syncer.Monitor) *syncer.Desk {
-	return syncer.NewDesk(s.reconciler, s.store, s.bus, m.Status)
+	return syncer.NewDesk(s.reconciler, s.store, s.bus, m.Status).WithChecker(s.checker)
 }
 
 // runAPI answers over HTTP and NATS until ctx ends.

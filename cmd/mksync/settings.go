@@ -47,6 +47,7 @@ func settings(c *Config) []setting {
 		{"metakocka_timeout", &c.MetaKockaTimeout},
 		{"metakocka_settle", &c.MetaKockaSettle},
 		{"poll_interval", &c.PollInterval},
+		{"check_interval", &c.CheckInterval},
 		{"auto_import", &c.AutoImport},
 		{"delete_policy", &c.DeletePolicy},
 		{"remote_delete_policy", &c.RemoteDeletePolicy},

@@ -121,6 +121,7 @@ func printStatus(w io.Writer, s syncer.Status, by string) error {
 	line("pusher", "%s", workText(s.Pusher))
 	line("puller", "%s", workText(s.Puller))
 	line("poller", "%s", pollText(s.Poller))
+	line("full check", "%s", checkText(s.Check))
 	line("mappings", "%s", mappingsText(s.Mappings))
 	line("waiting for you", "%d conflicts, %d dead letters, %d held deletions, %d links that differ",
 		s.Conflicts, s.DeadLetters, s.HeldDeletions, s.Differing)
@@ -148,6 +149,17 @@ func pollText(p syncer.PollStatus) string {
 	text := fmt.Sprintf("%d partners, %s, took %.1fs", p.Partners, ago(p.LastPollAt), p.LastDurationSeconds)
 	if p.Error != "" {
 		text += ", but then: " + p.Error
+	}
+	return text
+}
+
+func checkText(c syncer.CheckStatus) string {
+	if c.LastCheckAt == nil {
+		return or(c.Error, "none yet")
+	}
+	text := fmt.Sprintf("%d links, %d differ, %s, took %.1fs", c.Links, c.Differing, ago(c.LastCheckAt), c.LastDurationSeconds)
+	if c.Error != "" {
+		text += ", but then: " + c.Error
 	}
 	return text
 }

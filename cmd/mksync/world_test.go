@@ -64,7 +64,7 @@ func newWorldIn(t testing.TB, url string, opts sim.Options) *world {
 }
 
 // quickPace is for tests.
-var quickPace = pace{gateMin: 50 * time.Millisecond, gateMax: 300 * time.Millisecond, breakerCooldown: 200 * time.Millisecond, ackWait: 2 * time.Second}
+var quickPace = pace{gateMin: 50 * time.Millisecond, gateMax: 300 * time.Millisecond, breakerCooldown: 200 * time.Millisecond, ackWait: 2 * time.Second, look: 50 * time.Millisecond}
 
 // start runs the service in this process and returns how to stop it.
 func (w *world) start(roles ...string) (s *service, stop func()) {

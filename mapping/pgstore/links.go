@@ -205,7 +205,7 @@ func (s *Store) UnlinkedContacts(ctx context.Context, taxNumber, email string) (
 func (s *Store) ContactIDs(ctx context.Context, after string, limit int) ([]string, error) {
 	t := s.table()
 	if after == "" {
-		after = "00000000-0000-0000-0000-000000000000"
+		after = nilUUID
 	}
 	sql := fmt.Sprintf("SELECT c.%[1]s::text FROM %[2]s AS c WHERE c.%[1]s > $1::uuid AND %[3]s ORDER BY c.%[1]s LIMIT %[4]d",
 		t.key, t.table, t.filter, limit)

@@ -66,7 +66,7 @@ func (c *contacts) orphansSQL() string {
 // Orphans lists the links that have lost a side, by contact id from after on.
 func (s *Store) Orphans(ctx context.Context, after string, limit int) ([]mapping.Orphan, error) {
 	if after == "" {
-		after = "00000000-0000-0000-0000-000000000000"
+		after = nilUUID
 	}
 	rows, err := s.pool.Query(ctx, `SELECT id::text, contact_id::text, metakocka_id, sync_status, kind FROM (`+s.table().orphansSQL()+`) o
 		WHERE kind IS NOT NULL AND contact_id > $2::uuid ORDER BY contact_id`+limitSQL(limit), guardWindow, after)

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newCheckCommand makes a full check.
+func newCheckCommand(app *cliEnv) *cobra.Command {
+	var asJSON, repair bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Compare everything, and repair what differs",
+		Long: "Compare all mappings with all contacts and with all partners, which are enumerated anew, and list what\n" +
+			"is not in order: sides that differ from what was agreed on, contacts without a partner, contacts that are\n" +
+			"gone without a deletion having been seen, partners that are gone. What is in order costs no call.\n\n" +
+			"With --repair each is synced. A contact that is gone counts as deleted then: MKSYNC_DELETE_POLICY applies,\n" +
+			"unless there are more than MKSYNC_MAX_DELETES or it may be a TRUNCATE; those are held (mksync deletions).\n\n" +
+			"The exit status is 1 when something differs and was not repaired.",
+		Example: "  mksync check\n  mksync check --repair",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return app.check(cmd.Context(), desk, syncer.CheckRequest{Repair: repair, By: operator()}, asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&repair, "repair", false, "bring what differs in order")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func (app *cliEnv) check(ctx context.Context, desk syncer.Answerer, r syncer.CheckRequest, asJSON bool) error {
+	rep, err := syncer.OpCheck.Ask(ctx, desk, r)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = app.printJSON(rep)
+	} else {
+		err = app.printCheck(rep)
+	}
+	if err == nil && rep.Differing > 0 {
+		return errReported
+	}
+	return err
+}
+
+func (app *cliEnv) printCheck(rep syncer.CheckReport) error {
+	if err := printLines(app, "nothing differs", rep.Findings, findingLine); err != nil {
+		return err
+	}
+	found := 0
+	for _, n := range rep.Found {
+		found += n
+	}
+	app.note(fmt.Sprintf("compared %d mappings, %d contacts and %d partners in %.1fs: %d found, %d repaired",
+		rep.Links, rep.Contacts, rep.Partners, rep.DurationSeconds, found, found-rep.Differing))
+	return nil
+}
+
+// findingTexts say what the kinds of findings mean.
+var findingTexts = map[syncer.FindingKind]string{
+	syncer.FindingDiffers:     "differs",
+	syncer.FindingUnlinked:    "has no partner",
+	syncer.FindingContactGone: "contact is gone, its deletion was not seen",
+	syncer.FindingContactBack: "contact was deleted and is there",
+	syncer.FindingPartnerGone: "partner is gone",
+}
+
+func findingLine(f syncer.Finding) []string {
+	what := findingTexts[f.Kind]
+	if len(f.Fields) > 0 {
+		what += " in " + strings.Join(words(f.Fields), ", ")
+	}
+	line := []string{f.ContactID, "partner " + or(f.MetaKockaID, "-"), what}
+	switch {
+	case f.Repaired:
+		line = append(line, "repaired: "+or(f.Note, "nothing was left to do"))
+	case f.Note != "":
+		line = append(line, f.Note)
+	}
+	return line
+}

@@ -1,0 +1,38 @@
+package mapping
+
+import "time"
+
+// Pair is a contact and its link as a full check sees them; at least one of the
+// two is there.
+type Pair struct {
+	ContactID string
+	Contact   *Contact // nil: not in the table
+	InScope   bool     // the configured filter takes the contact
+	Link      *Link    // nil: never linked
+	// Deletion is the side of the link's deletion that waits for a person; "": none.
+	Deletion Side
+}
+
+// CheckState is what is remembered of full checks. Times are by the database's
+// clock.
+type CheckState struct {
+	Since           time.Time `json:"since"` // checks are due from here on
+	At              time.Time `json:"at"`    // when the last complete check began
+	DurationSeconds float64   `json:"duration"`
+	Links           int       `json:"links"`     // looked at
+	Differing       int       `json:"differing"` // found and not repaired
+	Error           string    `json:"error,omitempty"`
+	// Recovered is the listener's snapshot after which everything was checked.
+	Recovered string `json:"recovered,omitempty"`
+}
+
+// CheckStateKey is where a CheckState is remembered.
+const CheckStateKey = "check"
+
+// SlotPosition says how far a replication slot has come.
+type SlotPosition struct {
+	Found  bool
+	Usable bool // Postgres has not invalidated it
+	Active bool // somebody reads it
+	Past   bool // it has confirmed the position asked about
+}

@@ -1,0 +1,116 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// nilUUID comes before every contact's id.
+const nilUUID = "00000000-0000-0000-0000-000000000000"
+
+// pairsSQL joins the contact ids that keys gives (from $1) with all there is.
+func (c *contacts) pairsSQL(keys string) string {
+	return fmt.Sprintf(`
+		SELECT k.id::text, c.%[1]s IS NOT NULL, coalesce(%[2]s, false), %[3]s, coalesce(d.side, ''), %[4]s
+		FROM (%[5]s) AS k
+		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
+		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
+		LEFT JOIN mksync_deletions AS d ON d.link_id = m.id AND d.status IN ('held', 'approved')
+		ORDER BY k.id`, c.key, c.filter, c.selectList(), linkColumns, keys, c.table)
+}
+
+// Pairs pages through all contacts and all links, by contact id from after on.
+func (s *Store) Pairs(ctx context.Context, after string, limit int) ([]mapping.Pair, error) {
+	if after == "" {
+		after = nilUUID
+	}
+	t := s.table()
+	keys := fmt.Sprintf(`SELECT id FROM (
+			(SELECT %[1]s AS id FROM %[2]s WHERE %[1]s > $1::uuid ORDER BY 1 LIMIT %[3]d) UNION
+			(SELECT contact_id FROM metakocka_contact_mappings WHERE contact_id > $1::uuid ORDER BY 1 LIMIT %[3]d)) AS u
+		ORDER BY id LIMIT %[3]d`, t.key, t.table, limit)
+	return s.pairs(ctx, t, keys, after)
+}
+
+// PairsOf reads the pairs of some contacts again.
+func (s *Store) PairsOf(ctx context.Context, contactIDs []string) ([]mapping.Pair, error) {
+	return s.pairs(ctx, s.table(), "SELECT unnest($1::uuid[]) AS id", contactIDs)
+}
+
+func (s *Store) pairs(ctx context.Context, t *contacts, keys string, from any) ([]mapping.Pair, error) {
+	rows, err := s.pool.Query(ctx, t.pairsSQL(keys), append([]any{from}, t.args...)...)
+	if err != nil {
+		return nil, s.stale(ctx, fmt.Errorf("compare contacts and links: %w", err))
+	}
+	pairs, err := pgx.CollectRows(rows, t.pair)
+	if err != nil {
+		return nil, s.stale(ctx, fmt.Errorf("compare contacts and links: %w", err))
+	}
+	return pairs, nil
+}
+
+func (c *contacts) pair(row pgx.CollectableRow) (mapping.Pair, error) {
+	var p mapping.Pair
+	var exists bool
+	raw := make([]*string, len(c.fields))
+	link, linkTargets := newLinkRow()
+	targets := append([]any{&p.ContactID, &exists, &p.InScope}, scanTargets(raw)...)
+	if err := row.Scan(append(append(targets, &p.Deletion), linkTargets...)...); err != nil {
+		return p, err
+	}
+	if exists {
+		contact := c.contact(raw)
+		p.Contact = &contact
+	}
+	p.Link = link.link()
+	return p, nil
+}
+
+// CheckState is what is remembered of full checks; zero before the first.
+func (s *Store) CheckState(ctx context.Context) (c mapping.CheckState, err error) {
+	_, err = s.LoadState(ctx, mapping.CheckStateKey, &c)
+	return c, err
+}
+
+// SaveCheckState remembers a full check.
+func (s *Store) SaveCheckState(ctx context.Context, c mapping.CheckState) error {
+	return s.SaveState(ctx, mapping.CheckStateKey, c)
+}
+
+// LogPosition is where the database's log ends now.
+func (s *Store) LogPosition(ctx context.Context) (lsn string, err error) {
+	if err := s.pool.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&lsn); err != nil {
+		return "", fmt.Errorf("read the log's position: %w", err)
+	}
+	return lsn, nil
+}
+
+// SlotPosition tells whether a slot's reader has come past lsn.
+func (s *Store) SlotPosition(ctx context.Context, slot, lsn string) (p mapping.SlotPosition, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT true, coalesce(wal_status, 'lost') <> 'lost', active, coalesce(confirmed_flush_lsn >= $2::text::pg_lsn, false)
+		FROM pg_replication_slots WHERE slot_name = $1`, slot, lsn).Scan(&p.Found, &p.Usable, &p.Active, &p.Past)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("look up slot %s: %w", slot, err)
+	}
+	return p, nil
+}
+
+// TruncateWaits tells whether the log that an unread slot keeps holds a TRUNCATE
+// of a published table. It takes nothing from the slot.
+func (s *Store) TruncateWaits(ctx context.Context, slot, publication string) (waits bool, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL,
+		'proto_version', '1', 'publication_names', $2) WHERE get_byte(data, 0) = ascii('T'))`,
+		slot, pgx.Identifier{publication}.Sanitize()).Scan(&waits)
+	if err != nil {
+		return false, fmt.Errorf("look into slot %s: %w", slot, err)
+	}
+	return waits, nil
+}

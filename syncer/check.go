@@ -1,0 +1,310 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// A full check compares all links with all contacts and with a fresh, complete
+// sweep over the partners. What agrees costs no call besides the sweep. It finds
+// what events alone cannot: changes and deletions that were missed.
+
+// CheckStore is what a full check needs of the store; *pgstore.Store is one.
+type CheckStore interface {
+	States
+	// Pairs pages through all contacts and all links by contact id.
+	Pairs(ctx context.Context, after string, limit int) ([]mapping.Pair, error)
+	PairsOf(ctx context.Context, contactIDs []string) ([]mapping.Pair, error)
+	CheckState(ctx context.Context) (mapping.CheckState, error)
+	SaveCheckState(ctx context.Context, c mapping.CheckState) error
+	Now(ctx context.Context) (time.Time, error)
+	// HoldAll holds the deletions of all links whose contact is gone.
+	HoldAll(ctx context.Context, reason string) (int64, error)
+	// Alone runs use while no other process has the named part to itself.
+	Alone(ctx context.Context, name string, use func() error) error
+
+	LogPosition(ctx context.Context) (string, error)
+	SlotPosition(ctx context.Context, slot, lsn string) (mapping.SlotPosition, error)
+	TruncateWaits(ctx context.Context, slot, publication string) (bool, error)
+}
+
+// Backlog tells what of a stream waits to be applied; *bus.Bus does.
+type Backlog interface {
+	ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error)
+	// Unapplied tells whether a message of the subject waits for the consumer.
+	Unapplied(ctx context.Context, stream, durable, subject string) (bool, error)
+}
+
+// CheckerConfig is how and when full checks are made.
+type CheckerConfig struct {
+	Slot, Publication string
+	Interval          time.Duration // between full checks; 0: none by itself
+	Look              time.Duration // how often is looked whether one is due; 5s
+	// Patience is how long changes under way, and the listener, are waited for.
+	Patience time.Duration // 30s
+}
+
+// Checker makes full checks: when asked, periodically, and after the listener
+// had to take a new snapshot.
+type Checker struct {
+	cfg        CheckerConfig
+	reconciler *Reconciler
+	store      CheckStore
+	backlog    Backlog
+	log        *slog.Logger
+}
+
+// NewChecker returns a ready Checker.
+func NewChecker(cfg CheckerConfig, r *Reconciler, store CheckStore, backlog Backlog, log *slog.Logger) *Checker {
+	if cfg.Look <= 0 {
+		cfg.Look = 5 * time.Second
+	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = 30 * time.Second
+	}
+	return &Checker{cfg: cfg, reconciler: r, store: store, backlog: backlog, log: log}
+}
+
+// CheckRequest asks for a full check.
+type CheckRequest struct {
+	Repair bool   `json:"repair,omitempty"` // reconcile what is found
+	By     string `json:"by,omitempty"`
+
+	settle  bool   // wait for changes that are under way
+	holdAll string // why missing contacts are no deletions; empty: they are
+}
+
+// CheckReport is what a full check found.
+type CheckReport struct {
+	At              time.Time           `json:"at"`
+	DurationSeconds float64             `json:"durationSeconds"`
+	Contacts        int                 `json:"contacts"` // in the table and in the filter
+	Links           int                 `json:"links"`    // living ones
+	Partners        int                 `json:"partners"` // that the sweep brought
+	Found           map[FindingKind]int `json:"found"`
+	Differing       int                 `json:"differing"` // found and not repaired
+	Findings        []Finding           `json:"findings"`  // the first thousand
+}
+
+// mostFindings bounds a report; what it does not name is counted all the same.
+const mostFindings = 1000
+
+// Check makes one full check, and repairs what it found where asked to. A check
+// that could not look at everything is an error and counts for nothing.
+func (c *Checker) Check(ctx context.Context, r CheckRequest) (rep CheckReport, err error) {
+	err = c.store.Alone(ctx, "check", func() error {
+		rep, err = c.check(metakocka.Background(ctx), r)
+		return err
+	})
+	return rep, err
+}
+
+func (c *Checker) check(ctx context.Context, r CheckRequest) (rep CheckReport, err error) {
+	began := time.Now()
+	run := &checkRun{Checker: c, req: r, rep: CheckReport{Found: map[FindingKind]int{}}}
+	if run.rep.At, err = c.store.Now(ctx); err == nil {
+		err = run.do(ctx)
+	}
+	run.rep.DurationSeconds = time.Since(began).Seconds()
+	return run.report(), c.remember(ctx, run.rep, err)
+}
+
+// remember stores the outcome; of a check that failed only why.
+func (c *Checker) remember(ctx context.Context, rep CheckReport, failed error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	state, err := c.store.CheckState(ctx)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	if failed != nil {
+		state.Error = failed.Error()
+	} else {
+		state.At, state.DurationSeconds, state.Links = rep.At, rep.DurationSeconds, rep.Links
+		state.Differing, state.Error = rep.Differing, ""
+	}
+	return errors.Join(failed, c.store.SaveCheckState(ctx, state))
+}
+
+// checkRun is one full check under way.
+type checkRun struct {
+	*Checker
+	req      CheckRequest
+	seen     *sighting
+	rep      CheckReport
+	findings []Finding
+}
+
+func (run *checkRun) do(ctx context.Context) error {
+	swept, err := newSweeper(run.reconciler.erp, 0).sweep(ctx)
+	if err != nil {
+		return err
+	}
+	run.seen = &sighting{erp: run.reconciler.erp, partners: swept.partners}
+	run.rep.Partners = len(swept.partners)
+	if err := run.compare(ctx); err != nil {
+		return err
+	}
+	if err := run.settle(ctx); err != nil {
+		return err
+	}
+	if run.req.Repair {
+		return run.repair(ctx)
+	}
+	return nil
+}
+
+// checkPage is how many pairs are read at once.
+const checkPage = 500
+
+// compare looks at every pair once.
+func (run *checkRun) compare(ctx context.Context) error {
+	var absent []mapping.Pair
+	linked := 0
+	for after := ""; ; {
+		pairs, err := run.store.Pairs(ctx, after, checkPage)
+		if err != nil {
+			return err
+		}
+		for _, p := range pairs {
+			run.count(p)
+			if paired(p) {
+				linked++
+			}
+			if !run.judged(p) {
+				absent = append(absent, p)
+			}
+			after = p.ContactID
+		}
+		if len(pairs) < checkPage {
+			break
+		}
+	}
+	return run.doubt(ctx, absent, linked)
+}
+
+func (run *checkRun) count(p mapping.Pair) {
+	if p.Contact != nil && p.InScope {
+		run.rep.Contacts++
+	}
+	if p.Link != nil && p.Link.Status.Alive() {
+		run.rep.Links++
+	}
+}
+
+// judged notes what the sweep shows of a pair; false: the sweep lacks its partner.
+func (run *checkRun) judged(p mapping.Pair) bool {
+	f, err := run.reconciler.judge(p, run.seen.swept)
+	if err != nil {
+		return false
+	}
+	run.note(f)
+	return true
+}
+
+func (run *checkRun) note(f Finding) {
+	if f.Kind != "" {
+		run.findings = append(run.findings, f)
+	}
+}
+
+// doubt asks by id for partners that the sweep did not bring.
+func (run *checkRun) doubt(ctx context.Context, absent []mapping.Pair, linked int) error {
+	tooMany := unlikely(len(absent), linked)
+	for _, p := range absent {
+		f, err := run.reconciler.judge(p, run.seen.ask(ctx))
+		if err != nil {
+			return err
+		}
+		if tooMany && f.Kind == FindingPartnerGone {
+			return fmt.Errorf("%d of %d linked partners are missing in MetaKocka, which is unlikely: check the company and the key", len(absent), linked)
+		}
+		run.note(f)
+	}
+	return nil
+}
+
+// settle looks at the findings again, for as long as changes under way may
+// bring them in order by themselves.
+func (run *checkRun) settle(ctx context.Context) error {
+	if !run.req.settle {
+		return nil
+	}
+	deadline := time.Now().Add(run.cfg.Patience)
+	for len(run.findings) > 0 && time.Now().Before(deadline) {
+		if err := pause(ctx, run.cfg.Look); err != nil {
+			return err
+		}
+		if err := run.again(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again judges the findings anew, page by page.
+func (run *checkRun) again(ctx context.Context) error {
+	old := run.findings
+	run.findings = nil
+	for len(old) > 0 {
+		n := min(checkPage, len(old))
+		var ids []string
+		for _, f := range old[:n] {
+			ids = append(ids, f.ContactID)
+		}
+		old = old[n:]
+		pairs, err := run.store.PairsOf(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, p := range pairs {
+			if err := run.judgeAgain(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// judgeAgain asks for the partner where the pair is still not in order: the
+// sweep may have seen it before it was written.
+func (run *checkRun) judgeAgain(ctx context.Context, p mapping.Pair) error {
+	f, err := run.reconciler.judge(p, run.seen.swept)
+	if f.Kind == FindingDiffers || errors.Is(err, errAbsent) {
+		f, err = run.reconciler.judge(p, run.seen.ask(ctx))
+	}
+	if err != nil {
+		return err
+	}
+	run.note(f)
+	return nil
+}
+
+func (run *checkRun) report() CheckReport {
+	for _, f := range run.findings {
+		run.rep.Found[f.Kind]++
+		if !f.Repaired {
+			run.rep.Differing++
+		}
+	}
+	run.rep.Findings = append([]Finding{}, run.findings[:min(len(run.findings), mostFindings)]...)
+	return run.rep
+}
+
+// pause waits, or returns with ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

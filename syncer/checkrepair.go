@@ -1,0 +1,138 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping"
+)
+
+// bulkRepair is the number of contacts without a link from which on they are
+// matched with the partners as last seen, not looked up one by one.
+const bulkRepair = 100
+
+// repair reconciles every finding. It ends early only when MetaKocka or the
+// database does not answer.
+func (run *checkRun) repair(ctx context.Context) error {
+	hold, err := run.holdReason(ctx)
+	if err != nil {
+		return err
+	}
+	if hold != "" {
+		if err := run.hold(ctx, hold); err != nil {
+			return err
+		}
+	}
+	bulk := run.number(FindingUnlinked) > bulkRepair
+	for i := range run.findings {
+		f := &run.findings[i]
+		if f.Kind == FindingContactGone && hold != "" {
+			continue
+		}
+		t := Trigger{Cause: CauseCheck, By: run.req.By, Deleted: f.Kind == FindingContactGone, FromSnapshot: bulk && f.Kind == FindingUnlinked}
+		res, err := run.reconciler.Contact(ctx, f.ContactID, t)
+		if err := f.repaired(res, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repaired notes what became of a finding. An error that is about more than the
+// one contact is returned.
+func (f *Finding) repaired(res Result, err error) error {
+	var rejected *RejectError
+	var pending *PendingError
+	switch {
+	case err == nil:
+		f.Repaired, f.Note = res.Status != mapping.StatusHeld, string(res.Status)
+		if res.MetaKockaID != "" {
+			f.MetaKockaID = res.MetaKockaID
+		}
+	case errors.As(err, &rejected), errors.As(err, &pending), errors.Is(err, errAgain), errors.Is(err, mapping.ErrContactChanged):
+		f.Note = err.Error()
+	default:
+		return err
+	}
+	return nil
+}
+
+func (run *checkRun) number(kind FindingKind) (n int) {
+	for _, f := range run.findings {
+		if f.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// hold holds the deletion of every link whose contact is gone.
+func (run *checkRun) hold(ctx context.Context, reason string) error {
+	n, err := run.store.HoldAll(ctx, reason)
+	if err != nil {
+		return err
+	}
+	run.log.Warn("contacts are gone; their deletions are held: mksync deletions list", "why", reason, "held", n)
+	for i := range run.findings {
+		if run.findings[i].Kind == FindingContactGone {
+			run.findings[i].Note = "the deletion is held: " + reason
+		}
+	}
+	return nil
+}
+
+// holdReason says why missing contacts are not to be taken for deleted; "" where
+// they are (invariant 6). It waits until the listener has come past what the
+// check read: only then is it known that no TRUNCATE is behind it.
+func (run *checkRun) holdReason(ctx context.Context) (string, error) {
+	gone := run.number(FindingContactGone)
+	switch {
+	case gone == 0:
+		return "", nil
+	case run.req.holdAll != "":
+		return run.req.holdAll, nil
+	case gone > 1 && gone == run.rep.Links:
+		return "a full check found none of the linked contacts", nil
+	case gone > 10 && gone*2 > run.rep.Links:
+		return "a full check found less than half of the linked contacts", nil
+	}
+	lsn, err := run.store.LogPosition(ctx)
+	if err != nil {
+		return "", err
+	}
+	for deadline := time.Now().Add(run.cfg.Patience); ; {
+		reason, err := run.underWay(ctx, lsn)
+		if err != nil || reason == "" || reason == heldTruncate || time.Now().After(deadline) {
+			return reason, err
+		}
+		if err := pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
+			return "", err
+		}
+	}
+}
+
+const heldTruncate = "the contacts table was truncated"
+
+// underWay says what may still turn out to be a TRUNCATE.
+func (run *checkRun) underWay(ctx context.Context, lsn string) (string, error) {
+	slot, err := run.store.SlotPosition(ctx, run.cfg.Slot, lsn)
+	switch {
+	case err != nil:
+		return "", err
+	case !slot.Found || !slot.Usable: // nothing can come of it any more
+	case !slot.Active:
+		waits, err := run.store.TruncateWaits(ctx, run.cfg.Slot, run.cfg.Publication)
+		if err != nil || waits {
+			return heldTruncate, err
+		}
+	case !slot.Past:
+		return "the listener has not come far enough to tell deletions from a TRUNCATE", nil
+	}
+	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, ConsumerPusher, subjectTruncate)
+	if err != nil || waits {
+		return heldTruncate, err
+	}
+	return "", nil
+}

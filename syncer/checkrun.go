@@ -1,0 +1,127 @@
+package syncer
+
+import (
+	"context"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Run makes full checks until ctx ends: one every interval, and one with repair
+// after each snapshot that the listener took because it may have missed changes.
+// One process of all that could does so.
+func (c *Checker) Run(ctx context.Context) error {
+	said := ""
+	for ctx.Err() == nil {
+		err := c.store.Alone(ctx, "checker", func() error { return c.watch(ctx) })
+		if err != nil && ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			c.log.Warn("full check did not succeed; it will be tried again", "error", err)
+		}
+		_ = pause(ctx, c.cfg.Look)
+	}
+	return nil
+}
+
+// watch looks whether a check is due until one fails.
+func (c *Checker) watch(ctx context.Context) error {
+	for {
+		if err := c.look(ctx); err != nil {
+			return err
+		}
+		if err := pause(ctx, c.cfg.Look); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Checker) look(ctx context.Context) error {
+	state, err := c.store.CheckState(ctx)
+	if err != nil {
+		return err
+	}
+	listener, _, err := ListenerStates{c.store}.Load(ctx)
+	if err != nil {
+		return err
+	}
+	if point := listener.SnapshotPos.String(); listener.Recovered() && point != state.Recovered {
+		return c.recover(ctx, listener, point)
+	}
+	return c.periodic(ctx, state)
+}
+
+func (c *Checker) periodic(ctx context.Context, state mapping.CheckState) error {
+	if c.cfg.Interval <= 0 {
+		return nil
+	}
+	now, err := c.store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if state.Since.IsZero() {
+		state.Since = now
+		return c.store.SaveCheckState(ctx, state)
+	}
+	if now.Before(state.Since.Add(c.cfg.Interval)) || now.Before(state.At.Add(c.cfg.Interval)) {
+		return nil
+	}
+	rep, err := c.Check(ctx, CheckRequest{settle: true})
+	if err == nil && rep.Differing > 0 {
+		c.log.Warn("full check found differences: mksync check --repair brings them in order", rep.summary()...)
+	}
+	return err
+}
+
+// recover finds what was missed before a snapshot. The contacts of the snapshot
+// itself are the pusher's; the check comes when it is through with them.
+func (c *Checker) recover(ctx context.Context, l cdc.State, point string) error {
+	if err := c.snapshotApplied(ctx); err != nil {
+		return err
+	}
+	r := CheckRequest{Repair: true}
+	if l.TableReplaced {
+		r.holdAll = "the contacts table was dropped and made again"
+	}
+	rep, err := c.Check(ctx, r)
+	if err != nil {
+		return err
+	}
+	c.log.Info("everything was checked after the listener's snapshot", append(rep.summary(), "reason", l.SnapshotReason)...)
+	state, err := c.store.CheckState(ctx)
+	if err != nil {
+		return err
+	}
+	state.Recovered = point
+	return c.store.SaveCheckState(ctx, state)
+}
+
+// snapshotApplied waits for the snapshot's contacts, but not for ever: one that
+// is tried again and again does not hold up the rest.
+func (c *Checker) snapshotApplied(ctx context.Context) error {
+	deadline := time.Now().Add(c.cfg.Patience)
+	for {
+		pending, inFlight, err := c.backlog.ConsumerState(ctx, bus.StreamContacts, ConsumerPusherBulk)
+		if err != nil {
+			return err
+		}
+		if pending == 0 && (inFlight == 0 || time.Now().After(deadline)) {
+			return nil
+		}
+		if err := pause(ctx, c.cfg.Look); err != nil {
+			return err
+		}
+	}
+}
+
+// summary is a report's figures, for the log.
+func (r CheckReport) summary() []any {
+	args := []any{"links", r.Links, "contacts", r.Contacts, "partners", r.Partners, "differing", r.Differing}
+	for _, kind := range []FindingKind{FindingDiffers, FindingUnlinked, FindingContactGone, FindingContactBack, FindingPartnerGone} {
+		if n := r.Found[kind]; n > 0 {
+			args = append(args, string(kind), n)
+		}
+	}
+	return args
+}

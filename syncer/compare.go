@@ -1,0 +1,139 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// FindingKind says what a full check found.
+type FindingKind string
+
+// The kinds of findings.
+const (
+	// FindingDiffers: a side differs from what both agreed on.
+	FindingDiffers FindingKind = "differs"
+	// FindingUnlinked: a contact has no partner, and nothing says why.
+	FindingUnlinked FindingKind = "unlinked"
+	// FindingContactGone: the contact is not there, and no deletion was seen.
+	FindingContactGone FindingKind = "contact_gone"
+	// FindingContactBack: a contact that was deleted is there.
+	FindingContactBack FindingKind = "contact_back"
+	// FindingPartnerGone: MetaKocka does not find the partner any more.
+	FindingPartnerGone FindingKind = "partner_gone"
+)
+
+// Finding is one link, or one contact without a link, that is not as it should be.
+type Finding struct {
+	ContactID   string          `json:"contactId"`
+	MappingID   string          `json:"mappingId,omitempty"`
+	MetaKockaID string          `json:"metakockaId,omitempty"`
+	Kind        FindingKind     `json:"kind"`
+	Fields      []mapping.Field `json:"fields,omitempty"` // that differ
+	// Repaired is set where a repair brought it in order; Note says why not, or
+	// where it stands.
+	Repaired bool   `json:"repaired"`
+	Note     string `json:"note,omitempty"`
+}
+
+// errAbsent: the sweep did not bring the partner, and it was not asked for by id.
+var errAbsent = errors.New("partner is not in the sweep")
+
+// judge says what is wrong with a pair; "" where nothing is. partner gives the
+// linked partner as it is now, metakocka.ErrNotFound, or errAbsent.
+func (r *Reconciler) judge(p mapping.Pair, partner func(id string) (metakocka.Partner, error)) (f Finding, err error) {
+	f = Finding{ContactID: p.ContactID}
+	if p.Link != nil {
+		f.MappingID, f.MetaKockaID = p.Link.ID, p.Link.MetaKockaID
+	}
+	f.Kind = kindWithoutPartner(p)
+	if f.Kind != "" || !paired(p) {
+		return f, nil
+	}
+	got, err := partner(p.Link.MetaKockaID)
+	switch {
+	case errors.Is(err, metakocka.ErrNotFound):
+		f.Kind = FindingPartnerGone
+		return f, nil
+	case err != nil:
+		return f, err
+	}
+	if f.Fields = r.moved(p, ContactOf(got)); len(f.Fields) > 0 || p.Link.Base == nil {
+		f.Kind = FindingDiffers
+	}
+	return f, nil
+}
+
+// kindWithoutPartner is what can be said without looking at the partner.
+func kindWithoutPartner(p mapping.Pair) FindingKind {
+	l := p.Link
+	switch {
+	case p.Contact == nil && l.Status.Alive() && p.Deletion == "":
+		return FindingContactGone
+	case p.Contact == nil, !p.InScope:
+	case l == nil:
+		return FindingUnlinked
+	case l.Status == mapping.StatusDeleted, p.Deletion == mapping.SideCRM:
+		return FindingContactBack
+	case l.MetaKockaID == "" && l.Status == mapping.StatusPending:
+		return FindingUnlinked
+	}
+	return ""
+}
+
+// paired reports whether the pair has two sides to compare. What is held waits
+// for a person.
+func paired(p mapping.Pair) bool {
+	l := p.Link
+	return p.Contact != nil && p.InScope && l != nil && l.Status.Alive() && l.Status != mapping.StatusHeld && l.MetaKockaID != ""
+}
+
+// moved are the fields in which a side is not as its base has it. A parked
+// field's base stays behind until a person decides.
+func (r *Reconciler) moved(p mapping.Pair, partner mapping.Contact) []mapping.Field {
+	l := p.Link
+	if l.Base == nil {
+		return nil
+	}
+	base, policy := *l.Base, r.policy()
+	if l.BaseAssumed {
+		base = settleAssumed(base, partner)
+	}
+	var fields []mapping.Field
+	for _, f := range mapping.Fields() {
+		parked := l.Status == mapping.StatusConflict && slices.Contains(l.Differing, f)
+		same := mapping.Equal(f, p.Contact.Get(f), base.CRM.Get(f)) && mapping.Equal(f, partner.Get(f), base.Partner.Get(f))
+		if policy.For(f).Direction != mapping.DirectionOff && !parked && !same {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// sighting is every partner as one fresh sweep saw it.
+type sighting struct {
+	erp      ERP
+	partners map[string]metakocka.Partner
+}
+
+// swept gives what the sweep brought.
+func (s *sighting) swept(id string) (metakocka.Partner, error) {
+	if p, ok := s.partners[id]; ok {
+		return p, nil
+	}
+	return metakocka.Partner{}, errAbsent
+}
+
+// ask gives the partner as MetaKocka has it now, and remembers it.
+func (s *sighting) ask(ctx context.Context) func(id string) (metakocka.Partner, error) {
+	return func(id string) (metakocka.Partner, error) {
+		p, err := s.erp.Get(ctx, id)
+		if err == nil {
+			s.partners[id] = p
+		}
+		return p, aboutAll(err)
+	}
+}

@@ -1,0 +1,17 @@
+package syncer
+
+import "context"
+
+// WithChecker lets the desk make full checks.
+func (d *Desk) WithChecker(c *Checker) *Desk {
+	d.checker = c
+	return d
+}
+
+// Check makes a full check now, and repairs what it found where asked to.
+func (d *Desk) Check(ctx context.Context, r CheckRequest) (CheckReport, error) {
+	if d.checker == nil {
+		return CheckReport{}, fault(CodeUnavailable, "this process makes no full checks")
+	}
+	return d.checker.Check(ctx, r)
+}
