@@ -1,0 +1,204 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/telemetry"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// parts opens the service's parts without running any.
+func (w *world) parts() *service {
+	w.t.Helper()
+	log := telemetry.NewLogger(w.t.Output(), telemetry.LogConfig{Level: "info", Format: "text"})
+	s, err := newService(w.t.Context(), w.cfg, quickPace, nil, log)
+	require.NoError(w.t, err)
+	w.t.Cleanup(s.Close)
+	return s
+}
+
+// synced adds contacts, lets a service bring them over and stops it.
+func (w *world) left(n int) (ids []string) {
+	w.t.Helper()
+	s, stop := w.start()
+	for i := range n {
+		ids = append(ids, w.insert(fmt.Sprintf("Oseba %c", 'A'+i), fmt.Sprintf("oseba%d@primer.si", i)))
+	}
+	for _, id := range ids {
+		w.status(id, "synced")
+	}
+	w.polls(2)
+	w.pushed(s)
+	stop()
+	return ids
+}
+
+// pushed waits until every event was worked on.
+func (w *world) pushed(s *service) {
+	w.t.Helper()
+	w.eventually(func() error {
+		st := s.monitor().Status(w.t.Context())
+		if n := st.Pusher.Pending + st.Pusher.InFlight + st.Puller.Pending + st.Puller.InFlight; n > 0 {
+			return fmt.Errorf("%d events wait", n)
+		}
+		return nil
+	})
+}
+
+// kinds are the findings of a report by contact.
+func kinds(rep syncer.CheckReport) map[string]syncer.FindingKind {
+	found := map[string]syncer.FindingKind{}
+	for _, f := range rep.Findings {
+		found[f.ContactID] = f.Kind
+	}
+	return found
+}
+
+func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.DeletePolicy = "deactivate"
+	ids := w.left(9)
+	w.exec("SELECT pg_drop_replication_slot($1)", w.cfg.Slot) // no event will ever tell
+	w.set(ids[0], mapping.FieldPhone, "040 123 456")
+	edited := w.partner(ids[1])
+	w.edit(edited, func(p *metakocka.Partner) { p.Contacts[0].Email = "nova@primer.si" })
+	gone := w.partner(ids[2])
+	w.exec("DELETE FROM contacts WHERE id = $1", ids[2])
+	require.NoError(t, w.erp.DeletePartner(w.partner(ids[3]).MKID))
+	fresh := w.insert("Nova Oseba", "neznana@primer.si")
+
+	s := w.parts()
+	want := map[string]syncer.FindingKind{
+		ids[0]: syncer.FindingDiffers, ids[1]: syncer.FindingDiffers, ids[2]: syncer.FindingContactGone,
+		ids[3]: syncer.FindingPartnerGone, fresh: syncer.FindingUnlinked,
+	}
+	rows, writes := w.rows(), w.erp.Calls().Writes()
+	rep, err := s.checker.Check(t.Context(), syncer.CheckRequest{})
+	require.NoError(t, err)
+	require.Equal(t, want, kinds(rep))
+	require.Equal(t, 5, rep.Differing)
+	require.Equal(t, rows, w.rows())
+	require.Equal(t, writes, w.erp.Calls().Writes())
+	st := s.monitor().Status(t.Context())
+	require.Equal(t, 5, st.Differing)
+	require.NotNil(t, st.Check.LastCheckAt)
+
+	rep, err = s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	require.NoError(t, err)
+	require.Equal(t, want, kinds(rep))
+	require.Zero(t, rep.Differing, "%+v", rep.Findings)
+	w.agree(ids[0], "040 123 456")
+	w.contactIs(ids[1], mapping.FieldEmail, "nova@primer.si")
+	w.status(ids[2], "deleted")
+	p, _ := w.erp.Partner(gone.MKID)
+	require.False(t, *p.Buyer)
+	w.status(ids[3], "unlinked")
+	w.status(fresh, "synced")
+
+	before := w.erp.Calls().Received
+	rep, err = s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	require.NoError(t, err)
+	require.Empty(t, rep.Findings)
+	after := w.erp.Calls().Received
+	require.Equal(t, before[metakocka.EndpointAdd], after[metakocka.EndpointAdd])
+	require.Equal(t, before[metakocka.EndpointUpdate], after[metakocka.EndpointUpdate])
+	require.Zero(t, s.monitor().Status(t.Context()).Differing)
+}
+
+// outdated makes the link of a contact one whose sides differ from what they agreed on.
+func (w *world) outdated(id string) {
+	w.t.Helper()
+	w.exec(`UPDATE metakocka_contact_mappings SET base = jsonb_set(base, '{crm,phone}', '"+38640999999"') WHERE contact_id = $1`, id)
+}
+
+func TestFullCheckByCommand(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(w *world) string {
+		id := w.left(2)[0]
+		w.outdated(id)
+		return id
+	}, func(w *world, id string) {
+		check := w.mksync("check")
+		require.ErrorIs(w.t, check.err, errReported, check.stderr)
+		require.Contains(w.t, check.stdout, id)
+		require.Contains(w.t, check.stdout, "differs in phone")
+		repaired := w.mksync("check", "--repair")
+		require.NoError(w.t, repaired.err, repaired.stderr)
+		require.Empty(w.t, w.mksync("check").lines())
+	})
+}
+
+func TestPeriodicFullCheckPublishesWhatDiffers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	ids := w.left(2)
+	w.outdated(ids[0])
+	w.cfg.CheckInterval = 1 // due at once
+	w.cfg.MetaKockaTimeout, w.cfg.PollInterval = 100*time.Millisecond, 100*time.Millisecond
+	s, _ := w.start()
+	w.eventually(func() error {
+		if st := s.monitor().Status(t.Context()); st.Differing != 1 || st.Check.LastCheckAt == nil {
+			return fmt.Errorf("check: %+v, differing %d", st.Check, st.Differing)
+		}
+		return nil
+	})
+	_, metrics := get(t, s, "/metrics")
+	require.Contains(t, metrics, "mksync_differing 1")
+	require.Contains(t, metrics, "mksync_check_last_success_timestamp_seconds")
+}
+
+// TestTruncateIsNoMissedDeletion: the service is down, the TRUNCATE waits in the
+// slot, and some contacts are there again under their ids.
+func TestTruncateIsNoMissedDeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.DeletePolicy = "anonymize"
+	w.left(4)
+	w.exec("CREATE TABLE saved AS SELECT * FROM contacts")
+	w.exec("TRUNCATE contacts")
+	w.exec("INSERT INTO contacts SELECT * FROM saved WHERE name <> 'Oseba A'")
+	writes := w.erp.Calls().Writes()
+
+	rep, err := w.parts().checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	require.NoError(t, err)
+	require.Equal(t, 1, rep.Differing)
+	require.Contains(t, rep.Findings[0].Note, "truncated")
+	require.Equal(t, writes, w.erp.Calls().Writes())
+	require.Equal(t, 1, w.count("SELECT count(*) FROM mksync_deletions WHERE status = 'held'"))
+}
+
+func TestMissedDeletionsGoThroughTheGuard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.MaxDeletes = 1
+	ids := w.left(5)
+	w.exec("DELETE FROM contacts WHERE id = ANY($1::uuid[])", ids[:3])
+	rep, err := w.parts().checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	require.NoError(t, err)
+	require.Equal(t, 2, rep.Differing)
+	require.Equal(t, 1, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'deleted'"))
+	require.Equal(t, 2, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'held'"))
+}
+
+func TestFullCheckThatSeesHardlyAPartnerIsNoCheck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.left(14)
+	w.erp.Reset()
+	s := w.parts()
+	_, err := s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	require.ErrorContains(t, err, "unlikely")
+	require.Equal(t, 14, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
+
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
+	_, err = s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	require.Error(t, err)
+}
