@@ -101,6 +101,9 @@ type State struct {
 type Session interface {
 	// Load reads the contact and its link together.
 	Load(ctx context.Context) (State, error)
+	// WithKeys runs use while no other process matches a contact with one of the
+	// keys.
+	WithKeys(ctx context.Context, keys []string, use func() error) error
 	// Save stores a change whole or not at all; the contact only when it still
 	// holds what Load read. Errors: ErrContactChanged, ErrPartnerTaken,
 	// *ContactRefusedError.

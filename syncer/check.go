@@ -55,20 +55,21 @@ type CheckerConfig struct {
 type Checker struct {
 	cfg        CheckerConfig
 	reconciler *Reconciler
+	matcher    *Matcher
 	store      CheckStore
 	backlog    Backlog
 	log        *slog.Logger
 }
 
 // NewChecker returns a ready Checker.
-func NewChecker(cfg CheckerConfig, r *Reconciler, store CheckStore, backlog Backlog, log *slog.Logger) *Checker {
+func NewChecker(cfg CheckerConfig, m *Matcher, store CheckStore, backlog Backlog, log *slog.Logger) *Checker {
 	if cfg.Look <= 0 {
 		cfg.Look = 5 * time.Second
 	}
 	if cfg.Patience <= 0 {
 		cfg.Patience = 30 * time.Second
 	}
-	return &Checker{cfg: cfg, reconciler: r, store: store, backlog: backlog, log: log}
+	return &Checker{cfg: cfg, reconciler: m.reconciler, matcher: m, store: store, backlog: backlog, log: log}
 }
 
 // CheckRequest asks for a full check.

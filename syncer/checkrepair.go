@@ -25,13 +25,21 @@ func (run *checkRun) repair(ctx context.Context) error {
 			return err
 		}
 	}
-	bulk := run.number(FindingUnlinked) > bulkRepair
+	var plan *Plan
+	if run.number(FindingUnlinked) > bulkRepair {
+		if plan, err = run.matcher.Fresh(ctx); err != nil {
+			return err
+		}
+	}
 	for i := range run.findings {
 		f := &run.findings[i]
 		if f.Kind == FindingContactGone && hold != "" {
 			continue
 		}
-		t := Trigger{Cause: CauseCheck, By: run.req.By, Deleted: f.Kind == FindingContactGone, FromSnapshot: bulk && f.Kind == FindingUnlinked}
+		t := Trigger{Cause: CauseCheck, By: run.req.By, Deleted: f.Kind == FindingContactGone}
+		if f.Kind == FindingUnlinked {
+			t.Plan = plan
+		}
 		res, err := run.reconciler.Contact(ctx, f.ContactID, t)
 		if err := f.repaired(res, err); err != nil {
 			return err

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ import (
 // create makes the partner of a contact that has none. Notes and website are
 // not documented: refused with them, the partner is made without.
 func (k *task) create(ctx context.Context) error {
-	p := mapping.NewPartner(k.outgoing())
+	p := mapping.NewPartner(k.outgoing(*k.st.Contact))
 	err := k.add(ctx, p)
 	bare := p
 	bare.Notes, bare.Website = "", ""
@@ -34,9 +35,8 @@ func (k *task) create(ctx context.Context) error {
 }
 
 // outgoing is the contact with the fields that go to MetaKocka.
-func (k *task) outgoing() mapping.Contact {
-	c := *k.st.Contact
-	policy := k.policy()
+func (r *Reconciler) outgoing(c mapping.Contact) mapping.Contact {
+	policy := r.policy()
 	for _, f := range mapping.Fields() {
 		d := policy.For(f).Direction
 		if f != mapping.FieldName && d != mapping.DirectionBoth && d != mapping.DirectionToMetaKocka {
@@ -70,13 +70,19 @@ func (k *task) intend(ctx context.Context, kind mapping.IntentKind, p mapping.Pa
 }
 
 // created stores the link of a partner just made. What MetaKocka kept of it is
-// not known yet: add_partner's answer does not say, the next poll will.
+// not known yet: add_partner's answer does not say, the next poll will. Until
+// then other contacts are matched with what was sent.
 func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Partner) error {
 	partner, _ := mapping.FromPartner(sent)
 	k.link.MetaKockaID, k.link.Intent = metakockaID, nil
 	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: *k.st.Contact, Partner: partner}, true
 	k.link.PartnerObservedAt = k.now()
-	return k.settle(ctx, mapping.StatusSynced, "", mapping.Change{})
+	seen, err := observed(unread(metakockaID, sent))
+	if err != nil {
+		return fmt.Errorf("store partner %s: %w", metakockaID, err)
+	}
+	seen.Hash = "" // so that the next poll takes a look
+	return k.settle(ctx, mapping.StatusSynced, "", mapping.Change{Observed: seen})
 }
 
 // refusedCreate: a refusal means that nothing was made, so the intent ends also

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -15,12 +16,30 @@ import (
 // by e-mail. Exactly one candidate links; several, or one that another contact
 // holds, wait for a person. Nothing is ever guessed (invariant 4).
 
-// first finds the partner of a contact that has none, or makes it.
+// first finds the partner of a contact that has none, or makes it; contacts with
+// the same keys one after another.
 func (k *task) first(ctx context.Context) error {
-	if err := mapping.Validate(k.outgoing()).Err(); err != nil {
+	if err := mapping.Validate(k.outgoing(*k.st.Contact)).Err(); err != nil {
 		return k.reject(ctx, err.Error())
 	}
-	candidates, err := k.candidates(ctx)
+	return k.s.WithKeys(ctx, keysOf(*k.st.Contact).locks(), func() error { return k.match(ctx) })
+}
+
+func (k *task) match(ctx context.Context) error {
+	seen, err := k.candidatesSeen(ctx)
+	if err != nil {
+		return err
+	}
+	settled, err := k.rivalsSettled(ctx)
+	if err != nil {
+		return err
+	}
+	if settled && k.t.Plan != nil {
+		if done, err := k.asPlanned(ctx, seen); done || err != nil {
+			return err
+		}
+	}
+	candidates, err := k.candidates(ctx, seen)
 	if err != nil {
 		return err
 	}
@@ -34,19 +53,99 @@ func (k *task) first(ctx context.Context) error {
 	return k.claim(ctx, *match, mapping.Base{})
 }
 
+// rivalsSettled waits for the creations of other contacts with the same keys
+// that have no answer yet; false: one had none in time, so only MetaKocka knows.
+func (k *task) rivalsSettled(ctx context.Context) (bool, error) {
+	unresolved, err := k.links.Unresolved(ctx)
+	if err != nil {
+		return false, err
+	}
+	mine, settled := keysOf(*k.st.Contact), true
+	for _, l := range unresolved {
+		if l.ContactID == k.id || l.Intent == nil || l.Intent.Kind != mapping.IntentCreate {
+			continue
+		}
+		sent, _ := mapping.FromPartner(l.Intent.Partner)
+		switch {
+		case mine.shared(keysOf(sent)) == "":
+		case k.now().Before(l.Intent.Deadline):
+			return false, &PendingError{l.ContactID, time.Second}
+		default:
+			settled = false
+		}
+	}
+	return settled, nil
+}
+
+// asPlanned does what the first match of all contacts decided; false: contact or
+// partners are no longer as they were then.
+func (k *task) asPlanned(ctx context.Context, seen []mapping.ObservedPartner) (bool, error) {
+	d, planned := k.t.Plan.Contact(k.id)
+	if !planned || d.keys != keysOf(*k.st.Contact) {
+		return false, nil
+	}
+	if d.Verdict == VerdictAmbiguous {
+		return true, k.settle(ctx, mapping.StatusHeld, d.Reason, mapping.Change{})
+	}
+	now := make([]string, len(seen))
+	for i, p := range seen {
+		now[i] = p.MetaKockaID
+	}
+	slices.Sort(now)
+	if !slices.Equal(now, d.candidates) {
+		return false, nil
+	}
+	switch d.Verdict {
+	case VerdictCreate:
+		return true, k.create(ctx)
+	case VerdictLink:
+		i := slices.IndexFunc(seen, func(p mapping.ObservedPartner) bool { return p.MetaKockaID == d.MetaKockaID })
+		return true, k.claimSeen(ctx, seen[i])
+	case VerdictLinked, VerdictAmbiguous, VerdictInvalid, VerdictUnlinked:
+	}
+	return false, nil
+}
+
+// claimSeen links the contact with a partner as last seen. Where the two agree
+// nothing is written, so nothing needs to be asked.
+func (k *task) claimSeen(ctx context.Context, seen mapping.ObservedPartner) error {
+	p, err := decodeSeen(seen)
+	if err != nil {
+		return err
+	}
+	got, unreadable := mapping.FromPartner(view(p))
+	res := mapping.Merge(mapping.MergeInput{CRM: *k.st.Contact, Partner: got, Unreadable: unreadable.Fields()}, k.policy())
+	if len(unreadable)+len(res.ToCRM)+len(res.ToPartner)+len(res.Conflicts) > 0 || seen.Hash == "" {
+		return k.claim(ctx, p, mapping.Base{})
+	}
+	k.link.MetaKockaID, k.link.Intent, k.link.Base = p.MKID, nil, &res.Base
+	k.link.PartnerObservedAt = seen.ObservedAt
+	if k.st.SweptAt.After(seen.ObservedAt) {
+		k.link.PartnerObservedAt = k.st.SweptAt
+	}
+	status, reason := k.verdict(res.CRM, got, res, nil)
+	return k.unlessTaken(ctx, p, k.settle(ctx, status, reason, mapping.Change{}))
+}
+
 // claim links the contact with a partner and merges the two.
 func (k *task) claim(ctx context.Context, p metakocka.Partner, base mapping.Base) error {
 	k.link.MetaKockaID, k.link.Intent, k.link.Base = p.MKID, nil, &base
 	k.link.Status, k.link.LastError = mapping.StatusPending, ""
 	err := k.save(ctx, mapping.Change{})
-	if isTaken(err) {
-		k.link.MetaKockaID, k.link.Base = "", nil
-		return k.settle(ctx, mapping.StatusHeld, k.takenBy(ctx, p), mapping.Change{})
-	}
 	if err != nil {
-		return err
+		return k.unlessTaken(ctx, p, err)
 	}
 	return k.update(ctx)
+}
+
+// unlessTaken turns the error of a link to a partner that another contact holds
+// into a link that waits for a person.
+func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) error {
+	if !isTaken(err) {
+		return err
+	}
+	k.link.MetaKockaID, k.link.Base = "", nil
+	return k.settle(ctx, mapping.StatusHeld, k.takenBy(ctx, p), mapping.Change{})
 }
 
 // takenBy says who holds a partner that this contact matches.
@@ -55,27 +154,22 @@ func (k *task) takenBy(ctx context.Context, p metakocka.Partner) string {
 	if err != nil || holders[p.MKID] == "" {
 		return fmt.Sprintf("matches partner %s, which another contact is linked with: merge the two contacts", p.MKID)
 	}
-	return fmt.Sprintf("matches partner %s, which contact %s is linked with: merge the two contacts, or give them different tax numbers and e-mails", p.MKID, holders[p.MKID])
+	return taken(p.MKID, holders[p.MKID])
 }
 
 // candidates are the partners that may be this contact's. MetaKocka is asked,
 // but may find a key only as it is written there; a partner that was seen with
-// the same key, written otherwise, is asked for by id. Of many contacts none is
-// asked for: they are matched with the partners as last seen.
-func (k *task) candidates(ctx context.Context) ([]metakocka.Partner, error) {
-	seen, err := k.candidatesSeen(ctx)
-	if err != nil || k.t.FromSnapshot && !k.st.SweptAt.IsZero() {
-		return seen, err
-	}
+// the same key, written otherwise, is asked for by id.
+func (k *task) candidates(ctx context.Context, seen []mapping.ObservedPartner) ([]metakocka.Partner, error) {
 	found, err := k.search(ctx, keyQueries(*k.st.Contact))
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range seen {
-		if slices.ContainsFunc(found, func(f metakocka.Partner) bool { return f.MKID == p.MKID }) {
+		if slices.ContainsFunc(found, func(f metakocka.Partner) bool { return f.MKID == p.MetaKockaID }) {
 			continue
 		}
-		p, err := k.erp.Get(ctx, p.MKID)
+		p, err := k.erp.Get(ctx, p.MetaKockaID)
 		switch {
 		case err == nil:
 			found = append(found, p)
@@ -87,20 +181,16 @@ func (k *task) candidates(ctx context.Context) ([]metakocka.Partner, error) {
 }
 
 // candidatesSeen are the candidates as last seen.
-func (k *task) candidatesSeen(ctx context.Context) ([]metakocka.Partner, error) {
-	c := *k.st.Contact
-	tax, email := mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), mapping.Canonical(mapping.FieldEmail, c.Email)
-	seen, err := k.links.MatchObserved(ctx, tax, email)
-	if err != nil {
-		return nil, err
+func (k *task) candidatesSeen(ctx context.Context) ([]mapping.ObservedPartner, error) {
+	own := keysOf(*k.st.Contact)
+	return k.links.MatchObserved(ctx, own.tax, own.email)
+}
+
+func decodeSeen(seen mapping.ObservedPartner) (p metakocka.Partner, err error) {
+	if err := json.Unmarshal(seen.Data, &p); err != nil {
+		return p, fmt.Errorf("read partner %s as last seen: %w", seen.MetaKockaID, err)
 	}
-	partners := make([]metakocka.Partner, len(seen))
-	for i := range seen {
-		if err := json.Unmarshal(seen[i].Data, &partners[i]); err != nil {
-			return nil, fmt.Errorf("read partner %s as last seen: %w", seen[i].MetaKockaID, err)
-		}
-	}
-	return partners, nil
+	return p, nil
 }
 
 // keyQueries ask for a contact's keys; the tax number in both written forms,
@@ -148,9 +238,9 @@ func choose(c mapping.Contact, candidates []metakocka.Partner) (match *metakocka
 	case len(matches) == 0:
 		return nil, ""
 	case len(matches) > 1:
-		return nil, fmt.Sprintf("several partners have its %s (%s): which one is it?", key, ids(matches))
+		return nil, severalPartners(key, ids(matches))
 	case key == "e-mail" && !mapping.Equal(mapping.FieldEmail, c.Email, view(matches[0]).Email):
-		return nil, fmt.Sprintf("its e-mail is that of a further contact person of partner %s: is it that partner?", matches[0].MKID)
+		return nil, furtherPerson(matches[0].MKID)
 	}
 	return &matches[0], ""
 }
@@ -172,23 +262,10 @@ func anyEmail(c mapping.Contact, p metakocka.Partner) bool {
 	return false
 }
 
-func filter(partners []metakocka.Partner, keep func(metakocka.Partner) bool) []metakocka.Partner {
-	var kept []metakocka.Partner
-	for _, p := range partners {
-		if keep(p) {
-			kept = append(kept, p)
-		}
-	}
-	return kept
-}
-
-func ids(partners []metakocka.Partner) string {
-	s := ""
+func ids(partners []metakocka.Partner) []string {
+	found := make([]string, len(partners))
 	for i, p := range partners {
-		if i > 0 {
-			s += ", "
-		}
-		s += p.MKID
+		found[i] = p.MKID
 	}
-	return s
+	return found
 }

@@ -37,6 +37,16 @@ func newPartner(p mapping.Partner) metakocka.NewPartner {
 	}
 }
 
+// unread is a partner just made, as it was sent.
+func unread(metakockaID string, p mapping.Partner) metakocka.Partner {
+	return metakocka.Partner{
+		MKID: metakockaID, Customer: p.Customer, TaxIDNumber: p.TaxID, BusinessEntity: p.BusinessEntity, Taxpayer: p.Taxpayer,
+		ForeignCounty: p.Foreign, Notes: p.Notes, Website: p.Website,
+		Contacts:  []metakocka.Contact{{Name: p.ContactName, GSM: p.GSM, Phone: p.Phone, Email: p.Email}},
+		Addresses: []metakocka.Address{{Type: metakocka.AddressBilling, Street: p.Street, PostNumber: p.PostNumber, City: p.City, Country: p.Country}},
+	}
+}
+
 // partnerUpdate is the update that turns p into want: what differs, nested
 // entries whole with everything in them that is not ours. ok is false when
 // nothing differs.

@@ -225,7 +225,7 @@ func (d *diff) one(ctx context.Context, p metakocka.Partner) error {
 	}
 	seen.ChangedAfter = d.after
 	kind := PartnerChanged
-	if !known {
+	if !known || was.Hash == "" {
 		kind = PartnerCreated
 	}
 	if err := d.send(ctx, kind, PartnerEvent{MetaKockaID: p.MKID, Partner: &p, Hash: hash, SeenAt: d.start, After: d.after}); err != nil {

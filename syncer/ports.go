@@ -89,9 +89,9 @@ type Trigger struct {
 	Observed *metakocka.Partner
 	// Missing: the poller did not find the partner any more.
 	Missing bool
-	// FromSnapshot: one of many at once. Partners are matched as last seen, not
-	// asked for one by one.
-	FromSnapshot bool
+	// Plan: the contact is one of many at once. Partners are matched as planned,
+	// not asked for one by one.
+	Plan *Plan
 	// By is who asked; empty: mksync itself.
 	By string
 

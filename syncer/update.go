@@ -62,6 +62,12 @@ func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 	switch {
 	case k.t.Cause == CauseContact:
 		return true, nil
+	case k.t.Plan != nil && k.st.Observed != nil && k.st.Observed.Hash != "":
+		p, err := decodeSeen(*k.st.Observed)
+		if err != nil {
+			return false, err
+		}
+		return k.seenAsExpected(ctx, p)
 	case k.t.Cause == CausePartner && k.t.Observed != nil:
 		return k.seenAsExpected(ctx, *k.t.Observed)
 	}

@@ -34,12 +34,14 @@ type WorkerConfig struct {
 	Workers     int           // contacts at once; 4
 	BulkWorkers int           // contacts of a snapshot at once; 2
 	AckWait     time.Duration // a killed process's work goes to another after this; the bus's default
+	SweepAge    time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
 }
 
 // Pusher brings the contacts' changes to MetaKocka.
 type Pusher struct {
 	bus        *bus.Bus
 	reconciler *Reconciler
+	matcher    *Matcher
 	polls      PollStates
 	gate       *Gate
 	cfg        WorkerConfig
@@ -47,8 +49,8 @@ type Pusher struct {
 }
 
 // NewPusher returns a ready Pusher.
-func NewPusher(b *bus.Bus, r *Reconciler, polls PollStates, gate *Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
-	return &Pusher{bus: b, reconciler: r, polls: polls, gate: gate, cfg: cfg, log: log}
+func NewPusher(b *bus.Bus, m *Matcher, polls PollStates, gate *Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
+	return &Pusher{bus: b, reconciler: m.reconciler, matcher: m, polls: polls, gate: gate, cfg: cfg, log: log}
 }
 
 // Run works until ctx ends. Live changes and the contacts of a snapshot are two
@@ -71,13 +73,13 @@ func (p *Pusher) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// firstSweep waits until the partners were seen once: the contacts of a
-// snapshot are matched with them, not looked up one by one.
+// firstSweep waits until all partners were seen, and not long ago: the contacts
+// of a snapshot are matched with them, not looked up one by one.
 func (p *Pusher) firstSweep(ctx context.Context) error {
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		if s, err := p.polls.PollState(ctx); err == nil && !s.SweptAt.IsZero() {
+		if s, err := p.polls.PollState(ctx); err == nil && time.Since(s.EndedAt) < positive(p.cfg.SweepAge, 15*time.Minute) {
 			return nil
 		}
 		select {
@@ -90,7 +92,11 @@ func (p *Pusher) firstSweep(ctx context.Context) error {
 
 func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Delivery) error {
 	ctx = metakocka.Background(ctx)
-	res, err := p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, FromSnapshot: true})
+	plan, err := p.matcher.Plan(ctx)
+	if err != nil {
+		return settleWork(p.gate, err)
+	}
+	res, err := p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Plan: plan})
 	return p.settled(ctx, res, err)
 }
 
@@ -190,7 +196,7 @@ func settleWork(gate *Gate, err error) error {
 	return err
 }
 
-func positive(v, otherwise int) int {
+func positive[T int | time.Duration](v, otherwise T) T {
 	if v > 0 {
 		return v
 	}

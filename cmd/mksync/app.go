@@ -66,6 +66,7 @@ type service struct {
 	erp        *metakocka.Client
 	gate       *syncer.Gate
 	reconciler *syncer.Reconciler
+	matcher    *syncer.Matcher
 	relay      *syncer.Relay
 	listener   *cdc.Listener
 	poller     *syncer.Poller
@@ -171,13 +172,14 @@ func (s *service) openSyncers(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.matcher = syncer.NewMatcher(s.reconciler, s.store)
 	states := syncer.ListenerStates{States: s.store}
 	s.relay = syncer.NewRelay(s.bus, states, bus.PublisherConfig{})
 	s.listener, err = cdc.New(listenerConfig(s.cfg), s.relay, states, s.log)
 	s.checker = syncer.NewChecker(syncer.CheckerConfig{
 		Slot: s.cfg.Slot, Publication: s.cfg.Publication, Interval: s.cfg.CheckInterval, Look: s.pace.look,
 		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
-	}, s.reconciler, s.store, s.bus, s.log)
+	}, s.matcher, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus.PublishSync, s.log)
 	return err
 }
@@ -192,10 +194,10 @@ func listenerConfig(cfg Config) cdc.Config {
 // Run works until ctx ends, which is no error, or a part cannot go on.
 func (s *service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	worker := syncer.WorkerConfig{AckWait: s.pace.ackWait}
+	worker := syncer.WorkerConfig{AckWait: s.pace.ackWait, SweepAge: max(15*time.Minute, 2*s.cfg.PollInterval)}
 	parts := map[string]func(context.Context) error{
 		roleListener: s.listener.Run,
-		rolePusher:   together(syncer.NewPusher(s.bus, s.reconciler, s.store, s.gate, worker, s.log).Run, s.checker.Run),
+		rolePusher:   together(syncer.NewPusher(s.bus, s.matcher, s.store, s.gate, worker, s.log).Run, s.checker.Run),
 		rolePuller:   syncer.NewPuller(s.bus, s.reconciler, s.gate, worker).Run,
 		rolePoller:   s.runPoller,
 		roleAPI:      s.runAPI,

@@ -1,0 +1,20 @@
+package mapping
+
+// MatchContact is a contact as the first match sees it.
+type MatchContact struct {
+	ID          string
+	Contact     Contact
+	MetaKockaID string // of its link, living or not
+	Status      Status // of its link; "": it has none
+	Unresolved  bool   // its link has an intent
+}
+
+// MatchPartner is a partner, as last seen, as the first match sees it. The keys
+// are canonical.
+type MatchPartner struct {
+	MetaKockaID, Name, TaxNumber, Email string
+
+	Emails []string // of all its contact persons, as written
+	Holder string   // the contact that holds it with a living link
+	Former bool     // only tombstones name it
+}

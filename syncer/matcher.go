@@ -1,0 +1,88 @@
+package syncer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Sides lists both sides for the first match, in pages; *pgstore.Store does.
+type Sides interface {
+	MatchContacts(ctx context.Context, after string, limit int) ([]mapping.MatchContact, error)
+	MatchPartners(ctx context.Context, after string, limit int) ([]mapping.MatchPartner, error)
+}
+
+// matchPage is how many contacts or partners are read in one round trip.
+const matchPage = 1000
+
+// planAge is how old a plan may become; one that took long to make, longer.
+const (
+	planAge   = 30 * time.Second
+	planShare = 20 // of the time is spent on something else than planning
+)
+
+// Matcher makes plans for the first match and keeps the last one for a while.
+// It is safe for use by many goroutines.
+type Matcher struct {
+	sides      Sides
+	reconciler *Reconciler
+
+	mu    sync.Mutex // guards what follows, and lets one plan at a time be made
+	last  *Plan
+	until time.Time
+}
+
+// NewMatcher returns a ready Matcher.
+func NewMatcher(r *Reconciler, sides Sides) *Matcher {
+	return &Matcher{sides: sides, reconciler: r}
+}
+
+// Plan is a recent plan.
+func (m *Matcher) Plan(ctx context.Context) (*Plan, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.last != nil && time.Now().Before(m.until) {
+		return m.last, nil
+	}
+	return m.make(ctx)
+}
+
+// Fresh is a plan that is made now.
+func (m *Matcher) Fresh(ctx context.Context) (*Plan, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.make(ctx)
+}
+
+func (m *Matcher) make(ctx context.Context) (*Plan, error) {
+	m.last = nil // not two at once in memory
+	began := time.Now()
+	partners, err := pages(ctx, m.sides.MatchPartners, func(p mapping.MatchPartner) string { return p.MetaKockaID })
+	if err != nil {
+		return nil, err
+	}
+	contacts, err := pages(ctx, m.sides.MatchContacts, func(c mapping.MatchContact) string { return c.ID })
+	if err != nil {
+		return nil, err
+	}
+	m.last = newPlan(contacts, partners, m.reconciler.outgoing)
+	m.until = time.Now().Add(max(planAge, planShare*time.Since(began)))
+	return m.last, nil
+}
+
+func pages[T any](ctx context.Context, page func(context.Context, string, int) ([]T, error), key func(T) string) ([]T, error) {
+	var all []T
+	for after := ""; ; {
+		found, err := page(ctx, after, matchPage)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+		if len(found) < matchPage {
+			return all, nil
+		}
+		after = key(found[len(found)-1])
+	}
+}

@@ -1,0 +1,315 @@
+package syncer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// The first match of many contacts is one computation over both sides, so that
+// it does not depend on the order in which the contacts are worked off. A
+// contact claims the only partner with its tax number, else the only one with
+// its e-mail; a partner takes the only contact that claims it, by tax number
+// before e-mail. Whatever is not the only one on both sides waits for a person
+// (invariant 4). Of contacts with one key and no partner the one with the
+// lowest id gets a partner; the others wait.
+
+// Verdict is what the first match makes of a contact.
+type Verdict string
+
+// The verdicts of the first match.
+const (
+	VerdictLinked    Verdict = "linked"    // it has a partner already
+	VerdictLink      Verdict = "link"      // one partner and one contact match
+	VerdictCreate    Verdict = "create"    // no partner matches: one is made
+	VerdictAmbiguous Verdict = "ambiguous" // a person must decide
+	VerdictInvalid   Verdict = "invalid"   // its values cannot be brought over
+	VerdictUnlinked  Verdict = "unlinked"  // its partner is gone; nothing is done unasked
+)
+
+// Verdicts are all verdicts, as a report lists them.
+func Verdicts() []Verdict {
+	return []Verdict{VerdictLinked, VerdictLink, VerdictCreate, VerdictAmbiguous, VerdictInvalid, VerdictUnlinked}
+}
+
+// Decision is the first match of one contact.
+type Decision struct {
+	ContactID   string  `json:"contactId"`
+	Name        string  `json:"name"`
+	Verdict     Verdict `json:"verdict"`
+	MetaKockaID string  `json:"metakockaId,omitempty"` // linked, link
+	Partner     string  `json:"partner,omitempty"`     // its name, for link
+	Reason      string  `json:"reason,omitempty"`
+
+	keys       keys
+	candidates []string // the partners with one of its keys as their own, by id
+}
+
+// keys are what contacts and partners are matched by, in canonical form.
+type keys struct{ tax, email string }
+
+func keysOf(c mapping.Contact) keys {
+	return keys{mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), mapping.Canonical(mapping.FieldEmail, c.Email)}
+}
+
+// locks are the names under which contacts with the same keys wait for each
+// other.
+func (k keys) locks() []string {
+	var names []string
+	if k.tax != "" {
+		names = append(names, "tax "+k.tax)
+	}
+	if k.email != "" {
+		names = append(names, "email "+k.email)
+	}
+	return names
+}
+
+// shared names the key that makes two contacts the same; "": none does. Two
+// different tax numbers are two different subjects, whatever their e-mail.
+func (k keys) shared(other keys) string {
+	switch {
+	case k.tax != "" && k.tax == other.tax:
+		return "tax number"
+	case k.email != "" && k.email == other.email && (k.tax == "" || other.tax == ""):
+		return "e-mail"
+	}
+	return ""
+}
+
+// Plan is the first match of all contacts with all partners as they were when
+// it was made.
+type Plan struct {
+	decisions []Decision     // by contact id
+	byContact map[string]int // index of the contact's decision
+	partners  []mapping.MatchPartner
+	claims    map[string][]claim // of unlinked contacts, by partner
+}
+
+// claim says that a partner is the only one with the contact's key.
+type claim struct {
+	decision int
+	key      string // "tax number", "e-mail"
+}
+
+// Contact is the decision on a contact.
+func (p *Plan) Contact(id string) (Decision, bool) {
+	i, ok := p.byContact[id]
+	if !ok {
+		return Decision{}, false
+	}
+	return p.decisions[i], true
+}
+
+// matching is a Plan under way.
+type matching struct {
+	*Plan
+	byTax, byEmail map[string][]int // indexes of partners
+	contacts       []mapping.MatchContact
+}
+
+// newPlan matches contacts, which are in the order of their ids, with partners.
+// outgoing is the contact as it would be sent.
+func newPlan(contacts []mapping.MatchContact, partners []mapping.MatchPartner, outgoing func(mapping.Contact) mapping.Contact) *Plan {
+	m := &matching{
+		Plan: &Plan{
+			decisions: make([]Decision, len(contacts)), byContact: make(map[string]int, len(contacts)),
+			partners: partners, claims: map[string][]claim{},
+		},
+		byTax: map[string][]int{}, byEmail: map[string][]int{}, contacts: contacts,
+	}
+	for i := range partners {
+		m.index(i)
+	}
+	for i, c := range contacts {
+		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, keys: keysOf(c.Contact)}
+		m.byContact[c.ID] = i
+		m.decisions[i] = m.claim(i, d, outgoing)
+	}
+	m.settleClaims()
+	m.settleRivals()
+	return m.Plan
+}
+
+func (m *matching) index(i int) {
+	p := m.partners[i]
+	if p.TaxNumber != "" {
+		m.byTax[p.TaxNumber] = append(m.byTax[p.TaxNumber], i)
+	}
+	for _, e := range append([]string{p.Email}, p.Emails...) {
+		e = mapping.Canonical(mapping.FieldEmail, e)
+		if found := m.byEmail[e]; e != "" && (len(found) == 0 || found[len(found)-1] != i) {
+			m.byEmail[e] = append(found, i)
+		}
+	}
+}
+
+// claim decides what can be decided from the contact alone, and notes which
+// partner it claims.
+func (m *matching) claim(i int, d Decision, outgoing func(mapping.Contact) mapping.Contact) Decision {
+	c := m.contacts[i]
+	switch {
+	case c.Status == mapping.StatusUnlinked:
+		d.Verdict, d.Reason = VerdictUnlinked, "its partner is gone from MetaKocka; mksync sync with its id makes it anew"
+		return d
+	case c.MetaKockaID != "" || c.Unresolved:
+		d.Verdict = VerdictLinked
+		return d
+	}
+	key, matches := m.matches(&d)
+	invalid := mapping.Validate(outgoing(c.Contact)).Err()
+	switch {
+	case len(matches) == 1:
+		id := m.partners[matches[0]].MetaKockaID
+		m.claims[id] = append(m.claims[id], claim{i, key})
+		d.MetaKockaID, d.Partner = id, m.partners[matches[0]].Name
+		d.Verdict = VerdictLink
+	case len(matches) > 1:
+		d.Verdict, d.Reason = VerdictAmbiguous, severalPartners(key, m.idsOf(matches))
+	default:
+		d.Verdict = VerdictCreate
+	}
+	if invalid != nil {
+		d.Verdict, d.Reason = VerdictInvalid, invalid.Error()
+	}
+	if d.Verdict == VerdictLink && key == "e-mail" && m.partners[matches[0]].Email != d.keys.email {
+		d.Verdict, d.Reason = VerdictAmbiguous, furtherPerson(d.MetaKockaID)
+	}
+	return d
+}
+
+// matches are the partners with the contact's tax number, else those with its
+// e-mail and no other tax number.
+func (m *matching) matches(d *Decision) (key string, found []int) {
+	byTax, byEmail := m.byTax[d.keys.tax], m.byEmail[d.keys.email]
+	own := slices.Concat(byTax, filter(byEmail, func(i int) bool { return m.partners[i].Email == d.keys.email }))
+	slices.Sort(own)
+	d.candidates = m.idsOf(slices.Compact(own))
+	if len(byTax) > 0 {
+		return "tax number", byTax
+	}
+	return "e-mail", filter(byEmail, func(i int) bool {
+		return d.keys.tax == "" || m.partners[i].TaxNumber == ""
+	})
+}
+
+// settleClaims gives every claimed partner to the only contact that claims it.
+func (m *matching) settleClaims() {
+	for _, p := range m.partners {
+		claims := m.claims[p.MetaKockaID]
+		first := filter(claims, func(c claim) bool { return c.key == "tax number" })
+		if len(first) == 0 {
+			first = claims
+		}
+		for _, c := range claims {
+			d := &m.decisions[c.decision]
+			switch {
+			case d.Verdict != VerdictLink:
+			case p.Holder != "":
+				m.hold(d, taken(p.MetaKockaID, p.Holder))
+			case len(first) > 1:
+				m.hold(d, fmt.Sprintf("several contacts have the %s of partner %s (%s): merge them, or change the others", c.key, p.MetaKockaID, m.contactsOf(first)))
+			case c != first[0]:
+				m.hold(d, fmt.Sprintf("has the e-mail of partner %s, whose tax number contact %s has: merge the two contacts, or change the e-mail",
+					p.MetaKockaID, m.decisions[first[0].decision].ContactID))
+			}
+		}
+	}
+}
+
+func (*matching) hold(d *Decision, reason string) {
+	d.Verdict, d.Reason, d.MetaKockaID, d.Partner = VerdictAmbiguous, reason, "", ""
+}
+
+// settleRivals lets only one of the contacts that share a key, and match no
+// partner, get a partner of its own.
+func (m *matching) settleRivals() {
+	byKey := map[string][]int{}
+	note := func(i int) {
+		for _, key := range m.decisions[i].keys.locks() {
+			byKey[key] = append(byKey[key], i)
+		}
+	}
+	for i, d := range m.decisions {
+		if d.Verdict == VerdictLinked || d.Verdict == VerdictLink {
+			note(i)
+		}
+	}
+	for i := range m.decisions {
+		d := &m.decisions[i]
+		if d.Verdict != VerdictCreate {
+			continue
+		}
+		if other, key := m.rival(byKey, d); key != "" {
+			m.hold(d, sameKey(other.ContactID, key))
+			continue
+		}
+		note(i)
+	}
+}
+
+func (m *matching) rival(byKey map[string][]int, d *Decision) (Decision, string) {
+	for _, name := range d.keys.locks() {
+		for _, i := range byKey[name] {
+			if key := d.keys.shared(m.decisions[i].keys); key != "" {
+				return m.decisions[i], key
+			}
+		}
+	}
+	return Decision{}, ""
+}
+
+func (m *matching) idsOf(partners []int) []string {
+	var found []string
+	for _, i := range partners {
+		found = append(found, m.partners[i].MetaKockaID)
+	}
+	return found
+}
+
+func (m *matching) contactsOf(claims []claim) string {
+	var found []string
+	for _, c := range claims {
+		found = append(found, m.decisions[c.decision].ContactID)
+	}
+	return some(found)
+}
+
+// some lists ids, the first few of many.
+func some(ids []string) string {
+	const most = 5
+	if len(ids) <= most {
+		return strings.Join(ids, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ", "), len(ids)-most)
+}
+
+func filter[T any](all []T, keep func(T) bool) []T {
+	var kept []T
+	for _, v := range all {
+		if keep(v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// Why a contact waits for a person.
+
+func severalPartners(key string, ids []string) string {
+	return fmt.Sprintf("several partners have its %s (%s): which one is it?", key, some(ids))
+}
+
+func furtherPerson(metakockaID string) string {
+	return fmt.Sprintf("its e-mail is that of a further contact person of partner %s: is it that partner?", metakockaID)
+}
+
+func taken(metakockaID, contactID string) string {
+	return fmt.Sprintf("matches partner %s, which contact %s is linked with: merge the two contacts, or give them different tax numbers and e-mails", metakockaID, contactID)
+}
+
+func sameKey(contactID, key string) string {
+	return fmt.Sprintf("contact %s has the same %s: merge the two contacts, or give them different tax numbers and e-mails", contactID, key)
+}
