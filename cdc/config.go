@@ -30,6 +30,10 @@ type Config struct {
 	// this long without one becoming durable. 30s.
 	StallAfter time.Duration
 
+	// WatchInterval is how often the server's log position is read, and whether
+	// the table is still the same one. 5s.
+	WatchInterval time.Duration
+
 	BackoffMin time.Duration // 200ms
 	BackoffMax time.Duration // 30s
 }
@@ -53,6 +57,7 @@ func (c Config) withDefaults() Config {
 	c.Publication = defaultTo(c.Publication, "mksync")
 	c.StatusInterval = defaultTo(c.StatusInterval, time.Second)
 	c.StallAfter = defaultTo(c.StallAfter, 30*time.Second)
+	c.WatchInterval = defaultTo(c.WatchInterval, 5*time.Second)
 	c.BackoffMin = defaultTo(c.BackoffMin, 200*time.Millisecond)
 	c.BackoffMax = defaultTo(c.BackoffMax, 30*time.Second)
 	return c
@@ -76,7 +81,7 @@ func (c Config) validate() error {
 	if !slotName.MatchString(c.Slot) {
 		errs = append(errs, fmt.Errorf("slot %q: only a-z, 0-9 and _ are allowed, 63 at most", c.Slot))
 	}
-	if c.ConfirmDelay < 0 || c.StatusInterval < 0 || c.StallAfter < 0 || c.BackoffMin < 0 || c.BackoffMax < c.BackoffMin {
+	if c.ConfirmDelay < 0 || c.StatusInterval < 0 || c.StallAfter < 0 || c.WatchInterval < 0 || c.BackoffMin < 0 || c.BackoffMax < c.BackoffMin {
 		errs = append(errs, errors.New("durations must not be negative, nor BackoffMax below BackoffMin"))
 	}
 	return errors.Join(errs...)

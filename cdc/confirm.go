@@ -3,14 +3,15 @@ package cdc
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pglogrepl"
 )
 
 const (
-	lagInterval  = 5 * time.Second
 	writeTimeout = 10 * time.Second
 	saveTimeout  = 10 * time.Second
 )
@@ -136,29 +137,37 @@ func (w *stallWatch) check(sink Sink, waiting bool, now time.Time) error {
 	return nil
 }
 
-// watchLag keeps an eye on how much log the server has written: the replication
-// connection tells only what was read for us.
-func (st *stream) watchLag(ctx context.Context) error {
+// watchServer keeps an eye on what the replication connection does not tell: how
+// much log the server has written, and that the table is still the same one.
+func (st *stream) watchServer(ctx context.Context) error {
 	for {
-		if err := st.pollWALEnd(ctx); ctx.Err() != nil {
+		if err := st.pollServer(ctx); ctx.Err() != nil {
 			return ctx.Err()
+		} else if errors.Is(err, ErrTableReplaced) {
+			return err
 		} else if err != nil {
 			st.log.DebugContext(ctx, "could not read the server's log position", "error", err)
 		}
-		if err := sleep(ctx, lagInterval); err != nil {
+		if err := sleep(ctx, st.cfg.WatchInterval); err != nil {
 			return err
 		}
 	}
 }
 
-func (st *stream) pollWALEnd(ctx context.Context) error {
+// watchQuery reads the log's end, the table's oid (0: it is not there), and
+// whether the publication holds it.
+const watchQuery = `SELECT pg_current_wal_flush_lsn(), coalesce(to_regclass(%s)::oid, 0),
+EXISTS (SELECT 1 FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s)`
+
+func (st *stream) pollServer(ctx context.Context) error {
 	conn, err := connect(ctx, st.cfg, false)
 	if err != nil {
 		return err
 	}
 	defer closeConn(conn)
 	for {
-		r, err := execRow(ctx, conn, "SELECT pg_current_wal_flush_lsn()")
+		r, err := execRow(ctx, conn, fmt.Sprintf(watchQuery, quoteLiteral(st.cfg.quotedTable()),
+			quoteLiteral(st.cfg.Publication), quoteLiteral(st.cfg.schema()), quoteLiteral(st.cfg.table())))
 		if err != nil {
 			return err
 		}
@@ -167,7 +176,10 @@ func (st *stream) pollWALEnd(ctx context.Context) error {
 			return err
 		}
 		st.setServerEnd(end)
-		if err := sleep(ctx, lagInterval); err != nil {
+		if r[1] != strconv.FormatUint(uint64(st.facts.table.oid), 10) || r[2] != "t" {
+			return fmt.Errorf("%w, or taken out of the publication", ErrTableReplaced)
+		}
+		if err := sleep(ctx, st.cfg.WatchInterval); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,12 @@ var (
 	// ErrPublicationLost means that the publication was gone: changes were missed.
 	// The listener repairs it with a new slot and a snapshot.
 	ErrPublicationLost = errors.New("publication lost")
+	// ErrTableReplaced means that the table was dropped and made again under its
+	// name, or taken out of the publication. The listener repairs it with a
+	// snapshot; what is not in the new table was not deleted row by row.
+	ErrTableReplaced = errors.New("the table was dropped and made again")
+	// ErrListening means that a listener runs.
+	ErrListening = errors.New("a listener runs on this slot: stop it first")
 	// ErrStalled means that published events did not become durable in time.
 	ErrStalled = errors.New("events wait for the sink")
 	// ErrSilent means that the server stopped answering.
@@ -38,6 +44,7 @@ var (
 var (
 	errFirstStart  = errors.New("first start")
 	errInterrupted = errors.New("earlier snapshot was interrupted")
+	errAccepted    = errors.New("a restored database was accepted")
 )
 
 // SetupError is something a person has to change before the listener can work.

@@ -2,6 +2,8 @@ package cdc
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,8 +39,9 @@ type decoder struct {
 
 	ev            Event
 	before, after Row
-	finalLSN      LSN // of the transaction that is being read
-	endLSN        LSN // where the next record begins, after actCommit
+	reshaped      string // how the table's columns changed; the reader empties it
+	finalLSN      LSN    // of the transaction that is being read
+	endLSN        LSN    // where the next record begins, after actCommit
 }
 
 func newDecoder(cfg Config, oid uint32, systemID string) *decoder {
@@ -120,8 +123,40 @@ func (d *decoder) relation(c *cursor) error {
 	if err := d.recognise(r, schema+"."+table); err != nil {
 		return err
 	}
+	if old := d.rels[r.oid]; old != nil && r.ours {
+		d.reshaped = reshaped(old.cols, r.cols)
+	}
 	d.rels[r.oid] = r
 	return nil
+}
+
+// reshaped says how columns changed; "" where names and types are the same. One
+// name for another in the same place is a rename.
+func reshaped(old, now []Column) string {
+	var said []string
+	for i, c := range old {
+		at := slices.IndexFunc(now, func(n Column) bool { return n.Name == c.Name })
+		switch {
+		case at >= 0 && now[at].TypeOID != c.TypeOID:
+			said = append(said, c.Name+" has another type")
+		case at >= 0:
+		case len(old) == len(now) && now[i].TypeOID == c.TypeOID && !hasColumn(old, now[i].Name):
+			said = append(said, c.Name+" is now "+now[i].Name)
+		default:
+			said = append(said, c.Name+" is gone")
+		}
+	}
+	for i, c := range now {
+		renamed := len(old) == len(now) && old[i].TypeOID == c.TypeOID && !hasColumn(now, old[i].Name)
+		if !hasColumn(old, c.Name) && !renamed {
+			said = append(said, c.Name+" is new")
+		}
+	}
+	return strings.Join(said, ", ")
+}
+
+func hasColumn(cols []Column, name string) bool {
+	return slices.ContainsFunc(cols, func(c Column) bool { return c.Name == name })
 }
 
 func (r *relation) add(col Column, key string) {

@@ -112,7 +112,7 @@ func publicationProblem(cfg Config, f facts) *SetupError {
 			What: fmt.Sprintf("publication %s does not exist and role %q may not make it", name, f.server.role),
 			Do:   "run as the table's owner or a superuser: " + createPublication(cfg),
 		}
-	case f.pub.found && !f.pub.hasTable:
+	case f.pub.found && !f.pub.hasTable && !f.pub.lostIt:
 		return &SetupError{
 			What: fmt.Sprintf("publication %s does not hold table %s", name, cfg.Table),
 			Do:   fmt.Sprintf("run as its owner: ALTER PUBLICATION %s ADD TABLE %s", name, cfg.quotedTable()),

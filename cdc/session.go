@@ -61,6 +61,7 @@ func (s *session) prepare(ctx context.Context) error {
 	if err := s.checkSystem(); err != nil {
 		return err
 	}
+	s.facts.pub.lostIt = s.hasState && s.state.SnapshotDone && s.facts.pub.owned && s.facts.table.owned
 	if err := firstProblem(s.cfg, s.facts); err != nil {
 		return err
 	}
@@ -136,10 +137,14 @@ func (s *session) checkSystem() error {
 	default:
 		return nil
 	}
+	return s.systemChanged(what)
+}
+
+func (s *session) systemChanged(what string) error {
 	return &SetupError{
 		What: what,
-		Do: "make sure that this is the right database; to go on with it, remove the listener's state and the stream of its events, " +
-			"and drop slot " + s.cfg.Slot + ": the next start begins anew with a snapshot",
+		Do: "make sure that this is the right database; to go on with it run `mksync listener accept`: " +
+			"the next start begins anew, with a snapshot and a full check",
 		Err: ErrSystemChanged,
 	}
 }
@@ -150,10 +155,14 @@ func (s *session) sinkIsOurs() bool { return s.last.Found && s.last.SystemID == 
 // ensurePublication makes the publication. One that has to be made again has
 // missed changes: the slot cannot be used any more.
 func (s *session) ensurePublication(ctx context.Context) error {
-	if s.facts.pub.found {
+	if s.facts.pub.found && s.facts.pub.hasTable {
 		return nil
 	}
-	_, err := exec(ctx, s.conn, createPublication(s.cfg))
+	statement := createPublication(s.cfg)
+	if s.facts.pub.found {
+		statement = fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", quoteIdent(s.cfg.Publication), s.cfg.quotedTable())
+	}
+	_, err := exec(ctx, s.conn, statement)
 	if err != nil && pgCode(err) != codeDuplicate {
 		return fmt.Errorf("create publication: %w", err)
 	}
@@ -171,7 +180,9 @@ func (s *session) snapshotReason() error {
 		return fmt.Errorf("%w: it no longer exists", ErrSlotLost)
 	case s.facts.slot.lost:
 		return fmt.Errorf("%w: Postgres invalidated it", ErrSlotLost)
-	case !s.facts.pub.found:
+	case s.state.Table != 0 && s.state.Table != s.facts.table.oid:
+		return ErrTableReplaced
+	case !s.facts.pub.found, !s.facts.pub.hasTable:
 		return ErrPublicationLost
 	case s.state.LastEvent != Position{} && !s.sinkIsOurs():
 		return fmt.Errorf("%w: %s is gone", ErrStreamBehind, s.state.LastEvent)

@@ -44,6 +44,8 @@ type publicationFacts struct {
 	found    bool
 	complete bool // publishes all four operations
 	hasTable bool
+	owned    bool
+	lostIt   bool // it held the table once, and this role may add it again
 }
 
 type slotFacts struct {
@@ -110,7 +112,8 @@ func loadTable(ctx context.Context, conn *pgconn.PgConn, cfg Config) (tableFacts
 }
 
 const publicationQuery = `SELECT p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,
-EXISTS (SELECT 1 FROM pg_publication_tables t WHERE t.pubname = p.pubname AND t.schemaname = %s AND t.tablename = %s)
+EXISTS (SELECT 1 FROM pg_publication_tables t WHERE t.pubname = p.pubname AND t.schemaname = %s AND t.tablename = %s),
+pg_has_role(p.pubowner, 'USAGE')
 FROM pg_publication p WHERE p.pubname = %s`
 
 func loadPublication(ctx context.Context, conn *pgconn.PgConn, cfg Config) (publicationFacts, error) {
@@ -119,7 +122,7 @@ func loadPublication(ctx context.Context, conn *pgconn.PgConn, cfg Config) (publ
 	if err != nil || len(rows) == 0 {
 		return publicationFacts{}, err
 	}
-	return publicationFacts{found: true, complete: rows[0][0] == "t", hasTable: rows[0][1] == "t"}, nil
+	return publicationFacts{found: true, complete: rows[0][0] == "t", hasTable: rows[0][1] == "t", owned: rows[0][2] == "t"}, nil
 }
 
 const slotQuery = `SELECT coalesce(plugin, slot_type), coalesce(database, ''), active, coalesce(wal_status, 'lost') = 'lost',

@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,10 +18,12 @@ func (s *session) snapshot(ctx context.Context, reason error) error {
 	s.setState(StateSnapshot)
 	s.logSnapshot(ctx, reason)
 	s.state.SnapshotDone = false
+	s.state.TableReplaced = errors.Is(reason, ErrTableReplaced) || !isRepair(reason) && s.state.TableReplaced
 	if !isRepair(reason) && s.state.SnapshotReason != "" {
 		reason = fmt.Errorf("%s", s.state.SnapshotReason) //nolint:err113 // the reason of the one that was interrupted
 	}
 	s.state.SnapshotReason = reason.Error()
+	s.state.Table = s.facts.table.oid
 	if err := s.save(ctx); err != nil {
 		return err
 	}

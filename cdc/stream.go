@@ -23,6 +23,9 @@ type stream struct {
 	ordinal  uint32
 	inTx     bool
 
+	owed bool // the slot has yet to bring the stream's newest event
+	met  bool // and brought it
+
 	// Of the confirming goroutine alone.
 	told  LSN      // newest LSN that was confirmed
 	shown Position // newest event in Status
@@ -34,12 +37,14 @@ type stream struct {
 }
 
 func (s *session) stream(ctx context.Context) error {
+	s.state.Table = s.facts.table.oid
 	st := &stream{
 		session:  s,
 		dec:      newDecoder(s.cfg, s.facts.table.oid, s.systemID),
 		progress: newProgress(s.cfg.ConfirmDelay, mark{count: s.count, lsn: s.facts.slot.confirmed, last: s.state.LastEvent}),
 		told:     s.facts.slot.confirmed,
 		asked:    make(chan struct{}, 1),
+		owed:     s.sinkIsOurs() && s.last.Pos.LSN >= s.facts.slot.confirmed,
 	}
 	if err := st.start(ctx); err != nil {
 		return err
@@ -47,7 +52,7 @@ func (s *session) stream(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return st.read(ctx) })
 	g.Go(func() error { return st.confirm(ctx) })
-	g.Go(func() error { return st.watchLag(ctx) })
+	g.Go(func() error { return st.watchServer(ctx) })
 	return g.Wait()
 }
 
@@ -114,6 +119,10 @@ func (st *stream) copyData(ctx context.Context, data []byte) error {
 		if err != nil {
 			return fmt.Errorf("decode change: %w", err)
 		}
+		if change := st.dec.reshaped; change != "" {
+			st.dec.reshaped = ""
+			st.log.WarnContext(ctx, "the columns of the table changed", "table", st.cfg.Table, "change", change)
+		}
 		return st.act(ctx, act)
 	case len(data) == keepaliveSize && data[0] == pglogrepl.PrimaryKeepaliveMessageByteID:
 		st.keepalive(LSN(binary.BigEndian.Uint64(data[1:])), data[keepaliveSize-1] != 0)
@@ -141,15 +150,25 @@ func (st *stream) event(ctx context.Context) error {
 	ev := &st.dec.ev
 	ev.Pos = Position{LSN: st.dec.finalLSN, Ordinal: st.ordinal}
 	if st.sinkIsOurs() && ev.Pos.Compare(st.last.Pos) <= 0 {
+		st.met = st.met || ev.Pos == st.last.Pos
 		if ev.Pos.Compare(st.newest) > 0 {
 			st.newest = ev.Pos
 		}
 		return nil
 	}
+	if st.owed && !st.met {
+		return st.otherHistory()
+	}
 	st.publishing.Store(true)
 	err := st.publish(ctx, ev)
 	st.publishing.Store(false)
 	return err
+}
+
+// otherHistory: the slot begins before the stream's newest event, but the log
+// does not hold it (invariant 13).
+func (st *stream) otherHistory() error {
+	return st.systemChanged(fmt.Sprintf("the stream's newest event, %s, is not in the database's log (an older copy was restored)", st.last.Pos))
 }
 
 // publish hands one event to the sink and counts it.

@@ -1,0 +1,103 @@
+package cdc
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAcceptedDatabaseBeginsWithASnapshot(t *testing.T) {
+	t.Parallel()
+	r := streamOne(t)
+	r.store.change(func(s *State) { s.SystemID, s.Timeline = "1", 9 })
+	require.ErrorIs(t, r.start().failure(), ErrSystemChanged)
+
+	a, err := Accept(context.Background(), r.cfg, r.store)
+	require.NoError(t, err)
+	require.Equal(t, "1", a.OldSystemID)
+	require.Equal(t, r.sink.system, a.SystemID)
+	require.True(t, a.SlotDropped)
+	require.False(t, r.store.get().Recovered())
+
+	r.sink.set(func(s *memorySink) { s.events = nil })
+	r.exec("INSERT INTO items VALUES (2)")
+	run := r.startStreaming()
+	require.Len(t, r.events(2), 2)
+	require.True(t, r.store.get().Recovered())
+	require.Equal(t, errAccepted.Error(), r.store.get().SnapshotReason)
+
+	_, err = Accept(context.Background(), r.cfg, r.store)
+	require.ErrorIs(t, err, ErrListening)
+	run.stop()
+}
+
+// TestOlderCopyThatHasGrownIsNoticed: the log goes beyond the stream's newest
+// event, but does not hold it.
+func TestOlderCopyThatHasGrownIsNoticed(t *testing.T) {
+	t.Parallel()
+	r := streamOne(t)
+	r.exec("INSERT INTO items VALUES (2)") // to be forgotten, as if restored to before it
+	confirmed := r.confirmed()
+	r.sink.set(func(s *memorySink) {
+		lost := s.events[0]
+		lost.Pos.LSN = confirmed + 1
+		s.events = append(s.events, lost)
+	})
+	err := r.start().failure()
+	require.ErrorIs(t, err, ErrSystemChanged)
+	require.ErrorContains(t, err, "is not in the database's log")
+	require.Len(t, r.sink.all(), 2)
+}
+
+func TestTableMadeAnewIsRecognised(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.cfg.WatchInterval = 20e6
+	run := r.startStreaming()
+	r.exec("INSERT INTO items VALUES (1)")
+	r.events(1)
+	old := r.store.get().Table
+	require.NotZero(t, old)
+	r.exec("DROP TABLE items; CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items VALUES (7)")
+	got := r.events(2)
+	require.Equal(t, OpSnapshot, got[1].Op)
+	require.Equal(t, "7", got[1].Key)
+	run.await(StateStreaming)
+	r.exec("INSERT INTO items VALUES (8)")
+	require.Equal(t, OpInsert, r.events(3)[2].Op)
+	s := r.store.get()
+	require.True(t, s.TableReplaced)
+	require.True(t, s.Recovered())
+	require.NotEqual(t, old, s.Table)
+}
+
+func TestTableTakenOutOfThePublicationIsPutBack(t *testing.T) {
+	t.Parallel()
+	r := streamOne(t)
+	r.exec("ALTER PUBLICATION " + quoteIdent(r.cfg.Publication) + " DROP TABLE items")
+	r.repaired(ErrPublicationLost.Error())
+}
+
+func TestChangedColumnsAreNamed(t *testing.T) {
+	t.Parallel()
+	cols := func(names ...string) (c []Column) {
+		for _, n := range names {
+			c = append(c, Column{Name: n, TypeOID: 25})
+		}
+		return c
+	}
+	for _, tc := range []struct {
+		old, now []Column
+		want     string
+	}{
+		{cols("id", "name"), cols("id", "name"), ""},
+		{cols("id", "name"), cols("id", "name", "phone"), "phone is new"},
+		{cols("id", "name", "phone"), cols("id", "phone"), "name is gone"},
+		{cols("id", "phone"), cols("id", "mobile"), "phone is now mobile"},
+		{cols("id", "a", "b"), cols("id", "b", "c"), "a is gone, c is new"},
+		{cols("id"), []Column{{Name: "id", TypeOID: 23}}, "id has another type"},
+	} {
+		require.Equal(t, tc.want, reshaped(tc.old, tc.now))
+	}
+}
