@@ -22,6 +22,24 @@ func eventID(systemID string, pos cdc.Position) string {
 	return systemID + "-" + pos.LSN.String() + "-" + strconv.FormatUint(uint64(pos.Ordinal), 10)
 }
 
+// sourcePrefix begins the ce-source of a contact's event; its system follows.
+const sourcePrefix = "mksync/listener/"
+
+// withLife is a system identifier with the life of the database, where it has had
+// more than one.
+func withLife(systemID, life string) string {
+	if life == "" {
+		return systemID
+	}
+	return systemID + "." + life
+}
+
+// sameLife takes the life off a system identifier, and tells whether it is this one.
+func sameLife(source, life string) (systemID string, same bool) {
+	systemID, of, _ := strings.Cut(source, ".")
+	return systemID, of == life
+}
+
 // parseEventID is the reverse of eventID.
 func parseEventID(id string) (systemID string, pos cdc.Position, err error) {
 	parts := strings.Split(id, "-")

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -12,8 +13,12 @@ import (
 	"github.com/crmmind/mksync/cdc"
 )
 
-// listenerStateKey is where the listener's state is remembered.
-const listenerStateKey = "listener"
+// Where the listener's state is remembered, and which life of the database the
+// events belong to.
+const (
+	listenerStateKey = "listener"
+	listenerLifeKey  = "listener-life"
+)
 
 // States remembers small values; *pgstore.Store does.
 type States interface {
@@ -35,12 +40,44 @@ func (l ListenerStates) Save(ctx context.Context, s cdc.State) error {
 	return l.States.SaveState(ctx, listenerStateKey, s)
 }
 
+// Life names the database's life since it was last accepted after a restore; ""
+// before any. Positions in the log mean something within one life only.
+func (l ListenerStates) Life(ctx context.Context) (string, error) {
+	var v listenerLife
+	_, err := l.States.LoadState(ctx, listenerLifeKey, &v)
+	return v.Life, err
+}
+
+type listenerLife struct {
+	Life string `json:"life"`
+}
+
+// AcceptDatabase makes the listener go on with a database that was restored: it
+// begins a new life, to which no event of the stream belongs, and then anew.
+func (l ListenerStates) AcceptDatabase(ctx context.Context, cfg cdc.Config) (cdc.Accepted, error) {
+	return cdc.Accept(ctx, cfg, newLife{l})
+}
+
+// newLife begins a new life with the state it saves.
+type newLife struct{ ListenerStates }
+
+// Save implements cdc.StateStore. The life comes first: cut off in between, the
+// old state still stops the listener.
+func (n newLife) Save(ctx context.Context, s cdc.State) error {
+	life := strconv.FormatInt(time.Now().UnixMilli(), 36)
+	if err := n.States.SaveState(ctx, listenerLifeKey, listenerLife{life}); err != nil {
+		return err
+	}
+	return n.ListenerStates.Save(ctx, s)
+}
+
 // Relay publishes the listener's events to the stream CRM_CONTACTS. It is the
 // listener's cdc.Sink.
 type Relay struct {
 	bus    *bus.Bus
-	states cdc.StateStore
+	states ListenerStates
 	cfg    bus.PublisherConfig
+	life   string // as of the last Last
 
 	mu  sync.Mutex // guards pub
 	pub *bus.Publisher
@@ -52,7 +89,7 @@ type Relay struct {
 }
 
 // NewRelay returns a relay that has not opened the stream yet: Last does.
-func NewRelay(b *bus.Bus, states cdc.StateStore, cfg bus.PublisherConfig) *Relay {
+func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig) *Relay {
 	r := &Relay{bus: b, states: states, cfg: cfg, header: nats.Header{}}
 	for i, key := range [...]string{headerSpec, headerID, headerSource, headerType, headerTime, headerSubject, headerContent} {
 		r.header[key] = r.values[i : i+1 : i+1]
@@ -62,9 +99,15 @@ func NewRelay(b *bus.Bus, states cdc.StateStore, cfg bus.PublisherConfig) *Relay
 }
 
 // Last implements cdc.Sink. Where the newest event has expired from the stream,
-// the remembered position stands for it: the stream was not lost.
+// the remembered position stands for it: the stream was not lost. An event of
+// another life of the database is none of ours.
 func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 	r.Close()
+	life, err := r.states.Life(ctx)
+	if err != nil {
+		return cdc.Last{}, err
+	}
+	r.life = life
 	pub, err := r.bus.Publisher(ctx, bus.StreamContacts, r.cfg)
 	if err != nil {
 		return cdc.Last{}, err
@@ -78,7 +121,10 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 		if err != nil {
 			return cdc.Last{}, fmt.Errorf("read last message of %s: %w", bus.StreamContacts, err)
 		}
-		return cdc.Last{Found: true, SystemID: systemID, Pos: pos}, nil
+		if systemID, ours := sameLife(systemID, r.life); ours {
+			return cdc.Last{Found: true, SystemID: systemID, Pos: pos}, nil
+		}
+		return cdc.Last{}, nil
 	}
 	if stored.Sequence == 0 {
 		return cdc.Last{}, nil
@@ -89,10 +135,11 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 
 // Publish implements cdc.Sink.
 func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {
-	id := eventID(ev.SystemID, ev.Pos)
+	source := withLife(ev.SystemID, r.life)
+	id := eventID(source, ev.Pos)
 	op := ev.Op.String()
 	r.buf = appendContactEvent(r.buf[:0], ev)
-	r.values[1], r.values[2], r.values[3] = id, "mksync/listener/"+ev.SystemID, "crm.contacts."+op
+	r.values[1], r.values[2], r.values[3] = id, sourcePrefix+source, "crm.contacts."+op
 	r.values[4], r.values[5] = eventTime(ev), ev.Key
 	m := bus.Message{Subject: bus.ContactSubject(op, ev.Key), ID: id, Header: r.header, Data: r.buf}
 	pub := r.publisher()

@@ -43,14 +43,21 @@ type Pusher struct {
 	reconciler *Reconciler
 	matcher    *Matcher
 	polls      PollStates
+	lives      *lives
 	gate       *Gate
 	cfg        WorkerConfig
 	log        *slog.Logger
 }
 
+// PusherStates is what a pusher reads of the service's state.
+type PusherStates interface {
+	PollStates
+	States
+}
+
 // NewPusher returns a ready Pusher.
-func NewPusher(b *bus.Bus, m *Matcher, polls PollStates, gate *Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
-	return &Pusher{bus: b, reconciler: m.reconciler, matcher: m, polls: polls, gate: gate, cfg: cfg, log: log}
+func NewPusher(b *bus.Bus, m *Matcher, states PusherStates, gate *Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
+	return &Pusher{bus: b, reconciler: m.reconciler, matcher: m, polls: states, lives: &lives{states: ListenerStates{states}}, gate: gate, cfg: cfg, log: log}
 }
 
 // Run works until ctx ends. Live changes and the contacts of a snapshot are two
@@ -102,14 +109,14 @@ func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Deliv
 
 func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery) error {
 	if ds[len(ds)-1].Subject == subjectTruncate {
-		return p.truncated(ctx, eventXID(ds[len(ds)-1].Data))
+		return p.truncated(ctx, ds[len(ds)-1])
 	}
 	t := Trigger{Cause: CauseContact}
 	for _, d := range ds {
 		if d.Subject == bus.ContactSubject("delete", contactID) {
 			t.Deleted = true
 		}
-		if xid := eventXID(d.Data); xid != 0 {
+		if xid := eventXID(d.Data); xid != 0 && p.lives.present(ctx, d.Header.Get(headerSource)) {
 			t.XIDs = append(t.XIDs, xid)
 		}
 		if at, err := time.Parse(time.RFC3339Nano, d.Header.Get(headerTime)); err == nil && at.After(t.CRMChangedAt) {
@@ -130,8 +137,12 @@ func (p *Pusher) settled(ctx context.Context, res Result, err error) error {
 }
 
 // truncated holds the deletions that a TRUNCATE means.
-func (p *Pusher) truncated(ctx context.Context, xid uint32) error {
-	if err := awaitVisible(ctx, []uint32{xid}, p.reconciler.links.Snapshot); err != nil {
+func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
+	var xids []uint32
+	if p.lives.present(ctx, d.Header.Get(headerSource)) {
+		xids = append(xids, eventXID(d.Data))
+	}
+	if err := awaitVisible(ctx, xids, p.reconciler.links.Snapshot); err != nil {
 		return settleWork(p.gate, err)
 	}
 	n, err := p.reconciler.links.HoldAll(ctx, "the contacts table was truncated")

@@ -202,6 +202,7 @@ func (s *service) Run(ctx context.Context) error {
 		rolePoller:   s.runPoller,
 		roleAPI:      s.runAPI,
 	}
+	g.Go(func() error { return s.watchTable(ctx) })
 	for _, role := range s.roles {
 		g.Go(func() error {
 			if err := parts[role](ctx); err != nil && ctx.Err() == nil {

@@ -85,6 +85,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newStatusCommand(app),
 		newSyncCommand(app),
 		newCheckCommand(app),
+		newListenerCommand(app),
 		newImportCommand(app),
 		newMappingsCommand(app),
 		newPartnersCommand(app),

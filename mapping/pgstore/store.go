@@ -41,6 +41,9 @@ func (s *Store) table() *contacts {
 	return s.contacts
 }
 
+// Refresh looks the contacts table up again. Errors as New.
+func (s *Store) Refresh(ctx context.Context) error { return s.refresh(ctx) }
+
 func (s *Store) refresh(ctx context.Context) error {
 	c, err := readContacts(ctx, s.pool, s.cfg)
 	if err != nil {

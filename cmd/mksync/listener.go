@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/migrations"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newListenerCommand is about the listener's place in the database's log.
+func newListenerCommand(app *cliEnv) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "listener",
+		Short: "Accept a database that was restored",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "accept",
+		Short: "Go on with a database that was restored",
+		Long: "The listener stops when the CRM's database is not the one it knows: it was restored from a backup, or a\n" +
+			"standby took over. Make sure that MKSYNC_DATABASE_URL names the right one, stop the service, and accept it:\n" +
+			"the replication slot is dropped, positions in the event stream no longer count (its events are kept), and\n" +
+			"the next start takes a snapshot and checks and repairs everything.\n\n" +
+			"Where MetaKocka holds what the restored database has lost, `mksync replay --authority metakocka` brings it back.",
+		Example: "  mksync listener accept",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.acceptDatabase(cmd.Context()) },
+	})
+	return cmd
+}
+
+func (app *cliEnv) acceptDatabase(ctx context.Context) error {
+	cfg, _, err := app.load(needDatabase)
+	if err != nil {
+		return err
+	}
+	if err := migrations.Check(ctx, cfg.DatabaseURL.Reveal()); err != nil {
+		return err
+	}
+	pool, store, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	a, err := syncer.ListenerStates{States: store}.AcceptDatabase(ctx, listenerConfig(cfg))
+	if err != nil {
+		return fmt.Errorf("accept the database: %w", err)
+	}
+	_, err = fmt.Fprintf(app.stdout, "accepted database system %s, timeline %d (before: %s, timeline %d); the next start takes a snapshot and checks everything\n",
+		a.SystemID, a.Timeline, or(a.OldSystemID, "none"), a.OldTimeline)
+	return err
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// tableInterval is how often the columns of the contacts table are looked at.
+const tableInterval = 30 * time.Second
+
+// watchTable notices columns that come and go, and says which fields are synced
+// from then on.
+func (s *service) watchTable(ctx context.Context) error {
+	interval := tableInterval
+	if s.pace.look > 0 {
+		interval = s.pace.look
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	said := ""
+	for fields := s.store.Fields(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := s.store.Refresh(ctx); err != nil {
+			if ctx.Err() == nil && err.Error() != said {
+				said = err.Error()
+				s.log.Warn("the contacts table cannot be worked with", "error", err)
+			}
+			continue
+		}
+		said = ""
+		if change := s.fieldChange(fields, s.store.Fields()); change != "" {
+			s.log.Warn("the columns of the contacts table changed: " + change)
+		}
+		fields = s.store.Fields()
+	}
+}
+
+// fieldChange says which fields are synced no longer, or from now on.
+func (s *service) fieldChange(old, now []mapping.Field) string {
+	var said []string
+	for _, f := range mapping.Fields() {
+		had, has := slices.Contains(old, f), slices.Contains(now, f)
+		switch {
+		case had && !has:
+			said = append(said, fmt.Sprintf("column %s is gone, %s is no longer synced", s.cfg.Fields[f].Column, f))
+		case has && !had:
+			said = append(said, fmt.Sprintf("column %s is there, %s is synced from now on", s.cfg.Fields[f].Column, f))
+		}
+	}
+	return strings.Join(said, "; ")
+}

@@ -1,0 +1,36 @@
+package syncer
+
+import (
+	"context"
+	"strings"
+	"sync"
+)
+
+// lives tells events of the database as it is now from those of before a
+// restore, whose transactions will never be seen in it.
+type lives struct {
+	states ListenerStates
+
+	mu    sync.Mutex // guards known
+	known string     // ce-source of the present life's events
+}
+
+// present reports whether events of the source are of the present life. What
+// cannot be found out is taken for it.
+func (l *lives) present(ctx context.Context, source string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if source == "" || source == l.known {
+		return true
+	}
+	life, err := l.states.Life(ctx)
+	if err != nil {
+		return true
+	}
+	state, ok, err := l.states.Load(ctx)
+	if err != nil || !ok {
+		return true
+	}
+	l.known = sourcePrefix + withLife(state.SystemID, life)
+	return source == l.known || !strings.HasPrefix(source, sourcePrefix)
+}
