@@ -67,6 +67,7 @@ type Desk struct {
 	letters    Letters
 	status     func(ctx context.Context) Status
 	checker    *Checker // nil: none
+	bulk       *Bulk    // nil: none
 }
 
 // NewDesk returns a ready Desk.

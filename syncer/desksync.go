@@ -40,6 +40,11 @@ func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
 	if err != nil {
 		return o, err
 	}
+	return d.sync(ctx, id, r.By, false)
+}
+
+// sync brings one contact over; planned: by a plan, where it is one of many.
+func (d *Desk) sync(ctx context.Context, id, by string, planned bool) (o Outcome, err error) {
 	exists, inScope, err := d.records.ContactKnown(ctx, id)
 	switch {
 	case err != nil:
@@ -49,7 +54,12 @@ func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
 	case !inScope:
 		return o, fault(CodeRefused, "contact %s is left out by the configured filter", id)
 	}
-	t := Trigger{Cause: CauseRequest, By: r.By}
+	t := Trigger{Cause: CauseRequest, By: by}
+	if planned {
+		if t.Plan, err = d.bulk.matcher.Plan(ctx); err != nil {
+			return o, err
+		}
+	}
 	res, err := d.reconciler.Contact(ctx, id, t)
 	if err == nil && res.Status == mapping.StatusUnlinked {
 		res, err = d.reconciler.Contact(ctx, id, t)

@@ -98,6 +98,10 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 			res, err = r.Contact(ctx, contactID, t)
 			return err
 		}
+		if t.Plan != nil && t.Observed != nil {
+			res, err = r.adoptPlanned(ctx, *t.Observed, t)
+			return err
+		}
 		p, err := r.known(ctx, metakockaID)
 		if err != nil {
 			return err
@@ -106,6 +110,38 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 		return err
 	})
 	return res, err
+}
+
+// importSeen imports a partner as last seen, one of many at once.
+func (r *Reconciler) importSeen(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
+	seen, err := r.links.Observed(ctx, metakockaID)
+	if err != nil {
+		return Result{}, err
+	}
+	if seen == nil {
+		return Result{}, &RejectError{fmt.Sprintf("partner %s is gone from MetaKocka", metakockaID)}
+	}
+	if seen.Hash != "" {
+		p, err := decodeSeen(*seen)
+		if err != nil {
+			return Result{}, err
+		}
+		t.Observed = &p
+	}
+	return r.Partner(ctx, metakockaID, t)
+}
+
+// adoptPlanned does what the first match of all contacts and partners decided.
+func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Trigger) (Result, error) {
+	d := t.Plan.Partner(mapping.MatchPartner{MetaKockaID: p.MKID})
+	switch d.Verdict {
+	case VerdictLink:
+		return r.Contact(ctx, d.ContactID, t)
+	case VerdictCreate:
+		return r.insert(ctx, p, t)
+	case VerdictAmbiguous, VerdictLinked, VerdictInvalid, VerdictUnlinked:
+	}
+	return Result{MetaKockaID: p.MKID}, &RejectError{d.Reason}
 }
 
 func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) (Result, error) {
@@ -165,6 +201,9 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger)
 		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
 		ch := mapping.Change{Link: k.link, Contact: contact, Observed: seen}
+		if t.Plan != nil { // it is stored as it was seen
+			ch.Link.PartnerObservedAt, ch.Observed = k.st.SweptAt, nil
+		}
 		err := s.Insert(context.WithoutCancel(ctx), &ch)
 		k.link = ch.Link
 		res = k.result()

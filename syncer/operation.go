@@ -32,7 +32,7 @@ const (
 	quick = 10 * time.Second
 	slow  = 5 * time.Minute
 	// everything: a sweep over all partners, and calls for all that differs.
-	everything = 6 * time.Hour
+	everything = 24 * time.Hour
 )
 
 // The operations. A name is a noun and a verb.
@@ -46,6 +46,10 @@ var (
 	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, (*Desk).Orphans}
 	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, (*Desk).Prune}
 	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, (*Desk).Partners}
+
+	// These tell a Watch how far they are.
+	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, (*Desk).BulkSync}
+	OpBulkImport = Operation[BulkImportRequest, BulkImportResult]{"contacts.bulk-import", everything, (*Desk).BulkImport}
 
 	OpCheck = Operation[CheckRequest, CheckReport]{"check", everything, (*Desk).Check}
 
@@ -76,7 +80,7 @@ type Endpoint interface {
 // Endpoints are all operations, for who serves them.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck,
+		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}

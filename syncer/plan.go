@@ -86,6 +86,7 @@ type Plan struct {
 	byContact map[string]int // index of the contact's decision
 	partners  []mapping.MatchPartner
 	claims    map[string][]claim // of unlinked contacts, by partner
+	contested map[string]int     // by partner: the decision on a contact that it matches with others
 }
 
 // claim says that a partner is the only one with the contact's key.
@@ -103,6 +104,32 @@ func (p *Plan) Contact(id string) (Decision, bool) {
 	return p.decisions[i], true
 }
 
+// Partner is the decision on a partner, from its own side: create makes its
+// contact.
+func (p *Plan) Partner(of mapping.MatchPartner) Decision {
+	d := Decision{MetaKockaID: of.MetaKockaID, Partner: of.Name, Verdict: VerdictCreate}
+	if of.Holder != "" {
+		d.Verdict, d.ContactID = VerdictLinked, of.Holder
+		return d
+	}
+	if of.Former {
+		d.Verdict, d.Reason = VerdictUnlinked, "its contact was deleted or unlinked; mksync import with its id brings it back"
+		return d
+	}
+	for _, c := range p.claims[of.MetaKockaID] {
+		contact := p.decisions[c.decision]
+		if contact.Verdict == VerdictLink {
+			d.Verdict, d.ContactID, d.Name, d.Reason = VerdictLink, contact.ContactID, contact.Name, ""
+			return d
+		}
+		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", contact.ContactID, contact.Reason)
+	}
+	if i, ok := p.contested[of.MetaKockaID]; ok && d.Verdict == VerdictCreate {
+		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", p.decisions[i].ContactID, p.decisions[i].Reason)
+	}
+	return d
+}
+
 // matching is a Plan under way.
 type matching struct {
 	*Plan
@@ -116,7 +143,7 @@ func newPlan(contacts []mapping.MatchContact, partners []mapping.MatchPartner, o
 	m := &matching{
 		Plan: &Plan{
 			decisions: make([]Decision, len(contacts)), byContact: make(map[string]int, len(contacts)),
-			partners: partners, claims: map[string][]claim{},
+			partners: partners, claims: map[string][]claim{}, contested: map[string]int{},
 		},
 		byTax: map[string][]int{}, byEmail: map[string][]int{}, contacts: contacts,
 	}
@@ -168,6 +195,9 @@ func (m *matching) claim(i int, d Decision, outgoing func(mapping.Contact) mappi
 		d.Verdict = VerdictLink
 	case len(matches) > 1:
 		d.Verdict, d.Reason = VerdictAmbiguous, severalPartners(key, m.idsOf(matches))
+		for _, j := range matches {
+			m.contested[m.partners[j].MetaKockaID] = i
+		}
 	default:
 		d.Verdict = VerdictCreate
 	}

@@ -47,8 +47,10 @@ type Poller struct {
 	store   Observations
 	publish Publish
 	log     *slog.Logger
-	sweeper *sweeper
 	poke    chan struct{}
+
+	polling chan struct{} // holds one while no poll is under way
+	sweeper *sweeper      // the poll's
 }
 
 // NewPoller returns a ready Poller.
@@ -56,10 +58,12 @@ func NewPoller(cfg PollerConfig, erp ERP, store Observations, publish Publish, l
 	if cfg.FullEvery <= 0 {
 		cfg.FullEvery = 30 * time.Minute
 	}
-	return &Poller{
+	p := &Poller{
 		cfg: cfg, erp: erp, store: store, publish: publish, log: log,
-		sweeper: newSweeper(erp, cfg.FullEvery), poke: make(chan struct{}, 1),
+		sweeper: newSweeper(erp, cfg.FullEvery), poke: make(chan struct{}, 1), polling: make(chan struct{}, 1),
 	}
+	p.polling <- struct{}{}
+	return p
 }
 
 // Run polls at once and then every interval until ctx ends. A poll that does
@@ -100,7 +104,22 @@ func (p *Poller) Poke() {
 
 // Poll looks at all partners once. Only a complete sweep can find partners
 // missing (invariant 8).
-func (p *Poller) Poll(ctx context.Context) error {
+func (p *Poller) Poll(ctx context.Context) error { return p.once(ctx, false) }
+
+// Refresh polls now, for who is about to write a lot; it asks for every letter
+// where that is cheap.
+func (p *Poller) Refresh(ctx context.Context) error { return p.once(ctx, true) }
+
+func (p *Poller) once(ctx context.Context, thorough bool) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.polling:
+	}
+	defer func() { p.polling <- struct{}{} }()
+	if thorough {
+		p.sweeper.thorough()
+	}
 	ctx = metakocka.Background(ctx)
 	began := time.Now()
 	state, err := p.store.PollState(ctx)
@@ -109,6 +128,9 @@ func (p *Poller) Poll(ctx context.Context) error {
 	}
 	next, err := p.poll(ctx, state)
 	next.DurationSeconds = time.Since(began).Seconds()
+	if ctx.Err() != nil {
+		return ctx.Err() // says nothing about MetaKocka
+	}
 	if err != nil {
 		next.Error = err.Error()
 	}

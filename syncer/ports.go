@@ -32,6 +32,8 @@ type Links interface {
 	UnlinkedContacts(ctx context.Context, taxNumber, email string) (map[string]mapping.Contact, error)
 	// MatchObserved finds partners as last seen by canonical keys.
 	MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error)
+	// Observed is a partner as last seen; nil: it is not there.
+	Observed(ctx context.Context, metakockaID string) (*mapping.ObservedPartner, error)
 	// SeenBefore tells which partners were seen before t.
 	SeenBefore(ctx context.Context, metakockaIDs []string, t time.Time) (map[string]bool, error)
 	// Snapshot tells which transactions a read sees now.
@@ -69,7 +71,8 @@ type Cause string
 const (
 	CauseContact Cause = "contact" // an event of the contacts table
 	CausePartner Cause = "partner" // an event of the poller
-	CauseRequest Cause = "request" // a person or a program asked
+	CauseRequest Cause = "request" // a person or a program asked for this one
+	CauseBulk    Cause = "bulk"    // a person or a program asked for all
 	CauseCheck   Cause = "check"   // a full check found a difference
 )
 

@@ -47,6 +47,7 @@ type sweeper struct {
 	cover    []string // substrings that bring every known partner
 	partial  bool     // the last sweep asked for less than every letter
 	lastFull time.Time
+	fullCost int // calls of the last full sweep
 	listAll  listing
 }
 
@@ -73,6 +74,16 @@ func (s *sweeper) missed() {
 	}
 }
 
+// cheap is how many calls a full sweep may cost to be made unasked.
+const cheap = 60
+
+// thorough makes the next sweep a full one where that is cheap.
+func (s *sweeper) thorough() {
+	if s.fullCost <= cheap {
+		s.lastFull = time.Time{}
+	}
+}
+
 // sweep enumerates all partners or returns an error.
 func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 	full := len(s.cover) == 0 || time.Since(s.lastFull) >= s.fullEvery
@@ -94,6 +105,7 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 		if err := s.tryListing(ctx, r); err != nil {
 			return sweep{}, err
 		}
+		s.fullCost = r.calls
 	}
 	return r.sweep, nil
 }

@@ -67,6 +67,7 @@ type service struct {
 	gate       *syncer.Gate
 	reconciler *syncer.Reconciler
 	matcher    *syncer.Matcher
+	bulk       *syncer.Bulk
 	relay      *syncer.Relay
 	listener   *cdc.Listener
 	poller     *syncer.Poller
@@ -181,6 +182,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
 	}, s.matcher, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus.PublishSync, s.log)
+	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, s.cfg.MetaKockaConcurrency)
 	return err
 }
 

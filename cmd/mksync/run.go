@@ -88,7 +88,7 @@ func (s *service) monitor() *syncer.Monitor {
 
 // desk is where this process is asked for things.
 func (s *service) desk(m *syncer.Monitor) *syncer.Desk {
-	return syncer.NewDesk(s.reconciler, s.store, s.bus, m.Status).WithChecker(s.checker)
+	return syncer.NewDesk(s.reconciler, s.store, s.bus, m.Status).WithChecker(s.checker).WithBulk(s.bulk)
 }
 
 // runAPI answers over HTTP and NATS until ctx ends.

@@ -17,10 +17,19 @@ type Client struct{ nc *nats.Conn }
 // NewClient returns a Client that asks over nc.
 func NewClient(nc *nats.Conn) *Client { return &Client{nc} }
 
+// ask sends the request; one that the context's Watch watches outlives ctx until
+// the service has stopped.
+func (c *Client) ask(ctx context.Context, name string, request []byte) (*nats.Msg, error) {
+	if watch := syncer.WatchOf(ctx); watch != nil {
+		return c.watched(ctx, name, request, watch)
+	}
+	return c.nc.RequestWithContext(ctx, subjectPrefix+name, request)
+}
+
 // Answer implements syncer.Answerer. Errors: ErrNoService when nobody got the
 // request, *syncer.RequestError when it was answered with one.
 func (c *Client) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
-	m, err := c.nc.RequestWithContext(ctx, subjectPrefix+name, request)
+	m, err := c.ask(ctx, name, request)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, ErrNoService

@@ -92,6 +92,9 @@ func (s *Service) register(ctx context.Context, svc micro.Service, e syncer.Endp
 func (s *Service) answer(ctx context.Context, r micro.Request, e syncer.Endpoint) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout())
 	defer cancel()
+	if subject := r.Headers().Get(headerWatch); subject != "" {
+		ctx = syncer.WithWatch(ctx, watchOver(s.nc, subject))
+	}
 	data, err := s.desk.Answer(ctx, e.Subject(), r.Data())
 	if err == nil {
 		err = s.respond(r, data)

@@ -71,6 +71,15 @@ func (s *Store) MatchObserved(ctx context.Context, taxNumber, email string) ([]m
 		ORDER BY first_seen_at, metakocka_id LIMIT 20`, taxNumber, email)
 }
 
+// Observed is a partner as last seen; nil: it never was, or is missing.
+func (s *Store) Observed(ctx context.Context, metakockaID string) (*mapping.ObservedPartner, error) {
+	found, err := s.observed(ctx, "WHERE missing_since IS NULL AND metakocka_id = $1", metakockaID)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
 // Partners lists the partners as last seen; unsynced: only those that no link
 // names, tombstones included.
 func (s *Store) Partners(ctx context.Context, unsynced bool) ([]mapping.ObservedPartner, error) {

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// undecided are contacts and partners of every kind of first match.
+func undecided(t testing.TB) (*world, map[string]string) {
+	t.Helper()
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{
+		person("7001", "Ana", "SI11111111", "ana@primer.si"), person("7002", "Bor", "", "bor@primer.si"),
+		person("7003", "Twin", "", "twin@primer.si"), person("7004", "Twin", "", "twin@primer.si"),
+		person("7005", "Shared", "SI55555555", ""), person("7006", "Alone", "SI66666666", "alone@primer.si"),
+	}})
+	w.exec(auditSQL)
+	ids := map[string]string{}
+	for name, c := range map[string]mapping.Contact{
+		"tax":     {Name: "Ana", TaxNumber: "11111111", Email: "ana@primer.si"},
+		"mail":    {Name: "Bor", Email: "BOR@primer.si"},
+		"mail2":   {Name: "Anina", Email: "ana@primer.si"}, // Ana has the tax number
+		"twin":    {Name: "Twin", Email: "twin@primer.si"},
+		"shared1": {Name: "Shared", TaxNumber: "SI55555555"},
+		"shared2": {Name: "Shared", TaxNumber: "55555555"},
+		"invalid": {Name: "Bad", Email: "no address"},
+		"new":     {Name: "New", Email: "new@primer.si"},
+		"same1":   {Name: "Same", TaxNumber: "77777777"}, "same2": {Name: "Same", TaxNumber: "77777777"},
+	} {
+		ids[name] = w.add(c)
+	}
+	return w, ids
+}
+
+func TestAllContactsAreMatchedBeforeAnythingIsWritten(t *testing.T) {
+	t.Parallel()
+	w, ids := undecided(t)
+	want := map[syncer.Verdict]int{syncer.VerdictLink: 2, syncer.VerdictCreate: 2, syncer.VerdictAmbiguous: 5, syncer.VerdictInvalid: 1}
+	var report matchReport
+	w.mksync("sync", "--all", "--dry-run", "--json").read(&report)
+	require.Equal(t, want, report.Counts)
+	require.Len(t, report.Decisions, 10)
+	dry := w.mksync("sync", "--all", "--dry-run")
+	require.Len(t, dry.lines(), 10)
+	require.Contains(t, dry.stderr, "10 contacts: 2 to link, 2 to create, 5 ambiguous, 1 invalid")
+	require.Contains(t, dry.stdout, "several partners have its e-mail (7003, 7004)")
+	require.Equal(t, written{}, w.written())
+	require.Zero(t, w.count("SELECT count(*) FROM metakocka_contact_mappings"))
+
+	s := w.mksync("sync", "--all")
+	require.ErrorIs(t, s.err, errReported)
+	require.Contains(t, s.stderr, "syncing")
+	require.Contains(t, s.stderr, "2 linked now, 2 created, 6 failed")
+	require.Contains(t, s.stdout, ids["twin"]+"  held  several partners have its e-mail (7003, 7004)")
+	require.Contains(t, s.stdout, ids["mail2"]+"  held  has the e-mail of partner 7001, whose tax number contact "+ids["tax"])
+	require.Contains(t, s.stdout, ids["shared1"]+"  held  several contacts have the tax number of partner 7005")
+	require.Contains(t, s.stdout, ids["shared2"]+"  held  several contacts have the tax number of partner 7005")
+	require.Contains(t, s.stdout, ids["invalid"]+"  failed  email:")
+	require.Equal(t, written{Adds: 2}, w.written())
+	require.Equal(t, "7001", w.partner(ids["tax"]).MKID)
+	require.Equal(t, "7002", w.partner(ids["mail"]).MKID)
+	first, second := min(ids["same1"], ids["same2"]), max(ids["same1"], ids["same2"])
+	w.status(first, "synced")
+	require.Equal(t, "held: contact "+first+" has the same tax number: merge the two contacts, or give them different tax numbers and e-mails", w.mapping(second))
+
+	calls := w.erp.Calls().Received[metakocka.EndpointGet]
+	again := w.mksync("sync", "--all")
+	require.Contains(t, again.stderr, "4 linked already, 6 failed")
+	require.Equal(t, written{Adds: 2}, w.written())
+	require.Less(t, w.erp.Calls().Received[metakocka.EndpointGet]-calls, 50, "nothing is asked for but the enumeration")
+
+	w.start() // the snapshot's lane comes to the same
+	w.mksync("sync", "--all").refused("4 linked already, 6 failed", "asking the running service")
+	require.Equal(t, written{Adds: 2}, w.written())
+}
+
+func TestAllPartnersAreImportedOnce(t *testing.T) {
+	t.Parallel()
+	w, ids := undecided(t)
+	w.start("api", "poller")
+	w.eventually(func() error { return w.mksync("mappings").err })
+	dry := w.mksync("import", "--all", "--dry-run")
+	require.Len(t, dry.lines(), 6)
+	require.Equal(t, written{}, w.written())
+	s := w.mksync("import", "--all")
+	require.ErrorIs(t, s.err, errReported)
+	require.Contains(t, s.stderr, "6 partners that no contact is linked with: 2 linked now, 1 created, 3 failed")
+	require.Contains(t, s.stdout, "7005  failed  contact ")
+	require.Equal(t, written{Contacts: 1}, w.written())
+	require.Equal(t, "7001", w.partner(ids["tax"]).MKID)
+	w.mksync("import", "--all").refused("3 partners that no contact is linked with: 3 failed")
+	require.Equal(t, written{Contacts: 1}, w.written())
+	require.Equal(t, 11, w.count("SELECT count(*) FROM contacts"))
+}
+
+func TestImportSaysWhichColumnsThePartnersLack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "", "")}})
+	w.exec("ALTER TABLE contacts ADD COLUMN owner text NOT NULL")
+	w.mksync("import", "--all").refused()
+	require.Contains(t, w.mksync("import", "--all").stdout, `7001  failed  partner 7001: the CRM refused the contact: column "owner" is required and the partner has no value for it`)
+}
+
+// TestBulkSyncStopsWhenAsked: what is under way comes to its end, and the rest
+// is done by the next one.
+func TestBulkSyncStopsWhenAsked(t *testing.T) {
+	t.Parallel()
+	for name, running := range map[string]bool{"through the running service": true, "without a service": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sim.Options{})
+			w.exec(auditSQL)
+			const all = 300
+			for i := range all {
+				w.add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
+			}
+			require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 20 * time.Millisecond}}))
+			s, stop := w.start("api", "poller")
+			var desk syncer.Answerer = s.desk(s.monitor())
+			if running {
+				desk = control.NewClient(s.conn)
+			}
+			w.eventually(func() error {
+				_, err := syncer.OpStatus.Ask(t.Context(), desk, syncer.Nothing{})
+				return err
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			res, err := syncer.OpBulkSync.Ask(syncer.WithWatch(ctx, func(_ context.Context, p syncer.Progress) error {
+				if p.Total > 0 && p.Done > 3 {
+					cancel()
+				}
+				return nil
+			}), desk, syncer.BulkSyncRequest{SyncAll: true})
+			require.NoError(t, err)
+			require.True(t, res.Stopped)
+			require.Zero(t, res.Failed)
+			require.Less(t, res.Succeeded, all)
+			require.Equal(t, res.Succeeded, w.written().Adds)
+			require.Zero(t, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL"))
+			require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+			stop()
+			w.mksync("sync", "--all").lines()
+			require.Len(t, w.erp.Partners(), all)
+		})
+	}
+}
+
+func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	s, _ := w.start("api", "poller")
+	for i := range 50 {
+		w.add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
+	}
+	paused := make(chan string, 1)
+	down := false
+	ctx := syncer.WithWatch(t.Context(), func(_ context.Context, p syncer.Progress) error {
+		switch {
+		case p.Doing == "syncing" && p.Paused != "":
+			select {
+			case paused <- p.Paused:
+				return w.erp.SetFaults(sim.Faults{})
+			default:
+			}
+		case p.Doing == "matching" && !down:
+			down = true
+		}
+		return nil
+	})
+	w.erp.OnCall(func(c sim.Call) {
+		if c.Endpoint == metakocka.EndpointAdd && len(w.erp.Partners()) == 5 && len(paused) == 0 {
+			_ = w.erp.SetFaults(sim.Faults{Down: true})
+		}
+	})
+	res, err := syncer.OpBulkSync.Ask(ctx, s.desk(s.monitor()), syncer.BulkSyncRequest{SyncAll: true})
+	require.NoError(t, err)
+	require.Equal(t, 50, res.Succeeded, res.Results)
+	require.Len(t, w.erp.Partners(), 50)
+	require.NotEmpty(t, paused)
+}
+
+func TestBulkRequestsAreChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	s, _ := w.start("api")
+	desk := s.desk(s.monitor())
+	for want, r := range map[string]syncer.BulkSyncRequest{
+		"contactIds: either name some or ask for all":     {},
+		`contactIds[1]: "b" is not a uuid`:                {ContactIDs: []string{"5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10", "b"}},
+		"dryRun: is for all of them only":                 {DryRun: true, ContactIDs: []string{"a"}},
+		"contactIds: either name some or ask for all\x00": {SyncAll: true, ContactIDs: []string{"a"}},
+	} {
+		_, err := syncer.OpBulkSync.Ask(t.Context(), desk, r)
+		var refused *syncer.RequestError
+		require.True(t, errors.As(err, &refused))
+		require.Contains(t, want, refused.Message)
+	}
+	a := w.add(mapping.Contact{Name: "Ana"})
+	res, err := syncer.OpBulkSync.Ask(t.Context(), desk, syncer.BulkSyncRequest{ContactIDs: []string{a, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10"}})
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 1, 1}, []int{res.Total, res.Succeeded, res.Failed})
+	require.Equal(t, w.partner(a).MKID, res.Results[0].MetaKockaID)
+	require.Contains(t, res.Results[1].Error, "there is no contact")
+	w.mksync("sync").refused("name some, or give --all")
+	w.mksync("sync", a, "--dry-run").refused("--dry-run goes with --all")
+}

@@ -1,0 +1,240 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// few is up to how many contacts MetaKocka is asked for each by its keys; more
+// are matched with an enumeration of all partners.
+const few = 20
+
+// mostIDs bounds the list of a bulk request; all there are is asked for otherwise.
+const mostIDs = 1000
+
+// WithBulk lets the desk take bulk requests.
+func (d *Desk) WithBulk(b *Bulk) *Desk {
+	d.bulk = b
+	return d
+}
+
+// BulkSyncRequest asks to sync several contacts, or all.
+type BulkSyncRequest struct {
+	ContactIDs []string `json:"contactIds,omitempty"`
+	SyncAll    bool     `json:"syncAll,omitempty"`
+	// DryRun: nothing is written on either side; a watcher is told what the first
+	// match makes of every contact that has no partner.
+	DryRun bool   `json:"dryRun,omitempty"`
+	By     string `json:"by,omitempty"`
+}
+
+// BulkSyncResult says how a bulk sync ended. Of all contacts Results names those
+// that failed, the first thousand.
+type BulkSyncResult struct {
+	Total     int             `json:"total"`
+	Succeeded int             `json:"succeeded"`
+	Failed    int             `json:"failed"`
+	Stopped   bool            `json:"stopped,omitempty"` // before all were done
+	Counts    map[Verdict]int `json:"counts"`            // of those that succeeded; of a dry run all
+	Results   []BulkItem      `json:"results"`
+}
+
+// BulkImportRequest asks to import several partners, or all that no contact is
+// linked with. One whose contact was deleted is imported only by its id.
+type BulkImportRequest struct {
+	MetaKockaIDs []string `json:"metakockaIds,omitempty"`
+	ImportAll    bool     `json:"importAll,omitempty"`
+	DryRun       bool     `json:"dryRun,omitempty"`
+	By           string   `json:"by,omitempty"`
+}
+
+// BulkImportResult says how a bulk import ended, as BulkSyncResult.
+type BulkImportResult struct {
+	Total    int             `json:"total"`
+	Imported int             `json:"imported"`
+	Failed   int             `json:"failed"`
+	Stopped  bool            `json:"stopped,omitempty"`
+	Counts   map[Verdict]int `json:"counts"`
+	Results  []BulkItem      `json:"results"`
+}
+
+func checkBulk(field string, ids []string, all, dryRun bool) error {
+	switch {
+	case all == (len(ids) > 0):
+		return fault(CodeMalformed, "%s: either name some or ask for all", field)
+	case len(ids) > mostIDs:
+		return fault(CodeTooLarge, "%s: at most %d at once", field, mostIDs)
+	case dryRun && !all:
+		return fault(CodeMalformed, "dryRun: is for all of them only")
+	}
+	return nil
+}
+
+func (d *Desk) startBulk(ctx context.Context, all bool) (*bulkRun, context.Context, error) {
+	if d.bulk == nil {
+		return nil, ctx, fault(CodeUnavailable, "this process takes no bulk requests")
+	}
+	run := &bulkRun{Bulk: d.bulk, results: map[int]BulkItem{}, counts: map[Verdict]int{}, keep: func(i BulkItem) bool { return !all || !i.Success }}
+	run.rep, ctx = report(ctx, d.bulk.gate, "beginning")
+	return run, ctx, nil
+}
+
+// BulkSync brings several contacts over, or all.
+func (d *Desk) BulkSync(ctx context.Context, r BulkSyncRequest) (res BulkSyncResult, err error) {
+	if err := checkBulk("contactIds", r.ContactIDs, r.SyncAll, r.DryRun); err != nil {
+		return res, err
+	}
+	ids := make([]string, len(r.ContactIDs))
+	for i, id := range r.ContactIDs {
+		if ids[i], err = checkUUID(fmt.Sprintf("contactIds[%d]", i), id); err != nil {
+			return res, err
+		}
+	}
+	run, working, err := d.startBulk(ctx, r.SyncAll)
+	if err != nil {
+		return res, err
+	}
+	defer run.rep.close(ctx)
+	if !r.SyncAll && len(ids) <= few {
+		return run.syncOnes(working, d, ids, r.By), nil
+	}
+	plan, err := run.plan(working, run.rep)
+	switch {
+	case err != nil:
+		return res, err
+	case r.DryRun:
+		run.tell(plan.decisions)
+		return BulkSyncResult{Total: len(plan.decisions), Counts: run.counts, Results: []BulkItem{}}, nil
+	case !r.SyncAll:
+		return run.syncOnes(working, d, ids, r.By), nil
+	}
+	return run.syncAll(working, plan.decisions, r.By), nil
+}
+
+// tell shows what the first match makes of all, but for those that are linked.
+func (run *bulkRun) tell(decisions []Decision) {
+	run.rep.begin("matching", len(decisions))
+	for _, d := range decisions {
+		run.counts[d.Verdict]++
+		if d.Verdict != VerdictLinked {
+			run.rep.show(d)
+		}
+	}
+}
+
+// syncOnes brings named contacts over, as if each were asked for by itself.
+func (run *bulkRun) syncOnes(ctx context.Context, d *Desk, ids []string, by string) BulkSyncResult {
+	run.rep.begin("syncing", len(ids))
+	begun := run.each(ctx, len(ids), func(ctx context.Context, i int) error {
+		o, err := d.sync(ctx, ids[i], by, len(ids) > few)
+		res := Result{LinkID: o.MappingID, ContactID: ids[i], MetaKockaID: o.MetaKockaID, Status: o.SyncStatus, LastError: o.LastError}
+		return run.finished(i, "", res, err)
+	})
+	return run.synced(len(ids), begun)
+}
+
+// syncAll brings all contacts over. One whose partner is gone stays without.
+func (run *bulkRun) syncAll(ctx context.Context, all []Decision, by string) BulkSyncResult {
+	run.rep.begin("syncing", len(all))
+	begun := run.each(ctx, len(all), func(ctx context.Context, i int) error {
+		was := all[i]
+		if was.Verdict == VerdictUnlinked {
+			return run.finished(i, was.Verdict, Result{ContactID: was.ContactID}, nil)
+		}
+		plan, err := run.matcher.Plan(ctx)
+		if err != nil {
+			return run.finished(i, was.Verdict, Result{ContactID: was.ContactID}, err)
+		}
+		res, err := run.matcher.reconciler.Contact(ctx, was.ContactID, Trigger{Cause: CauseBulk, By: by, Plan: plan})
+		switch {
+		case err == nil && res.LinkID == "": // deleted meanwhile
+		case err == nil && res.Status == mapping.StatusUnlinked:
+			was.Verdict = VerdictUnlinked
+		default:
+			err = brought(res, err)
+		}
+		return run.finished(i, was.Verdict, res, err)
+	})
+	return run.synced(len(all), begun)
+}
+
+func (run *bulkRun) synced(total, begun int) BulkSyncResult {
+	return BulkSyncResult{
+		Total: total, Succeeded: run.done - run.failed, Failed: run.failed, Stopped: run.done < total || begun < total,
+		Counts: run.counts, Results: run.list(total),
+	}
+}
+
+// BulkImport imports several partners, or all that no contact is linked with.
+func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (res BulkImportResult, err error) {
+	if err := checkBulk("metakockaIds", r.MetaKockaIDs, r.ImportAll, r.DryRun); err != nil {
+		return res, err
+	}
+	for i, id := range r.MetaKockaIDs {
+		if err := checkID(fmt.Sprintf("metakockaIds[%d]", i), id); err != nil {
+			return res, err
+		}
+	}
+	run, working, err := d.startBulk(ctx, r.ImportAll)
+	if err != nil {
+		return res, err
+	}
+	defer run.rep.close(ctx)
+	if !r.ImportAll {
+		return run.importOnes(working, d, r.MetaKockaIDs, r.By), nil
+	}
+	plan, err := run.plan(working, run.rep)
+	if err != nil {
+		return res, err
+	}
+	var open []Decision
+	for _, p := range plan.partners {
+		if decision := plan.Partner(p); decision.Verdict != VerdictLinked {
+			open = append(open, decision)
+		}
+	}
+	if r.DryRun {
+		run.tell(open)
+		return BulkImportResult{Total: len(open), Counts: run.counts, Results: []BulkItem{}}, nil
+	}
+	return run.importAll(working, open, r.By), nil
+}
+
+func (run *bulkRun) importOnes(ctx context.Context, d *Desk, ids []string, by string) BulkImportResult {
+	run.rep.begin("importing", len(ids))
+	begun := run.each(ctx, len(ids), func(ctx context.Context, i int) error {
+		o, err := d.Import(ctx, ImportRequest{MetaKockaID: ids[i], By: by})
+		res := Result{LinkID: o.MappingID, ContactID: o.ContactID, MetaKockaID: ids[i], Status: o.SyncStatus, LastError: o.LastError}
+		return run.finished(i, "", res, err)
+	})
+	return run.imported(len(ids), begun)
+}
+
+func (run *bulkRun) importAll(ctx context.Context, open []Decision, by string) BulkImportResult {
+	run.rep.begin("importing", len(open))
+	begun := run.each(ctx, len(open), func(ctx context.Context, i int) error {
+		was := open[i]
+		if was.Verdict == VerdictUnlinked {
+			return run.finished(i, was.Verdict, Result{MetaKockaID: was.MetaKockaID}, nil)
+		}
+		res := Result{MetaKockaID: was.MetaKockaID}
+		plan, err := run.matcher.Plan(ctx)
+		if err == nil {
+			res, err = run.matcher.reconciler.importSeen(ctx, was.MetaKockaID, Trigger{Cause: CauseRequest, By: by, Plan: plan})
+			err = brought(res, err)
+		}
+		res.MetaKockaID = was.MetaKockaID
+		return run.finished(i, was.Verdict, res, err)
+	})
+	return run.imported(len(open), begun)
+}
+
+func (run *bulkRun) imported(total, begun int) BulkImportResult {
+	skipped := run.counts[VerdictUnlinked]
+	return BulkImportResult{
+		Total: total, Imported: run.done - run.failed - skipped, Failed: run.failed, Stopped: run.done < total || begun < total,
+		Counts: run.counts, Results: run.list(total),
+	}
+}

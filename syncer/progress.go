@@ -1,0 +1,145 @@
+package syncer
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Progress says how far a bulk request is. Results and Decisions are those that
+// came since the last one.
+type Progress struct {
+	Doing     string     `json:"doing"`
+	Done      int        `json:"done"`
+	Total     int        `json:"total"` // 0: not known yet
+	Failed    int        `json:"failed"`
+	Paused    string     `json:"paused,omitempty"` // why MetaKocka is waited for
+	Results   []BulkItem `json:"results,omitempty"`
+	Decisions []Decision `json:"decisions,omitempty"`
+}
+
+// Watch is told how far a bulk request is, a few times a second; its error stops
+// the request.
+type Watch func(ctx context.Context, p Progress) error
+
+type watchKey struct{}
+
+// WithWatch lets the requests made with the context be watched, here and over
+// NATS.
+func WithWatch(ctx context.Context, w Watch) context.Context {
+	return context.WithValue(ctx, watchKey{}, w)
+}
+
+// WatchOf is the context's Watch; nil: nobody watches.
+func WatchOf(ctx context.Context) Watch {
+	w, _ := ctx.Value(watchKey{}).(Watch)
+	return w
+}
+
+const (
+	progressEvery = 400 * time.Millisecond
+	// atATime is how many results one Progress holds at most, so that it fits a
+	// message.
+	atATime = 500
+)
+
+// reporter tells a Watch about a bulk request, from its beginning to close.
+type reporter struct {
+	watch Watch
+	stop  context.CancelCauseFunc
+	gate  *Gate
+
+	mu  sync.Mutex // guards what follows
+	now Progress
+
+	sending sync.Mutex // one Progress after the other
+	ended   chan struct{}
+	done    sync.WaitGroup
+}
+
+// report begins to tell ctx's Watch; the context it returns ends when the Watch
+// wants the request stopped.
+func report(ctx context.Context, gate *Gate, doing string) (*reporter, context.Context) {
+	r := &reporter{watch: WatchOf(ctx), gate: gate, ended: make(chan struct{}), now: Progress{Doing: doing}}
+	watched := ctx
+	ctx, r.stop = context.WithCancelCause(ctx)
+	if r.watch != nil {
+		r.done.Go(func() { r.tick(watched) })
+	}
+	return r, ctx
+}
+
+func (r *reporter) tick(ctx context.Context) {
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.ended:
+			return
+		case <-ticker.C:
+			r.send(ctx)
+		}
+	}
+}
+
+// send tells what is new, in as many pieces as it takes.
+func (r *reporter) send(ctx context.Context) {
+	r.sending.Lock()
+	defer r.sending.Unlock()
+	for more := true; more; {
+		r.mu.Lock()
+		p := r.now
+		p.Results, r.now.Results = split(r.now.Results)
+		p.Decisions, r.now.Decisions = split(r.now.Decisions)
+		more = len(r.now.Results)+len(r.now.Decisions) > 0
+		r.mu.Unlock()
+		p.Paused, _ = r.gate.Paused()
+		if err := r.watch(context.WithoutCancel(ctx), p); err != nil {
+			r.stop(err)
+			return
+		}
+	}
+}
+
+func split[T any](all []T) (first, rest []T) {
+	n := min(len(all), atATime)
+	return all[:n:n], all[n:]
+}
+
+// begin says what is done now.
+func (r *reporter) begin(doing string, total int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now.Doing, r.now.Total, r.now.Done = doing, total, 0
+}
+
+// add counts one that is done; told says whether it is also shown.
+func (r *reporter) add(item BulkItem, told bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now.Done++
+	if !item.Success {
+		r.now.Failed++
+	}
+	if told && r.watch != nil {
+		r.now.Results = append(r.now.Results, item)
+	}
+}
+
+// show passes a decision on.
+func (r *reporter) show(d Decision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now.Done++
+	r.now.Decisions = append(r.now.Decisions, d)
+}
+
+// close tells the rest.
+func (r *reporter) close(ctx context.Context) {
+	close(r.ended)
+	r.done.Wait()
+	if r.watch != nil {
+		r.send(ctx)
+	}
+	r.stop(nil)
+}
