@@ -34,7 +34,8 @@ func (c *consumption) ackAll(ctx context.Context, key string) {
 	}
 }
 
-// reject stores the dead letter first: an event is never in neither place.
+// reject stores the dead letter first: an event is never in neither place
+// (invariant 14).
 func (c *consumption) reject(ctx context.Context, key string, ds []Delivery, reason string) {
 	if err := c.b.storeLetter(ctx, c.cfg, key, ds, reason); err != nil {
 		c.putOff(key, c.backoff(ds), err)

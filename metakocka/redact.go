@@ -22,7 +22,7 @@ const (
 	minRedactable = 12
 )
 
-// redactor takes the secret key out of texts, in every way of writing that a
+// redactor takes the secret key out of texts (invariant 12), in every way of writing that a
 // server or a transport is likely to use. It is held by pointer so that printing
 // a Client does not print it.
 type redactor struct {

@@ -33,7 +33,7 @@ CREATE TABLE metakocka_contact_mappings (
 );
 
 CREATE UNIQUE INDEX metakocka_contact_mappings_contact ON metakocka_contact_mappings (contact_id);
--- One partner belongs to one living contact; tombstones may share it.
+-- One partner belongs to one living contact (invariant 11); tombstones may share it.
 CREATE UNIQUE INDEX metakocka_contact_mappings_partner ON metakocka_contact_mappings (metakocka_id)
     WHERE sync_status NOT IN ('deleted', 'unlinked');
 CREATE INDEX metakocka_contact_mappings_any_partner ON metakocka_contact_mappings (metakocka_id);

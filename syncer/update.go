@@ -44,7 +44,7 @@ func (k *task) update(ctx context.Context) error {
 }
 
 // read asks for the partner and remembers when: right before it is written,
-// always, so that an edit made in the ERP a moment ago is not lost.
+// always, so that an edit made in the ERP a moment ago is not lost (invariant 5).
 func (k *task) read(ctx context.Context) (metakocka.Partner, error) {
 	k.readAt = k.now()
 	return k.erp.Get(ctx, k.link.MetaKockaID)

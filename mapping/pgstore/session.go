@@ -85,7 +85,7 @@ func (c *contacts) loadSQL() string {
 		c.key, c.filter, updatedAt, c.selectList(), linkColumns, c.table)
 }
 
-// Save stores a change whole or not at all. A contact is written only when it
+// Save stores a change whole or not at all (invariant 17). A contact is written only when it
 // still holds what Load read (ErrContactChanged). The link's base takes what
 // the table made of the written values, and the link its id.
 // Errors: ErrContactChanged, ErrPartnerTaken, *mapping.ContactRefusedError.

@@ -69,8 +69,8 @@ func (s *Store) stale(ctx context.Context, err error) error {
 }
 
 // WithContact calls use while this process alone, of all processes, works on
-// the contact. The lock is a session lock of Postgres: it is gone when the
-// process is.
+// the contact (invariant 16). The lock is a session lock of Postgres: it is gone
+// when the process is.
 func (s *Store) WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error {
 	return s.locked(ctx, "contact:"+contactID, func(conn *pgxpool.Conn) error {
 		return use(&Session{store: s, conn: conn, id: contactID})
