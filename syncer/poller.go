@@ -218,7 +218,7 @@ func (d *diff) doubt(ctx context.Context, id string, was mapping.SeenPartner, to
 		switch {
 		case err == nil:
 			d.doubted++
-			d.poller.sweeper.missed()
+			d.poller.sweeper.missed(p.Customer)
 			return d.one(ctx, p)
 		case !errors.Is(err, metakocka.ErrNotFound):
 			return err

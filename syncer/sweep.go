@@ -64,10 +64,11 @@ func newSweeper(erp ERP, fullEvery time.Duration) *sweeper {
 	return &sweeper{erp: erp, fullEvery: fullEvery}
 }
 
-// missed tells that a partner exists which the sweep did not bring.
-func (s *sweeper) missed() {
+// missed tells that a partner exists which the sweep did not bring: from now on
+// a letter of its name is asked for too, or every letter again.
+func (s *sweeper) missed(name string) {
 	if s.partial {
-		s.cover = nil
+		s.widen(name)
 	}
 	if s.listAll == listingWorks {
 		s.listAll = listingDoesNot
@@ -82,6 +83,16 @@ func (s *sweeper) thorough() {
 	if s.fullCost <= cheap {
 		s.lastFull = time.Time{}
 	}
+}
+
+func (s *sweeper) widen(name string) {
+	for _, c := range strings.ToLower(name) {
+		if q := string(c); strings.Contains(letters, q) && !slices.Contains(s.cover, q) {
+			s.cover = append(s.cover, q)
+			return
+		}
+	}
+	s.cover = nil
 }
 
 // sweep enumerates all partners or returns an error.
@@ -243,6 +254,7 @@ func (r *sweepRun) search(ctx context.Context, q string) error {
 		r.counts[q] = found.Count
 	}
 	r.add(found.Partners)
+	r.answers[q] = []string{}
 	for _, p := range found.Partners {
 		r.answers[q] = append(r.answers[q], p.MKID)
 		r.learn(p.Customer)
@@ -299,14 +311,26 @@ func (r *sweepRun) longer(capped []string) []string {
 	return next
 }
 
-// cover picks substrings that together bring every partner, those that bring
-// most first.
+// vowels are asked for in every sweep, unless their answers are capped: few new
+// names have none of them.
+var vowels = []string{"a", "e", "i", "o", "u"}
+
+// cover picks substrings that together bring every partner: the vowels, then
+// those that bring most.
 func (r *sweepRun) cover() []string {
 	open := map[string]bool{}
 	for id := range r.partners {
 		open[id] = true
 	}
 	var cover []string
+	for _, q := range vowels {
+		if ids, is := r.answers[q]; is {
+			cover = append(cover, q)
+			for _, id := range ids {
+				delete(open, id)
+			}
+		}
+	}
 	for len(open) > 0 {
 		best, most := "", 0
 		for q, ids := range r.answers {

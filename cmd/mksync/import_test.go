@@ -83,6 +83,26 @@ func TestNoSecondContactWhileACreationIsInFlight(t *testing.T) {
 	require.Equal(t, long, w.contact(ids[0]).CompanyName)
 }
 
+// TestAPollSeesNewNames: a poll in between asks for few letters only, and the
+// new names hold none of those that brought the others.
+func TestAPollSeesNewNames(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Xyz", "", "xyz@partner.si")}})
+	w.cfg.AutoImport = true
+	s := w.up()
+	w.contactOf("7001")
+	w.polls(2)
+	id := w.add(mapping.Contact{Name: "Krk", Email: "krk@partner.si"})
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email = "other@partner.si" })
+	w.contactIs(id, mapping.FieldEmail, "other@partner.si")
+	_, err := w.erp.AddPartner(person("7003", "Ana", "", "ana@partner.si"))
+	require.NoError(t, err)
+	require.Equal(t, "Ana", w.contact(w.contactOf("7003")).Name)
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Customer = "Qwq" })
+	w.contactIs(id, mapping.FieldName, "Qwq")
+	w.quiet(s)
+}
+
 func TestAPartnerThatIsDeletedUnlinks(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{})

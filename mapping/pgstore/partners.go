@@ -20,12 +20,15 @@ func observeArgs(p *mapping.ObservedPartner) []any {
 	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data, nullTime(p.ChangedAfter)}
 }
 
-// SeenPartners gives every partner that was ever seen, by id.
+// SeenPartners gives every partner that was ever seen, by id, and those that are
+// linked and were not seen yet.
 func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT p.metakocka_id, p.hash, p.observed_at, p.missing_since IS NOT NULL, m.id IS NOT NULL
+		SELECT coalesce(p.metakocka_id, m.metakocka_id), coalesce(p.hash, ''), coalesce(p.observed_at, 'epoch'::timestamptz),
+			p.missing_since IS NOT NULL, m.metakocka_id IS NOT NULL
 		FROM mksync_partners p
-		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked')`)
+		FULL JOIN (SELECT metakocka_id FROM metakocka_contact_mappings
+			WHERE metakocka_id IS NOT NULL AND sync_status NOT IN ('deleted', 'unlinked')) m USING (metakocka_id)`)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
