@@ -86,6 +86,7 @@ type Intent struct {
 type State struct {
 	Contact   *Contact  // nil: the contact does not exist
 	InScope   bool      // the configured filter takes the contact
+	Replayed  bool      // a replay works on the contact, and nothing else may
 	UpdatedAt time.Time // the contact's updated_at; zero where there is none
 	Link      *Link     // nil: never seen
 	Now       time.Time // the database's clock when they were read

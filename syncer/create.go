@@ -120,7 +120,7 @@ func (k *task) resolve(ctx context.Context) error {
 func (k *task) pending() error {
 	left := k.link.Intent.Deadline.Sub(k.now())
 	age := k.now().Sub(k.link.Intent.SentAt)
-	return &PendingError{k.id, min(max(age/2, 250*time.Millisecond), left+10*time.Millisecond)}
+	return &PendingError{ContactID: k.id, After: min(max(age/2, 250*time.Millisecond), left+10*time.Millisecond)}
 }
 
 // findIntended looks for the partner that an unanswered creation may have made:

@@ -28,14 +28,18 @@ func (e *PausedError) Error() string { return "MetaKocka refuses every call: " +
 // Unwrap gives MetaKocka's refusal.
 func (e *PausedError) Unwrap() error { return e.Err }
 
-// PendingError says that a write without an answer may still take effect: come
-// back after After.
+// PendingError says that now is not the time, for a write without an answer may
+// still take effect: come back after After.
 type PendingError struct {
 	ContactID string
 	After     time.Duration
+	Replayed  bool // nothing is uncertain, but a replay works on the contact
 }
 
 func (e *PendingError) Error() string {
+	if e.Replayed {
+		return fmt.Sprintf("contact %s: a replay works on it", e.ContactID)
+	}
 	return fmt.Sprintf("contact %s: whether MetaKocka took the last write is not known yet", e.ContactID)
 }
 

@@ -51,7 +51,7 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 	}
 	for _, l := range unresolved {
 		if maybeOurs(*t.Observed, l) {
-			return Result{}, &PendingError{l.ContactID, time.Second}
+			return Result{}, &PendingError{ContactID: l.ContactID, After: time.Second}
 		}
 	}
 	// The link may have been stored since it was looked for.

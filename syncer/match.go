@@ -69,7 +69,7 @@ func (k *task) rivalsSettled(ctx context.Context) (bool, error) {
 		switch {
 		case mine.shared(keysOf(sent)) == "":
 		case k.now().Before(l.Intent.Deadline):
-			return false, &PendingError{l.ContactID, time.Second}
+			return false, &PendingError{ContactID: l.ContactID, After: time.Second}
 		default:
 			settled = false
 		}

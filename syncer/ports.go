@@ -74,6 +74,7 @@ const (
 	CauseRequest Cause = "request" // a person or a program asked for this one
 	CauseBulk    Cause = "bulk"    // a person or a program asked for all
 	CauseCheck   Cause = "check"   // a full check found a difference
+	CauseReplay  Cause = "replay"  // a replay of the event stream
 )
 
 // Trigger says why a reconcile runs and what is known beyond the state.
@@ -95,6 +96,8 @@ type Trigger struct {
 	// Plan: the contact is one of many at once. Partners are matched as planned,
 	// not asked for one by one.
 	Plan *Plan
+	// Authority says whose value wins in every field that differs, of a replay.
+	Authority Authority
 	// By is who asked; empty: mksync itself.
 	By string
 

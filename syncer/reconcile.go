@@ -122,6 +122,9 @@ func (k *task) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if st.Replayed && k.t.Cause != CauseReplay {
+		return &PendingError{ContactID: k.id, After: 2 * time.Second, Replayed: true}
+	}
 	k.st, k.loadedAt = st, time.Now()
 	if st.Link != nil {
 		k.link = *st.Link

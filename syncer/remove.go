@@ -15,6 +15,9 @@ import (
 // says "deleted" makes that a deletion: a TRUNCATE alone applies none
 // (invariant 6).
 func (k *task) contactGone(ctx context.Context) error {
+	if k.st.Link != nil && k.link.Status == mapping.StatusDeleted && k.t.Deleted && k.remakes() {
+		return k.retireAgain(ctx)
+	}
 	if k.st.Link == nil || !k.link.Status.Alive() || !k.t.Deleted {
 		return nil
 	}
@@ -56,6 +59,19 @@ func (k *task) neverMade(ctx context.Context) error {
 	}
 	k.link.Intent = nil
 	return k.settle(ctx, mapping.StatusDeleted, "", mapping.Change{})
+}
+
+// retireAgain does what a deletion did once more, to a partner that a restored
+// MetaKocka has as it was before.
+func (k *task) retireAgain(ctx context.Context) error {
+	if k.link.MetaKockaID == "" || k.cfg.DeletePolicy == PolicyUnlink {
+		return nil
+	}
+	note, err := k.retire(ctx)
+	if err != nil {
+		return err
+	}
+	return k.settle(ctx, mapping.StatusDeleted, note, mapping.Change{})
 }
 
 // retire does to the partner what the delete policy says, and returns what
@@ -118,6 +134,9 @@ func leftOver(p metakocka.Partner) string {
 // partnerGone handles a partner that MetaKocka no longer finds.
 func (k *task) partnerGone(ctx context.Context) error {
 	const gone = "the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew"
+	if k.remakes() {
+		return k.anew(ctx)
+	}
 	edited := k.link.Base == nil || !k.agrees(*k.st.Contact, k.link.Base.CRM)
 	if k.cfg.RemoteDeletePolicy != PolicyDelete || edited {
 		if err := k.s.VoidDeletion(ctx, k.link, mapping.SideMetaKocka); err != nil {
@@ -137,11 +156,17 @@ func (k *task) partnerGone(ctx context.Context) error {
 }
 
 // unlinked handles an edit of a contact whose partner is gone: only a person's
-// request makes the partner anew.
+// request makes the partner anew, or a replay for which the CRM is right.
 func (k *task) unlinked(ctx context.Context) error {
-	if k.t.Cause != CauseRequest {
+	if k.t.Cause != CauseRequest && !k.remakes() {
 		return nil
 	}
+	return k.anew(ctx)
+}
+
+func (k *task) remakes() bool { return k.t.Authority == AuthorityCRM }
+
+func (k *task) anew(ctx context.Context) error {
 	k.link = mapping.Link{ID: k.link.ID, ContactID: k.id, Status: mapping.StatusPending, UpdatedBy: k.t.By}
 	return k.first(ctx)
 }

@@ -129,10 +129,7 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 			base := settleAssumed(*k.link.Base, got)
 			k.link.Base, k.link.BaseAssumed = &base, false
 		}
-		res := mapping.Merge(mapping.MergeInput{
-			Base: *k.link.Base, CRM: *k.st.Contact, Partner: got,
-			Unreadable: unreadable.Fields(), Times: k.times(got), Overrides: k.link.Overrides,
-		}, k.policy())
+		res := k.combine(got, unreadable)
 		k.record(res.Conflicts, k.times(got))
 		if err := k.restore(&res, got, unreadable); err != nil {
 			return err
@@ -152,6 +149,14 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		p = written
 	}
 	return errAgain
+}
+
+// combine merges the contact and the partner.
+func (k *task) combine(got mapping.Contact, unreadable mapping.FieldErrors) mapping.MergeResult {
+	return mapping.Merge(mapping.MergeInput{
+		Base: *k.link.Base, CRM: *k.st.Contact, Partner: got,
+		Unreadable: unreadable.Fields(), Times: k.times(got), Overrides: k.overrides(got),
+	}, k.mergePolicy())
 }
 
 func (k *task) writeFailed(ctx context.Context, err error) error {
@@ -282,7 +287,7 @@ func only(errs mapping.FieldErrors, fields ...mapping.Field) mapping.FieldErrors
 // bound, one that saw it as it is now the better upper bound.
 func (k *task) times(got mapping.Contact) mapping.Times {
 	t := mapping.Times{CRM: k.t.CRMChangedAt, PartnerAfter: k.link.PartnerObservedAt, PartnerBefore: k.now()}
-	if k.st.UpdatedAt.After(t.CRM) {
+	if k.st.UpdatedAt.After(t.CRM) || k.t.Cause == CauseReplay && !k.st.UpdatedAt.IsZero() { // an old event may tell of what was restored since
 		t.CRM = k.st.UpdatedAt
 	}
 	seen := k.st.Observed

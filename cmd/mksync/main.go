@@ -85,6 +85,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newStatusCommand(app),
 		newSyncCommand(app),
 		newCheckCommand(app),
+		newReplayCommand(app),
 		newListenerCommand(app),
 		newImportCommand(app),
 		newMappingsCommand(app),

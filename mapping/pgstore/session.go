@@ -32,7 +32,7 @@ func (s *Session) Load(ctx context.Context) (mapping.State, error) {
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
 	var seen observedRow
-	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt}, scanTargets(raw)...)
+	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
 	err := s.conn.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...).Scan(targets...)
 	if err != nil {
@@ -75,7 +75,8 @@ func (c *contacts) loadSQL() string {
 		updatedAt = "c." + c.updatedAt + "::timestamptz"
 	}
 	return fmt.Sprintf(`
-		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s, %[4]s, %[5]s,
+		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s,
+			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp()), %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id

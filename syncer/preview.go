@@ -1,0 +1,119 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// Preview is what a reconcile would do.
+type Preview struct {
+	ContactID   string        `json:"contactId"`
+	MetaKockaID string        `json:"metakockaId,omitempty"`
+	Does        string        `json:"does,omitempty"` // empty: nothing
+	ToCRM       []FieldChange `json:"toCrm,omitempty"`
+	ToMetaKocka []FieldChange `json:"toMetakocka,omitempty"`
+}
+
+// FieldChange is one field that would be written.
+type FieldChange struct {
+	Field mapping.Field `json:"field"`
+	From  string        `json:"from"`
+	To    string        `json:"to"`
+}
+
+// Preview says what Contact would do now. It reads both sides and writes
+// nothing. Errors as Contact.
+func (r *Reconciler) Preview(ctx context.Context, contactID string, t Trigger) (p Preview, err error) {
+	err = r.links.WithContact(ctx, contactID, func(s mapping.Session) error {
+		k := &task{Reconciler: r, s: s, t: t, id: contactID}
+		if err := k.load(ctx); err != nil {
+			return err
+		}
+		p = Preview{ContactID: contactID, MetaKockaID: k.link.MetaKockaID}
+		return k.preview(ctx, &p)
+	})
+	return p, err
+}
+
+func (k *task) preview(ctx context.Context, p *Preview) error {
+	switch {
+	case k.st.Contact == nil:
+		if k.st.Link != nil && k.t.Deleted && (k.link.Status.Alive() || k.remakes() && k.cfg.DeletePolicy != PolicyUnlink) {
+			p.Does = "the contact is deleted: " + k.cfg.DeletePolicy + " its partner"
+		}
+		return nil
+	case !k.st.InScope, k.link.Status == mapping.StatusUnlinked && !k.remakes():
+		return nil
+	case k.link.Status == mapping.StatusDeleted:
+		p.Does = "the contact is there again: link it"
+		return nil
+	case k.link.MetaKockaID == "" || k.link.Status == mapping.StatusUnlinked:
+		return k.previewFirst(ctx, p)
+	}
+	return k.previewUpdate(ctx, p)
+}
+
+func (k *task) previewFirst(ctx context.Context, p *Preview) error {
+	if err := mapping.Validate(k.outgoing(*k.st.Contact)).Err(); err != nil {
+		p.Does = "nothing: " + err.Error()
+		return nil
+	}
+	seen, err := k.candidatesSeen(ctx)
+	if err != nil {
+		return err
+	}
+	candidates, err := k.candidates(ctx, seen)
+	if err != nil {
+		return err
+	}
+	match, held := choose(*k.st.Contact, candidates)
+	switch {
+	case held != "":
+		p.Does = "hold it: " + held
+	case match != nil:
+		p.Does = "link it with partner " + match.MKID
+	default:
+		p.Does = "make its partner"
+	}
+	return nil
+}
+
+func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
+	partner, err := k.read(ctx)
+	switch {
+	case errors.Is(err, metakocka.ErrNotFound) && k.remakes():
+		return k.previewFirst(ctx, p)
+	case errors.Is(err, metakocka.ErrNotFound):
+		p.Does = "the partner is gone: " + k.cfg.RemoteDeletePolicy + " the contact"
+		return nil
+	case err != nil:
+		return aboutAll(err)
+	}
+	got, unreadable := mapping.FromPartner(view(partner))
+	base := k.link.BaseOr(mapping.Base{})
+	if k.link.BaseAssumed {
+		settled := settleAssumed(*base, got)
+		base = &settled
+	}
+	k.link.Base = base
+	res := k.combine(got, unreadable)
+	p.ToCRM = changes(res.ToCRM, *k.st.Contact, res.CRM)
+	p.ToMetaKocka = changes(res.ToPartner, got, res.Partner)
+	if len(res.Parked) > 0 {
+		p.Does = fmt.Sprintf("leave %v to a person", res.Parked)
+	}
+	return nil
+}
+
+func changes(fields []mapping.Field, from, to mapping.Contact) []FieldChange {
+	var all []FieldChange
+	for _, f := range slices.Compact(slices.Sorted(slices.Values(fields))) {
+		all = append(all, FieldChange{f, from.Get(f), to.Get(f)})
+	}
+	return all
+}
