@@ -71,7 +71,7 @@ func NewReplayer(r *Reconciler, events Events, holds ReplayHolds, say func(strin
 const (
 	replayLease   = 2 * time.Minute
 	replayWorkers = 4
-	progressEvery = 2 * time.Second
+	replayProgress = 2 * time.Second
 )
 
 // Run replays until all contacts are done or ctx ends. One that fails does not
@@ -147,7 +147,7 @@ func (p *Replayer) all(ctx context.Context, r ReplayRequest, contacts []replayed
 		if working.Err() != nil {
 			break
 		}
-		if time.Since(last) > progressEvery {
+		if time.Since(last) > replayProgress {
 			last = time.Now()
 			p.progress()
 		}

@@ -38,7 +38,7 @@ func (s *service) watchTable(ctx context.Context) error {
 		}
 		said = ""
 		if change := s.fieldChange(fields, s.store.Fields()); change != "" {
-			s.log.Warn("the columns of the contacts table changed: " + change)
+			s.log.Warn("the columns of the contacts table changed", "change", change)
 		}
 		fields = s.store.Fields()
 	}
