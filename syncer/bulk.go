@@ -28,11 +28,13 @@ func NewBulk(m *Matcher, gate *Gate, refresh func(ctx context.Context) error, wo
 
 // BulkItem is what became of one contact or partner of many.
 type BulkItem struct {
-	ContactID   string  `json:"contactId,omitempty"`
-	MetaKockaID string  `json:"metakockaId,omitempty"`
-	Success     bool    `json:"success"`
-	Verdict     Verdict `json:"verdict,omitempty"`
-	Error       string  `json:"error,omitempty"`
+	ContactID   string         `json:"contactId,omitempty"`
+	MetaKockaID string         `json:"metakockaId,omitempty"`
+	Success     bool           `json:"success"`
+	MappingID   string         `json:"mappingId,omitempty"`
+	SyncStatus  mapping.Status `json:"syncStatus,omitempty"`
+	Verdict     Verdict        `json:"verdict,omitempty"`
+	Error       string         `json:"error,omitempty"`
 }
 
 // inFlight is how long a write under way may go on after the request is stopped.
@@ -71,18 +73,18 @@ func (b *Bulk) plan(ctx context.Context, rep *reporter) (*Plan, error) {
 
 // each does n pieces of work, several at once, until ctx ends; what is under way
 // then comes to its end. It returns how many were begun.
-func (b *Bulk) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) (begun int) {
+func (run *bulkRun) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) (begun int) {
 	work, cancel := lingering(metakocka.Background(ctx), inFlight)
 	defer cancel()
 	var g errgroup.Group
-	g.SetLimit(b.workers)
+	g.SetLimit(run.workers)
 	for i := range n {
 		if ctx.Err() != nil {
 			break
 		}
 		begun++
 		g.Go(func() error {
-			b.patiently(ctx, work, func() error { return do(work, i) })
+			run.patiently(ctx, work, func() error { return do(work, i) })
 			return nil
 		})
 	}
@@ -91,21 +93,18 @@ func (b *Bulk) each(ctx context.Context, n int, do func(ctx context.Context, i i
 }
 
 // patiently does a piece of work again as long as it is MetaKocka that is away,
-// or a write's end that is not known yet. The last try's error stands.
-func (b *Bulk) patiently(ctx, work context.Context, do func() error) {
+// or a write's end that is not known yet. The last try's error stands. Where
+// nobody watches, MetaKocka is not waited for: that it is away is the answer.
+func (run *bulkRun) patiently(ctx, work context.Context, do func() error) {
 	for {
-		if err := b.gate.Wait(ctx); err != nil {
-			return
-		}
-		err := do()
-		b.gate.Report(err)
+		err := run.try(ctx, do)
 		var pending *PendingError
 		switch {
 		case errors.As(err, &pending):
 			if pause(ctx, pending.After) != nil {
 				return
 			}
-		case !outage(err):
+		case !outage(err) || !run.rep.watched():
 			return
 		}
 		if ctx.Err() != nil || work.Err() != nil {
@@ -114,11 +113,24 @@ func (b *Bulk) patiently(ctx, work context.Context, do func() error) {
 	}
 }
 
+// try does a piece of work when the gate lets it through, if it is waited for.
+func (run *bulkRun) try(ctx context.Context, do func() error) error {
+	if !run.rep.watched() {
+		return do()
+	}
+	if err := run.gate.Wait(ctx); err != nil {
+		return err
+	}
+	err := do()
+	run.gate.Report(err)
+	return err
+}
+
 // bulkRun is one bulk request under way.
 type bulkRun struct {
 	*Bulk
-	rep  *reporter
-	keep func(BulkItem) bool // which results are told
+	rep *reporter
+	all bool // that there are, not named ones
 
 	mu      sync.Mutex // guards what follows
 	results map[int]BulkItem
@@ -131,39 +143,97 @@ type bulkRun struct {
 // end.
 func (run *bulkRun) finished(i int, verdict Verdict, res Result, err error) error {
 	var pending *PendingError
-	if outage(err) || errors.As(err, &pending) {
+	if outage(err) && run.rep.watched() || errors.As(err, &pending) {
 		return err
 	}
-	item := BulkItem{ContactID: res.ContactID, MetaKockaID: res.MetaKockaID, Success: err == nil, Verdict: verdict}
+	item := BulkItem{
+		ContactID: res.ContactID, MetaKockaID: res.MetaKockaID, Success: err == nil,
+		MappingID: res.LinkID, SyncStatus: res.Status, Verdict: verdict,
+	}
 	if err != nil {
-		item.Error, item.Verdict = err.Error(), ""
+		item.Error, item.Verdict = run.words(err), ""
 		if res.Status == mapping.StatusHeld {
 			item.Error, item.Verdict = res.LastError, VerdictAmbiguous
 		}
 	}
-	told := run.keep(item)
-	run.rep.add(item, told)
-	run.mu.Lock()
-	defer run.mu.Unlock()
-	run.done++
-	if item.Success {
-		run.counts[verdict]++
-	} else {
-		run.failed++
-	}
-	if told && len(run.results) < mostFindings {
-		run.results[i] = item
-	}
+	run.rep.add(item, !run.all || !item.Success)
+	run.note(i, item)
 	return err
 }
 
-// list are the kept results in the order of what was asked for.
-func (run *bulkRun) list(n int) []BulkItem {
-	all := []BulkItem{}
+// words say why a piece did not succeed. An internal error's are for the log,
+// unless an operator watches.
+func (run *bulkRun) words(err error) string {
+	e := AsRequestError(err)
+	if e.Code == CodeInternal && !run.rep.watched() {
+		run.matcher.reconciler.log.Error("bulk request met an internal error", "error", err)
+		return ErrInternal.Message
+	}
+	return e.Message
+}
+
+// note counts and keeps the end of piece i.
+func (run *bulkRun) note(i int, item BulkItem) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	run.done++
+	switch {
+	case !item.Success:
+		run.failed++
+	case item.Verdict != "":
+		run.counts[item.Verdict]++
+	}
+	if run.keeps(item) {
+		run.results[i] = item
+	}
+}
+
+// keeps: of all there are, a watcher is told only what failed, and not without
+// end; who does not watch gets everything at the end.
+func (run *bulkRun) keeps(item BulkItem) bool {
+	return !run.all || !run.rep.watched() || !item.Success && len(run.results) < mostFindings
+}
+
+// list are the kept results in the order of what was asked for. Of what was not
+// begun, or did not come to its end, only who does not watch has to be told.
+func (run *bulkRun) list(n int, asked func(i int) BulkItem) []BulkItem {
+	list := []BulkItem{}
 	for i := range n {
-		if item, kept := run.results[i]; kept {
-			all = append(all, item)
+		item, kept := run.results[i]
+		if !kept && run.rep.watched() {
+			continue
+		}
+		if !kept {
+			item = asked(i)
+			item.Error = "not done: the request was stopped before"
+			run.failed++
+		}
+		list = append(list, item)
+	}
+	return list
+}
+
+// once are the first places of ids that may come twice, and where the others
+// have their first.
+func once(ids []string) (firsts []int, doubles map[int]int) {
+	at := map[string]int{}
+	doubles = map[int]int{}
+	for i, id := range ids {
+		if first, double := at[id]; double {
+			doubles[i] = first
+			continue
+		}
+		at[id] = i
+		firsts = append(firsts, i)
+	}
+	return firsts, doubles
+}
+
+// repeat answers doubles as their firsts.
+func (run *bulkRun) repeat(doubles map[int]int) {
+	for i, first := range doubles {
+		if item, done := run.results[first]; done {
+			run.note(i, item)
 		}
 	}
-	return all
 }

@@ -68,11 +68,30 @@ type Desk struct {
 	status     func(ctx context.Context) Status
 	checker    *Checker // nil: none
 	bulk       *Bulk    // nil: none
+	live       slots    // single requests
 }
+
+// liveSlots is how many single requests reconcile at once: each holds
+// connections to the database.
+const liveSlots = 4
+
+// slots bounds how many work at once.
+type slots chan struct{}
+
+func (s slots) enter(ctx context.Context) error {
+	select {
+	case s <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s slots) leave() { <-s }
 
 // NewDesk returns a ready Desk.
 func NewDesk(r *Reconciler, records Records, letters Letters, status func(ctx context.Context) Status) *Desk {
-	return &Desk{reconciler: r, records: records, letters: letters, status: status}
+	return &Desk{reconciler: r, records: records, letters: letters, status: status, live: make(slots, liveSlots)}
 }
 
 // Nothing is a request that asks for nothing in particular.

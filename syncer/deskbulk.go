@@ -11,8 +11,8 @@ import (
 // are matched with an enumeration of all partners.
 const few = 20
 
-// mostIDs bounds the list of a bulk request; all there are is asked for otherwise.
-const mostIDs = 1000
+// mostIDs bounds the list of a bulk request: what fits into 1 MiB.
+const mostIDs = 30000
 
 // WithBulk lets the desk take bulk requests.
 func (d *Desk) WithBulk(b *Bulk) *Desk {
@@ -30,8 +30,10 @@ type BulkSyncRequest struct {
 	By     string `json:"by,omitempty"`
 }
 
-// BulkSyncResult says how a bulk sync ended. Of all contacts Results names those
-// that failed, the first thousand.
+// BulkSyncResult says how a bulk sync ended, in the order asked; an id that is
+// given twice is synced once and answered twice. A watcher of all contacts was
+// told already: there Results names those that failed, the first thousand. Of a request
+// that was stopped the rest counts as failed where nobody watches.
 type BulkSyncResult struct {
 	Total     int             `json:"total"`
 	Succeeded int             `json:"succeeded"`
@@ -76,7 +78,7 @@ func (d *Desk) startBulk(ctx context.Context, all bool) (*bulkRun, context.Conte
 	if d.bulk == nil {
 		return nil, ctx, fault(CodeUnavailable, "this process takes no bulk requests")
 	}
-	run := &bulkRun{Bulk: d.bulk, results: map[int]BulkItem{}, counts: map[Verdict]int{}, keep: func(i BulkItem) bool { return !all || !i.Success }}
+	run := &bulkRun{Bulk: d.bulk, all: all, results: map[int]BulkItem{}, counts: map[Verdict]int{}}
 	run.rep, ctx = report(ctx, d.bulk.gate, "beginning")
 	return run, ctx, nil
 }
@@ -98,7 +100,7 @@ func (d *Desk) BulkSync(ctx context.Context, r BulkSyncRequest) (res BulkSyncRes
 	}
 	defer run.rep.close(ctx)
 	if !r.SyncAll && len(ids) <= few {
-		return run.syncOnes(working, d, ids, r.By), nil
+		return run.syncOnes(working, d, ids, r), nil
 	}
 	plan, err := run.plan(working, run.rep)
 	switch {
@@ -108,7 +110,7 @@ func (d *Desk) BulkSync(ctx context.Context, r BulkSyncRequest) (res BulkSyncRes
 		run.tell(plan.decisions)
 		return BulkSyncResult{Total: len(plan.decisions), Counts: run.counts, Results: []BulkItem{}}, nil
 	case !r.SyncAll:
-		return run.syncOnes(working, d, ids, r.By), nil
+		return run.syncOnes(working, d, ids, r), nil
 	}
 	return run.syncAll(working, plan.decisions, r.By), nil
 }
@@ -125,20 +127,29 @@ func (run *bulkRun) tell(decisions []Decision) {
 }
 
 // syncOnes brings named contacts over, as if each were asked for by itself.
-func (run *bulkRun) syncOnes(ctx context.Context, d *Desk, ids []string, by string) BulkSyncResult {
-	run.rep.begin("syncing", len(ids))
-	begun := run.each(ctx, len(ids), func(ctx context.Context, i int) error {
-		o, err := d.sync(ctx, ids[i], by, len(ids) > few)
+func (run *bulkRun) syncOnes(ctx context.Context, d *Desk, ids []string, r BulkSyncRequest) BulkSyncResult {
+	firsts, doubles := once(ids)
+	run.rep.begin("syncing", len(firsts))
+	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
+		i := firsts[n]
+		o, err := d.sync(ctx, ids[i], r.By, len(ids) > few)
 		res := Result{LinkID: o.MappingID, ContactID: ids[i], MetaKockaID: o.MetaKockaID, Status: o.SyncStatus, LastError: o.LastError}
 		return run.finished(i, "", res, err)
 	})
-	return run.synced(len(ids), begun)
+	run.repeat(doubles)
+	for i, id := range r.ContactIDs { // as they were written
+		if item, done := run.results[i]; done {
+			item.ContactID = id
+			run.results[i] = item
+		}
+	}
+	return run.synced(len(ids), func(i int) BulkItem { return BulkItem{ContactID: r.ContactIDs[i]} })
 }
 
 // syncAll brings all contacts over. One whose partner is gone stays without.
 func (run *bulkRun) syncAll(ctx context.Context, all []Decision, by string) BulkSyncResult {
 	run.rep.begin("syncing", len(all))
-	begun := run.each(ctx, len(all), func(ctx context.Context, i int) error {
+	run.each(ctx, len(all), func(ctx context.Context, i int) error {
 		was := all[i]
 		if was.Verdict == VerdictUnlinked {
 			return run.finished(i, was.Verdict, Result{ContactID: was.ContactID}, nil)
@@ -157,14 +168,13 @@ func (run *bulkRun) syncAll(ctx context.Context, all []Decision, by string) Bulk
 		}
 		return run.finished(i, was.Verdict, res, err)
 	})
-	return run.synced(len(all), begun)
+	return run.synced(len(all), func(i int) BulkItem { return BulkItem{ContactID: all[i].ContactID} })
 }
 
-func (run *bulkRun) synced(total, begun int) BulkSyncResult {
-	return BulkSyncResult{
-		Total: total, Succeeded: run.done - run.failed, Failed: run.failed, Stopped: run.done < total || begun < total,
-		Counts: run.counts, Results: run.list(total),
-	}
+func (run *bulkRun) synced(total int, asked func(i int) BulkItem) BulkSyncResult {
+	done := run.done - run.failed
+	list := run.list(total, asked)
+	return BulkSyncResult{Total: total, Succeeded: done, Failed: run.failed, Stopped: run.done < total, Counts: run.counts, Results: list}
 }
 
 // BulkImport imports several partners, or all that no contact is linked with.
@@ -191,7 +201,9 @@ func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (res BulkImp
 	}
 	var open []Decision
 	for _, p := range plan.partners {
-		if decision := plan.Partner(p); decision.Verdict != VerdictLinked {
+		decision := plan.Partner(p)
+		unasked := decision.Verdict == VerdictUnlinked && !run.rep.watched()
+		if decision.Verdict != VerdictLinked && !unasked {
 			open = append(open, decision)
 		}
 	}
@@ -203,18 +215,21 @@ func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (res BulkImp
 }
 
 func (run *bulkRun) importOnes(ctx context.Context, d *Desk, ids []string, by string) BulkImportResult {
-	run.rep.begin("importing", len(ids))
-	begun := run.each(ctx, len(ids), func(ctx context.Context, i int) error {
+	firsts, doubles := once(ids)
+	run.rep.begin("importing", len(firsts))
+	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
+		i := firsts[n]
 		o, err := d.Import(ctx, ImportRequest{MetaKockaID: ids[i], By: by})
 		res := Result{LinkID: o.MappingID, ContactID: o.ContactID, MetaKockaID: ids[i], Status: o.SyncStatus, LastError: o.LastError}
 		return run.finished(i, "", res, err)
 	})
-	return run.imported(len(ids), begun)
+	run.repeat(doubles)
+	return run.imported(len(ids), func(i int) BulkItem { return BulkItem{MetaKockaID: ids[i]} })
 }
 
 func (run *bulkRun) importAll(ctx context.Context, open []Decision, by string) BulkImportResult {
 	run.rep.begin("importing", len(open))
-	begun := run.each(ctx, len(open), func(ctx context.Context, i int) error {
+	run.each(ctx, len(open), func(ctx context.Context, i int) error {
 		was := open[i]
 		if was.Verdict == VerdictUnlinked {
 			return run.finished(i, was.Verdict, Result{MetaKockaID: was.MetaKockaID}, nil)
@@ -228,13 +243,11 @@ func (run *bulkRun) importAll(ctx context.Context, open []Decision, by string) B
 		res.MetaKockaID = was.MetaKockaID
 		return run.finished(i, was.Verdict, res, err)
 	})
-	return run.imported(len(open), begun)
+	return run.imported(len(open), func(i int) BulkItem { return BulkItem{MetaKockaID: open[i].MetaKockaID} })
 }
 
-func (run *bulkRun) imported(total, begun int) BulkImportResult {
-	skipped := run.counts[VerdictUnlinked]
-	return BulkImportResult{
-		Total: total, Imported: run.done - run.failed - skipped, Failed: run.failed, Stopped: run.done < total || begun < total,
-		Counts: run.counts, Results: run.list(total),
-	}
+func (run *bulkRun) imported(total int, asked func(i int) BulkItem) BulkImportResult {
+	done := run.done - run.failed - run.counts[VerdictUnlinked]
+	list := run.list(total, asked)
+	return BulkImportResult{Total: total, Imported: done, Failed: run.failed, Stopped: run.done < total, Counts: run.counts, Results: list}
 }

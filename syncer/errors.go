@@ -116,13 +116,20 @@ func fault(code Code, format string, args ...any) error {
 	return &RequestError{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// ErrInternal stands for an error whose words are for the operator only.
+var ErrInternal = &RequestError{CodeInternal, "an internal error; the service's log says which"}
+
 // AsRequestError says what a request's error means to who asked.
 func AsRequestError(err error) *RequestError {
 	var answer *RequestError
 	if errors.As(err, &answer) {
 		return answer
 	}
-	return &RequestError{Code: codeOf(err), Message: err.Error()}
+	e := &RequestError{Code: codeOf(err), Message: err.Error()}
+	if e.Code == CodeTimeout {
+		e.Message = "it took too long; what was asked for may still be done"
+	}
+	return e
 }
 
 func codeOf(err error) Code {
@@ -139,7 +146,7 @@ func codeOf(err error) Code {
 		return CodeRefused
 	case errors.As(err, &paused), metakocka.IsTransient(err):
 		return CodeUnreachable
-	case errors.As(err, &pending), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain):
+	case errors.As(err, &pending), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
 		return CodeUnavailable
 	case errors.Is(err, context.DeadlineExceeded):
 		return CodeTimeout

@@ -1,13 +1,9 @@
 package syncer
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 )
 
@@ -92,6 +88,13 @@ func (o Operation[Req, Res]) Subject() string { return o.Name }
 // Timeout implements Endpoint.
 func (o Operation[Req, Res]) Timeout() time.Duration { return o.Within }
 
+// Reply is the body of every answer, over NATS and HTTP.
+type Reply struct {
+	Success bool            `json:"success"`
+	Data    json.RawMessage `json:"data,omitempty"`
+	Error   *RequestError   `json:"error,omitempty"`
+}
+
 // Ask asks a for the operation.
 func (o Operation[Req, Res]) Ask(ctx context.Context, a Answerer, req Req) (res Res, err error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Within)
@@ -115,6 +118,15 @@ func (o Operation[Req, Res]) serve(ctx context.Context, d *Desk, request []byte)
 	if err := decode(request, &req); err != nil {
 		return nil, err
 	}
+	if err := sign(ctx, &req); err != nil {
+		return nil, err
+	}
+	if o.Within == slow {
+		if err := d.live.enter(ctx); err != nil {
+			return nil, AsRequestError(err)
+		}
+		defer d.live.leave()
+	}
 	res, err := o.do(d, ctx, req)
 	if err != nil {
 		return nil, AsRequestError(err)
@@ -135,27 +147,4 @@ func (d *Desk) Answer(ctx context.Context, name string, request []byte) ([]byte,
 		return answer, nil
 	}
 	return nil, fault(CodeNotFound, "there is no operation %s", name)
-}
-
-// decode reads a request: one JSON object without unknown fields, or nothing.
-func decode(request []byte, into any) error {
-	if len(bytes.TrimSpace(request)) == 0 {
-		return nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(request))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
-	if err == nil {
-		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("there is more than one value")
-		}
-	}
-	if err == nil {
-		return nil
-	}
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
-		return fault(CodeMalformed, "%s: a %s is not what belongs there", orWords(mistyped.Field, "the request"), mistyped.Value)
-	}
-	return fault(CodeMalformed, "the request cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -69,6 +69,9 @@ func report(ctx context.Context, gate *Gate, doing string) (*reporter, context.C
 	return r, ctx
 }
 
+// watched reports whether anybody is told.
+func (r *reporter) watched() bool { return r.watch != nil }
+
 func (r *reporter) tick(ctx context.Context) {
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()

@@ -99,7 +99,7 @@ func (k *task) run(ctx context.Context) error {
 	case !k.st.InScope:
 		return nil
 	case k.st.Link == nil:
-		k.link = mapping.Link{ContactID: k.id, Status: mapping.StatusPending}
+		k.link.ContactID, k.link.Status = k.id, mapping.StatusPending
 		return k.first(ctx)
 	case k.link.Status == mapping.StatusDeleted:
 		return k.comeBack(ctx)

@@ -37,7 +37,7 @@ var allRoles = []string{roleListener, rolePusher, rolePuller, rolePoller, roleAP
 
 // poolSize is how many connections a process holds at most: one for each
 // contact worked on, and some for the rest.
-const poolSize = 20
+const poolSize = 30
 
 // pace is how fast the service notices and retries; the demo and the tests are
 // in a hurry.

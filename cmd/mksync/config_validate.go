@@ -138,6 +138,9 @@ func (v *validator) service(c Config) {
 	number, portErr := strconv.ParseUint(port, 10, 16)
 	v.check(err == nil && portErr == nil && number <= 65535, "http_addr", "%q is not an address such as 127.0.0.1:8080", c.HTTPAddr)
 	v.check(!strings.ContainsAny(c.APIToken.Reveal(), " \t\r\n"), "api_token", "holds white space, which a header cannot carry")
+	if _, err := parseTokens(c.APIToken); err != nil {
+		v.check(false, "api_token", "%s", err)
+	}
 	v.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	v.check(slices.Contains([]string{"", "text", "json"}, c.LogFormat), "log_format", "%q is not one of text, json", c.LogFormat)
 }

@@ -95,8 +95,14 @@ func (s *service) desk(m *syncer.Monitor) *syncer.Desk {
 func (s *service) runAPI(ctx context.Context) error {
 	monitor := s.monitor()
 	s.metrics.watch(monitor.Status)
+	desk := s.desk(monitor)
+	tokens, err := parseTokens(s.cfg.APIToken)
+	if err != nil {
+		return fmt.Errorf("read MKSYNC_API_TOKEN: %w", err)
+	}
 	server, err := httpapi.New(ctx, httpapi.Config{
 		Addr: s.cfg.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
+		Desk: desk, Tokens: tokens,
 	}, s.log)
 	if err != nil {
 		return fmt.Errorf("start the HTTP API: %w", err)
@@ -104,7 +110,7 @@ func (s *service) runAPI(ctx context.Context) error {
 	s.http.Store(server)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
-	g.Go(func() error { return control.New(s.conn, buildVersion(), s.desk(monitor), s.log).Run(ctx) })
+	g.Go(func() error { return control.New(s.conn, buildVersion(), desk, s.log).Run(ctx) })
 	return g.Wait()
 }
 

@@ -38,7 +38,7 @@ func (c *Client) Answer(ctx context.Context, name string, request []byte) ([]byt
 	case err != nil:
 		return nil, fmt.Errorf("ask the running service: %w", err)
 	}
-	var a answer
+	var a syncer.Reply
 	if err := json.Unmarshal(m.Data, &a); err != nil {
 		return nil, fmt.Errorf("read the running service's answer: %w", err)
 	}

@@ -28,13 +28,6 @@ const subjectPrefix = "mksync."
 // atOnce is how many requests of one operation a process works on at a time.
 const atOnce = 16
 
-// answer is the body of every answer.
-type answer struct {
-	Success bool                 `json:"success"`
-	Data    json.RawMessage      `json:"data,omitempty"`
-	Error   *syncer.RequestError `json:"error,omitempty"`
-}
-
 // Service is the micro service. It is made for one Run.
 type Service struct {
 	nc      *nats.Conn
@@ -107,18 +100,18 @@ func (s *Service) answer(ctx context.Context, r micro.Request, e syncer.Endpoint
 }
 
 func (s *Service) respond(r micro.Request, data json.RawMessage) error {
-	body, err := json.Marshal(answer{Success: true, Data: data})
+	body, err := json.Marshal(syncer.Reply{Success: true, Data: data})
 	if err != nil {
 		return err
 	}
 	if int64(len(body)) > s.nc.MaxPayload() {
-		return refuse(r, &syncer.RequestError{Code: syncer.CodeTooLarge, Message: "the answer is larger than the NATS server takes: ask for fewer with limit"})
+		return refuse(r, &syncer.RequestError{Code: syncer.CodeTooLarge, Message: "the answer is larger than the NATS server takes: ask for fewer (what was asked for is done)"})
 	}
 	return r.Respond(body)
 }
 
 func refuse(r micro.Request, e *syncer.RequestError) error {
-	body, err := json.Marshal(answer{Error: e})
+	body, err := json.Marshal(syncer.Reply{Error: e})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
-// Package httpapi serves mksync over HTTP: health, readiness and metrics.
+// Package httpapi serves mksync over HTTP: the desk's operations as a JSON API,
+// health, readiness and metrics.
 package httpapi
 
 import (
@@ -19,6 +20,13 @@ type Config struct {
 	Addr    string
 	Status  func(ctx context.Context) syncer.Status
 	Metrics http.Handler
+	Desk    syncer.Answerer
+	// Tokens may ask the API; without any it refuses everything.
+	Tokens []Token
+	// Rate is how many requests a token may make in a second, Burst how many at
+	// once; 0: 50 and 200.
+	Rate  float64
+	Burst int
 }
 
 // Server answers requests. It is made for one Run.
@@ -26,6 +34,8 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	listener net.Listener
+	guard    *guard
+	limits   *limits
 }
 
 // New opens the address, so that a port that is taken is known at once.
@@ -35,7 +45,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (MKSYNC_HTTP_ADDR): %w", cfg.Addr, err)
 	}
-	return &Server{cfg: cfg, log: log, listener: l}, nil
+	return &Server{cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens), limits: newLimits(cfg.Rate, cfg.Burst)}, nil
 }
 
 // Addr is where the server listens, with the port it got.
@@ -53,11 +63,15 @@ const (
 	statusTimeout = 5 * time.Second
 )
 
-// Run serves until ctx ends, and lets running requests finish.
+// Run serves until ctx ends, and lets running requests finish. What takes longer
+// than that is interrupted, and answers so.
 func (s *Server) Run(ctx context.Context) error {
+	requests, interrupt := context.WithCancel(context.WithoutCancel(ctx))
+	defer interrupt()
 	server := &http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return requests },
 	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(s.listener) }()
@@ -67,13 +81,20 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	err := server.Shutdown(stop)
+	err := shutdown(server)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close()
+		interrupt()
+		if err = shutdown(server); errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
 	}
 	return errors.Join(err, ignoreClosed(<-done))
+}
+
+func shutdown(server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return server.Shutdown(ctx)
 }
 
 func ignoreClosed(err error) error {
@@ -85,10 +106,15 @@ func ignoreClosed(err error) error {
 
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.cfg.Metrics)
-	return mux
+	health := map[string]http.Handler{
+		"/healthz": http.HandlerFunc(s.healthz), "/readyz": http.HandlerFunc(s.readyz), "/metrics": s.cfg.Metrics,
+	}
+	for path, h := range health {
+		s.serve(mux, path, map[string]http.Handler{http.MethodGet: h})
+	}
+	mux.Handle("/api/", s.api())
+	mux.HandleFunc("/", s.notFound)
+	return s.logged(s.recovered(mux))
 }
 
 // healthz says that the process lives.
@@ -109,10 +135,24 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, http.StatusOK, map[string]any{"status": "ready"})
 }
 
+// writeTimeout bounds how long a client may take to read an answer.
+const writeTimeout = 30 * time.Second
+
+// answer writes a body in JSON.
 func (s *Server) answer(w http.ResponseWriter, code int, body any) {
-	w.Header().Set("Content-Type", "application/json")
+	text, err := json.Marshal(body)
+	if err != nil {
+		s.log.Error("write answer", "error", err)
+		code, text = http.StatusInternalServerError, []byte(`{"success":false}`)
+	}
+	// Not every ResponseWriter has deadlines.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	if err := json.NewEncoder(w).Encode(body); err != nil {
+	if _, err := w.Write(append(text, '\n')); err != nil {
 		s.log.Debug("write answer", "error", err)
 	}
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/crmmind/mksync/internal/httpapi"
+)
+
+// usualCaller is the name of the one token that has none.
+const usualCaller = "api"
+
+// callerName is what a token may be called: it goes into created_by.
+var callerName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
+
+// parseTokens reads MKSYNC_API_TOKEN: one token, or name:token pairs separated
+// by commas. Its errors never quote a token.
+func parseTokens(text Secret) ([]httpapi.Token, error) {
+	if text == "" {
+		return nil, nil
+	}
+	items := strings.Split(text.Reveal(), ",")
+	if len(items) == 1 && !strings.Contains(items[0], ":") {
+		return []httpapi.Token{{Name: usualCaller, Secret: items[0]}}, nil
+	}
+	var tokens []httpapi.Token
+	names, secrets := map[string]bool{}, map[string]bool{}
+	for i, item := range items {
+		name, secret, paired := strings.Cut(item, ":")
+		switch {
+		case !paired || secret == "" || strings.Contains(secret, ":"):
+			return nil, fmt.Errorf("entry %d is not a name:token pair; a token holds neither comma nor colon", i+1)
+		case !callerName.MatchString(name):
+			return nil, fmt.Errorf("the name of entry %d may have letters, digits, _ . @ and - only, at most 64", i+1)
+		case names[name]:
+			return nil, fmt.Errorf("the name %s comes twice", name)
+		case secrets[secret]:
+			return nil, errors.New("two names have the same token")
+		}
+		names[name], secrets[secret] = true, true
+		tokens = append(tokens, httpapi.Token{Name: name, Secret: secret})
+	}
+	return tokens, nil
+}

@@ -1,0 +1,235 @@
+package httpapi
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"mime"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// Codes of errors that only HTTP knows.
+const (
+	codeUnauthorized syncer.Code = "unauthorized"
+	codeMethod       syncer.Code = "method_not_allowed"
+	codeRate         syncer.Code = "too_many_requests"
+)
+
+// mostBytes is how large a request may be.
+const mostBytes = 1 << 20
+
+// api serves everything below /api/.
+func (s *Server) api() http.Handler {
+	paths := map[string]map[string]http.Handler{}
+	for _, rt := range routes() {
+		path := prefix + rt.path
+		if paths[path] == nil {
+			paths[path] = map[string]http.Handler{}
+		}
+		paths[path][rt.method] = s.operation(rt)
+	}
+	mux := http.NewServeMux()
+	for path, methods := range paths {
+		s.serve(mux, path, methods)
+	}
+	mux.HandleFunc("/", s.notFound)
+
+	guarded := s.guarded(mux)
+	outer := http.NewServeMux()
+	outer.Handle("/", guarded)
+	s.serve(outer, "/api/openapi.yaml", map[string]http.Handler{http.MethodGet: http.HandlerFunc(s.describe)})
+	return s.configured(outer)
+}
+
+// serve serves a path by method, and refuses other methods.
+func (s *Server) serve(mux *http.ServeMux, path string, methods map[string]http.Handler) {
+	allowed := slices.Sorted(maps.Keys(methods))
+	if methods[http.MethodGet] != nil {
+		allowed = append(allowed, http.MethodHead)
+	}
+	mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		if h := methods[method]; h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		s.fail(w, http.StatusMethodNotAllowed, codeMethod, "this address takes "+strings.Join(allowed, ", "))
+	})
+}
+
+func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {
+	s.fail(w, http.StatusNotFound, syncer.CodeNotFound, "there is nothing at this address")
+}
+
+// configured refuses everything as long as nobody could be let in.
+func (s *Server) configured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.guard.open() {
+			s.fail(w, http.StatusServiceUnavailable, syncer.CodeUnavailable, "no API token is configured: set MKSYNC_API_TOKEN")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// guarded lets in who has a token, but not too often.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, known := s.guard.who(r)
+		if !known {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="mksync"`)
+			s.fail(w, http.StatusUnauthorized, codeUnauthorized, "a valid token is needed: Authorization: Bearer <token>")
+			return
+		}
+		if !s.limits.allow(name) {
+			w.Header().Set("Retry-After", "1")
+			s.fail(w, http.StatusTooManyRequests, codeRate, "too many requests with this token: wait a second")
+			return
+		}
+		noteCaller(r, name)
+		next.ServeHTTP(w, r.WithContext(syncer.SignedBy(r.Context(), name)))
+	})
+}
+
+// describe serves the description of the API, which holds no data.
+func (s *Server) describe(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(openAPI)
+}
+
+// operation answers one operation.
+func (s *Server) operation(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request, err := rt.request(w, r)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), rt.op.Timeout())
+		defer cancel()
+		data, err := s.cfg.Desk.Answer(ctx, rt.op.Subject(), request)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		s.answer(w, http.StatusOK, syncer.Reply{Success: true, Data: data})
+	})
+}
+
+// refuse answers with an error. The words of an internal one are for the log.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	e := syncer.AsRequestError(err)
+	if e.Code == syncer.CodeInternal {
+		s.log.Error("request met an internal error", "method", r.Method, "path", r.URL.Path, "error", err)
+		e = syncer.ErrInternal
+	}
+	s.fail(w, e.Code.HTTP(), e.Code, e.Message)
+}
+
+func (s *Server) fail(w http.ResponseWriter, status int, code syncer.Code, message string) {
+	s.answer(w, status, syncer.Reply{Error: &syncer.RequestError{Code: code, Message: message}})
+}
+
+// readBody reads a body in JSON.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBytes))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, &syncer.RequestError{Code: syncer.CodeTooLarge, Message: "the request is larger than 1 MiB: ask for fewer at once"}
+	case err != nil:
+		return nil, malformed("the request was not received whole")
+	}
+	return body, nil
+}
+
+// checkContentType refuses what is not JSON. A request that does not say is
+// taken for JSON.
+func checkContentType(header string) error {
+	if header == "" {
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(header)
+	if err != nil || kind != "application/json" || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
+		return malformed("Content-Type: must be application/json")
+	}
+	return nil
+}
+
+// recovered answers a panic with an internal error; the service goes on.
+func (s *Server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
+			}
+			s.log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			s.refuse(w, r, syncer.ErrInternal)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// record is what the log of requests says of one.
+type record struct {
+	http.ResponseWriter
+	status int
+	by     string
+}
+
+func (c *record) WriteHeader(status int) {
+	if c.status == 0 {
+		c.status = status
+	}
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets deadlines through.
+func (c *record) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+type recordKey struct{}
+
+func noteCaller(r *http.Request, name string) {
+	if c, ok := r.Context().Value(recordKey{}).(*record); ok {
+		c.by = name
+	}
+}
+
+// logged writes a line for every request, without its parameters.
+func (s *Server) logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.log.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		began, c := time.Now(), &record{ResponseWriter: w}
+		next.ServeHTTP(c, r.WithContext(context.WithValue(r.Context(), recordKey{}, c)))
+		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", max(c.status, http.StatusOK),
+			"by", c.by, "took", time.Since(began))
+	})
+}

@@ -1,0 +1,176 @@
+package httpapi
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// document is the part of openapi.yaml that is compared with the code.
+type document struct {
+	OpenAPI    string
+	Paths      map[string]map[string]operation
+	Components struct {
+		Schemas   map[string]schema
+		Responses map[string]any
+	}
+}
+
+type operation struct {
+	OperationID string `yaml:"operationId"`
+	Parameters  []struct {
+		Name, In string
+		Schema   schema
+	}
+	RequestBody *struct {
+		Content map[string]struct{ Schema schema }
+	} `yaml:"requestBody"`
+	Responses map[string]struct {
+		Ref     string `yaml:"$ref"`
+		Content map[string]struct{ Schema schema }
+	}
+}
+
+type schema struct {
+	Ref        string            `yaml:"$ref"`
+	Type       any               `yaml:"type"`
+	Properties map[string]schema `yaml:"properties"`
+	Required   []string          `yaml:"required"`
+	Items      *schema           `yaml:"items"`
+	Additional any               `yaml:"additionalProperties"`
+}
+
+func read(t *testing.T) document {
+	t.Helper()
+	var d document
+	require.NoError(t, yaml.Unmarshal(openAPI, &d))
+	return d
+}
+
+// named follows a reference.
+func (d document) named(t *testing.T, s schema) schema {
+	t.Helper()
+	if s.Ref == "" {
+		return s
+	}
+	found, ok := d.Components.Schemas[strings.TrimPrefix(s.Ref, "#/components/schemas/")]
+	require.True(t, ok, s.Ref)
+	return found
+}
+
+// types are the Go types of what each operation takes and gives.
+var types = map[string]struct{ request, answer any }{
+	"contacts.sync":        {syncer.SyncRequest{}, syncer.Outcome{}},
+	"contacts.import":      {syncer.ImportRequest{}, syncer.Outcome{}},
+	"contacts.bulk-sync":   {syncer.BulkSyncRequest{}, syncer.BulkSyncResult{}},
+	"contacts.bulk-import": {syncer.BulkImportRequest{}, syncer.BulkImportResult{}},
+	"contacts.mappings":    {syncer.MappingRequest{}, syncer.Mapping{}},
+	"partners.list":        {syncer.PartnersRequest{}, syncer.List[syncer.Partner]{}},
+}
+
+func TestDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
+	t.Parallel()
+	d := read(t)
+	require.Equal(t, "3.1.0", d.OpenAPI)
+	described, served := map[string]bool{}, map[string]bool{}
+	for path, methods := range d.Paths {
+		for method, op := range methods {
+			described[strings.ToUpper(method)+" "+path] = true
+			require.NotEmpty(t, op.OperationID)
+			require.Equal(t, "#/components/responses/Error", op.Responses["default"].Ref)
+		}
+	}
+	for _, rt := range routes() {
+		served[rt.method+" "+prefix+rt.path] = true
+	}
+	require.Equal(t, served, described)
+}
+
+func TestDescriptionIsOfTheOperationsTypes(t *testing.T) {
+	t.Parallel()
+	d := read(t)
+	for _, rt := range routes() {
+		op := d.Paths[prefix+rt.path][strings.ToLower(rt.method)]
+		want, known := types[rt.op.Subject()]
+		require.True(t, known, rt.op.Subject())
+		answer := op.Responses["200"].Content["application/json"].Schema
+		d.describes(t, rt.path, d.named(t, answer).Properties["data"], reflect.TypeOf(want.answer))
+		if rt.method == "POST" {
+			body := d.named(t, op.RequestBody.Content["application/json"].Schema)
+			require.Equal(t, false, body.Additional)
+			require.Equal(t, withoutSigner(fields(reflect.TypeOf(want.request))), slices.Sorted(maps.Keys(body.Properties)))
+			d.describesFields(t, rt.path, body, reflect.TypeOf(want.request))
+			continue
+		}
+		var described, served []string
+		for _, p := range op.Parameters {
+			described = append(described, p.Name)
+		}
+		for _, p := range rt.query {
+			served = append(served, p.name)
+			require.Contains(t, fields(reflect.TypeOf(want.request)), p.name)
+		}
+		require.Equal(t, served, described)
+	}
+}
+
+// fields are the names of a struct's fields in JSON.
+func fields(typ reflect.Type) []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(typ) {
+		if f.IsExported() && !f.Anonymous {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// withoutSigner leaves out who asks, which over HTTP the token says.
+func withoutSigner(names []string) []string {
+	return slices.DeleteFunc(names, func(n string) bool { return n == "by" })
+}
+
+// describes compares a schema with a type.
+func (d document) describes(t *testing.T, path string, s schema, typ reflect.Type) {
+	t.Helper()
+	s = d.named(t, s)
+	kinds := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Slice: "array", reflect.Struct: "object", reflect.Map: "object"}
+	if typ.Kind() == reflect.Pointer {
+		require.Equal(t, []any{"string", "null"}, s.Type, path)
+		return
+	}
+	if typ.PkgPath() == "time" {
+		require.Equal(t, "string", s.Type, path)
+		return
+	}
+	require.Equal(t, kinds[typ.Kind()], s.Type, path)
+	switch typ.Kind() {
+	case reflect.Slice:
+		d.describes(t, path+"[]", *s.Items, typ.Elem())
+	case reflect.Struct:
+		require.Equal(t, fields(typ), slices.Sorted(maps.Keys(s.Properties)), path)
+		d.describesFields(t, path, s, typ)
+	default:
+	}
+}
+
+func (d document) describesFields(t *testing.T, path string, s schema, typ reflect.Type) {
+	t.Helper()
+	for _, f := range reflect.VisibleFields(typ) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous || name == "by" {
+			continue
+		}
+		require.Equal(t, !strings.Contains(options, "omitempty"), slices.Contains(s.Required, name), path+"."+name)
+		d.describes(t, path+"."+name, s.Properties[name], f.Type)
+	}
+}

@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// prefix begins the path of every operation.
+const prefix = "/api/metakocka"
+
+// route is where an operation is asked for. With POST the body is the request;
+// with GET and DELETE the query's and the path's parameters are its fields.
+type route struct {
+	method, path string
+	op           syncer.Endpoint
+	query        []param
+	fixed        map[string]any // fields that the path stands for
+}
+
+// param is a parameter of a query or of a path: the field of the request that
+// has its name.
+type param struct {
+	name   string
+	number bool
+	inPath bool
+}
+
+var page = []param{{name: "after"}, {name: "limit", number: true}}
+
+// routes are all operations of the API.
+func routes() []route {
+	return []route{
+		{method: http.MethodPost, path: "/contacts/sync", op: syncer.OpSync},
+		{method: http.MethodPost, path: "/contacts/bulk-sync", op: syncer.OpBulkSync},
+		{method: http.MethodPost, path: "/contacts/import", op: syncer.OpImport},
+		{method: http.MethodPost, path: "/contacts/bulk-import", op: syncer.OpBulkImport},
+		{method: http.MethodGet, path: "/contacts/mappings", op: syncer.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
+		{method: http.MethodGet, path: "/partners/unsynced", op: syncer.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
+	}
+}
+
+// request is the operation's request, in JSON.
+func (rt route) request(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if rt.method == http.MethodPost {
+		if r.URL.RawQuery != "" {
+			return nil, malformed("the request goes into the body, not into the address")
+		}
+		return readBody(w, r)
+	}
+	return rt.fromAddress(r)
+}
+
+// fromAddress makes the request of the path's and the query's parameters.
+func (rt route) fromAddress(r *http.Request) ([]byte, error) {
+	given, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, malformed("the address's parameters cannot be read")
+	}
+	fields := map[string]any{}
+	for name, value := range rt.fixed {
+		fields[name] = value
+	}
+	for _, p := range rt.query {
+		values := given[p.name]
+		delete(given, p.name)
+		if p.inPath {
+			values = []string{r.PathValue(p.name)}
+		}
+		switch {
+		case len(values) > 1:
+			return nil, malformed("%s: is given twice", p.name)
+		case len(values) == 1:
+			if fields[p.name], err = p.value(values[0]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for name := range given {
+		return nil, malformed("%s: is not a parameter of this address; known: %s", clip(name), rt.known())
+	}
+	return json.Marshal(fields)
+}
+
+// known names the query's parameters.
+func (rt route) known() string {
+	var names []string
+	for _, p := range rt.query {
+		if !p.inPath {
+			names = append(names, p.name)
+		}
+	}
+	if names == nil {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+func (p param) value(text string) (any, error) {
+	if !p.number {
+		return text, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return nil, malformed("%s: must be a whole number of at least 1", p.name)
+	}
+	return n, nil
+}
+
+// clip is a name that somebody else chose, fit for a message.
+func clip(name string) string {
+	const most = 60
+	if r := []rune(name); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return name
+}
+
+func malformed(format string, args ...any) error {
+	return &syncer.RequestError{Code: syncer.CodeMalformed, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,37 @@
+package syncer
+
+import "context"
+
+type signerKey struct{}
+
+// SignedBy makes name the one who asks, whatever the request says: who asks over
+// HTTP is known by the token, and cannot choose.
+func SignedBy(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, signerKey{}, name)
+}
+
+// signed are the requests that say who asks.
+type signed interface{ signature() *string }
+
+func (r *SyncRequest) signature() *string       { return &r.By }
+func (r *ImportRequest) signature() *string     { return &r.By }
+func (r *BulkSyncRequest) signature() *string   { return &r.By }
+func (r *BulkImportRequest) signature() *string { return &r.By }
+func (r *EntryRequest) signature() *string      { return &r.By }
+func (r *ResolveRequest) signature() *string    { return &r.By }
+func (r *CheckRequest) signature() *string      { return &r.By }
+
+// sign puts the name of ctx into a request. One that names somebody else is refused.
+func sign(ctx context.Context, request any) error {
+	name, known := ctx.Value(signerKey{}).(string)
+	r, can := request.(signed)
+	if !known || !can {
+		return nil
+	}
+	by := r.signature()
+	if *by != "" && *by != name {
+		return fault(CodeMalformed, "by: is known by the token and cannot be given")
+	}
+	*by = name
+	return nil
+}
