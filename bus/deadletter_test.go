@@ -2,9 +2,12 @@ package bus
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
@@ -168,4 +171,31 @@ func TestDeadLetterOfALargeEvent(t *testing.T) {
 	l := letters(t, b, 1)[0]
 	require.Equal(t, "a", l.Key)
 	require.Empty(t, l.Data)
+}
+
+func TestListingLettersEndsWhileTheyAreRemoved(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i < 100 && err == nil; i++ {
+			key := strconv.Itoa(i % 3)
+			_, err = b.PublishSync(ctx, StreamDeadLetters, Message{Subject: DeadLetterSubject("pusher", key)})
+			err = errors.Join(err, b.PurgeDeadLetters(ctx, key))
+		}
+		done <- err
+	}()
+	for {
+		_, err := b.DeadLetters(ctx)
+		require.NoError(t, err)
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+			return
+		default:
+		}
+	}
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,7 +58,7 @@ func (b *Bus) scan(ctx context.Context, stream string, cfg jetstream.OrderedCons
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	defer it.Stop()
-	return scanTo(ctx, it, end, fn)
+	return scanTo(ctx, oc, it, end, fn)
 }
 
 // forget deletes the server's half of a reader at once: the server itself would
@@ -70,23 +71,48 @@ func forget(ctx context.Context, s jetstream.Stream, oc jetstream.Consumer) {
 	}
 }
 
-func scanTo(ctx context.Context, it jetstream.MessagesContext, end uint64, fn func(Stored) error) error {
+// scanPatience is how long a message may take that the server said it has.
+const scanPatience = time.Second
+
+// next is the next message; nil when there is none any more, because what was there when
+// the scan began was removed meanwhile. last is the sequence of the one before.
+func next(ctx context.Context, oc jetstream.Consumer, it jetstream.MessagesContext, last uint64) (jetstream.Msg, error) {
 	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
+		wait, cancel := context.WithTimeout(ctx, scanPatience)
+		m, err := it.Next(jetstream.NextContext(wait))
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return m, err
+		}
+		info, err := oc.Info(ctx)
+		if err == nil && info.NumPending == 0 && (info.Delivered.Consumer == 0 || info.Delivered.Stream <= last) {
+			return nil, nil //nolint:nilnil // no message is an answer, not an error
+		}
+	}
+}
+
+func scanTo(ctx context.Context, oc jetstream.Consumer, it jetstream.MessagesContext, end uint64, fn func(Stored) error) error {
+	last := uint64(0)
+	for {
+		m, err := next(ctx, oc, it, last)
 		if err != nil {
 			return fmt.Errorf("read message: %w", err)
+		}
+		if m == nil {
+			return nil
 		}
 		meta, err := m.Metadata()
 		if err != nil {
 			return fmt.Errorf("read message: %w", err)
 		}
-		if meta.Sequence.Stream > end {
+		last = meta.Sequence.Stream
+		if last > end {
 			return nil
 		}
 		if err := fn(storedFromMsg(m, meta)); err != nil {
 			return scanEnd(err)
 		}
-		if meta.NumPending == 0 || meta.Sequence.Stream == end {
+		if meta.NumPending == 0 || last == end {
 			return nil
 		}
 	}
