@@ -69,8 +69,8 @@ func NewReplayer(r *Reconciler, events Events, holds ReplayHolds, say func(strin
 // How long the contacts of a replay stay held without a sign of life from it,
 // and how many are worked on at once.
 const (
-	replayLease   = 2 * time.Minute
-	replayWorkers = 4
+	replayLease    = 2 * time.Minute
+	replayWorkers  = 4
 	replayProgress = 2 * time.Second
 )
 
