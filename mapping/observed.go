@@ -35,6 +35,9 @@ type PollState struct {
 	Partners        int       `json:"partners"`
 	Calls           int       `json:"calls"`
 	Error           string    `json:"error,omitempty"` // of the last try; empty: it was complete
+	// Held is how many linked partners the last try missed, where that was too
+	// unlikely to be believed.
+	Held int `json:"held,omitempty"`
 }
 
 // PollStateKey is where a PollState is remembered.

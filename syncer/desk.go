@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/google/uuid"
@@ -50,6 +51,9 @@ type Records interface {
 	DeletionJournal
 	Directory
 	OrphanStore
+	PollStates
+	States
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // Letters are the events that could not be applied; *bus.Bus has them.

@@ -35,13 +35,14 @@ const (
 var (
 	OpStatus = Operation[Nothing, Status]{"status", quick, (*Desk).Status}
 
-	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, (*Desk).Sync}
-	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, (*Desk).Import}
-	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, (*Desk).Mapping}
-	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, (*Desk).Mappings}
-	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, (*Desk).Orphans}
-	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, (*Desk).Prune}
-	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, (*Desk).Partners}
+	OpSync          = Operation[SyncRequest, Outcome]{"contacts.sync", slow, (*Desk).Sync}
+	OpImport        = Operation[ImportRequest, Outcome]{"contacts.import", slow, (*Desk).Import}
+	OpMapping       = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, (*Desk).Mapping}
+	OpMappings      = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, (*Desk).Mappings}
+	OpOrphans       = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, (*Desk).Orphans}
+	OpPrune         = Operation[Nothing, Pruned]{"mappings.prune", slow, (*Desk).Prune}
+	OpPartners      = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, (*Desk).Partners}
+	OpAcceptMissing = Operation[AcceptRequest, Accepted]{"partners.accept-missing", quick, (*Desk).AcceptMissing}
 
 	// These tell a Watch how far they are.
 	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, (*Desk).BulkSync}
@@ -76,7 +77,7 @@ type Endpoint interface {
 // Endpoints are all operations, for who serves them.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,
+		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpAcceptMissing, OpBulkSync, OpBulkImport,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}

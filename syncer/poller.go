@@ -20,6 +20,7 @@ type PollStates interface {
 // Observations is what the poller needs of the store; *pgstore.Store is one.
 type Observations interface {
 	PollStates
+	States
 	SavePollState(ctx context.Context, s mapping.PollState) error
 	Now(ctx context.Context) (time.Time, error)
 	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
@@ -132,7 +133,11 @@ func (p *Poller) once(ctx context.Context, thorough bool) error {
 		return ctx.Err() // says nothing about MetaKocka
 	}
 	if err != nil {
-		next.Error = err.Error()
+		next.Error, next.Held = err.Error(), 0
+		var held *UnlikelyError
+		if errors.As(err, &held) {
+			next.Held = held.Absent
+		}
 	}
 	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
@@ -157,6 +162,9 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 		return last, err
 	}
 	if err := d.store(ctx); err != nil {
+		return last, err
+	}
+	if err := p.forgetAcceptance(ctx); err != nil {
 		return last, err
 	}
 	end, err := p.store.Now(ctx)
@@ -194,11 +202,19 @@ func (d *diff) compare(ctx context.Context, s sweep) error {
 			absent++
 		}
 	}
+	tooMany, err := d.poller.heldFor(ctx, absent, linked)
+	if err != nil {
+		return err
+	}
 	for id, was := range d.seen {
 		if _, found := s.partners[id]; found || was.Missing || !was.Linked && !s.full {
 			continue
 		}
-		if err := d.doubt(ctx, id, was, unlikely(absent, linked)); err != nil {
+		err := d.doubt(ctx, id, was, tooMany)
+		if errors.Is(err, errUnlikely) {
+			return &UnlikelyError{Absent: absent, Linked: linked}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -223,7 +239,7 @@ func (d *diff) doubt(ctx context.Context, id string, was mapping.SeenPartner, to
 		case !errors.Is(err, metakocka.ErrNotFound):
 			return err
 		case tooMany:
-			return errors.New("an unlikely share of the linked partners is missing in MetaKocka; none is taken for gone: check the company and the key")
+			return errUnlikely
 		}
 		if err := d.send(ctx, PartnerMissing, PartnerEvent{MetaKockaID: id, SeenAt: d.start, After: d.after}); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -188,4 +189,33 @@ func TestColumnsComeAndGo(t *testing.T) {
 		mapping.FieldName, mapping.FieldCompanyName, mapping.FieldEmail, mapping.FieldPhone, mapping.FieldAddress,
 		mapping.FieldCountry, mapping.FieldTaxNumber, mapping.FieldWebsite,
 	}))
+}
+
+// TestHeldPollIsAccepted: most partners were deleted in MetaKocka indeed.
+func TestHeldPollIsAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.left(12)
+	for _, p := range w.erp.Partners()[:11] {
+		require.NoError(t, w.erp.DeletePartner(p.MKID))
+	}
+	w.mksync("partners", "accept-missing").refused("no poll is held")
+	s, _ := w.start()
+	w.eventually(func() error {
+		if st := s.monitor().Status(t.Context()); !strings.Contains(st.Poller.Error, "11 of 12 linked partners are missing") {
+			return errors.New("the poll is not held: " + st.Poller.Error)
+		}
+		return nil
+	})
+	require.Equal(t, 12, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
+	require.Contains(t, w.mksync("partners", "accept-missing").lines()[0], "11 missing partners are accepted")
+	w.eventually(func() error {
+		if n := w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'unlinked'"); n != 11 {
+			return fmt.Errorf("%d of 11 are unlinked", n)
+		}
+		return nil
+	})
+	require.Equal(t, 12, w.count("SELECT count(*) FROM contacts"))
+	w.polls(1)
+	require.Equal(t, 0, w.count("SELECT (value->>'missing')::int FROM mksync_state WHERE key = 'poller-acceptance'"), "used once")
 }
