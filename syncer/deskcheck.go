@@ -1,6 +1,9 @@
 package syncer
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // WithChecker lets the desk make full checks.
 func (d *Desk) WithChecker(c *Checker) *Desk {
@@ -13,5 +16,7 @@ func (d *Desk) Check(ctx context.Context, r CheckRequest) (CheckReport, error) {
 	if d.checker == nil {
 		return CheckReport{}, fault(CodeUnavailable, "this process makes no full checks")
 	}
+	watched, ctx := report(ctx, NewGate(time.Second, time.Second), "comparing contacts, mappings and partners")
+	defer watched.close(ctx)
 	return d.checker.Check(ctx, r)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -36,7 +37,12 @@ func newCheckCommand(app *cliEnv) *cobra.Command {
 }
 
 func (app *cliEnv) check(ctx context.Context, desk syncer.Answerer, r syncer.CheckRequest, asJSON bool) error {
-	rep, err := syncer.OpCheck.Ask(ctx, desk, r)
+	follow := app.follow(asJSON)
+	rep, err := syncer.OpCheck.Ask(syncer.WithWatch(ctx, follow.watch), desk, r)
+	follow.end()
+	if ctx.Err() != nil {
+		return errors.New("interrupted: what was repaired by then stays, run it again for the rest")
+	}
 	if err != nil {
 		return err
 	}
