@@ -335,4 +335,3 @@ func (r *sweepRun) known(q string) bool {
 	}
 	return false
 }
-
