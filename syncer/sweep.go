@@ -18,9 +18,9 @@ import (
 // between ask only for the substrings that, as the last full sweep showed,
 // together bring every partner.
 
-// letters begin a full sweep, the commonest first; others are learned from the
-// names that come back.
-const letters = "aeionrtslkdvmjpzugbčšchžfywqx0123456789đć"
+// letters begin a full sweep, the commonest first. Others are learned from the
+// names that come back, and make longer substrings with them.
+const letters = "aeionrtslkdvmjpzugbčšchžfywqx0123456789"
 
 // maxDepth bounds how long the substrings get: as long as a name.
 const maxDepth = 100
@@ -48,6 +48,7 @@ type sweeper struct {
 	partial  bool     // the last sweep asked for less than every letter
 	lastFull time.Time
 	fullCost int // calls of the last full sweep
+	fullTook time.Duration
 	listAll  listing
 }
 
@@ -75,6 +76,9 @@ func (s *sweeper) missed(name string) {
 	}
 }
 
+// fullShare bounds the share of time, one in so many, that full sweeps take.
+const fullShare = 10
+
 // cheap is how many calls a full sweep may cost to be made unasked.
 const cheap = 60
 
@@ -97,7 +101,8 @@ func (s *sweeper) widen(name string) {
 
 // sweep enumerates all partners or returns an error.
 func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
-	full := len(s.cover) == 0 || time.Since(s.lastFull) >= s.fullEvery
+	began := time.Now()
+	full := len(s.cover) == 0 || began.Sub(s.lastFull) >= max(s.fullEvery, fullShare*s.fullTook)
 	s.partial = !full
 	if !full && s.listAll == listingWorks {
 		return s.list(ctx)
@@ -107,16 +112,20 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 	if full {
 		queries = strings.Split(letters, "")
 	}
-	if err := r.ask(ctx, queries); err != nil {
+	err := r.ask(ctx, queries)
+	if err != nil {
 		return sweep{}, err
 	}
 	r.full = full
 	if full {
-		s.cover, s.lastFull = r.cover(), time.Now()
+		if s.cover, err = r.coverAll(ctx); err != nil {
+			return sweep{}, err
+		}
+		s.lastFull = time.Now()
 		if err := s.tryListing(ctx, r); err != nil {
 			return sweep{}, err
 		}
-		s.fullCost = r.calls
+		s.fullCost, s.fullTook = r.calls, time.Since(began)
 	}
 	return r.sweep, nil
 }
@@ -177,12 +186,13 @@ type sweepRun struct {
 	parents map[string]string   // the capped substring that a longer one is made of
 	largest int                 // size of the largest answer
 	learned map[rune]bool       // letters of names
+	closed  map[string]bool     // every name that holds one of these is known
 }
 
 func newSweepRun(erp ERP) *sweepRun {
 	return &sweepRun{
 		sweep: sweep{partners: map[string]metakocka.Partner{}}, erp: erp, asked: map[string]bool{}, answers: map[string][]string{},
-		counts: map[string]int{}, parents: map[string]string{}, learned: map[rune]bool{},
+		counts: map[string]int{}, parents: map[string]string{}, learned: map[rune]bool{}, closed: map[string]bool{},
 	}
 }
 
@@ -193,6 +203,7 @@ func (r *sweepRun) ask(ctx context.Context, queries []string) error {
 		known := len(r.partners)
 		for _, q := range queries {
 			if r.complete(r.parents[q]) {
+				r.closed[q] = true
 				continue
 			}
 			if err := r.search(ctx, q); err != nil {
@@ -202,6 +213,9 @@ func (r *sweepRun) ask(ctx context.Context, queries []string) error {
 		capped := r.capped(queries, depth == 1 || len(r.partners) > known)
 		if depth == maxDepth && len(capped) > 0 {
 			return fmt.Errorf("search for partners named %q brings capped answers only: the partners cannot be enumerated", capped[0])
+		}
+		for _, q := range queries {
+			r.closed[q] = r.closed[q] || !slices.Contains(capped, q)
 		}
 		queries = r.longer(capped)
 	}
@@ -288,7 +302,8 @@ func (r *sweepRun) complete(q string) bool {
 // longer makes the next substrings of capped ones: one letter more behind, over
 // a space as well. That leaves no name out: its first letter brings it, or its
 // first two where that answer was capped, and so on. What is the end of many
-// names ("d.o.o.") comes to an end itself.
+// names ("d.o.o.") comes to an end itself. A substring that ends in one whose
+// names are all known need not be asked for.
 func (r *sweepRun) longer(capped []string) []string {
 	alphabet := []rune(letters)
 	for c := range r.learned {
@@ -301,7 +316,7 @@ func (r *sweepRun) longer(capped []string) []string {
 	for _, q := range capped {
 		for _, c := range alphabet {
 			for _, longer := range []string{q + string(c), q + " " + string(c)} {
-				if !r.asked[longer] {
+				if !r.asked[longer] && !r.known(longer) {
 					next = append(next, longer)
 					r.parents[longer] = q
 				}
@@ -311,49 +326,12 @@ func (r *sweepRun) longer(capped []string) []string {
 	return next
 }
 
-// vowels are asked for in every sweep, unless their answers are capped: few new
-// names have none of them.
-var vowels = []string{"a", "e", "i", "o", "u"}
-
-// cover picks substrings that together bring every partner: the vowels, then
-// those that bring most.
-func (r *sweepRun) cover() []string {
-	open := map[string]bool{}
-	for id := range r.partners {
-		open[id] = true
-	}
-	var cover []string
-	for _, q := range vowels {
-		if ids, is := r.answers[q]; is {
-			cover = append(cover, q)
-			for _, id := range ids {
-				delete(open, id)
-			}
+// known reports whether the substring ends in one whose names are all known.
+func (r *sweepRun) known(q string) bool {
+	for i := range q {
+		if i > 0 && r.closed[strings.TrimSpace(q[i:])] {
+			return true
 		}
 	}
-	for len(open) > 0 {
-		best, most := "", 0
-		for q, ids := range r.answers {
-			n := 0
-			for _, id := range ids {
-				if open[id] {
-					n++
-				}
-			}
-			if n > most || n == most && n > 0 && q < best {
-				best, most = q, n
-			}
-		}
-		if most == 0 {
-			break // only found by capped answers: the next sweep is a full one too
-		}
-		cover = append(cover, best)
-		for _, id := range r.answers[best] {
-			delete(open, id)
-		}
-	}
-	if len(open) > 0 {
-		return nil
-	}
-	return cover
+	return false
 }

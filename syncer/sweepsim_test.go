@@ -1,0 +1,90 @@
+package syncer
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// partnersNamed are n partners with names as they are in Slovenia.
+func partnersNamed(n int) []metakocka.Partner {
+	first := []string{"Ana", "Marija", "Franc", "Janez", "Marko", "Maja", "Irena", "Ivan", "Andrej", "Mojca", "Luka", "Nina", "Žiga", "Špela", "Matej", "Eva", "Jožef", "Tomaž", "Katja", "Rok"}
+	last := []string{"Novak", "Horvat", "Kovačič", "Krajnc", "Zupančič", "Potočnik", "Kovač", "Mlakar", "Kos", "Vidmar", "Golob", "Turk", "Božič", "Kralj", "Korošec", "Zupan", "Bizjak", "Hribar", "Kotnik", "Kavčič", "Rozman", "Kastelic", "Oblak", "Petek", "Žagar", "Hočevar", "Kolar", "Košir", "Koren", "Klemenčič"}
+	trade := []string{"Gradnje", "Transport", "Inženiring", "Elektro", "Mizarstvo", "Trgovina", "Storitve", "Avto", "Invest", "Center"}
+	place := []string{"Ljubljana", "Maribor", "Celje", "Kranj", "Koper", "Velenje", "Ptuj", "Novo mesto"}
+	dice := rand.New(rand.NewPCG(1, 2))
+	pick := func(from []string) string { return from[dice.IntN(len(from))] }
+	partners := make([]metakocka.Partner, n)
+	for i := range partners {
+		name := pick(first) + " " + pick(last)
+		switch {
+		case i%3 == 1:
+			name = fmt.Sprintf("%s %s, s.p.", pick(trade), name)
+		case i%3 == 2:
+			name = fmt.Sprintf("%s %s %d d.o.o.", pick(trade), pick(place), dice.IntN(n))
+		}
+		partners[i] = metakocka.Partner{MKID: fmt.Sprint(10000 + i), Customer: name}
+	}
+	return partners
+}
+
+func sweeperOf(t testing.TB, opts sim.Options) (*sweeper, *sim.Server) {
+	t.Helper()
+	erp := sim.New(opts)
+	t.Cleanup(erp.Close)
+	server := httptest.NewServer(erp)
+	t.Cleanup(server.Close)
+	client, err := metakocka.New(metakocka.Config{
+		URL: server.URL + "/rest/eshop/v1", CompanyID: sim.DefaultCompanyID, SecretKey: sim.DefaultSecretKey, Timeout: 30 * time.Second,
+	}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return newSweeper(client, time.Hour), erp
+}
+
+// sweepAll sweeps once and checks that nothing is missing.
+func sweepAll(t testing.TB, s *sweeper, n int) sweep {
+	t.Helper()
+	began := time.Now()
+	got, err := s.sweep(t.Context())
+	require.NoError(t, err)
+	require.Len(t, got.partners, n)
+	t.Logf("%d partners: %d calls, %v", n, got.calls, time.Since(began).Round(time.Millisecond))
+	return got
+}
+
+func TestSweepsAreCheapWhereNothingIsCapped(t *testing.T) {
+	t.Parallel()
+	for listing, few := range map[string]int{sim.Refused: 7, sim.ListsAll: 1} {
+		for _, n := range []int{1000, 10000} {
+			t.Run(fmt.Sprintf("%s, %d", listing, n), func(t *testing.T) {
+				s, _ := sweeperOf(t, sim.Options{Partners: partnersNamed(n), ListAll: listing})
+				require.LessOrEqual(t, sweepAll(t, s, n).calls, 40)
+				require.LessOrEqual(t, sweepAll(t, s, n).calls, few)
+			})
+		}
+	}
+}
+
+func TestSweepsAreCompleteWhereAnswersAreCapped(t *testing.T) {
+	t.Parallel()
+	for counts, most := range map[string]int{sim.CountsAll: 4000, sim.CountsReturned: 8000} {
+		t.Run(counts, func(t *testing.T) {
+			const n = 1000
+			s, erp := sweeperOf(t, sim.Options{Partners: partnersNamed(n), AnswerCap: 100, CountCapped: counts})
+			require.LessOrEqual(t, sweepAll(t, s, n).calls, most)
+			require.LessOrEqual(t, sweepAll(t, s, n).calls, 100)
+			_, err := erp.AddPartner(metakocka.Partner{Customer: "Ana Novak"})
+			require.NoError(t, err)
+			sweepAll(t, s, n+1)
+		})
+	}
+}
