@@ -35,7 +35,7 @@ func (st *stream) confirm(ctx context.Context) error {
 				return ErrSilent
 			}
 		}
-		_, waiting := st.progress.received()
+		_, waiting := st.progress.received(st.sink.Durable())
 		if err := watch.check(st.sink, waiting || st.publishing.Load(), time.Now()); err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (st *stream) tell(ctx context.Context, ask bool) error {
 
 // show brings Status up to date.
 func (st *stream) show() {
-	newest, _ := st.progress.received()
+	newest, _ := st.progress.received(0)
 	st.update(func(s *Status) {
 		if newest.last != st.shown {
 			st.shown, s.LastEventAt = newest.last, time.Now()

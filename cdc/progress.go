@@ -111,9 +111,11 @@ func (p *progress) mature(now time.Time) {
 	p.aging = append(p.aging[:0], p.aging[n:]...)
 }
 
-// received is the newest mark, and whether some wait to become durable.
-func (p *progress) received() (newest mark, waiting bool) {
+// received is the newest mark, and whether it waits for more to become durable
+// than that. Marks without events of their own may well be there: other tables
+// change all the time.
+func (p *progress) received(durable uint64) (newest mark, waiting bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.newest, p.head < len(p.pending)
+	return p.newest, p.newest.count > durable
 }

@@ -99,3 +99,17 @@ func TestBacklogOfMarksIsBounded(t *testing.T) {
 	require.EqualValues(t, 100, p.advance(100, time.Now()).lsn)
 	require.EqualValues(t, n, p.advance(n, time.Now()).lsn)
 }
+
+// TestForeignChangesDoNotWait: where only other tables change, new marks come
+// all the time, and none of them waits for the sink.
+func TestForeignChangesDoNotWait(t *testing.T) {
+	t.Parallel()
+	p := newProgress(0, mark{count: 3})
+	p.add(mark{count: 3, lsn: 10})
+	newest, waiting := p.received(3)
+	require.EqualValues(t, 10, newest.lsn)
+	require.False(t, waiting)
+	p.add(mark{count: 4, lsn: 20, last: Position{LSN: 15, Ordinal: 1}})
+	_, waiting = p.received(3)
+	require.True(t, waiting)
+}
