@@ -92,7 +92,7 @@ func (s *Service) answer(ctx context.Context, r micro.Request, e syncer.Endpoint
 	if err == nil {
 		err = s.respond(r, data)
 	} else {
-		err = refuse(r, syncer.AsRequestError(err))
+		err = s.refuse(r, syncer.AsRequestError(err))
 	}
 	if err != nil {
 		s.log.Debug("answer request", "operation", e.Subject(), "error", err)
@@ -105,17 +105,25 @@ func (s *Service) respond(r micro.Request, data json.RawMessage) error {
 		return err
 	}
 	if int64(len(body)) > s.nc.MaxPayload() {
-		return refuse(r, &syncer.RequestError{Code: syncer.CodeTooLarge, Message: "the answer is larger than the NATS server takes: ask for fewer (what was asked for is done)"})
+		return s.refuse(r, &syncer.RequestError{Code: syncer.CodeTooLarge, Message: "the answer is larger than the NATS server takes: ask for fewer (what was asked for is done)"})
 	}
-	return r.Respond(body)
+	return s.send(r, body, nil)
 }
 
-func refuse(r micro.Request, e *syncer.RequestError) error {
+func (s *Service) refuse(r micro.Request, e *syncer.RequestError) error {
 	body, err := json.Marshal(syncer.Reply{Error: e})
 	if err != nil {
 		return err
 	}
-	return r.Error(strconv.Itoa(e.Code.HTTP()), headerText(e.Message), body)
+	return s.send(r, body, nats.Header{
+		micro.ErrorCodeHeader: {strconv.Itoa(e.Code.HTTP())}, micro.ErrorHeader: {headerText(e.Message)},
+	})
+}
+
+// send answers on the connection itself: the request's own ways note the outcome
+// where the endpoint, whose handler has returned long ago, reads it.
+func (s *Service) send(r micro.Request, body []byte, h nats.Header) error {
+	return s.nc.PublishMsg(&nats.Msg{Subject: r.Reply(), Data: body, Header: h})
 }
 
 // headerText is a message fit for a header: one line, not long.
