@@ -65,20 +65,25 @@ type Link struct {
 // IntentKind says what a stored intent was about to do.
 type IntentKind string
 
-// What an intent may be about: only writes that must not be repeated blindly.
+// What an intent may be about.
 const (
 	IntentCreate IntentKind = "create" // add_partner
-	IntentEntry  IntentKind = "entry"  // update_partner that adds a nested entry
+	IntentUpdate IntentKind = "update" // update_partner
 )
 
-// Intent is stored before a write that MetaKocka would do twice if it were
-// sent twice. Until Deadline the write may still take effect; only after it may
-// "not found" be read as "did not happen".
+// Intent is stored before a write to MetaKocka is sent. Until Deadline the write
+// may still take effect; only after it may "not found" or "not changed" be read
+// as "did not happen".
 type Intent struct {
 	Kind     IntentKind `json:"kind"`
 	SentAt   time.Time  `json:"sent_at"`
 	Deadline time.Time  `json:"deadline"`
-	Partner  Partner    `json:"partner"`
+	Partner  Partner    `json:"partner"` // to create; for an update: as it was before
+
+	// Of an update: what is sent for which fields, and the contact it was made of.
+	Sent   Partner `json:"sent,omitzero"`
+	Fields []Field `json:"fields,omitempty"`
+	CRM    Contact `json:"crm,omitzero"`
 }
 
 // State is what a reconcile decides from: the contact and the link, read

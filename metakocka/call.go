@@ -89,6 +89,10 @@ func (c *Client) attempt(ctx context.Context, endpoint string, body []byte) (ans
 	if err != nil {
 		return answer{}, c.paused(endpoint)
 	}
+	if err := beforeSend(ctx, endpoint); err != nil {
+		done(context.Canceled) // says nothing about MetaKocka
+		return answer{}, fmt.Errorf("prepare %s: %w", endpoint, err)
+	}
 	c.inFlight.Add(1)
 	defer c.inFlight.Add(-1)
 	start := time.Now()

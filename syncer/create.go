@@ -12,11 +12,9 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 )
 
-// A creation is never blind (invariant 3). The intent is stored before
-// add_partner is sent. A lost answer, a cut connection or a killed process
-// leaves the intent; resolve looks the partner up before anything is sent
-// again, and reads "not found" as "not made" only once the call can no longer
-// take effect.
+// A creation whose answer was lost leaves its intent: resolve looks the partner
+// up before anything is sent again, and reads "not found" as "not made" only
+// once the call can no longer take effect.
 
 // create makes the partner of a contact that has none. Notes and website are
 // not documented: refused with them, the partner is made without.
@@ -48,10 +46,7 @@ func (r *Reconciler) outgoing(c mapping.Contact) mapping.Contact {
 
 // add sends a creation and stores what came of it; a refusal is the caller's.
 func (k *task) add(ctx context.Context, p mapping.Partner) error {
-	if err := k.intend(ctx, mapping.IntentCreate, p); err != nil {
-		return err
-	}
-	added, err := k.erp.Add(ctx, newPartner(p))
+	added, err := k.erp.Add(k.sending(ctx, mapping.Intent{Kind: mapping.IntentCreate, Partner: p}), newPartner(p))
 	switch {
 	case err == nil:
 		return k.created(ctx, added.MKID, p)
@@ -60,13 +55,6 @@ func (k *task) add(ctx context.Context, p mapping.Partner) error {
 	}
 	k.link.Intent = nil
 	return errors.Join(err, k.save(ctx, mapping.Change{}))
-}
-
-// intend stores what is about to be sent and until when it may take effect.
-func (k *task) intend(ctx context.Context, kind mapping.IntentKind, p mapping.Partner) error {
-	now := k.now()
-	k.link.Intent = &mapping.Intent{Kind: kind, SentAt: now, Deadline: now.Add(k.cfg.CallTimeout + k.cfg.Settle), Partner: p}
-	return k.save(ctx, mapping.Change{})
 }
 
 // created stores the link of a partner just made. What MetaKocka kept of it is
@@ -113,14 +101,6 @@ func (k *task) resolve(ctx context.Context) error {
 	}
 	k.link.Intent = nil
 	return k.first(ctx)
-}
-
-// pending asks to come back: soon at first, then less often, and when the
-// intent has run out.
-func (k *task) pending() error {
-	left := k.link.Intent.Deadline.Sub(k.now())
-	age := k.now().Sub(k.link.Intent.SentAt)
-	return &PendingError{ContactID: k.id, After: min(max(age/2, 250*time.Millisecond), left+10*time.Millisecond)}
 }
 
 // findIntended looks for the partner that an unanswered creation may have made:

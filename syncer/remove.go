@@ -91,7 +91,7 @@ func (k *task) retire(ctx context.Context) (note string, err error) {
 	if k.cfg.DeletePolicy == PolicyAnonymize {
 		want = anonymous(p)
 	}
-	written, err := k.write(ctx, p, want, map[string]string{"buyer": "false", "supplier": "false"})
+	written, err := k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"})
 	if metakocka.IsRefusal(err) {
 		if _, probe := k.erp.Find(ctx, metakocka.Query{Name: "mksync"}); probe != nil {
 			return "", aboutAll(probe)
@@ -134,6 +134,7 @@ func leftOver(p metakocka.Partner) string {
 // partnerGone handles a partner that MetaKocka no longer finds.
 func (k *task) partnerGone(ctx context.Context) error {
 	const gone = "the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew"
+	k.link.Intent = nil
 	if k.remakes() {
 		return k.anew(ctx)
 	}
@@ -187,7 +188,7 @@ func (k *task) comeBack(ctx context.Context) error {
 		return aboutAll(err)
 	}
 	if k.cfg.DeletePolicy != PolicyUnlink {
-		if p, err = k.write(ctx, p, view(p), map[string]string{"buyer": "true"}); err != nil {
+		if p, err = k.write(ctx, p, view(p), nil, map[string]string{"buyer": "true"}); err != nil {
 			return k.writeFailed(ctx, err)
 		}
 	}

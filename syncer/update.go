@@ -37,7 +37,7 @@ func (k *task) update(ctx context.Context) error {
 	if err != nil {
 		return aboutAll(err)
 	}
-	if err := k.settleEntry(p); err != nil {
+	if err := k.settleUpdate(p); err != nil {
 		return err
 	}
 	return k.merge(ctx, p)
@@ -119,7 +119,9 @@ func settleAssumed(b mapping.Base, got mapping.Contact) mapping.Base {
 func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 	if left := markersLeft(view(p)); left != nil { // a clearing was cut off
 		var err error
-		if p, err = k.unmark(ctx, p, mapping.ToPartner(k.link.Base.Partner, view(p), mapping.Fields())); err != nil {
+		instead := mapping.ToPartner(k.link.Base.Partner, view(p), mapping.Fields())
+		p, err = k.unmark(k.sending(ctx, k.updateIntent(view(p), instead, nil)), p, instead)
+		if err = k.answered(ctx, err); err != nil {
 			return k.writeFailed(ctx, err)
 		}
 	}
@@ -141,7 +143,7 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		if _, differs := partnerUpdate(p, want); !differs {
 			return k.finish(ctx, p, res, unreadable)
 		}
-		written, err := k.write(ctx, p, want, nil)
+		written, err := k.write(ctx, p, want, res.ToPartner, nil)
 		if err != nil {
 			return k.writeFailed(ctx, err)
 		}
@@ -168,20 +170,6 @@ func (k *task) writeFailed(ctx context.Context, err error) error {
 		return k.refused(ctx, err)
 	}
 	return err
-}
-
-// settleEntry waits until an update that adds a nested entry, and whose answer
-// was lost, can no longer take effect: sent twice it would add two.
-func (k *task) settleEntry(p metakocka.Partner) error {
-	in := k.link.Intent
-	if in == nil || in.Kind != mapping.IntentEntry {
-		return nil
-	}
-	if view(p) == in.Partner && k.now().Before(in.Deadline) {
-		return k.pending()
-	}
-	k.link.Intent = nil
-	return nil
 }
 
 // advance moves the base of the fields just written to what each side now

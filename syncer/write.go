@@ -14,24 +14,19 @@ import (
 // all the same, a second one with the remove marker. The answers say what
 // MetaKocka made of it.
 
-// write turns the partner into want, sets the flags, and returns what MetaKocka
-// then holds.
-func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Partner, flags map[string]string) (metakocka.Partner, error) {
+// write turns the partner into want, for the sake of some fields, sets the
+// flags, and returns what MetaKocka then holds.
+func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Partner, fields []mapping.Field, flags map[string]string) (metakocka.Partner, error) {
 	had := view(p)
 	u, _ := partnerUpdate(p, want)
 	maps.Copy(u.Set, flags)
-	if !u.Repeatable() {
-		if err := k.intend(ctx, mapping.IntentEntry, had); err != nil {
-			return p, err
-		}
-	}
+	sending := k.sending(ctx, k.updateIntent(had, want, fields))
 	k.readAt = k.now()
-	written, err := k.send(ctx, p, u)
-	if err != nil {
-		return p, err
+	written, err := k.send(sending, p, u)
+	if err == nil {
+		written, err = k.clear(sending, had, want, written)
 	}
-	k.link.Intent = nil
-	return k.clear(ctx, had, want, written)
+	return written, k.answered(ctx, err)
 }
 
 // send sends an update. Notes and website are not documented: refused with

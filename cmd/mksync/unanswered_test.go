@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestUpdateWithoutAnswer loses the answer of an update while the contact is
+// edited again. What the update wrote is no edit made in the ERP: there is no
+// conflict, and the newer value arrives, also when the update takes effect only
+// later, after a second one could have been sent.
+func TestUpdateWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []sim.Fault{sim.FaultAfter, sim.FaultHalf, sim.FaultGarbage, sim.Fault504, sim.FaultBefore, sim.Fault5xx, sim.FaultLate} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sim.Options{})
+			w.cfg.ConflictRule, w.cfg.MetaKockaTimeout = mapping.RuleManual, time.Second
+			w.start()
+			id := w.insert("Eva Bukev", "eva@primer.si")
+			w.status(id, "synced")
+			partner := w.partner(id).MKID
+
+			var once sync.Once
+			w.erp.OnCall(func(c sim.Call) {
+				if c.Endpoint == metakocka.EndpointUpdate {
+					once.Do(func() { w.exec("UPDATE contacts SET phone = '041 222 222' WHERE id = $1", id) })
+				}
+			})
+			require.NoError(t, w.erp.SetFaults(sim.Faults{LateBy: 600 * time.Millisecond}))
+			require.NoError(t, w.erp.FailNext(metakocka.EndpointUpdate, fault))
+			w.exec("UPDATE contacts SET phone = '041 111 111' WHERE id = $1", id)
+
+			w.eventually(func() error {
+				calls := w.erp.Calls()
+				p, _ := w.erp.Partner(partner)
+				done := calls.Received[metakocka.EndpointUpdate] >= 2
+				if fault == sim.FaultLate {
+					done = calls.Processed[metakocka.EndpointUpdate] >= 2
+				}
+				if phone := mapping.Canonical(mapping.FieldPhone, p.Contacts[0].GSM); phone != "+38641222222" || !done {
+					return fmt.Errorf("partner has %s after %+v", phone, calls)
+				}
+				return nil
+			})
+			w.agree(id, "041 222 222")
+			w.status(id, "synced")
+			require.Equal(t, "0", w.one("SELECT count(*)::text FROM mksync_conflicts"))
+		})
+	}
+}
+
+// TestEditInTheERPAfterAnUpdateWithoutAnswer: the update took effect, and an ERP
+// user changed the same field since.
+func TestEditInTheERPAfterAnUpdateWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.ConflictRule = mapping.RuleManual
+	_, stop := w.start()
+	id := w.insert("Eva Bukev", "eva@primer.si")
+	w.status(id, "synced")
+	partner := w.partner(id).MKID
+	require.NoError(t, w.erp.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
+	down := make(chan struct{})
+	w.erp.OnCall(func(c sim.Call) {
+		if c.Endpoint == metakocka.EndpointUpdate {
+			require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
+			close(down)
+		}
+	})
+	w.exec("UPDATE contacts SET phone = '041 111 111', address = 'Nova 1, Ljubljana, 1000' WHERE id = $1", id)
+	<-down
+	w.eventually(func() error {
+		if p, _ := w.erp.Partner(partner); p.Contacts[0].GSM == "" {
+			return errors.New("the update has not taken effect yet")
+		}
+		return nil
+	})
+	stop()
+	require.NoError(t, w.erp.EditPartner(partner, func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 333 333" }))
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	w.start()
+	w.agree(id, "041 333 333")
+	w.status(id, "synced")
+	require.Equal(t, "0", w.one("SELECT count(*)::text FROM mksync_conflicts"))
+}
