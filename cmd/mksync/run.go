@@ -62,6 +62,9 @@ func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool, 
 	if errors.Is(err, embedded.ErrInUse) {
 		return fmt.Errorf("%w: mksync runs there already; another process shares its work over MKSYNC_NATS_URL", err)
 	}
+	if ctx.Err() != nil && err != nil {
+		return nil // stopped while it was starting
+	}
 	if err != nil {
 		return err
 	}
