@@ -7,6 +7,8 @@ VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || ech
 PACKAGES      ?= ./...
 FUZZTIME      ?= 20s
 COUNT         ?= 3
+CYCLES        ?= 100
+SEED          ?=
 DEMO_ARGS     ?=
 
 .DEFAULT_GOAL := help
@@ -29,6 +31,10 @@ build: go ## Build bin/mksync
 test: go cgo ## Test everything with the race detector (Postgres is found, run in Docker or installed)
 	$(GO) vet $(PACKAGES)
 	$(GO) test -race -timeout 5m $(PACKAGES)
+
+.PHONY: faults
+faults: go cgo ## Kill, cut, restart and lose everything while people edit (CYCLES=100, SEED= repeats a run)
+	MKSYNC_TEST_FAULTS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestFaults$$' -timeout 15m ./cmd/mksync
 
 .PHONY: race
 race: go cgo ## Test again and again (COUNT=3) in random order, to bring out races and flaky tests

@@ -30,11 +30,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(childMain())
 	}
+	if os.Getenv(natsVariable) != "" {
+		os.Exit(natsMain())
+	}
 	if os.Getenv(mainVariable) != "" {
 		main()
 		return
 	}
-	testenv.Main(m)
+	testenv.Main(m, proxyLeaks()...)
 }
 
 func childMain() int {
@@ -85,7 +88,7 @@ func (w *world) environ() []string {
 		"MKSYNC_METAKOCKA_TIMEOUT=" + c.MetaKockaTimeout.String(), "MKSYNC_METAKOCKA_SETTLE=" + c.MetaKockaSettle.String(),
 		"MKSYNC_POLL_INTERVAL=" + c.PollInterval.String(), "MKSYNC_HTTP_ADDR=" + c.HTTPAddr,
 		"MKSYNC_NATS_URL=" + c.NATSURL.Reveal(), "MKSYNC_LOG_FORMAT=text", "MKSYNC_LOG_LEVEL=info",
-		fmt.Sprintf("MKSYNC_MAX_DELETES=%d", c.MaxDeletes),
+		fmt.Sprintf("MKSYNC_MAX_DELETES=%d", c.MaxDeletes), fmt.Sprintf("MKSYNC_AUTO_IMPORT=%t", c.AutoImport),
 		"MKSYNC_NATS_SYNC_INTERVAL=" + c.NATSSyncInterval.String(),
 	}
 }

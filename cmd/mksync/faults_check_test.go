@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// sides is everything that both sides hold at one moment.
+type sides struct {
+	contacts map[string]mapping.Contact
+	links    map[string]linked // by contact
+	holders  map[string]string // contacts by partner
+	partners map[string]metakocka.Partner
+	numbers  map[int][]string  // partners by the number in their names
+	disputed map[string]string // contacts that have a conflict in the journal: the field
+}
+
+type linked struct {
+	partner, status, reason string
+	intent                  bool
+}
+
+// look reads both sides.
+func (w *world) look(ctx context.Context) (s sides, err error) {
+	s = sides{
+		contacts: map[string]mapping.Contact{}, links: map[string]linked{}, holders: map[string]string{},
+		partners: map[string]metakocka.Partner{}, numbers: map[int][]string{}, disputed: map[string]string{},
+	}
+	rows, err := w.db.Query(ctx, `SELECT id::text, name, coalesce(company_name, ''), coalesce(email, ''), coalesce(phone, ''),
+		coalesce(address, ''), coalesce(country, ''), coalesce(tax_number, ''), coalesce(notes, '') FROM contacts`)
+	if err != nil {
+		return s, err
+	}
+	var id string
+	var c mapping.Contact
+	_, err = pgx.ForEachRow(rows, []any{&id, &c.Name, &c.CompanyName, &c.Email, &c.Phone, &c.Address, &c.Country, &c.TaxNumber, &c.Notes},
+		func() error { s.contacts[id] = c; return nil })
+	if err != nil {
+		return s, err
+	}
+	rows, err = w.db.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL
+		FROM metakocka_contact_mappings`)
+	if err != nil {
+		return s, err
+	}
+	var l linked
+	_, err = pgx.ForEachRow(rows, []any{&id, &l.partner, &l.status, &l.reason, &l.intent}, func() error {
+		s.links[id] = l
+		if l.status != string(mapping.StatusDeleted) {
+			s.holders[l.partner] = id
+		}
+		return nil
+	})
+	if err != nil {
+		return s, err
+	}
+	rows, err = w.db.Query(ctx, `SELECT m.contact_id::text, c.field FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id`)
+	if err != nil {
+		return s, err
+	}
+	var field string
+	_, err = pgx.ForEachRow(rows, []any{&id, &field}, func() error { s.disputed[id] = field; return nil })
+	for _, p := range w.erp.Partners() {
+		s.partners[p.MKID] = p
+		n := numberIn(p.Customer)
+		s.numbers[n] = append(s.numbers[n], p.MKID)
+	}
+	return s, err
+}
+
+var someNumber = regexp.MustCompile(`\d+`)
+
+// numberIn is the number of a person in its partner's name.
+func numberIn(name string) int {
+	n, _ := strconv.Atoi(someNumber.FindString(name))
+	return n
+}
+
+// verdict is what is wrong in the end.
+type verdict struct {
+	losses     []string // an edit or a contact that is not there
+	duplicates []string // a second partner or contact
+	unsettled  []string // what should come to rest
+}
+
+func (v *verdict) err() error {
+	all := append(append(append([]string(nil), v.duplicates...), v.losses...), v.unsettled...)
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d lost, %d doubled, %d unsettled: %s", len(v.losses), len(v.duplicates), len(v.unsettled), joinSome(all))
+}
+
+func joinSome(all []string) string {
+	text := ""
+	for i, s := range all {
+		if i == 6 {
+			return text + fmt.Sprintf("\n  … and %d more", len(all)-i)
+		}
+		text += "\n  " + s
+	}
+	return text
+}
+
+// judge compares what is with what must be.
+func (c *crowd) judge(ctx context.Context) (v verdict, err error) {
+	s, err := c.w.look(ctx)
+	if err != nil {
+		return v, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hitch != nil {
+		return v, c.hitch
+	}
+	for _, p := range c.people {
+		c.person(&v, s, p)
+	}
+	seen := map[string]string{}
+	for id, contact := range s.contacts {
+		if other, double := seen[contact.Name]; double {
+			v.duplicates = append(v.duplicates, fmt.Sprintf("contacts %s and %s are both %s", id, other, contact.Name))
+		}
+		seen[contact.Name] = id
+	}
+	return v, nil
+}
+
+func (c *crowd) person(v *verdict, s sides, p *citizen) {
+	if partners := s.numbers[p.n]; len(partners) > 1 || p.never && len(partners) > 0 {
+		v.duplicates = append(v.duplicates, fmt.Sprintf("%s has the partners %v", p.want.Name, partners))
+	}
+	id := p.id
+	if id == "" {
+		if id = s.holders[p.partner]; id == "" {
+			v.losses = append(v.losses, fmt.Sprintf("partner %s (%s) was not imported", p.partner, p.want.Name))
+			return
+		}
+	}
+	l, isLinked := s.links[id]
+	if l.intent {
+		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) has an intent", id, p.want.Name))
+	}
+	switch {
+	case p.gone && isLinked && l.status != string(mapping.StatusDeleted):
+		v.losses = append(v.losses, fmt.Sprintf("the deletion of contact %s (%s): its link is %s", id, p.want.Name, l.status))
+	case p.gone:
+	case p.lost && l.status != string(mapping.StatusUnlinked):
+		v.losses = append(v.losses, fmt.Sprintf("the deletion of partner %s (%s): its link is %s %s", l.partner, p.want.Name, l.status, l.reason))
+	case p.lost:
+	case l.status != string(mapping.StatusSynced):
+		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) is %q %s", id, p.want.Name, l.status, l.reason))
+	default:
+		c.agreement(v, s, p, id, l.partner)
+	}
+	if field := s.disputed[id]; field != "" && p.owner != ownerContested {
+		v.losses = append(v.losses, fmt.Sprintf("contact %s (%s): a conflict over %s, which one side alone edits", id, p.want.Name, field))
+	}
+}
+
+// agreement compares the two sides, and each with what it must hold.
+func (c *crowd) agreement(v *verdict, s sides, p *citizen, id, partner string) {
+	crm, inCRM := s.contacts[id]
+	at, inERP := s.partners[partner]
+	if !inCRM || !inERP || numberIn(at.Customer) != p.n {
+		v.losses = append(v.losses, fmt.Sprintf("%s: contact %s is there: %t; partner %s is there: %t, called %q", p.want.Name, id, inCRM, partner, inERP, at.Customer))
+		return
+	}
+	erp := contactOf(at)
+	for _, f := range mapping.Fields() {
+		want := p.want.Get(f)
+		if p.owner == ownerContested {
+			want = crm.Get(f)
+		}
+		if !mapping.Equal(f, want, crm.Get(f)) || !mapping.Equal(f, want, erp.Get(f)) {
+			v.losses = append(v.losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d): %s must be %q, the CRM has %q, MetaKocka has %q",
+				id, p.want.Name, partner, p.owner, f, want, crm.Get(f), erp.Get(f)))
+		}
+	}
+}
+
+// waitSettled waits until everything is as it must be and returns how long that
+// took.
+func waitSettled(t *testing.T, people *crowd, limit time.Duration) (time.Duration, verdict) {
+	t.Helper()
+	began := time.Now()
+	for {
+		v, err := people.judge(t.Context())
+		if err == nil {
+			err = v.err()
+		}
+		if err == nil {
+			return time.Since(began), v
+		}
+		if time.Since(began) > limit {
+			require.NoError(t, err, "not settled within %s", limit)
+		}
+		idle(t.Context(), 200*time.Millisecond)
+	}
+}

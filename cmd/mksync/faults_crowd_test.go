@@ -1,0 +1,391 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// owner says which side edits what of a contact. MetaKocka has no conditional
+// write, and an update sends a nested entry whole: between its read and its
+// write no client can protect an edit that the ERP's users make in the same
+// entry. So that every lost edit is mksync's fault, no entry is edited on both
+// sides, but for the contested contacts, of which only agreement is asked.
+type owner int
+
+const (
+	ownerCRM       owner = iota // every field is the CRM's
+	ownerERP                    // every field is the ERP's
+	ownerBoth                   // e-mail and phone are the ERP's, the rest but the name is the CRM's
+	ownerContested              // both sides edit the same fields
+)
+
+// fieldsOf are the fields the CRM edits.
+func (o owner) crmFields() []mapping.Field {
+	free := []mapping.Field{mapping.FieldAddress, mapping.FieldCountry, mapping.FieldTaxNumber, mapping.FieldCompanyName, mapping.FieldNotes}
+	switch o {
+	case ownerCRM:
+		return append(free, mapping.FieldName, mapping.FieldEmail, mapping.FieldPhone)
+	case ownerBoth:
+		return free
+	case ownerContested:
+		return []mapping.Field{mapping.FieldEmail, mapping.FieldPhone, mapping.FieldAddress}
+	case ownerERP:
+	}
+	return nil
+}
+
+// citizen is one contact and its partner. Its number is in its name and its
+// company's name for good.
+type citizen struct {
+	n       int
+	id      string // of the contact; empty: entered in the ERP
+	partner string // of a person entered in the ERP
+	owner   owner
+	want    mapping.Contact
+	gone    bool // deleted in the CRM
+	lost    bool // deleted in the ERP
+	never   bool // rolled back
+}
+
+// crowd edits contacts on both sides and knows what each must hold in the end.
+type crowd struct {
+	w *world
+
+	mu      sync.Mutex // guards what follows
+	rand    *rand.Rand
+	people  []*citizen
+	version int
+	edits   edits
+	imports bool // partners are entered in the ERP, too
+	hitch   error
+}
+
+// edits counts what the crowd did.
+type edits struct{ crm, cleared, erp, inserted, entered, removed, vanished int }
+
+func (e edits) total() int { return e.crm + e.erp + e.inserted + e.entered + e.removed + e.vanished }
+
+func newCrowd(w *world, r *rand.Rand) *crowd { return &crowd{w: w, rand: r} }
+
+// run edits until ctx ends, about every so often.
+func (c *crowd) run(ctx context.Context, every time.Duration) {
+	for ctx.Err() == nil {
+		c.edit()
+		c.mu.Lock()
+		pause := time.Duration(c.rand.Int64N(2*int64(every) + 1))
+		c.mu.Unlock()
+		idle(ctx, pause)
+	}
+}
+
+func (c *crowd) edit() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch roll := c.rand.IntN(100); {
+	case roll < 20 || len(c.people) < 5:
+		c.insert()
+	case roll < 22:
+		c.undone()
+	case roll < 50:
+		c.update(c.any(ownerCRM, ownerBoth, ownerContested))
+	case roll < 53:
+		c.updateMany()
+	case roll < 87:
+		c.editPartner(c.any(ownerERP, ownerBoth, ownerContested))
+	case roll < 93:
+		c.remove(c.any(ownerCRM, ownerERP, ownerBoth))
+	case roll < 97 && c.imports:
+		c.enter()
+	case roll < 98:
+		c.vanish(c.any(ownerERP))
+	}
+}
+
+// any picks a person whom both sides still have; nil: there is none.
+func (c *crowd) any(owners ...owner) *citizen {
+	var found []*citizen
+	for _, p := range c.people {
+		if !p.gone && !p.lost && slices.Contains(owners, p.owner) {
+			found = append(found, p)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return found[c.rand.IntN(len(found))]
+}
+
+// sql runs statements in one transaction until the database has taken them:
+// each sets values, so that to repeat one does no harm.
+func (c *crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
+	ctx := context.WithoutCancel(c.w.t.Context())
+	deadline := time.Now().Add(time.Minute)
+	for {
+		err := pgx.BeginFunc(ctx, c.w.db, func(tx pgx.Tx) error { return run(ctx, tx) })
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.hitch = fmt.Errorf("the crowd cannot edit: %w", err)
+			return
+		}
+		idle(ctx, 50*time.Millisecond)
+	}
+}
+
+func (c *crowd) newPerson() *citizen {
+	n := len(c.people) + 1
+	p := &citizen{n: n, id: uuid.NewString(), owner: owner(n % 4)}
+	p.want = mapping.Contact{Name: fmt.Sprintf("Oseba Številka %d", n), Country: "SI", Address: fmt.Sprintf("Cesta %d, Ljubljana, 1000", n)}
+	if n%3 != 0 { // the others can be found by their names alone
+		p.want.Email = fmt.Sprintf("oseba%d@primer.si", n)
+	}
+	if n%5 == 0 {
+		p.want.TaxNumber = fmt.Sprintf("SI%08d", 10_000_000+n)
+	}
+	if n%2 == 0 {
+		p.want.Phone = fmt.Sprintf("040 1%02d %03d", n/1000%100, n%1000)
+	}
+	if n%7 == 0 {
+		p.want.CompanyName = fmt.Sprintf("Podjetje Številka %d", n)
+	}
+	c.people = append(c.people, p)
+	return p
+}
+
+const insertSQL = `INSERT INTO contacts (id, name, company_name, email, phone, address, country, tax_number)
+	VALUES ($1, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), $6, $7, nullif($8, '')) ON CONFLICT (id) DO NOTHING`
+
+func insertArgs(id string, w mapping.Contact) []any {
+	return []any{id, w.Name, w.CompanyName, w.Email, w.Phone, w.Address, w.Country, w.TaxNumber}
+}
+
+func (c *crowd) insert() {
+	p := c.newPerson()
+	c.edits.inserted++
+	c.sql(func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, insertSQL, insertArgs(p.id, p.want)...)
+		return err
+	})
+}
+
+// undone is a transaction that is rolled back: nobody may ever hear of it.
+func (c *crowd) undone() {
+	p := c.newPerson()
+	p.gone, p.never = true, true
+	ctx := context.WithoutCancel(c.w.t.Context())
+	tx, err := c.w.db.Begin(ctx)
+	if err != nil {
+		return
+	}
+	_, _ = tx.Exec(ctx, insertSQL, insertArgs(p.id, p.want)...)
+	_ = tx.Rollback(ctx)
+}
+
+// update changes one to three fields that are the CRM's.
+func (c *crowd) update(p *citizen) {
+	if p == nil {
+		return
+	}
+	fields := p.owner.crmFields()
+	c.rand.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
+	fields = fields[:1+c.rand.IntN(3)]
+	var set []string
+	args := []any{p.id}
+	for _, f := range fields {
+		v := c.value(f, p.n)
+		if v == "" {
+			c.edits.cleared++
+		}
+		p.want.Set(f, v)
+		args = append(args, v)
+		set = append(set, fmt.Sprintf("%s = nullif($%d, '')", f, len(args)))
+	}
+	c.edits.crm++
+	c.sql(func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE contacts SET updated_at = now(), "+strings.Join(set, ", ")+" WHERE id = $1", args...)
+		return err
+	})
+}
+
+// updateMany changes many contacts in one transaction.
+func (c *crowd) updateMany() {
+	c.version++
+	notes := fmt.Sprintf("opomba %d", c.version)
+	var ids []string
+	for range 12 {
+		if p := c.any(ownerCRM, ownerBoth); p != nil && !slices.Contains(ids, p.id) {
+			p.want.Notes = notes
+			ids = append(ids, p.id)
+		}
+	}
+	c.edits.crm += len(ids)
+	c.sql(func(ctx context.Context, tx pgx.Tx) error {
+		for _, id := range ids {
+			if _, err := tx.Exec(ctx, "UPDATE contacts SET notes = $2, updated_at = now() WHERE id = $1", id, notes); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// value makes a new value, now and then an empty one.
+func (c *crowd) value(f mapping.Field, n int) string {
+	c.version++
+	v := c.version
+	switch f {
+	case mapping.FieldName:
+		return fmt.Sprintf("Oseba Številka %d ime %d", n, v)
+	case mapping.FieldCountry:
+		return []string{"SI", "DE", "HR", "AT", "IT"}[v%5]
+	case mapping.FieldCompanyName:
+		return c.orEmpty(fmt.Sprintf("Podjetje Številka %d firma %d", n, v))
+	case mapping.FieldTaxNumber:
+		return c.orEmpty(fmt.Sprintf("SI%08d", 20_000_000+v))
+	case mapping.FieldEmail:
+		return c.orEmpty(fmt.Sprintf("posta%d@primer.si", v))
+	case mapping.FieldPhone:
+		return fmt.Sprintf("041 %03d %03d", 100+v/1000%900, v%1000)
+	case mapping.FieldAddress:
+		return fmt.Sprintf("Ulica %d, Maribor, 2000", v)
+	case mapping.FieldNotes:
+		return c.orEmpty(fmt.Sprintf("opomba %d", v))
+	case mapping.FieldWebsite:
+	}
+	return fmt.Sprintf("vrednost %d", v)
+}
+
+func (c *crowd) orEmpty(v string) string {
+	if c.rand.IntN(8) == 0 {
+		return ""
+	}
+	return v
+}
+
+// partnerOf is the partner of a person, as far as mksync knows it.
+func (c *crowd) partnerOf(p *citizen) string {
+	if p.partner != "" {
+		return p.partner
+	}
+	var id string
+	_ = c.w.db.QueryRow(c.w.t.Context(), `SELECT coalesce(max(metakocka_id), '') FROM metakocka_contact_mappings
+		WHERE contact_id = $1 AND sync_status <> 'deleted'`, p.id).Scan(&id) // not now: no edit
+	return id
+}
+
+// editPartner is an edit at the ERP's screens.
+func (c *crowd) editPartner(p *citizen) {
+	if p == nil {
+		return
+	}
+	partner := c.partnerOf(p)
+	if partner == "" {
+		return
+	}
+	all := []mapping.Field{mapping.FieldEmail, mapping.FieldPhone}
+	switch p.owner {
+	case ownerERP:
+		all = append(all, mapping.FieldName, mapping.FieldAddress)
+	case ownerContested:
+		all = append(all, mapping.FieldAddress)
+	case ownerCRM, ownerBoth:
+	}
+	f := all[c.rand.IntN(len(all))]
+	v := c.value(f, p.n)
+	if v == "" {
+		v = fmt.Sprintf("posta%d@primer.si", c.version)
+	}
+	err := c.w.erp.EditPartner(partner, func(e *metakocka.Partner) { enterField(e, f, v) })
+	if err != nil {
+		c.hitch = fmt.Errorf("edit partner of %s: %w", p.want.Name, err)
+		return
+	}
+	c.edits.erp++
+	p.want.Set(f, v)
+}
+
+// enterField types a value into the ERP's screen of a partner.
+func enterField(p *metakocka.Partner, f mapping.Field, v string) {
+	entry := &p.Contacts[0]
+	switch f {
+	case mapping.FieldEmail:
+		entry.Email = v
+	case mapping.FieldPhone:
+		if entry.Phone != "" {
+			entry.Phone = v
+		} else {
+			entry.GSM = v
+		}
+	case mapping.FieldName:
+		entry.Name = v
+		if !p.BusinessEntity {
+			p.Customer = v
+		}
+	case mapping.FieldAddress:
+		a := mapping.ParseAddress(v)
+		p.Addresses[0].Street, p.Addresses[0].City, p.Addresses[0].PostNumber = a.Street, a.City, a.PostNumber
+	case mapping.FieldCompanyName, mapping.FieldCountry, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite:
+	}
+}
+
+// enter is a new partner at the ERP's screens, which mksync is to import.
+func (c *crowd) enter() {
+	p := c.newPerson()
+	p.id, p.owner, p.want.Phone, p.want.CompanyName, p.want.TaxNumber = "", ownerERP, "", "", ""
+	a := mapping.ParseAddress(p.want.Address)
+	added, err := c.w.erp.AddPartner(metakocka.Partner{
+		Customer: p.want.Name, Contacts: []metakocka.Contact{{Name: p.want.Name, Email: p.want.Email}},
+		Addresses: []metakocka.Address{{Type: metakocka.AddressBilling, Street: a.Street, City: a.City, PostNumber: a.PostNumber, Country: "Slovenija"}},
+	})
+	if err != nil {
+		c.hitch = err
+		return
+	}
+	c.edits.entered++
+	p.partner = added.MKID
+}
+
+func (c *crowd) remove(p *citizen) {
+	if p == nil || p.id == "" {
+		return
+	}
+	c.edits.removed++
+	p.gone = true
+	c.sql(func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM contacts WHERE id = $1", p.id)
+		return err
+	})
+}
+
+// vanish deletes a partner at the ERP's screens.
+func (c *crowd) vanish(p *citizen) {
+	if p == nil || p.id == "" {
+		return
+	}
+	partner := c.partnerOf(p)
+	if partner == "" {
+		return
+	}
+	if err := c.w.erp.DeletePartner(partner); err != nil {
+		c.hitch = err
+		return
+	}
+	c.edits.vanished++
+	p.lost = true
+}
+
+// contactOf is a partner as a contact.
+func contactOf(p metakocka.Partner) mapping.Contact { return syncer.ContactOf(p) }

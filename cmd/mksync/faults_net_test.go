@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/url"
+	"testing"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// wire is a connection that can be made bad: what is reached through it, is
+// reached through a proxy.
+type wire struct {
+	name  string
+	proxy *toxiproxy.Proxy
+}
+
+// Toxiproxy logs by a logger of the whole process, too.
+func init() { zerolog.SetGlobalLevel(zerolog.Disabled) }
+
+// newWire puts a proxy before the host of an address and returns the address
+// by way of it.
+func newWire(t testing.TB, name, address string) (*wire, string) {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	w := &wire{name: name, proxy: toxiproxy.NewProxy(server, name, "127.0.0.1:0", u.Host)}
+	require.NoError(t, w.proxy.Start())
+	t.Cleanup(func() {
+		w.heal()
+		w.proxy.Stop()
+	})
+	u.Host = w.proxy.Listen
+	return w, u.String()
+}
+
+// proxyLeaks are goroutines that a stopped proxy leaves behind when a toxic was
+// taken out while data was on its way.
+func proxyLeaks() []goleak.Option {
+	const pkg = "github.com/Shopify/toxiproxy/v2"
+	return []goleak.Option{
+		goleak.IgnoreAnyFunction(pkg + ".(*ToxicLink).read"), goleak.IgnoreAnyFunction(pkg + ".(*ToxicLink).write"),
+		goleak.IgnoreAnyFunction(pkg + "/toxics.(*ToxicStub).Run"), goleak.IgnoreAnyFunction(pkg + "/toxics.(*ToxicStub).Close"),
+	}
+}
+
+// toxic is one way of being bad.
+type toxic struct {
+	kind       string
+	attributes map[string]int
+}
+
+// toxics are the ways, each as bad as it gets without being an outage.
+var toxics = []toxic{
+	{"reset_peer", map[string]int{"timeout": 0}},
+	{"reset_peer", map[string]int{"timeout": 50}},
+	{"timeout", map[string]int{"timeout": 0}}, // swallows everything, closes nothing
+	{"timeout", map[string]int{"timeout": 200}},
+	{"bandwidth", map[string]int{"rate": 16}},
+	{"slow_close", map[string]int{"delay": 400}},
+	{"latency", map[string]int{"latency": 150, "jitter": 150}},
+	{"slicer", map[string]int{"average_size": 60, "size_variation": 40, "delay": 300}},
+	{"limit_data", map[string]int{"bytes": 4000}},
+}
+
+// spoil makes the wire bad in one direction. share is the probability for each
+// connection to be hit.
+func (w *wire) spoil(t testing.TB, bad toxic, direction string, share float64) {
+	t.Helper()
+	raw, err := json.Marshal(map[string]any{
+		"name": bad.kind + "-" + direction, "type": bad.kind, "stream": direction, "toxicity": share, "attributes": bad.attributes,
+	})
+	require.NoError(t, err)
+	_, err = w.proxy.Toxics.AddToxicJson(bytes.NewReader(raw))
+	require.NoError(t, err)
+}
+
+// heal makes the wire good again. What was swallowed stays lost: such a
+// connection is closed.
+func (w *wire) heal() { w.proxy.Toxics.ResetToxics(context.Background()) }
+
+// cut closes every connection and refuses new ones until mend is called.
+func (w *wire) cut() { w.proxy.Stop() }
+
+func (w *wire) mend(t testing.TB) {
+	t.Helper()
+	require.NoError(t, w.proxy.Start())
+}

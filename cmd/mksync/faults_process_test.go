@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus/embedded"
+)
+
+// natsVariable makes the test binary be a NATS server on the directory it
+// names, so that tests can kill one.
+const natsVariable = "MKSYNC_TEST_NATS"
+
+func natsMain() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	port, err := strconv.Atoi(os.Getenv(natsVariable + "_PORT"))
+	if err != nil {
+		return 2
+	}
+	server, err := embedded.Start(ctx, embedded.Config{Dir: os.Getenv(natsVariable), Port: port})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nats:", err)
+		return 1
+	}
+	<-ctx.Done()
+	server.Shutdown()
+	return 0
+}
+
+// keeper runs this test binary as a process and starts it again whenever it
+// ends, as an operator's supervisor would. It dies with the test's process.
+type keeper struct {
+	name string
+	path string
+	env  []string
+	log  *logBuffer
+
+	mu      sync.Mutex // guards what follows
+	process *os.Process
+	exit    exitReason
+	runs    int  // how often a service began to run before this process
+	held    bool // down until further notice
+	over    bool
+	changed chan struct{} // closed when held or over changes
+	ended   chan struct{} // closed when the running process has ended
+	alone   []string      // how it ended without being asked to
+
+	gone chan struct{}
+}
+
+// exitReason is why a process is expected to end.
+type exitReason string
+
+const (
+	exitUnasked    exitReason = ""
+	exitKilled     exitReason = "killed"
+	exitTerminated exitReason = "terminated"
+)
+
+// respawnPause is a supervisor's pause before it starts a process again that
+// ended by itself.
+const respawnPause = 300 * time.Millisecond
+
+func keep(t testing.TB, name string, env []string) *keeper {
+	t.Helper()
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	k := &keeper{
+		name: name, path: exe, env: env, log: &logBuffer{},
+		changed: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}),
+	}
+	close(k.ended)
+	go k.run()
+	t.Cleanup(k.close)
+	return k
+}
+
+// run is the supervisor. The kernel kills a child when the thread that started
+// it ends, so this goroutine keeps its thread.
+func (k *keeper) run() {
+	defer close(k.gone)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for k.awaitTurn() {
+		cmd := exec.Command(k.path) //nolint:noctx // it is killed by the test
+		cmd.Env, cmd.Stdout, cmd.Stderr = k.env, k.log, k.log
+		cmd.WaitDelay = time.Second
+		detach(cmd)
+		if err := cmd.Start(); err != nil {
+			k.note("start: " + err.Error())
+			idle(context.Background(), respawnPause)
+			continue
+		}
+		ended := k.started(cmd.Process)
+		_ = cmd.Wait()
+		k.hasEnded(cmd.ProcessState, ended)
+	}
+}
+
+// awaitTurn waits until a process is to run; false: never again.
+func (k *keeper) awaitTurn() bool {
+	for {
+		k.mu.Lock()
+		over, held, changed := k.over, k.held, k.changed
+		k.mu.Unlock()
+		if over || !held {
+			return !over
+		}
+		<-changed
+	}
+}
+
+func (k *keeper) started(p *os.Process) chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.runs = strings.Count(k.log.String(), "mksync is running")
+	k.process, k.exit, k.ended = p, exitUnasked, make(chan struct{})
+	if k.over || k.held {
+		k.exit = exitKilled
+		_ = p.Kill()
+	}
+	return k.ended
+}
+
+func (k *keeper) hasEnded(state *os.ProcessState, ended chan struct{}) {
+	began := strings.Count(k.log.String(), "mksync is running") - k.runs
+	k.mu.Lock()
+	reason := k.exit
+	k.process = nil
+	close(ended)
+	k.mu.Unlock()
+	switch {
+	case reason == exitUnasked:
+		k.note(state.String() + ": " + lastLine(k.log))
+		idle(context.Background(), respawnPause)
+	case reason == exitTerminated && !state.Success() && began > 0:
+		k.note("after SIGTERM: " + state.String() + ": " + lastLine(k.log))
+	}
+}
+
+func (k *keeper) note(how string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.alone = append(k.alone, how)
+}
+
+func lastLine(l *logBuffer) string {
+	text := strings.TrimSpace(l.String())
+	return text[strings.LastIndex(text, "\n")+1:]
+}
+
+// signal sends a signal to the running process, if there is one, and returns
+// what is closed when it has ended.
+func (k *keeper) signal(s syscall.Signal, reason exitReason) <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.process != nil {
+		if reason != exitUnasked {
+			k.exit = reason
+		}
+		_ = k.process.Signal(s)
+	}
+	return k.ended
+}
+
+// kill ends the process as a power cut of its machine would; it starts again.
+func (k *keeper) kill() { <-k.signal(syscall.SIGKILL, exitKilled) }
+
+// terminate asks the process to end and returns how long it took.
+func (k *keeper) terminate(limit time.Duration) (time.Duration, error) {
+	began := time.Now()
+	ended := k.signal(syscall.SIGTERM, exitTerminated)
+	select {
+	case <-ended:
+		return time.Since(began), nil
+	case <-time.After(limit):
+		k.kill()
+		return limit, fmt.Errorf("%s did not end within %s of SIGTERM", k.name, limit)
+	}
+}
+
+// hold keeps the process down (killed) or lets it start again.
+func (k *keeper) hold(down bool) {
+	k.set(func() { k.held = down })
+	if down {
+		k.kill()
+	}
+}
+
+func (k *keeper) set(f func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f()
+	close(k.changed)
+	k.changed = make(chan struct{})
+}
+
+// close ends the process for good.
+func (k *keeper) close() {
+	k.set(func() { k.over = true })
+	for {
+		k.kill()
+		select {
+		case <-k.gone:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// ends are the ends of processes that nobody asked for.
+func (k *keeper) ends() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]string(nil), k.alone...)
+}
+
+// natsProcess is a NATS server that can be killed and can lose its files.
+type natsProcess struct {
+	*keeper
+	dir string
+}
+
+func startNATS(t *testing.T, port string) *natsProcess {
+	t.Helper()
+	dir := t.TempDir()
+	n := &natsProcess{dir: dir}
+	n.keeper = keep(t, "nats", append(os.Environ(), natsVariable+"="+dir, natsVariable+"_PORT="+port))
+	return n
+}
+
+// url waits until the server runs.
+func (n *natsProcess) url(t testing.TB) string {
+	t.Helper()
+	for {
+		if url, ok := embedded.Lookup(n.dir); ok {
+			return url
+		}
+		require.NoError(t, t.Context().Err())
+		idle(t.Context(), 20*time.Millisecond)
+	}
+}
+
+// lose kills the server and removes everything it stored.
+func (n *natsProcess) lose() error {
+	n.hold(true)
+	defer n.hold(false)
+	return os.RemoveAll(filepath.Join(n.dir, "jetstream"))
+}

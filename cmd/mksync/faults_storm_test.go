@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// storm is a service, all that it needs, and everything that can go wrong with
+// it: Postgres and NATS of its own, the ERP, and a bad wire to each.
+type storm struct {
+	*world
+	rand      *rand.Rand
+	postgres  *pgserver.Server
+	nats      *natsProcess
+	wires     []*wire
+	instances []*keeper
+	slowStops []string
+	failed    atomic.Int64 // writes that the ERP made fail
+
+	mu     sync.Mutex // guards counts
+	counts map[string]int
+}
+
+// newStorm builds the world. One instance runs nowhere yet.
+func newStorm(t *testing.T, s uint64) *storm {
+	t.Helper()
+	server, url := ownServer(t)
+	st := &storm{
+		world: newWorldIn(t, url, sim.Options{Seed: s, Notes: sim.Kept}), postgres: server,
+		rand: rand.New(rand.NewPCG(s, 1)), counts: map[string]int{},
+	}
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	st.nats = startNATS(t, port)
+	natsURL := st.nats.url(t)
+
+	st.cfg.DatabaseURL = Secret(st.wire("postgres", url))
+	st.cfg.NATSURL = Secret(st.wire("nats", natsURL))
+	st.cfg.MetaKockaURL = st.wire("metakocka", st.cfg.MetaKockaURL)
+	st.cfg.MaxDeletes, st.cfg.PollInterval, st.cfg.AutoImport = 100_000, time.Second, true
+	st.cfg.MetaKockaSettle = time.Second
+	st.watchWrites()
+	return st
+}
+
+func (st *storm) wire(name, address string) string {
+	w, through := newWire(st.t, name, address)
+	st.wires = append(st.wires, w)
+	return through
+}
+
+// runService starts another instance.
+func (st *storm) runService() {
+	st.cfg.DataDir = st.t.TempDir()
+	name := fmt.Sprintf("instance %d", len(st.instances)+1)
+	st.instances = append(st.instances, keep(st.t, name, append(st.environ(), childVariable+"=1", "GORACE=halt_on_error=1")))
+}
+
+func (st *storm) count(what string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.counts[what]++
+}
+
+func (st *storm) pause(least, most time.Duration) {
+	idle(st.t.Context(), least+time.Duration(st.rand.Int64N(int64(most-least)+1)))
+}
+
+func (st *storm) instance() *keeper { return st.instances[st.rand.IntN(len(st.instances))] }
+
+// cycle kills an instance and does one other bad thing.
+func (st *storm) cycle() {
+	st.moods()
+	st.trouble()
+	st.pause(50*time.Millisecond, 700*time.Millisecond)
+	st.count("kill -9")
+	st.instance().kill()
+	st.pause(100*time.Millisecond, 600*time.Millisecond)
+}
+
+// trouble is one bad thing, by weight.
+func (st *storm) trouble() {
+	switch roll := st.rand.IntN(100); {
+	case roll < 60:
+		st.spoil()
+	case roll < 66:
+		st.cut()
+	case roll < 72:
+		st.stopped()
+	case roll < 77:
+		st.terminated()
+	case roll < 82:
+		st.restartPostgres()
+	case roll < 87:
+		st.count("nats killed")
+		st.nats.kill()
+	case roll < 91:
+		st.dropSlot()
+	case roll < 94:
+		st.deleteStream(bus.StreamContacts)
+	case roll < 97:
+		st.deleteStream(bus.StreamPartners)
+	default:
+		st.count("nats data lost")
+		require.NoError(st.t, st.nats.lose())
+	}
+}
+
+// spoil makes one wire bad for a while.
+func (st *storm) spoil() {
+	w, bad := st.wires[st.rand.IntN(len(st.wires))], toxics[st.rand.IntN(len(toxics))]
+	direction := []string{"upstream", "downstream"}[st.rand.IntN(2)]
+	st.count(bad.kind)
+	w.spoil(st.t, bad, direction, []float64{0.3, 0.6, 1}[st.rand.IntN(3)])
+	st.pause(100*time.Millisecond, 1500*time.Millisecond)
+	w.heal()
+}
+
+// cut makes one server unreachable for a while.
+func (st *storm) cut() {
+	w := st.wires[st.rand.IntN(len(st.wires))]
+	st.count("unreachable")
+	w.cut()
+	st.pause(100*time.Millisecond, time.Second)
+	w.mend(st.t)
+}
+
+// stopped freezes an instance, as a machine that is moved or swaps: for it the
+// clock jumps, and the others may have taken over its work.
+func (st *storm) stopped() {
+	st.count("frozen")
+	k := st.instance()
+	k.signal(syscall.SIGSTOP, exitUnasked)
+	st.pause(time.Second, 3*time.Second)
+	k.signal(syscall.SIGCONT, exitUnasked)
+}
+
+func (st *storm) terminated() {
+	st.count("SIGTERM")
+	if _, err := st.instance().terminate(20 * time.Second); err != nil {
+		st.slowStops = append(st.slowStops, err.Error())
+	}
+}
+
+func (st *storm) restartPostgres() {
+	st.count("postgres crashed")
+	require.NoError(st.t, st.postgres.Restart(st.t.Context()))
+}
+
+// dropSlot drops the slot as soon as nobody uses it.
+func (st *storm) dropSlot() {
+	st.count("slot dropped")
+	ctx, cancel := context.WithTimeout(st.t.Context(), 10*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		_, _ = st.db.Exec(ctx, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active", st.cfg.Slot)
+		_, err := st.db.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1", st.cfg.Slot)
+		if err == nil {
+			return
+		}
+		idle(ctx, 2*time.Millisecond)
+	}
+}
+
+func (st *storm) deleteStream(name string) {
+	st.count("stream deleted")
+	nc, err := nats.Connect(st.nats.url(st.t))
+	require.NoError(st.t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(st.t, err)
+	_ = js.DeleteStream(st.t.Context(), name) // it may have been lost before
+}
+
+// moods are how MetaKocka behaves for the next while.
+func (st *storm) moods() {
+	usual := sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond, LateBy: 700 * time.Millisecond}
+	f := usual
+	switch st.rand.IntN(6) {
+	case 0:
+		f.Endpoints = []string{metakocka.EndpointAdd}
+		f.CutAfter, f.CutHalf, f.GatewayTimeout, f.Garbage = 0.15, 0.05, 0.05, 0.05
+		f.LateProcessing = 0.1
+	case 1:
+		f.Endpoints = []string{metakocka.EndpointUpdate}
+		f.CutAfter, f.CutBefore, f.LateProcessing = 0.15, 0.1, 0.15
+	case 2:
+		f.Rate429, f.Rate5xx, f.HTMLPage, f.Garbage = 0.05, 0.05, 0.05, 0.05
+	case 3:
+		f.CutBefore, f.CutAfter, f.LateProcessing = 0.05, 0.1, 0.05
+	case 4:
+		f.Down = st.rand.IntN(3) == 0
+	}
+	require.NoError(st.t, st.erp.SetFaults(f))
+}
+
+// calm ends every fault.
+func (st *storm) calm() {
+	for _, w := range st.wires {
+		w.heal()
+	}
+	require.NoError(st.t, st.erp.SetFaults(sim.Faults{Latency: 2 * time.Millisecond}))
+}
+
+// unasked are the ends of processes that a crash of their own may be behind: a
+// service may well not start while its database is away, and says so in a line.
+func (st *storm) unasked() (crashes, refusals []string) {
+	for _, k := range st.instances {
+		for _, end := range k.ends() {
+			if strings.Contains(end, ": mksync: ") {
+				refusals = append(refusals, k.name+": "+end)
+			} else {
+				crashes = append(crashes, k.name+": "+end)
+			}
+		}
+		if text := k.log.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
+			crashes = append(crashes, k.name+" has a data race or a panic in its log")
+		}
+	}
+	return crashes, append(refusals, st.slowStops...)
+}
+
+func (st *storm) faults() string {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	var b strings.Builder
+	for _, kind := range slices.Sorted(maps.Keys(st.counts)) {
+		fmt.Fprintf(&b, "  %-18s %d\n", kind, st.counts[kind])
+	}
+	return b.String()
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// cyclesVariable is how many cycles TestFaults runs, each with one kill -9;
+// `make faults` runs a hundred.
+const cyclesVariable = "MKSYNC_TEST_FAULTS"
+
+// TestFaults lets everything go wrong that can while people edit on both sides.
+// In the end nothing is lost and nothing is doubled.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	cycles := 4
+	if n, err := strconv.Atoi(os.Getenv(cyclesVariable)); err == nil {
+		cycles = n
+	}
+	s := seed(t)
+	st := newStorm(t, s)
+	people := newCrowd(st.world, rand.New(rand.NewPCG(s, 2)))
+	people.imports = true
+	t.Cleanup(func() { st.explain(t) })
+	for range 30 {
+		people.insert()
+	}
+	st.runService()
+	st.runService()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); people.run(ctx, 25*time.Millisecond) }()
+	for range cycles {
+		st.cycle()
+	}
+	st.calm()
+	stop()
+	<-done
+
+	took, v := waitSettled(t, people, 30*time.Second+time.Duration(cycles)*time.Second)
+	st.rest(people)
+	crashes, refusals := st.unasked()
+	t.Log(st.table(people, cycles, took, v, refusals))
+	require.Empty(t, crashes)
+	for _, k := range st.instances {
+		_, err := k.terminate(20 * time.Second)
+		require.NoError(t, err)
+	}
+}
+
+// rest checks that what has settled stays so, without a call that writes, and
+// that the number of writes is within its bound: one for each edit of the CRM
+// (two more for a clearing: the marker, and what it left), and one for each call
+// that the ERP failed or that was in flight when a process or a wire died.
+func (st *storm) rest(people *crowd) {
+	st.t.Helper()
+	before := st.erp.Calls().Writes()
+	idle(st.t.Context(), 2*st.cfg.PollInterval+500*time.Millisecond)
+	require.Equal(st.t, before, st.erp.Calls().Writes(), "two sides that agree are left alone")
+	v, err := people.judge(st.t.Context())
+	require.NoError(st.t, err)
+	require.NoError(st.t, v.err())
+	require.LessOrEqual(st.t, before, st.writesAllowed(people))
+}
+
+func (st *storm) writesAllowed(people *crowd) int {
+	e, troubles := people.edits, 0
+	for _, n := range st.counts {
+		troubles += n
+	}
+	return e.inserted + e.crm + 2*e.cleared + st.failedWrites() + st.cfg.MetaKockaConcurrency*troubles
+}
+
+// failedWrites counts the writes that the ERP itself made fail.
+func (st *storm) failedWrites() int { return int(st.failed.Load()) }
+
+func (st *storm) table(people *crowd, cycles int, took time.Duration, v verdict, refusals []string) string {
+	calls := st.erp.Calls()
+	return fmt.Sprintf(`
+cycles             %d
+edits              %d %+v
+people             %d
+faults
+%s  writes failed      %d
+calls              %d, writes %d of at most %d: %+v
+duplicates         %d
+losses             %d
+seconds to settle  %.1f
+starts refused     %d`,
+		cycles, people.edits.total(), people.edits, len(people.people), st.faults(), st.failedWrites(),
+		calls.Total(), calls.Writes(), st.writesAllowed(people), calls.Received, len(v.duplicates), len(v.losses), took.Seconds(), len(refusals))
+}
+
+// explain leaves the logs of a failed run in a directory.
+func (st *storm) explain(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	dir, err := os.MkdirTemp("", "mksync-faults-")
+	if err != nil {
+		return
+	}
+	for i, k := range append(st.instances, st.nats.keeper) {
+		_ = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i+1)), []byte(k.log.String()), 0o600)
+	}
+	crashes, refusals := st.unasked()
+	t.Logf("logs are in %s; crashes: %s; refusals: %s\n%s", dir, joinSome(crashes), joinSome(refusals), st.faults())
+}
+
+// watchWrites counts the writes whose answers the ERP does not give.
+func (st *storm) watchWrites() {
+	st.erp.OnCall(func(c sim.Call) {
+		if c.Fault != sim.NoFault && c.Endpoint != "get_partner" || st.erp.Faults().Down {
+			st.failed.Add(1)
+		}
+	})
+}
