@@ -96,7 +96,7 @@ func (k *keeper) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for k.awaitTurn() {
-		cmd := exec.Command(k.path) //nolint:noctx // it is killed by the test
+		cmd := exec.Command(k.path)
 		cmd.Env, cmd.Stdout, cmd.Stderr = k.env, k.log, k.log
 		cmd.WaitDelay = time.Second
 		detach(cmd)

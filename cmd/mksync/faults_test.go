@@ -103,6 +103,7 @@ starts refused     %d`,
 
 // explain leaves the logs of a failed run in a directory.
 func (st *storm) explain(t *testing.T) {
+	t.Helper()
 	if !t.Failed() {
 		return
 	}
