@@ -129,8 +129,9 @@ func (run *bulkRun) try(ctx context.Context, do func() error) error {
 // bulkRun is one bulk request under way.
 type bulkRun struct {
 	*Bulk
-	rep *reporter
-	all bool // that there are, not named ones
+	rep   *reporter
+	all   bool // that there are, not named ones
+	whole bool // the answer tells of every one
 
 	mu      sync.Mutex // guards what follows
 	results map[int]BulkItem
@@ -191,7 +192,7 @@ func (run *bulkRun) note(i int, item BulkItem) {
 // keeps: of all there are, a watcher is told only what failed, and not without
 // end; who does not watch gets everything at the end.
 func (run *bulkRun) keeps(item BulkItem) bool {
-	return !run.all || !run.rep.watched() || !item.Success && len(run.results) < mostFindings
+	return !run.all || run.whole || !item.Success && len(run.results) < mostFindings
 }
 
 // list are the kept results in the order of what was asked for. Of what was not

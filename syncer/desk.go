@@ -72,6 +72,7 @@ type Desk struct {
 	status     func(ctx context.Context) Status
 	checker    *Checker // nil: none
 	bulk       *Bulk    // nil: none
+	jobs       *Jobs    // nil: none
 	live       slots    // single requests
 }
 

@@ -74,25 +74,48 @@ func checkBulk(field string, ids []string, all, dryRun bool) error {
 	return nil
 }
 
+// ids checks the request and gives the contacts' ids as Postgres writes them.
+func (r BulkSyncRequest) ids() ([]string, error) {
+	if err := checkBulk("contactIds", r.ContactIDs, r.SyncAll, r.DryRun); err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(r.ContactIDs))
+	for i, id := range r.ContactIDs {
+		var err error
+		if ids[i], err = checkUUID(fmt.Sprintf("contactIds[%d]", i), id); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+func (r BulkImportRequest) check() error {
+	if err := checkBulk("metakockaIds", r.MetaKockaIDs, r.ImportAll, r.DryRun); err != nil {
+		return err
+	}
+	for i, id := range r.MetaKockaIDs {
+		if err := checkID(fmt.Sprintf("metakockaIds[%d]", i), id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (d *Desk) startBulk(ctx context.Context, all bool) (*bulkRun, context.Context, error) {
 	if d.bulk == nil {
 		return nil, ctx, fault(CodeUnavailable, "this process takes no bulk requests")
 	}
 	run := &bulkRun{Bulk: d.bulk, all: all, results: map[int]BulkItem{}, counts: map[Verdict]int{}}
+	run.whole = WatchOf(ctx) == nil || ctx.Value(wholeKey{}) != nil
 	run.rep, ctx = report(ctx, d.bulk.gate, "beginning")
 	return run, ctx, nil
 }
 
 // BulkSync brings several contacts over, or all.
 func (d *Desk) BulkSync(ctx context.Context, r BulkSyncRequest) (res BulkSyncResult, err error) {
-	if err := checkBulk("contactIds", r.ContactIDs, r.SyncAll, r.DryRun); err != nil {
+	ids, err := r.ids()
+	if err != nil {
 		return res, err
-	}
-	ids := make([]string, len(r.ContactIDs))
-	for i, id := range r.ContactIDs {
-		if ids[i], err = checkUUID(fmt.Sprintf("contactIds[%d]", i), id); err != nil {
-			return res, err
-		}
 	}
 	run, working, err := d.startBulk(ctx, r.SyncAll)
 	if err != nil {
@@ -179,13 +202,8 @@ func (run *bulkRun) synced(total int, asked func(i int) BulkItem) BulkSyncResult
 
 // BulkImport imports several partners, or all that no contact is linked with.
 func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (res BulkImportResult, err error) {
-	if err := checkBulk("metakockaIds", r.MetaKockaIDs, r.ImportAll, r.DryRun); err != nil {
+	if err := r.check(); err != nil {
 		return res, err
-	}
-	for i, id := range r.MetaKockaIDs {
-		if err := checkID(fmt.Sprintf("metakockaIds[%d]", i), id); err != nil {
-			return res, err
-		}
 	}
 	run, working, err := d.startBulk(ctx, r.ImportAll)
 	if err != nil {
@@ -202,7 +220,7 @@ func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (res BulkImp
 	var open []Decision
 	for _, p := range plan.partners {
 		decision := plan.Partner(p)
-		unasked := decision.Verdict == VerdictUnlinked && !run.rep.watched()
+		unasked := decision.Verdict == VerdictUnlinked && run.whole
 		if decision.Verdict != VerdictLinked && !unasked {
 			open = append(open, decision)
 		}

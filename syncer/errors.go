@@ -146,7 +146,7 @@ func codeOf(err error) Code {
 		return CodeRefused
 	case errors.As(err, &paused), metakocka.IsTransient(err):
 		return CodeUnreachable
-	case errors.As(err, &pending), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
+	case errors.As(err, &pending), errors.Is(err, mapping.ErrTooManyJobs), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
 		return CodeUnavailable
 	case errors.Is(err, context.DeadlineExceeded):
 		return CodeTimeout

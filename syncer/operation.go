@@ -48,6 +48,12 @@ var (
 	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, (*Desk).BulkSync}
 	OpBulkImport = Operation[BulkImportRequest, BulkImportResult]{"contacts.bulk-import", everything, (*Desk).BulkImport}
 
+	OpStartBulkSync   = Operation[BulkSyncRequest, Job]{"jobs.bulk-sync", quick, (*Desk).StartBulkSync}
+	OpStartBulkImport = Operation[BulkImportRequest, Job]{"jobs.bulk-import", quick, (*Desk).StartBulkImport}
+	OpJob             = Operation[JobRequest, Job]{"jobs.show", quick, (*Desk).Job}
+	OpJobs            = Operation[Page, List[Job]]{"jobs.list", quick, (*Desk).Jobs}
+	OpCancelJob       = Operation[EntryRequest, Job]{"jobs.cancel", quick, (*Desk).CancelJob}
+
 	OpCheck = Operation[CheckRequest, CheckReport]{"check", everything, (*Desk).Check}
 
 	OpConflicts       = Operation[JournalRequest, List[Conflict]]{"conflicts.list", quick, (*Desk).Conflicts}
@@ -79,6 +85,7 @@ func Endpoints() []Endpoint {
 	return []Endpoint{
 		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpAcceptMissing, OpBulkSync, OpBulkImport,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
+		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}
 }

@@ -36,6 +36,13 @@ func WatchOf(ctx context.Context) Watch {
 	return w
 }
 
+type wholeKey struct{}
+
+// withWholeAnswer lets a request that is watched be answered as one that is not.
+func withWholeAnswer(ctx context.Context) context.Context {
+	return context.WithValue(ctx, wholeKey{}, true)
+}
+
 const (
 	progressEvery = 400 * time.Millisecond
 	// atATime is how many results one Progress holds at most, so that it fits a

@@ -41,15 +41,22 @@ type reply struct {
 // roles nothing but the API runs.
 func (w *world) api(roles ...string) (*service, client) {
 	w.t.Helper()
+	s, c, _ := w.apiUntil(roles...)
+	return s, c
+}
+
+// apiUntil is api with a way to stop the service.
+func (w *world) apiUntil(roles ...string) (s *service, c client, stop func()) {
+	w.t.Helper()
 	w.cfg.APIToken = Secret("crm:" + crmToken + ",billing:" + billingToken)
-	s, _ := w.start(append(roles, roleAPI)...)
+	s, stop = w.start(append(roles, roleAPI)...)
 	w.eventually(func() error {
 		if s.HTTPAddr() == "" {
 			return fmt.Errorf("no HTTP yet")
 		}
 		return nil
 	})
-	return s, client{w.t, "http://" + s.HTTPAddr(), crmToken}
+	return s, client{w.t, "http://" + s.HTTPAddr(), crmToken}, stop
 }
 
 func (c client) do(method, path, body string, headers ...string) reply {

@@ -68,6 +68,7 @@ type service struct {
 	reconciler *syncer.Reconciler
 	matcher    *syncer.Matcher
 	bulk       *syncer.Bulk
+	jobs       *syncer.Jobs
 	relay      *syncer.Relay
 	listener   *cdc.Listener
 	poller     *syncer.Poller
@@ -182,6 +183,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
 	}, s.matcher, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus.PublishSync, s.log)
+	s.jobs = syncer.NewJobs(s.store, s.pace.look, s.log)
 	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, s.cfg.MetaKockaConcurrency)
 	return err
 }

@@ -91,7 +91,7 @@ func (s *service) monitor() *syncer.Monitor {
 
 // desk is where this process is asked for things.
 func (s *service) desk(m *syncer.Monitor) *syncer.Desk {
-	return syncer.NewDesk(s.reconciler, s.store, s.bus, m.Status).WithChecker(s.checker).WithBulk(s.bulk)
+	return syncer.NewDesk(s.reconciler, s.store, s.bus, m.Status).WithChecker(s.checker).WithBulk(s.bulk).WithJobs(s.jobs)
 }
 
 // runAPI answers over HTTP and NATS until ctx ends.
@@ -113,6 +113,7 @@ func (s *service) runAPI(ctx context.Context) error {
 	s.http.Store(server)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error { return s.jobs.Run(ctx, desk) })
 	g.Go(func() error { return control.New(s.conn, buildVersion(), desk, s.log).Run(ctx) })
 	return g.Wait()
 }

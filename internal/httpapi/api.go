@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -123,15 +124,31 @@ func (s *Server) operation(rt route) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), rt.op.Timeout())
+		op, status := rt.op, http.StatusOK
+		if rt.later != nil && prefersAsync(r) {
+			op, status = rt.later, http.StatusAccepted
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), op.Timeout())
 		defer cancel()
-		data, err := s.cfg.Desk.Answer(ctx, rt.op.Subject(), request)
+		data, err := s.cfg.Desk.Answer(ctx, op.Subject(), request)
 		if err != nil {
 			s.refuse(w, r, err)
 			return
 		}
-		s.answer(w, http.StatusOK, syncer.Reply{Success: true, Data: data})
+		if status == http.StatusAccepted {
+			announce(w.Header(), data)
+		}
+		s.answer(w, status, syncer.Reply{Success: true, Data: data})
 	})
+}
+
+// announce says where the job of a request is that is worked on later.
+func announce(h http.Header, job []byte) {
+	var j struct{ ID string }
+	if err := json.Unmarshal(job, &j); err == nil {
+		h.Set("Location", prefix+jobsPath+"/"+j.ID)
+		h.Set("Preference-Applied", "respond-async")
+	}
 }
 
 // refuse answers with an error. The words of an internal one are for the log.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ const prefix = "/api/metakocka"
 type route struct {
 	method, path string
 	op           syncer.Endpoint
+	later        syncer.Endpoint // takes the same request and gives the job that does it
 	query        []param
 	fixed        map[string]any // fields that the path stands for
 }
@@ -31,17 +33,26 @@ type param struct {
 	inPath bool
 }
 
-var page = []param{{name: "after"}, {name: "limit", number: true}}
+var (
+	page  = []param{{name: "after"}, {name: "limit", number: true}}
+	jobID = []param{{name: "id", inPath: true}}
+)
+
+// jobsPath is where jobs are, below the prefix.
+const jobsPath = "/jobs"
 
 // routes are all operations of the API.
 func routes() []route {
 	return []route{
 		{method: http.MethodPost, path: "/contacts/sync", op: syncer.OpSync},
-		{method: http.MethodPost, path: "/contacts/bulk-sync", op: syncer.OpBulkSync},
+		{method: http.MethodPost, path: "/contacts/bulk-sync", op: syncer.OpBulkSync, later: syncer.OpStartBulkSync},
 		{method: http.MethodPost, path: "/contacts/import", op: syncer.OpImport},
-		{method: http.MethodPost, path: "/contacts/bulk-import", op: syncer.OpBulkImport},
+		{method: http.MethodPost, path: "/contacts/bulk-import", op: syncer.OpBulkImport, later: syncer.OpStartBulkImport},
 		{method: http.MethodGet, path: "/contacts/mappings", op: syncer.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
 		{method: http.MethodGet, path: "/partners/unsynced", op: syncer.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
+		{method: http.MethodGet, path: jobsPath, op: syncer.OpJobs, query: page},
+		{method: http.MethodGet, path: jobsPath + "/{id}", op: syncer.OpJob, query: jobID},
+		{method: http.MethodDelete, path: jobsPath + "/{id}", op: syncer.OpCancelJob, query: jobID},
 	}
 }
 
@@ -67,10 +78,10 @@ func (rt route) fromAddress(r *http.Request) ([]byte, error) {
 		fields[name] = value
 	}
 	for _, p := range rt.query {
-		values := given[p.name]
-		delete(given, p.name)
-		if p.inPath {
-			values = []string{r.PathValue(p.name)}
+		values := []string{r.PathValue(p.name)}
+		if !p.inPath {
+			values = given[p.name]
+			delete(given, p.name)
 		}
 		switch {
 		case len(values) > 1:
@@ -119,6 +130,19 @@ func clip(name string) string {
 		return string(r[:most]) + "…"
 	}
 	return name
+}
+
+// prefersAsync reads the Prefer header of RFC 7240.
+func prefersAsync(r *http.Request) bool {
+	for _, line := range r.Header.Values("Prefer") {
+		if slices.ContainsFunc(strings.Split(line, ","), func(p string) bool {
+			name, _, _ := strings.Cut(p, ";")
+			return strings.EqualFold(strings.TrimSpace(name), "respond-async")
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 func malformed(format string, args ...any) error {

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// later asks for a job and returns where it is.
+func (c client) later(path, body string) string {
+	c.t.Helper()
+	r := c.do("POST", "/api/metakocka/contacts/"+path, body, "Prefer", "wait=5, Respond-Async")
+	require.Equal(c.t, 202, r.status, r.body)
+	require.Equal(c.t, "respond-async", r.header.Get("Preference-Applied"))
+	var job syncer.Job
+	r.data(&job)
+	require.Equal(c.t, "/api/metakocka/jobs/"+job.ID, r.header.Get("Location"))
+	require.Equal(c.t, "crm", job.CreatedBy)
+	return strings.TrimPrefix(r.header.Get("Location"), "/api/metakocka/")
+}
+
+// until waits until a job is as wanted.
+func (c client) until(w *world, path string, wanted func(syncer.Job) bool) (job syncer.Job) {
+	c.t.Helper()
+	w.eventually(func() error {
+		job = syncer.Job{}
+		c.get(path).data(&job)
+		if !wanted(job) {
+			return fmt.Errorf("job is %+v", job)
+		}
+		return nil
+	})
+	return job
+}
+
+func ended(j syncer.Job) bool { return !j.Status.Open() && j.FinishedAt != nil && j.Result != nil }
+
+func TestJobsAreWorkedOnLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Cene", "", "cene@partner.si")}})
+	_, c := w.api()
+	ana, bor := w.insert("Ana", "ana@novak.si"), w.insert("Bor", "not an address")
+	job := c.until(w, c.later("bulk-sync", `{"contactIds":["`+strings.ToUpper(ana)+`","`+bor+`","`+ana+`"]}`), ended)
+	require.Equal(t, mapping.JobDone, job.Status)
+	require.Equal(t, "contacts.bulk-sync", job.Operation)
+	var res syncer.BulkSyncResult
+	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&res)
+	require.Equal(t, []int{3, 2, 1}, []int{res.Total, res.Succeeded, res.Failed})
+	require.Equal(t, []string{ana, bor, ana}, []string{res.Results[0].ContactID, res.Results[1].ContactID, res.Results[2].ContactID})
+	require.Equal(t, "crm", w.one("SELECT created_by FROM metakocka_contact_mappings WHERE contact_id = $1", ana))
+
+	job = c.until(w, c.later("bulk-import", `{"importAll":true}`), ended)
+	var imported syncer.BulkImportResult
+	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&imported)
+	require.Equal(t, 1, imported.Imported)
+	require.Equal(t, "7001", imported.Results[0].MetaKockaID)
+	var all syncer.List[syncer.Job]
+	c.get("jobs?limit=1").data(&all)
+	require.Equal(t, job.ID, all.Items[0].ID)
+	require.Nil(t, all.Items[0].Result)
+	c.get("jobs?after=" + all.Next).data(&all)
+	require.Len(t, all.Items, 1)
+	require.Zero(t, w.count("SELECT count(*) FROM mksync_job_items"))
+
+	c.do("DELETE", "/api/metakocka/jobs/"+job.ID, "").refused(409, "conflict", "is done already")
+	c.get("jobs/"+uuid.NewString()).refused(404, "not_found")
+	c.get("jobs/x").refused(400, "malformed", `id: "x" is not a uuid`)
+	c.get("jobs/"+job.ID+"?id=1").refused(400, "malformed", "id: is not a parameter of this address; known: none")
+	c.do("POST", "/api/metakocka/contacts/bulk-sync", `{"contactIds":[]}`, "Prefer", "respond-async").refused(400, "malformed")
+}
+
+// TestJobsWaitAndSurviveARestart: an outage fails nothing of a job, and what was
+// finished before a restart is not done again.
+func TestJobsWaitAndSurviveARestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	var ids []string
+	for i := range 12 {
+		ids = append(ids, w.insert(fmt.Sprintf("Oseba %d", i), fmt.Sprintf("oseba%d@partner.si", i)))
+	}
+	_, c, stop := w.apiUntil()
+	require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 150 * time.Millisecond}}))
+	path := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)
+	c.until(w, path, func(j syncer.Job) bool { return j.Done > 1 && j.Total == 12 })
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
+	c.until(w, path, func(j syncer.Job) bool { return j.Paused != "" && j.Failed == 0 })
+	stop()
+	done := w.count("SELECT count(*) FROM mksync_job_items")
+	require.Positive(t, done)
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	gets := w.erp.Calls().Received[metakocka.EndpointGet]
+	_, c, _ = w.apiUntil()
+	job := c.until(w, path, ended)
+	require.Equal(t, []any{mapping.JobDone, 12, 12, 0}, []any{job.Status, job.Total, job.Done, job.Failed})
+	require.Len(t, w.erp.Partners(), 12)
+	t.Logf("%d were done before; %d calls", done, w.erp.Calls().Received[metakocka.EndpointGet]-gets)
+	var res syncer.BulkSyncResult
+	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&res)
+	for i, id := range ids {
+		require.Equal(t, id, res.Results[i].ContactID)
+		require.True(t, res.Results[i].Success)
+	}
+}
+
+func TestJobsAreCancelled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	var ids []string
+	for i := range 15 {
+		ids = append(ids, w.insert(fmt.Sprintf("Oseba %d", i), fmt.Sprintf("oseba%d@partner.si", i)))
+	}
+	_, c := w.api()
+	require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 300 * time.Millisecond}}))
+	running := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)
+	waiting := c.later("bulk-import", `{"importAll":true}`)
+	c.until(w, running, func(j syncer.Job) bool { return j.Done > 0 })
+	for range 2 {
+		var job syncer.Job
+		c.do("DELETE", "/api/metakocka/"+waiting, "").data(&job)
+		require.Equal(t, mapping.JobCancelled, job.Status)
+		require.Equal(t, "crm", job.FinishedBy)
+	}
+	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+running, "").status)
+	job := c.until(w, running, ended)
+	require.Equal(t, mapping.JobCancelled, job.Status)
+	var res syncer.BulkSyncResult
+	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&res)
+	require.True(t, res.Stopped)
+	require.Less(t, res.Succeeded, 15)
+	require.Len(t, w.erp.Partners(), res.Succeeded)
+}
