@@ -25,10 +25,10 @@ func partnersNamed(n int) []metakocka.Partner {
 	partners := make([]metakocka.Partner, n)
 	for i := range partners {
 		name := pick(first) + " " + pick(last)
-		switch {
-		case i%3 == 1:
+		switch i % 3 {
+		case 1:
 			name = fmt.Sprintf("%s %s, s.p.", pick(trade), name)
-		case i%3 == 2:
+		case 2:
 			name = fmt.Sprintf("%s %s %d d.o.o.", pick(trade), pick(place), dice.IntN(n))
 		}
 		partners[i] = metakocka.Partner{MKID: fmt.Sprint(10000 + i), Customer: name}

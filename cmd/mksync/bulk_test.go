@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -203,7 +202,7 @@ func TestBulkRequestsAreChecked(t *testing.T) {
 	} {
 		_, err := syncer.OpBulkSync.Ask(t.Context(), desk, r)
 		var refused *syncer.RequestError
-		require.True(t, errors.As(err, &refused))
+		require.ErrorAs(t, err, &refused)
 		require.Contains(t, want, refused.Message)
 	}
 	a := w.add(mapping.Contact{Name: "Ana"})
