@@ -68,9 +68,10 @@ func (s *Store) MarkMissing(ctx context.Context, ids []string) error {
 }
 
 // MatchObserved finds partners as last seen by canonical tax number or e-mail,
-// oldest first.
+// oldest first. The terms say what the indexes' own conditions say, or they would
+// not be used.
 func (s *Store) MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error) {
-	return s.observed(ctx, `WHERE missing_since IS NULL AND (($1 <> '' AND tax_number = $1) OR ($2 <> '' AND email = $2))
+	return s.observed(ctx, `WHERE missing_since IS NULL AND ((tax_number <> '' AND tax_number = $1) OR (email <> '' AND email = $2))
 		ORDER BY first_seen_at, metakocka_id LIMIT 20`, taxNumber, email)
 }
 
