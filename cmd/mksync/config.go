@@ -48,10 +48,12 @@ type Config struct {
 	MaxDeletes         int          // within ten minutes; further ones are held
 
 	// The service itself.
-	HTTPAddr  string
-	APIToken  Secret // empty: the API refuses everything but health
-	LogLevel  string
-	LogFormat string // empty: text on a terminal, json elsewhere
+	HTTPAddr string
+	APIToken Secret // one, or name:token pairs; neither this nor the next: the API refuses everything but health
+	// APIJWTSecret signs the JSON Web Tokens that the API takes.
+	APIJWTSecret Secret
+	LogLevel     string
+	LogFormat    string // empty: text on a terminal, json elsewhere
 }
 
 // FieldConfig says how one canonical field is synced. An empty Rule stands for

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -138,6 +139,7 @@ func (v *validator) service(c Config) {
 	number, portErr := strconv.ParseUint(port, 10, 16)
 	v.check(err == nil && portErr == nil && number <= 65535, "http_addr", "%q is not an address such as 127.0.0.1:8080", c.HTTPAddr)
 	v.check(!strings.ContainsAny(c.APIToken.Reveal(), " \t\r\n"), "api_token", "holds white space, which a header cannot carry")
+	v.check(c.APIJWTSecret == "" || len(c.APIJWTSecret) >= httpapi.MinJWTSecret, "api_jwt_secret", "shorter than %d characters", httpapi.MinJWTSecret)
 	if _, err := parseTokens(c.APIToken); err != nil {
 		v.check(false, "api_token", "%s", err)
 	}

@@ -56,6 +56,7 @@ func settings(c *Config) []setting {
 		{"max_deletes", &c.MaxDeletes},
 		{"http_addr", &c.HTTPAddr},
 		{"api_token", &c.APIToken},
+		{"api_jwt_secret", &c.APIJWTSecret},
 		{"log_level", &c.LogLevel},
 		{"log_format", &c.LogFormat},
 	}

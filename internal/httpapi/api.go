@@ -83,7 +83,7 @@ func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) configured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.guard.open() {
-			s.fail(w, http.StatusServiceUnavailable, syncer.CodeUnavailable, "no API token is configured: set MKSYNC_API_TOKEN")
+			s.fail(w, http.StatusServiceUnavailable, syncer.CodeUnavailable, "no API token is configured: set MKSYNC_API_TOKEN or MKSYNC_API_JWT_SECRET")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -21,8 +21,10 @@ type Config struct {
 	Status  func(ctx context.Context) syncer.Status
 	Metrics http.Handler
 	Desk    syncer.Answerer
-	// Tokens may ask the API; without any it refuses everything.
-	Tokens []Token
+	// Tokens may ask the API, and JSON Web Tokens signed with JWTSecret (HS256);
+	// with neither configured it refuses everything.
+	Tokens    []Token
+	JWTSecret string
 	// Rate is how many requests a token may make in a second, Burst how many at
 	// once; 0: 50 and 200.
 	Rate  float64
@@ -45,7 +47,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (MKSYNC_HTTP_ADDR): %w", cfg.Addr, err)
 	}
-	return &Server{cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens), limits: newLimits(cfg.Rate, cfg.Burst)}, nil
+	return &Server{cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens, cfg.JWTSecret), limits: newLimits(cfg.Rate, cfg.Burst)}, nil
 }
 
 // Addr is where the server listens, with the port it got.
