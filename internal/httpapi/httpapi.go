@@ -62,6 +62,7 @@ const (
 	readTimeout   = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
 	stopTimeout   = 5 * time.Second
+	endTimeout    = 12 * time.Second // for a request that was interrupted: its writes end first
 	statusTimeout = 5 * time.Second
 )
 
@@ -83,18 +84,18 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
-	err := shutdown(server)
+	err := shutdown(server, stopTimeout)
 	if errors.Is(err, context.DeadlineExceeded) {
 		interrupt()
-		if err = shutdown(server); errors.Is(err, context.DeadlineExceeded) {
+		if err = shutdown(server, endTimeout); errors.Is(err, context.DeadlineExceeded) {
 			err = server.Close()
 		}
 	}
 	return errors.Join(err, ignoreClosed(<-done))
 }
 
-func shutdown(server *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+func shutdown(server *http.Server, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return server.Shutdown(ctx)
 }
