@@ -103,9 +103,9 @@ func TestRequestsOverNATSAreStrict(t *testing.T) {
 	w.eventually(func() error { return w.mksync("mappings").err })
 	for _, c := range []struct{ subject, request, code, body string }{
 		{"mksync.contacts.sync", `{"contactId":"` + id + `","colour":"red"}`, "400", "colour"},
-		{"mksync.contacts.sync", `{"contactId":7}`, "400", `contactId: a number`},
+		{"mksync.contacts.sync", `{"contactId":7}`, "400", `contactId: must be a text, not a number`},
 		{"mksync.contacts.sync", `{"contactId":`, "400", `"code":"malformed"`},
-		{"mksync.contacts.sync", `{} {}`, "400", "more than one value"},
+		{"mksync.contacts.sync", `{} {}`, "400", "something follows the object"},
 		{"mksync.contacts.sync", ``, "400", "contactId: is missing"},
 		{"mksync.contacts.sync", `{"contactId":"` + noOne + `"}`, "404", `"success":false`},
 		{"mksync.contacts.mappings", `{"contactId":"` + id + `","metakockaId":"1"}`, "400", "exactly one"},

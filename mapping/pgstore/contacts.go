@@ -46,6 +46,7 @@ type contacts struct {
 	fields    []mapping.Field
 	columns   map[mapping.Field]column
 	updatedAt string // quoted; empty: no such column
+	width     int16  // how many columns the table has ever had
 	filter    string // SQL over alias c
 	args      []any  // of the filter, from $2
 }
@@ -54,6 +55,10 @@ type contacts struct {
 // a field that is not synced; key and name must exist.
 func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (*contacts, error) {
 	ident := pgx.Identifier(strings.Split(cfg.Table, "."))
+	c := &contacts{table: ident.Sanitize(), columns: map[mapping.Field]column{}}
+	if err := pool.QueryRow(ctx, "SELECT coalesce("+c.widthSQL()+", 0)").Scan(&c.width); err != nil {
+		return nil, fmt.Errorf("look up table %s: %w", cfg.Table, err)
+	}
 	found, err := tableColumns(ctx, pool, ident.Sanitize())
 	if err != nil {
 		return nil, err
@@ -65,7 +70,7 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	if !ok || key.typ != "uuid" {
 		return nil, &TableError{fmt.Sprintf("table %s has no uuid column %q: mksync names contacts by it", cfg.Table, cfg.KeyColumn)}
 	}
-	c := &contacts{table: ident.Sanitize(), key: key.name, columns: map[mapping.Field]column{}}
+	c.key = key.name
 	for _, f := range mapping.Fields() {
 		if col, ok := found[cfg.Columns[f]]; ok {
 			c.fields = append(c.fields, f)
@@ -79,6 +84,12 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 		c.updatedAt = col.name
 	}
 	return c, c.setFilter(cfg, found)
+}
+
+// widthSQL counts the columns that the table has ever had: with a column that
+// is added it grows.
+func (c *contacts) widthSQL() string {
+	return "(SELECT relnatts FROM pg_class WHERE oid = to_regclass('" + strings.ReplaceAll(c.table, "'", "''") + "'))"
 }
 
 func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[string]column, error) {

@@ -24,22 +24,34 @@ type Session struct {
 
 // Load reads the contact and its link, in one round trip.
 func (s *Session) Load(ctx context.Context) (mapping.State, error) {
-	t := s.store.table()
+	st, width, err := s.load(ctx, s.store.table())
+	if err != nil || width == s.table.width {
+		return st, err
+	}
+	// A column was added: an event of it must not be taken for nothing new.
+	if err := s.store.refresh(ctx); err != nil {
+		return st, err
+	}
+	st, _, err = s.load(ctx, s.store.table())
+	return st, err
+}
+
+// load also returns how many columns the contacts table has now.
+func (s *Session) load(ctx context.Context, t *contacts) (st mapping.State, width int16, err error) {
 	raw := make([]*string, len(t.fields))
-	var st mapping.State
 	var exists bool
 	var snapshot string
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
 	var seen observedRow
-	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed}, scanTargets(raw)...)
+	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &width}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
-	err := s.conn.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...).Scan(targets...)
+	err = s.conn.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...).Scan(targets...)
 	if err != nil {
-		return st, fmt.Errorf("read contact %s: %w", s.id, err)
+		return st, 0, fmt.Errorf("read contact %s: %w", s.id, err)
 	}
 	if st.Snapshot, err = mapping.ParseSnapshot(snapshot); err != nil {
-		return st, fmt.Errorf("read contact %s: %w", s.id, err)
+		return st, 0, fmt.Errorf("read contact %s: %w", s.id, err)
 	}
 	s.table, s.raw = t, raw
 	st.UpdatedAt, st.SweptAt = deref(updatedAt), deref(sweptAt)
@@ -49,7 +61,7 @@ func (s *Session) Load(ctx context.Context) (mapping.State, error) {
 	}
 	st.Link = link.link()
 	st.Observed = seen.partner(st.Link)
-	return st, nil
+	return st, width, nil
 }
 
 // observedRow receives the linked partner as last seen; nulls when it was not.
@@ -76,14 +88,14 @@ func (c *contacts) loadSQL() string {
 	}
 	return fmt.Sprintf(`
 		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s,
-			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp()), %[4]s, %[5]s,
+			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp()), coalesce(%[7]s, 0), %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL
 		LEFT JOIN mksync_state AS p ON p.key = '`+mapping.PollStateKey+`'`,
-		c.key, c.filter, updatedAt, c.selectList(), linkColumns, c.table)
+		c.key, c.filter, updatedAt, c.selectList(), linkColumns, c.table, c.widthSQL())
 }
 
 // Save stores a change whole or not at all (invariant 17). A contact is written only when it
