@@ -38,6 +38,9 @@ var (
 	// ErrDisconnected says that the connection was lost with messages in flight.
 	ErrDisconnected = errors.New("connection to NATS was lost")
 
+	// ErrStreamLost says that a stream ends before what it had acknowledged.
+	ErrStreamLost = errors.New("the stream lost its newest messages")
+
 	// ErrNotFound says that there is no such dead letter.
 	ErrNotFound = errors.New("no such dead letter")
 

@@ -2,12 +2,14 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // PublisherConfig bounds what is in flight. Zero values take the defaults.
@@ -15,6 +17,8 @@ type PublisherConfig struct {
 	MaxMessages int           // 4096
 	MaxBytes    int           // 8 MiB, headers and subjects counted; one larger message goes alone
 	AckTimeout  time.Duration // 15s without any progress breaks the publisher
+
+	end streamEnd // nil: the stream is not looked at
 }
 
 func (c PublisherConfig) withDefaults() PublisherConfig {
@@ -29,6 +33,9 @@ func (c PublisherConfig) withDefaults() PublisherConfig {
 	}
 	return c
 }
+
+// streamEnd tells where a stream ends now.
+type streamEnd func(ctx context.Context, stream string) (uint64, error)
 
 // Publisher publishes to one stream, in order, without waiting for each acknowledgement.
 // It is safe for concurrent use; calls of Publish take turns.
@@ -67,7 +74,21 @@ func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig)
 	if err != nil {
 		return nil, err
 	}
+	cfg.end = b.end
 	return newPublisher(b.nc, stream, last, found, cfg.withDefaults())
+}
+
+// end is the sequence of a stream's newest message; of a stream that is not
+// there, zero.
+func (b *Bus) end(ctx context.Context, stream string) (uint64, error) {
+	s, err := b.js.Stream(ctx, stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return s.CachedInfo().State.LastSeq, nil
 }
 
 func newPublisher(nc *nats.Conn, stream string, last Stored, found bool, cfg PublisherConfig) (*Publisher, error) {
@@ -327,7 +348,24 @@ func (p *Publisher) watch(status chan nats.Status) {
 			if idle > parts {
 				p.failInFlight(ErrAckTimeout)
 			}
+			if !inFlight {
+				p.checkEnd(acked)
+			}
 		}
+	}
+}
+
+// checkEnd breaks the publisher when the stream no longer holds what it
+// acknowledged: it was deleted, or the server lost its files. Readers that had
+// not come so far would wait for it in vain until the next message.
+func (p *Publisher) checkEnd(acked uint64) {
+	if p.cfg.end == nil || !p.nc.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if end, err := p.cfg.end(ctx, p.stream); err == nil && end < p.last.Sequence+acked {
+		_ = p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, ErrStreamLost))
 	}
 }
 

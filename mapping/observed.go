@@ -38,6 +38,11 @@ type PollState struct {
 	// Held is how many linked partners the last try missed, where that was too
 	// unlikely to be believed.
 	Held int `json:"held,omitempty"`
+	// LastEvent is the sequence of the last event in the partners' stream.
+	LastEvent uint64 `json:"lastEvent,omitempty"`
+	// EventsLost: the stream ended before LastEvent, and what it lost is not
+	// published again yet.
+	EventsLost bool `json:"eventsLost,omitempty"`
 }
 
 // PollStateKey is where a PollState is remembered.

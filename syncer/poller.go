@@ -28,8 +28,13 @@ type Observations interface {
 	MarkMissing(ctx context.Context, metakockaIDs []string) error
 }
 
-// Publish puts one message into a stream and returns when it is stored.
-type Publish func(ctx context.Context, stream string, m bus.Message) (uint64, error)
+// PartnerEvents is the stream that the poller publishes to; *bus.Bus is one.
+type PartnerEvents interface {
+	// PublishSync puts one message into a stream and returns when it is stored.
+	PublishSync(ctx context.Context, stream string, m bus.Message) (uint64, error)
+	// Last returns the newest message of a stream.
+	Last(ctx context.Context, stream string) (last bus.Stored, found bool, err error)
+}
 
 // PollerConfig is how often partners are looked at.
 type PollerConfig struct {
@@ -43,24 +48,24 @@ type PollerConfig struct {
 // the partners, compares their content with what was last seen, and publishes
 // what differs.
 type Poller struct {
-	cfg     PollerConfig
-	erp     ERP
-	store   Observations
-	publish Publish
-	log     *slog.Logger
-	poke    chan struct{}
+	cfg    PollerConfig
+	erp    ERP
+	store  Observations
+	events PartnerEvents
+	log    *slog.Logger
+	poke   chan struct{}
 
 	polling chan struct{} // holds one while no poll is under way
 	sweeper *sweeper      // the poll's
 }
 
 // NewPoller returns a ready Poller.
-func NewPoller(cfg PollerConfig, erp ERP, store Observations, publish Publish, log *slog.Logger) *Poller {
+func NewPoller(cfg PollerConfig, erp ERP, store Observations, events PartnerEvents, log *slog.Logger) *Poller {
 	if cfg.FullEvery <= 0 {
 		cfg.FullEvery = 30 * time.Minute
 	}
 	p := &Poller{
-		cfg: cfg, erp: erp, store: store, publish: publish, log: log,
+		cfg: cfg, erp: erp, store: store, events: events, log: log,
 		sweeper: newSweeper(erp, cfg.FullEvery), poke: make(chan struct{}, 1), polling: make(chan struct{}, 1),
 	}
 	p.polling <- struct{}{}
@@ -157,7 +162,11 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 	if err != nil {
 		return last, err
 	}
-	d := diff{poller: p, seen: seen, start: start, after: last.SweptAt}
+	end, err := p.checkEvents(ctx, &last, seen)
+	if err != nil {
+		return last, err
+	}
+	d := diff{poller: p, seen: seen, start: start, after: last.SweptAt, lastEvent: end}
 	if err := d.compare(ctx, swept); err != nil {
 		return last, err
 	}
@@ -167,8 +176,34 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 	if err := p.forgetAcceptance(ctx); err != nil {
 		return last, err
 	}
-	end, err := p.store.Now(ctx)
-	return mapping.PollState{SweptAt: start, EndedAt: end, Partners: len(swept.partners) + d.doubted, Calls: swept.calls + d.calls}, err
+	now, err := p.store.Now(ctx)
+	return mapping.PollState{
+		SweptAt: start, EndedAt: now, Partners: len(swept.partners) + d.doubted, Calls: swept.calls + d.calls, LastEvent: d.lastEvent,
+	}, err
+}
+
+// lostHash is no partner's hash: what is stored with it differs from whatever
+// is seen.
+const lostHash = "lost"
+
+// checkEvents returns where the stream ends. Where it ends before what was
+// published, it was deleted or lost: events that nobody had applied may be gone,
+// so everything counts as never seen and is published again.
+func (p *Poller) checkEvents(ctx context.Context, last *mapping.PollState, seen map[string]mapping.SeenPartner) (end uint64, err error) {
+	stored, _, err := p.events.Last(ctx, bus.StreamPartners)
+	if err != nil {
+		return 0, err
+	}
+	if stored.Sequence < last.LastEvent && !last.EventsLost {
+		last.EventsLost = true
+		p.log.Warn("the stream of the partners' events lost its end; they are published again", "ends_at", stored.Sequence, "published", last.LastEvent)
+	}
+	if last.EventsLost {
+		for id, was := range seen {
+			seen[id] = mapping.SeenPartner{Hash: lostHash, Linked: was.Linked}
+		}
+	}
+	return stored.Sequence, nil
 }
 
 // diff is the comparison of one sweep with what was last seen.
@@ -182,6 +217,8 @@ type diff struct {
 	missing []string
 	doubted int // not in the sweep, found by id
 	calls   int
+
+	lastEvent uint64
 }
 
 // compare publishes what differs. Publishing comes before storing: cut off in
@@ -278,7 +315,8 @@ func (d *diff) send(ctx context.Context, kind string, ev PartnerEvent) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.poller.publish(ctx, bus.StreamPartners, m)
+	sequence, err := d.poller.events.PublishSync(ctx, bus.StreamPartners, m)
+	d.lastEvent = max(d.lastEvent, sequence)
 	return err
 }
 

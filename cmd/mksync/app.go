@@ -182,7 +182,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 		Slot: s.cfg.Slot, Publication: s.cfg.Publication, Interval: s.cfg.CheckInterval, Look: s.pace.look,
 		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
 	}, s.matcher, s.store, s.bus, s.log)
-	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus.PublishSync, s.log)
+	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus, s.log)
 	s.jobs = syncer.NewJobs(s.store, s.pace.look, s.log)
 	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, s.cfg.MetaKockaConcurrency)
 	return err
