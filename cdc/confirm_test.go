@@ -146,7 +146,7 @@ func TestServerHearsFromUsWhilePublishBlocks(t *testing.T) {
 	r := newRig(t)
 	var name string
 	r.query(&name, "SELECT current_database()")
-	r.exec("ALTER DATABASE " + quoteIdent(name) + " SET wal_sender_timeout = '500ms'")
+	r.exec("ALTER DATABASE " + quoteIdent(name) + " SET wal_sender_timeout = '2s'")
 	r.startStreaming()
 	release := make(chan struct{})
 	blocked := make(chan struct{})
@@ -161,7 +161,7 @@ func TestServerHearsFromUsWhilePublishBlocks(t *testing.T) {
 	entered := blocked
 	r.exec("INSERT INTO items SELECT generate_series(1, 20000)")
 	<-entered
-	timer := time.NewTimer(1250 * time.Millisecond)
+	timer := time.NewTimer(5 * time.Second)
 	defer timer.Stop()
 	<-timer.C // two and a half times the server's patience
 	close(release)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -102,10 +103,15 @@ func (s *Store) locked(ctx context.Context, key string, use func(*pgxpool.Conn) 
 	return s.stale(ctx, use(conn))
 }
 
+// unlockTimeout bounds how long a database that swallows everything holds up a
+// worker; the connection is then dropped, and the lock with it.
+const unlockTimeout = 5 * time.Second
+
 // unlock gives the lock back also when the caller's context is done. If that
 // does not work the connection is closed, which gives it back too.
 func (s *Store) unlock(conn *pgxpool.Conn, key string) {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), unlockTimeout)
+	defer cancel()
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", key); err != nil {
 		_ = conn.Conn().Close(ctx)
 	}
