@@ -116,7 +116,8 @@ type Session interface {
 	Save(ctx context.Context, ch *Change) error
 	// Insert adds the contact, with its link. Errors as Save.
 	Insert(ctx context.Context, ch *Change) error
-	// DeleteContact removes the contact and stores its link with it.
+	// DeleteContact removes the contact and stores its link with it. Errors:
+	// ErrContactChanged, *ContactRefusedError.
 	DeleteContact(ctx context.Context, ch *Change) error
 	// AdmitDeletion asks the guard whether the link's deletion on side may be
 	// applied; if not, it is held. At most limit are within ten minutes.

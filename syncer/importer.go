@@ -204,7 +204,9 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger)
 		if t.Plan != nil { // it is stored as it was seen
 			ch.Link.PartnerObservedAt, ch.Observed = k.st.SweptAt, nil
 		}
-		err := s.Insert(context.WithoutCancel(ctx), &ch)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+		defer cancel()
+		err := s.Insert(bounded, &ch)
 		k.link = ch.Link
 		res = k.result()
 		return err

@@ -152,8 +152,21 @@ func (k *task) partnerGone(ctx context.Context) error {
 	if !admitted {
 		return k.settle(ctx, mapping.StatusHeld, "the partner is gone from MetaKocka; deleting the contact waits for approval", mapping.Change{})
 	}
+	return k.deleteContact(ctx)
+}
+
+// deleteContact deletes the contact of a partner that is gone, unless it was
+// edited since it was read, or the database keeps it.
+func (k *task) deleteContact(ctx context.Context) error {
 	k.link.Status, k.link.LastError = mapping.StatusUnlinked, "the partner is gone from MetaKocka; the contact was deleted"
-	return k.s.DeleteContact(context.WithoutCancel(ctx), &mapping.Change{Link: k.link})
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	err := k.s.DeleteContact(bounded, &mapping.Change{Link: k.link})
+	var refused *mapping.ContactRefusedError
+	if errors.As(err, &refused) {
+		return k.reject(ctx, "the partner is gone from MetaKocka; the contact cannot be deleted: "+refused.Reason)
+	}
+	return err
 }
 
 // unlinked handles an edit of a contact whose partner is gone: only a person's

@@ -220,3 +220,51 @@ func TestAContactThatIsDeletedBeforeItsPartnerIsKnown(t *testing.T) {
 		require.False(t, *p.Buyer, p.Customer)
 	}
 }
+
+// TestAContactEditedWhileItIsDeletedStays: the edit commits after the contact
+// was read and before it is deleted.
+func TestAContactEditedWhileItIsDeletedStays(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	w.cfg.RemoteDeletePolicy = "delete"
+	s := w.up()
+	id := w.add(mapping.Contact{Name: "Ana"})
+	p := w.partner(id)
+	w.idle(s)
+	edit, err := w.db.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = edit.Exec(t.Context(), "UPDATE contacts SET phone = '041 111 222' WHERE id = $1", id)
+	require.NoError(t, err)
+	require.NoError(t, w.erp.DeletePartner(p.MKID))
+	w.eventually(func() error {
+		if w.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DELETE FROM%' AND wait_event_type = 'Lock'") == 0 {
+			return errors.New("the contact is not about to be deleted")
+		}
+		return nil
+	})
+	require.NoError(t, edit.Commit(t.Context()))
+	w.status(id, "unlinked")
+	require.Equal(t, "041 111 222", w.contact(id).Phone)
+	require.Equal(t, "unlinked: the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew", w.mapping(id))
+}
+
+// TestAContactThatOthersReferToIsNotDeleted: the database refuses the deletion;
+// that is said once, not tried for ever.
+func TestAContactThatOthersReferToIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	w.cfg.RemoteDeletePolicy = "delete"
+	s := w.up()
+	id := w.add(mapping.Contact{Name: "Ana"})
+	p := w.partner(id)
+	w.idle(s)
+	w.exec("CREATE TABLE orders (contact_id uuid REFERENCES contacts (id))")
+	w.exec("INSERT INTO orders VALUES ($1)", id)
+	require.NoError(t, w.erp.DeletePartner(p.MKID))
+	w.status(id, "error")
+	const reason = "the partner is gone from MetaKocka; the contact cannot be deleted: constraint \"orders_contact_id_fkey\" keeps it"
+	require.Equal(t, "error: "+reason, w.mapping(id))
+	w.idle(s)
+	require.Equal(t, map[string]string{"puller " + p.MKID: reason}, w.letters(s))
+	require.Equal(t, "Ana", w.contact(id).Name)
+}

@@ -157,12 +157,24 @@ func (c *contacts) updateSQL(fields []mapping.Field) string {
 	if c.updatedAt != "" {
 		set = append(set, c.updatedAt+" = now()")
 	}
+	return fmt.Sprintf("UPDATE %s AS c SET %s WHERE %s RETURNING %s",
+		c.table, strings.Join(set, ", "), c.unchangedSQL(len(fields)+2), c.selectList())
+}
+
+// deleteSQL removes the row when it still holds what was read. Arguments: key,
+// the values read for all synced fields.
+func (c *contacts) deleteSQL() string {
+	return fmt.Sprintf("DELETE FROM %s AS c WHERE %s", c.table, c.unchangedSQL(2))
+}
+
+// unchangedSQL is true of the row $1 while it holds the values read for all
+// synced fields, which are the arguments from first on.
+func (c *contacts) unchangedSQL(first int) string {
 	where := []string{"c." + c.key + " = $1"}
 	for i, f := range c.fields {
-		where = append(where, fmt.Sprintf("c.%s::text IS NOT DISTINCT FROM $%d::text", c.columns[f].name, i+2+len(fields)))
+		where = append(where, fmt.Sprintf("c.%s::text IS NOT DISTINCT FROM $%d::text", c.columns[f].name, i+first))
 	}
-	return fmt.Sprintf("UPDATE %s AS c SET %s WHERE %s RETURNING %s",
-		c.table, strings.Join(set, ", "), strings.Join(where, " AND "), c.selectList())
+	return strings.Join(where, " AND ")
 }
 
 // insertSQL adds a contact with the given fields. Arguments: key, the values.

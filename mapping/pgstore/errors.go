@@ -42,6 +42,15 @@ func refusal(err error) error {
 	return err
 }
 
+// deleteRefusal is refusal for a contact's deletion.
+func deleteRefusal(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code[:2] == "23" {
+		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("constraint %q keeps it", pg.ConstraintName)}
+	}
+	return refusal(err)
+}
+
 func hasCode(err error, code string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == code

@@ -122,10 +122,8 @@ func (s *Session) writeContact(ctx context.Context, tx pgx.Tx, ch *mapping.Chang
 	if err != nil {
 		return err
 	}
-	args := append([]any{s.id}, values...)
-	for _, v := range s.raw {
-		args = append(args, v)
-	}
+	read := s.readArgs()
+	args := append(append(read[:1:1], values...), read[1:]...)
 	raw := make([]*string, len(s.table.fields))
 	err = tx.QueryRow(ctx, s.table.updateSQL(fields), args...).Scan(scanTargets(raw)...)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -140,6 +138,15 @@ func (s *Session) writeContact(ctx context.Context, tx pgx.Tx, ch *mapping.Chang
 		ch.Link.Base.CRM.Set(f, stored.Get(f))
 	}
 	return nil
+}
+
+// readArgs are the key and the values as of the last Load.
+func (s *Session) readArgs() []any {
+	args := []any{s.id}
+	for _, v := range s.raw {
+		args = append(args, v)
+	}
+	return args
 }
 
 // Insert adds the contact of this session's id, with its link. Errors as Save.
@@ -170,12 +177,17 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 	return nil
 }
 
-// DeleteContact removes the contact and stores its link's change with it.
+// DeleteContact removes the contact and stores its link's change with it, only
+// when the contact still holds what Load read: an edit made since is not lost.
+// Errors: ErrContactChanged, *mapping.ContactRefusedError.
 func (s *Session) DeleteContact(ctx context.Context, ch *mapping.Change) error {
 	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		sql := fmt.Sprintf("DELETE FROM %s WHERE %s = $1", s.table.table, s.table.key)
-		if _, err := tx.Exec(ctx, sql, s.id); err != nil {
-			return refusal(err)
+		tag, err := tx.Exec(ctx, s.table.deleteSQL(), s.readArgs()...)
+		if err != nil {
+			return deleteRefusal(err)
+		}
+		if tag.RowsAffected() == 0 {
+			return mapping.ErrContactChanged
 		}
 		return saveChange(ctx, tx, ch)
 	})
