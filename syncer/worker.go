@@ -42,7 +42,7 @@ type Pusher struct {
 	bus        *bus.Bus
 	reconciler *Reconciler
 	matcher    *Matcher
-	polls      PollStates
+	polls      polls
 	lives      *lives
 	gate       *Gate
 	cfg        WorkerConfig
@@ -51,8 +51,14 @@ type Pusher struct {
 
 // PusherStates is what a pusher reads of the service's state.
 type PusherStates interface {
-	PollStates
+	polls
 	States
+}
+
+// polls are when the partners were last seen, and the clock that is told by.
+type polls interface {
+	PollStates
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // NewPusher returns a ready Pusher.
@@ -86,8 +92,12 @@ func (p *Pusher) firstSweep(ctx context.Context) error {
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		if s, err := p.polls.PollState(ctx); err == nil && time.Since(s.EndedAt) < positive(p.cfg.SweepAge, 15*time.Minute) {
-			return nil
+		s, err := p.polls.PollState(ctx)
+		if err == nil {
+			now, err := p.polls.Now(ctx) // not this machine's clock, which may differ
+			if err == nil && now.Sub(s.EndedAt) < positive(p.cfg.SweepAge, 15*time.Minute) {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():
