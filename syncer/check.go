@@ -27,7 +27,7 @@ type CheckStore interface {
 	// HoldAll holds the deletions of all links whose contact is gone.
 	HoldAll(ctx context.Context, reason string) (int64, error)
 	// Alone runs use while no other process has the named part to itself.
-	Alone(ctx context.Context, name string, use func() error) error
+	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
 
 	LogPosition(ctx context.Context) (string, error)
 	SlotPosition(ctx context.Context, slot, lsn string) (mapping.SlotPosition, error)
@@ -99,7 +99,7 @@ const mostFindings = 1000
 // Check makes one full check, and repairs what it found where asked to. A check
 // that could not look at everything is an error and counts for nothing.
 func (c *Checker) Check(ctx context.Context, r CheckRequest) (rep CheckReport, err error) {
-	err = c.store.Alone(ctx, "check", func() error {
+	err = c.store.Alone(ctx, "check", func(ctx context.Context) error {
 		rep, err = c.check(metakocka.Background(ctx), r)
 		return err
 	})

@@ -15,7 +15,7 @@ import (
 func (c *Checker) Run(ctx context.Context) error {
 	said := ""
 	for ctx.Err() == nil {
-		err := c.store.Alone(ctx, "checker", func() error { return c.watch(ctx) })
+		err := c.store.Alone(ctx, "checker", c.watch)
 		if err != nil && ctx.Err() == nil && err.Error() != said {
 			said = err.Error()
 			c.log.Warn("full check did not succeed; it will be tried again", "error", err)

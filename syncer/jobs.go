@@ -25,7 +25,7 @@ type JobStore interface {
 	FinishJob(ctx context.Context, j mapping.Job) error
 	CancelJob(ctx context.Context, id, by string) error
 	// Alone runs use while no other process has the named part to itself.
-	Alone(ctx context.Context, name string, use func() error) error
+	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
 }
 
 // Jobs are bulk requests that are worked on after they were answered: one at a
@@ -52,7 +52,7 @@ func NewJobs(store JobStore, look time.Duration, log *slog.Logger) *Jobs {
 func (j *Jobs) Run(ctx context.Context, d *Desk) error {
 	failed := ""
 	for {
-		err := j.store.Alone(ctx, "jobs", func() error { return j.work(ctx, d) })
+		err := j.store.Alone(ctx, "jobs", func(ctx context.Context) error { return j.work(ctx, d) })
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // only ctx ends the work
 		}

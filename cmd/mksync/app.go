@@ -232,7 +232,7 @@ func together(parts ...func(context.Context) error) func(context.Context) error 
 // runPoller polls in one process of all that could.
 func (s *service) runPoller(ctx context.Context) error {
 	for {
-		err := s.store.Alone(ctx, "poller", func() error { return s.poller.Run(ctx) })
+		err := s.store.Alone(ctx, "poller", s.poller.Run)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("the poller waits for the database", "error", err)
 		}

@@ -9,15 +9,12 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// noUUID is before every contact's id.
-const noUUID = "00000000-0000-0000-0000-000000000000"
-
 // MatchContacts pages through the contacts the filter takes, by id, each with
 // where its link stands.
 func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]mapping.MatchContact, error) {
 	t := s.table()
 	if after == "" {
-		after = noUUID
+		after = nilUUID
 	}
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
 		SELECT c.%[1]s::text, coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''), m.intent IS NOT NULL, %[2]s
@@ -77,9 +74,10 @@ func (s *Session) WithKeys(ctx context.Context, keys []string, use func() error)
 		return fmt.Errorf("lock the keys of contact %s: %w", s.id, err)
 	}
 	defer func() {
-		background := context.WithoutCancel(ctx)
-		if _, err := s.conn.Exec(background, "SELECT pg_advisory_unlock"+each, keys); err != nil {
-			_ = s.conn.Conn().Close(background)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+		defer cancel()
+		if _, err := s.conn.Exec(bounded, "SELECT pg_advisory_unlock"+each, keys); err != nil {
+			_ = s.conn.Conn().Close(bounded)
 		}
 	}()
 	return use()

@@ -85,9 +85,53 @@ func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() 
 }
 
 // Alone calls use while no other process has the named part to itself, and
-// waits for its turn until ctx ends.
-func (s *Store) Alone(ctx context.Context, name string, use func() error) error {
-	return s.locked(ctx, "mksync:"+name, func(*pgxpool.Conn) error { return use() })
+// waits for its turn until ctx ends. The context that use gets ends when the
+// lock is lost, as with a restart of the database: another process may have it.
+func (s *Store) Alone(ctx context.Context, name string, use func(context.Context) error) error {
+	key := "mksync:" + name
+	return s.locked(ctx, key, func(conn *pgxpool.Conn) error {
+		held, lose := context.WithCancelCause(ctx)
+		var watch sync.WaitGroup
+		watch.Go(func() {
+			if err := watchLock(held, conn); err != nil {
+				lose(fmt.Errorf("lock %s is lost: %w", key, err))
+			}
+		})
+		err := use(held)
+		lost := context.Cause(held)
+		lose(nil)
+		watch.Wait()
+		if lost != nil && ctx.Err() == nil {
+			return lost
+		}
+		return err
+	})
+}
+
+// How often a lock's connection is looked at, and how long it may take to answer.
+const (
+	lockLook    = 5 * time.Second
+	lockAnswers = 15 * time.Second
+)
+
+// watchLock returns when the lock's connection, and so the lock, is gone, or
+// with nil when ctx ends.
+func watchLock(ctx context.Context, conn *pgxpool.Conn) error {
+	tick := time.NewTicker(lockLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockAnswers) // cut off, a ping costs the connection
+		err := conn.Ping(bounded)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (s *Store) locked(ctx context.Context, key string, use func(*pgxpool.Conn) error) error {

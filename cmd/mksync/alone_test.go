@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestWhoIsAloneNoticesThatTheLockIsLost: a database that was restarted gives
+// the lock to another process; the first one must not go on.
+func TestWhoIsAloneNoticesThatTheLockIsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	pool, store, err := openStore(t.Context(), w.cfg)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	began, ended := make(chan struct{}), make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	go func() {
+		ended <- store.Alone(ctx, "part", func(ctx context.Context) error {
+			close(began)
+			<-ctx.Done()
+			return nil
+		})
+	}()
+	<-began
+	w.exec("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+	require.ErrorContains(t, <-ended, "lock mksync:part is lost")
+	require.NoError(t, ctx.Err())
+}
