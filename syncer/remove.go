@@ -80,6 +80,9 @@ func (k *task) retire(ctx context.Context) (note string, err error) {
 	if k.cfg.DeletePolicy == PolicyUnlink {
 		return "", nil
 	}
+	if in := k.link.Intent; in != nil && k.now().Before(in.Deadline) {
+		return "", k.pending() // it could bring back what is emptied here
+	}
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return "", nil

@@ -93,3 +93,35 @@ func TestEditInTheERPAfterAnUpdateWithoutAnswer(t *testing.T) {
 	w.status(id, "synced")
 	require.Equal(t, "0", w.one("SELECT count(*)::text FROM mksync_conflicts"))
 }
+
+// TestAnonymizeAfterAnUpdateWithoutAnswer: the contact is deleted while an update
+// may still take effect. What it writes does not stay in the partner.
+func TestAnonymizeAfterAnUpdateWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.DeletePolicy, w.cfg.MetaKockaTimeout = "anonymize", time.Second
+	w.start()
+	id := w.insert("Eva Bukev", "eva@primer.si")
+	w.status(id, "synced")
+	partner := w.partner(id).MKID
+	require.NoError(t, w.erp.SetFaults(sim.Faults{LateBy: 800 * time.Millisecond}))
+	require.NoError(t, w.erp.FailNext(metakocka.EndpointUpdate, sim.FaultLate))
+	w.exec("UPDATE contacts SET email = 'nova@primer.si' WHERE id = $1", id)
+	w.eventually(func() error {
+		if w.erp.Calls().Received[metakocka.EndpointUpdate] == 0 {
+			return errors.New("the update was not sent yet")
+		}
+		return nil
+	})
+	w.exec("DELETE FROM contacts WHERE id = $1", id)
+	w.status(id, "deleted")
+	w.eventually(func() error {
+		if c := w.erp.Calls(); c.Processed[metakocka.EndpointUpdate] < c.Received[metakocka.EndpointUpdate] {
+			return errors.New("the first update has not taken effect yet")
+		}
+		return nil
+	})
+	p, _ := w.erp.Partner(partner)
+	require.Equal(t, "Anonymized "+partner, p.Customer)
+	require.Empty(t, p.Contacts[0].Email)
+}
