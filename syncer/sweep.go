@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,7 +106,11 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 	full := len(s.cover) == 0 || began.Sub(s.lastFull) >= max(s.fullEvery, fullShare*s.fullTook)
 	s.partial = !full
 	if !full && s.listAll == listingWorks {
-		return s.list(ctx)
+		all, err := s.list(ctx)
+		if !errors.Is(err, errListingCapped) {
+			return all, err
+		}
+		s.listAll = listingDoesNot
 	}
 	r := newSweepRun(s.erp)
 	queries := s.cover
@@ -154,13 +159,16 @@ func (s *sweeper) tryListing(ctx context.Context, r *sweepRun) error {
 	return nil
 }
 
+// errListingCapped: there are more partners than one answer holds.
+var errListingCapped = errors.New("the listing is capped")
+
 func (s *sweeper) list(ctx context.Context) (sweep, error) {
 	found, err := s.erp.Find(ctx, metakocka.Query{All: true})
 	if err != nil {
 		return sweep{}, err
 	}
 	if found.Count > len(found.Partners) {
-		return sweep{}, &metakocka.RefusalError{Endpoint: "get_partner", Text: "the listing is capped"}
+		return sweep{}, errListingCapped
 	}
 	all := sweep{partners: map[string]metakocka.Partner{}, calls: 1}
 	all.add(found.Partners)

@@ -101,3 +101,18 @@ func TestSweepsAreCompleteWhereAnswersAreCapped(t *testing.T) {
 		})
 	}
 }
+
+// TestAListingThatBecameCappedIsNotUsed: there are more partners by now than one
+// answer holds.
+func TestAListingThatBecameCappedIsNotUsed(t *testing.T) {
+	t.Parallel()
+	partners := partnersNamed(25)
+	s, erp := sweeperOf(t, sim.Options{ListAll: sim.ListsAll, AnswerCap: 20, Partners: partners[:15]})
+	sweepAll(t, s, 15)
+	require.Equal(t, 1, sweepAll(t, s, 15).calls)
+	for _, p := range partners[15:] {
+		_, err := erp.AddPartner(p)
+		require.NoError(t, err)
+	}
+	sweepAll(t, s, 25)
+}
