@@ -33,3 +33,16 @@ func TestWhoIsAloneNoticesThatTheLockIsLost(t *testing.T) {
 	require.ErrorContains(t, <-ended, "lock mksync:part is lost")
 	require.NoError(t, ctx.Err())
 }
+
+// TestPostgresNoticesAMachineThatIsGone: the locks of its processes are free soon.
+func TestPostgresNoticesAMachineThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	pool, _, err := openStore(t.Context(), w.cfg)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	var idle, interval, count string
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count')").
+		Scan(&idle, &interval, &count))
+	require.Equal(t, []string{"15", "15", "3"}, []string{idle, interval, count})
+}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
@@ -130,6 +132,8 @@ func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, 
 	}
 	pc.MaxConns = poolSize
 	pc.ConnConfig.RuntimeParams["application_name"] = "mksync"
+	pc.ConnConfig.DialFunc = (&net.Dialer{KeepAlive: keepAlive}).DialContext
+	pc.AfterConnect = keepServerAlive
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open database: %w", err)
@@ -140,6 +144,20 @@ func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, 
 		return nil, nil, explainDatabase(cfg, err)
 	}
 	return pool, store, nil
+}
+
+// keepAlive is how often a quiet connection to the CRM's database is probed, from
+// either end.
+const keepAlive = 15 * time.Second
+
+// keepServerAlive makes Postgres notice within a minute that this process's machine
+// is gone, not after the two hours that are usual: until then it would keep the
+// locks of contacts, and of what one process does alone.
+func keepServerAlive(ctx context.Context, conn *pgx.Conn) error {
+	seconds := int(keepAlive.Seconds())
+	_, err := conn.PgConn().Exec(ctx, fmt.Sprintf("SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = 3",
+		seconds, seconds)).ReadAll()
+	return err
 }
 
 func contactsConfig(cfg Config) pgstore.ContactsConfig {
