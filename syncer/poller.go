@@ -53,7 +53,6 @@ type Poller struct {
 	store  Observations
 	events PartnerEvents
 	log    *slog.Logger
-	poke   chan struct{}
 
 	polling chan struct{} // holds one while no poll is under way
 	sweeper *sweeper      // the poll's
@@ -66,7 +65,7 @@ func NewPoller(cfg PollerConfig, erp ERP, store Observations, events PartnerEven
 	}
 	p := &Poller{
 		cfg: cfg, erp: erp, store: store, events: events, log: log,
-		sweeper: newSweeper(erp, cfg.FullEvery), poke: make(chan struct{}, 1), polling: make(chan struct{}, 1),
+		sweeper: newSweeper(erp, cfg.FullEvery), polling: make(chan struct{}, 1),
 	}
 	p.polling <- struct{}{}
 	return p
@@ -83,7 +82,6 @@ func (p *Poller) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
-		case <-p.poke:
 		}
 		err := p.Poll(ctx)
 		switch {
@@ -97,14 +95,6 @@ func (p *Poller) Run(ctx context.Context) error {
 			p.log.Info("poll of MetaKocka succeeds again")
 		}
 		timer.Reset(p.cfg.Interval)
-	}
-}
-
-// Poke asks for a poll now.
-func (p *Poller) Poke() {
-	select {
-	case p.poke <- struct{}{}:
-	default:
 	}
 }
 

@@ -58,16 +58,6 @@ func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side,
 	return status == mapping.DeletionApplied, err
 }
 
-// HoldDeletion holds this link's deletion for a person.
-func (s *Session) HoldDeletion(ctx context.Context, link mapping.Link, side mapping.Side, reason string) error {
-	_, err := s.conn.Exec(ctx, `INSERT INTO mksync_deletions (link_id, side, reason, status) VALUES ($1, $2, $3, 'held')
-		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, link.ID, string(side), reason)
-	if err != nil {
-		return fmt.Errorf("hold deletion of contact %s: %w", s.id, err)
-	}
-	return nil
-}
-
 // VoidDeletion closes a held deletion of what came back on side.
 func (s *Session) VoidDeletion(ctx context.Context, link mapping.Link, side mapping.Side) error {
 	_, err := s.conn.Exec(ctx, `UPDATE mksync_deletions SET status = 'void', closed_at = now()

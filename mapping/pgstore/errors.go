@@ -9,9 +9,6 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// ErrNotFound says that there is no such row.
-var ErrNotFound = errors.New("not found")
-
 // TableError says that the contacts table cannot be worked with at all.
 type TableError struct{ Reason string }
 

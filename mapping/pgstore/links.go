@@ -201,21 +201,6 @@ func (s *Store) UnlinkedContacts(ctx context.Context, taxNumber, email string) (
 	return found, nil
 }
 
-// ContactIDs pages through the ids of all contacts the filter takes, in order.
-func (s *Store) ContactIDs(ctx context.Context, after string, limit int) ([]string, error) {
-	t := s.table()
-	if after == "" {
-		after = nilUUID
-	}
-	sql := fmt.Sprintf("SELECT c.%[1]s::text FROM %[2]s AS c WHERE c.%[1]s > $1::uuid AND %[3]s ORDER BY c.%[1]s LIMIT %[4]d",
-		t.key, t.table, t.filter, limit)
-	rows, err := s.pool.Query(ctx, sql, append([]any{after}, t.args...)...)
-	if err != nil {
-		return nil, fmt.Errorf("list contacts: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
 // Unresolved lists the links that have an intent.
 func (s *Store) Unresolved(ctx context.Context) ([]mapping.Link, error) {
 	return s.Links(ctx, mapping.LinkQuery{Unresolved: true})

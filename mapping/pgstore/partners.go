@@ -84,13 +84,6 @@ func (s *Store) Observed(ctx context.Context, metakockaID string) (*mapping.Obse
 	return &found[0], nil
 }
 
-// Partners lists the partners as last seen; unsynced: only those that no link
-// names, tombstones included.
-func (s *Store) Partners(ctx context.Context, unsynced bool) ([]mapping.ObservedPartner, error) {
-	return s.observed(ctx, `p WHERE missing_since IS NULL AND (NOT $1 OR NOT EXISTS (
-		SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = p.metakocka_id)) ORDER BY metakocka_id`, unsynced)
-}
-
 // SeenBefore tells which of the partners were seen before t.
 func (s *Store) SeenBefore(ctx context.Context, ids []string, t time.Time) (map[string]bool, error) {
 	rows, err := s.pool.Query(ctx, "SELECT metakocka_id FROM mksync_partners WHERE metakocka_id = ANY($1) AND first_seen_at < $2", ids, t)
