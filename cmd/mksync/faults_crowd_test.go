@@ -69,6 +69,7 @@ type crowd struct {
 	version int
 	edits   edits
 	imports bool // partners are entered in the ERP, too
+	erased  []string // partners deleted in the ERP
 	hitch   error
 }
 
@@ -376,15 +377,27 @@ func (c *crowd) vanish(p *citizen) {
 		return
 	}
 	partner := c.partnerOf(p)
-	if partner == "" {
+	if partner == "" || c.unnoticed() >= mostUnnoticed {
 		return
 	}
 	if err := c.w.erp.DeletePartner(partner); err != nil {
 		c.hitch = err
 		return
 	}
+	c.erased = append(c.erased, partner)
 	c.edits.vanished++
 	p.lost = true
+}
+
+// mostUnnoticed keeps below what a poll holds for a person: more than ten at
+// once, a fifth of all.
+const mostUnnoticed = 8
+
+// unnoticed counts the partners deleted in the ERP that no poll has missed yet.
+func (c *crowd) unnoticed() (n int) {
+	_ = c.w.db.QueryRow(c.w.t.Context(), `SELECT count(*) FROM metakocka_contact_mappings
+		WHERE metakocka_id = ANY($1) AND sync_status NOT IN ('deleted', 'unlinked')`, c.erased).Scan(&n) // not now: no more either
+	return n
 }
 
 // contactOf is a partner as a contact.
