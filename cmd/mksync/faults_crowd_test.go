@@ -68,7 +68,7 @@ type crowd struct {
 	people  []*citizen
 	version int
 	edits   edits
-	imports bool // partners are entered in the ERP, too
+	imports bool     // partners are entered in the ERP, too
 	erased  []string // partners deleted in the ERP
 	hitch   error
 }
