@@ -19,11 +19,17 @@ type Bulk struct {
 	gate    *Gate
 	refresh func(ctx context.Context) error // sees all partners anew
 	workers int
+	places  slots // of all bulk requests together
 }
+
+// BulkPlaces is how many contacts or partners all bulk requests together work on
+// at once, at most: each holds connections to the database.
+const BulkPlaces = 8
 
 // NewBulk returns a ready Bulk that works on so many at once.
 func NewBulk(m *Matcher, gate *Gate, refresh func(ctx context.Context) error, workers int) *Bulk {
-	return &Bulk{matcher: m, gate: gate, refresh: refresh, workers: positive(workers, 4)}
+	workers = min(positive(workers, 4), BulkPlaces)
+	return &Bulk{matcher: m, gate: gate, refresh: refresh, workers: workers, places: make(slots, workers)}
 }
 
 // BulkItem is what became of one contact or partner of many.
@@ -116,14 +122,23 @@ func (run *bulkRun) patiently(ctx, work context.Context, do func() error) {
 // try does a piece of work when the gate lets it through, if it is waited for.
 func (run *bulkRun) try(ctx context.Context, do func() error) error {
 	if !run.rep.watched() {
-		return do()
+		return run.placed(ctx, do)
 	}
 	if err := run.gate.Wait(ctx); err != nil {
 		return err
 	}
-	err := do()
+	err := run.placed(ctx, do)
 	run.gate.Report(err)
 	return err
+}
+
+// placed does a piece of work when there is a place for it.
+func (b *Bulk) placed(ctx context.Context, do func() error) error {
+	if err := b.places.enter(ctx); err != nil {
+		return err
+	}
+	defer b.places.leave()
+	return do()
 }
 
 // bulkRun is one bulk request under way.

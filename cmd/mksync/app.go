@@ -37,9 +37,11 @@ const (
 
 var allRoles = []string{roleListener, rolePusher, rolePuller, rolePoller, roleAPI}
 
-// poolSize is how many connections a process holds at most: one for each
-// contact worked on, and some for the rest.
-const poolSize = 30
+// poolSize is how many connections a process holds at most. It has to be more than
+// all parts hold while they wait for one more, or they would wait for each other
+// for ever: two for a partner that is imported (puller 4, single requests 4, bulk
+// requests), one for a contact (pusher 6), and five for what runs alone.
+const poolSize = 2*(4+4+syncer.BulkPlaces) + 6 + 5 + 1
 
 // pace is how fast the service notices and retries; the demo and the tests are
 // in a hurry.
