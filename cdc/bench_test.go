@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
 )
 
 func atLeast(s *countingSink, n uint64) error {
@@ -33,7 +34,7 @@ func BenchmarkDecode(b *testing.B) {
 // nobody listened.
 func BenchmarkBacklog(b *testing.B) {
 	const transactions = 50_000
-	r := newRig(b, testenv.ContactsSchema)
+	r := newRig(b, pgserver.ContactsSchema)
 	r.cfg.Table = "public.contacts"
 	r.startStreaming().stop()
 	r.exec(`CREATE PROCEDURE fill(n int) LANGUAGE plpgsql AS $$ BEGIN FOR i IN 1..n LOOP

@@ -297,15 +297,3 @@ func (run *checkRun) report() CheckReport {
 	run.rep.Findings = append([]Finding{}, run.findings[:min(len(run.findings), mostFindings)]...)
 	return run.rep
 }
-
-// pause waits, or returns with ctx's error.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}

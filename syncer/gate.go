@@ -36,15 +36,9 @@ func (g *Gate) Wait(ctx context.Context) error {
 		if wait == 0 {
 			return nil
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-changed:
-		case <-timer.C:
+		if err := pauseUntil(ctx, wait, changed); err != nil {
+			return err
 		}
-		timer.Stop()
 	}
 }
 

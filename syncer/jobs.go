@@ -79,15 +79,9 @@ func (j *Jobs) work(ctx context.Context, d *Desk) error {
 			}
 			continue
 		}
-		timer := time.NewTimer(j.look)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-j.poke:
-		case <-timer.C:
+		if err := pauseUntil(ctx, j.look, j.poke); err != nil {
+			return err
 		}
-		timer.Stop()
 	}
 }
 

@@ -31,12 +31,8 @@ func awaitVisible(ctx context.Context, xids []uint32, read func(context.Context)
 		if time.Now().After(deadline) {
 			return errNotVisible
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
 	}
 }

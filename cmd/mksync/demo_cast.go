@@ -5,23 +5,6 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 )
 
-// demoContacts is the CRM's table. mksync asks no more of it than this.
-const demoContacts = `
-CREATE TABLE public.contacts (
-    id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    name         text NOT NULL,
-    company_name text,
-    email        text,
-    phone        text,
-    address      text,
-    country      varchar(2),
-    tax_number   varchar(32),
-    notes        text,
-    website      text,
-    created_at   timestamptz NOT NULL DEFAULT now(),
-    updated_at   timestamptz NOT NULL DEFAULT now()
-)`
-
 // The people that the story names.
 const (
 	ziga    = "Žiga Kovač"

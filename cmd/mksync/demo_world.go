@@ -74,7 +74,7 @@ func (w *demoWorld) openDatabase(ctx context.Context) (err error) {
 	if w.db, err = pgxpool.New(ctx, w.dbURL); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	if _, err = w.db.Exec(ctx, demoContacts); err != nil {
+	if _, err = w.db.Exec(ctx, pgserver.ContactsSchema); err != nil {
 		return fmt.Errorf("make the contacts table: %w", err)
 	}
 	return nil
