@@ -122,6 +122,8 @@ type Session interface {
 	// AdmitDeletion asks the guard whether the link's deletion on side may be
 	// applied; if not, it is held. At most limit are within ten minutes.
 	AdmitDeletion(ctx context.Context, link Link, side Side, limit int) (bool, error)
+	// DeletionHeld tells whether the link's deletion on side waits for a person.
+	DeletionHeld(ctx context.Context, link Link, side Side) (bool, error)
 	// VoidDeletion closes a held deletion of what came back on side.
 	VoidDeletion(ctx context.Context, link Link, side Side) error
 }

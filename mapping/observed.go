@@ -24,6 +24,7 @@ type SeenPartner struct {
 	ObservedAt time.Time
 	Missing    bool // it was not found when last looked for
 	Linked     bool // a living link names it
+	Held       bool // that it is gone is held for a person, or approved
 }
 
 // PollState is what the poller remembers between sweeps. Times are by the
@@ -35,9 +36,6 @@ type PollState struct {
 	Partners        int       `json:"partners"`
 	Calls           int       `json:"calls"`
 	Error           string    `json:"error,omitempty"` // of the last try; empty: it was complete
-	// Held is how many linked partners the last try missed, where that was too
-	// unlikely to be believed.
-	Held int `json:"held,omitempty"`
 	// LastEvent is the sequence of the last event in the partners' stream.
 	LastEvent uint64 `json:"lastEvent,omitempty"`
 	// EventsLost: the stream ended before LastEvent, and what it lost is not

@@ -35,14 +35,13 @@ const (
 var (
 	OpStatus = Operation[Nothing, Status]{"status", quick, (*Desk).Status}
 
-	OpSync          = Operation[SyncRequest, Outcome]{"contacts.sync", slow, (*Desk).Sync}
-	OpImport        = Operation[ImportRequest, Outcome]{"contacts.import", slow, (*Desk).Import}
-	OpMapping       = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, (*Desk).Mapping}
-	OpMappings      = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, (*Desk).Mappings}
-	OpOrphans       = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, (*Desk).Orphans}
-	OpPrune         = Operation[Nothing, Pruned]{"mappings.prune", slow, (*Desk).Prune}
-	OpPartners      = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, (*Desk).Partners}
-	OpAcceptMissing = Operation[AcceptRequest, Accepted]{"partners.accept-missing", quick, (*Desk).AcceptMissing}
+	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, (*Desk).Sync}
+	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, (*Desk).Import}
+	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, (*Desk).Mapping}
+	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, (*Desk).Mappings}
+	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, (*Desk).Orphans}
+	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, (*Desk).Prune}
+	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, (*Desk).Partners}
 
 	// These tell a Watch how far they are.
 	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, (*Desk).BulkSync}
@@ -83,7 +82,7 @@ type Endpoint interface {
 // Endpoints are all operations, for who serves them.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpAcceptMissing, OpBulkSync, OpBulkImport,
+		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,

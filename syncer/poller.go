@@ -26,6 +26,10 @@ type Observations interface {
 	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
 	Observe(ctx context.Context, partners []mapping.ObservedPartner) error
 	MarkMissing(ctx context.Context, metakockaIDs []string) error
+	// HoldMissing holds the loss of the partners' living links for a person;
+	// ReleaseMissing voids what is held for partners that are there.
+	HoldMissing(ctx context.Context, metakockaIDs []string, reason string) error
+	ReleaseMissing(ctx context.Context, metakockaIDs []string) error
 }
 
 // PartnerEvents is the stream that the poller publishes to; *bus.Bus is one.
@@ -128,11 +132,7 @@ func (p *Poller) once(ctx context.Context, thorough bool) error {
 		return ctx.Err() // says nothing about MetaKocka
 	}
 	if err != nil {
-		next.Error, next.Held = err.Error(), 0
-		var held *UnlikelyError
-		if errors.As(err, &held) {
-			next.Held = held.Absent
-		}
+		next.Error = err.Error()
 	}
 	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
@@ -163,13 +163,17 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 	if err := d.store(ctx); err != nil {
 		return last, err
 	}
-	if err := p.forgetAcceptance(ctx); err != nil {
+	now, err := p.store.Now(ctx)
+	if err != nil {
 		return last, err
 	}
-	now, err := p.store.Now(ctx)
-	return mapping.PollState{
+	next := mapping.PollState{
 		SweptAt: start, EndedAt: now, Partners: len(swept.partners) + d.doubted, Calls: swept.calls + d.calls, LastEvent: d.lastEvent,
-	}, err
+	}
+	if d.unbelieved != nil {
+		return next, d.unbelieved
+	}
+	return next, nil
 }
 
 // lostHash is no partner's hash: what is stored with it differs from whatever
@@ -208,6 +212,10 @@ type diff struct {
 	doubted int // not in the sweep, found by id
 	calls   int
 
+	unbelieved *UnlikelyError // nil: what is missing is believed
+	held       []string       // missing, and not believed
+	back       []string       // were held, and are there
+
 	lastEvent uint64
 }
 
@@ -219,61 +227,7 @@ func (d *diff) compare(ctx context.Context, s sweep) error {
 			return err
 		}
 	}
-	var linked, absent int
-	for id, was := range d.seen {
-		if !was.Linked || was.Missing {
-			continue
-		}
-		linked++
-		if _, found := s.partners[id]; !found {
-			absent++
-		}
-	}
-	tooMany, err := d.poller.heldFor(ctx, absent, linked)
-	if err != nil {
-		return err
-	}
-	for id, was := range d.seen {
-		if _, found := s.partners[id]; found || was.Missing || !was.Linked && !s.full {
-			continue
-		}
-		err := d.doubt(ctx, id, was, tooMany)
-		if errors.Is(err, errUnlikely) {
-			return &UnlikelyError{Absent: absent, Linked: linked}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unlikely: so many of the linked partners are not found that the poll is
-// rather wrong than the partners gone.
-func unlikely(absent, linked int) bool { return absent > 10 && absent*5 > linked }
-
-// doubt asks by id for a linked partner that the sweep did not bring: its new
-// name may have none of the letters asked for.
-func (d *diff) doubt(ctx context.Context, id string, was mapping.SeenPartner, tooMany bool) error {
-	if was.Linked {
-		p, err := d.poller.erp.Get(ctx, id)
-		d.calls++
-		switch {
-		case err == nil:
-			d.doubted++
-			d.poller.sweeper.missed(p.Customer)
-			return d.one(ctx, p)
-		case !errors.Is(err, metakocka.ErrNotFound):
-			return err
-		case tooMany:
-			return errUnlikely
-		}
-		if err := d.send(ctx, PartnerMissing, PartnerEvent{MetaKockaID: id, SeenAt: d.start, After: d.after}); err != nil {
-			return err
-		}
-	}
-	d.missing = append(d.missing, id)
-	return nil
+	return d.doubtAll(ctx, s)
 }
 
 // one compares one partner. What was stored after this sweep began is newer
@@ -281,7 +235,10 @@ func (d *diff) doubt(ctx context.Context, id string, was mapping.SeenPartner, to
 func (d *diff) one(ctx context.Context, p metakocka.Partner) error {
 	was, known := d.seen[p.MKID]
 	hash := p.Hash()
-	if known && !was.Missing && (was.Hash == hash || was.ObservedAt.After(d.start)) {
+	if was.Held {
+		d.back = append(d.back, p.MKID)
+	}
+	if known && !was.Held && !was.Missing && (was.Hash == hash || was.ObservedAt.After(d.start)) {
 		return nil
 	}
 	seen, err := observed(p)
@@ -321,8 +278,11 @@ func (d *diff) store(ctx context.Context) error {
 		}
 		rest = rest[n:]
 	}
-	if len(d.missing) == 0 {
-		return nil
+	if err := d.poller.store.ReleaseMissing(ctx, d.back); err != nil {
+		return err
+	}
+	if d.unbelieved != nil {
+		return d.poller.store.HoldMissing(ctx, d.held, d.unbelieved.reason())
 	}
 	return d.poller.store.MarkMissing(ctx, d.missing)
 }

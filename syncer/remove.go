@@ -136,17 +136,25 @@ func leftOver(p metakocka.Partner) string {
 
 // partnerGone handles a partner that MetaKocka no longer finds.
 func (k *task) partnerGone(ctx context.Context) error {
-	const gone = "the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew"
 	k.link.Intent = nil
 	if k.remakes() {
 		return k.anew(ctx)
 	}
-	edited := k.link.Base == nil || !k.agrees(*k.st.Contact, k.link.Base.CRM)
-	if k.cfg.RemoteDeletePolicy != PolicyDelete || edited {
+	held, err := k.s.DeletionHeld(ctx, k.link, mapping.SideMetaKocka)
+	if err != nil {
+		return err
+	}
+	if held {
+		return k.settle(ctx, mapping.StatusHeld, "the partner is gone from MetaKocka, which waits for a person: mksync deletions list", mapping.Change{})
+	}
+	if k.cfg.RemoteDeletePolicy != PolicyDelete {
+		return k.unlink(ctx)
+	}
+	if k.link.Base == nil || !k.agrees(*k.st.Contact, k.link.Base.CRM) { // edited since
 		if err := k.s.VoidDeletion(ctx, k.link, mapping.SideMetaKocka); err != nil {
 			return err
 		}
-		return k.settle(ctx, mapping.StatusUnlinked, gone, mapping.Change{})
+		return k.unlink(ctx)
 	}
 	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes)
 	if err != nil {
@@ -156,6 +164,12 @@ func (k *task) partnerGone(ctx context.Context) error {
 		return k.settle(ctx, mapping.StatusHeld, "the partner is gone from MetaKocka; deleting the contact waits for approval", mapping.Change{})
 	}
 	return k.deleteContact(ctx)
+}
+
+// unlink leaves a contact without the partner that is gone.
+func (k *task) unlink(ctx context.Context) error {
+	return k.settle(ctx, mapping.StatusUnlinked,
+		"the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew", mapping.Change{})
 }
 
 // deleteContact deletes the contact of a partner that is gone, unless it was

@@ -4,83 +4,96 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+
+	"github.com/crmmind/mksync/metakocka"
 )
 
-// A poll that misses an unlikely share of the linked partners is held: rather
-// the key or the company is another one. Where they were deleted in MetaKocka, a
-// person accepts it, for that many and once.
-
-// errUnlikely: a partner is missing, like too many others.
-var errUnlikely = errors.New("too many partners are missing")
+// A poll that misses an unlikely share of the linked partners is rather wrong
+// than they are gone: the key or the company may be another one. Each of them is
+// held as a deletion for a person; one that is seen again is let go.
 
 // UnlikelyError says that a poll missed too many partners to be believed.
 type UnlikelyError struct{ Absent, Linked int }
 
 func (e *UnlikelyError) Error() string {
-	return fmt.Sprintf("%d of %d linked partners are missing in MetaKocka, which is unlikely; none is taken for gone: check the company and the key. "+
-		"If they were deleted there: mksync partners accept-missing", e.Absent, e.Linked)
+	return e.reason() + ": check the company and the key. If they were deleted there: mksync deletions list"
 }
 
-// acceptanceKey is where a person's acceptance is remembered.
-const acceptanceKey = "poller-acceptance"
-
-// acceptance lets a poll miss as many partners, until it is used or a day old.
-type acceptance struct {
-	Missing int       `json:"missing"`
-	At      time.Time `json:"at"`
-	By      string    `json:"by,omitempty"`
+func (e *UnlikelyError) reason() string {
+	return fmt.Sprintf("%d of %d linked partners are missing in MetaKocka, which is unlikely; none is taken for gone", e.Absent, e.Linked)
 }
 
-const acceptanceAge = 24 * time.Hour
+// unlikely: so many of the linked partners are not found that the poll is
+// rather wrong than the partners gone.
+func unlikely(absent, linked int) bool { return absent > 10 && absent*5 > linked }
 
-// heldFor reports whether so many missing partners are not to be believed.
-func (p *Poller) heldFor(ctx context.Context, absent, linked int) (bool, error) {
-	if !unlikely(absent, linked) {
-		return false, nil
+// doubtAll looks after the partners that the sweep did not bring.
+func (d *diff) doubtAll(ctx context.Context, s sweep) error {
+	var linked int
+	var absent []string
+	for id, was := range d.seen {
+		if was.Missing || !was.Linked {
+			continue
+		}
+		linked++
+		if _, found := s.partners[id]; !found {
+			absent = append(absent, id)
+		}
 	}
-	var a acceptance
-	if _, err := p.store.LoadState(ctx, acceptanceKey, &a); err != nil {
-		return false, err
+	if unlikely(len(absent), linked) {
+		return d.disbelieve(ctx, absent, linked)
 	}
-	now, err := p.store.Now(ctx)
-	return absent > a.Missing || now.Sub(a.At) > acceptanceAge, err
+	for id, was := range d.seen {
+		if _, found := s.partners[id]; found || was.Missing || was.Held || !was.Linked && !s.full {
+			continue
+		}
+		if err := d.doubt(ctx, id, was.Linked); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// forgetAcceptance ends an acceptance once a poll was complete.
-func (p *Poller) forgetAcceptance(ctx context.Context) error {
-	var a acceptance
-	given, err := p.store.LoadState(ctx, acceptanceKey, &a)
-	if err != nil || !given || a.Missing == 0 {
+// disbelieve holds the absent partners, once one that was asked for by id is
+// not there: until then the sweep may have left them out.
+func (d *diff) disbelieve(ctx context.Context, absent []string, linked int) error {
+	for i, id := range absent {
+		err := d.lookUp(ctx, id)
+		if errors.Is(err, metakocka.ErrNotFound) {
+			d.unbelieved, d.held = &UnlikelyError{Absent: len(absent) - i, Linked: linked}, absent[i:]
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// doubt asks by id for a linked partner that the sweep did not bring: its new
+// name may have none of the letters asked for.
+func (d *diff) doubt(ctx context.Context, id string, linked bool) error {
+	if linked {
+		err := d.lookUp(ctx, id)
+		if err == nil || !errors.Is(err, metakocka.ErrNotFound) {
+			return err
+		}
+		if err := d.send(ctx, PartnerMissing, PartnerEvent{MetaKockaID: id, SeenAt: d.start, After: d.after}); err != nil {
+			return err
+		}
+	}
+	d.missing = append(d.missing, id)
+	return nil
+}
+
+// lookUp compares a partner asked for by id. metakocka.ErrNotFound.
+func (d *diff) lookUp(ctx context.Context, id string) error {
+	p, err := d.poller.erp.Get(ctx, id)
+	d.calls++
+	if err != nil {
 		return err
 	}
-	return p.store.SaveState(ctx, acceptanceKey, acceptance{})
-}
-
-// AcceptRequest accepts what the last poll missed.
-type AcceptRequest struct {
-	By string `json:"by,omitempty"`
-}
-
-// Accepted says how many partners the next poll may miss.
-type Accepted struct {
-	Missing int `json:"missing"`
-}
-
-// AcceptMissing lets the next poll take as many partners for gone as the last one
-// was held for. What that does to their contacts is the remote delete policy's,
-// and the guard's.
-func (d *Desk) AcceptMissing(ctx context.Context, r AcceptRequest) (Accepted, error) {
-	poll, err := d.records.PollState(ctx)
-	if err != nil {
-		return Accepted{}, err
-	}
-	if poll.Held == 0 {
-		return Accepted{}, fault(CodeConflict, "no poll is held")
-	}
-	now, err := d.records.Now(ctx)
-	if err != nil {
-		return Accepted{}, err
-	}
-	return Accepted{poll.Held}, d.records.SaveState(ctx, acceptanceKey, acceptance{Missing: poll.Held, At: now, By: r.By})
+	d.doubted++
+	d.poller.sweeper.missed(p.Customer)
+	return d.one(ctx, p)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -63,12 +62,7 @@ func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 		Long: "Give events that could not be applied back to the service, which tries them again at once, or as\n" +
 			"soon as it runs. What fails again becomes a dead letter again.",
 		Example: "  mksync deadletters retry 7\n  mksync deadletters retry --all",
-		Args: func(_ *cobra.Command, args []string) error {
-			if (len(args) == 0) != all {
-				return errors.New("name the dead letters to retry, or give --all")
-			}
-			return nil
-		},
+		Args:    namedOrAll(&all, "dead letters"),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				if all {
@@ -88,6 +82,16 @@ func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "all of them")
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// namedOrAll checks that the command's arguments name things, or --all is given.
+func namedOrAll(all *bool, things string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if (len(args) == 0) != *all {
+			return fmt.Errorf("name the %s, or give --all", things)
+		}
+		return nil
+	}
 }
 
 func allDeadLetters(ctx context.Context, desk syncer.Answerer) ([]string, error) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/syncer"
@@ -11,22 +13,22 @@ func newDeletionsCommand(app *cliEnv) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deletions",
 		Short: "List, approve and reject deletions that are held",
-		Long: "List, approve and reject deletions that are held: too many at once, a TRUNCATE, or a contact that\n" +
-			"is gone without a deletion having been seen.\n" +
+		Long: "List, approve and reject deletions that are held: too many at once, a TRUNCATE, a contact that\n" +
+			"is gone without a deletion having been seen, or more partners missing in a poll than is likely.\n" +
 			"An ID is the deletion's own, or that of its mapping, contact or partner where that names one alone.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newDeletionsList(app),
 		newDeletionsDecide(app, syncer.OpApproveDeletion, &cobra.Command{
-			Use:   "approve ID...",
+			Use:   "approve ID... | --all",
 			Short: "Apply held deletions now",
 			Long: "Apply held deletions now: to the partner as MKSYNC_DELETE_POLICY says, to a contact by deleting it.\n" +
 				"What is there again, or was edited since, is left alone.",
-			Example: "  mksync deletions approve 3 4 5",
+			Example: "  mksync deletions approve 3 4 5\n  mksync deletions approve --all",
 		}),
 		newDeletionsDecide(app, syncer.OpRejectDeletion, &cobra.Command{
-			Use:   "reject ID...",
+			Use:   "reject ID... | --all",
 			Short: "Keep what held deletions would take away",
 			Long: "Keep what held deletions would take away; neither side is written. A contact's deletion leaves the\n" +
 				"partner as it is and the mapping \"deleted\" (mksync import brings the contact back); a partner's\n" +
@@ -64,13 +66,32 @@ func deletionLine(d syncer.Deletion) []string {
 	}
 }
 
+// heldDeletions are the ids of those that wait for a person.
+func heldDeletions(ctx context.Context, desk syncer.Answerer) ([]string, error) {
+	held, err := collect(func(p syncer.Page) (syncer.List[syncer.Deletion], error) {
+		return syncer.OpDeletions.Ask(ctx, desk, syncer.JournalRequest{Page: p})
+	})
+	ids := make([]string, len(held))
+	for i, d := range held {
+		ids[i] = d.ID
+	}
+	return ids, err
+}
+
 // newDeletionsDecide completes the command that asks for one decision.
 func newDeletionsDecide(app *cliEnv, op syncer.Operation[syncer.EntryRequest, syncer.Decided[syncer.Deletion]], cmd *cobra.Command) *cobra.Command {
-	var asJSON bool
-	cmd.Args = cobra.MinimumNArgs(1)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	var asJSON, all bool
+	cmd.Args = namedOrAll(&all, "deletions")
+	cmd.Flags().BoolVar(&all, "all", false, "all that are held now")
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
 		return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-			return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Decided[syncer.Deletion], error) {
+			if all {
+				var err error
+				if ids, err = heldDeletions(cmd.Context(), desk); err != nil {
+					return err
+				}
+			}
+			return each(cmd.Context(), app, asJSON, ids, func(id string) (syncer.Decided[syncer.Deletion], error) {
 				return op.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
 			}, func(d syncer.Decided[syncer.Deletion]) []string {
 				return append([]string{d.Entry.ID, string(d.Entry.Status)}, outcomeLine(d.Outcome)...)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/syncer"
@@ -30,30 +28,7 @@ func newPartnersCommand(app *cliEnv) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&r.Unsynced, "unsynced", false, "only those that no contact is linked with")
 	jsonFlag(cmd, &asJSON)
-	cmd.AddCommand(newPartnersAccept(app))
 	return cmd
-}
-
-// newPartnersAccept ends the hold of a poll that missed too many partners.
-func newPartnersAccept(app *cliEnv) *cobra.Command {
-	return &cobra.Command{
-		Use:   "accept-missing",
-		Short: "Take the partners that a held poll missed for gone",
-		Long: "A poll that misses more than a fifth of the linked partners is held: rather the key or the company is\n" +
-			"another one. Where they were deleted in MetaKocka, this lets the next poll take as many for gone. What that\n" +
-			"does to their contacts is set by MKSYNC_REMOTE_DELETE_POLICY, and above MKSYNC_MAX_DELETES held again.",
-		Example: "  mksync partners accept-missing",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				a, err := syncer.OpAcceptMissing.Ask(cmd.Context(), desk, syncer.AcceptRequest{By: operator()})
-				if err == nil {
-					_, err = fmt.Fprintf(app.stdout, "%d missing partners are accepted: the next poll takes them for gone\n", a.Missing)
-				}
-				return err
-			})
-		},
-	}
 }
 
 func partnerLine(p syncer.Partner) []string {

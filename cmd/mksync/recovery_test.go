@@ -191,31 +191,58 @@ func TestColumnsComeAndGo(t *testing.T) {
 	}))
 }
 
-// TestHeldPollIsAccepted: most partners were deleted in MetaKocka indeed.
-func TestHeldPollIsAccepted(t *testing.T) {
+// TestUnlikelyPollIsDecidedByCommand: most partners are missing. Each waits for a
+// person; one that is there again is let go.
+func TestUnlikelyPollIsDecidedByCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
-	w.left(12)
-	for _, p := range w.erp.Partners()[:11] {
+	w.left(13)
+	gone := w.erp.Partners()[:12]
+	for _, p := range gone {
 		require.NoError(t, w.erp.DeletePartner(p.MKID))
 	}
-	w.mksync("partners", "accept-missing").refused("no poll is held")
 	s, _ := w.start()
 	w.eventually(func() error {
-		if st := s.monitor().Status(t.Context()); !strings.Contains(st.Poller.Error, "11 of 12 linked partners are missing") {
-			return errors.New("the poll is not held: " + st.Poller.Error)
+		st := s.monitor().Status(t.Context())
+		if !strings.Contains(st.Poller.Error, "12 of 13 linked partners are missing") || st.HeldDeletions != 12 {
+			return fmt.Errorf("the poll is not held: %s, %d deletions held", st.Poller.Error, st.HeldDeletions)
 		}
 		return nil
 	})
-	require.Equal(t, 12, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
-	require.Contains(t, w.mksync("partners", "accept-missing").lines()[0], "11 missing partners are accepted")
+	held := w.mksync("deletions", "list")
+	require.Len(t, held.ids(), 12)
+	require.Contains(t, held.stdout, "held  deleted in metakocka")
+	require.Contains(t, held.stdout, "12 of 13 linked partners are missing in MetaKocka, which is unlikely")
+	require.Equal(t, 13, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
+
+	// Other edits go on; one of a contact whose partner is held decides nothing.
+	kept, edited := w.contactOf(w.erp.Partners()[0].MKID), w.contactOf(gone[0].MKID)
+	w.set(kept, mapping.FieldPhone, "041 222 333")
+	w.agree(kept, "041 222 333")
+	w.set(edited, mapping.FieldPhone, "041 222 334")
+	w.status(edited, "held")
+
+	// The partner of one is there again, as after a restored backup.
+	_, err := w.erp.AddPartner(gone[0])
+	require.NoError(t, err)
+	w.agree(edited, "041 222 334")
+	_, err = w.erp.AddPartner(gone[1])
+	require.NoError(t, err)
 	w.eventually(func() error {
-		if n := w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'unlinked'"); n != 11 {
-			return fmt.Errorf("%d of 11 are unlinked", n)
+		if n := len(w.mksync("deletions", "list").ids()); n != 10 {
+			return fmt.Errorf("%d are held", n)
 		}
 		return nil
 	})
-	require.Equal(t, 12, w.count("SELECT count(*) FROM contacts"))
+	w.status(w.contactOf(gone[1].MKID), "synced")
+
+	require.Contains(t, w.mksync("deletions", "approve", gone[2].MKID).lines()[0], "applied  unlinked")
+	require.Contains(t, w.mksync("deletions", "reject", gone[3].MKID).lines()[0], "rejected  unlinked")
+	w.polls(2) // ten of thirteen would not be held: what is held already stays so
+	require.Len(t, w.mksync("deletions", "list").ids(), 8)
+	require.Len(t, w.mksync("deletions", "approve", "--all").lines(), 8)
+	require.Equal(t, 10, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'unlinked'"))
+	require.Equal(t, 13, w.count("SELECT count(*) FROM contacts"))
 	w.polls(1)
-	require.Equal(t, 0, w.count("SELECT (value->>'missing')::int FROM mksync_state WHERE key = 'poller-acceptance'"), "used once")
+	require.Empty(t, s.monitor().Status(t.Context()).Poller.Error)
 }

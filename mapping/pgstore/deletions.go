@@ -58,6 +58,16 @@ func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side,
 	return status == mapping.DeletionApplied, err
 }
 
+// DeletionHeld tells whether the link's deletion on side waits for a person.
+func (s *Session) DeletionHeld(ctx context.Context, link mapping.Link, side mapping.Side) (held bool, err error) {
+	err = s.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM mksync_deletions WHERE link_id = $1 AND side = $2 AND status = 'held')",
+		link.ID, string(side)).Scan(&held)
+	if err != nil {
+		return false, fmt.Errorf("read held deletion of contact %s: %w", s.id, err)
+	}
+	return held, nil
+}
+
 // VoidDeletion closes a held deletion of what came back on side.
 func (s *Session) VoidDeletion(ctx context.Context, link mapping.Link, side mapping.Side) error {
 	_, err := s.conn.Exec(ctx, `UPDATE mksync_deletions SET status = 'void', closed_at = now()
@@ -86,6 +96,34 @@ func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
 		return 0, fmt.Errorf("hold deletions: %w", err)
 	}
 	return tag.RowsAffected(), nil
+}
+
+// HoldMissing holds the loss of the partners' living links for a person. The
+// links stay as they are: the partners may well be there.
+func (s *Store) HoldMissing(ctx context.Context, metakockaIDs []string, reason string) error {
+	_, err := s.pool.Exec(ctx, `
+		INSERT INTO mksync_deletions (link_id, side, reason, status)
+		SELECT id, 'metakocka', $2, 'held' FROM metakocka_contact_mappings
+		WHERE metakocka_id = ANY($1) AND sync_status NOT IN ('deleted', 'unlinked') ORDER BY metakocka_id
+		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, metakockaIDs, reason)
+	if err != nil {
+		return fmt.Errorf("hold missing partners: %w", err)
+	}
+	return nil
+}
+
+// ReleaseMissing voids what is held for partners that are there.
+func (s *Store) ReleaseMissing(ctx context.Context, metakockaIDs []string) error {
+	if len(metakockaIDs) == 0 {
+		return nil
+	}
+	_, err := s.pool.Exec(ctx, `
+		UPDATE mksync_deletions d SET status = 'void', closed_at = now() FROM metakocka_contact_mappings m
+		WHERE m.metakocka_id = ANY($1) AND d.link_id = m.id AND d.side = 'metakocka' AND d.status IN ('held', 'approved')`, metakockaIDs)
+	if err != nil {
+		return fmt.Errorf("release partners that are back: %w", err)
+	}
+	return nil
 }
 
 // Deletions lists the deletion journal, oldest first.

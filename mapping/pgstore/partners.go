@@ -25,17 +25,18 @@ func observeArgs(p *mapping.ObservedPartner) []any {
 func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT coalesce(p.metakocka_id, m.metakocka_id), coalesce(p.hash, ''), coalesce(p.observed_at, 'epoch'::timestamptz),
-			p.missing_since IS NOT NULL, m.metakocka_id IS NOT NULL
+			p.missing_since IS NOT NULL, m.metakocka_id IS NOT NULL, coalesce(m.held, false)
 		FROM mksync_partners p
-		FULL JOIN (SELECT metakocka_id FROM metakocka_contact_mappings
-			WHERE metakocka_id IS NOT NULL AND sync_status NOT IN ('deleted', 'unlinked')) m USING (metakocka_id)`)
+		FULL JOIN (SELECT l.metakocka_id, d.id IS NOT NULL AS held FROM metakocka_contact_mappings l
+			LEFT JOIN mksync_deletions d ON d.link_id = l.id AND d.side = 'metakocka' AND d.status IN ('held', 'approved')
+			WHERE l.metakocka_id IS NOT NULL AND l.sync_status NOT IN ('deleted', 'unlinked')) m USING (metakocka_id)`)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
 	seen := map[string]mapping.SeenPartner{}
 	var id string
 	var row mapping.SeenPartner
-	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.ObservedAt, &row.Missing, &row.Linked}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.ObservedAt, &row.Missing, &row.Linked, &row.Held}, func() error {
 		seen[id] = row
 		return nil
 	})
@@ -59,6 +60,9 @@ func (s *Store) Observe(ctx context.Context, partners []mapping.ObservedPartner)
 
 // MarkMissing remembers that the partners were not found any more.
 func (s *Store) MarkMissing(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	_, err := s.pool.Exec(ctx, `UPDATE mksync_partners SET missing_since = coalesce(missing_since, clock_timestamp())
 		WHERE metakocka_id = ANY($1)`, ids)
 	if err != nil {
