@@ -117,6 +117,12 @@ func (s *memorySink) all() []record {
 	return append([]record(nil), s.events...)
 }
 
+func (s *memorySink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.events)
+}
+
 // memoryStore keeps the state.
 type memoryStore struct {
 	mu    sync.Mutex
@@ -286,8 +292,8 @@ func (r *rig) startStreaming() *running {
 func (r *rig) events(n int) []record {
 	r.t.Helper()
 	testenv.Eventually(r.t, patience, func() error {
-		if got := len(r.sink.all()); got < n {
-			return fmt.Errorf("%d of %d events: %v", got, n, r.sink.all())
+		if got := r.sink.count(); got < n {
+			return fmt.Errorf("%d of %d events", got, n)
 		}
 		return nil
 	})

@@ -155,7 +155,7 @@ func TestSnapshotIsNotDoneBeforeItsRowsAreDurable(t *testing.T) {
 func (r *rig) repaired(reason string) {
 	r.t.Helper()
 	old := r.store.get().SnapshotPos
-	before := len(r.sink.all())
+	before := r.sink.count()
 	run := r.startStreaming()
 	state := r.store.get()
 	require.Greater(r.t, state.SnapshotPos, old)
