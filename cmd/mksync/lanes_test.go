@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// massLatency is how long a call of the ERP takes while many contacts are
+// brought over, two calls at a time.
+const massLatency = 50 * time.Millisecond
+
+// mass is a way to keep the service busy with many contacts or partners.
+type mass struct {
+	partners bool // the ERP has as many
+	contacts bool // the CRM has as many
+	roles    []string
+	// begin returns when the work is under way, with what tells whether it still
+	// is. edited are the contacts that are edited meanwhile, others the many.
+	begin func(m *massed, edited, others []string) (going func() bool)
+}
+
+// massed is a service among many contacts.
+type massed struct {
+	*world
+	*service
+	client
+}
+
+// masses by what they do.
+var masses = map[string]mass{
+	"bulk sync": {contacts: true, roles: []string{roleListener, rolePusher, rolePuller, roleAPI}, begin: func(m *massed, edited, others []string) func() bool {
+		m.forgetSnapshot(len(edited) + len(others))
+		m.until(m.world, m.later("bulk-sync", `{"contactIds":`+jsonList(edited)+`}`), ended)
+		m.slow()
+		return m.job("bulk-sync", `{"contactIds":`+jsonList(others)+`}`)
+	}},
+	"first sync": {contacts: true, roles: allRoles, begin: func(m *massed, edited, others []string) func() bool {
+		m.synced(len(edited))
+		m.slow()
+		return func() bool {
+			return m.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'") < len(edited)+len(others)
+		}
+	}},
+	"import all": {partners: true, roles: allRoles, begin: func(m *massed, edited, _ []string) func() bool {
+		m.synced(len(edited))
+		m.slow()
+		return m.job("bulk-import", `{"importAll":true}`)
+	}},
+}
+
+// job begins a job and waits until some of it is done.
+func (m *massed) job(path, body string) (going func() bool) {
+	id := m.later(path, body)
+	m.until(m.world, id, func(j syncer.Job) bool { return j.Done > 0 })
+	return func() (open bool) {
+		m.until(m.world, id, func(j syncer.Job) bool { open = j.Status.Open(); return true })
+		return open
+	}
+}
+
+func (m *massed) slow() {
+	require.NoError(m.world.t, m.world.erp.SetFaults(sim.Faults{Latency: massLatency}))
+}
+
+// synced waits until n contacts are synced.
+func (m *massed) synced(n int) {
+	m.eventually(func() error {
+		if got := m.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); got < n {
+			return fmt.Errorf("%d are synced", got)
+		}
+		return nil
+	})
+}
+
+// forgetSnapshot waits for the n events of a snapshot and removes them, so that
+// only the job works on their contacts.
+func (m *massed) forgetSnapshot(n int) {
+	js, err := jetstream.New(m.conn)
+	require.NoError(m.world.t, err)
+	stream, err := js.Stream(m.world.t.Context(), bus.StreamContacts)
+	require.NoError(m.world.t, err)
+	m.eventually(func() error {
+		info, err := stream.Info(m.world.t.Context())
+		if err == nil && info.State.Msgs < uint64(n) {
+			err = fmt.Errorf("%d events", info.State.Msgs)
+		}
+		return err
+	})
+	require.NoError(m.world.t, stream.Purge(m.world.t.Context(), jetstream.WithPurgeSubject(bus.ContactSubject("snapshot", "*"))))
+}
+
+// editsAmong edits contacts, one every so often, while a mass of n is worked on,
+// and tells how long each edit took to reach MetaKocka, and whether the work
+// outlasted them.
+func (k mass) editsAmong(t testing.TB, n, edits int, every time.Duration) (delays []time.Duration, outlasted bool) {
+	t.Helper()
+	opts := sim.Options{}
+	if k.partners {
+		for i := range n {
+			opts.Partners = append(opts.Partners, benchPartner(i, ""))
+		}
+	}
+	w := newWorld(t, opts)
+	w.cfg.PollInterval = time.Minute
+	add := func(from, to int) (ids []string) {
+		require.NoError(t, w.db.QueryRow(t.Context(), `WITH added AS (INSERT INTO contacts (name, email, tax_number)
+			SELECT 'Oseba ' || i, 'oseba' || i || '@primer.si', (10000000 + i)::text FROM generate_series($1::int, $2::int - 1) i RETURNING id)
+			SELECT array_agg(id::text) FROM added`, from, to).Scan(&ids))
+		return ids
+	}
+	edited := add(n, n+edits)
+	var others []string
+	if k.contacts {
+		others = add(0, n)
+	}
+	s, c, stop := w.apiUntil(k.roles...)
+	defer stop()
+	going := k.begin(&massed{w, s, c}, edited, others)
+	delays = w.timeEdits(edited, every)
+	return delays, going()
+}
+
+// timeEdits edits the contacts.
+func (w *world) timeEdits(ids []string, every time.Duration) []time.Duration {
+	w.t.Helper()
+	phone := func(i int) string { return fmt.Sprintf("0401%05d", i) }
+	var mu sync.Mutex
+	arrived := make([]time.Time, len(ids))
+	w.erp.OnCall(func(c sim.Call) {
+		if c.Endpoint == metakocka.EndpointGet {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range arrived {
+			if arrived[i].IsZero() && bytes.Contains(c.Arguments, []byte(phone(i))) {
+				arrived[i] = c.Time
+			}
+		}
+	})
+	committed := make([]time.Time, len(ids))
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for i, id := range ids {
+		<-ticker.C
+		w.exec("UPDATE contacts SET phone = $1 WHERE id = $2", phone(i), id)
+		committed[i] = time.Now()
+	}
+	require.Eventually(w.t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return !slices.ContainsFunc(arrived, time.Time.IsZero)
+	}, time.Minute, 10*time.Millisecond)
+	delays := make([]time.Duration, len(ids))
+	for i := range delays {
+		delays[i] = max(arrived[i].Sub(committed[i]), 0)
+	}
+	slices.Sort(delays)
+	return delays
+}
+
+// TestAnEditIsQuickAmongMany: what a person just saved does not wait for the
+// many that are brought over meanwhile.
+func TestAnEditIsQuickAmongMany(t *testing.T) {
+	t.Parallel()
+	for name, k := range masses {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			delays, _ := k.editsAmong(t, 400, 5, 200*time.Millisecond)
+			t.Log(delays)
+			require.Less(t, delays[len(delays)/2], time.Second)
+			require.Less(t, delays[len(delays)-1], 3*time.Second)
+		})
+	}
+}
+
+// BenchmarkEditDuringABulkJob measures how long a contact's edit takes to reach
+// MetaKocka while 10,000 contacts or partners are brought over: 40 edits, one
+// every 400 ms, an ERP that takes 50 ms for a call, two calls at once.
+func BenchmarkEditDuringABulkJob(b *testing.B) {
+	for _, name := range []string{"bulk sync", "first sync", "import all"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				delays, outlasted := masses[name].editsAmong(b, 10000, 40, 400*time.Millisecond)
+				require.True(b, outlasted)
+				b.ReportMetric(float64(delays[len(delays)/2].Milliseconds()), "p50-ms")
+				b.ReportMetric(float64(delays[len(delays)*99/100].Milliseconds()), "p99-ms")
+				b.ReportMetric(float64(delays[len(delays)-1].Milliseconds()), "max-ms")
+			}
+		})
+	}
+}
