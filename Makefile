@@ -10,6 +10,7 @@ COUNT         ?= 3
 CYCLES        ?= 100
 SEED          ?=
 DEMO_ARGS     ?=
+BENCH_ARGS    ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -57,7 +58,11 @@ fuzz: go ## Fuzz each fuzz test for a while (FUZZTIME=20s)
 	done
 
 .PHONY: bench
-bench: go ## Run the benchmarks
+bench: go ## Measure mksync beside what it can be compared with (BENCH_ARGS=-quick: a look)
+	$(GO) run ./bench $(BENCH_ARGS)
+
+.PHONY: microbench
+microbench: go ## Run the benchmarks of single functions
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $(PACKAGES)
 
 # The linter is built from its module, which the checksum database vouches for.

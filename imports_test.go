@@ -48,8 +48,8 @@ func forbidden(dir, imported string, test bool) string {
 		return forbiddenInTest(dir, imported)
 	case imported == "internal/testenv":
 		return "internal/testenv is for tests"
-	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && !within(dir, "cmd"):
-		return "pgserver is for tests and for the demo"
+	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && dir != "bench" && !within(dir, "cmd"):
+		return "pgserver is for tests, for the demo and for the benchmark"
 	case leafOf(dir) != "" && !within(dir, imported):
 		return "a leaf imports nothing of ours, its child only its parents"
 	case dir == "migrations":

@@ -46,7 +46,7 @@ func startContainer(ctx context.Context, opts Options) (*Server, error) {
 		postgres.WithPassword(password),
 		postgres.WithDatabase("postgres"),
 		postgres.BasicWaitStrategies(),
-		testcontainers.WithCmdArgs(settings()...),
+		testcontainers.WithCmdArgs(settings(opts.Durable)...),
 		testcontainers.WithLogger(printer{opts.Logger}),
 	)
 	if err != nil {

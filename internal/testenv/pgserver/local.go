@@ -21,6 +21,7 @@ type local struct {
 	account  *account
 	port     string
 	password string
+	durable  bool
 	process  *process
 }
 
@@ -38,7 +39,7 @@ func startLocal(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &local{bin: bin, files: dir, account: who, password: newPassword()}
+	l := &local{bin: bin, files: dir, account: who, password: newPassword(), durable: opts.Durable}
 	if err := l.create(ctx); err != nil {
 		return nil, errors.Join(err, l.stop())
 	}
@@ -90,7 +91,7 @@ func (l *local) initdb(ctx context.Context) error {
 func (l *local) start(ctx context.Context) error {
 	args := append([]string{
 		"-D", l.files.path("data"), "-p", l.port, "-h", "127.0.0.1", "-k", "",
-	}, settings()...)
+	}, settings(l.durable)...)
 	cmd := exec.Command(filepath.Join(l.bin, "postgres"), args...) //nolint:noctx // it outlives the call; stop ends it
 	l.account.apply(cmd)
 	cmd.Dir = l.files.dir

@@ -33,6 +33,9 @@ type Options struct {
 	// Own asks for a server that nobody else uses, so that it can be
 	// restarted: URLVariable is not looked at.
 	Own bool
+	// Durable asks for a server that syncs each commit to disk, as one in
+	// production does. A server of URLVariable is as it is.
+	Durable bool
 	// NoInstall forbids the installation of Postgres packages. The variable
 	// MKSYNC_TEST_NO_INSTALL=1 does the same.
 	NoInstall bool

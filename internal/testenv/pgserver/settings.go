@@ -12,16 +12,21 @@ import (
 const superuser = "postgres"
 
 // settings are the server parameters of every throw-away server: logical
-// decoding with room for many tests at once, and no care for a power cut. A
-// commit is still written out at once, for only what is written is streamed.
-func settings() []string {
+// decoding with room for many tests at once, and no care for a power cut unless
+// it is to be durable. A commit is still written out at once, for only what is
+// written is streamed.
+func settings(durable bool) []string {
+	sync := "off"
+	if durable {
+		sync = "on"
+	}
 	return []string{
 		"-c", "wal_level=logical",
 		"-c", "max_wal_senders=100",
 		"-c", "max_replication_slots=100",
 		"-c", "max_connections=300",
-		"-c", "fsync=off",
-		"-c", "full_page_writes=off",
+		"-c", "fsync=" + sync,
+		"-c", "full_page_writes=" + sync,
 		"-c", "shared_buffers=64MB",
 		"-c", "max_wal_size=2GB",
 		"-c", "jit=off",
