@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
-	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 
@@ -147,11 +144,11 @@ func printLines[T any](app *cliEnv, none string, items []T, line func(T) []strin
 	if len(items) == 0 {
 		app.note(none)
 	}
-	t := tabwriter.NewWriter(app.stdout, 0, 0, 2, ' ', 0)
-	for _, item := range items {
-		_, _ = fmt.Fprintln(t, strings.Join(line(item), "\t"))
+	rows := make([][]string, len(items))
+	for i, item := range items {
+		rows[i] = line(item)
 	}
-	return t.Flush()
+	return app.out().table(rows)
 }
 
 func (app *cliEnv) printJSON(v any) error {
@@ -180,17 +177,20 @@ func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, as
 		data, err := ask(id)
 		var refused *syncer.RequestError
 		switch {
-		case err == nil:
-			results = append(results, result{ID: id, Success: true, Data: data})
 		case errors.As(err, &refused):
 			failed = true
 			results = append(results, result{ID: id, Error: refused})
 			app.note(id + ": " + refused.Message)
-		default:
+			continue
+		case err != nil:
 			return err
 		}
-		if err == nil && !asJSON {
-			_, _ = fmt.Fprintln(app.stdout, strings.Join(line(data), "  "))
+		results = append(results, result{ID: id, Success: true, Data: data})
+		if asJSON {
+			continue
+		}
+		if err := app.out().table([][]string{line(data)}); err != nil {
+			return err
 		}
 	}
 	if asJSON {
@@ -207,10 +207,7 @@ func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, as
 // quote is a value fit for one line of a list.
 func quote(value string) string {
 	const most = 40
-	if utf8.RuneCountInString(value) > most {
-		value = string([]rune(value)[:most]) + "…"
-	}
-	return fmt.Sprintf("%q", value)
+	return fmt.Sprintf("%q", cut(value, most))
 }
 
 func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }

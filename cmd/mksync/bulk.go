@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/crmmind/mksync/syncer"
 )
@@ -59,7 +56,9 @@ func (app *cliEnv) syncAll(ctx context.Context, desk syncer.Answerer, f bulkFlag
 	if f.asJSON {
 		return app.printJSON(matchReport{res.Total, res.Counts, orEmpty(follow.decisions), orphans})
 	}
-	app.printDecisions(follow.decisions, func(d syncer.Decision) string { return d.ContactID })
+	if err := app.printDecisions(follow.decisions, func(d syncer.Decision) string { return d.ContactID }); err != nil {
+		return err
+	}
 	app.summary(b, verdictWords)
 	if len(orphans) > 0 {
 		app.note(fmt.Sprintf("%d mappings have lost their contact or their partner: mksync mappings prune lists them", len(orphans)))
@@ -84,7 +83,9 @@ func (app *cliEnv) importAll(ctx context.Context, desk syncer.Answerer, f bulkFl
 	case f.asJSON:
 		return app.printJSON(matchReport{Total: res.Total, Counts: res.Counts, Decisions: orEmpty(follow.decisions)})
 	}
-	app.printDecisions(follow.decisions, func(d syncer.Decision) string { return d.MetaKockaID })
+	if err := app.printDecisions(follow.decisions, func(d syncer.Decision) string { return d.MetaKockaID }); err != nil {
+		return err
+	}
 	app.summary(b, verdictWords)
 	return nil
 }
@@ -122,12 +123,7 @@ type follower struct {
 const sayEvery = 5 * time.Second
 
 func (app *cliEnv) follow(asJSON bool) *follower {
-	return &follower{app: app, terminal: !asJSON && isTerminal(app.stderr)}
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+	return &follower{app: app, terminal: !asJSON && app.notes().terminal()}
 }
 
 func (f *follower) watch(_ context.Context, p syncer.Progress) error {
@@ -160,7 +156,7 @@ func (f *follower) draw(p syncer.Progress) {
 		if total == 0 {
 			total = -1 // a spinner
 		}
-		f.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(f.app.stderr), progressbar.OptionShowCount(),
+		f.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(f.app.notes().raw), progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
 	}
 	text := p.Doing
@@ -200,12 +196,16 @@ func (b bulkOutcome) print(app *cliEnv, asJSON bool, res any) error {
 		}
 	} else {
 		slices.SortFunc(b.failures, func(a, c syncer.BulkItem) int { return cmp.Compare(b.id(a), b.id(c)) })
-		for _, item := range b.failures {
+		rows := make([][]string, len(b.failures))
+		for i, item := range b.failures {
 			word := "failed"
 			if item.Verdict == syncer.VerdictAmbiguous {
 				word = "held"
 			}
-			_, _ = fmt.Fprintln(app.stdout, strings.Join([]string{b.id(item), word, oneLine(item.Error)}, "  "))
+			rows[i] = []string{b.id(item), word, item.Error}
+		}
+		if err := app.out().table(rows); err != nil {
+			return err
 		}
 		app.summary(b, doneWords)
 	}
@@ -245,16 +245,13 @@ var (
 	}
 )
 
-// printDecisions prints the match report, each line no wider than the terminal.
-func (app *cliEnv) printDecisions(decisions []syncer.Decision, id func(syncer.Decision) string) {
-	width := 0
-	if file, ok := app.stdout.(*os.File); ok {
-		width, _, _ = term.GetSize(int(file.Fd()))
+// printDecisions prints the match report.
+func (app *cliEnv) printDecisions(decisions []syncer.Decision, id func(syncer.Decision) string) error {
+	rows := make([][]string, len(decisions))
+	for i, d := range decisions {
+		rows[i] = []string{id(d), string(d.Verdict), decisionDetail(d)}
 	}
-	for _, d := range decisions {
-		line := fmt.Sprintf("%s  %-9s  %s", id(d), d.Verdict, oneLine(decisionDetail(d)))
-		_, _ = fmt.Fprintln(app.stdout, cutLine(line, width))
-	}
+	return app.out().table(rows)
 }
 
 func decisionDetail(d syncer.Decision) string {
@@ -265,13 +262,4 @@ func decisionDetail(d syncer.Decision) string {
 		return fmt.Sprintf("contact %s %q, partner %s %q", d.ContactID, d.Name, d.MetaKockaID, d.Partner)
 	}
 	return fmt.Sprintf("%q", or(d.Name, d.Partner))
-}
-
-// cutLine is a line of at most width characters; 0: any.
-func cutLine(line string, width int) string {
-	r := []rune(line)
-	if width <= 0 || len(r) <= width {
-		return line
-	}
-	return string(r[:width-1]) + "…"
 }

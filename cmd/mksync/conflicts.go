@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +85,7 @@ func newConflictsShow(app *cliEnv) *cobra.Command {
 				if asJSON {
 					return app.printJSON(c)
 				}
-				return printConflict(app.stdout, c)
+				return app.out().sheet(conflictSheet(c))
 			})
 		},
 	}
@@ -95,9 +93,8 @@ func newConflictsShow(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func printConflict(w io.Writer, c syncer.Conflict) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(name, text string) { _, _ = fmt.Fprintf(t, "%s\t%s\n", name, text) }
+func conflictSheet(c syncer.Conflict) (sheet []pair) {
+	line := func(name, text string) { sheet = append(sheet, pair{name, text}) }
 	line("conflict", c.ID)
 	line("field", string(c.Field))
 	line("state", conflictState(c))
@@ -117,7 +114,7 @@ func printConflict(w io.Writer, c syncer.Conflict) error {
 	if c.ClosedAt != nil {
 		line("closed", stamp(*c.ClosedAt)+" by "+or(c.ClosedBy, "mksync"))
 	}
-	return t.Flush()
+	return sheet
 }
 
 func ruleText(c syncer.Conflict) string {

@@ -56,7 +56,7 @@ type demo struct {
 
 func runDemo(ctx context.Context, app *cliEnv, opts demoOptions) (err error) {
 	d := &demo{
-		say: newNarrator(app.stdout), opts: opts, began: time.Now(),
+		say: newNarrator(app.out()), opts: opts, began: time.Now(),
 		before: map[string]bool{},
 	}
 	d.world = newDemoWorld(app, opts.verbose)

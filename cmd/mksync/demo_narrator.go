@@ -2,13 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
-	"strings"
 	"time"
-	"unicode/utf8"
-
-	"golang.org/x/term"
 )
 
 // demoWidth is the most columns that the demo prints.
@@ -19,35 +13,33 @@ const labelWidth = 16
 
 // narrator prints the story: headed steps of labelled lines. Colour is for
 // terminals only.
-type narrator struct {
-	w      io.Writer
-	colour bool
-}
+type narrator struct{ to *screen }
 
-func newNarrator(w io.Writer) *narrator {
-	file, ok := w.(*os.File)
-	return &narrator{w: w, colour: ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}
-}
+func newNarrator(to *screen) *narrator { return &narrator{to} }
 
-// Colours of a terminal.
-const (
-	bold  = "1"
-	faint = "2"
-	red   = "1;31"
-	green = "1;32"
-)
-
-func (n *narrator) paint(colour, text string) string {
-	if !n.colour {
-		return text
+// width is how wide the story is.
+func (n *narrator) width() int {
+	if c := n.to.columns(); c > 0 {
+		return min(c, demoWidth)
 	}
-	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+	return demoWidth
 }
 
-func (n *narrator) print(text string) { _, _ = fmt.Fprintln(n.w, text) }
+// paint gives a text a colour.
+func (n *narrator) paint(colour, text string) string { return n.to.paint(colour, text) }
+
+// print prints a line that is clean already, or painted.
+func (n *narrator) print(text string) { _, _ = fmt.Fprintln(n.to.raw, text) }
+
+// text prints a text of its own.
+func (n *narrator) text(text string) {
+	for _, line := range wrap(text, n.width()) {
+		n.print(line)
+	}
+}
 
 func (n *narrator) title(text string) {
-	for _, line := range wrap(text, demoWidth) {
+	for _, line := range wrap(text, n.width()) {
 		n.print(n.paint(bold, line))
 	}
 }
@@ -59,7 +51,7 @@ func (n *narrator) heading(number int, text string) {
 
 // line prints one thing that happened: where, and what.
 func (n *narrator) line(label, format string, args ...any) {
-	for i, text := range wrap(fmt.Sprintf(format, args...), demoWidth-labelWidth-1) {
+	for i, text := range wrap(fmt.Sprintf(format, args...), max(n.width()-labelWidth-1, labelWidth)) {
 		if i > 0 {
 			label = ""
 		}
@@ -73,39 +65,9 @@ func (n *narrator) verdict(good bool, text string) {
 	if !good {
 		colour = red
 	}
-	for _, line := range wrap(text, demoWidth) {
+	for _, line := range wrap(text, n.width()) {
 		n.print(n.paint(colour, line))
 	}
-}
-
-// wrap breaks a text into lines at its spaces.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
-			lines = append(lines, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
-}
-
-// pad fills a text up to a width.
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
-}
-
-// cell makes a text exactly as wide as a table's column.
-func cell(text string, width int) string {
-	if utf8.RuneCountInString(text) > width {
-		text = string([]rune(text)[:width-1]) + "…"
-	}
-	return pad(text, width)
 }
 
 // took is a duration as a person would say it.

@@ -163,12 +163,12 @@ func (d *demo) result(ctx context.Context) error {
 // Widths of the table's columns.
 const (
 	widthName   = 18
-	widthSide   = 35
 	widthStatus = 7
 )
 
 // table shows every contact with what both sides hold.
 func (d *demo) table(o demoOutcome) {
+	widthSide := max((d.say.width()-widthName-widthStatus-3)/2, 8)
 	row := func(name, crm, erp, status string) string {
 		return strings.TrimRight(strings.Join([]string{cell(name, widthName), cell(crm, widthSide), cell(erp, widthSide), cell(status, widthStatus)}, " "), " ")
 	}
@@ -201,7 +201,7 @@ func (d *demo) counts(o demoOutcome) {
 			tombstones++
 		}
 		if p.link.reason != "" {
-			d.say.print("waits for a person: " + p.name + ": " + p.link.reason)
+			d.say.text("waits for a person: " + p.name + ": " + p.link.reason)
 		}
 	}
 	received := d.world.erp.Calls().Received
@@ -209,7 +209,7 @@ func (d *demo) counts(o demoOutcome) {
 	d.say.print("")
 	d.say.print(fmt.Sprintf("contacts %d   partners %d (%d of a deleted contact)   duplicates %d   time %s",
 		contacts, len(o.partners), tombstones, len(o.duplicates()), took(time.Since(d.began))))
-	d.say.print(fmt.Sprintf("calls %d (polls %d, look-ups %d, add_partner %d, update_partner %d)", d.world.erp.Calls().Total(), searches,
+	d.say.text(fmt.Sprintf("calls %d (polls %d, look-ups %d, add_partner %d, update_partner %d)", d.world.erp.Calls().Total(), searches,
 		received[metakocka.EndpointGet]-searches, received[metakocka.EndpointAdd], received[metakocka.EndpointUpdate]))
 	d.say.print("")
 }

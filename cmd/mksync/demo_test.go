@@ -177,7 +177,7 @@ func TestKilledDemoLeavesNoProcess(t *testing.T) {
 
 func TestDemoSaysWhereItGotStuck(t *testing.T) {
 	t.Parallel()
-	d := &demo{world: newDemoWorld(&cliEnv{}, false), say: newNarrator(&bytes.Buffer{}), steps: 3}
+	d := &demo{world: newDemoWorld(&cliEnv{}, false), say: newNarrator(newScreen(&bytes.Buffer{}, nil)), steps: 3}
 	_, _ = d.world.service.log.Write([]byte("one\ntwo\nthr"))
 	err := d.step(t.Context(), "Edits", func(context.Context) error { return errors.New("no partner") })
 	require.EqualError(t, err, "demo, step 4 (Edits): no partner\nthe service's last lines:\n  one\n  two")
@@ -217,7 +217,7 @@ func TestDemoNoticesWhenSidesDoNotAgree(t *testing.T) {
 		spoil(&o)
 		require.Contains(t, o.problems(), want)
 		var out bytes.Buffer
-		d := &demo{say: newNarrator(&out)}
+		d := &demo{say: newNarrator(newScreen(&out, nil))}
 		require.ErrorIs(t, d.conclude(o), errReported)
 		require.Contains(t, out.String(), "The two sides do NOT agree: ")
 	}

@@ -37,17 +37,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	app := &cliEnv{stdout: stdout, stderr: stderr, environ: os.Environ()}
 	root := newRootCommand(app)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(app.stdout)
+	root.SetErr(app.stderr)
 	return root.ExecuteContext(ctx)
 }
 
-// cliEnv is what every command works with.
+// cliEnv is what every command works with. Once there is a root command, stdout
+// and stderr are screens.
 type cliEnv struct {
 	stdout, stderr io.Writer
 	environ        []string // NAME=value
 	configPath     string   // the --config flag
 }
+
+// out is where results go, notes where a person is told what happens.
+func (app *cliEnv) out() *screen   { return newScreen(app.stdout, app.environ) }
+func (app *cliEnv) notes() *screen { return newScreen(app.stderr, app.environ) }
 
 // load reads the configuration, of which the command cannot do without the
 // needs, and makes the logger it asks for.
@@ -56,7 +61,7 @@ func (app *cliEnv) load(needs ...need) (Config, *slog.Logger, error) {
 	if err != nil {
 		return Config{}, nil, err
 	}
-	log := telemetry.NewLogger(app.stderr, telemetry.LogConfig{
+	log := telemetry.NewLogger(app.notes().raw, telemetry.LogConfig{
 		Level: config.LogLevel, Format: config.LogFormat,
 	})
 	return config, log, nil
@@ -72,6 +77,7 @@ func newRootCommand(app *cliEnv) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	app.stdout, app.stderr = app.out(), app.notes()
 	root.PersistentFlags().StringVar(&app.configPath, "config", "", "YAML file with the configuration (or MKSYNC_CONFIG)")
 	root.AddCommand(commands(app)...)
 	return root

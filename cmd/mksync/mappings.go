@@ -55,9 +55,6 @@ func mappingLine(m syncer.Mapping) []string {
 	return []string{m.ID, string(m.SyncStatus), "contact " + m.ContactID, "partner " + or(m.MetaKockaID, "-"), synced, oneLine(m.LastError)}
 }
 
-// oneLine is a reason without its line breaks.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
-
 func newMappingsPrune(app *cliEnv) *cobra.Command {
 	var asJSON, yes bool
 	cmd := &cobra.Command{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -148,5 +147,5 @@ func (app *cliEnv) showPreview(p syncer.Preview) {
 	if len(parts) == 2 {
 		parts = append(parts, "nothing to do")
 	}
-	_, _ = fmt.Fprintln(app.stdout, strings.Join(parts, "  "))
+	_ = app.out().table([][]string{parts})
 }

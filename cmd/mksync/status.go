@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -44,11 +41,9 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(app.stdout)
-				enc.SetIndent("", "  ")
-				return enc.Encode(status)
+				return app.printJSON(status)
 			}
-			return printStatus(app.stdout, status, by)
+			return app.out().sheet(statusSheet(status, by))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -107,10 +102,9 @@ func ownStatus(ctx context.Context, cfg Config, nc *nats.Conn) (syncer.Status, e
 	return m.Status(ctx), nil
 }
 
-func printStatus(w io.Writer, s syncer.Status, by string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func statusSheet(s syncer.Status, by string) (sheet []pair) {
 	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+		sheet = append(sheet, pair{name, fmt.Sprintf(format, args...)})
 	}
 	line("mksync", "%s, as told by %s", s.Version, by)
 	line("listener", "%s, slot %s at %s, %s behind, last event %s", s.Listener.State, s.Listener.Slot,
@@ -131,7 +125,7 @@ func printStatus(w io.Writer, s syncer.Status, by string) error {
 	for _, p := range s.Problems {
 		line("PROBLEM", "%s", p)
 	}
-	return t.Flush()
+	return sheet
 }
 
 func workText(w syncer.WorkStatus) string {

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"io"
+	"strings"
+)
+
+const (
+	between     = "  " // two cells
+	flowIndent  = 4    // of the second line of an entry that needs several
+	flowLines   = 3    // most lines of one cell
+	leastReason = 24   // the last cell is not cut to less while an entry is on one line
+)
+
+// table prints entries, each of which begins with its id. Where a terminal is too
+// narrow for a line each, the last cell is cut; where that does not help, an entry
+// goes over several lines, so that its ids stay whole.
+func (s *screen) table(rows [][]string) error {
+	widths := tidy(rows)
+	room := s.columns()
+	total := -len(between)
+	for _, w := range widths {
+		total += w + len(between)
+	}
+	var b strings.Builder
+	switch last := len(widths) - 1; {
+	case room == 0 || total <= room:
+		s.aligned(&b, rows, widths)
+	case total-widths[last]+min(widths[last], leastReason) <= room:
+		widths[last] -= total - room
+		s.aligned(&b, rows, widths)
+	default:
+		for _, row := range rows {
+			s.flow(&b, row, room)
+		}
+	}
+	_, err := io.WriteString(s.raw, b.String())
+	return err
+}
+
+// tidy makes every cell one clean line and gives the columns' widths.
+func tidy(rows [][]string) (widths []int) {
+	for _, row := range rows {
+		for i := range row {
+			row[i] = oneLine(row[i])
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], textWidth(row[i]))
+		}
+	}
+	return widths
+}
+
+func (s *screen) aligned(b *strings.Builder, rows [][]string, widths []int) {
+	for _, row := range rows {
+		for len(row) > 1 && row[len(row)-1] == "" {
+			row = row[:len(row)-1]
+		}
+		for i, text := range row {
+			text = cut(text, widths[i])
+			if i < len(row)-1 {
+				text = pad(text, widths[i]+len(between))
+			}
+			if i == 0 {
+				text = s.paint(bold, text)
+			}
+			b.WriteString(text)
+		}
+		b.WriteString("\n")
+	}
+}
+
+// flow prints an entry over several lines.
+func (s *screen) flow(b *strings.Builder, row []string, room int) {
+	line, used := s.paint(bold, cut(row[0], room)), textWidth(row[0])
+	next := func() {
+		b.WriteString(line + "\n")
+		line, used = strings.Repeat(" ", flowIndent), flowIndent
+	}
+	for _, text := range row[1:] {
+		if text == "" {
+			continue
+		}
+		if w := textWidth(text); used+len(between)+w <= room && used > flowIndent {
+			line, used = line+between+text, used+len(between)+w
+			continue
+		}
+		for i, part := range wrap(text, max(room-flowIndent, 1)) {
+			if i == flowLines {
+				line = cut(line+" …", room)
+				break
+			}
+			next()
+			line, used = line+part, used+textWidth(part)
+		}
+	}
+	b.WriteString(line + "\n")
+}
+
+// pair is one line of a sheet.
+type pair struct{ name, text string }
+
+// sheet prints what there is to say of one thing: names, and beside them texts
+// that are broken where the terminal is narrow.
+func (s *screen) sheet(pairs []pair) error {
+	names := 0
+	for _, p := range pairs {
+		names = max(names, textWidth(p.name))
+	}
+	room := s.columns()
+	if room > 0 {
+		room = max(room-names-len(between), 1)
+	}
+	var b strings.Builder
+	for _, p := range pairs {
+		name := p.name
+		for _, line := range wrap(p.text, room) {
+			b.WriteString(strings.TrimRight(s.paint(faint, pad(name, names))+between+line, " ") + "\n")
+			name = ""
+		}
+	}
+	_, err := io.WriteString(s.raw, b.String())
+	return err
+}
