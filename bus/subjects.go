@@ -15,6 +15,9 @@ const (
 	partnersPrefix    = "metakocka.partners."
 	deadLettersPrefix = "mksync.deadletters."
 	retrySuffix       = ".retry"
+
+	// What is sent here is kept nowhere: it reaches who listens.
+	jobsPrefix = "mksync.progress."
 )
 
 // ContactSubject names the subject of a contact's event: op is snapshot, insert, update,
@@ -35,6 +38,10 @@ func PartnerSubject(kind, id string) string {
 func DeadLetterSubject(consumer, key string) string {
 	return deadLettersPrefix + escapeToken(consumer) + "." + escapeToken(key)
 }
+
+// JobSubject names the subject on which a job's progress is told; "*" stands for
+// all jobs.
+func JobSubject(id string) string { return jobsPrefix + id }
 
 // Key returns the key of a subject: its last token, unescaped.
 func Key(subject string) string {

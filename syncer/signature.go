@@ -10,6 +10,12 @@ func SignedBy(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, signerKey{}, name)
 }
 
+// Signer is who asks, by SignedBy; empty: nobody knows.
+func Signer(ctx context.Context) string {
+	name, _ := ctx.Value(signerKey{}).(string)
+	return name
+}
+
 // signed are the requests that say who asks.
 type signed interface{ signature() *string }
 

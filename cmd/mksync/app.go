@@ -19,6 +19,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -203,7 +204,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
 	}, s.matcher, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus, s.log)
-	s.jobs = syncer.NewJobs(s.store, s.pace.look, s.log)
+	s.jobs = syncer.NewJobs(syncer.TellJobs(s.store, control.Tell(s.conn, s.log)), s.pace.look, s.log)
 	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, s.cfg.MetaKockaConcurrency)
 	return err
 }

@@ -106,6 +106,7 @@ func (s *service) runAPI(ctx context.Context) error {
 	server, err := httpapi.New(ctx, httpapi.Config{
 		Addr: s.cfg.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
 		Desk: desk, Tokens: tokens, JWTSecret: s.cfg.APIJWTSecret.Reveal(),
+		Follow: func(job string, news func()) (func(), error) { return control.Follow(s.conn, job, news) },
 	}, s.log)
 	if err != nil {
 		return fmt.Errorf("start the HTTP API: %w", err)

@@ -40,7 +40,9 @@ func (s *Server) api() http.Handler {
 		if paths[path] == nil {
 			paths[path] = map[string]http.Handler{}
 		}
-		paths[path][rt.method] = s.operation(rt)
+		if paths[path][rt.method] = s.operation(rt); rt.stream {
+			paths[path][rt.method] = s.follow(rt)
+		}
 	}
 	mux := http.NewServeMux()
 	for path, methods := range paths {

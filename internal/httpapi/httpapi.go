@@ -21,6 +21,9 @@ type Config struct {
 	Status  func(ctx context.Context) syncer.Status
 	Metrics http.Handler
 	Desk    syncer.Answerer
+	// Follow calls news, which does not block, whenever a job may stand otherwise
+	// than before, until stop is called.
+	Follow func(job string, news func()) (stop func(), err error)
 	// Tokens may ask the API, and JSON Web Tokens signed with JWTSecret (HS256);
 	// with neither configured it refuses everything.
 	Tokens    []Token
@@ -38,6 +41,9 @@ type Server struct {
 	listener net.Listener
 	guard    *guard
 	limits   *limits
+	streams  streams
+	pace     pace
+	stopping chan struct{} // closed when Run's context has ended
 }
 
 // New opens the address, so that a port that is taken is known at once.
@@ -47,7 +53,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (MKSYNC_HTTP_ADDR): %w", cfg.Addr, err)
 	}
-	return &Server{cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens, cfg.JWTSecret), limits: newLimits(cfg.Rate, cfg.Burst)}, nil
+	return &Server{
+		cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens, cfg.JWTSecret), limits: newLimits(cfg.Rate, cfg.Burst),
+		streams: streams{of: map[string]int{}}, pace: usualPace, stopping: make(chan struct{}),
+	}, nil
 }
 
 // Addr is where the server listens, with the port it got.
@@ -66,7 +75,8 @@ const (
 	statusTimeout = 5 * time.Second
 )
 
-// Run serves until ctx ends, and lets running requests finish. What takes longer
+// Run serves until ctx ends, and lets running requests finish; streams of events
+// end at once. What takes longer
 // than that is interrupted, and answers so.
 func (s *Server) Run(ctx context.Context) error {
 	requests, interrupt := context.WithCancel(context.WithoutCancel(ctx))
@@ -84,6 +94,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
+	close(s.stopping)
 	err := shutdown(server, stopTimeout)
 	if errors.Is(err, context.DeadlineExceeded) {
 		interrupt()

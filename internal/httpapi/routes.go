@@ -21,6 +21,7 @@ type route struct {
 	method, path string
 	op           syncer.Endpoint
 	later        syncer.Endpoint // takes the same request and gives the job that does it
+	stream       bool            // op is asked again and again, and answered with server-sent events
 	query        []param
 	fixed        map[string]any // fields that the path stands for
 }
@@ -52,6 +53,7 @@ func routes() []route {
 		{method: http.MethodGet, path: "/partners/unsynced", op: syncer.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
 		{method: http.MethodGet, path: jobsPath, op: syncer.OpJobs, query: page},
 		{method: http.MethodGet, path: jobsPath + "/{id}", op: syncer.OpJob, query: jobID},
+		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: syncer.OpJob, stream: true, query: jobID},
 		{method: http.MethodDelete, path: jobsPath + "/{id}", op: syncer.OpCancelJob, query: jobID},
 	}
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// told is an event of a stream, or a message.
+type told struct {
+	name, id string
+	job      syncer.Job
+}
+
+// stream reads the server-sent events of a job until they end.
+func (c client) stream(path string) (all []told) {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.base+"/api/metakocka/"+path+"/events", nil)
+	require.NoError(c.t, err)
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(c.t, err)
+	defer func() { _ = res.Body.Close() }()
+	require.Equal(c.t, 200, res.StatusCode)
+	var one told
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), ": ")
+		switch name {
+		case "event":
+			one.name = value
+		case "id":
+			one.id = value
+		case "data":
+			require.NoError(c.t, json.Unmarshal([]byte(value), &one.job))
+			all, one = append(all, one), told{}
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	return all
+}
+
+// TestProgressIsToldByEveryProcess: one process works the job off, another is
+// asked how it goes, over HTTP and over NATS.
+func TestProgressIsToldByEveryProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(server.Shutdown)
+	w.cfg.NATSURL = Secret(server.URL())
+	const n = 12
+	var ids []string
+	for i := range n {
+		ids = append(ids, w.insert(fmt.Sprintf("Oseba %d", i), fmt.Sprintf("oseba%d@partner.si", i)))
+	}
+	s, one := w.api()
+	messages := make(chan *nats.Msg, 1000)
+	sub, err := s.conn.ChanSubscribe("mksync.progress.*", messages)
+	require.NoError(t, err)
+	defer func() { _ = sub.Unsubscribe() }()
+	_, other := w.api()
+	require.NotEqual(t, one.base, other.base)
+	require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 200 * time.Millisecond}}))
+
+	path := one.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)
+	streams := make(chan []told, 2)
+	for _, c := range []client{one, other} {
+		go func() { streams <- c.stream(path) }()
+	}
+	for range 2 {
+		all := <-streams
+		require.Greater(t, len(all), 2)
+		last := all[len(all)-1]
+		require.Equal(t, []any{"end", mapping.JobDone, n, n}, []any{last.name, last.job.Status, last.job.Done, last.job.Total})
+		for i, e := range all[:len(all)-1] {
+			require.Equal(t, "progress", e.name)
+			require.LessOrEqual(t, e.job.Done, all[i+1].job.Done)
+		}
+		r := other.do(http.MethodGet, "/api/metakocka/"+path+"/events", "", "Last-Event-ID", last.id)
+		require.Equal(t, 204, r.status)
+	}
+	var job syncer.Job
+	for job.Status != mapping.JobDone {
+		m := <-messages
+		require.Equal(t, "mksync.progress."+strings.TrimPrefix(path, "jobs/"), m.Subject)
+		job = syncer.Job{}
+		require.NoError(t, json.Unmarshal(m.Data, &job))
+		require.Equal(t, "mksync.job."+string(job.Status), m.Header.Get("ce-type"))
+		require.Nil(t, job.Result)
+	}
+	require.Equal(t, n, job.Done)
+}

@@ -1,0 +1,36 @@
+package control
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// Tell publishes how jobs stand, for syncer.TellJobs. It does not wait for the
+// server; while NATS is away, what is told is lost.
+func Tell(nc *nats.Conn, log *slog.Logger) func(syncer.Job) {
+	return func(j syncer.Job) {
+		m, err := syncer.JobMessage(j, time.Now())
+		if err == nil {
+			err = nc.PublishMsg(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
+		}
+		if err != nil {
+			log.Debug("tell progress", "job", j.ID, "error", err)
+		}
+	}
+}
+
+// Follow calls news whenever something of a job is told by any process, until
+// stop is called. News must not block.
+func Follow(nc *nats.Conn, job string, news func()) (stop func(), err error) {
+	sub, err := nc.Subscribe(bus.JobSubject(job), func(*nats.Msg) { news() })
+	if err != nil {
+		return nil, fmt.Errorf("follow job %s: %w", job, err)
+	}
+	return func() { _ = sub.Unsubscribe() }, nil
+}
