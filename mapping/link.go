@@ -107,9 +107,9 @@ type State struct {
 type Session interface {
 	// Load reads the contact and its link together.
 	Load(ctx context.Context) (State, error)
-	// WithKeys runs use while no other process matches a contact with one of the
-	// keys.
-	WithKeys(ctx context.Context, keys []string, use func() error) error
+	// Rivals waits until no other process matches a contact with one of the keys,
+	// keeps it so until the session ends, and then reads what a first match needs.
+	Rivals(ctx context.Context, keys MatchKeys) (Rivals, error)
 	// Save stores a change whole or not at all; the contact only when it still
 	// holds what Load read. Errors: ErrContactChanged, ErrPartnerTaken,
 	// *ContactRefusedError.
@@ -126,6 +126,27 @@ type Session interface {
 	DeletionHeld(ctx context.Context, link Link, side Side) (bool, error)
 	// VoidDeletion closes a held deletion of what came back on side.
 	VoidDeletion(ctx context.Context, link Link, side Side) error
+}
+
+// MatchKeys are what a contact and a partner are matched by, in canonical form.
+type MatchKeys struct{ TaxNumber, Email string }
+
+// Names are what contacts with the same keys wait for each other under.
+func (k MatchKeys) Names() []string {
+	var names []string
+	if k.TaxNumber != "" {
+		names = append(names, "tax "+k.TaxNumber)
+	}
+	if k.Email != "" {
+		names = append(names, "email "+k.Email)
+	}
+	return names
+}
+
+// Rivals are what the first match of a contact has to know of others.
+type Rivals struct {
+	Unresolved []Link            // links with an intent, whoever's
+	Seen       []ObservedPartner // partners as last seen with one of the keys, oldest first
 }
 
 var (

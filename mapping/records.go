@@ -52,7 +52,6 @@ type LinkQuery struct {
 	ContactID   string
 	MetaKockaID string
 	Status      Status
-	Unresolved  bool   // only those with an intent
 	After       string // contact id: keyset paging
 	Limit       int    // 0: no limit
 }

@@ -78,6 +78,10 @@ func (c *Client) attempt(ctx context.Context, endpoint string, body []byte) (ans
 	if c.breaker.open() {
 		return answer{}, c.paused(endpoint)
 	}
+	prepared := preparation{endpoint: endpoint}
+	if err := prepared.fresh(ctx); err != nil {
+		return answer{}, fmt.Errorf("prepare %s: %w", endpoint, err)
+	}
 	if err := c.gate.acquire(ctx); err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: err}
 	}
@@ -89,7 +93,7 @@ func (c *Client) attempt(ctx context.Context, endpoint string, body []byte) (ans
 	if err != nil {
 		return answer{}, c.paused(endpoint)
 	}
-	if err := beforeSend(ctx, endpoint); err != nil {
+	if err := prepared.fresh(ctx); err != nil {
 		done(context.Canceled) // says nothing about MetaKocka
 		return answer{}, fmt.Errorf("prepare %s: %w", endpoint, err)
 	}

@@ -17,7 +17,7 @@ import (
 // is imported where the configuration or a person asks for it. Errors as
 // Contact.
 func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
-	link, err := r.links.LinkByPartner(ctx, metakockaID)
+	link, unresolved, err := r.links.LinkOrIntents(ctx, metakockaID)
 	if err != nil {
 		return Result{}, err
 	}
@@ -25,7 +25,7 @@ func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger)
 	case link == nil && t.Missing:
 		return Result{MetaKockaID: metakockaID}, nil
 	case link == nil:
-		return r.unknownPartner(ctx, metakockaID, t)
+		return r.unknownPartner(ctx, metakockaID, t, unresolved)
 	case !link.Status.Alive() && t.Cause != CauseRequest:
 		return Result{LinkID: link.ID, ContactID: link.ContactID, MetaKockaID: metakockaID, Status: link.Status}, nil
 	case !link.Status.Alive():
@@ -37,11 +37,7 @@ func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger)
 // unknownPartner decides what to do with a partner that no link names. It may
 // be one that we just made and whose link is not stored yet: that has to be
 // known first.
-func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
-	unresolved, err := r.links.Unresolved(ctx)
-	if err != nil {
-		return Result{}, err
-	}
+func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t Trigger, unresolved []mapping.Link) (Result, error) {
 	if t.Observed == nil && len(unresolved) > 0 {
 		p, err := r.known(ctx, metakockaID)
 		if err != nil {
@@ -54,14 +50,7 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 			return Result{}, &PendingError{ContactID: l.ContactID, After: time.Second}
 		}
 	}
-	// The link may have been stored since it was looked for.
-	link, err := r.links.LinkByPartner(ctx, metakockaID)
-	switch {
-	case err != nil:
-		return Result{}, err
-	case link != nil:
-		return r.Partner(ctx, metakockaID, t)
-	case !r.cfg.AutoImport && t.Cause != CauseRequest:
+	if !r.cfg.AutoImport && t.Cause != CauseRequest {
 		return Result{MetaKockaID: metakockaID}, nil
 	}
 	return r.importPartner(ctx, metakockaID, t)

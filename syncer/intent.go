@@ -21,7 +21,7 @@ import (
 func (k *task) sending(ctx context.Context, in mapping.Intent) context.Context {
 	return metakocka.BeforeSend(ctx, func(ctx context.Context) error {
 		now := k.now()
-		in.SentAt, in.Deadline = now, now.Add(k.cfg.CallTimeout+k.cfg.Settle)
+		in.SentAt, in.Deadline = now, now.Add(metakocka.PreparedFor+k.cfg.CallTimeout+k.cfg.Settle)
 		k.link.Intent = &in
 		return k.saveLink(ctx)
 	})

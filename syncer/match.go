@@ -22,24 +22,20 @@ func (k *task) first(ctx context.Context) error {
 	if err := mapping.Validate(k.outgoing(*k.st.Contact)).Err(); err != nil {
 		return k.reject(ctx, err.Error())
 	}
-	return k.s.WithKeys(ctx, keysOf(*k.st.Contact).locks(), func() error { return k.match(ctx) })
-}
-
-func (k *task) match(ctx context.Context) error {
-	seen, err := k.candidatesSeen(ctx)
+	rivals, err := k.s.Rivals(ctx, mapping.MatchKeys(keysOf(*k.st.Contact)))
 	if err != nil {
 		return err
 	}
-	settled, err := k.rivalsSettled(ctx)
+	settled, err := k.rivalsSettled(rivals.Unresolved)
 	if err != nil {
 		return err
 	}
 	if settled && k.t.Plan != nil {
-		if done, err := k.asPlanned(ctx, seen); done || err != nil {
+		if done, err := k.asPlanned(ctx, rivals.Seen); done || err != nil {
 			return err
 		}
 	}
-	candidates, err := k.candidates(ctx, seen)
+	candidates, err := k.candidates(ctx, rivals.Seen)
 	if err != nil {
 		return err
 	}
@@ -55,11 +51,7 @@ func (k *task) match(ctx context.Context) error {
 
 // rivalsSettled waits for the creations of other contacts with the same keys
 // that have no answer yet; false: one had none in time, so only MetaKocka knows.
-func (k *task) rivalsSettled(ctx context.Context) (bool, error) {
-	unresolved, err := k.links.Unresolved(ctx)
-	if err != nil {
-		return false, err
-	}
+func (k *task) rivalsSettled(unresolved []mapping.Link) (bool, error) {
 	mine, settled := keysOf(*k.st.Contact), true
 	for _, l := range unresolved {
 		if l.ContactID == k.id || l.Intent == nil || l.Intent.Kind != mapping.IntentCreate {
@@ -183,7 +175,7 @@ func (k *task) candidates(ctx context.Context, seen []mapping.ObservedPartner) (
 // candidatesSeen are the candidates as last seen.
 func (k *task) candidatesSeen(ctx context.Context) ([]mapping.ObservedPartner, error) {
 	own := keysOf(*k.st.Contact)
-	return k.links.MatchObserved(ctx, own.tax, own.email)
+	return k.links.MatchObserved(ctx, own.TaxNumber, own.Email)
 }
 
 func decodeSeen(seen mapping.ObservedPartner) (p metakocka.Partner, err error) {

@@ -48,32 +48,21 @@ type Decision struct {
 }
 
 // keys are what contacts and partners are matched by, in canonical form.
-type keys struct{ tax, email string }
+type keys mapping.MatchKeys
 
 func keysOf(c mapping.Contact) keys {
 	return keys{mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), mapping.Canonical(mapping.FieldEmail, c.Email)}
 }
 
-// locks are the names under which contacts with the same keys wait for each
-// other.
-func (k keys) locks() []string {
-	var names []string
-	if k.tax != "" {
-		names = append(names, "tax "+k.tax)
-	}
-	if k.email != "" {
-		names = append(names, "email "+k.email)
-	}
-	return names
-}
+func (k keys) names() []string { return mapping.MatchKeys(k).Names() }
 
 // shared names the key that makes two contacts the same; "": none does. Two
 // different tax numbers are two different subjects, whatever their e-mail.
 func (k keys) shared(other keys) string {
 	switch {
-	case k.tax != "" && k.tax == other.tax:
+	case k.TaxNumber != "" && k.TaxNumber == other.TaxNumber:
 		return "tax number"
-	case k.email != "" && k.email == other.email && (k.tax == "" || other.tax == ""):
+	case k.Email != "" && k.Email == other.Email && (k.TaxNumber == "" || other.TaxNumber == ""):
 		return "e-mail"
 	}
 	return ""
@@ -204,7 +193,7 @@ func (m *matching) claim(i int, d Decision, outgoing func(mapping.Contact) mappi
 	if invalid != nil {
 		d.Verdict, d.Reason = VerdictInvalid, invalid.Error()
 	}
-	if d.Verdict == VerdictLink && key == "e-mail" && m.partners[matches[0]].Email != d.keys.email {
+	if d.Verdict == VerdictLink && key == "e-mail" && m.partners[matches[0]].Email != d.keys.Email {
 		d.Verdict, d.Reason = VerdictAmbiguous, furtherPerson(d.MetaKockaID)
 	}
 	return d
@@ -213,15 +202,15 @@ func (m *matching) claim(i int, d Decision, outgoing func(mapping.Contact) mappi
 // matches are the partners with the contact's tax number, else those with its
 // e-mail and no other tax number.
 func (m *matching) matches(d *Decision) (key string, found []int) {
-	byTax, byEmail := m.byTax[d.keys.tax], m.byEmail[d.keys.email]
-	own := slices.Concat(byTax, filter(byEmail, func(i int) bool { return m.partners[i].Email == d.keys.email }))
+	byTax, byEmail := m.byTax[d.keys.TaxNumber], m.byEmail[d.keys.Email]
+	own := slices.Concat(byTax, filter(byEmail, func(i int) bool { return m.partners[i].Email == d.keys.Email }))
 	slices.Sort(own)
 	d.candidates = m.idsOf(slices.Compact(own))
 	if len(byTax) > 0 {
 		return "tax number", byTax
 	}
 	return "e-mail", filter(byEmail, func(i int) bool {
-		return d.keys.tax == "" || m.partners[i].TaxNumber == ""
+		return d.keys.TaxNumber == "" || m.partners[i].TaxNumber == ""
 	})
 }
 
@@ -258,7 +247,7 @@ func (*matching) hold(d *Decision, reason string) {
 func (m *matching) settleRivals() {
 	byKey := map[string][]int{}
 	note := func(i int) {
-		for _, key := range m.decisions[i].keys.locks() {
+		for _, key := range m.decisions[i].keys.names() {
 			byKey[key] = append(byKey[key], i)
 		}
 	}
@@ -281,7 +270,7 @@ func (m *matching) settleRivals() {
 }
 
 func (m *matching) rival(byKey map[string][]int, d *Decision) (Decision, string) {
-	for _, name := range d.keys.locks() {
+	for _, name := range d.keys.names() {
 		for _, i := range byKey[name] {
 			if key := d.keys.shared(m.decisions[i].keys); key != "" {
 				return m.decisions[i], key

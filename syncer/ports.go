@@ -22,12 +22,11 @@ type Links interface {
 	WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error
 	// WithPartner runs use while no other process works on an unlinked partner.
 	WithPartner(ctx context.Context, metakockaID string, use func() error) error
-	// LinkByPartner finds the link that names the partner, living ones first; nil: none.
-	LinkByPartner(ctx context.Context, metakockaID string) (*mapping.Link, error)
+	// LinkOrIntents finds the link that names the partner, living ones first; nil:
+	// none. A creation under way is then among the links that have an intent.
+	LinkOrIntents(ctx context.Context, metakockaID string) (link *mapping.Link, unresolved []mapping.Link, err error)
 	// Holders tells which contacts hold the partners with a living link.
 	Holders(ctx context.Context, metakockaIDs []string) (map[string]string, error)
-	// Unresolved lists the links that have an intent.
-	Unresolved(ctx context.Context) ([]mapping.Link, error)
 	// UnlinkedContacts finds contacts without a living link by canonical keys.
 	UnlinkedContacts(ctx context.Context, taxNumber, email string) (map[string]mapping.Contact, error)
 	// MatchObserved finds partners as last seen by canonical keys.

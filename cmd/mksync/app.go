@@ -136,7 +136,7 @@ func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, 
 	pc.MaxConns = poolSize
 	pc.ConnConfig.RuntimeParams["application_name"] = "mksync"
 	pc.ConnConfig.DialFunc = (&net.Dialer{KeepAlive: keepAlive}).DialContext
-	pc.AfterConnect = keepServerAlive
+	pc.AfterConnect = setUpSession
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open database: %w", err)
@@ -153,12 +153,14 @@ func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, 
 // either end.
 const keepAlive = 15 * time.Second
 
-// keepServerAlive makes Postgres notice within a minute that this process's machine
+// setUpSession makes Postgres notice within a minute that this process's machine
 // is gone, not after the two hours that are usual: until then it would keep the
-// locks of contacts, and of what one process does alone.
-func keepServerAlive(ctx context.Context, conn *pgx.Conn) error {
+// locks of contacts, and of what one process does alone. What is read behind a lock
+// has to see what was committed before it was got, whatever the role's default.
+func setUpSession(ctx context.Context, conn *pgx.Conn) error {
 	seconds := int(keepAlive.Seconds())
-	_, err := conn.PgConn().Exec(ctx, fmt.Sprintf("SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = 3",
+	_, err := conn.PgConn().Exec(ctx, fmt.Sprintf(`SET default_transaction_isolation = 'read committed';
+		SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = 3`,
 		seconds, seconds)).ReadAll()
 	return err
 }

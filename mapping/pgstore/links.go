@@ -110,17 +110,21 @@ func (s *Store) Links(ctx context.Context, q mapping.LinkQuery) ([]mapping.Link,
 	if err != nil {
 		return nil, fmt.Errorf("read links: %w", err)
 	}
-	links, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.Link, error) {
+	links, err := collectLinks(rows)
+	if err != nil {
+		return nil, fmt.Errorf("read links: %w", err)
+	}
+	return links, nil
+}
+
+func collectLinks(rows pgx.Rows) ([]mapping.Link, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.Link, error) {
 		r, targets := newLinkRow()
 		if err := row.Scan(targets...); err != nil {
 			return mapping.Link{}, err
 		}
 		return *r.link(), nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read links: %w", err)
-	}
-	return links, nil
 }
 
 func linkTerms(q mapping.LinkQuery) (string, []any) {
@@ -136,18 +140,20 @@ func linkTerms(q mapping.LinkQuery) (string, []any) {
 	add("m.metakocka_id = $%d", q.MetaKockaID)
 	add("m.sync_status = $%d", string(q.Status))
 	add("m.contact_id > $%d::uuid", q.After)
-	if q.Unresolved {
-		terms = append(terms, "m.intent IS NOT NULL")
-	}
 	return strings.Join(terms, " AND "), args
 }
+
+const (
+	partnerLinkSQL = "SELECT " + linkColumns + ` FROM metakocka_contact_mappings AS m WHERE m.metakocka_id = $1
+		ORDER BY m.sync_status IN ('deleted', 'unlinked'), m.updated_at DESC LIMIT 1`
+	unresolvedSQL = "SELECT " + linkColumns + " FROM metakocka_contact_mappings AS m WHERE m.intent IS NOT NULL ORDER BY m.contact_id"
+)
 
 // LinkByPartner finds the link that names the partner: the living one, else
 // the newest tombstone; nil when no link does.
 func (s *Store) LinkByPartner(ctx context.Context, metakockaID string) (*mapping.Link, error) {
 	r, targets := newLinkRow()
-	err := s.pool.QueryRow(ctx, "SELECT "+linkColumns+` FROM metakocka_contact_mappings AS m WHERE m.metakocka_id = $1
-		ORDER BY m.sync_status IN ('deleted', 'unlinked'), m.updated_at DESC LIMIT 1`, metakockaID).Scan(targets...)
+	err := s.pool.QueryRow(ctx, partnerLinkSQL, metakockaID).Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // no link is an answer, not an error
 	}
@@ -155,6 +161,28 @@ func (s *Store) LinkByPartner(ctx context.Context, metakockaID string) (*mapping
 		return nil, fmt.Errorf("read link of partner %s: %w", metakockaID, err)
 	}
 	return r.link(), nil
+}
+
+// LinkOrIntents finds the link that names the partner, as LinkByPartner, and the
+// links that have an intent, in one round trip. The intents are read first: a
+// creation that ends in between is seen as a link.
+func (s *Store) LinkOrIntents(ctx context.Context, metakockaID string) (link *mapping.Link, unresolved []mapping.Link, err error) {
+	b := &pgx.Batch{}
+	b.Queue(unresolvedSQL).Query(func(rows pgx.Rows) error {
+		unresolved, err = collectLinks(rows)
+		return err
+	})
+	b.Queue(partnerLinkSQL, metakockaID).Query(func(rows pgx.Rows) error {
+		found, err := collectLinks(rows)
+		if err == nil && len(found) > 0 {
+			link = &found[0]
+		}
+		return err
+	})
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return nil, nil, fmt.Errorf("read link of partner %s: %w", metakockaID, err)
+	}
+	return link, unresolved, nil
 }
 
 // Holders tells which contacts hold the partners with a living link.
@@ -199,9 +227,4 @@ func (s *Store) UnlinkedContacts(ctx context.Context, taxNumber, email string) (
 		return nil, fmt.Errorf("match contacts: %w", err)
 	}
 	return found, nil
-}
-
-// Unresolved lists the links that have an intent.
-func (s *Store) Unresolved(ctx context.Context) ([]mapping.Link, error) {
-	return s.Links(ctx, mapping.LinkQuery{Unresolved: true})
 }

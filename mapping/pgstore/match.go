@@ -61,24 +61,31 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]m
 	return found, nil
 }
 
-// WithKeys calls use while no other process matches a contact that has one of
-// the keys. The locks are taken in one order, so that two cannot wait for each
-// other.
-func (s *Session) WithKeys(ctx context.Context, keys []string, use func() error) error {
-	if len(keys) == 0 {
-		return use()
+// lockKeysSQL takes the locks of keys in one order, so that two cannot wait for
+// each other.
+const lockKeysSQL = `SELECT pg_advisory_lock(hashtextextended('key:' || k, 0)) FROM (SELECT DISTINCT k FROM unnest($1::text[]) k ORDER BY k) s`
+
+// Rivals waits until no other process matches a contact with one of the keys,
+// keeps it so until the session ends, and reads what a first match needs, in one
+// round trip. The intents come first: a creation that ends in between is seen
+// among the partners.
+func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r mapping.Rivals, err error) {
+	locks := keys.Names()
+	if len(locks) == 0 {
+		return r, nil
 	}
-	const each = `(hashtextextended('key:' || k, 0)) FROM (SELECT DISTINCT k FROM unnest($1::text[]) k ORDER BY k) s`
-	if _, err := s.conn.Exec(ctx, "SELECT pg_advisory_lock"+each, keys); err != nil {
-		_ = s.conn.Conn().Close(context.WithoutCancel(ctx)) // gives back those that were got
-		return fmt.Errorf("lock the keys of contact %s: %w", s.id, err)
+	b := &pgx.Batch{}
+	b.Queue(lockKeysSQL, locks)
+	b.Queue(unresolvedSQL).Query(func(rows pgx.Rows) error {
+		r.Unresolved, err = collectLinks(rows)
+		return err
+	})
+	b.Queue(observedSQL+matchObserved, keys.TaxNumber, keys.Email).Query(func(rows pgx.Rows) error {
+		r.Seen, err = collectObserved(rows)
+		return err
+	})
+	if err := s.conn.SendBatch(ctx, b).Close(); err != nil {
+		return r, fmt.Errorf("match contact %s: %w", s.id, err)
 	}
-	defer func() {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
-		defer cancel()
-		if _, err := s.conn.Exec(bounded, "SELECT pg_advisory_unlock"+each, keys); err != nil {
-			_ = s.conn.Conn().Close(bounded)
-		}
-	}()
-	return use()
+	return r, nil
 }

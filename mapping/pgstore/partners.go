@@ -75,9 +75,14 @@ func (s *Store) MarkMissing(ctx context.Context, ids []string) error {
 // oldest first. The terms say what the indexes' own conditions say, or they would
 // not be used.
 func (s *Store) MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error) {
-	return s.observed(ctx, `WHERE missing_since IS NULL AND ((tax_number <> '' AND tax_number = $1) OR (email <> '' AND email = $2))
-		ORDER BY first_seen_at, metakocka_id LIMIT 20`, taxNumber, email)
+	return s.observed(ctx, matchObserved, taxNumber, email)
 }
+
+const (
+	observedSQL   = "SELECT metakocka_id, hash, name, tax_number, email, data, first_seen_at, observed_at FROM mksync_partners "
+	matchObserved = `WHERE missing_since IS NULL AND ((tax_number <> '' AND tax_number = $1) OR (email <> '' AND email = $2))
+		ORDER BY first_seen_at, metakocka_id LIMIT 20`
+)
 
 // Observed is a partner as last seen; nil: it never was, or is missing.
 func (s *Store) Observed(ctx context.Context, metakockaID string) (*mapping.ObservedPartner, error) {
@@ -104,20 +109,23 @@ func (s *Store) SeenBefore(ctx context.Context, ids []string, t time.Time) (map[
 }
 
 func (s *Store) observed(ctx context.Context, where string, args ...any) ([]mapping.ObservedPartner, error) {
-	rows, err := s.pool.Query(ctx, `SELECT metakocka_id, hash, name, tax_number, email, data, first_seen_at, observed_at
-		FROM mksync_partners `+where, args...)
+	rows, err := s.pool.Query(ctx, observedSQL+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
-	partners, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.ObservedPartner, error) {
-		var p mapping.ObservedPartner
-		err := row.Scan(&p.MetaKockaID, &p.Hash, &p.Name, &p.TaxNumber, &p.Email, &p.Data, &p.FirstSeenAt, &p.ObservedAt)
-		return p, err
-	})
+	partners, err := collectObserved(rows)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
 	return partners, nil
+}
+
+func collectObserved(rows pgx.Rows) ([]mapping.ObservedPartner, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.ObservedPartner, error) {
+		var p mapping.ObservedPartner
+		err := row.Scan(&p.MetaKockaID, &p.Hash, &p.Name, &p.TaxNumber, &p.Email, &p.Data, &p.FirstSeenAt, &p.ObservedAt)
+		return p, err
+	})
 }
 
 // Snapshot tells which transactions a read sees now.

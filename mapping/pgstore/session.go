@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
@@ -20,38 +21,77 @@ type Session struct {
 
 	table *contacts // as of the last Load
 	raw   []*string // the contact's values as of the last Load
+	first *loaded   // read with the lock, for the first Load
 }
 
-// Load reads the contact and its link, in one round trip.
+// loaded is what a read of the contact brought, and how many columns its table
+// had then.
+type loaded struct {
+	st    mapping.State
+	width int16
+}
+
+// begin takes the contact's lock and then reads the contact, in one round trip.
+// The read is a statement of its own, which sees what was committed before the
+// lock was got (the isolation must be READ COMMITTED).
+func (s *Session) begin(ctx context.Context, lock string) error {
+	t := s.store.table()
+	b := &pgx.Batch{}
+	b.Queue(lockSQL, lock)
+	var err error
+	b.Queue(t.loadSQL(), s.loadArgs(t)...).QueryRow(func(row pgx.Row) error {
+		s.first, err = s.scan(row, t)
+		return err
+	})
+	if err := s.conn.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("lock and read contact %s: %w", s.id, err)
+	}
+	return nil
+}
+
+// Load reads the contact and its link, in one round trip; the first time what
+// was read with the lock.
 func (s *Session) Load(ctx context.Context) (mapping.State, error) {
-	st, width, err := s.load(ctx, s.store.table())
-	if err != nil || width == s.table.width {
-		return st, err
+	got, err := s.first, error(nil)
+	if s.first = nil; got == nil {
+		got, err = s.load(ctx)
 	}
-	// A column was added: an event of it must not be taken for nothing new.
-	if err := s.store.refresh(ctx); err != nil {
-		return st, err
+	if err == nil && got.width != s.table.width {
+		// A column was added: an event of it must not be taken for nothing new.
+		if err = s.store.refresh(ctx); err == nil {
+			got, err = s.load(ctx)
+		}
 	}
-	st, _, err = s.load(ctx, s.store.table())
-	return st, err
+	if err != nil {
+		return mapping.State{}, err
+	}
+	return got.st, nil
 }
 
-// load also returns how many columns the contacts table has now.
-func (s *Session) load(ctx context.Context, t *contacts) (st mapping.State, width int16, err error) {
+func (s *Session) load(ctx context.Context) (*loaded, error) {
+	t := s.store.table()
+	return s.scan(s.conn.QueryRow(ctx, t.loadSQL(), s.loadArgs(t)...), t)
+}
+
+func (s *Session) loadArgs(t *contacts) []any { return append([]any{s.id}, t.args...) }
+
+func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
+	got := &loaded{}
+	st := &got.st
 	raw := make([]*string, len(t.fields))
 	var exists bool
 	var snapshot string
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
 	var seen observedRow
-	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &width}, scanTargets(raw)...)
+	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &got.width}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
-	err = s.conn.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...).Scan(targets...)
-	if err != nil {
-		return st, 0, fmt.Errorf("read contact %s: %w", s.id, err)
+	err := row.Scan(targets...)
+	if err == nil {
+		st.Snapshot, err = mapping.ParseSnapshot(snapshot)
 	}
-	if st.Snapshot, err = mapping.ParseSnapshot(snapshot); err != nil {
-		return st, 0, fmt.Errorf("read contact %s: %w", s.id, err)
+	if err != nil {
+		return nil, fmt.Errorf("read contact %s: %w", s.id, err)
 	}
 	s.table, s.raw = t, raw
 	st.UpdatedAt, st.SweptAt = deref(updatedAt), deref(sweptAt)
@@ -61,7 +101,7 @@ func (s *Session) load(ctx context.Context, t *contacts) (st mapping.State, widt
 	}
 	st.Link = link.link()
 	st.Observed = seen.partner(st.Link)
-	return st, width, nil
+	return got, nil
 }
 
 // observedRow receives the linked partner as last seen; nulls when it was not.
@@ -103,21 +143,20 @@ func (c *contacts) loadSQL() string {
 // the table made of the written values, and the link its id.
 // Errors: ErrContactChanged, ErrPartnerTaken, *mapping.ContactRefusedError.
 func (s *Session) Save(ctx context.Context, ch *mapping.Change) error {
-	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
-			if err := s.writeContact(ctx, tx, ch, fields); err != nil {
-				return err
-			}
-		}
-		return saveChange(ctx, tx, ch)
-	})
+	var err error
+	if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
+		err = s.saveBoth(ctx, ch, fields)
+	} else {
+		err = s.saveChange(ctx, ch, "BEGIN")
+	}
 	if err != nil {
 		return fmt.Errorf("store contact %s: %w", s.id, err)
 	}
 	return nil
 }
 
-func (s *Session) writeContact(ctx context.Context, tx pgx.Tx, ch *mapping.Change, fields []mapping.Field) error {
+// saveBoth writes fields of the contact and then the rest of the change.
+func (s *Session) saveBoth(ctx context.Context, ch *mapping.Change, fields []mapping.Field) error {
 	values, err := s.table.values(ch.Contact, fields)
 	if err != nil {
 		return err
@@ -125,7 +164,7 @@ func (s *Session) writeContact(ctx context.Context, tx pgx.Tx, ch *mapping.Chang
 	read := s.readArgs()
 	args := append(append(read[:1:1], values...), read[1:]...)
 	raw := make([]*string, len(s.table.fields))
-	err = tx.QueryRow(ctx, s.table.updateSQL(fields), args...).Scan(scanTargets(raw)...)
+	err = s.open(ctx, s.table.updateSQL(fields), args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return mapping.ErrContactChanged
 	}
@@ -137,7 +176,29 @@ func (s *Session) writeContact(ctx context.Context, tx pgx.Tx, ch *mapping.Chang
 	for _, f := range fields {
 		ch.Link.Base.CRM.Set(f, stored.Get(f))
 	}
-	return nil
+	return s.saveChange(ctx, ch)
+}
+
+// open begins a transaction with a statement that gives one row, in one round
+// trip. After an error it is rolled back.
+func (s *Session) open(ctx context.Context, sql string, args []any, scan func(pgx.Row) error) error {
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	b.Queue(sql, args...).QueryRow(scan)
+	return s.rolledBack(ctx, s.conn.SendBatch(ctx, b).Close())
+}
+
+// rolledBack ends a transaction in which there was an error. If that does not
+// work the connection is dropped, which ends it too.
+func (s *Session) rolledBack(ctx context.Context, err error) error {
+	if err != nil && !s.conn.Conn().IsClosed() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+		defer cancel()
+		if _, failed := s.conn.Exec(bounded, "ROLLBACK"); failed != nil {
+			_ = s.conn.Conn().Close(bounded)
+		}
+	}
+	return err
 }
 
 // readArgs are the key and the values as of the last Load.
@@ -162,15 +223,13 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 	if err != nil {
 		return fmt.Errorf("add contact %s: %w", s.id, err)
 	}
-	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		raw := make([]*string, len(t.fields))
-		args := append([]any{s.id}, values...)
-		if err := tx.QueryRow(ctx, t.insertSQL(fields), args...).Scan(scanTargets(raw)...); err != nil {
-			return refusal(err)
-		}
+	raw := make([]*string, len(t.fields))
+	args := append([]any{s.id}, values...)
+	err = refusal(s.open(ctx, t.insertSQL(fields), args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) }))
+	if err == nil {
 		ch.Link.Base.CRM = t.contact(raw)
-		return saveChange(ctx, tx, ch)
-	})
+		err = s.saveChange(ctx, ch)
+	}
 	if err != nil {
 		return fmt.Errorf("add contact %s: %w", s.id, err)
 	}
@@ -181,25 +240,32 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 // when the contact still holds what Load read: an edit made since is not lost.
 // Errors: ErrContactChanged, *mapping.ContactRefusedError.
 func (s *Session) DeleteContact(ctx context.Context, ch *mapping.Change) error {
-	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, s.table.deleteSQL(), s.readArgs()...)
-		if err != nil {
-			return deleteRefusal(err)
-		}
-		if tag.RowsAffected() == 0 {
-			return mapping.ErrContactChanged
-		}
-		return saveChange(ctx, tx, ch)
-	})
+	var deleted bool
+	err := s.open(ctx, s.table.deleteSQL()+" RETURNING true", s.readArgs(), func(row pgx.Row) error { return row.Scan(&deleted) })
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		err = mapping.ErrContactChanged
+	case err != nil:
+		err = deleteRefusal(err)
+	default:
+		err = s.saveChange(ctx, ch)
+	}
 	if err != nil {
 		return fmt.Errorf("delete contact %s: %w", s.id, err)
 	}
 	return nil
 }
 
-// saveChange stores all of ch but the contact, in one round trip.
-func saveChange(ctx context.Context, tx pgx.Tx, ch *mapping.Change) error {
+// partnerIndex lets one living link name a partner (invariant 11).
+const partnerIndex = "metakocka_contact_mappings_partner"
+
+// saveChange stores all of ch but the contact, and commits, in one round trip.
+// What comes first begins the transaction, if that is not done yet.
+func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...string) error {
 	b := &pgx.Batch{}
+	for _, sql := range first {
+		b.Queue(sql)
+	}
 	l := &ch.Link
 	b.Queue(saveLinkSQL, linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
 	if ch.Observed != nil {
@@ -209,13 +275,13 @@ func saveChange(ctx context.Context, tx pgx.Tx, ch *mapping.Change) error {
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
 	}
 	queueClosing(b, l)
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		if hasCode(err, "23505") {
-			return mapping.ErrPartnerTaken
-		}
-		return err
+	b.Queue("COMMIT")
+	err := s.rolledBack(ctx, s.conn.SendBatch(ctx, b).Close())
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.ConstraintName == partnerIndex {
+		return mapping.ErrPartnerTaken
 	}
-	return nil
+	return err
 }
 
 func deref(t *time.Time) time.Time {

@@ -73,10 +73,24 @@ func (s *Store) stale(ctx context.Context, err error) error {
 // the contact (invariant 16). The lock is a session lock of Postgres: it is gone
 // when the process is.
 func (s *Store) WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error {
-	return s.locked(ctx, "contact:"+contactID, func(conn *pgxpool.Conn) error {
-		return use(&Session{store: s, conn: conn, id: contactID})
-	})
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the CRM's database: %w", err)
+	}
+	defer conn.Release()
+	defer s.release(conn, "SELECT pg_advisory_unlock_all()")
+	sess := &Session{store: s, conn: conn, id: contactID}
+	if err := sess.begin(ctx, contactKey(contactID)); err != nil {
+		return s.stale(ctx, err)
+	}
+	return s.stale(ctx, use(sess))
 }
+
+// contactKey names a contact's lock.
+func contactKey(contactID string) string { return "contact:" + contactID }
+
+// lockSQL takes the lock that $1 names, when it is free.
+const lockSQL = "SELECT pg_advisory_lock(hashtextextended($1, 0))"
 
 // WithPartner calls use while this process alone works on a partner that no
 // link names yet.
@@ -140,10 +154,10 @@ func (s *Store) locked(ctx context.Context, key string, use func(*pgxpool.Conn) 
 		return fmt.Errorf("reach the CRM's database: %w", err)
 	}
 	defer conn.Release()
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended($1, 0))", key); err != nil {
+	if _, err := conn.Exec(ctx, lockSQL, key); err != nil {
 		return fmt.Errorf("lock %s: %w", key, err)
 	}
-	defer s.unlock(conn, key)
+	defer s.release(conn, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
 	return s.stale(ctx, use(conn))
 }
 
@@ -151,12 +165,12 @@ func (s *Store) locked(ctx context.Context, key string, use func(*pgxpool.Conn) 
 // worker; the connection is then dropped, and the lock with it.
 const unlockTimeout = 5 * time.Second
 
-// unlock gives the lock back also when the caller's context is done. If that
-// does not work the connection is closed, which gives it back too.
-func (s *Store) unlock(conn *pgxpool.Conn, key string) {
+// release gives locks back also when the caller's context is done. If that does
+// not work the connection is closed, which gives them back too.
+func (s *Store) release(conn *pgxpool.Conn, sql string, args ...any) {
 	ctx, cancel := context.WithTimeout(context.Background(), unlockTimeout)
 	defer cancel()
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", key); err != nil {
+	if _, err := conn.Exec(ctx, sql, args...); err != nil {
 		_ = conn.Conn().Close(ctx)
 	}
 }
