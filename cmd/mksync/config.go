@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -49,11 +50,18 @@ type Config struct {
 
 	// The service itself.
 	HTTPAddr string
-	APIToken Secret // one, or name:token pairs; neither this nor the next: the API refuses everything but health
-	// APIJWTSecret signs the JSON Web Tokens that the API takes.
-	APIJWTSecret Secret
-	LogLevel     string
-	LogFormat    string // empty: text on a terminal, json elsewhere
+	APIToken Secret // one, or name:token pairs; neither this nor the next two: the API refuses everything but health
+	// The JSON Web Tokens that the API takes: signed with the secret, or with one
+	// of the keys at the address.
+	APIJWTSecret    Secret
+	APIJWKSURL      string
+	APIJWTAudience  string // empty: any
+	APIJWTIssuer    string // empty: any
+	APIJWTRoles     string // separated by commas
+	APIJWTRoleClaim string
+	APIRate         int // requests in a second, of each token
+	LogLevel        string
+	LogFormat       string // empty: text on a terminal, json elsewhere
 }
 
 // FieldConfig says how one canonical field is synced. An empty Rule stands for
@@ -88,6 +96,10 @@ func DefaultConfig() Config {
 		TieWinner:            mapping.SideCRM,
 		MaxDeletes:           100,
 		HTTPAddr:             "127.0.0.1:8080",
+		APIJWTAudience:       "authenticated",
+		APIJWTRoles:          httpapi.RoleService,
+		APIJWTRoleClaim:      "role",
+		APIRate:              50,
 		LogLevel:             "info",
 	}
 	for _, field := range mapping.Fields() {

@@ -139,12 +139,28 @@ func (v *validator) service(c Config) {
 	number, portErr := strconv.ParseUint(port, 10, 16)
 	v.check(err == nil && portErr == nil && number <= 65535, "http_addr", "%q is not an address such as 127.0.0.1:8080", c.HTTPAddr)
 	v.check(!strings.ContainsAny(c.APIToken.Reveal(), " \t\r\n"), "api_token", "holds white space, which a header cannot carry")
-	v.check(c.APIJWTSecret == "" || len(c.APIJWTSecret) >= httpapi.MinJWTSecret, "api_jwt_secret", "shorter than %d characters", httpapi.MinJWTSecret)
 	if _, err := parseTokens(c.APIToken); err != nil {
 		v.check(false, "api_token", "%s", err)
 	}
+	v.jwt(c)
+	v.check(c.APIRate >= 1, "api_rate", "%d is less than one request in a second", c.APIRate)
 	v.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	v.check(slices.Contains([]string{"", "text", "json"}, c.LogFormat), "log_format", "%q is not one of text, json", c.LogFormat)
+}
+
+func (v *validator) jwt(c Config) {
+	v.check(c.APIJWTSecret == "" || len(c.APIJWTSecret) >= httpapi.MinJWTSecret, "api_jwt_secret", "shorter than %d characters", httpapi.MinJWTSecret)
+	if c.APIJWKSURL != "" {
+		if err := httpapi.CheckJWKSURL(c.APIJWKSURL); err != nil {
+			v.check(false, "api_jwks_url", "%s", err)
+		}
+	}
+	roles := c.jwtRoles()
+	v.check(!slices.Contains(roles, ""), "api_jwt_roles", "names an empty role; separate roles by commas")
+	v.check(!slices.Contains(roles, "anon"), "api_jwt_roles", "anon is the role of a token that everybody has")
+	// Supabase lets users change their user_metadata themselves.
+	claim, _, _ := strings.Cut(c.APIJWTRoleClaim, ".")
+	v.check(claim != "" && claim != "user_metadata", "api_jwt_role_claim", "%q is not a claim that only the issuer can set, such as role or app_metadata.role", c.APIJWTRoleClaim)
 }
 
 func (v *validator) fields(c Config) {

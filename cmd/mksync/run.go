@@ -105,7 +105,7 @@ func (s *service) runAPI(ctx context.Context) error {
 	}
 	server, err := httpapi.New(ctx, httpapi.Config{
 		Addr: s.cfg.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
-		Desk: desk, Tokens: tokens, JWTSecret: s.cfg.APIJWTSecret.Reveal(),
+		Desk: desk, Tokens: tokens, JWT: s.cfg.jwt(), Rate: float64(s.cfg.APIRate),
 		Follow: func(job string, news func()) (func(), error) { return control.Follow(s.conn, job, news) },
 	}, s.log)
 	if err != nil {

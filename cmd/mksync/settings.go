@@ -57,6 +57,12 @@ func settings(c *Config) []setting {
 		{"http_addr", &c.HTTPAddr},
 		{"api_token", &c.APIToken},
 		{"api_jwt_secret", &c.APIJWTSecret},
+		{"api_jwks_url", &c.APIJWKSURL},
+		{"api_jwt_audience", &c.APIJWTAudience},
+		{"api_jwt_issuer", &c.APIJWTIssuer},
+		{"api_jwt_roles", &c.APIJWTRoles},
+		{"api_jwt_role_claim", &c.APIJWTRoleClaim},
+		{"api_rate", &c.APIRate},
 		{"log_level", &c.LogLevel},
 		{"log_format", &c.LogFormat},
 	}

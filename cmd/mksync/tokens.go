@@ -44,3 +44,20 @@ func parseTokens(text Secret) ([]httpapi.Token, error) {
 	}
 	return tokens, nil
 }
+
+// jwtRoles are the roles whose tokens are let in.
+func (c Config) jwtRoles() []string {
+	roles := strings.Split(c.APIJWTRoles, ",")
+	for i := range roles {
+		roles[i] = strings.TrimSpace(roles[i])
+	}
+	return roles
+}
+
+// jwt is which JSON Web Tokens are let in.
+func (c Config) jwt() httpapi.JWT {
+	return httpapi.JWT{
+		Secret: c.APIJWTSecret.Reveal(), JWKSURL: c.APIJWKSURL, Audience: c.APIJWTAudience, Issuer: c.APIJWTIssuer,
+		Roles: c.jwtRoles(), RoleClaim: c.APIJWTRoleClaim,
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,13 +22,6 @@ import (
 
 //go:embed openapi.yaml
 var openAPI []byte
-
-// Codes of errors that only HTTP knows.
-const (
-	codeUnauthorized syncer.Code = "unauthorized"
-	codeMethod       syncer.Code = "method_not_allowed"
-	codeRate         syncer.Code = "too_many_requests"
-)
 
 // mostBytes is how large a request may be.
 const mostBytes = 1 << 20
@@ -85,7 +79,7 @@ func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) configured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.guard.open() {
-			s.fail(w, http.StatusServiceUnavailable, syncer.CodeUnavailable, "no API token is configured: set MKSYNC_API_TOKEN or MKSYNC_API_JWT_SECRET")
+			s.fail(w, http.StatusServiceUnavailable, syncer.CodeUnavailable, "no API token is configured: set MKSYNC_API_TOKEN, MKSYNC_API_JWKS_URL or MKSYNC_API_JWT_SECRET")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -95,20 +89,31 @@ func (s *Server) configured(next http.Handler) http.Handler {
 // guarded lets in who has a token, but not too often.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, known := s.guard.who(r)
-		if !known {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="mksync"`)
-			s.fail(w, http.StatusUnauthorized, codeUnauthorized, "a valid token is needed: Authorization: Bearer <token>")
+		name, err := s.guard.who(r)
+		if err != nil {
+			s.keepOut(w, err)
 			return
 		}
-		if !s.limits.allow(name) {
-			w.Header().Set("Retry-After", "1")
-			s.fail(w, http.StatusTooManyRequests, codeRate, "too many requests with this token: wait a second")
+		if wait := s.limits.allow(name); wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(wait))
+			s.fail(w, http.StatusTooManyRequests, codeRate, fmt.Sprintf("more than %g requests in a second with this token (MKSYNC_API_RATE)", float64(s.limits.rate)))
 			return
 		}
 		noteCaller(r, name)
 		next.ServeHTTP(w, r.WithContext(syncer.SignedBy(r.Context(), name)))
 	})
+}
+
+// keepOut answers whoever is not let in.
+func (s *Server) keepOut(w http.ResponseWriter, err error) {
+	status, code, message := notIn(err)
+	switch status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="mksync"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "30")
+	}
+	s.fail(w, status, code, message)
 }
 
 // describe serves the description of the API, which holds no data.

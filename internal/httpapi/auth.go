@@ -3,9 +3,12 @@ package httpapi
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -20,24 +23,35 @@ type guard struct {
 	jwts   *signatures // nil: none
 }
 
-func newGuard(tokens []Token, jwtSecret string) *guard {
-	g := &guard{jwts: newSignatures(jwtSecret)}
+func newGuard(tokens []Token, jwts JWT, log *slog.Logger) *guard {
+	g := &guard{}
 	for _, t := range tokens {
 		g.names = append(g.names, t.Name)
 		g.hashes = append(g.hashes, sha256.Sum256([]byte(t.Secret)))
 	}
+	g.jwts = newSignatures(jwts, g.names, log)
 	return g
+}
+
+// warmUp begins to read the keys of JSON Web Tokens, so that it is said at the
+// start where that does not work; settled waits for whatever read is under way.
+func (g *guard) warmUp() (settled func()) {
+	if g.jwts == nil || g.jwts.keys == nil {
+		return func() {}
+	}
+	_, _, _ = g.jwts.keys.look("", true)
+	return g.jwts.keys.settled
 }
 
 // open reports whether anybody could be let in.
 func (g *guard) open() bool { return len(g.hashes) > 0 || g.jwts != nil }
 
 // who names the holder of a request's token. How long it takes tells nothing
-// about the tokens there are.
-func (g *guard) who(r *http.Request) (name string, known bool) {
+// about the tokens there are. The error is for notIn.
+func (g *guard) who(r *http.Request) (name string, err error) {
 	token, ok := bearer(r)
 	if !ok {
-		return "", false
+		return "", errNoToken
 	}
 	given, found := sha256.Sum256([]byte(token)), -1
 	for i := range g.hashes {
@@ -45,9 +59,9 @@ func (g *guard) who(r *http.Request) (name string, known bool) {
 		found = subtle.ConstantTimeSelect(same, i, found)
 	}
 	if found < 0 {
-		return g.jwts.who(token)
+		return g.jwts.who(r.Context(), token)
 	}
-	return g.names[found], true
+	return g.names[found], nil
 }
 
 // bearer is the token of a request that has exactly one.
@@ -61,13 +75,15 @@ func bearer(r *http.Request) (string, bool) {
 	return token, strings.EqualFold(scheme, "Bearer") && token != ""
 }
 
-// What a token may ask for where the configuration does not say.
-const (
-	usualRate  = 50
-	usualBurst = 200
-)
+// usualRate is what a token may ask for in a second where the configuration does
+// not say.
+const usualRate = 50
 
-// limits bounds the requests of each token.
+// bursts is for how many seconds' requests at once a token that was quiet may ask.
+const bursts = 4
+
+// limits bounds the requests of each token, wherever they come from: behind a
+// proxy all come from one address.
 type limits struct {
 	rate  rate.Limit
 	burst int
@@ -76,25 +92,28 @@ type limits struct {
 	of map[string]*rate.Limiter
 }
 
-func newLimits(perSecond float64, burst int) *limits {
+func newLimits(perSecond float64) *limits {
 	if perSecond <= 0 {
 		perSecond = usualRate
 	}
-	if burst <= 0 {
-		burst = usualBurst
-	}
-	return &limits{rate: rate.Limit(perSecond), burst: burst, of: map[string]*rate.Limiter{}}
+	return &limits{rate: rate.Limit(perSecond), burst: max(1, int(bursts*perSecond)), of: map[string]*rate.Limiter{}}
 }
 
-// allow reports whether one more request of name is allowed now.
-func (l *limits) allow(name string) bool {
+// allow is how many seconds one more request of name has to wait; 0: it need not.
+func (l *limits) allow(name string) (wait int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.of[name] == nil {
 		l.forgetIdle()
 		l.of[name] = rate.NewLimiter(l.rate, l.burst)
 	}
-	return l.of[name].Allow()
+	now := time.Now()
+	r := l.of[name].ReserveN(now, 1)
+	delay := r.DelayFrom(now)
+	if delay > 0 {
+		r.CancelAt(now)
+	}
+	return int(math.Ceil(delay.Seconds()))
 }
 
 // mostLimits is how many limits are kept before idle ones are forgotten.

@@ -59,7 +59,7 @@ func (b *board) set(change func(*syncer.Job)) {
 func serving(t *testing.T, b *board) (s *Server, stop func() error) {
 	t.Helper()
 	b.job = syncer.Job{ID: "5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10", Status: mapping.JobRunning, Total: 3, Result: []byte(`{"big":1}`)}
-	s, _ = server(t, b.Answer, Config{Follow: b.follow, Rate: 1e6, Burst: 1e6})
+	s, _ = server(t, b.Answer, Config{Follow: b.follow, Rate: 1e6})
 	s.pace = pace{look: time.Hour, beat: time.Hour}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)

@@ -24,14 +24,12 @@ type Config struct {
 	// Follow calls news, which does not block, whenever a job may stand otherwise
 	// than before, until stop is called.
 	Follow func(job string, news func()) (stop func(), err error)
-	// Tokens may ask the API, and JSON Web Tokens signed with JWTSecret (HS256);
-	// with neither configured it refuses everything.
-	Tokens    []Token
-	JWTSecret string
-	// Rate is how many requests a token may make in a second, Burst how many at
-	// once; 0: 50 and 200.
-	Rate  float64
-	Burst int
+	// Tokens may ask the API, and the JSON Web Tokens of JWT; with neither
+	// configured it refuses everything.
+	Tokens []Token
+	JWT    JWT
+	// Rate is how many requests a token may make in a second; 0: 50.
+	Rate float64
 }
 
 // Server answers requests. It is made for one Run.
@@ -54,7 +52,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s (MKSYNC_HTTP_ADDR): %w", cfg.Addr, err)
 	}
 	return &Server{
-		cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens, cfg.JWTSecret), limits: newLimits(cfg.Rate, cfg.Burst),
+		cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens, cfg.JWT, log), limits: newLimits(cfg.Rate),
 		streams: streams{of: map[string]int{}}, pace: usualPace, stopping: make(chan struct{}),
 	}, nil
 }
@@ -75,6 +73,9 @@ const (
 	statusTimeout = 5 * time.Second
 )
 
+// mostHeader is how large a request's header may be.
+const mostHeader = 64 << 10
+
 // Run serves until ctx ends, and lets running requests finish; streams of events
 // end at once. What takes longer
 // than that is interrupted, and answers so.
@@ -83,11 +84,12 @@ func (s *Server) Run(ctx context.Context) error {
 	defer interrupt()
 	server := &http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
-		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: mostHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return requests },
 	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(s.listener) }()
+	defer s.guard.warmUp()()
 	s.log.Info("listening for HTTP", "addr", s.Addr())
 	select {
 	case err := <-done:

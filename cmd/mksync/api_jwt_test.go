@@ -1,0 +1,99 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestAPIUsersAreKnownByPublishedKeys: a user whose token is checked with the
+// issuer's keys is who made and changed what was asked for.
+func TestAPIUsersAreKnownByPublishedKeys(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{KeyID: "k", Algorithm: "ES256", Use: "sig", Key: &key.PublicKey}}})
+	require.NoError(t, err)
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) }))
+	t.Cleanup(issuer.Close)
+	token := func(user, role string) string {
+		j := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+			"sub": user, "role": role, "aud": "authenticated", "exp": time.Now().Add(time.Hour).Unix(),
+		})
+		j.Header["kid"] = "k"
+		text, err := j.SignedString(key)
+		require.NoError(t, err)
+		return text
+	}
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Cene", "", "cene@partner.si"), person("7002", "Drago", "", "drago@partner.si")}})
+	w.cfg.APIJWKSURL, w.cfg.APIJWTRoles = issuer.URL, "authenticated"
+	_, c := w.api()
+	made := func(where string, args ...any) string {
+		return w.one("SELECT created_by || ' ' || updated_by FROM metakocka_contact_mappings WHERE "+where, args...)
+	}
+	ana, bor := w.insert("Ana", "ana@novak.si"), w.insert("Bor", "bor@novak.si")
+
+	c.token = token("user-1", "authenticated")
+	c.post("contacts/sync", `{"contactId":"`+ana+`"}`).data(&struct{}{})
+	require.Equal(t, "user-1 user-1", made("contact_id = $1", ana))
+	c.post("contacts/import", `{"metakockaId":"7001"}`).data(&struct{}{})
+	require.Equal(t, "user-1 user-1", made("metakocka_id = '7001'"))
+	c.post("contacts/sync", `{"contactId":"`+ana+`","by":"somebody"}`).refused(400, "malformed", "by: is known by the token")
+
+	c.token = token("user-2", "authenticated")
+	w.exec("UPDATE contacts SET phone = '041 222 333' WHERE id = $1", ana)
+	c.post("contacts/bulk-sync", `{"contactIds":`+jsonList([]string{ana, bor})+`}`).data(&struct{}{})
+	require.Equal(t, "user-1 user-2", made("contact_id = $1", ana))
+	require.Equal(t, "user-2 user-2", made("contact_id = $1", bor))
+
+	c.token = token("user-3", "authenticated")
+	r := c.do("POST", "/api/metakocka/contacts/bulk-import", `{"metakockaIds":["7002"]}`, "Prefer", "respond-async")
+	require.Equal(t, 202, r.status)
+	w.eventually(func() error {
+		if status := w.one("SELECT status FROM mksync_jobs WHERE created_by = 'user-3'"); status != string(mapping.JobDone) {
+			return fmt.Errorf("the job is %s", status)
+		}
+		return nil
+	})
+	require.Equal(t, "user-3 user-3", made("metakocka_id = '7002'"))
+
+	before := w.erp.Calls()
+	c.token = token("user-4", "anon")
+	c.post("contacts/bulk-import", `{"importAll":true}`).refused(401, "unauthorized", "lets nobody in")
+	c.token = token("user-4", "other")
+	c.post("contacts/bulk-import", `{"importAll":true}`).refused(403, "forbidden", "MKSYNC_API_JWT_ROLES")
+	require.Equal(t, before, w.erp.Calls())
+}
+
+// TestUsersAreNotLetInByDefault: every visitor can become a signed-in user.
+func TestUsersAreNotLetInByDefault(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{"service_role"}, DefaultConfig().jwtRoles())
+	for change, words := range map[string]string{
+		"anon": "anon is the role", "a,,b": "empty role", "": "empty role",
+	} {
+		cfg := DefaultConfig()
+		cfg.APIJWTRoles = change
+		require.ErrorContains(t, cfg.Validate(), words)
+	}
+	cfg := DefaultConfig()
+	cfg.APIJWTRoleClaim, cfg.APIJWKSURL, cfg.APIRate = "user_metadata.role", "http://abcd.supabase.co/auth/v1/.well-known/jwks.json", 0
+	err := cfg.Validate()
+	require.ErrorContains(t, err, "api_jwt_role_claim")
+	require.ErrorContains(t, err, "must be https")
+	require.ErrorContains(t, err, "api_rate): 0 is less")
+}
