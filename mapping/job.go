@@ -40,7 +40,11 @@ type Job struct {
 	Result              json.RawMessage
 	Error               string
 
+	// WaitsFor are the open jobs over the same contacts that came before.
+	WaitsFor []string
+
 	CreatedAt, StartedAt, FinishedAt time.Time
+	ExpectedAt                       time.Time // when it is likely to be done; zero: not known
 	CreatedBy, FinishedBy            string
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
@@ -22,24 +24,30 @@ type Job struct {
 	Operation string            `json:"operation"`
 	Status    mapping.JobStatus `json:"status"`
 	Doing     string            `json:"doing,omitempty"`
-	Paused    string            `json:"paused,omitempty"` // why it waits
-	Total     int               `json:"total"`            // 0: not known yet
-	Done      int               `json:"done"`
-	Failed    int               `json:"failed"`
+	Paused    string            `json:"paused,omitempty"` // why MetaKocka is waited for
+	// WaitsFor are the open jobs over the same contacts that come first.
+	WaitsFor []string `json:"waitsFor,omitempty"`
+	Total    int      `json:"total"` // 0: not known yet
+	Done     int      `json:"done"`
+	Failed   int      `json:"failed"`
 	// Result is the operation's answer. That of a cancelled job holds what was
 	// done until then.
-	Result     json.RawMessage `json:"result,omitempty"`
-	Error      string          `json:"error,omitempty"` // why it failed as a whole
-	CreatedAt  time.Time       `json:"createdAt"`
-	CreatedBy  string          `json:"createdBy,omitempty"`
-	StartedAt  *time.Time      `json:"startedAt"`
-	FinishedAt *time.Time      `json:"finishedAt"`
-	FinishedBy string          `json:"finishedBy,omitempty"` // who cancelled it
+	Result    json.RawMessage `json:"result,omitempty"`
+	Error     string          `json:"error,omitempty"` // why it failed as a whole
+	CreatedAt time.Time       `json:"createdAt"`
+	CreatedBy string          `json:"createdBy,omitempty"`
+	StartedAt *time.Time      `json:"startedAt"`
+	// ExpectedAt is when it is likely to be done, by the pace of the last items;
+	// null while that is not known.
+	ExpectedAt *time.Time `json:"expectedAt"`
+	FinishedAt *time.Time `json:"finishedAt"`
+	FinishedBy string     `json:"finishedBy,omitempty"` // who cancelled it
+	Next       string     `json:"next,omitempty"`       // where the next page of its results begins
 }
 
 func jobOf(j mapping.Job) Job {
 	return Job{
-		ID: j.ID, Operation: j.Operation, Status: j.Status, Doing: j.Doing, Paused: j.Paused,
+		ID: j.ID, Operation: j.Operation, Status: j.Status, Doing: j.Doing, Paused: j.Paused, WaitsFor: j.WaitsFor, ExpectedAt: known(j.ExpectedAt),
 		Total: j.Total, Done: j.Done, Failed: j.Failed, Result: j.Result, Error: j.Error,
 		CreatedAt: j.CreatedAt, CreatedBy: j.CreatedBy, StartedAt: known(j.StartedAt), FinishedAt: known(j.FinishedAt), FinishedBy: j.FinishedBy,
 	}
@@ -77,24 +85,47 @@ func (d *Desk) start(ctx context.Context, operation string, request any, by stri
 	if err != nil {
 		return Job{}, err
 	}
-	select {
-	case d.jobs.poke <- struct{}{}:
-	default:
-	}
+	d.jobs.wake()
 	return jobOf(j), nil
 }
 
-// JobRequest names a job.
+// JobRequest names a job. Failed, After and Limit choose of its results, and of a
+// job that runs of what is finished so far; without them a job that is done has
+// all of them, and one that runs none.
 type JobRequest struct {
-	ID string `json:"id"`
+	ID     string `json:"id"`
+	Failed bool   `json:"failed,omitempty"` // only what failed
+	After  string `json:"after,omitempty"`  // Next of the page before
+	Limit  int    `json:"limit,omitempty"`
 }
 
 // Job shows one job.
 func (d *Desk) Job(ctx context.Context, r JobRequest) (Job, error) {
+	page, err := r.page()
+	if err != nil {
+		return Job{}, err
+	}
+	j, err := d.job(ctx, r.ID)
+	if err != nil || page == nil {
+		return j, err
+	}
+	if j.Status.Open() {
+		if j.Result, err = d.soFar(ctx, j.ID); err != nil {
+			return j, err
+		}
+	}
+	if j.Result == nil {
+		return j, nil
+	}
+	j.Result, j.Next, err = page.cut(j.Result)
+	return j, err
+}
+
+func (d *Desk) job(ctx context.Context, id string) (Job, error) {
 	if d.jobs == nil {
 		return Job{}, errNoJobs
 	}
-	id, err := checkUUID("id", r.ID)
+	id, err := checkUUID("id", id)
 	if err != nil {
 		return Job{}, err
 	}
@@ -104,6 +135,68 @@ func (d *Desk) Job(ctx context.Context, r JobRequest) (Job, error) {
 	}
 	return jobOf(*j), nil
 }
+
+// soFar is the result of a job that runs: what is finished of named ones.
+func (d *Desk) soFar(ctx context.Context, id string) (json.RawMessage, error) {
+	items, err := d.jobs.store.JobItems(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	list := []json.RawMessage{}
+	for _, id := range slices.Sorted(maps.Keys(items)) {
+		list = append(list, items[id])
+	}
+	return json.Marshal(map[string]any{"results": list})
+}
+
+// resultPage is a part of a job's results.
+type resultPage struct {
+	failed       bool
+	after, limit int
+}
+
+// page is nil where all results are asked for.
+func (r JobRequest) page() (*resultPage, error) {
+	if !r.Failed && r.After == "" && r.Limit == 0 {
+		return nil, nil //nolint:nilnil // documented
+	}
+	p := Page{After: r.After, Limit: r.Limit}
+	limit, err := p.limit()
+	if err != nil {
+		return nil, err
+	}
+	after, err := p.number()
+	return &resultPage{r.Failed, int(after), limit}, err
+}
+
+// cut leaves only the page in a result; next is where the following one begins.
+func (p resultPage) cut(result json.RawMessage) (cut json.RawMessage, next string, err error) {
+	whole := map[string]json.RawMessage{}
+	var all []json.RawMessage
+	if err := json.Unmarshal(result, &whole); err != nil {
+		return nil, "", fmt.Errorf("read job's result: %w", err)
+	}
+	if err := json.Unmarshal(whole["results"], &all); err != nil {
+		return nil, "", fmt.Errorf("read job's results: %w", err)
+	}
+	all = filter(all, func(text json.RawMessage) bool {
+		var item BulkItem
+		return !p.failed || json.Unmarshal(text, &item) != nil || !item.Success
+	})
+	from := min(p.after, len(all))
+	to := min(from+p.limit, len(all))
+	if to < len(all) {
+		next = strconv.Itoa(to)
+	}
+	if whole["results"], err = json.Marshal(orNone(all[from:to])); err != nil {
+		return nil, "", fmt.Errorf("write job's results: %w", err)
+	}
+	cut, err = json.Marshal(whole)
+	return cut, next, err
+}
+
+// orNone is a list that is [] in JSON where it is empty.
+func orNone[T any](list []T) []T { return append([]T{}, list...) }
 
 // Jobs lists the jobs without their results, newest first.
 func (d *Desk) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
@@ -127,14 +220,14 @@ func (d *Desk) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
 
 // CancelJob stops a job; what of it is under way comes to its end.
 func (d *Desk) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
-	j, err := d.Job(ctx, JobRequest{r.ID})
+	j, err := d.job(ctx, r.ID)
 	if err != nil {
 		return j, err
 	}
 	if err := d.jobs.store.CancelJob(ctx, j.ID, r.By); err != nil {
 		return j, err
 	}
-	j, err = d.Job(ctx, JobRequest{j.ID})
+	j, err = d.job(ctx, j.ID)
 	if err == nil && slices.Contains([]mapping.JobStatus{mapping.JobDone, mapping.JobFailed}, j.Status) {
 		err = fault(CodeConflict, "job %s is %s already", j.ID, j.Status)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
@@ -17,27 +18,40 @@ type JobStore interface {
 	AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (mapping.Job, error)
 	Job(ctx context.Context, id string) (*mapping.Job, error)
 	Jobs(ctx context.Context, before string, limit int) ([]mapping.Job, error)
-	// NextJob takes the oldest job up that is not finished; nil: there is none.
-	NextJob(ctx context.Context) (*mapping.Job, error)
+	// ReadyJobs are the open jobs that wait for no other, oldest first; also those
+	// that a process works on.
+	ReadyJobs(ctx context.Context) ([]string, error)
+	// TakeJob takes a job up; nil: it is not ready any more.
+	TakeJob(ctx context.Context, id string) (*mapping.Job, error)
 	JobItems(ctx context.Context, jobID string) (map[string]json.RawMessage, error)
 	// SaveJob stores how far a job is; going is false when it was cancelled.
 	SaveJob(ctx context.Context, j mapping.Job, items []mapping.JobItem) (going bool, err error)
 	FinishJob(ctx context.Context, j mapping.Job) error
 	CancelJob(ctx context.Context, id, by string) error
-	// Alone runs use while no other process has the named part to itself.
-	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
+	// TryAlone runs use unless another process has the named part to itself.
+	TryAlone(ctx context.Context, name string, use func(ctx context.Context) error) (taken bool, err error)
 }
 
-// Jobs are bulk requests that are worked on after they were answered: one at a
-// time in all processes, in the order they came. A job waits for MetaKocka to
-// come back, and is taken up where it was when its process is gone; items that
-// are finished are not worked on again.
+// Jobs are bulk requests that are worked on after they were answered. Those over
+// the same contacts run one after another, in the order they came, in all
+// processes; others side by side. A job waits for MetaKocka to come back, and is
+// taken up where it was when its process is gone; items that are finished are
+// not worked on again.
 type Jobs struct {
 	store JobStore
 	log   *slog.Logger
 	look  time.Duration
 	poke  chan struct{}
+	free  slots
+
+	mu   sync.Mutex // guards what follows
+	mine map[string]bool
+	said string // the last error
 }
+
+// JobsAtOnce is how many jobs a process works on at once, at most: each holds a
+// connection to the database.
+const JobsAtOnce = 3
 
 // NewJobs returns ready Jobs; look is how often other processes' are looked for,
 // a second where it is 0.
@@ -45,43 +59,87 @@ func NewJobs(store JobStore, look time.Duration, log *slog.Logger) *Jobs {
 	if look <= 0 {
 		look = time.Second
 	}
-	return &Jobs{store: store, log: log, look: look, poke: make(chan struct{}, 1)}
+	return &Jobs{
+		store: store, log: log, look: look, poke: make(chan struct{}, 1),
+		free: make(slots, JobsAtOnce), mine: map[string]bool{},
+	}
 }
 
 // Run works jobs off through d until ctx ends.
 func (j *Jobs) Run(ctx context.Context, d *Desk) error {
-	failed := ""
-	for {
-		err := j.store.Alone(ctx, "jobs", func(ctx context.Context) error { return j.work(ctx, d) })
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // only ctx ends the work
+	var running sync.WaitGroup
+	defer running.Wait()
+	for ctx.Err() == nil {
+		ready, err := j.store.ReadyJobs(ctx)
+		j.waits(ctx, err)
+		for _, id := range ready {
+			if j.has(id) || j.free.enter(ctx) != nil {
+				continue
+			}
+			took := make(chan struct{})
+			running.Go(func() {
+				defer j.free.leave()
+				j.try(ctx, d, id, took)
+			})
+			<-took
 		}
-		if err != nil && err.Error() != failed {
-			j.log.Warn("jobs wait", "error", err)
-		}
-		failed = fmt.Sprint(err)
-		if pause(ctx, j.look) != nil {
-			return nil //nolint:nilerr // only ctx ends the work
-		}
+		_ = pauseUntil(ctx, j.look, j.poke)
+	}
+	return nil
+}
+
+// wake lets the next look begin at once.
+func (j *Jobs) wake() {
+	select {
+	case j.poke <- struct{}{}:
+	default:
 	}
 }
 
-// work takes jobs up until something does not work.
-func (j *Jobs) work(ctx context.Context, d *Desk) error {
-	for {
-		job, err := j.store.NextJob(ctx)
-		if err != nil {
+// try works on a job unless another process does; took is closed when that is
+// known.
+func (j *Jobs) try(ctx context.Context, d *Desk, id string, took chan struct{}) {
+	known := sync.OnceFunc(func() { close(took) })
+	defer known()
+	taken, err := j.store.TryAlone(ctx, "job "+id, func(ctx context.Context) error {
+		job, err := j.store.TakeJob(ctx, id)
+		if err != nil || job == nil {
 			return err
 		}
-		if job != nil {
-			if err := j.one(ctx, d, *job); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := pauseUntil(ctx, j.look, j.poke); err != nil {
-			return err
-		}
+		j.hold(id, true)
+		defer j.hold(id, false)
+		known()
+		return j.one(ctx, d, *job)
+	})
+	j.waits(ctx, err)
+	if taken && err == nil {
+		j.wake()
+	}
+}
+
+func (j *Jobs) has(id string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.mine[id]
+}
+
+func (j *Jobs) hold(id string, held bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if held {
+		j.mine[id] = true
+		return
+	}
+	delete(j.mine, id)
+}
+
+// waits says once why jobs do not go on.
+func (j *Jobs) waits(ctx context.Context, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err != nil && ctx.Err() == nil && err.Error() != j.said {
+		j.log.Warn("jobs wait", "error", err)
+		j.said = err.Error()
 	}
 }
 
@@ -93,7 +151,7 @@ type jobRun struct {
 	*Jobs
 	job     mapping.Job
 	known   map[string]BulkItem // finished items of named ones
-	named   int                 // 0: all there are
+	named   int                 // how many there are; 0: all there are
 	key     func(BulkItem) string
 	stopped error // why the watch stopped it
 }
@@ -147,7 +205,10 @@ func (run *jobRun) load(ctx context.Context) error {
 // watch stores how far the job is.
 func (run *jobRun) watch(ctx context.Context, p Progress) error {
 	j := &run.job
-	j.Doing, j.Paused = p.Doing, p.Paused
+	j.Doing, j.Paused, j.ExpectedAt = p.Doing, p.Paused, time.Time{}
+	if p.ExpectedAt != nil {
+		j.ExpectedAt = *p.ExpectedAt
+	}
 	var items []mapping.JobItem
 	if run.named > 0 {
 		for _, item := range p.Results {
@@ -189,11 +250,12 @@ func (run *jobRun) count() {
 
 // left are the ids that are not finished.
 func (run *jobRun) left(ids []string) []string {
-	run.named = len(ids)
+	firsts, _ := once(ids)
+	run.named = len(firsts)
 	var left []string
-	for _, id := range ids {
-		if _, finished := run.known[id]; !finished {
-			left = append(left, id)
+	for _, i := range firsts {
+		if _, finished := run.known[ids[i]]; !finished {
+			left = append(left, ids[i])
 		}
 	}
 	return left
@@ -215,53 +277,46 @@ func (run *jobRun) inOrder(ids []string) []BulkItem {
 func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 	switch run.job.Operation {
 	case OpBulkSync.Name:
-		return run.sync(ctx, d)
+		run.key = func(i BulkItem) string { return i.ContactID }
+		return onLeft(ctx, run, d.BulkSync, func(r *BulkSyncRequest) *[]string { return &r.ContactIDs }, func(total, done int, items []BulkItem) BulkSyncResult {
+			return BulkSyncResult{
+				Total: total, Succeeded: done, Failed: len(items) - done, Stopped: len(items) < total,
+				Counts: map[Verdict]int{}, Results: items,
+			}
+		})
 	case OpBulkImport.Name:
-		return run.imports(ctx, d)
+		run.key = func(i BulkItem) string { return i.MetaKockaID }
+		return onLeft(ctx, run, d.BulkImport, func(r *BulkImportRequest) *[]string { return &r.MetaKockaIDs }, func(total, done int, items []BulkItem) BulkImportResult {
+			return BulkImportResult{
+				Total: total, Imported: done, Failed: len(items) - done, Stopped: len(items) < total,
+				Counts: map[Verdict]int{}, Results: items,
+			}
+		})
 	}
 	return nil, fault(CodeMalformed, "this version does not know the operation %s", run.job.Operation)
 }
 
-func (run *jobRun) sync(ctx context.Context, d *Desk) (result any, err error) {
-	var r BulkSyncRequest
+// onLeft does what is left of the ids that a request names, and sums up all of
+// them; a request for all there are is done whole.
+func onLeft[Req, Res any](
+	ctx context.Context, run *jobRun, do func(context.Context, Req) (Res, error), ids func(*Req) *[]string,
+	sum func(total, done int, items []BulkItem) Res,
+) (any, error) {
+	var r Req
 	if err := json.Unmarshal(run.job.Request, &r); err != nil {
 		return nil, fmt.Errorf("read job's request: %w", err)
 	}
-	if r.SyncAll {
-		return d.BulkSync(ctx, r)
+	left := ids(&r)
+	asked := *left
+	if len(asked) == 0 {
+		return do(ctx, r)
 	}
-	run.key = func(i BulkItem) string { return i.ContactID }
-	asked := r.ContactIDs
-	if r.ContactIDs = run.left(asked); len(r.ContactIDs) > 0 {
-		_, err = d.BulkSync(ctx, r)
-	}
-	items := run.inOrder(asked)
-	done := successes(items)
-	return BulkSyncResult{
-		Total: run.named, Succeeded: done, Failed: len(items) - done, Stopped: len(items) < run.named,
-		Counts: map[Verdict]int{}, Results: items,
-	}, err
-}
-
-func (run *jobRun) imports(ctx context.Context, d *Desk) (result any, err error) {
-	var r BulkImportRequest
-	if err := json.Unmarshal(run.job.Request, &r); err != nil {
-		return nil, fmt.Errorf("read job's request: %w", err)
-	}
-	if r.ImportAll {
-		return d.BulkImport(ctx, r)
-	}
-	run.key = func(i BulkItem) string { return i.MetaKockaID }
-	asked := r.MetaKockaIDs
-	if r.MetaKockaIDs = run.left(asked); len(r.MetaKockaIDs) > 0 {
-		_, err = d.BulkImport(ctx, r)
+	var err error
+	if *left = run.left(asked); len(*left) > 0 {
+		_, err = do(ctx, r)
 	}
 	items := run.inOrder(asked)
-	done := successes(items)
-	return BulkImportResult{
-		Total: run.named, Imported: done, Failed: len(items) - done, Stopped: len(items) < run.named,
-		Counts: map[Verdict]int{}, Results: items,
-	}, err
+	return sum(len(asked), successes(items), items), err
 }
 
 func successes(items []BulkItem) (n int) {

@@ -9,13 +9,16 @@ import (
 // Progress says how far a bulk request is. Results and Decisions are those that
 // came since the last one.
 type Progress struct {
-	Doing     string     `json:"doing"`
-	Done      int        `json:"done"`
-	Total     int        `json:"total"` // 0: not known yet
-	Failed    int        `json:"failed"`
-	Paused    string     `json:"paused,omitempty"` // why MetaKocka is waited for
-	Results   []BulkItem `json:"results,omitempty"`
-	Decisions []Decision `json:"decisions,omitempty"`
+	Doing  string `json:"doing"`
+	Done   int    `json:"done"`
+	Total  int    `json:"total"` // 0: not known yet
+	Failed int    `json:"failed"`
+	Paused string `json:"paused,omitempty"` // why MetaKocka is waited for
+	// ExpectedAt is when all are likely to be done, by the pace of the last ones;
+	// nil while that is not known.
+	ExpectedAt *time.Time `json:"expectedAt,omitempty"`
+	Results    []BulkItem `json:"results,omitempty"`
+	Decisions  []Decision `json:"decisions,omitempty"`
 }
 
 // Watch is told how far a bulk request is, a few times a second; its error stops
@@ -56,8 +59,9 @@ type reporter struct {
 	stop  context.CancelCauseFunc
 	gate  *Gate
 
-	mu  sync.Mutex // guards what follows
-	now Progress
+	mu   sync.Mutex // guards what follows
+	now  Progress
+	pace pace
 
 	sending sync.Mutex // one Progress after the other
 	ended   chan struct{}
@@ -104,11 +108,24 @@ func (r *reporter) send(ctx context.Context) {
 		more = len(r.now.Results)+len(r.now.Decisions) > 0
 		r.mu.Unlock()
 		p.Paused, _ = r.gate.Paused()
+		p.ExpectedAt = r.expected(p, time.Now())
 		if err := r.watch(context.WithoutCancel(ctx), p); err != nil {
 			r.stop(err)
 			return
 		}
 	}
+}
+
+// expected is when all are likely to be done.
+func (r *reporter) expected(p Progress, now time.Time) *time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.Paused != "" {
+		r.pace = pace{} // how long it waits is no pace
+		return nil
+	}
+	r.pace.mark(now, p.Done)
+	return r.pace.expected(now, p.Total)
 }
 
 func split[T any](all []T) (first, rest []T) {
@@ -120,7 +137,7 @@ func split[T any](all []T) (first, rest []T) {
 func (r *reporter) begin(doing string, total int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.now.Doing, r.now.Total, r.now.Done = doing, total, 0
+	r.now.Doing, r.now.Total, r.now.Done, r.pace = doing, total, 0, pace{}
 }
 
 // add counts one that is done; told says whether it is also shown.

@@ -93,13 +93,17 @@ func (w *world) environ() []string {
 	}
 }
 
-// spawn starts the service as a process; its log goes to log.
-func (w *world) spawn(log *logBuffer) *child {
+// spawn starts the service as a process; its log goes to log. With arguments it
+// is that command.
+func (w *world) spawn(log *logBuffer, args ...string) *child {
 	w.t.Helper()
 	exe, err := os.Executable()
 	require.NoError(w.t, err)
-	cmd := exec.Command(exe) // the test kills it
+	cmd := exec.Command(exe, args...) // the test kills it
 	cmd.Env = append(w.environ(), childVariable+"=1")
+	if len(args) > 0 {
+		cmd.Env = append(w.environ(), mainVariable+"=1")
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(w.t, cmd.Start())
 	c := &child{t: w.t, cmd: cmd, log: log}

@@ -31,6 +31,7 @@ type route struct {
 type param struct {
 	name   string
 	number bool
+	flag   bool
 	inPath bool
 }
 
@@ -52,7 +53,7 @@ func routes() []route {
 		{method: http.MethodGet, path: "/contacts/mappings", op: syncer.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
 		{method: http.MethodGet, path: "/partners/unsynced", op: syncer.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
 		{method: http.MethodGet, path: jobsPath, op: syncer.OpJobs, query: page},
-		{method: http.MethodGet, path: jobsPath + "/{id}", op: syncer.OpJob, query: jobID},
+		{method: http.MethodGet, path: jobsPath + "/{id}", op: syncer.OpJob, query: append([]param{{name: "failed", flag: true}}, append(page, jobID...)...)},
 		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: syncer.OpJob, stream: true, query: jobID},
 		{method: http.MethodDelete, path: jobsPath + "/{id}", op: syncer.OpCancelJob, query: jobID},
 	}
@@ -115,7 +116,12 @@ func (rt route) known() string {
 }
 
 func (p param) value(text string) (any, error) {
-	if !p.number {
+	switch {
+	case p.flag && (text == "true" || text == "false"):
+		return text == "true", nil
+	case p.flag:
+		return nil, malformed("%s: must be true or false", p.name)
+	case !p.number:
 		return text, nil
 	}
 	n, err := strconv.Atoi(text)

@@ -15,21 +15,33 @@ import (
 // keepJobs is how long finished jobs can be looked at.
 const keepJobs = "30 days"
 
-const jobColumns = `id::text, operation, request, status, doing, paused, total, done, failed, result, coalesce(error, ''),
-	created_at, started_at, finished_at, coalesce(created_by, ''), coalesce(finished_by, '')`
+const jobColumns = `j.id::text, j.operation, j.request, j.status, j.doing, j.paused, j.total, j.done, j.failed, j.result, coalesce(j.error, ''),
+	j.created_at, j.started_at, j.finished_at, coalesce(j.created_by, ''), coalesce(j.finished_by, ''), j.expected_at,
+	ARRAY(` + waitsForSQL + ` ORDER BY w.number)`
+
+// openJob is true of a job that is not finished.
+const openJob = "status IN ('queued', 'running')"
+
+// waitsForSQL are the open jobs that j has to wait for.
+const waitsForSQL = "SELECT w.id::text FROM mksync_jobs w WHERE w.id = ANY (j.waits_for) AND w." + openJob + " AND j." + openJob
 
 func scanJob(row pgx.CollectableRow) (mapping.Job, error) {
 	var j mapping.Job
-	var started, finished *time.Time
+	var started, finished, expected *time.Time
 	err := row.Scan(&j.ID, &j.Operation, &j.Request, &j.Status, &j.Doing, &j.Paused, &j.Total, &j.Done, &j.Failed, &j.Result, &j.Error,
-		&j.CreatedAt, &started, &finished, &j.CreatedBy, &j.FinishedBy)
-	j.StartedAt, j.FinishedAt = deref(started), deref(finished)
+		&j.CreatedAt, &started, &finished, &j.CreatedBy, &j.FinishedBy, &expected, &j.WaitsFor)
+	j.StartedAt, j.FinishedAt, j.ExpectedAt = deref(started), deref(finished), deref(expected)
 	return j, err
 }
 
-// job reads at most one job; nil: there is none.
-func (s *Store) job(ctx context.Context, sql string, args ...any) (*mapping.Job, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
+// querier is the pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// readJob reads at most one job; nil: there is none.
+func readJob(ctx context.Context, q querier, sql string, args ...any) (*mapping.Job, error) {
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -40,28 +52,61 @@ func (s *Store) job(ctx context.Context, sql string, args ...any) (*mapping.Job,
 	return &j, err
 }
 
+// addJobSQL queues a job behind those open ones that work on the same contacts:
+// one of the two works on all there are, or both name a contact, or a partner,
+// or one names a contact and the other its partner.
+var addJobSQL = `
+	WITH mine AS MATERIALIZED (` + jobScopeSQL("$2::jsonb") + `)
+	INSERT INTO mksync_jobs AS j (operation, request, created_by, waits_for)
+	SELECT $1, $2, $3, ARRAY(SELECT o.id FROM mksync_jobs o WHERE o.` + openJob + ` AND (` + jobOfAllSQL("o.request") + ` OR ` + jobOfAllSQL("$2::jsonb") + `
+		OR EXISTS ((` + jobScopeSQL("o.request") + `) INTERSECT SELECT key FROM mine)))
+	WHERE (SELECT count(*) FROM mksync_jobs WHERE ` + openJob + `) < $4 RETURNING ` + jobColumns
+
+func jobOfAllSQL(request string) string {
+	return fmt.Sprintf("coalesce((%[1]s->>'syncAll')::boolean, (%[1]s->>'importAll')::boolean, false)", request)
+}
+
+// jobScopeSQL are the contacts and partners that a request names, and the
+// contacts of the partners.
+func jobScopeSQL(request string) string {
+	named := func(list string) string {
+		return fmt.Sprintf("jsonb_array_elements_text(coalesce(%s->'%s', '[]'))", request, list)
+	}
+	return `SELECT key FROM ` + named("contactIds") + ` AS c (key) UNION ALL SELECT key FROM ` + named("metakockaIds") + ` AS p (key)
+		UNION ALL SELECT l.contact_id::text FROM ` + named("metakockaIds") + ` AS q (key) JOIN metakocka_contact_mappings l ON l.metakocka_id = q.key`
+}
+
 // AddJob queues a job, and forgets those that were finished long ago.
 // mapping.ErrTooManyJobs.
-func (s *Store) AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (mapping.Job, error) {
-	_, err := s.pool.Exec(ctx, "DELETE FROM mksync_jobs WHERE finished_at < now() - interval '"+keepJobs+"'")
-	if err != nil {
-		return mapping.Job{}, fmt.Errorf("remove old jobs: %w", err)
+func (s *Store) AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (job mapping.Job, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// One at a time, so that of two that overlap one sees the other.
+		_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mksync jobs', 0))")
+		if err == nil {
+			_, err = tx.Exec(ctx, "DELETE FROM mksync_jobs WHERE finished_at < now() - interval '"+keepJobs+"'")
+		}
+		if err != nil {
+			return err
+		}
+		j, err := readJob(ctx, tx, addJobSQL, operation, request, nullText(by), mapping.MostOpenJobs)
+		switch {
+		case err != nil:
+			return err
+		case j == nil:
+			return mapping.ErrTooManyJobs
+		}
+		job = *j
+		return nil
+	})
+	if err != nil && !errors.Is(err, mapping.ErrTooManyJobs) {
+		err = fmt.Errorf("store job: %w", err)
 	}
-	j, err := s.job(ctx, `INSERT INTO mksync_jobs (operation, request, created_by) SELECT $1, $2, $3
-		WHERE (SELECT count(*) FROM mksync_jobs WHERE status IN ('queued', 'running')) < $4 RETURNING `+jobColumns,
-		operation, request, nullText(by), mapping.MostOpenJobs)
-	switch {
-	case err != nil:
-		return mapping.Job{}, fmt.Errorf("store job: %w", err)
-	case j == nil:
-		return mapping.Job{}, mapping.ErrTooManyJobs
-	}
-	return *j, nil
+	return job, err
 }
 
 // Job is one job; nil: there is none.
 func (s *Store) Job(ctx context.Context, id string) (*mapping.Job, error) {
-	j, err := s.job(ctx, "SELECT "+jobColumns+" FROM mksync_jobs WHERE id = $1", id)
+	j, err := readJob(ctx, s.pool, "SELECT "+jobColumns+" FROM mksync_jobs j WHERE j.id = $1", id)
 	if err != nil {
 		return nil, fmt.Errorf("read job: %w", err)
 	}
@@ -71,8 +116,8 @@ func (s *Store) Job(ctx context.Context, id string) (*mapping.Job, error) {
 // Jobs lists jobs without their results, newest first; before is the id of the
 // last one of the page before.
 func (s *Store) Jobs(ctx context.Context, before string, limit int) ([]mapping.Job, error) {
-	rows, err := s.pool.Query(ctx, "SELECT "+jobColumns+` FROM mksync_jobs
-		WHERE $1 = '' OR number < (SELECT number FROM mksync_jobs WHERE id::text = $1) ORDER BY number DESC`+limitSQL(limit), before)
+	rows, err := s.pool.Query(ctx, "SELECT "+jobColumns+` FROM mksync_jobs j
+		WHERE $1 = '' OR j.number < (SELECT b.number FROM mksync_jobs b WHERE b.id::text = $1) ORDER BY j.number DESC`+limitSQL(limit), before)
 	if err != nil {
 		return nil, fmt.Errorf("read jobs: %w", err)
 	}
@@ -83,11 +128,24 @@ func (s *Store) Jobs(ctx context.Context, before string, limit int) ([]mapping.J
 	return jobs, nil
 }
 
-// NextJob takes the oldest job up that is not finished; nil: there is none.
-func (s *Store) NextJob(ctx context.Context) (*mapping.Job, error) {
-	j, err := s.job(ctx, `UPDATE mksync_jobs SET status = 'running', started_at = coalesce(started_at, now())
-		WHERE id = (SELECT id FROM mksync_jobs WHERE status IN ('queued', 'running') ORDER BY number LIMIT 1)
-		RETURNING `+jobColumns)
+// ReadyJobs are the open jobs that wait for no other, oldest first; also those
+// that a process works on.
+func (s *Store) ReadyJobs(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, "SELECT j.id::text FROM mksync_jobs j WHERE j."+openJob+" AND NOT EXISTS ("+waitsForSQL+") ORDER BY j.number")
+	if err != nil {
+		return nil, fmt.Errorf("look for jobs: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look for jobs: %w", err)
+	}
+	return ids, nil
+}
+
+// TakeJob takes a job up; nil: it is not ready any more.
+func (s *Store) TakeJob(ctx context.Context, id string) (*mapping.Job, error) {
+	j, err := readJob(ctx, s.pool, `UPDATE mksync_jobs AS j SET status = 'running', started_at = coalesce(started_at, now()), expected_at = NULL
+		WHERE j.id = $1 AND j.`+openJob+` AND NOT EXISTS (`+waitsForSQL+`) RETURNING `+jobColumns, id)
 	if err != nil {
 		return nil, fmt.Errorf("take job up: %w", err)
 	}
@@ -121,8 +179,9 @@ func (s *Store) SaveJob(ctx context.Context, j mapping.Job, items []mapping.JobI
 		b.Queue(`INSERT INTO mksync_job_items (job_id, id, item) VALUES ($1, $2, $3)
 			ON CONFLICT (job_id, id) DO UPDATE SET item = excluded.item`, j.ID, i.ID, i.Item)
 	}
-	b.Queue(`UPDATE mksync_jobs SET doing = $2, paused = $3, total = $4, done = $5, failed = $6 WHERE id = $1 AND status = 'running' RETURNING true`,
-		j.ID, j.Doing, j.Paused, j.Total, j.Done, j.Failed).QueryRow(func(row pgx.Row) error {
+	b.Queue(`UPDATE mksync_jobs SET doing = $2, paused = $3, total = $4, done = $5, failed = $6, expected_at = $7
+		WHERE id = $1 AND status = 'running' RETURNING true`,
+		j.ID, j.Doing, j.Paused, j.Total, j.Done, j.Failed, nullTime(j.ExpectedAt)).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&going)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -139,7 +198,7 @@ func (s *Store) SaveJob(ctx context.Context, j mapping.Job, items []mapping.JobI
 // that was cancelled keeps that status.
 func (s *Store) FinishJob(ctx context.Context, j mapping.Job) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE mksync_jobs SET status = CASE status WHEN 'running' THEN $2 ELSE status END, doing = '', paused = '',
+		_, err := tx.Exec(ctx, `UPDATE mksync_jobs SET status = CASE status WHEN 'running' THEN $2 ELSE status END, doing = '', paused = '', expected_at = NULL,
 				total = $3, done = $4, failed = $5, result = $6, error = $7, finished_at = coalesce(finished_at, now()) WHERE id = $1`,
 			j.ID, string(j.Status), j.Total, j.Done, j.Failed, j.Result, nullText(j.Error))
 		if err == nil {
@@ -155,8 +214,8 @@ func (s *Store) FinishJob(ctx context.Context, j mapping.Job) error {
 
 // CancelJob cancels a job that is not finished; its runner notices.
 func (s *Store) CancelJob(ctx context.Context, id, by string) error {
-	_, err := s.pool.Exec(ctx, `UPDATE mksync_jobs SET status = 'cancelled', finished_at = now(), finished_by = $2
-		WHERE id = $1 AND status IN ('queued', 'running')`, id, nullText(by))
+	_, err := s.pool.Exec(ctx, `UPDATE mksync_jobs SET status = 'cancelled', finished_at = now(), finished_by = $2, expected_at = NULL
+		WHERE id = $1 AND `+openJob, id, nullText(by))
 	if err != nil {
 		return fmt.Errorf("cancel job: %w", err)
 	}

@@ -102,24 +102,48 @@ func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() 
 // waits for its turn until ctx ends. The context that use gets ends when the
 // lock is lost, as with a restart of the database: another process may have it.
 func (s *Store) Alone(ctx context.Context, name string, use func(context.Context) error) error {
-	key := "mksync:" + name
-	return s.locked(ctx, key, func(conn *pgxpool.Conn) error {
-		held, lose := context.WithCancelCause(ctx)
-		var watch sync.WaitGroup
-		watch.Go(func() {
-			if err := watchLock(held, conn); err != nil {
-				lose(fmt.Errorf("lock %s is lost: %w", key, err))
-			}
-		})
-		err := use(held)
-		lost := context.Cause(held)
-		lose(nil)
-		watch.Wait()
-		if lost != nil && ctx.Err() == nil {
-			return lost
+	key := aloneKey + name
+	return s.locked(ctx, key, func(conn *pgxpool.Conn) error { return whileHeld(ctx, conn, key, use) })
+}
+
+// TryAlone is Alone for who does not wait: taken is false where another process,
+// or another part of this one, has the named part to itself.
+func (s *Store) TryAlone(ctx context.Context, name string, use func(context.Context) error) (taken bool, err error) {
+	key := aloneKey + name
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return false, fmt.Errorf("reach the CRM's database: %w", err)
+	}
+	defer conn.Release()
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", key).Scan(&taken); err != nil {
+		return false, fmt.Errorf("lock %s: %w", key, err)
+	}
+	if !taken {
+		return false, nil
+	}
+	defer s.unlock(conn, key)
+	return true, whileHeld(ctx, conn, key, use)
+}
+
+const aloneKey = "mksync:"
+
+// whileHeld calls use with a context that ends when conn's lock is lost.
+func whileHeld(ctx context.Context, conn *pgxpool.Conn, key string, use func(context.Context) error) error {
+	held, lose := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if err := watchLock(held, conn); err != nil {
+			lose(fmt.Errorf("lock %s is lost: %w", key, err))
 		}
-		return err
 	})
+	err := use(held)
+	lost := context.Cause(held)
+	lose(nil)
+	watch.Wait()
+	if lost != nil && ctx.Err() == nil {
+		return lost
+	}
+	return err
 }
 
 // How often a lock's connection is looked at, and how long it may take to answer.
