@@ -43,9 +43,9 @@ func (s toldJobs) AddJob(ctx context.Context, operation string, request json.Raw
 	return j, err
 }
 
-// NextJob implements JobStore.
-func (s toldJobs) NextJob(ctx context.Context) (*mapping.Job, error) {
-	j, err := s.JobStore.NextJob(ctx)
+// TakeJob implements JobStore.
+func (s toldJobs) TakeJob(ctx context.Context, id string) (*mapping.Job, error) {
+	j, err := s.JobStore.TakeJob(ctx, id)
 	if err == nil && j != nil {
 		s.changed(ctx, j.ID)
 	}

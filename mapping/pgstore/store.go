@@ -89,8 +89,11 @@ func (s *Store) WithContact(ctx context.Context, contactID string, use func(mapp
 // contactKey names a contact's lock.
 func contactKey(contactID string) string { return "contact:" + contactID }
 
-// lockSQL takes the lock that $1 names, when it is free.
-const lockSQL = "SELECT pg_advisory_lock(hashtextextended($1, 0))"
+// The lock that $1 names: lockSQL waits until it is free.
+const (
+	lockSQL   = "SELECT pg_advisory_lock(hashtextextended($1, 0))"
+	unlockSQL = "SELECT pg_advisory_unlock(hashtextextended($1, 0))"
+)
 
 // WithPartner calls use while this process alone works on a partner that no
 // link names yet.
@@ -121,7 +124,7 @@ func (s *Store) TryAlone(ctx context.Context, name string, use func(context.Cont
 	if !taken {
 		return false, nil
 	}
-	defer s.unlock(conn, key)
+	defer s.release(conn, unlockSQL, key)
 	return true, whileHeld(ctx, conn, key, use)
 }
 
@@ -181,7 +184,7 @@ func (s *Store) locked(ctx context.Context, key string, use func(*pgxpool.Conn) 
 	if _, err := conn.Exec(ctx, lockSQL, key); err != nil {
 		return fmt.Errorf("lock %s: %w", key, err)
 	}
-	defer s.release(conn, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
+	defer s.release(conn, unlockSQL, key)
 	return s.stale(ctx, use(conn))
 }
 
