@@ -31,35 +31,38 @@ func Statuses() []Status {
 // Alive reports whether the link still joins a contact and a partner.
 func (s Status) Alive() bool { return s != StatusDeleted && s != StatusUnlinked }
 
-// Link pairs a contact with a partner: a row of metakocka_contact_mappings.
+// Link pairs a contact with a partner: a row of metakocka_contact_mappings. In
+// JSON it is what a merge keeps of it.
 type Link struct {
-	ID           string
-	ContactID    string
-	MetaKockaID  string // empty until the partner is known
-	Type         string // "partner"
-	Status       Status
-	LastSyncedAt time.Time // zero: never
-	LastError    string
+	ID           string    `json:"id,omitzero"`
+	ContactID    string    `json:"contactId,omitzero"`
+	MetaKockaID  string    `json:"metakockaId,omitzero"` // empty until the partner is known
+	Type         string    `json:"type,omitzero"`        // "partner"
+	Status       Status    `json:"status,omitzero"`
+	LastSyncedAt time.Time `json:"lastSyncedAt,omitzero"` // zero: never
+	LastError    string    `json:"lastError,omitzero"`
 
 	// Base is what each side held when they last agreed; nil before that.
-	Base *Base
+	Base *Base `json:"base,omitzero"`
 	// BaseAssumed: the partner's half of the base is what was sent to
 	// MetaKocka, not yet what was read back.
-	BaseAssumed bool
+	BaseAssumed bool `json:"baseAssumed,omitzero"`
 	// CRMChangedAt is the commit time of the contact's last known change.
-	CRMChangedAt time.Time
+	CRMChangedAt time.Time `json:"crmChangedAt,omitzero"`
 	// PartnerObservedAt is the last moment at which the partner is known to
 	// have held its base, by the database's clock.
-	PartnerObservedAt time.Time
+	PartnerObservedAt time.Time `json:"partnerObservedAt,omitzero"`
 	// Intent is a write whose end is not known yet.
-	Intent *Intent
+	Intent *Intent `json:"intent,omitzero"`
 	// Overrides are a person's decisions for parked fields.
-	Overrides map[Field]Side
+	Overrides map[Field]Side `json:"overrides,omitzero"`
 	// Differing are the fields in which the sides knowingly differ.
-	Differing []Field
+	Differing []Field `json:"differing,omitzero"`
 
-	CreatedAt, UpdatedAt time.Time
-	CreatedBy, UpdatedBy string
+	CreatedAt time.Time `json:"-"`
+	UpdatedAt time.Time `json:"-"`
+	CreatedBy string    `json:"-"`
+	UpdatedBy string    `json:"-"`
 }
 
 // IntentKind says what a stored intent was about to do.
@@ -126,6 +129,16 @@ type Session interface {
 	DeletionHeld(ctx context.Context, link Link, side Side) (bool, error)
 	// VoidDeletion closes a held deletion of what came back on side.
 	VoidDeletion(ctx context.Context, link Link, side Side) error
+
+	// Hindrance tells what keeps the contact from being merged into another.
+	Hindrance(ctx context.Context, winnerID string) (Hindrance, error)
+	// Absorb merges the loser into this session's contact, in one transaction: the
+	// winner's fields, the loser's deletion, both links and the merge's record,
+	// which gets its id. The loser is a session of the same WithContacts. Errors as
+	// DeleteContact.
+	Absorb(ctx context.Context, loser Session, m *ContactMerge, ch MergeChange) error
+	// Release takes a merge back, likewise. Errors as Save.
+	Release(ctx context.Context, loser Session, m *ContactMerge, ch MergeChange) error
 }
 
 // MatchKeys are what a contact and a partner are matched by, in canonical form.

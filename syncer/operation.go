@@ -60,6 +60,10 @@ var (
 	OpResolveConflict = Operation[ResolveRequest, Decided[Conflict]]{"conflicts.resolve", slow, (*Desk).ResolveConflict}
 	OpUndoConflict    = Operation[EntryRequest, Decided[Conflict]]{"conflicts.undo", slow, (*Desk).UndoConflict}
 
+	OpMerge     = Operation[MergeRequest, Merge]{"contacts.merge", slow, (*Desk).Merge}
+	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, (*Desk).Merges}
+	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, (*Desk).UndoMerge}
+
 	OpDeletions       = Operation[JournalRequest, List[Deletion]]{"deletions.list", quick, (*Desk).Deletions}
 	OpApproveDeletion = Operation[EntryRequest, Decided[Deletion]]{"deletions.approve", slow, (*Desk).ApproveDeletion}
 	OpRejectDeletion  = Operation[EntryRequest, Decided[Deletion]]{"deletions.reject", slow, (*Desk).RejectDeletion}
@@ -85,6 +89,7 @@ func Endpoints() []Endpoint {
 		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
+		OpMerge, OpMerges, OpUndoMerge,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}
 }

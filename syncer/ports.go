@@ -20,6 +20,13 @@ type ERP interface {
 type Links interface {
 	// WithContact runs use while no other process works on the contact.
 	WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error
+	// WithContacts is WithContact for two contacts; the sessions are used one
+	// after the other.
+	WithContacts(ctx context.Context, one, other string, use func(one, other mapping.Session) error) error
+	// Merges lists merges of contacts.
+	Merges(ctx context.Context, q mapping.MergeQuery) ([]mapping.ContactMerge, error)
+	// NoteMerge stores how far a merge is, where it still is as it was.
+	NoteMerge(ctx context.Context, m mapping.ContactMerge, was mapping.MergeStatus) (ok bool, err error)
 	// WithPartner runs use while no other process works on an unlinked partner.
 	WithPartner(ctx context.Context, metakockaID string, use func() error) error
 	// LinkOrIntents finds the link that names the partner, living ones first; nil:
@@ -74,6 +81,7 @@ const (
 	CauseBulk    Cause = "bulk"    // a person or a program asked for all
 	CauseCheck   Cause = "check"   // a full check found a difference
 	CauseReplay  Cause = "replay"  // a replay of the event stream
+	CauseMerge   Cause = "merge"   // the contact is merged with another
 )
 
 // Trigger says why a reconcile runs and what is known beyond the state.
@@ -100,7 +108,9 @@ type Trigger struct {
 	// By is who asked; empty: mksync itself.
 	By string
 
-	restore *restoration // a conflict's outcome is to be taken back
+	restore    *restoration          // a conflict's outcome is to be taken back
+	merge      *mapping.ContactMerge // the contact was merged into another: its partner is superfluous
+	linkedOnly bool                  // a contact without a partner is left without
 }
 
 // Result says where a link stands after a reconcile.

@@ -96,7 +96,7 @@ func (k *task) run(ctx context.Context) error {
 	switch {
 	case k.st.Contact == nil:
 		return k.contactGone(ctx)
-	case !k.st.InScope:
+	case !k.st.InScope, k.t.linkedOnly && k.link.MetaKockaID == "" && k.link.Intent == nil:
 		return nil
 	case k.st.Link == nil:
 		k.link.ContactID, k.link.Status = k.id, mapping.StatusPending

@@ -15,6 +15,9 @@ import (
 // says "deleted" makes that a deletion: a TRUNCATE alone applies none
 // (invariant 6).
 func (k *task) contactGone(ctx context.Context) error {
+	if k.t.merge != nil {
+		return k.retireMerged(ctx)
+	}
 	if k.st.Link != nil && k.link.Status == mapping.StatusDeleted && k.t.Deleted && k.remakes() {
 		return k.retireAgain(ctx)
 	}
@@ -90,21 +93,28 @@ func (k *task) retire(ctx context.Context) (note string, err error) {
 	if err != nil {
 		return "", aboutAll(err)
 	}
+	_, note, err = k.retireAs(ctx, k.cfg.DeletePolicy, p)
+	return note, err
+}
+
+// retireAs deactivates or anonymizes a partner just read, and returns what
+// MetaKocka then holds and what it did not take.
+func (k *task) retireAs(ctx context.Context, policy string, p metakocka.Partner) (written metakocka.Partner, note string, err error) {
 	want := view(p)
-	if k.cfg.DeletePolicy == PolicyAnonymize {
+	if policy == PolicyAnonymize {
 		want = anonymous(p)
 	}
-	written, err := k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"})
+	written, err = k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"})
 	if metakocka.IsRefusal(err) {
 		if _, probe := k.erp.Find(ctx, metakocka.Query{Name: "mksync"}); probe != nil {
-			return "", aboutAll(probe)
+			return p, "", aboutAll(probe)
 		}
-		return fmt.Sprintf("%s of partner %s: %v", k.cfg.DeletePolicy, p.MKID, err), nil
+		return p, fmt.Sprintf("%s of partner %s: %v", policy, p.MKID, err), nil
 	}
-	if err != nil || k.cfg.DeletePolicy == PolicyDeactivate {
-		return "", err
+	if err != nil || policy == PolicyDeactivate {
+		return written, "", err
 	}
-	return leftOver(written), nil
+	return written, leftOver(written), nil
 }
 
 // anonymous is a partner without anything that names a person.

@@ -225,10 +225,11 @@ func (s *service) Run(ctx context.Context) error {
 	worker := syncer.WorkerConfig{AckWait: s.pace.ackWait, SweepAge: max(15*time.Minute, 2*s.cfg.PollInterval)}
 	parts := map[string]func(context.Context) error{
 		roleListener: s.listener.Run,
-		rolePusher:   together(syncer.NewPusher(s.bus, s.matcher, s.store, s.gate, worker, s.log).Run, s.checker.Run),
-		rolePuller:   syncer.NewPuller(s.bus, s.reconciler, s.gate, worker).Run,
-		rolePoller:   s.runPoller,
-		roleAPI:      s.runAPI,
+		rolePusher: together(syncer.NewPusher(s.bus, s.matcher, s.store, s.gate, worker, s.log).Run, s.checker.Run,
+			syncer.NewMerger(s.reconciler, s.pace.look, s.log).Run),
+		rolePuller: syncer.NewPuller(s.bus, s.reconciler, s.gate, worker).Run,
+		rolePoller: s.runPoller,
+		roleAPI:    s.runAPI,
 	}
 	g.Go(func() error { return s.watchTable(ctx) })
 	for _, role := range s.roles {

@@ -98,6 +98,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newPartnersCommand(app),
 		newConflictsCommand(app),
 		newDeletionsCommand(app),
+		newMergeCommand(app),
 		newDeadLettersCommand(app),
 		newMigrateCommand(app),
 		newDoctorCommand(app),

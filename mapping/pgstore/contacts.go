@@ -32,10 +32,11 @@ type ContactsConfig struct {
 }
 
 type column struct {
-	name     string // quoted
-	typ      string // as format_type gives it
-	nullable bool
-	limit    int // in characters; 0: none
+	name      string // quoted
+	typ       string // as format_type gives it
+	nullable  bool
+	limit     int  // in characters; 0: none
+	generated bool // the database computes it
 }
 
 // contacts holds the SQL for the contacts table as it is now. It is rebuilt
@@ -45,10 +46,11 @@ type contacts struct {
 	key       string // quoted
 	fields    []mapping.Field
 	columns   map[mapping.Field]column
-	updatedAt string // quoted; empty: no such column
-	width     int16  // how many columns the table has ever had
-	filter    string // SQL over alias c
-	args      []any  // of the filter, from $2
+	all       map[string]column // by name
+	updatedAt string            // quoted; empty: no such column
+	width     int16             // how many columns the table has ever had
+	filter    string            // SQL over alias c
+	args      []any             // of the filter, from $2
 }
 
 // readContacts looks the table up. A configured column that does not exist is
@@ -70,7 +72,7 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	if !ok || key.typ != "uuid" {
 		return nil, &TableError{fmt.Sprintf("table %s has no uuid column %q: mksync names contacts by it", cfg.Table, cfg.KeyColumn)}
 	}
-	c.key = key.name
+	c.key, c.all = key.name, found
 	for _, f := range mapping.Fields() {
 		if col, ok := found[cfg.Columns[f]]; ok {
 			c.fields = append(c.fields, f)
@@ -96,7 +98,7 @@ func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[st
 	rows, err := pool.Query(ctx, `
 		SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull,
 			CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)
-				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END
+				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END, attgenerated <> ''
 		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
 	if err != nil {
@@ -104,10 +106,10 @@ func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[st
 	}
 	found := map[string]column{}
 	var name, typ string
-	var nullable bool
+	var nullable, generated bool
 	var limit int
-	_, err = pgx.ForEachRow(rows, []any{&name, &typ, &nullable, &limit}, func() error {
-		found[name] = column{pgx.Identifier{name}.Sanitize(), typ, nullable, limit}
+	_, err = pgx.ForEachRow(rows, []any{&name, &typ, &nullable, &limit, &generated}, func() error {
+		found[name] = column{pgx.Identifier{name}.Sanitize(), typ, nullable, limit, generated}
 		return nil
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,6 +85,26 @@ func (s *Store) WithContact(ctx context.Context, contactID string, use func(mapp
 		return s.stale(ctx, err)
 	}
 	return s.stale(ctx, use(sess))
+}
+
+// WithContacts calls use while this process alone works on both contacts. The
+// locks are taken in one order and held by one connection, so the sessions are
+// used one after the other.
+func (s *Store) WithContacts(ctx context.Context, one, other string, use func(one, other mapping.Session) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the CRM's database: %w", err)
+	}
+	defer conn.Release()
+	defer s.release(conn, "SELECT pg_advisory_unlock_all()")
+	keys := []string{contactKey(one), contactKey(other)}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if _, err := conn.Exec(ctx, lockSQL, key); err != nil {
+			return fmt.Errorf("lock %s: %w", key, err)
+		}
+	}
+	return s.stale(ctx, use(&Session{store: s, conn: conn, id: one}, &Session{store: s, conn: conn, id: other}))
 }
 
 // contactKey names a contact's lock.

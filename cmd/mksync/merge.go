@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// mergeFlags say how a merge, or its undoing, is asked for.
+type mergeFlags struct{ dryRun, yes, asJSON bool }
+
+// newMergeCommand merges contacts.
+func newMergeCommand(app *cliEnv) *cobra.Command {
+	var flags mergeFlags
+	cmd := &cobra.Command{
+		Use:   "merge LOSER_CONTACT_ID WINNER_CONTACT_ID",
+		Short: "Merge two contacts and their partners' links",
+		Long: "Merge two contacts: the winner takes over what it lacks, the loser is deleted. Where only the loser has\n" +
+			"a partner it becomes the winner's; where both have one, MKSYNC_DELETE_POLICY says what becomes of the\n" +
+			"loser's. Nothing brings the loser back by itself.\n\n" +
+			"On a terminal the merge is shown and asked for first, unless --yes. A merge can be undone as long as\n" +
+			"nothing that it touched has changed since.",
+		Example: "  mksync duplicates\n  mksync merge --dry-run 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 0b0c2a52-5a1c-4b57-9d51-0d8f7e5a3f11\n" +
+			"  mksync merge list\n  mksync merge undo 3",
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error { return app.merge(cmd, desk, args[0], args[1], flags) })
+		},
+	}
+	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show what the winner would hold and what happens to the rest; write nothing")
+	cmd.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
+	jsonFlag(cmd, &flags.asJSON)
+	cmd.AddCommand(newMergeList(app), newMergeUndo(app))
+	return cmd
+}
+
+func (app *cliEnv) merge(cmd *cobra.Command, desk syncer.Answerer, loser, winner string, flags mergeFlags) error {
+	r := syncer.MergeRequest{LoserContactID: loser, WinnerContactID: winner, DryRun: true, By: operator()}
+	ask := !flags.dryRun && !flags.yes && app.asks(cmd.InOrStdin())
+	if flags.dryRun || ask {
+		m, err := syncer.OpMerge.Ask(cmd.Context(), desk, r)
+		if err != nil {
+			return err
+		}
+		if err := app.showMerge(m, flags.dryRun && flags.asJSON); err != nil || flags.dryRun {
+			return err
+		}
+		if !app.confirmed(cmd.InOrStdin(), "Merge them?") {
+			return errors.New("nothing was merged")
+		}
+	}
+	r.DryRun = false
+	m, err := syncer.OpMerge.Ask(cmd.Context(), desk, r)
+	if err != nil {
+		return err
+	}
+	return app.oneMerge(m, flags.asJSON)
+}
+
+func (app *cliEnv) oneMerge(m syncer.Merge, asJSON bool) error {
+	if asJSON {
+		return app.printJSON(m)
+	}
+	return printLines(app, "", []syncer.Merge{m}, mergeLine)
+}
+
+// asks reports whether there is a person to ask.
+func (app *cliEnv) asks(stdin io.Reader) bool {
+	in, ok := stdin.(*os.File)
+	return ok && term.IsTerminal(int(in.Fd())) && app.notes().terminal()
+}
+
+// confirmed asks a question that is answered with yes or no.
+func (app *cliEnv) confirmed(stdin io.Reader, question string) bool {
+	_, _ = fmt.Fprint(app.notes(), question+" [y/N] ")
+	answer, _ := bufio.NewReader(stdin).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
+}
+
+// showMerge prints what a merge would do.
+func (app *cliEnv) showMerge(m syncer.Merge, asJSON bool) error {
+	if asJSON {
+		return app.printJSON(m)
+	}
+	var lines []pair
+	for _, f := range m.Fields {
+		lines = append(lines, pair{string(f.Field), quote(f.Holds) + fieldOrigin(f)})
+	}
+	for i, effect := range m.Effects {
+		lines = append(lines, pair{map[bool]string{true: "and"}[i == 0], effect})
+	}
+	return app.out().sheet(lines)
+}
+
+// fieldOrigin says where a field's value comes from, and what is given up.
+func fieldOrigin(f syncer.MergedField) string {
+	switch {
+	case f.Taken:
+		return ", taken over"
+	case f.Loser == "" || mapping.Equal(f.Field, f.Loser, f.Winner):
+		return ""
+	}
+	return ", given up: " + quote(f.Loser)
+}
+
+func newMergeList(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	var r syncer.MergesRequest
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the merges, newest first",
+		Example: "  mksync merge list\n  mksync merge list --of 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return list(app, asJSON, "no contacts were merged", mergeLine, func(p syncer.Page) (syncer.List[syncer.Merge], error) {
+					r.Page = p
+					return syncer.OpMerges.Ask(cmd.Context(), desk, r)
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&r.Of, "of", "", "only those of a contact or a partner")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func mergeLine(m syncer.Merge) []string {
+	line := []string{m.ID, string(m.Status), "contact " + m.LoserContactID + " into " + m.WinnerContactID}
+	switch {
+	case m.MovedMetaKockaID != "":
+		line = append(line, "partner "+m.MovedMetaKockaID+" moved")
+	case m.SuperfluousMetaKockaID != "":
+		line = append(line, "partner "+m.SuperfluousMetaKockaID+" "+m.Policy)
+	default:
+		line = append(line, "no partner")
+	}
+	if m.CreatedAt != nil {
+		line = append(line, stamp(*m.CreatedAt))
+	}
+	if m.Note != "" {
+		line = append(line, m.Note)
+	}
+	return line
+}
+
+func newMergeUndo(app *cliEnv) *cobra.Command {
+	var flags mergeFlags
+	cmd := &cobra.Command{
+		Use:   "undo MERGE_ID",
+		Short: "Take a merge back",
+		Long: "Take a merge back: the contact is there again with all its columns, the winner gives back what it took\n" +
+			"over, and links and partners are as they were. It is refused when the winner, the links or the partner\n" +
+			"changed since.",
+		Example: "  mksync merge list\n  mksync merge undo 3",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				if !flags.yes && app.asks(cmd.InOrStdin()) && !app.confirmed(cmd.InOrStdin(), "Undo merge "+args[0]+"?") {
+					return errors.New("nothing was undone")
+				}
+				m, err := syncer.OpUndoMerge.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: args[0], By: operator()})
+				if err != nil {
+					return err
+				}
+				return app.oneMerge(m, flags.asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
+	jsonFlag(cmd, &flags.asJSON)
+	return cmd
+}

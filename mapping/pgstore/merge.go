@@ -1,0 +1,258 @@
+package pgstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Absorb merges the loser, a session of the same WithContacts, into this
+// session's contact, in one transaction (invariant 17): both contacts only when
+// they still hold what Load read. It sets the record's id, the loser's row and
+// what the table made of the winner.
+// Errors: ErrContactChanged, *mapping.ContactRefusedError.
+func (s *Session) Absorb(ctx context.Context, loser mapping.Session, m *mapping.ContactMerge, ch mapping.MergeChange) error {
+	l, err := s.companion(loser)
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) (err error) {
+		if m.LoserRow, err = l.take(ctx, tx); err != nil {
+			return err
+		}
+		if m.WinnerAfter, err = s.writeOrKeep(ctx, tx, ch); err != nil {
+			return err
+		}
+		if err := saveLinks(ctx, tx, ch.Loser, ch.Winner); err != nil {
+			return err
+		}
+		return addMerge(ctx, tx, m)
+	})
+	if err != nil {
+		return fmt.Errorf("merge contact %s into %s: %w", l.id, s.id, err)
+	}
+	return nil
+}
+
+// Release takes a merge back, in one transaction: the loser's row is there again,
+// the winner, only while it holds what Load read, has what it had, and so have
+// the links. Errors: ErrContactChanged, *mapping.ContactRefusedError.
+func (s *Session) Release(ctx context.Context, loser mapping.Session, m *mapping.ContactMerge, ch mapping.MergeChange) error {
+	l, err := s.companion(loser)
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+		if err := l.putBack(ctx, tx, m.LoserRow); err != nil {
+			return err
+		}
+		if _, err := s.writeOrKeep(ctx, tx, ch); err != nil {
+			return err
+		}
+		if err := saveLinks(ctx, tx, ch.Winner, ch.Loser); err != nil {
+			return err
+		}
+		return closeMerge(ctx, tx, m)
+	})
+	if err != nil {
+		return fmt.Errorf("take the merge of contact %s into %s back: %w", l.id, s.id, err)
+	}
+	return nil
+}
+
+// companion is the session of the other contact, on the same connection.
+func (s *Session) companion(other mapping.Session) (*Session, error) {
+	o, ok := other.(*Session)
+	if !ok || o.conn != s.conn {
+		return nil, errors.New("merge contacts: the two sessions are not of one WithContacts")
+	}
+	return o, nil
+}
+
+// take deletes the contact and returns its row.
+func (s *Session) take(ctx context.Context, tx pgx.Tx) (row json.RawMessage, err error) {
+	names, sql := s.table.takeSQL()
+	err = tx.QueryRow(ctx, sql, append(s.readArgs(), names)...).Scan(&row)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return row, deleteRefusal(err)
+	}
+	unchanged, err := s.unchanged(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if unchanged {
+		return nil, &mapping.ContactRefusedError{Reason: "the database keeps it: a trigger or row level security does not let it be deleted"}
+	}
+	return nil, mapping.ErrContactChanged
+}
+
+// unchanged locks the contact and reports whether it holds what Load read.
+func (s *Session) unchanged(ctx context.Context, tx pgx.Tx) (bool, error) {
+	sql := fmt.Sprintf("SELECT FROM %s AS c WHERE %s FOR UPDATE", s.table.table, s.table.unchangedSQL(2))
+	tag, err := tx.Exec(ctx, sql, s.readArgs()...)
+	return tag.RowsAffected() > 0, err
+}
+
+// writeOrKeep writes the change's fields, or where there are none makes sure that
+// the contact is as it was read.
+func (s *Session) writeOrKeep(ctx context.Context, tx pgx.Tx, ch mapping.MergeChange) (mapping.Contact, error) {
+	if len(ch.Fields) > 0 {
+		return s.writeFields(ctx, tx, ch.Contact, ch.Fields)
+	}
+	unchanged, err := s.unchanged(ctx, tx)
+	if err == nil && !unchanged {
+		err = mapping.ErrContactChanged
+	}
+	return s.table.contact(s.raw), err
+}
+
+// writeFields writes fields of the contact and returns what the table made of it.
+func (s *Session) writeFields(ctx context.Context, tx pgx.Tx, c mapping.Contact, fields []mapping.Field) (stored mapping.Contact, err error) {
+	values, err := s.table.values(c, fields)
+	if err != nil {
+		return stored, err
+	}
+	read := s.readArgs()
+	args := append(append(read[:1:1], values...), read[1:]...)
+	raw := make([]*string, len(s.table.fields))
+	err = tx.QueryRow(ctx, s.table.updateSQL(fields), args...).Scan(scanTargets(raw)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return stored, mapping.ErrContactChanged
+	}
+	return s.table.contact(raw), refusal(err)
+}
+
+// putBack inserts a row that take returned, with every column that there still
+// is and that the database does not compute.
+func (s *Session) putBack(ctx context.Context, tx pgx.Tx, row json.RawMessage) error {
+	var values map[string]*string
+	if err := json.Unmarshal(row, &values); err != nil {
+		return fmt.Errorf("read the merged contact's row: %w", err)
+	}
+	var names, casts []string
+	var args []any
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		col, there := s.table.all[name]
+		if !there || col.generated {
+			continue
+		}
+		args = append(args, values[name])
+		names = append(names, col.name)
+		casts = append(casts, fmt.Sprintf("CAST($%d::text AS %s)", len(args), col.typ))
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)",
+		s.table.table, strings.Join(names, ", "), strings.Join(casts, ", ")), args...)
+	if err != nil {
+		return refusal(err)
+	}
+	return nil
+}
+
+// takeSQL is deleteSQL that returns the row: an object of all columns as text,
+// which any type is read back from. The names are the last argument.
+func (c *contacts) takeSQL() (names []string, sql string) {
+	names = slices.Sorted(maps.Keys(c.all))
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = "c." + c.all[name].name + "::text"
+	}
+	return names, fmt.Sprintf("%s RETURNING jsonb_object($%d::text[], ARRAY[%s])", c.deleteSQL(), len(c.fields)+2, strings.Join(texts, ", "))
+}
+
+// saveLinks stores links in their order: the one that gives a partner up first.
+func saveLinks(ctx context.Context, tx pgx.Tx, links ...*mapping.Link) error {
+	for _, l := range links {
+		if l == nil {
+			continue
+		}
+		b := &pgx.Batch{}
+		b.Queue(saveLinkSQL, linkArgs(l)...)
+		queueClosing(b, l)
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return fmt.Errorf("store the link of contact %s: %w", l.ContactID, err)
+		}
+	}
+	return nil
+}
+
+// Hindrance tells what keeps the contact from being merged into the winner: what
+// waits for a person, missing rights, and rows of other tables that refer to it,
+// which the database would delete or cut off with it.
+func (s *Session) Hindrance(ctx context.Context, winnerID string) (h mapping.Hindrance, err error) {
+	t := s.table
+	var mayDelete bool
+	err = s.conn.QueryRow(ctx, fmt.Sprintf(`
+		SELECT has_table_privilege(to_regclass($2), 'DELETE'),
+			(SELECT count(*) FROM mksync_conflicts x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.status = 'parked'),
+			(SELECT count(*) FROM mksync_deletions x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.status IN ('held', 'approved')),
+			coalesce((SELECT array_agg(e.key ORDER BY e.key) FROM %[1]s l JOIN %[1]s w ON w.%[2]s = $3::uuid, jsonb_each_text(to_jsonb(l)) e
+				WHERE l.%[2]s = $1::uuid AND coalesce(e.value, '') <> '' AND coalesce(to_jsonb(w)->>e.key, '') = '' AND NOT e.key = ANY($4)), '{}')`,
+		t.table, t.key), s.id, t.table, winnerID, t.syncedNames()).Scan(&mayDelete, &h.Conflicts, &h.Deletions, &h.Unknown)
+	if err != nil {
+		return h, fmt.Errorf("look at contact %s: %w", s.id, err)
+	}
+	h.MayNotDelete = !mayDelete
+	h.Referrers, err = s.referrers(ctx)
+	return h, err
+}
+
+// syncedNames are the columns of the canonical fields.
+func (c *contacts) syncedNames() []string {
+	var names []string
+	for name, col := range c.all {
+		for _, f := range c.fields {
+			if c.columns[f].name == col.name {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// referrers names the tables whose rows refer to the contact by a foreign key,
+// and those that may not be looked into.
+func (s *Session) referrers(ctx context.Context) ([]string, error) {
+	rows, err := s.conn.Query(ctx, `
+		SELECT k.conrelid::regclass::text, quote_ident(a.attname), has_table_privilege(k.conrelid, 'SELECT')
+		FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+		WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = to_regclass($1) AND array_length(k.conkey, 1) = 1
+			AND EXISTS (SELECT FROM pg_attribute f WHERE f.attrelid = k.confrelid AND f.attnum = k.confkey[1] AND f.attname = $2)
+		ORDER BY 1, 2`, s.table.table, s.store.cfg.KeyColumn)
+	if err != nil {
+		return nil, fmt.Errorf("look for what refers to contact %s: %w", s.id, err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[foreignKey])
+	if err != nil {
+		return nil, fmt.Errorf("look for what refers to contact %s: %w", s.id, err)
+	}
+	var found []string
+	for _, k := range keys {
+		if !k.Readable {
+			found = append(found, k.Table+"."+k.Column+" (which mksync's role may not read)")
+			continue
+		}
+		var refers bool
+		err := s.conn.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE %s = $1::uuid)", k.Table, k.Column), s.id).Scan(&refers)
+		if err != nil {
+			return nil, fmt.Errorf("look for what refers to contact %s in %s: %w", s.id, k.Table, err)
+		}
+		if refers {
+			found = append(found, k.Table+"."+k.Column)
+		}
+	}
+	return found, nil
+}
+
+// foreignKey is a column, quoted, that names contacts.
+type foreignKey struct {
+	Table, Column string
+	Readable      bool
+}

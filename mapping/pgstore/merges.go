@@ -1,0 +1,95 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// keepMerges is how long a merge can be undone: then what it took away is
+// forgotten.
+const keepMerges = "90 days"
+
+const mergeColumns = `id, loser_id::text, winner_id::text, status, taken, winner_before, winner_after, loser_row, loser_link, winner_link,
+	coalesce(moved_id, ''), coalesce(partner_id, ''), policy, partner_before, partner_after, note,
+	created_at, coalesce(created_by, ''), finished_at, undone_at, coalesce(undone_by, '')`
+
+func scanMerge(row pgx.CollectableRow) (mapping.ContactMerge, error) {
+	var m mapping.ContactMerge
+	var finished, undone *time.Time
+	err := row.Scan(&m.ID, &m.LoserID, &m.WinnerID, &m.Status, &m.Taken, &m.WinnerBefore, &m.WinnerAfter, &m.LoserRow, &m.LoserLink, &m.WinnerLink,
+		&m.MovedID, &m.PartnerID, &m.Policy, &m.PartnerBefore, &m.PartnerAfter, &m.Note,
+		&m.CreatedAt, &m.CreatedBy, &finished, &undone, &m.UndoneBy)
+	m.FinishedAt, m.UndoneAt = deref(finished), deref(undone)
+	return m, err
+}
+
+// Merges lists merges of contacts.
+func (s *Store) Merges(ctx context.Context, q mapping.MergeQuery) ([]mapping.ContactMerge, error) {
+	order := "id DESC"
+	if q.Open {
+		order = "id"
+	}
+	of := ofArgs(q.Of)
+	rows, err := s.pool.Query(ctx, `SELECT `+mergeColumns+` FROM mksync_merges
+		WHERE ($3::text = '' OR id = $1::bigint OR loser_id = $2::uuid OR winner_id = $2::uuid OR moved_id = $3::text OR partner_id = $3::text)
+			AND ($4::bigint = 0 OR id = $4) AND ($5::uuid IS NULL OR loser_id = $5) AND ($6::uuid IS NULL OR winner_id = $6)
+			AND (NOT $7 OR status IN ('running', 'undoing')) AND ($8::bigint = 0 OR id < $8) ORDER BY `+order+limitSQL(q.Limit),
+		append(of, q.ID, nullText(q.LoserID), nullText(q.WinnerID), q.Open, q.Before)...)
+	if err != nil {
+		return nil, fmt.Errorf("read merges: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, scanMerge)
+	if err != nil {
+		return nil, fmt.Errorf("read merges: %w", err)
+	}
+	return found, nil
+}
+
+// addMerge stores a new merge, and forgets what those of long ago took away.
+func addMerge(ctx context.Context, tx pgx.Tx, m *mapping.ContactMerge) error {
+	_, err := tx.Exec(ctx, `UPDATE mksync_merges SET loser_row = NULL, loser_link = NULL, winner_link = NULL, partner_before = NULL, partner_after = NULL,
+		winner_before = '{}', winner_after = '{}' WHERE loser_row IS NOT NULL AND finished_at < now() - interval '`+keepMerges+"'")
+	if err != nil {
+		return fmt.Errorf("forget old merges: %w", err)
+	}
+	err = tx.QueryRow(ctx, `INSERT INTO mksync_merges (loser_id, winner_id, taken, winner_before, winner_after, loser_row, loser_link, winner_link,
+			moved_id, partner_id, policy, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id, created_at`,
+		m.LoserID, m.WinnerID, fieldNames(m.Taken), m.WinnerBefore, m.WinnerAfter, m.LoserRow, m.LoserLink, m.WinnerLink,
+		nullText(m.MovedID), nullText(m.PartnerID), m.Policy, nullText(m.CreatedBy)).Scan(&m.ID, &m.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("store the merge: %w", err)
+	}
+	m.Status = mapping.MergeRunning
+	return nil
+}
+
+// NoteMerge stores how far a merge is, where it still is as it was; ok is false
+// where it is not. What a partner was before is stored once.
+func (s *Store) NoteMerge(ctx context.Context, m mapping.ContactMerge, was mapping.MergeStatus) (ok bool, err error) {
+	tag, err := s.pool.Exec(ctx, `UPDATE mksync_merges SET status = $3, note = $4, partner_before = coalesce(partner_before, $5), partner_after = $6,
+			finished_at = CASE WHEN $3 = 'merged' THEN coalesce(finished_at, now()) ELSE finished_at END, undone_by = $7
+		WHERE id = $1 AND status = $2`,
+		m.ID, string(was), string(m.Status), m.Note, m.PartnerBefore, m.PartnerAfter, nullText(m.UndoneBy))
+	if err != nil {
+		return false, fmt.Errorf("store merge %d: %w", m.ID, err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
+// closeMerge ends a merge that is taken back, with all data that it kept.
+func closeMerge(ctx context.Context, tx pgx.Tx, m *mapping.ContactMerge) error {
+	err := tx.QueryRow(ctx, `UPDATE mksync_merges SET status = 'undone', undone_at = now(), undone_by = $2, note = '', winner_before = '{}', winner_after = '{}',
+			loser_row = NULL, loser_link = NULL, winner_link = NULL, partner_before = NULL, partner_after = NULL
+		WHERE id = $1 AND status IN ('merged', 'undoing') RETURNING undone_at`, m.ID, nullText(m.UndoneBy)).Scan(&m.UndoneAt)
+	if err != nil {
+		return fmt.Errorf("close merge %d: %w", m.ID, err)
+	}
+	m.Status, m.Note = mapping.MergeUndone, ""
+	return nil
+}

@@ -1,0 +1,273 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Merging two contacts: the winner takes over what it lacks, the loser is
+// deleted, and where both have partners the loser's is superfluous.
+//
+// One transaction does all of that in the database, under both contacts' locks,
+// and stores the merge's record with it (invariant 18). Cut off before it,
+// nothing has happened. After it, the record says what is left to do in
+// MetaKocka: what the delete policy does to the superfluous partner, and the
+// winner's reconcile. Both can be done again, by the same request or by Merger.
+
+// merging is a merge of two contacts whose locks are held.
+type merging struct {
+	*Reconciler
+	loser, winner *task
+	m             mapping.ContactMerge
+	change        mapping.MergeChange
+	unknown       []string // columns of the loser that nobody takes over
+}
+
+// Merge merges the loser into the winner. A merge of the two that was cut off is
+// finished; one that is done already is returned. Errors: *RequestError where the
+// two cannot be merged, else as Contact.
+func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (mapping.ContactMerge, error) {
+	if m, found, err := r.mergedBefore(ctx, loserID, winnerID); err != nil || found {
+		if err == nil && m.Status == mapping.MergeRunning {
+			err = r.FinishMerge(ctx, &m)
+		}
+		return m, err
+	}
+	for _, id := range []string{loserID, winnerID} {
+		if err := r.settled(ctx, id, by); err != nil {
+			return mapping.ContactMerge{}, err
+		}
+	}
+	var done mapping.ContactMerge
+	err := r.lockedBoth(ctx, loserID, winnerID, by, func(loser, winner *task) error {
+		j, err := r.mergeOf(ctx, loser, winner)
+		if err != nil {
+			return err
+		}
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+		defer cancel()
+		err = winner.s.Absorb(bounded, loser.s, &j.m, j.change)
+		done = j.m
+		return notDeleted(loserID, err)
+	})
+	if err != nil {
+		return mapping.ContactMerge{}, err
+	}
+	return done, r.FinishMerge(ctx, &done)
+}
+
+// PreviewMerge says what Merge would do, and writes nothing.
+func (r *Reconciler) PreviewMerge(ctx context.Context, loserID, winnerID string) (j *merging, err error) {
+	err = r.lockedBoth(ctx, loserID, winnerID, "", func(loser, winner *task) error {
+		j, err = r.mergeOf(ctx, loser, winner)
+		return err
+	})
+	return j, err
+}
+
+// mergedBefore finds the merge of the two that stands, if the loser is gone.
+func (r *Reconciler) mergedBefore(ctx context.Context, loserID, winnerID string) (m mapping.ContactMerge, found bool, err error) {
+	all, err := r.links.Merges(ctx, mapping.MergeQuery{LoserID: loserID, WinnerID: winnerID, Limit: 1})
+	if err != nil || len(all) == 0 || all[0].Status == mapping.MergeUndone {
+		return m, false, err
+	}
+	err = r.links.WithContact(ctx, loserID, func(s mapping.Session) error {
+		st, err := s.Load(ctx)
+		found = st.Contact == nil
+		return err
+	})
+	return all[0], found, err
+}
+
+// settled brings a linked contact and its partner together before it is merged,
+// so that no edit made in the ERP is lost and no write is open. A contact that
+// cannot be brought over may be merged all the same: that may be why it is.
+func (r *Reconciler) settled(ctx context.Context, id, by string) error {
+	_, err := r.Contact(ctx, id, Trigger{Cause: CauseMerge, By: by, linkedOnly: true})
+	var rejected *RejectError
+	if errors.As(err, &rejected) {
+		return nil
+	}
+	return err
+}
+
+// lockedBoth calls use with both contacts read, under both locks.
+func (r *Reconciler) lockedBoth(ctx context.Context, loserID, winnerID, by string, use func(loser, winner *task) error) error {
+	t := Trigger{Cause: CauseMerge, By: by}
+	for try := 0; ; try++ {
+		err := r.links.WithContacts(ctx, loserID, winnerID, func(l, w mapping.Session) error {
+			loser := &task{Reconciler: r, s: l, t: t, id: loserID}
+			winner := &task{Reconciler: r, s: w, t: t, id: winnerID}
+			if err := errors.Join(loser.load(ctx), winner.load(ctx)); err != nil {
+				return err
+			}
+			return use(loser, winner)
+		})
+		again := errors.Is(err, mapping.ErrContactChanged) || errors.Is(err, errAgain)
+		if !again || try >= maxTries {
+			return err
+		}
+	}
+}
+
+// mergeOf decides what merging two contacts means, or says why they cannot be.
+func (r *Reconciler) mergeOf(ctx context.Context, loser, winner *task) (*merging, error) {
+	for _, k := range []*task{loser, winner} {
+		if err := k.mergeable(ctx); err != nil {
+			return nil, err
+		}
+	}
+	h, err := r.hindered(ctx, loser, winner)
+	if err != nil {
+		return nil, err
+	}
+	j := &merging{Reconciler: r, loser: loser, winner: winner, unknown: h.Unknown}
+	merged, taken := mapping.TakeOver(*winner.st.Contact, *loser.st.Contact, r.links.Fields())
+	j.change.Contact, j.change.Fields = merged, taken
+	j.m = mapping.ContactMerge{
+		LoserID: loser.id, WinnerID: winner.id, Taken: taken, WinnerBefore: *winner.st.Contact, WinnerAfter: merged,
+		LoserLink: loser.st.Link, WinnerLink: winner.st.Link, CreatedBy: loser.t.By,
+	}
+	j.pair()
+	return j, nil
+}
+
+// mergeable refuses a contact that is not there, is not synced, or whose link is
+// not at rest.
+func (k *task) mergeable(ctx context.Context) error {
+	switch l := k.link; {
+	case k.st.Contact == nil:
+		return k.notThere(ctx)
+	case !k.st.InScope:
+		return fault(CodeRefused, "contact %s is left out by the configured filter", k.id)
+	case l.Intent != nil:
+		return fault(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", k.id)
+	case l.Status == mapping.StatusDeleted && l.MetaKockaID != "":
+		return fault(CodeConflict, "contact %s was deleted, came back and is not linked again yet: mksync sync %s", k.id, k.id)
+	}
+	return nil
+}
+
+// notThere says where a contact went.
+func (k *task) notThere(ctx context.Context) error {
+	merges, err := k.links.Merges(ctx, mapping.MergeQuery{LoserID: k.id, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(merges) > 0 && merges[0].Status != mapping.MergeUndone {
+		return fault(CodeNotFound, "there is no contact %s: it was merged into contact %s (merge %d)", k.id, merges[0].WinnerID, merges[0].ID)
+	}
+	return fault(CodeNotFound, "there is no contact %s", k.id)
+}
+
+// hindered refuses what a person has to decide first, and a deletion that the
+// database would not do, or that would take more with it.
+func (r *Reconciler) hindered(ctx context.Context, loser, winner *task) (h mapping.Hindrance, err error) {
+	for _, k := range []*task{winner, loser} {
+		if h, err = k.s.Hindrance(ctx, winner.id); err != nil {
+			return h, err
+		}
+		switch {
+		case h.Conflicts > 0:
+			return h, fault(CodeConflict, "contact %s has %d fields that wait for a decision: mksync conflicts list --of %s", k.id, h.Conflicts, k.id)
+		case h.Deletions > 0:
+			return h, fault(CodeConflict, "contact %s has a deletion that waits for a decision: mksync deletions list --of %s", k.id, k.id)
+		}
+	}
+	switch {
+	case h.MayNotDelete:
+		return h, fault(CodeRefused, "mksync's role may not delete contacts, so nothing is merged: grant it DELETE on the contacts table")
+	case len(h.Referrers) > 0:
+		return h, fault(CodeRefused, "rows of %s refer to contact %s: move them to contact %s first, and let mksync's role read these tables",
+			strings.Join(h.Referrers, ", "), loser.id, winner.id)
+	}
+	return h, nil
+}
+
+// linked reports whether the contact has a partner.
+func (k *task) linked() bool {
+	return k.st.Link != nil && k.link.Status.Alive() && k.link.MetaKockaID != ""
+}
+
+// pair decides what becomes of the links.
+func (j *merging) pair() {
+	if j.loser.st.Link != nil {
+		gone := j.loser.link
+		gone.Status, gone.LastError, gone.Intent, gone.Overrides = mapping.StatusDeleted, "merged into contact "+j.winner.id, nil, nil
+		j.change.Loser = &gone
+	}
+	switch {
+	case !j.loser.linked():
+	case j.winner.linked():
+		j.m.PartnerID, j.m.Policy = j.loser.link.MetaKockaID, j.cfg.DeletePolicy
+	default:
+		j.m.MovedID = j.loser.link.MetaKockaID
+		j.change.Winner = handedOver(j.loser.link, j.winner)
+		j.change.Loser.MetaKockaID, j.change.Loser.Base = "", nil
+	}
+}
+
+// handedOver is a link whose partner becomes another contact's. The base stays:
+// what the two contacts differ in goes to the partner, as an edit of the CRM's.
+func handedOver(l mapping.Link, to *task) *mapping.Link {
+	l.ID, l.ContactID = to.link.ID, to.id
+	l.Status, l.LastError, l.Intent, l.UpdatedBy = mapping.StatusPending, "", nil, to.t.By
+	return &l
+}
+
+// notDeleted says that the database refused the loser's deletion.
+func notDeleted(loserID string, err error) error {
+	var refused *mapping.ContactRefusedError
+	if errors.As(err, &refused) {
+		return fault(CodeRefused, "nothing is merged, for contact %s cannot be deleted or its values not be taken over: %s", loserID, refused.Reason)
+	}
+	return err
+}
+
+// effects says in words what the merge does.
+func (j *merging) effects() []string {
+	m := j.m
+	effects := []string{fmt.Sprintf("contact %s is deleted", m.LoserID)}
+	switch {
+	case m.MovedID != "":
+		effects = append(effects, fmt.Sprintf("partner %s becomes the partner of contact %s", m.MovedID, m.WinnerID))
+	case j.winner.linked():
+		effects = append(effects, fmt.Sprintf("partner %s stays the partner of contact %s", j.winner.link.MetaKockaID, m.WinnerID))
+	}
+	if m.PartnerID != "" {
+		effects = append(effects, fmt.Sprintf("partner %s %s", m.PartnerID, policyWords[m.Policy]))
+	}
+	if len(j.unknown) > 0 {
+		effects = append(effects, "not taken over, because mksync does not sync them: "+strings.Join(j.unknown, ", "))
+	}
+	l, w := j.loser.st.Contact.TaxNumber, m.WinnerBefore.TaxNumber
+	if l != "" && w != "" && !mapping.Equal(mapping.FieldTaxNumber, l, w) {
+		effects = append(effects, "WARNING: the two have different tax numbers")
+	}
+	return effects
+}
+
+// policyWords say what becomes of a superfluous partner.
+var policyWords = map[string]string{
+	PolicyUnlink:     "stays as it is and is linked with nobody",
+	PolicyDeactivate: "is neither buyer nor supplier any more",
+	PolicyAnonymize:  "is anonymized, and neither buyer nor supplier any more",
+}
+
+// fields are the merge's fields, one by one, where either contact has a value.
+func (j *merging) fields() []MergedField {
+	var all []MergedField
+	for _, f := range j.links.Fields() {
+		l, w := j.loser.st.Contact.Get(f), j.m.WinnerBefore.Get(f)
+		if l == "" && w == "" {
+			continue
+		}
+		all = append(all, MergedField{Field: f, Loser: l, Winner: w, Holds: j.m.WinnerAfter.Get(f), Taken: slices.Contains(j.m.Taken, f)})
+	}
+	return all
+}

@@ -1,0 +1,182 @@
+package syncer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// FinishMerge does what is left of a merge: the superfluous partner is dealt
+// with, and the winner and its partner are brought together. Errors as Contact.
+func (r *Reconciler) FinishMerge(ctx context.Context, m *mapping.ContactMerge) error {
+	if m.Status != mapping.MergeRunning {
+		return nil
+	}
+	if m.PartnerID != "" && m.Policy != PolicyUnlink && m.PartnerAfter == nil {
+		if _, err := r.Contact(ctx, m.LoserID, Trigger{Cause: CauseMerge, By: m.CreatedBy, merge: m}); err != nil {
+			return r.unfinished(ctx, m, err)
+		}
+	}
+	_, err := r.Contact(ctx, m.WinnerID, Trigger{Cause: CauseMerge, By: m.CreatedBy})
+	var rejected *RejectError
+	if err != nil && !errors.As(err, &rejected) {
+		return r.unfinished(ctx, m, err)
+	}
+	m.Status = mapping.MergeDone
+	_, err = r.links.NoteMerge(ctx, *m, mapping.MergeRunning)
+	return err
+}
+
+// unfinished says that the contacts are merged and MetaKocka is not through.
+func (r *Reconciler) unfinished(ctx context.Context, m *mapping.ContactMerge, why error) error {
+	m.Note = AsRequestError(why).Message
+	_, err := r.links.NoteMerge(context.WithoutCancel(ctx), *m, mapping.MergeRunning)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	return notYet(why, "the contacts are merged (merge %d), but MetaKocka is not through yet; the running service finishes it", m.ID)
+}
+
+// retireMerged does to the partner of a contact that was merged into another
+// what the delete policy says. What the partner was is stored before it is
+// written, so that the merge can be undone.
+func (k *task) retireMerged(ctx context.Context) error {
+	m := k.t.merge
+	if err := k.refreshMerge(ctx, m); err != nil {
+		return err
+	}
+	linkedAgain := k.st.Link != nil && k.link.Status.Alive()
+	if m.Status != mapping.MergeRunning || m.PartnerAfter != nil || linkedAgain {
+		return nil
+	}
+	if in := k.link.Intent; in != nil && k.now().Before(in.Deadline) {
+		return k.pending()
+	}
+	holders, err := k.links.Holders(ctx, []string{m.PartnerID})
+	switch {
+	case err != nil:
+		return err
+	case holders[m.PartnerID] != "":
+		m.Note = fmt.Sprintf("partner %s is left as it is: contact %s is linked with it by now", m.PartnerID, holders[m.PartnerID])
+		return nil
+	}
+	k.link.ContactID, k.link.MetaKockaID = k.id, m.PartnerID // a tombstone may have been removed
+	p, err := k.read(ctx)
+	if errors.Is(err, metakocka.ErrNotFound) {
+		m.Note = fmt.Sprintf("partner %s is gone from MetaKocka", m.PartnerID)
+		return nil
+	}
+	if err != nil {
+		return aboutAll(err)
+	}
+	return k.retireKept(ctx, m, p)
+}
+
+// retireKept keeps what the partner is in the merge's record, and retires it.
+func (k *task) retireKept(ctx context.Context, m *mapping.ContactMerge, p metakocka.Partner) (err error) {
+	if m.PartnerBefore == nil {
+		if m.PartnerBefore, err = p.MarshalJSON(); err != nil {
+			return fmt.Errorf("keep partner %s: %w", p.MKID, err)
+		}
+		if _, err := k.links.NoteMerge(ctx, *m, mapping.MergeRunning); err != nil {
+			return err
+		}
+	}
+	k.link.Status = mapping.StatusDeleted
+	written, note, err := k.retireAs(ctx, m.Policy, p)
+	if err != nil {
+		return err
+	}
+	if m.PartnerAfter, err = written.MarshalJSON(); err != nil {
+		return fmt.Errorf("keep partner %s: %w", p.MKID, err)
+	}
+	k.link.Intent, m.Note = nil, note
+	if _, err := k.links.NoteMerge(ctx, *m, mapping.MergeRunning); err != nil {
+		return err
+	}
+	return k.settle(ctx, mapping.StatusDeleted, joined("merged into contact "+m.WinnerID, note), mapping.Change{})
+}
+
+func joined(text, note string) string {
+	if note == "" {
+		return text
+	}
+	return text + "; " + note
+}
+
+// refreshMerge reads a merge's record again: another process may have gone on
+// with it.
+func (r *Reconciler) refreshMerge(ctx context.Context, m *mapping.ContactMerge) error {
+	found, err := r.links.Merges(ctx, mapping.MergeQuery{ID: m.ID})
+	if err != nil || len(found) == 0 {
+		return orNotFound(err, "there is no merge %d", m.ID)
+	}
+	by := m.UndoneBy
+	*m = found[0]
+	m.UndoneBy = orWords(by, m.UndoneBy)
+	return nil
+}
+
+// Merger finishes the merges, and their undoings, that were cut off or that
+// MetaKocka was away for.
+type Merger struct {
+	reconciler *Reconciler
+	look       time.Duration
+	log        *slog.Logger
+}
+
+// NewMerger returns a ready Merger; look is how often it looks, half a minute
+// where it is 0.
+func NewMerger(r *Reconciler, look time.Duration, log *slog.Logger) *Merger {
+	if look <= 0 {
+		look = 30 * time.Second
+	}
+	return &Merger{reconciler: r, look: look, log: log}
+}
+
+// Run finishes merges until ctx ends.
+func (w *Merger) Run(ctx context.Context) error {
+	said := ""
+	for ctx.Err() == nil {
+		err := w.finish(ctx)
+		if err != nil && ctx.Err() == nil && err.Error() != said {
+			w.log.Warn("a merge of contacts is not finished yet", "error", err)
+		}
+		said = fmt.Sprint(err)
+		_ = pause(ctx, w.look)
+	}
+	return nil
+}
+
+// finish goes through all merges that something is left to do of. One that does
+// not work does not hold up the others.
+func (w *Merger) finish(ctx context.Context) error {
+	open, err := w.reconciler.links.Merges(ctx, mapping.MergeQuery{Open: true})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, m := range open {
+		if m.Status == mapping.MergeUndoing {
+			_, err = w.reconciler.UndoMerge(ctx, m, m.UndoneBy)
+		} else {
+			err = w.reconciler.FinishMerge(ctx, &m)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// partnerOfRecord reads a partner that a merge's record keeps.
+func partnerOfRecord(data json.RawMessage) (p metakocka.Partner, err error) {
+	if err := json.Unmarshal(data, &p); err != nil {
+		return p, fmt.Errorf("read the partner that the merge kept: %w", err)
+	}
+	return p, nil
+}

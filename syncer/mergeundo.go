@@ -1,0 +1,245 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// Undoing a merge, as long as nothing that it touched has changed since. The
+// superfluous partner is brought back first, which can be done again; then one
+// transaction puts back the contacts and the links. The other way round, a
+// reconcile in between would read the retired partner as an edit.
+
+// undoing is the undoing of a merge while both contacts are locked.
+type undoing struct {
+	loser, winner *task
+	m             *mapping.ContactMerge
+	revived       *metakocka.Partner // the superfluous partner as it is again; nil: it was left alone
+}
+
+// UndoMerge takes a merge back. Errors: a *RequestError that says what changed
+// since, else as Contact.
+func (r *Reconciler) UndoMerge(ctx context.Context, m mapping.ContactMerge, by string) (mapping.ContactMerge, error) {
+	err := r.lockedBoth(ctx, m.LoserID, m.WinnerID, by, func(loser, winner *task) error {
+		m.UndoneBy = by
+		if err := r.refreshMerge(ctx, &m); err != nil {
+			return err
+		}
+		u := &undoing{loser: loser, winner: winner, m: &m}
+		if err := u.unchanged(); err != nil {
+			return err
+		}
+		if err := u.revive(ctx); err != nil {
+			return err
+		}
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+		defer cancel()
+		return winner.s.Release(bounded, loser.s, &m, u.change())
+	})
+	if err != nil {
+		return m, r.notUndone(ctx, m, err)
+	}
+	// Both have events, too: what does not work now is done by them.
+	for _, id := range []string{m.WinnerID, m.LoserID} {
+		if err := r.settled(ctx, id, by); err != nil {
+			r.log.Info("a contact of an undone merge is synced later", "contact", id, "error", err)
+		}
+	}
+	return m, nil
+}
+
+// notUndone says why a merge stands. One whose partner was brought back already,
+// and that something else stands against now, is finished once more.
+func (r *Reconciler) notUndone(ctx context.Context, m mapping.ContactMerge, why error) error {
+	var refused *mapping.ContactRefusedError
+	if errors.As(why, &refused) {
+		why = fault(CodeRefused, "merge %d cannot be undone: %s", m.ID, refused.Reason)
+	}
+	final := isCode(why, CodeConflict) || isCode(why, CodeRefused)
+	if !final || m.Status != mapping.MergeUndoing {
+		return why
+	}
+	m.Status, m.PartnerAfter, m.Note = mapping.MergeRunning, nil, why.Error()
+	_, err := r.links.NoteMerge(ctx, m, mapping.MergeUndoing)
+	return errors.Join(why, err)
+}
+
+// unchanged refuses the undoing of what is not as the merge left it.
+func (u *undoing) unchanged() error {
+	m := u.m
+	refuse := func(format string, args ...any) error {
+		return fault(CodeConflict, "merge %d cannot be undone: "+format, append([]any{m.ID}, args...)...)
+	}
+	switch {
+	case m.Status == mapping.MergeUndone:
+		return fault(CodeConflict, "merge %d is undone already", m.ID)
+	case m.Status == mapping.MergeRunning:
+		return fault(CodeUnavailable, "merge %d is not finished yet: %s", m.ID, orWords(m.Note, "try again in a moment"))
+	case m.LoserRow == nil:
+		return refuse("it is too long ago, and what it took away is not kept any more")
+	case u.loser.st.Contact != nil:
+		return refuse("contact %s is there again", m.LoserID)
+	case u.loser.st.Link != nil && u.loser.link.Status.Alive():
+		return refuse("the mapping of contact %s was changed since: it is %s", m.LoserID, u.loser.link.Status)
+	case u.winner.st.Contact == nil:
+		return refuse("contact %s is not there any more; if it was merged into another one, undo that merge first", m.WinnerID)
+	}
+	if changed := mapping.Diff(*u.winner.st.Contact, m.WinnerAfter); len(changed) > 0 {
+		return refuse("contact %s was changed since: %s", m.WinnerID, fieldList(changed))
+	}
+	return u.linksUnchanged(refuse)
+}
+
+// linksUnchanged refuses when the winner's link is not at rest, or names another
+// partner than after the merge.
+func (u *undoing) linksUnchanged(refuse func(string, ...any) error) error {
+	m, l := u.m, u.winner.link
+	was := m.MovedID
+	if was == "" && m.WinnerLink != nil && m.WinnerLink.Status.Alive() {
+		was = m.WinnerLink.MetaKockaID
+	}
+	switch {
+	case l.Intent != nil:
+		return fault(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", m.WinnerID)
+	case l.Status == mapping.StatusConflict:
+		return refuse("contact %s has fields that wait for a decision: mksync conflicts list --of %s", m.WinnerID, m.WinnerID)
+	case was != "" && (!u.winner.linked() || l.MetaKockaID != was):
+		return refuse("contact %s is not linked with partner %s any more", m.WinnerID, was)
+	}
+	return nil
+}
+
+// revive gives a retired partner back what the merge's record holds: before the
+// contacts, so that nothing takes the retired partner for an edit.
+func (u *undoing) revive(ctx context.Context) error {
+	m, k := u.m, u.loser
+	if m.PartnerID != "" {
+		holders, err := k.links.Holders(ctx, []string{m.PartnerID})
+		if err != nil {
+			return err
+		}
+		if holder := holders[m.PartnerID]; holder != "" {
+			return fault(CodeConflict, "merge %d cannot be undone: contact %s is linked with partner %s since", m.ID, holder, m.PartnerID)
+		}
+	}
+	if m.PartnerAfter == nil || m.PartnerBefore == nil {
+		return nil
+	}
+	if in := k.link.Intent; in != nil && k.now().Before(in.Deadline) {
+		return k.pending()
+	}
+	k.link.ContactID, k.link.MetaKockaID, k.link.Status = m.LoserID, m.PartnerID, mapping.StatusDeleted
+	p, err := k.read(ctx)
+	if errors.Is(err, metakocka.ErrNotFound) {
+		return fault(CodeConflict, "merge %d cannot be undone: partner %s is gone from MetaKocka", m.ID, m.PartnerID)
+	}
+	if err != nil {
+		return aboutAll(err)
+	}
+	return u.giveBack(ctx, p)
+}
+
+// giveBack writes the partner as it was, unless somebody changed it since.
+func (u *undoing) giveBack(ctx context.Context, p metakocka.Partner) error {
+	m, k := u.m, u.loser
+	before, err := partnerOfRecord(m.PartnerBefore)
+	if err != nil {
+		return err
+	}
+	after, err := partnerOfRecord(m.PartnerAfter)
+	if err != nil {
+		return err
+	}
+	if m.Status == mapping.MergeDone && !asLeft(p, after) {
+		return fault(CodeConflict, "merge %d cannot be undone: partner %s was changed in MetaKocka since", m.ID, p.MKID)
+	}
+	if m.Status == mapping.MergeDone {
+		m.Status = mapping.MergeUndoing
+		if ok, err := k.links.NoteMerge(ctx, *m, mapping.MergeDone); err != nil || !ok {
+			return errors.Join(err, errAgain)
+		}
+	}
+	written, err := k.write(ctx, p, view(before), nil, formerFlags(before))
+	if metakocka.IsRefusal(err) {
+		return fault(CodeRefused, "merge %d cannot be undone: MetaKocka does not take partner %s back as it was: %v", m.ID, p.MKID, err)
+	}
+	if err != nil {
+		return err
+	}
+	u.revived = &written
+	return nil
+}
+
+// asLeft reports whether a partner is as the merge left it, in what is mksync's
+// and in its flags.
+func asLeft(p, after metakocka.Partner) bool {
+	same := func(a, b *bool) bool { return a == nil || b == nil || *a == *b }
+	return view(p) == view(after) && same(p.Buyer, after.Buyer) && same(p.Supplier, after.Supplier)
+}
+
+// formerFlags are a partner's flags as they were. Where MetaKocka shows none it
+// was a buyer: mksync's partners are.
+func formerFlags(before metakocka.Partner) map[string]string {
+	flags := map[string]string{"buyer": "true"}
+	if before.Buyer != nil {
+		flags["buyer"] = fmt.Sprint(*before.Buyer)
+	}
+	if before.Supplier != nil {
+		flags["supplier"] = fmt.Sprint(*before.Supplier)
+	}
+	return flags
+}
+
+// change is what the undoing stores: the winner without what it took over, and
+// the links as they were. A partner that moved goes back with the base it has by
+// now, so that the loser's values are the CRM's edits.
+func (u *undoing) change() mapping.MergeChange {
+	m := u.m
+	ch := mapping.MergeChange{Contact: m.WinnerBefore, Fields: m.Taken}
+	if l := m.LoserLink; l != nil {
+		back := *l
+		back.UpdatedBy = u.loser.t.By
+		ch.Loser = &back
+	}
+	switch {
+	case m.MovedID != "":
+		ch.Loser = handedOver(u.winner.link, u.loser)
+		ch.Winner = &mapping.Link{ContactID: m.WinnerID, Status: mapping.StatusPending, UpdatedBy: u.winner.t.By}
+		if m.WinnerLink != nil {
+			former := *m.WinnerLink
+			former.UpdatedBy = u.winner.t.By
+			ch.Winner = &former
+		}
+	case u.revived != nil && ch.Loser.Base != nil:
+		ch.Loser.Base, ch.Loser.Status = u.rebased(*ch.Loser.Base), mapping.StatusPending
+	}
+	return ch
+}
+
+// rebased is the loser's base with what MetaKocka did not take back, so that it
+// is not read as an edit.
+func (u *undoing) rebased(b mapping.Base) *mapping.Base {
+	got, _ := mapping.FromPartner(view(*u.revived))
+	before, err := partnerOfRecord(u.m.PartnerBefore)
+	if err != nil {
+		return &b
+	}
+	was, _ := mapping.FromPartner(view(before))
+	for _, f := range mapping.Diff(got, was) {
+		b.Partner.Set(f, got.Get(f))
+	}
+	return &b
+}
+
+func fieldList(fields []mapping.Field) string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = string(f)
+	}
+	return strings.Join(names, ", ")
+}
