@@ -96,8 +96,10 @@ func (app *cliEnv) showMerge(m syncer.Merge, asJSON bool) error {
 	for _, f := range m.Fields {
 		lines = append(lines, pair{string(f.Field), quote(f.Holds) + fieldOrigin(f)})
 	}
-	for i, effect := range m.Effects {
-		lines = append(lines, pair{map[bool]string{true: "and"}[i == 0], effect})
+	name := "besides"
+	for _, effect := range m.Effects {
+		lines = append(lines, pair{name, effect})
+		name = ""
 	}
 	return app.out().sheet(lines)
 }

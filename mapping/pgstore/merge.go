@@ -195,7 +195,7 @@ func (s *Session) Hindrance(ctx context.Context, winnerID string) (h mapping.Hin
 			(SELECT count(*) FROM mksync_deletions x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.status IN ('held', 'approved')),
 			coalesce((SELECT array_agg(e.key ORDER BY e.key) FROM %[1]s l JOIN %[1]s w ON w.%[2]s = $3::uuid, jsonb_each_text(to_jsonb(l)) e
 				WHERE l.%[2]s = $1::uuid AND coalesce(e.value, '') <> '' AND coalesce(to_jsonb(w)->>e.key, '') = '' AND NOT e.key = ANY($4)), '{}')`,
-		t.table, t.key), s.id, t.table, winnerID, t.syncedNames()).Scan(&mayDelete, &h.Conflicts, &h.Deletions, &h.Unknown)
+		t.table, t.key), s.id, t.table, winnerID, t.ownNames()).Scan(&mayDelete, &h.Conflicts, &h.Deletions, &h.Unknown)
 	if err != nil {
 		return h, fmt.Errorf("look at contact %s: %w", s.id, err)
 	}
@@ -204,14 +204,14 @@ func (s *Session) Hindrance(ctx context.Context, winnerID string) (h mapping.Hin
 	return h, err
 }
 
-// syncedNames are the columns of the canonical fields.
-func (c *contacts) syncedNames() []string {
+// ownNames are the columns of the canonical fields, and those that the database
+// computes.
+func (c *contacts) ownNames() []string {
 	var names []string
 	for name, col := range c.all {
-		for _, f := range c.fields {
-			if c.columns[f].name == col.name {
-				names = append(names, name)
-			}
+		synced := slices.ContainsFunc(c.fields, func(f mapping.Field) bool { return c.columns[f].name == col.name })
+		if synced || col.generated {
+			names = append(names, name)
 		}
 	}
 	return names

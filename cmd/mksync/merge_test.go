@@ -1,0 +1,519 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// twins are two contacts of one person; the winner lacks the phone and the notes.
+func twins() (loser, winner mapping.Contact) {
+	return mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si", Phone: "+38640111222", Country: "SI"},
+		mapping.Contact{Name: "Novak Ana", Email: "ana.novak@example.si", Address: "Glavni trg 1, Kranj, 4000"}
+}
+
+// linkedTwins are two contacts of one person, each with its partner. The loser has
+// columns that mksync does not know.
+func (w *world) linkedTwins() (loser, winner string) {
+	w.t.Helper()
+	w.exec(`ALTER TABLE contacts ADD score numeric(8,3), ADD tags text[], ADD born date, ADD seen interval, ADD raw bytea,
+		ADD doubled numeric GENERATED ALWAYS AS (score * 2) STORED, ADD number bigint GENERATED ALWAYS AS IDENTITY`)
+	l, c := twins()
+	loser, _ = w.synced(l)
+	winner, _ = w.synced(c)
+	w.exec(`UPDATE contacts SET score = 1.250, tags = '{"a b",NULL}', born = '1990-02-28', seen = '1 day 02:03:04.5', raw = '\x00ff' WHERE id = $1`, loser)
+	return loser, winner
+}
+
+// row is a contact's whole row, as text.
+func (w *world) row(id string) string {
+	w.t.Helper()
+	return w.one("SELECT c::text FROM contacts c WHERE id = $1", id)
+}
+
+// merged merges two contacts by command and returns the merge's id.
+func (w *world) merged(loser, winner string) string {
+	w.t.Helper()
+	return w.mksync("merge", loser, winner).ids()[0]
+}
+
+// mergeIs waits until a merge has a status.
+func (w *world) mergeIs(id, want string) {
+	w.t.Helper()
+	w.eventually(func() error {
+		if got := w.one("SELECT status || ' ' || note FROM mksync_merges WHERE id = $1::text::bigint", id); !strings.HasPrefix(got, want) {
+			return fmt.Errorf("merge %s is %s, not yet %s", id, got, want)
+		}
+		return nil
+	})
+}
+
+func noted(p metakocka.Partner) any { return p.Contacts[0].GSM }
+
+func TestLinkedContactsAreMergedAndTakenApartByCommand(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(w *world) string {
+		w.cfg.DeletePolicy, w.cfg.MaxDeletes = syncer.PolicyDeactivate, 0
+		loser, winner := w.linkedTwins()
+		return loser + " " + winner
+	}, func(w *world, ids string) {
+		t := w.t
+		loser, winner, _ := strings.Cut(ids, " ")
+		superfluous, kept := w.partner(loser), w.partner(winner)
+		loserRow, winnerBefore := w.row(loser), w.contact(winner)
+
+		preview := w.mksync("merge", "--dry-run", loser, winner)
+		require.Contains(t, preview.stdout, `"+38640111222", taken over`)
+		require.Contains(t, preview.stdout, `"Novak Ana", given up: "Ana Novak"`)
+		require.Contains(t, preview.stdout, "contact "+loser+" is deleted")
+		require.Contains(t, preview.stdout, "partner "+kept.MKID+" stays the partner of contact "+winner)
+		require.Contains(t, preview.stdout, "partner "+superfluous.MKID+" is neither buyer nor supplier any more")
+		require.Contains(t, preview.stdout, "not taken over, because mksync does not sync them: born, raw, score, seen, tags")
+		require.Equal(t, loserRow, w.row(loser), "a dry run wrote")
+		require.Empty(t, w.mksync("merge", "list").ids())
+
+		done := w.mksync("merge", loser, winner)
+		require.Contains(t, done.lines()[0], "merged  contact "+loser+" into "+winner+"  partner "+superfluous.MKID+" deactivate")
+		id := done.ids()[0]
+		require.Equal(t, "0", w.one("SELECT count(*)::text FROM contacts WHERE id = $1", loser))
+		w.contactIs(winner, mapping.FieldPhone, "+38640111222")
+		w.contactIs(winner, mapping.FieldEmail, winnerBefore.Email)
+		w.partnerIs(winner, "+38640111222", noted)
+		w.partnerIs(loser, false, buyer)
+		require.Contains(t, w.mapping(loser), "deleted: merged into contact "+winner)
+		w.status(winner, "synced")
+		require.Empty(t, w.mksync("deletions", "list", "--all").ids(), "a merge counts as no deletion")
+
+		require.Equal(t, []string{id}, w.mksync("merge", loser, winner).ids(), "the same merge again")
+		require.Equal(t, []string{id}, w.mksync("merge", "list", "--of", superfluous.MKID).ids())
+		w.mksync("merge", winner, loser).refused("there is no contact " + loser + ": it was merged into contact " + winner)
+
+		var undone syncer.Merge
+		w.mksync("merge", "undo", id, "--json").read(&undone)
+		require.Equal(t, mapping.MergeUndone, undone.Status)
+		require.Equal(t, operator(), undone.UndoneBy)
+		require.Equal(t, loserRow, w.row(loser), "the row did not come back whole")
+		require.Equal(t, winnerBefore.Phone, w.contact(winner).Phone)
+		w.partnerIs(loser, true, buyer)
+		w.partnerIs(winner, "", noted)
+		w.status(loser, "synced")
+		w.status(winner, "synced")
+		require.Equal(t, superfluous.Hash(), w.partner(loser).Hash())
+		require.Equal(t, kept.Hash(), w.partner(winner).Hash())
+		w.mksync("merge", "undo", id).refused("undone already")
+		require.NotEqual(t, id, w.merged(loser, winner), "they can be merged once more")
+	})
+}
+
+func TestPartnerOfTheLoserBecomesTheWinners(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Notes: sim.Kept})
+	l, c := twins()
+	loser, p := w.synced(l)
+	w.edit(p, func(p *metakocka.Partner) { p.Addresses[0].Street = "Nova ulica 5"; p.Addresses[0].City = "Celje" }) // nobody pulled it yet
+	winner := w.add(c)
+	id := w.merged(loser, winner)
+	require.Equal(t, p.MKID, w.partner(winner).MKID)
+	require.Len(t, w.erp.Partners(), 1, "a partner was made for nothing")
+	w.partnerIs(winner, "Novak Ana", func(p metakocka.Partner) any { return p.Customer })
+	w.partnerIs(winner, "Glavni trg 1", func(p metakocka.Partner) any { return p.Addresses[0].Street })
+	w.contactIs(winner, mapping.FieldPhone, l.Phone)
+	require.Contains(t, w.mapping(loser), "deleted")
+	require.Contains(t, w.mksync("merge", "list").lines()[0], "partner "+p.MKID+" moved")
+
+	w.mksync("merge", "undo", id).lines()
+	require.Equal(t, p.MKID, w.partner(loser).MKID)
+	w.partnerIs(loser, "Ana Novak", func(p metakocka.Partner) any { return p.Customer })
+	w.partnerIs(loser, l.Email, func(p metakocka.Partner) any { return p.Contacts[0].Email })
+	w.contactIs(loser, mapping.FieldAddress, "Nova ulica 5, Celje") // the ERP's edit came to the loser before the merge
+	w.contactIs(winner, mapping.FieldPhone, "")
+	require.Empty(t, w.one("SELECT metakocka_id FROM metakocka_contact_mappings WHERE contact_id = $1", winner))
+}
+
+func TestContactsWithoutTheLosersPartnerAreMerged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	l, c := twins()
+	winner, p := w.synced(c)
+	loser := w.add(l)
+	id := w.merged(loser, winner)
+	w.partnerIs(winner, l.Phone, noted)
+	require.Len(t, w.erp.Partners(), 1)
+	require.Equal(t, "none", w.mapping(loser))
+	w.mksync("merge", "undo", id).lines()
+	require.Equal(t, p.MKID, w.partner(winner).MKID)
+	w.partnerIs(winner, "", noted)
+
+	one, other := w.add(mapping.Contact{Name: "Cene", Phone: "+38640999888"}), w.add(mapping.Contact{Name: "Cene Kos"})
+	w.merged(one, other) // neither has a partner: the winner gets one
+	w.partnerIs(other, "+38640999888", noted)
+	require.Len(t, w.erp.Partners(), 2)
+}
+
+// TestHeldContactIsMergedWithTheOneThatHasItsPartner: the case that mksync itself
+// tells people to merge.
+func TestHeldContactIsMergedWithTheOneThatHasItsPartner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	first, p := w.synced(mapping.Contact{Name: "Ana", TaxNumber: "12345678"})
+	second := w.add(mapping.Contact{Name: "Ana Novak", TaxNumber: "SI12345678"})
+	w.mksync("sync", second).refused("waits for a person")
+	w.merged(first, second)
+	w.status(second, "synced")
+	require.Equal(t, p.MKID, w.partner(second).MKID)
+	w.partnerIs(second, "Ana Novak", func(p metakocka.Partner) any { return p.Customer })
+}
+
+func TestMergesThatAreRefusedChangeNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.ConflictRule = mapping.RuleManual
+	disputed := w.disputed()
+	other, _ := w.synced(mapping.Contact{Name: "Bor"})
+	before := w.one("SELECT string_agg(c::text, ' ' ORDER BY id) FROM contacts c")
+	w.mksync("merge", other, other).refused("are the same contact")
+	w.mksync("merge", noOne, other).refused("there is no contact " + noOne)
+	w.mksync("merge", other, noOne).refused("there is no contact " + noOne)
+	w.mksync("merge", "7", other).refused(`loserContactId: "7" is not a uuid`)
+	w.mksync("merge", disputed, other).refused("has 2 fields that wait for a decision: mksync conflicts list --of " + disputed)
+	w.mksync("merge", other, disputed).refused("has 2 fields that wait for a decision")
+	w.mksync("merge", other).refused("accepts 2 arg")
+	w.mksync("merge", "undo", "7").refused("there is no merge 7")
+	w.mksync("merge", "undo", "x").refused(`"x" is not the number of a merge`)
+
+	third, _ := w.synced(mapping.Contact{Name: "Cene"})
+	w.exec("CREATE TABLE deals (contact_id uuid REFERENCES contacts ON DELETE CASCADE)")
+	w.exec("INSERT INTO deals VALUES ($1)", third)
+	w.mksync("merge", third, other).refused("rows of deals.contact_id refer to contact " + third)
+	require.Equal(t, "1", w.one("SELECT count(*)::text FROM deals"))
+	w.exec("UPDATE deals SET contact_id = $1", other)
+	w.exec("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+	w.exec("CREATE TRIGGER keep BEFORE DELETE ON contacts FOR EACH ROW EXECUTE FUNCTION keep()")
+	w.mksync("merge", third, other).refused("nothing is merged", "a trigger or row level security")
+	w.exec("DROP TRIGGER keep ON contacts")
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
+	w.mksync("merge", third, other).refused("get_partner")
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	w.exec("DELETE FROM contacts WHERE id = $1", third)
+	require.Equal(t, before, w.one("SELECT string_agg(c::text, ' ' ORDER BY id) FROM contacts c"))
+	require.Empty(t, w.mksync("merge", "list").ids())
+}
+
+func TestMergeNeedsTheRightToDelete(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	one, other := w.add(mapping.Contact{Name: "Ana"}), w.add(mapping.Contact{Name: "Bor"})
+	role := "r" + strings.ReplaceAll(one, "-", "")
+	w.exec("CREATE ROLE " + role + " LOGIN SUPERUSER PASSWORD 'x'")
+	t.Cleanup(func() { w.exec("DROP OWNED BY " + role); w.exec("DROP ROLE " + role) })
+	w.exec("GRANT ALL ON ALL TABLES IN SCHEMA public TO " + role)
+	w.exec("REVOKE DELETE ON contacts FROM " + role)
+	w.exec("ALTER ROLE " + role + " NOSUPERUSER REPLICATION")
+	w.cfg.DatabaseURL = Secret(asRole(t, string(w.cfg.DatabaseURL), role))
+	w.mksync("merge", one, other).refused("may not delete contacts, so nothing is merged", "grant it DELETE")
+	w.mksync("merge", "--dry-run", one, other).refused("grant it DELETE")
+	require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"))
+}
+
+func TestContactOutsideTheFilterIsNotMerged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	in, out := w.add(mapping.Contact{Name: "Ana", Country: "SI"}), w.add(mapping.Contact{Name: "Bor"})
+	w.cfg.Filter = []Condition{{Column: "country", Values: []string{"SI"}}}
+	s, _ := w.start(roleAPI)
+	for _, pair := range [][2]string{{in, out}, {out, in}} {
+		_, err := syncer.OpMerge.Ask(t.Context(), s.desk(s.monitor()), syncer.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})
+		require.ErrorContains(t, err, "contact "+out+" is left out by the configured filter")
+	}
+}
+
+func TestUndoOfAMergeIsRefusedWhereSomethingChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.DeletePolicy = syncer.PolicyDeactivate
+	l, c := twins()
+	loser, superfluous := w.synced(l)
+	winner, kept := w.synced(c)
+	id := w.merged(loser, winner)
+	undo := func(words ...string) {
+		t.Helper()
+		w.mksync("merge", "undo", id).refused(append(words, "merge "+id+" cannot be undone")...)
+		require.Equal(t, "merged", w.one("SELECT status FROM mksync_merges"))
+		require.Equal(t, "0", w.one("SELECT count(*)::text FROM contacts WHERE name = 'Ana Novak'"))
+	}
+	w.set(winner, mapping.FieldPhone, "+38640777777")
+	undo("contact " + winner + " was changed since: phone")
+	w.set(winner, mapping.FieldPhone, l.Phone)
+
+	w.edit(superfluous, func(p *metakocka.Partner) { p.Contacts[0].Email = "new@example.si" })
+	undo("partner " + superfluous.MKID + " was changed in MetaKocka since")
+	w.edit(superfluous, func(p *metakocka.Partner) { p.Contacts[0].Email = l.Email })
+
+	w.exec("INSERT INTO contacts (id, name) VALUES ($1, 'Somebody')", loser)
+	undo("contact " + loser + " is there again")
+	w.exec("DELETE FROM contacts WHERE id = $1", loser)
+
+	w.exec("UPDATE metakocka_contact_mappings SET metakocka_id = '1' WHERE contact_id = $1", winner)
+	undo("contact " + winner + " is not linked with partner " + kept.MKID + " any more")
+	w.exec("UPDATE metakocka_contact_mappings SET metakocka_id = $2 WHERE contact_id = $1", winner, kept.MKID)
+
+	w.exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id) VALUES ($1, $2)", noOne, superfluous.MKID)
+	undo("contact " + noOne + " is linked with partner " + superfluous.MKID + " since")
+	w.exec("DELETE FROM metakocka_contact_mappings WHERE contact_id = $1", noOne)
+
+	require.Contains(t, w.mksync("merge", "undo", id).lines()[0], "undone")
+	w.contactIs(loser, mapping.FieldName, "Ana Novak")
+	w.partnerIs(loser, true, buyer)
+}
+
+func TestUndoOfAMergeBringsAnAnonymizedPartnerBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Notes: sim.Kept, ShowBuyer: true})
+	w.cfg.DeletePolicy = syncer.PolicyAnonymize
+	l, c := twins()
+	l.Address, l.Notes, l.TaxNumber = "Slovenska cesta 1, Ljubljana, 1000", "a note", "12345678"
+	loser, p := w.synced(l)
+	winner, _ := w.synced(c)
+	w.edit(p, func(p *metakocka.Partner) { yes := true; p.Supplier, p.RegistrationNumber = &yes, "1234567000" })
+	p, _ = w.erp.Partner(p.MKID)
+	before := w.row(loser)
+	id := w.merged(loser, winner)
+	require.Equal(t, "Anonymized "+p.MKID, w.partner(loser).Customer)
+	s := w.up()
+	w.polled(s)
+	w.mksync("merge", "undo", id).lines()
+	w.polled(s)
+	require.Equal(t, p.Hash(), w.partner(loser).Hash(), "the partner is not as it was")
+	require.Equal(t, before, w.row(loser), "the anonymized partner came to the contact")
+	w.status(loser, "synced")
+}
+
+// polled waits until two polls were worked on.
+func (w *world) polled(s *service) {
+	w.t.Helper()
+	w.exec("CREATE TABLE IF NOT EXISTS audit (n bigint)")
+	w.polls(2)
+	w.drained(s)
+}
+
+// TestMergedContactStaysAway: no poll, import, first match or check brings it back.
+func TestMergedContactStaysAway(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	w.cfg.AutoImport = true
+	s := w.up()
+	l, c := twins()
+	l.TaxNumber = "12345678"
+	loser, winner := w.add(l), w.add(c)
+	superfluous := w.partner(loser)
+	w.partner(winner)
+	w.idle(s)
+	w.merged(loser, winner)
+	w.edit(superfluous, func(p *metakocka.Partner) { p.Customer = "Ana N." })
+	w.idle(s)
+	w.mksync("check", "--repair").lines()
+	w.mksync("import", "--all").lines()
+	w.mksync("sync", "--all").lines()
+	w.quiet(s)
+	require.Equal(t, "1", w.one("SELECT count(*)::text FROM contacts"))
+	require.Len(t, w.erp.Partners(), 2)
+	require.Empty(t, w.letters(s))
+	require.Contains(t, w.mapping(loser), "deleted")
+}
+
+// TestMergeIsFinishedByTheService: MetaKocka goes away, or the answer is lost,
+// right after the contacts were merged.
+func TestMergeIsFinishedByTheService(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string]sim.Faults{
+		"refused":     {Rate5xx: 1, Endpoints: []string{metakocka.EndpointUpdate}},
+		"answer lost": {CutAfter: 1, Endpoints: []string{metakocka.EndpointUpdate}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sim.Options{})
+			w.cfg.DeletePolicy = syncer.PolicyAnonymize
+			l, c := twins()
+			loser, p := w.synced(l)
+			winner, _ := w.synced(c)
+			require.NoError(t, w.erp.SetFaults(faults))
+			w.mksync("merge", loser, winner).refused("the contacts are merged (merge 1), but MetaKocka is not through yet")
+			w.mksync("merge", "undo", "1").refused("is not finished yet")
+			require.Contains(t, w.mksync("merge", "list").lines()[0], "running")
+			require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+			_, stop := w.start()
+			w.mergeIs("1", "merged")
+			w.partnerIs(loser, "Anonymized "+p.MKID, func(p metakocka.Partner) any { return p.Customer })
+			w.partnerIs(winner, l.Phone, noted)
+			stop()
+
+			require.NoError(t, w.erp.SetFaults(faults))
+			w.mksync("merge", "undo", "1").refused("update_partner")
+			require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+			w.start()
+			w.mergeIs("1", "undone")
+			w.status(loser, "synced")
+			require.Equal(t, p.Hash(), w.partner(loser).Hash())
+		})
+	}
+}
+
+// TestMergesThatShareAContact: whatever order they come in, nobody's data is lost
+// and no contact is merged twice.
+func TestMergesThatShareAContact(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	ids := w.people("Ana", "Bor", "Cene")
+	s, _ := w.start(roleAPI)
+	desk := s.desk(s.monitor())
+	var g errgroup.Group
+	results := make([]error, 3)
+	for i, pair := range [][2]int{{0, 1}, {1, 2}, {0, 2}} {
+		g.Go(func() error {
+			_, results[i] = syncer.OpMerge.Ask(t.Context(), desk, syncer.MergeRequest{LoserContactID: ids[pair[0]], WinnerContactID: ids[pair[1]]})
+			return nil
+		})
+	}
+	require.NoError(t, g.Wait())
+	won := 0
+	for _, err := range results {
+		var refused *syncer.RequestError
+		switch {
+		case err == nil:
+			won++
+		case errors.As(err, &refused):
+			require.Equal(t, syncer.CodeNotFound, refused.Code, err)
+		default:
+			require.NoError(t, err)
+		}
+	}
+	require.Equal(t, fmt.Sprint(3-won), w.one("SELECT count(*)::text FROM contacts"))
+	require.Equal(t, fmt.Sprint(won), w.one("SELECT count(*)::text FROM mksync_merges WHERE status = 'merged'"))
+}
+
+func TestChainOfMergesIsUndoneFromItsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	a, _ := w.synced(mapping.Contact{Name: "Ana", Phone: "+38640111222"})
+	b, _ := w.synced(mapping.Contact{Name: "Ana B", Email: "b@example.si"})
+	c, _ := w.synced(mapping.Contact{Name: "Ana C"})
+	before := w.one("SELECT string_agg(c::text, ' ' ORDER BY id) FROM (SELECT id, name, email, phone FROM contacts) c")
+	first, second := w.merged(a, b), w.merged(b, c)
+	w.contactIs(c, mapping.FieldPhone, "+38640111222")
+	w.contactIs(c, mapping.FieldEmail, "b@example.si")
+	w.mksync("merge", "undo", first).refused("contact " + b + " is not there any more")
+	w.mksync("merge", "undo", second).lines()
+	w.mksync("merge", "undo", first).lines()
+	require.Equal(t, before, w.one("SELECT string_agg(c::text, ' ' ORDER BY id) FROM (SELECT id, name, email, phone FROM contacts) c"))
+	for _, id := range []string{a, b, c} {
+		w.status(id, "synced")
+	}
+	require.Len(t, w.erp.Partners(), 3)
+}
+
+// TestMergeWhileTheContactsAreEdited: an edit is either in the merge or in the
+// winner after it; the loser's row is kept as it was deleted.
+func TestMergeWhileTheContactsAreEdited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Notes: sim.Kept, Website: sim.Kept})
+	l, c := twins()
+	loser, _ := w.synced(l)
+	winner, _ := w.synced(c)
+	s, _ := w.start()
+	desk := s.desk(s.monitor())
+	done, last := make(chan struct{}), 0
+	var g errgroup.Group
+	g.Go(func() error {
+		for n := 1; ; n++ {
+			select {
+			case <-done:
+				return nil
+			default:
+			}
+			if _, err := w.db.Exec(t.Context(), "UPDATE contacts SET website = 'https://example.si/' || $2::bigint WHERE id = $1", winner, n); err != nil {
+				return err
+			}
+			last = n
+			if _, err := w.db.Exec(t.Context(), "UPDATE contacts SET notes = $2::bigint WHERE id = $1", loser, n); err != nil {
+				return err
+			}
+		}
+	})
+	_, err := syncer.OpMerge.Ask(t.Context(), desk, syncer.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
+	for try := 0; err != nil && try < 50; try++ { // edited all the time: it says so, and nothing happened
+		require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"), err)
+		_, err = syncer.OpMerge.Ask(t.Context(), desk, syncer.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
+	}
+	close(done)
+	require.NoError(t, g.Wait())
+	require.NoError(t, err)
+	w.contactIs(winner, mapping.FieldWebsite, fmt.Sprintf("https://example.si/%d", last))
+	require.Equal(t, "t", w.one("SELECT ((loser_row->>'notes') IS NOT DISTINCT FROM (winner_after->>'notes'))::text::char(1) FROM mksync_merges"))
+	w.status(winner, "synced")
+}
+
+// TestKilledInTheMiddleOfAMerge kills the service with merges and undos under way.
+func TestKilledInTheMiddleOfAMerge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.DeletePolicy = syncer.PolicyAnonymize
+	l, c := twins()
+	loser, p := w.synced(l)
+	winner, q := w.synced(c)
+	before := w.row(loser)
+	log := &logBuffer{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(log.tail())
+		}
+	})
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Latency: 40 * time.Millisecond}))
+	for round := range 6 {
+		for _, request := range [][]string{{"merge", loser, winner}, {"merge", "undo", ""}} {
+			if request[1] == "undo" {
+				request[2] = w.one("SELECT max(id)::text FROM mksync_merges")
+			}
+			service := w.spawn(log)
+			w.eventually(func() error { return w.mksync("mappings").err })
+			asked := make(chan struct{})
+			go func() { defer close(asked); _ = w.mksync(request...) }()
+			idle(t.Context(), time.Duration(20+round*45)*time.Millisecond)
+			service.kill()
+			<-asked
+			w.eventually(func() error { return w.mksync(request...).errOrDone() }) // by itself, what was cut off included
+		}
+	}
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	require.Equal(t, before, w.row(loser))
+	require.Equal(t, p.Hash(), w.partner(loser).Hash())
+	require.Equal(t, q.Hash(), w.partner(winner).Hash())
+	require.Len(t, w.erp.Partners(), 2)
+}
+
+// errOrDone is the command's error, unless it says that all is done.
+func (s said) errOrDone() error {
+	if s.err != nil && strings.Contains(s.stderr, "undone already") {
+		return nil
+	}
+	return s.err
+}
+
+// asRole is the database's address for another role.
+func asRole(t testing.TB, address, role string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	u.User = url.UserPassword(role, "x")
+	return u.String()
+}
