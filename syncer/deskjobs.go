@@ -94,6 +94,7 @@ func (d *Desk) start(ctx context.Context, operation string, request any, by stri
 // all of them, and one that runs none.
 type JobRequest struct {
 	ID     string `json:"id"`
+	Brief  bool   `json:"brief,omitempty"`  // without the result
 	Failed bool   `json:"failed,omitempty"` // only what failed
 	After  string `json:"after,omitempty"`  // Next of the page before
 	Limit  int    `json:"limit,omitempty"`
@@ -106,6 +107,9 @@ func (d *Desk) Job(ctx context.Context, r JobRequest) (Job, error) {
 		return Job{}, err
 	}
 	j, err := d.job(ctx, r.ID)
+	if r.Brief {
+		j.Result, page = nil, nil
+	}
 	if err != nil || page == nil {
 		return j, err
 	}
@@ -147,6 +151,18 @@ func (d *Desk) soFar(ctx context.Context, id string) (json.RawMessage, error) {
 		list = append(list, items[id])
 	}
 	return json.Marshal(map[string]any{"results": list})
+}
+
+// Items are what became of the contacts or partners, as far as Result tells.
+func (j Job) Items() ([]BulkItem, error) {
+	if j.Result == nil {
+		return nil, nil
+	}
+	var r struct{ Results []BulkItem }
+	if err := json.Unmarshal(j.Result, &r); err != nil {
+		return nil, fmt.Errorf("read job's results: %w", err)
+	}
+	return r.Results, nil
 }
 
 // resultPage is a part of a job's results.
@@ -212,9 +228,6 @@ func (d *Desk) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
 	}
 	found, err := d.jobs.store.Jobs(ctx, p.After, limit)
 	l = listOf(found, limit, jobOf, func(j mapping.Job) string { return j.ID })
-	for i := range l.Items {
-		l.Items[i].Result = nil
-	}
 	return l, err
 }
 

@@ -140,6 +140,9 @@ func (f *follower) watch(_ context.Context, p syncer.Progress) error {
 	if p.Paused != "" {
 		line += "; waiting: " + oneLine(p.Paused)
 	}
+	if p.ExpectedAt != nil {
+		line += ", done at about " + p.ExpectedAt.Local().Format(time.TimeOnly)
+	}
 	if p.Doing != f.doing || time.Since(f.said) >= sayEvery {
 		f.doing, f.said = p.Doing, time.Now()
 		f.app.note(line)
@@ -157,7 +160,7 @@ func (f *follower) draw(p syncer.Progress) {
 			total = -1 // a spinner
 		}
 		f.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(f.app.notes().raw), progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
+			progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
 	}
 	text := p.Doing
 	if p.Failed > 0 {
@@ -165,6 +168,9 @@ func (f *follower) draw(p syncer.Progress) {
 	}
 	if p.Paused != "" {
 		text += ", waiting for MetaKocka"
+	}
+	if p.ExpectedAt != nil {
+		text += ", done at about " + p.ExpectedAt.Local().Format(time.TimeOnly)
 	}
 	f.bar.Describe(text)
 	_ = f.bar.Set(p.Done)
@@ -198,11 +204,7 @@ func (b bulkOutcome) print(app *cliEnv, asJSON bool, res any) error {
 		slices.SortFunc(b.failures, func(a, c syncer.BulkItem) int { return cmp.Compare(b.id(a), b.id(c)) })
 		rows := make([][]string, len(b.failures))
 		for i, item := range b.failures {
-			word := "failed"
-			if item.Verdict == syncer.VerdictAmbiguous {
-				word = "held"
-			}
-			rows[i] = []string{b.id(item), word, item.Error}
+			rows[i] = failureLine(b.id(item), item)
 		}
 		if err := app.out().table(rows); err != nil {
 			return err
@@ -213,6 +215,15 @@ func (b bulkOutcome) print(app *cliEnv, asJSON bool, res any) error {
 		return errReported
 	}
 	return nil
+}
+
+// failureLine says why one of many did not succeed.
+func failureLine(id string, item syncer.BulkItem) []string {
+	word := "failed"
+	if item.Verdict == syncer.VerdictAmbiguous {
+		word = "held"
+	}
+	return []string{id, word, item.Error}
 }
 
 // summary is one line with the figures.

@@ -74,7 +74,7 @@ func TestJobsAreWorkedOnLater(t *testing.T) {
 	c.do("DELETE", "/api/metakocka/jobs/"+job.ID, "").refused(409, "conflict", "is done already")
 	c.get("jobs/"+uuid.NewString()).refused(404, "not_found")
 	c.get("jobs/x").refused(400, "malformed", `id: "x" is not a uuid`)
-	c.get("jobs/"+job.ID+"?id=1").refused(400, "malformed", "id: is not a parameter of this address; known: failed, after, limit")
+	c.get("jobs/"+job.ID+"?id=1").refused(400, "malformed", "id: is not a parameter of this address; known: brief, failed, after, limit")
 	c.do("POST", "/api/metakocka/contacts/bulk-sync", `{"contactIds":[]}`, "Prefer", "respond-async").refused(400, "malformed")
 }
 

@@ -96,6 +96,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newImportCommand(app),
 		newMappingsCommand(app),
 		newPartnersCommand(app),
+		newJobsCommand(app),
 		newConflictsCommand(app),
 		newDeletionsCommand(app),
 		newMergeCommand(app),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -116,7 +117,7 @@ func (s *Store) Job(ctx context.Context, id string) (*mapping.Job, error) {
 // Jobs lists jobs without their results, newest first; before is the id of the
 // last one of the page before.
 func (s *Store) Jobs(ctx context.Context, before string, limit int) ([]mapping.Job, error) {
-	rows, err := s.pool.Query(ctx, "SELECT "+jobColumns+` FROM mksync_jobs j
+	rows, err := s.pool.Query(ctx, "SELECT "+strings.Replace(jobColumns, "j.result", "NULL::jsonb", 1)+` FROM mksync_jobs j
 		WHERE $1 = '' OR j.number < (SELECT b.number FROM mksync_jobs b WHERE b.id::text = $1) ORDER BY j.number DESC`+limitSQL(limit), before)
 	if err != nil {
 		return nil, fmt.Errorf("read jobs: %w", err)

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newJobsCommand looks after bulk requests that are worked on later.
+func newJobsCommand(app *cliEnv) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "jobs",
+		Short: "List, show, watch and cancel jobs",
+		Long: "List, show, watch and cancel jobs: bulk requests over HTTP or NATS that the service works on after\n" +
+			"it has answered. Jobs over the same contacts run one after another, others side by side. A job that\n" +
+			"is done can be looked at for 30 days.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newJobsList(app), newJobsShow(app), newJobsWatch(app), newJobsCancel(app))
+	return cmd
+}
+
+func newJobsList(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the jobs, newest first",
+		Example: "  mksync jobs list\n  mksync jobs list --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return list(app, asJSON, "there are no jobs", jobLine, func(p syncer.Page) (syncer.List[syncer.Job], error) {
+					return syncer.OpJobs.Ask(cmd.Context(), desk, p)
+				})
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func jobLine(j syncer.Job) []string {
+	return []string{j.ID, string(j.Status), j.Operation, jobDone(j), stamp(j.CreatedAt), "by " + or(j.CreatedBy, "-"), jobWaits(j)}
+}
+
+// jobDone says how far a job is.
+func jobDone(j syncer.Job) string {
+	if j.Total == 0 {
+		return or(j.Doing, "-")
+	}
+	return fmt.Sprintf("%d of %d, %d failed", j.Done, j.Total, j.Failed)
+}
+
+// jobWaits says what is next of an open job, or why it failed.
+func jobWaits(j syncer.Job) string {
+	switch {
+	case j.Error != "":
+		return j.Error
+	case len(j.WaitsFor) > 0:
+		return "waits for job " + strings.Join(j.WaitsFor, ", ") + ", which has contacts in common"
+	case j.Paused != "":
+		return "waits: " + j.Paused
+	case j.ExpectedAt != nil:
+		return "done at about " + j.ExpectedAt.Local().Format(time.TimeOnly)
+	}
+	return ""
+}
+
+func newJobsShow(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show how far a job is, and what failed with its reason",
+		Example: "  mksync jobs show 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				shown, err := jobFailures(cmd.Context(), desk, args[0])
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return app.printJSON(shown)
+				}
+				if err := app.out().sheet(jobSheet(shown.Job)); err != nil {
+					return err
+				}
+				return app.printFailures(shown)
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// shownJob is a job with what failed of it, so far where it runs.
+type shownJob struct {
+	syncer.Job
+	Failures []syncer.BulkItem `json:"failures"`
+}
+
+// jobFailures reads a job and, page by page, what failed of it.
+func jobFailures(ctx context.Context, desk syncer.Answerer, id string) (shown shownJob, err error) {
+	shown.Failures, err = collect(func(p syncer.Page) (l syncer.List[syncer.BulkItem], err error) {
+		j, err := syncer.OpJob.Ask(ctx, desk, syncer.JobRequest{ID: id, Failed: true, After: p.After, Limit: p.Limit})
+		if err != nil {
+			return l, err
+		}
+		l.Items, err = j.Items()
+		l.Next = j.Next
+		shown.Job = j
+		return l, err
+	})
+	shown.Result, shown.Next = nil, ""
+	return shown, err
+}
+
+func jobSheet(j syncer.Job) (sheet []pair) {
+	line := func(name, text string) {
+		if text != "" {
+			sheet = append(sheet, pair{name, text})
+		}
+	}
+	moment := func(t *time.Time) string {
+		if t == nil {
+			return ""
+		}
+		return stamp(*t)
+	}
+	line("job", j.ID)
+	line("does", j.Operation)
+	line("state", string(j.Status))
+	line("doing", j.Doing)
+	if j.Total > 0 {
+		line("done", jobDone(j))
+	}
+	line("waits for", strings.Join(j.WaitsFor, ", "))
+	line("waits", j.Paused)
+	line("error", j.Error)
+	line("created", stamp(j.CreatedAt)+" by "+or(j.CreatedBy, "-"))
+	line("began", moment(j.StartedAt))
+	line("likely done", moment(j.ExpectedAt))
+	line("ended", moment(j.FinishedAt))
+	line("cancelled by", j.FinishedBy)
+	return sheet
+}
+
+func (app *cliEnv) printFailures(shown shownJob) error {
+	if len(shown.Failures) == 0 {
+		return nil
+	}
+	return printLines(app, "", shown.Failures, func(i syncer.BulkItem) []string {
+		if shown.Operation == syncer.OpBulkImport.Name {
+			return failureLine(i.MetaKockaID, i)
+		}
+		return failureLine(i.ContactID, i)
+	})
+}
+
+func newJobsCancel(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "cancel ID...",
+		Short: "Stop jobs",
+		Long: "Stop jobs. What of a job is under way comes to its end, and what is done stays done; the rest is left\n" +
+			"as it is.",
+		Example: "  mksync jobs cancel 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Job, error) {
+					return syncer.OpCancelJob.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
+				}, jobLine)
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func newJobsWatch(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "watch ID",
+		Short: "Follow a job until it ends",
+		Long: "Follow a job until it ends: with a progress bar on a terminal, with plain lines elsewhere. Then what\n" +
+			"failed is listed. Ctrl-C ends the watching, not the job. The exit status is 1 when the job failed, was\n" +
+			"cancelled, or a part of it failed.",
+		Example: "  mksync jobs watch 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				return app.watchJob(cmd.Context(), desk, args[0], asJSON)
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// lookEvery is how often a job that is watched is looked at.
+const lookEvery = 500 * time.Millisecond
+
+func (app *cliEnv) watchJob(ctx context.Context, desk syncer.Answerer, id string, asJSON bool) error {
+	if err := app.followJob(ctx, desk, id, asJSON); err != nil {
+		return err
+	}
+	shown, err := jobFailures(ctx, desk, id)
+	if err == nil && asJSON {
+		err = app.printJSON(shown)
+	} else if err == nil {
+		err = app.printFailures(shown)
+		app.note(strings.TrimSuffix(fmt.Sprintf("job %s is %s: %s; %s", id, shown.Status, jobDone(shown.Job), jobWaits(shown.Job)), "; "))
+	}
+	if err == nil && (shown.Status != mapping.JobDone || shown.Failed > 0) {
+		return errReported
+	}
+	return err
+}
+
+// followJob shows how far a job is until it ended.
+func (app *cliEnv) followJob(ctx context.Context, desk syncer.Answerer, id string, asJSON bool) error {
+	follow := app.follow(asJSON)
+	defer follow.end()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		j, err := syncer.OpJob.Ask(ctx, desk, syncer.JobRequest{ID: id, Brief: true})
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			return err
+		case !j.Status.Open():
+			return nil
+		default:
+			_ = follow.watch(ctx, jobProgress(j))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the job goes on; mksync jobs cancel %s stops it: %w", id, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// jobProgress is how far a job is, as of a request that is waited for.
+func jobProgress(j syncer.Job) syncer.Progress {
+	p := syncer.Progress{Doing: or(j.Doing, string(j.Status)), Done: j.Done, Total: j.Total, Failed: j.Failed, Paused: j.Paused, ExpectedAt: j.ExpectedAt}
+	if len(j.WaitsFor) > 0 {
+		p.Doing, p.Total = jobWaits(j), 0
+	}
+	return p
+}
