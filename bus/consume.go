@@ -228,6 +228,38 @@ func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pendin
 	return i.NumPending, uint64(max(i.NumAckPending, 0)), nil //nolint:gosec // not negative
 }
 
+// Activity is how a consumer gets on.
+type Activity struct {
+	Pending, InFlight uint64 // as ConsumerState
+	Readers           int    // requests for messages that stand
+	// Quiet is how long ago the consumer was given a message or acknowledged one, or
+	// was made, by the server's clock.
+	Quiet time.Duration
+}
+
+// Activity returns how a consumer gets on; one that never ran is only behind.
+func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity, err error) {
+	c, err := b.js.Consumer(ctx, stream, durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		a.Pending, a.InFlight, err = b.ConsumerState(ctx, stream, durable)
+		return a, err
+	}
+	if err != nil {
+		return a, fmt.Errorf("look up consumer %s: %w", durable, err)
+	}
+	i := c.CachedInfo()
+	last := i.Created
+	for _, at := range []*time.Time{i.Delivered.Last, i.AckFloor.Last} {
+		if at != nil && at.After(last) {
+			last = *at
+		}
+	}
+	return Activity{
+		Pending: i.NumPending, InFlight: uint64(max(i.NumAckPending, 0)), //nolint:gosec // not negative
+		Readers: i.NumWaiting, Quiet: i.TimeStamp.Sub(last),
+	}, nil
+}
+
 // Unapplied tells whether a message of the subject waits for the consumer, or is
 // stored after one that does.
 func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string) (bool, error) {

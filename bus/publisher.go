@@ -237,6 +237,22 @@ func (p *Publisher) await(ctx context.Context) error {
 	return nil
 }
 
+// Check asks the server whether the stream holds what it acknowledged. An error that is
+// ErrPublisherBroken says that it does not.
+func (p *Publisher) Check(ctx context.Context) error {
+	p.mu.Lock()
+	acked, err := p.acked, p.err
+	p.mu.Unlock()
+	if err != nil || p.cfg.end == nil {
+		return err
+	}
+	end, err := p.cfg.end(ctx, p.stream)
+	if err == nil && end < p.last.Sequence+acked {
+		return p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, ErrStreamLost))
+	}
+	return err
+}
+
 // Flush waits until all that was published is stored.
 func (p *Publisher) Flush(ctx context.Context) error {
 	if err := p.takeTurn(ctx); err != nil {
@@ -349,7 +365,7 @@ func (p *Publisher) watch(status chan nats.Status) {
 				p.failInFlight(ErrAckTimeout)
 			}
 			if !inFlight {
-				p.checkEnd(acked)
+				p.checkEnd()
 			}
 		}
 	}
@@ -358,14 +374,11 @@ func (p *Publisher) watch(status chan nats.Status) {
 // checkEnd breaks the publisher when the stream no longer holds what it
 // acknowledged: it was deleted, or the server lost its files. Readers that had
 // not come so far would wait for it in vain until the next message.
-func (p *Publisher) checkEnd(acked uint64) {
-	if p.cfg.end == nil || !p.nc.IsConnected() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if end, err := p.cfg.end(ctx, p.stream); err == nil && end < p.last.Sequence+acked {
-		_ = p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, ErrStreamLost))
+func (p *Publisher) checkEnd() {
+	if p.nc.IsConnected() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = p.Check(ctx)
 	}
 }
 

@@ -34,6 +34,11 @@ type Config struct {
 	// the table is still the same one. 5s.
 	WatchInterval time.Duration
 
+	// Heartbeat is how long after one heartbeat the next is sent: a message in the
+	// server's log that comes back by way of the slot. 0 sends none; nor does a
+	// server older than version 14, whose pgoutput does not pass messages on.
+	Heartbeat time.Duration
+
 	BackoffMin time.Duration // 200ms
 	BackoffMax time.Duration // 30s
 }
@@ -81,7 +86,7 @@ func (c Config) validate() error {
 	if !slotName.MatchString(c.Slot) {
 		errs = append(errs, fmt.Errorf("slot %q: only a-z, 0-9 and _ are allowed, 63 at most", c.Slot))
 	}
-	if c.ConfirmDelay < 0 || c.StatusInterval < 0 || c.StallAfter < 0 || c.WatchInterval < 0 || c.BackoffMin < 0 || c.BackoffMax < c.BackoffMin {
+	if c.ConfirmDelay < 0 || c.StatusInterval < 0 || c.StallAfter < 0 || c.WatchInterval < 0 || c.Heartbeat < 0 || c.BackoffMin < 0 || c.BackoffMax < c.BackoffMin {
 		errs = append(errs, errors.New("durations must not be negative, nor BackoffMax below BackoffMin"))
 	}
 	return errors.Join(errs...)

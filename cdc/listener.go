@@ -31,6 +31,9 @@ type Status struct {
 	// LagBytes is how much log the server has written since ConfirmedLSN.
 	LagBytes    uint64
 	LastEventAt time.Time
+	// HeartbeatAt is when the newest heartbeat had come all the way; zero: none
+	// has. HeartbeatSince is since when one is on its way; zero: none is.
+	HeartbeatAt, HeartbeatSince time.Time
 	// Problem is why the listener does not work right now; empty when it does.
 	Problem string
 }

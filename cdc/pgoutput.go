@@ -15,6 +15,7 @@ const (
 	actBegin
 	actEvent
 	actCommit
+	actHeartbeat
 )
 
 // pgEpoch is 2000-01-01 in Unix microseconds, where Postgres's clock begins.
@@ -39,6 +40,7 @@ type decoder struct {
 
 	ev            Event
 	before, after Row
+	beat          string // content of the newest heartbeat, after actHeartbeat
 	reshaped      string // how the table's columns changed; the reader empties it
 	finalLSN      LSN    // of the transaction that is being read
 	endLSN        LSN    // where the next record begins, after actCommit
@@ -81,7 +83,9 @@ func (d *decoder) dispatch(kind byte, c *cursor) (action, error) {
 		return d.change(kind, c)
 	case 'T':
 		return d.truncate(c)
-	case 'O', 'Y', 'M': // origin, type, logical message: nothing of ours
+	case 'M':
+		return d.message(c), nil
+	case 'O', 'Y': // origin, type: nothing of ours
 		return actNone, nil
 	}
 	return actNone, fmt.Errorf("%w: unknown kind %q", ErrProtocol, kind)
@@ -100,6 +104,20 @@ func (d *decoder) commit(c *cursor) action {
 	d.endLSN = LSN(c.u64())
 	c.u64()
 	return actCommit
+}
+
+// message reads a message that somebody put into the log; heartbeats have a
+// prefix of their own.
+func (d *decoder) message(c *cursor) action {
+	c.u8() // whether it is part of the transaction
+	c.u64()
+	prefix := c.text()
+	content := c.take(int(c.u32()))
+	if prefix != heartbeatPrefix {
+		return actNone
+	}
+	d.beat = string(content)
+	return actHeartbeat
 }
 
 // relation keeps the description of a table; it comes before the table's first

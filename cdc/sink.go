@@ -14,6 +14,11 @@ type Last struct {
 // A sink may also have a method `Err() error`: when it returns an error, no
 // further event is accepted, and the listener begins again with Last without
 // waiting for the next event.
+//
+// A sink may have a method `Heartbeat(ctx context.Context, sentAt time.Time)
+// error`, too. It is called when a heartbeat, sent then by the database's clock,
+// came through the slot and everything published before it is durable. An error
+// means that the heartbeat did not get through.
 type Sink interface {
 	// Last is called at the start of every connection, before the first Publish,
 	// and sets Durable back to 0.

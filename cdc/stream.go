@@ -32,6 +32,7 @@ type stream struct {
 	out   []byte
 
 	asked      chan struct{} // the server wants to hear from us
+	beats      chan beat     // heartbeats that came through the slot
 	received   atomic.Uint64 // messages so far
 	publishing atomic.Bool
 }
@@ -44,6 +45,7 @@ func (s *session) stream(ctx context.Context) error {
 		progress: newProgress(s.cfg.ConfirmDelay, mark{count: s.count, lsn: s.facts.slot.confirmed, last: s.state.LastEvent}),
 		told:     s.facts.slot.confirmed,
 		asked:    make(chan struct{}, 1),
+		beats:    make(chan beat, 1),
 		owed:     s.sinkIsOurs() && s.last.Pos.LSN >= s.facts.slot.confirmed,
 	}
 	if err := st.start(ctx); err != nil {
@@ -53,16 +55,16 @@ func (s *session) stream(ctx context.Context) error {
 	g.Go(func() error { return st.read(ctx) })
 	g.Go(func() error { return st.confirm(ctx) })
 	g.Go(func() error { return st.watchServer(ctx) })
+	g.Go(func() error { return st.heartbeats(ctx) })
 	return g.Wait()
 }
 
 func (st *stream) start(ctx context.Context) error {
-	err := pglogrepl.StartReplication(ctx, st.conn, st.cfg.Slot, 0, pglogrepl.StartReplicationOptions{
-		PluginArgs: []string{
-			"proto_version '1'",
-			"publication_names " + quoteLiteral(quoteIdent(st.cfg.Publication)),
-		},
-	})
+	args := []string{"proto_version '1'", "publication_names " + quoteLiteral(quoteIdent(st.cfg.Publication))}
+	if st.beating() {
+		args = append(args, "messages 'true'")
+	}
+	err := pglogrepl.StartReplication(ctx, st.conn, st.cfg.Slot, 0, pglogrepl.StartReplicationOptions{PluginArgs: args})
 	if err != nil {
 		return st.explainSlot("start replication", err)
 	}
@@ -137,6 +139,8 @@ func (st *stream) act(ctx context.Context, act action) error {
 		st.inTx, st.ordinal = true, 0
 	case actEvent:
 		return st.event(ctx)
+	case actHeartbeat:
+		st.heartbeatCame()
 	case actCommit:
 		st.inTx = false
 		st.reached(st.dec.endLSN)

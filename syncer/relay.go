@@ -18,6 +18,7 @@ import (
 const (
 	listenerStateKey = "listener"
 	listenerLifeKey  = "listener-life"
+	heartbeatKey     = "heartbeat"
 )
 
 // States remembers small values; *pgstore.Store does.
@@ -155,6 +156,25 @@ func eventTime(ev *cdc.Event) string {
 		return time.Now().UTC().Format(time.RFC3339Nano)
 	}
 	return ev.CommitTime.UTC().Format(time.RFC3339Nano)
+}
+
+// heartbeat is the newest heartbeat that came from the log into the stream.
+type heartbeat struct {
+	SentAt time.Time `json:"sentAt"` // by the database's clock
+}
+
+// Heartbeat tells, to other processes too, that what was in the database's log at
+// sentAt is in the stream. The stream's server is asked: with nothing published
+// it would not be missed.
+func (r *Relay) Heartbeat(ctx context.Context, sentAt time.Time) error {
+	pub := r.publisher()
+	if pub == nil {
+		return bus.ErrPublisherClosed
+	}
+	if err := pub.Check(ctx); err != nil {
+		return fmt.Errorf("ask for the end of %s: %w", bus.StreamContacts, err)
+	}
+	return r.states.States.SaveState(ctx, heartbeatKey, heartbeat{SentAt: sentAt})
 }
 
 // Durable implements cdc.Sink.
