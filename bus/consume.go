@@ -98,6 +98,8 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 		return endedBy(ctx, err)
 	}
 	defer stopWatching()
+	b.working.Store(cfg.Durable, c)
+	defer b.working.Delete(cfg.Durable)
 	return endedBy(ctx, c.run(ctx))
 }
 
@@ -232,13 +234,18 @@ func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pendin
 type Activity struct {
 	Pending, InFlight uint64 // as ConsumerState
 	Readers           int    // requests for messages that stand
-	// Quiet is how long ago the consumer was given a message or acknowledged one, or
-	// was made, by the server's clock.
+	// Longest is how long a handler of this process runs, of those that do longest.
+	Longest time.Duration
+	// Quiet is how long ago the consumer was given a message or acknowledged one, was
+	// told that one is in progress, or was made, by the server's clock.
 	Quiet time.Duration
 }
 
 // Activity returns how a consumer gets on; one that never ran is only behind.
 func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity, err error) {
+	if c, ok := b.working.Load(durable); ok {
+		a.Longest = c.(*consumption).queue.longest()
+	}
 	c, err := b.js.Consumer(ctx, stream, durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		a.Pending, a.InFlight, err = b.ConsumerState(ctx, stream, durable)
@@ -254,10 +261,9 @@ func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity,
 			last = *at
 		}
 	}
-	return Activity{
-		Pending: i.NumPending, InFlight: uint64(max(i.NumAckPending, 0)), //nolint:gosec // not negative
-		Readers: i.NumWaiting, Quiet: i.TimeStamp.Sub(last),
-	}, nil
+	a.Pending, a.InFlight = i.NumPending, uint64(max(i.NumAckPending, 0)) //nolint:gosec // not negative
+	a.Readers, a.Quiet = i.NumWaiting, i.TimeStamp.Sub(last)
+	return a, nil
 }
 
 // Unapplied tells whether a message of the subject waits for the consumer, or is

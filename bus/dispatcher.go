@@ -32,7 +32,8 @@ const lingerRedelivered = 50 * time.Millisecond
 type keyState struct {
 	waiting []*held
 	running []*held
-	queued  bool // in ready, or about to be
+	since   time.Time // when a worker took the running ones
+	queued  bool      // in ready, or about to be
 }
 
 // dispatcher orders messages by key: a key is with at most one worker.
@@ -91,7 +92,7 @@ func (d *dispatcher) take(key string) []*held {
 		return nil
 	}
 	k.queued = false
-	k.running, k.waiting = k.waiting, nil
+	k.running, k.waiting, k.since = k.waiting, nil, time.Now()
 	slices.SortStableFunc(k.running, func(a, b *held) int {
 		return compareSequence(a.delivery.Sequence, b.delivery.Sequence)
 	})
@@ -144,6 +145,18 @@ func (d *dispatcher) count(s *source) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.counts[s]
+}
+
+// longest is how long a worker has had its key, of those that had it longest.
+func (d *dispatcher) longest() (t time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, k := range d.keys {
+		if len(k.running) > 0 {
+			t = max(t, time.Since(k.since))
+		}
+	}
+	return t
 }
 
 // messages returns all that is held.

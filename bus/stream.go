@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -43,6 +44,7 @@ type Bus struct {
 	log     *slog.Logger
 	streams []jetstream.StreamConfig
 	letters *letterKeys
+	working sync.Map // *consumption by its durable's name
 }
 
 // StreamState is the size of a stream.

@@ -145,6 +145,12 @@ func (m *memoryStore) Save(_ context.Context, s State) error {
 	return nil
 }
 
+func (m *memoryStore) saved() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.saves)
+}
+
 func (m *memoryStore) get() State {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -40,6 +40,9 @@ type ListenerStatus struct {
 	LSN         string     `json:"lsn"`
 	LagBytes    uint64     `json:"lagBytes"`
 	LastEventAt *time.Time `json:"lastEventAt"`
+	// LastHeartbeatAt is when the newest heartbeat that is in the stream was sent,
+	// by the database's clock; null before the first.
+	LastHeartbeatAt *time.Time `json:"lastHeartbeatAt"`
 }
 
 // StreamStatus is what a stream holds.
@@ -77,6 +80,7 @@ type CheckStatus struct {
 // Figures reads what the database knows.
 type Figures interface {
 	PollStates
+	States
 	Counts(ctx context.Context) (mapping.Counts, error)
 	Slot(ctx context.Context, name string) (mapping.Slot, error)
 	CheckState(ctx context.Context) (mapping.CheckState, error)
@@ -95,6 +99,10 @@ type Monitor struct {
 	Listener     func() cdc.Status // nil: it runs elsewhere, or nowhere
 	Gate         *Gate             // nil: no pusher or puller here
 	Polls        bool              // this process has the poller's role
+	Pushes       bool              // the pusher's
+	Pulls        bool              // the puller's
+	Heartbeat    time.Duration     // between two; 0: none are sent
+	Patience     time.Duration     // how long a heartbeat, or an event, may make no headway
 }
 
 // Status asks every part how it stands. What cannot be asked is a problem, not
@@ -141,6 +149,9 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	s.Listener = ListenerStatus{State: "stopped", Slot: m.SlotName, LSN: slot.ConfirmedLSN, LagBytes: slot.LagBytes}
 	if slot.Active {
 		s.Listener.State = "streaming"
+	}
+	if err := m.heartbeat(ctx, s); err != nil {
+		return err
 	}
 	if m.Listener == nil && !slot.Active {
 		s.problem("no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
@@ -200,13 +211,15 @@ func (m *Monitor) listener(s *Status) {
 		return
 	}
 	l := m.Listener()
-	s.Listener = ListenerStatus{State: l.State, Slot: l.Slot, LSN: l.ConfirmedLSN.String(), LagBytes: l.LagBytes}
+	beat := s.Listener.LastHeartbeatAt
+	s.Listener = ListenerStatus{State: l.State, Slot: l.Slot, LSN: l.ConfirmedLSN.String(), LagBytes: l.LagBytes, LastHeartbeatAt: beat}
 	if !l.LastEventAt.IsZero() {
 		s.Listener.LastEventAt = &l.LastEventAt
 	}
 	if l.Problem != "" && l.State != cdc.StateStandby {
 		s.blocked("the listener is not streaming: %s", l.Problem)
 	}
+	m.standsStill(s, l)
 }
 
 func (m *Monitor) streams(ctx context.Context, s *Status) {
@@ -233,17 +246,21 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 	for _, c := range []struct {
 		stream, durable string
 		into            *WorkStatus
+		ours            bool
 	}{
-		{bus.StreamContacts, ConsumerPusher, &s.Pusher},
-		{bus.StreamContacts, ConsumerPusherBulk, &s.Pusher},
-		{bus.StreamPartners, ConsumerPuller, &s.Puller},
+		{bus.StreamContacts, ConsumerPusher, &s.Pusher, m.Pushes},
+		{bus.StreamContacts, ConsumerPusherBulk, &s.Pusher, m.Pushes},
+		{bus.StreamPartners, ConsumerPuller, &s.Puller, m.Pulls},
 	} {
-		pending, inFlight, err := m.Bus.ConsumerState(ctx, c.stream, c.durable)
+		a, err := m.Bus.Activity(ctx, c.stream, c.durable)
 		if err != nil {
 			return err
 		}
-		c.into.Pending += pending
-		c.into.InFlight += inFlight
+		c.into.Pending += a.Pending
+		c.into.InFlight += a.InFlight
+		if err := m.reaches(ctx, s, c.stream, c.durable, c.ours, a); err != nil {
+			return err
+		}
 	}
 	if s.DeadLetters > 0 {
 		s.problem("%d events could not be applied: mksync deadletters list", s.DeadLetters)

@@ -215,7 +215,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 func listenerConfig(cfg Config) cdc.Config {
 	return cdc.Config{
 		DatabaseURL: cfg.DatabaseURL.Reveal(), Table: cfg.ContactsTable, KeyColumn: "id",
-		Slot: cfg.Slot, Publication: cfg.Publication, ConfirmDelay: cfg.ConfirmDelay(),
+		Slot: cfg.Slot, Publication: cfg.Publication, ConfirmDelay: cfg.ConfirmDelay(), Heartbeat: cfg.HeartbeatInterval,
 	}
 }
 

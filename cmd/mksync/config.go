@@ -17,8 +17,10 @@ type Config struct {
 	ContactsTable string // schema.table
 	Slot          string
 	Publication   string
-	Fields        map[mapping.Field]FieldConfig // every field is there
-	Filter        []Condition                   // a contact is synced when all hold; none: all are
+	// HeartbeatInterval is between two heartbeats of the listener; 0: none.
+	HeartbeatInterval time.Duration
+	Fields            map[mapping.Field]FieldConfig // every field is there
+	Filter            []Condition                   // a contact is synced when all hold; none: all are
 
 	// NATS: an external server, or an embedded one in DataDir where the URL is empty.
 	NATSURL           Secret
@@ -77,6 +79,7 @@ func DefaultConfig() Config {
 		ContactsTable:        "public.contacts",
 		Slot:                 "mksync",
 		Publication:          "mksync",
+		HeartbeatInterval:    30 * time.Second,
 		Fields:               map[mapping.Field]FieldConfig{},
 		NATSSyncInterval:     -1,
 		DataDir:              "./mksync-data",

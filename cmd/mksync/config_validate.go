@@ -72,6 +72,7 @@ func (v *validator) database(c Config) {
 	}
 	v.check(tableName.MatchString(c.ContactsTable), "contacts_table", "%q is not a table name such as public.contacts", c.ContactsTable)
 	v.check(slotName.MatchString(c.Slot), "slot", "%q is not a slot name: lower-case letters, digits and _, at most 63", c.Slot)
+	v.check(c.HeartbeatInterval == 0 || c.HeartbeatInterval >= time.Second, "heartbeat_interval", "%s is shorter than a second (0s: none)", c.HeartbeatInterval)
 	v.check(columnName(c.Publication), "publication", "%q is not a publication name", c.Publication)
 }
 

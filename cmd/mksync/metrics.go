@@ -51,6 +51,9 @@ func samples(s syncer.Status) []telemetry.Sample {
 	if at := s.Poller.LastPollAt; at != nil {
 		all = append(all, telemetry.Sample{Name: "mksync_poll_last_success_timestamp_seconds", Help: "When the last complete poll ended.", Value: float64(at.Unix())})
 	}
+	if at := s.Listener.LastHeartbeatAt; at != nil {
+		all = append(all, telemetry.Sample{Name: "mksync_listener_heartbeat_timestamp_seconds", Help: "When the newest heartbeat that came from the slot into the stream was sent.", Value: float64(at.Unix())})
+	}
 	if at := s.Check.LastCheckAt; at != nil {
 		all = append(all,
 			telemetry.Sample{Name: "mksync_check_last_success_timestamp_seconds", Help: "When the last full check began.", Value: float64(at.Unix())},

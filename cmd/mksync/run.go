@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -82,12 +83,18 @@ func (s *service) monitor() *syncer.Monitor {
 	m := &syncer.Monitor{
 		Version: buildVersion(), SlotName: s.cfg.Slot, PollInterval: s.cfg.PollInterval, Figures: s.store,
 		Bus: s.bus, Connected: s.conn.IsConnected, Gate: s.gate, Polls: slices.Contains(s.roles, rolePoller),
+		Pushes: slices.Contains(s.roles, rolePusher), Pulls: slices.Contains(s.roles, rolePuller),
+		Heartbeat: s.cfg.HeartbeatInterval, Patience: patience(s.cfg),
 	}
 	if slices.Contains(s.roles, roleListener) {
 		m.Listener = s.listener.Status
 	}
 	return m
 }
+
+// patience is how long a heartbeat, or an event, may make no headway: a few
+// heartbeats, and calls of MetaKocka that run into their time-out.
+func patience(cfg Config) time.Duration { return 3*cfg.HeartbeatInterval + 2*cfg.MetaKockaTimeout }
 
 // desk is where this process is asked for things.
 func (s *service) desk(m *syncer.Monitor) *syncer.Desk {

@@ -32,6 +32,7 @@ func settings(c *Config) []setting {
 		{"contacts_table", &c.ContactsTable},
 		{"slot", &c.Slot},
 		{"publication", &c.Publication},
+		{"heartbeat_interval", &c.HeartbeatInterval},
 		{"nats_url", &c.NATSURL},
 		{"nats_sync_interval", &c.NATSSyncInterval},
 		{"data_dir", &c.DataDir},

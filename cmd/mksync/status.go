@@ -92,7 +92,7 @@ func ownStatus(ctx context.Context, cfg Config, nc *nats.Conn) (syncer.Status, e
 		return syncer.Status{}, err
 	}
 	defer pool.Close()
-	m := &syncer.Monitor{Version: buildVersion(), SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store}
+	m := &syncer.Monitor{Version: buildVersion(), SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store, Heartbeat: cfg.HeartbeatInterval, Patience: patience(cfg)}
 	if nc != nil {
 		m.Connected = nc.IsConnected
 		if m.Bus, err = bus.Attach(nc); err != nil {
@@ -109,6 +109,7 @@ func statusSheet(s syncer.Status, by string) (sheet []pair) {
 	line("mksync", "%s, as told by %s", s.Version, by)
 	line("listener", "%s, slot %s at %s, %s behind, last event %s", s.Listener.State, s.Listener.Slot,
 		or(s.Listener.LSN, "-"), bytesText(s.Listener.LagBytes), ago(s.Listener.LastEventAt))
+	line("heartbeat", "%s", ago(s.Listener.LastHeartbeatAt))
 	for _, st := range s.Streams {
 		line(st.Name, "%d messages (%d to %d)", st.Messages, st.FirstSeq, st.LastSeq)
 	}

@@ -1,0 +1,95 @@
+package syncer
+
+import (
+	"context"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+)
+
+// Whether changes get on is told on both legs of their way. From the slot to the
+// stream the listener's heartbeats go the way a change goes. From the stream to
+// its consumer no message of ours is needed: the server knows when the consumer
+// last got or acknowledged one, and whether anybody asks for more; a worker that
+// hangs is seen by its own process.
+
+// heartbeat shows the newest heartbeat. Another process's listener is judged by
+// it; its own says more.
+func (m *Monitor) heartbeat(ctx context.Context, s *Status) error {
+	var beat heartbeat
+	if _, err := m.Figures.LoadState(ctx, heartbeatKey, &beat); err != nil || beat.SentAt.IsZero() {
+		return err
+	}
+	s.Listener.LastHeartbeatAt = &beat.SentAt
+	now, err := m.Figures.Now(ctx)
+	age := now.Sub(beat.SentAt)
+	if err == nil && m.Heartbeat > 0 && m.listensElsewhere() && s.Listener.State == "streaming" && age > m.Heartbeat+m.Patience {
+		s.problem("no heartbeat of the listener came from the slot into the stream %s for %s: changes of contacts stand still there", bus.StreamContacts, age.Round(time.Second))
+	}
+	return err
+}
+
+func (m *Monitor) listensElsewhere() bool {
+	return m.Listener == nil || m.Listener().State == cdc.StateStandby
+}
+
+// standsStill tells a listener that does not get on from one that is busy or has
+// nothing to do.
+func (m *Monitor) standsStill(s *Status, l cdc.Status) {
+	if l.State != cdc.StateStreaming || l.HeartbeatSince.IsZero() {
+		return
+	}
+	late := time.Since(l.HeartbeatSince)
+	if late > m.Patience && time.Since(l.LastEventAt) > m.Patience {
+		s.blocked("the listener's heartbeat does not come from the slot into the stream %s since %s: changes of contacts stand still there", bus.StreamContacts, late.Round(time.Second))
+	}
+}
+
+// secondLook is how much later a consumer that seems to stand still is looked at
+// again: it may just have been given its first event for long, or be between two
+// requests.
+const secondLook = 300 * time.Millisecond
+
+// reaches tells whether events reach a consumer and are worked off. Work that is
+// paused is not expected to get on.
+func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string, ours bool, a bus.Activity) error {
+	if m.Heartbeat > 0 && a.Longest > m.Patience {
+		s.problem("the %s has been working on one event for %s: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second))
+	}
+	if m.Heartbeat <= 0 || durable == ConsumerPusherBulk && a.Readers == 0 || m.Gate.paused() || !m.still(a) {
+		return nil // a snapshot's contacts wait for a complete sweep
+	}
+	if err := pause(ctx, secondLook); err != nil {
+		return err
+	}
+	b, err := m.Bus.Activity(ctx, stream, durable)
+	if err != nil || !m.still(b) {
+		return err
+	}
+	say := s.problem
+	if ours {
+		say = s.blocked
+	}
+	if b.Readers == 0 && b.InFlight == 0 {
+		say("nobody takes events out of the stream %s: no mksync with the role of the %s runs", stream, durable)
+		return nil
+	}
+	say("events stand still between the stream %s and the %s for %s: %d wait, %d are held by a process that is not heard of", stream, durable, b.Quiet.Round(time.Second), b.Pending, b.InFlight)
+	return nil
+}
+
+// still: nothing was given out or acknowledged for long, though something waits
+// or nobody asks.
+func (m *Monitor) still(a bus.Activity) bool {
+	return a.Quiet > m.Patience && (a.Pending+a.InFlight > 0 || a.Readers == 0)
+}
+
+// paused tells of a gate that there may not be.
+func (g *Gate) paused() bool {
+	if g == nil {
+		return false
+	}
+	reason, _ := g.Paused()
+	return reason != ""
+}
