@@ -18,3 +18,11 @@ type MatchPartner struct {
 	Holder string   // the contact that holds it with a living link
 	Former bool     // only tombstones name it
 }
+
+// SeenParty is a partner as last seen, with the contact that holds it.
+type SeenParty struct {
+	MetaKockaID string
+	Name        string
+	Data        []byte // the partner as JSON
+	Holder      string // contact id; "": no living link names it
+}

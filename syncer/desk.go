@@ -36,6 +36,9 @@ type Directory interface {
 	LinkByPartner(ctx context.Context, metakockaID string) (*mapping.Link, error)
 	ListPartners(ctx context.Context, q mapping.PartnerQuery) ([]mapping.ListedPartner, error)
 	ContactKnown(ctx context.Context, id string) (exists, inScope bool, err error)
+	// MatchContacts and SeenParties page through all contacts and all partners.
+	MatchContacts(ctx context.Context, after string, limit int) ([]mapping.MatchContact, error)
+	SeenParties(ctx context.Context, after string, limit int) ([]mapping.SeenParty, error)
 }
 
 // OrphanStore finds links that have lost a side and prunes what is safe.

@@ -64,6 +64,8 @@ var (
 	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, (*Desk).Merges}
 	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, (*Desk).UndoMerge}
 
+	OpDuplicates = Operation[DuplicatesRequest, Duplicates]{"contacts.duplicates", slow, (*Desk).Duplicates}
+
 	OpDeletions       = Operation[JournalRequest, List[Deletion]]{"deletions.list", quick, (*Desk).Deletions}
 	OpApproveDeletion = Operation[EntryRequest, Decided[Deletion]]{"deletions.approve", slow, (*Desk).ApproveDeletion}
 	OpRejectDeletion  = Operation[EntryRequest, Decided[Deletion]]{"deletions.reject", slow, (*Desk).RejectDeletion}
@@ -89,7 +91,7 @@ func Endpoints() []Endpoint {
 		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
-		OpMerge, OpMerges, OpUndoMerge,
+		OpMerge, OpMerges, OpUndoMerge, OpDuplicates,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}
 }

@@ -100,6 +100,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newConflictsCommand(app),
 		newDeletionsCommand(app),
 		newMergeCommand(app),
+		newDuplicatesCommand(app),
 		newDeadLettersCommand(app),
 		newMigrateCommand(app),
 		newDoctorCommand(app),

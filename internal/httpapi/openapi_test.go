@@ -73,6 +73,7 @@ var types = map[string]struct{ request, answer any }{
 	"contacts.bulk-sync":   {syncer.BulkSyncRequest{}, syncer.BulkSyncResult{}},
 	"contacts.bulk-import": {syncer.BulkImportRequest{}, syncer.BulkImportResult{}},
 	"contacts.merge":       {syncer.MergeRequest{}, syncer.Merge{}},
+	"contacts.duplicates":  {syncer.DuplicatesRequest{}, syncer.Duplicates{}},
 	"merges.list":          {syncer.MergesRequest{}, syncer.List[syncer.Merge]{}},
 	"merges.undo":          {syncer.EntryRequest{}, syncer.Merge{}},
 	"contacts.mappings":    {syncer.MappingRequest{}, syncer.Mapping{}},

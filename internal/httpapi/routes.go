@@ -52,6 +52,7 @@ func routes() []route {
 		{method: http.MethodPost, path: "/contacts/bulk-import", op: syncer.OpBulkImport, later: syncer.OpStartBulkImport},
 		{method: http.MethodGet, path: "/contacts/mappings", op: syncer.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
 		{method: http.MethodPost, path: "/contacts/merge", op: syncer.OpMerge},
+		{method: http.MethodGet, path: "/contacts/duplicates", op: syncer.OpDuplicates, query: []param{{name: "limit", number: true}}},
 		{method: http.MethodGet, path: "/merges", op: syncer.OpMerges, query: append([]param{{name: "of"}}, page...)},
 		{method: http.MethodPost, path: "/merges/undo", op: syncer.OpUndoMerge},
 		{method: http.MethodGet, path: "/partners/unsynced", op: syncer.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},

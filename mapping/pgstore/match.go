@@ -65,6 +65,30 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]m
 // each other.
 const lockKeysSQL = `SELECT pg_advisory_lock(hashtextextended('key:' || k, 0)) FROM (SELECT DISTINCT k FROM unnest($1::text[]) k ORDER BY k) s`
 
+// SeenParties pages through the partners as last seen, by id, without those that
+// are missing and those that only tombstones name.
+func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]mapping.SeenParty, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT p.metakocka_id, p.name, p.data, coalesce(m.contact_id::text, '')
+		FROM mksync_partners p
+		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked')
+		WHERE p.missing_since IS NULL AND p.metakocka_id > $1
+			AND (m.id IS NOT NULL OR NOT EXISTS (SELECT FROM metakocka_contact_mappings d WHERE d.metakocka_id = p.metakocka_id))
+		ORDER BY p.metakocka_id`+limitSQL(limit), after)
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.SeenParty, error) {
+		var p mapping.SeenParty
+		err := row.Scan(&p.MetaKockaID, &p.Name, &p.Data, &p.Holder)
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	return found, nil
+}
+
 // Rivals waits until no other process matches a contact with one of the keys,
 // keeps it so until the session ends, and reads what a first match needs, in one
 // round trip. The intents come first: a creation that ends in between is seen

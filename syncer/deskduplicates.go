@@ -1,0 +1,151 @@
+package syncer
+
+import (
+	"context"
+	"slices"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// What a pair of likely duplicates is of.
+const (
+	DuplicateContacts = "contacts"
+	DuplicatePartners = "partners"
+)
+
+// DuplicatesRequest asks for the likeliest duplicates; Limit is 200 where it is
+// zero.
+type DuplicatesRequest struct {
+	Limit int `json:"limit,omitempty"`
+}
+
+// Duplicates are likely duplicates, the likeliest first.
+type Duplicates struct {
+	Items []Duplicate `json:"items"`
+	Total int         `json:"total"` // how many there are
+}
+
+// Duplicate is a pair that is likely the same. Of contacts the first is the one
+// that would be merged into the other.
+type Duplicate struct {
+	Kind    string   `json:"kind"` // contacts, partners
+	ID      string   `json:"id"`
+	OtherID string   `json:"otherId"`
+	Name    string   `json:"name"`
+	Other   string   `json:"otherName"`
+	Score   int      `json:"score"` // from 25 to 100
+	Reasons []string `json:"reasons"`
+	// LoserContactID and WinnerContactID are what merging them takes; empty: they
+	// can be merged in MetaKocka only.
+	LoserContactID  string `json:"loserContactId,omitempty"`
+	WinnerContactID string `json:"winnerContactId,omitempty"`
+}
+
+// duplicateSearch is one search for duplicates.
+type duplicateSearch struct {
+	contacts map[string]mapping.MatchContact
+	partners map[string]mapping.SeenParty
+	pairs    map[[2]string]bool // of contacts
+	found    []Duplicate
+}
+
+// Duplicates finds likely duplicates among the contacts that the filter takes, and
+// among the partners as last seen that no merge or deletion has left behind.
+func (d *Desk) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates, error) {
+	limit, err := Page{Limit: r.Limit}.limit()
+	if err != nil {
+		return Duplicates{}, err
+	}
+	contacts, err := pages(ctx, d.records.MatchContacts, func(c mapping.MatchContact) string { return c.ID })
+	if err != nil {
+		return Duplicates{}, err
+	}
+	s := &duplicateSearch{contacts: map[string]mapping.MatchContact{}, partners: map[string]mapping.SeenParty{}, pairs: map[[2]string]bool{}}
+	s.amongContacts(contacts)
+	partners, err := pages(ctx, d.records.SeenParties, func(p mapping.SeenParty) string { return p.MetaKockaID })
+	if err != nil {
+		return Duplicates{}, err
+	}
+	if err := s.amongPartners(partners); err != nil {
+		return Duplicates{}, err
+	}
+	slices.SortStableFunc(s.found, func(a, b Duplicate) int { return b.Score - a.Score })
+	out := Duplicates{Items: []Duplicate{}, Total: len(s.found)}
+	out.Items = append(out.Items, s.found[:min(limit, len(s.found))]...)
+	return out, nil
+}
+
+func (s *duplicateSearch) amongContacts(contacts []mapping.MatchContact) {
+	parties := make([]mapping.Party, len(contacts))
+	for i, c := range contacts {
+		s.contacts[c.ID] = c
+		parties[i] = mapping.Party{ID: c.ID, Contact: c.Contact}
+	}
+	for _, d := range mapping.Duplicates(parties) {
+		loser, winner := s.loserFirst(d.ID, d.Other)
+		s.pairs[[2]string{d.ID, d.Other}] = true
+		s.found = append(s.found, Duplicate{
+			Kind: DuplicateContacts, ID: loser, OtherID: winner, Name: shownName(s.contacts[loser].Contact), Other: shownName(s.contacts[winner].Contact),
+			Score: d.Score, Reasons: d.Reasons, LoserContactID: loser, WinnerContactID: winner,
+		})
+	}
+}
+
+// amongPartners adds the pairs of partners whose contacts are no pair already.
+func (s *duplicateSearch) amongPartners(partners []mapping.SeenParty) error {
+	parties := make([]mapping.Party, len(partners))
+	for i, p := range partners {
+		seen, err := decodeSeen(mapping.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
+		if err != nil {
+			return err
+		}
+		parties[i] = mapping.Party{ID: p.MetaKockaID, Contact: ContactOf(seen)}
+		p.Data = nil
+		p.Name = shownName(parties[i].Contact)
+		s.partners[p.MetaKockaID] = p
+	}
+	for _, d := range mapping.Duplicates(parties) {
+		one, other := s.partners[d.ID], s.partners[d.Other]
+		pair := Duplicate{Kind: DuplicatePartners, ID: d.ID, OtherID: d.Other, Name: one.Name, Other: other.Name, Score: d.Score, Reasons: d.Reasons}
+		_, known := s.contacts[one.Holder]
+		_, both := s.contacts[other.Holder]
+		if known && both {
+			if s.pairs[[2]string{one.Holder, other.Holder}] || s.pairs[[2]string{other.Holder, one.Holder}] {
+				continue
+			}
+			pair.LoserContactID, pair.WinnerContactID = s.loserFirst(one.Holder, other.Holder)
+		}
+		s.found = append(s.found, pair)
+	}
+	return nil
+}
+
+// loserFirst orders two contacts: the one that has a partner, then the one that
+// has more values, then the first by id is kept.
+func (s *duplicateSearch) loserFirst(a, b string) (loser, winner string) {
+	if s.worth(a) > s.worth(b) || s.worth(a) == s.worth(b) && a < b {
+		return b, a
+	}
+	return a, b
+}
+
+func (s *duplicateSearch) worth(id string) (n int) {
+	c := s.contacts[id]
+	for _, f := range mapping.Fields() {
+		if c.Contact.Get(f) != "" {
+			n++
+		}
+	}
+	if c.MetaKockaID != "" && c.Status.Alive() {
+		n += len(mapping.Fields())
+	}
+	return n
+}
+
+// shownName is a contact's name, with its company.
+func shownName(c mapping.Contact) string {
+	if c.CompanyName == "" || c.CompanyName == c.Name || c.Name == "" {
+		return c.Named().Name
+	}
+	return c.Name + ", " + c.CompanyName
+}
