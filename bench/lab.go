@@ -111,6 +111,8 @@ type natsServer struct {
 	url  string // with the token
 	dir  string
 	conn *nats.Conn
+
+	profiled bool
 }
 
 // startNATS starts a server with an empty file store.
@@ -119,7 +121,7 @@ func (l *lab) startNATS(ctx context.Context) (*natsServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
-	n := &natsServer{dir: dir}
+	n := &natsServer{dir: dir, profiled: l.Profile != ""}
 	if n.process, err = l.part("nats", natsConfig{Dir: dir}); err != nil {
 		return nil, err
 	}
@@ -143,6 +145,9 @@ func (l *lab) startNATS(ctx context.Context) (*natsServer, error) {
 func (n *natsServer) stop() {
 	if n.conn != nil {
 		n.conn.Close()
+	}
+	if n.profiled {
+		n.process.stop()
 	}
 	n.kill() // its files are of no use any more
 	_ = os.RemoveAll(n.dir)

@@ -52,6 +52,7 @@ type options struct {
 	Seed      uint64      `json:"seed"`
 	Listeners []candidate `json:"listeners,omitempty"`
 	JSON      string      `json:"-"`
+	Profile   string      `json:"profile,omitempty"`
 }
 
 // candidate is a listener of somebody else that is to be measured beside ours.
@@ -72,6 +73,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.BoolVar(&quick, "quick", false, "a tenth of the work, one round: a look, not a measurement")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of generated data")
 	f.StringVar(&o.JSON, "json", "", "file to write everything to, rounds and machine included")
+	f.StringVar(&o.Profile, "profile", "", "existing directory for CPU profiles of mksync's listener, the relay and the NATS servers; the figures suffer")
 	f.Func("listener", "name=command of another listener for the section drain; it finds DATABASE_URL, NATS_URL, SLOT, PUBLICATION and STREAM in its environment (may be repeated)", func(text string) error {
 		name, command, ok := strings.Cut(text, "=")
 		if !ok || name == "" || command == "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 
 	"github.com/crmmind/mksync/bus/embedded"
@@ -21,7 +22,7 @@ const (
 // parts are what this binary can be besides the benchmark.
 func parts() map[string]func(ctx context.Context, config []byte) error {
 	return map[string]func(context.Context, []byte) error{
-		"nats": natsPart,
+		"nats": natsPart, "relay": relayPart, "publish": publishPart,
 	}
 }
 
@@ -29,6 +30,13 @@ func runPart(ctx context.Context, name string) error {
 	part, ok := parts()[name]
 	if !ok {
 		return fmt.Errorf("this program has no part %q", name)
+	}
+	if dir := os.Getenv(profileVariable); dir != "" {
+		stop, err := profileSelf(filepath.Join(dir, fmt.Sprintf("%s-%d.pprof", name, os.Getpid())))
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	return part(ctx, []byte(os.Getenv(configVariable)))
 }
@@ -44,7 +52,7 @@ func (l *lab) part(name string, config any) (*process, error) {
 		return nil, fmt.Errorf("write configuration of %s: %w", name, err)
 	}
 	cmd := exec.Command(exe) //nolint:noctx // stop ends it
-	cmd.Env = append(os.Environ(), partVariable+"="+name, configVariable+"="+string(data))
+	cmd.Env = append(os.Environ(), profileVariable+"="+l.Profile, partVariable+"="+name, configVariable+"="+string(data))
 	return startProcess(name, cmd)
 }
 

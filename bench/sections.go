@@ -11,5 +11,7 @@ type section struct {
 
 // sections is the table of all parts, in the order in which they run and are printed.
 func sections() []section {
-	return []section{}
+	return []section{
+		{"drain", "rows/s from a slot into a JetStream file store, a prepared backlog", drain},
+	}
 }

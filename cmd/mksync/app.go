@@ -21,6 +21,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/httpapi"
+	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
@@ -232,6 +233,9 @@ func (s *service) Run(ctx context.Context) error {
 		roleAPI:    s.runAPI,
 	}
 	g.Go(func() error { return s.watchTable(ctx) })
+	if s.cfg.DebugAddr != "" {
+		g.Go(func() error { return telemetry.ServeProfiles(ctx, s.cfg.DebugAddr, s.log) })
+	}
 	for _, role := range s.roles {
 		g.Go(func() error {
 			if err := parts[role](ctx); err != nil && ctx.Err() == nil {

@@ -62,8 +62,10 @@ type Config struct {
 	APIJWTRoles     string // separated by commas
 	APIJWTRoleClaim string
 	APIRate         int // requests in a second, of each token
-	LogLevel        string
-	LogFormat       string // empty: text on a terminal, json elsewhere
+	// DebugAddr serves Go's profiles; empty: nowhere. Without a host it is this machine alone.
+	DebugAddr string
+	LogLevel  string
+	LogFormat string // empty: text on a terminal, json elsewhere
 }
 
 // FieldConfig says how one canonical field is synced. An empty Rule stands for

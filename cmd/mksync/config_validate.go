@@ -136,9 +136,8 @@ func words[W ~string](values []W) []string {
 }
 
 func (v *validator) service(c Config) {
-	_, port, err := net.SplitHostPort(c.HTTPAddr)
-	number, portErr := strconv.ParseUint(port, 10, 16)
-	v.check(err == nil && portErr == nil && number <= 65535, "http_addr", "%q is not an address such as 127.0.0.1:8080", c.HTTPAddr)
+	v.check(isAddress(c.HTTPAddr), "http_addr", "%q is not an address such as 127.0.0.1:8080", c.HTTPAddr)
+	v.check(c.DebugAddr == "" || isAddress(c.DebugAddr), "debug_addr", "%q is not an address such as 127.0.0.1:6060", c.DebugAddr)
 	v.check(!strings.ContainsAny(c.APIToken.Reveal(), " \t\r\n"), "api_token", "holds white space, which a header cannot carry")
 	if _, err := parseTokens(c.APIToken); err != nil {
 		v.check(false, "api_token", "%s", err)
@@ -187,4 +186,11 @@ func (v *validator) fields(c Config) {
 
 func columnName(name string) bool {
 	return name != "" && len(name) <= 63 && !strings.ContainsAny(name, "\"\x00")
+}
+
+// isAddress reports whether text is a host, which may be empty, and a port's number.
+func isAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	return err == nil && portErr == nil
 }

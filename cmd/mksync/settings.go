@@ -64,6 +64,7 @@ func settings(c *Config) []setting {
 		{"api_jwt_roles", &c.APIJWTRoles},
 		{"api_jwt_role_claim", &c.APIJWTRoleClaim},
 		{"api_rate", &c.APIRate},
+		{"debug_addr", &c.DebugAddr},
 		{"log_level", &c.LogLevel},
 		{"log_format", &c.LogFormat},
 	}

@@ -2,9 +2,11 @@ package telemetry_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,4 +77,33 @@ func TestOneBadSampleDoesNotHideTheOthers(t *testing.T) {
 		return []telemetry.Sample{{Name: "not a name", Value: 1}, {Name: "mksync_good", Help: "Good.", Value: 2}}
 	})
 	require.Contains(t, scrape(t, reg), "mksync_good 2")
+}
+
+// addrLog hands on the address that is logged.
+type addrLog chan string
+
+func (a addrLog) Write(p []byte) (int, error) {
+	_, addr, _ := strings.Cut(strings.TrimSpace(string(p)), "addr=")
+	a <- addr
+	return len(p), nil
+}
+
+func TestProfilesAreServedOnLoopbackUntilTheEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	logged, done := make(addrLog, 1), make(chan error, 1)
+	log := slog.New(slog.NewTextHandler(logged, nil))
+	go func() { done <- telemetry.ServeProfiles(ctx, ":0", log) }()
+	addr := <-logged
+	require.True(t, strings.HasPrefix(addr, "127.0.0.1:"), addr)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/debug/pprof/cmdline", http.NoBody)
+	require.NoError(t, err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	cancel()
+	require.NoError(t, <-done)
+	require.ErrorContains(t, telemetry.ServeProfiles(t.Context(), "nonsense", log), "MKSYNC_DEBUG_ADDR")
 }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"github.com/crmmind/mksync/bus"
+)
+
+// backlogRows is how many rows a backlog changes.
+const backlogRows = 200_000
+
+// benchStream is where everybody but mksync publishes to.
+const (
+	benchStream  = "BENCH"
+	benchSubject = "bench"
+)
+
+// drain measures how fast a backlog goes from a slot into a stream.
+func drain(ctx context.Context, l *lab) (r result, err error) {
+	n := l.count(backlogRows)
+	amount := thousands(fmt.Sprint(n))
+	for _, b := range []struct{ database, procedure, name string }{
+		{"bench_singly", "bench_singly", amount + " transactions of one row"},
+		{"bench_at_once", "bench_at_once", "one transaction of " + amount + " rows"},
+	} {
+		prepared, err := l.prepare(ctx, b.database, b.procedure, b.name, n)
+		if err != nil {
+			return r, err
+		}
+		defer func() { _ = l.pg.DropDatabase(context.WithoutCancel(ctx), b.database) }() //nolint:revive // two of them
+		for round := range l.Rounds {
+			for _, reader := range rotate(l.readers(), round) {
+				if err := l.drainOnce(ctx, &r, prepared, reader, round); err != nil {
+					return r, fmt.Errorf("%s: %w", reader.who, err)
+				}
+			}
+		}
+	}
+	for round := range l.Rounds {
+		for _, ids := range []bool{false, true} {
+			if err := l.publishOnce(ctx, &r, n, ids, round); err != nil {
+				return r, err
+			}
+		}
+	}
+	drainGoals(&r)
+	return r, nil
+}
+
+func drainGoals(r *result) {
+	cases := map[string]bool{}
+	for _, w := range r.Rows {
+		if w.Who != whoMksync || cases[w.Case] {
+			continue
+		}
+		cases[w.Case] = true
+		ratio := r.ratio(w.Case, whoMksync, whoRelay, colRate)
+		r.add(w.Case, whoMksync, colOfRelay, ratio)
+		r.atLeast(w.Case+": of the relay's rows/s", ratio, 0.6)
+		r.atMost(w.Case+": peak MiB", r.worst(w.Case, whoMksync, colPeak), 64)
+		r.atMost(w.Case+": missing, twice or out of order", r.worst(w.Case, whoMksync, colWrong), 0)
+	}
+}
+
+// rotate lets another one be the first in each round.
+func rotate[T any](s []T, n int) []T {
+	n %= len(s)
+	return append(append([]T{}, s[n:]...), s[:n]...)
+}
+
+// The competitors and columns that targets speak of.
+const (
+	whoMksync   = "mksync"
+	whoEmbedded = "mksync, embedded NATS"
+	whoRelay    = "relay that does nothing"
+
+	colRate    = "rows/s"
+	colOfRelay = "of relay"
+	colCPU     = "CPU s"
+	colPeak    = "peak MiB"
+	colNATSCPU = "NATS CPU s"
+	colNATSMiB = "NATS peak MiB"
+	colWrong   = "wrong"
+)
+
+// reader is a program that drains a backlog.
+type reader struct {
+	who    string
+	stream string // where it publishes to; empty: nowhere
+	own    bool   // it brings its NATS server with it
+	start  func(b *backlog, slot, nats string) (*process, error)
+}
+
+func (l *lab) readers() []reader {
+	readers := []reader{
+		{who: whoRelay, stream: benchStream, start: func(b *backlog, slot, nats string) (*process, error) {
+			return l.part("relay", relayConfig{Database: b.url, NATS: nats, Slot: slot, Publication: publication, Subject: benchSubject + ".row"})
+		}},
+		{who: whoMksync, stream: bus.StreamContacts, start: func(b *backlog, slot, nats string) (*process, error) {
+			return l.startListener(b.variables(slot, nats))
+		}},
+		{who: whoEmbedded, stream: bus.StreamContacts, own: true, start: func(b *backlog, slot, dir string) (*process, error) {
+			v := b.variables(slot, "")
+			v["MKSYNC_DATA_DIR"] = dir
+			return l.startListener(v)
+		}},
+	}
+	if path, err := exec.LookPath("pg_recvlogical"); err == nil {
+		readers = append(readers, reader{who: "pg_recvlogical to /dev/null", start: func(b *backlog, slot, _ string) (*process, error) {
+			return startProcess("pg_recvlogical", exec.Command(path, "-d", b.url, "--slot", slot, "--start", "-f", "/dev/null", //nolint:noctx // stop ends it
+				"-o", "proto_version=1", "-o", "publication_names="+publication, "--endpos", b.end, "--no-loop"))
+		}})
+	}
+	for _, c := range l.Listeners {
+		readers = append(readers, reader{who: c.Name, stream: benchStream, start: func(b *backlog, slot, nats string) (*process, error) {
+			cmd := exec.Command("sh", "-c", "exec "+c.Command) //nolint:gosec,noctx // the caller's own command; stop ends it
+			cmd.Env = append(os.Environ(), "DATABASE_URL="+b.url, "NATS_URL="+nats, "SLOT="+slot, "PUBLICATION="+publication, "STREAM="+benchStream)
+			return startProcess(c.Name, cmd)
+		}})
+	}
+	return readers
+}

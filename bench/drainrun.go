@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/bus/embedded"
+)
+
+// drainLimit is how long one reader may take for a backlog.
+const drainLimit = 5 * time.Minute
+
+// drainOnce measures one reader on one backlog, with a slot and a NATS server of
+// its own.
+func (l *lab) drainOnce(ctx context.Context, r *result, b *backlog, who reader, round int) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	const slot = "bench_reader"
+	if err := b.copySlot(ctx, slot); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.dropSlot(ctx, slot)) }()
+	server, err := l.startNATS(ctx)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	if err := makeStream(ctx, server.conn); err != nil {
+		return err
+	}
+	target := server.url
+	if who.own {
+		target = server.dir + "-own"
+		defer func() { _ = os.RemoveAll(target) }()
+	}
+	began := time.Now()
+	p, err := who.start(b, slot, target)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	if who.stream == "" {
+		return l.timeExit(ctx, r, b, who, p, began)
+	}
+	conn := server.conn
+	if who.own {
+		if conn, err = connectOwn(ctx, p, target); err != nil {
+			return err
+		}
+		defer conn.Close()
+	}
+	took, used, err := awaitStored(ctx, p, conn, who.stream, uint64(b.n), began) //nolint:gosec // a positive amount
+	if err != nil {
+		return err
+	}
+	note(r, b.name, who.who, b.n, took, used)
+	if u, err := server.usage(); err == nil && !who.own {
+		r.add(b.name, who.who, colNATSCPU, u.cpu)
+		r.add(b.name, who.who, colNATSMiB, u.peak)
+	}
+	wrong, err := verify(ctx, conn, who.stream, b.n)
+	if err != nil {
+		return err
+	}
+	r.add(b.name, who.who, colWrong, float64(wrong.total()))
+	l.say("   round %d, %s, %s: %s rows/s, %.2f CPU s, peak %.0f MiB, %s", round+1, b.name, who.who,
+		number(float64(b.n)/took.Seconds()), used.cpu, used.peak, wrong)
+	return nil
+}
+
+func note(r *result, what, who string, n int, took time.Duration, used usage) {
+	r.add(what, who, colRate, float64(n)/took.Seconds())
+	r.add(what, who, colCPU, used.cpu)
+	if used.peak > 0 {
+		r.add(what, who, colPeak, used.peak)
+	}
+}
+
+// timeExit measures a reader that ends by itself behind the backlog.
+func (l *lab) timeExit(ctx context.Context, r *result, b *backlog, who reader, p *process, began time.Time) error {
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	took := time.Since(began)
+	if p.err != nil {
+		return fmt.Errorf("run %s: %w: %s", p.name, p.err, p.log)
+	}
+	state := p.cmd.ProcessState
+	note(r, b.name, who.who, b.n, took, usage{cpu: (state.UserTime() + state.SystemTime()).Seconds()})
+	l.say("   %s, %s: %s rows/s", b.name, who.who, number(float64(b.n)/took.Seconds()))
+	return nil
+}
+
+// connectOwn connects to the server inside the measured process.
+func connectOwn(ctx context.Context, p *process, dir string) (nc *nats.Conn, err error) {
+	err = p.await(ctx, 5*time.Millisecond, func() (bool, error) {
+		url, ok := embedded.Lookup(dir)
+		if !ok {
+			return false, nil
+		}
+		nc, err = bus.Connect(ctx, url, bus.ConnectOptions{Name: "bench"})
+		return err == nil, err
+	})
+	return nc, err
+}
+
+// makeStream makes the stream of those who do not make their own.
+func makeStream(ctx context.Context, nc *nats.Conn) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: benchStream, Subjects: []string{benchSubject + ".>"}, Storage: jetstream.FileStorage,
+		MaxMsgs: -1, MaxBytes: -1, Duplicates: time.Second,
+	})
+	if err != nil {
+		return fmt.Errorf("create stream: %w", err)
+	}
+	return nil
+}
+
+// awaitStored waits until the stream holds n messages, and tells how long that
+// took and what the process took for it.
+func awaitStored(ctx context.Context, p *process, nc *nats.Conn, stream string, n uint64, began time.Time) (took time.Duration, used usage, err error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return 0, used, err
+	}
+	var stored uint64
+	err = p.await(ctx, 5*time.Millisecond, func() (bool, error) {
+		s, err := js.Stream(ctx, stream)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		stored, took = s.CachedInfo().State.Msgs, time.Since(began)
+		return stored >= n, nil
+	})
+	if err != nil {
+		return 0, used, fmt.Errorf("%d of %d messages stored: %w", stored, n, err)
+	}
+	used, err = p.usage()
+	if errors.Is(err, errNoUsage) {
+		err = nil
+	}
+	return took, used, err
+}
+
+// publishOnce measures publishing alone, of messages that need no reading.
+func (l *lab) publishOnce(ctx context.Context, r *result, n int, ids bool, round int) error {
+	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	server, err := l.startNATS(ctx)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	if err := makeStream(ctx, server.conn); err != nil {
+		return err
+	}
+	what, who := "publishing alone", "without ids"
+	config := publishConfig{NATS: server.url, Subject: benchSubject + ".row", Count: n, Size: 250}
+	if ids {
+		who, config.IDs, config.Size = "message ids and contact ids", true, 400
+	}
+	began := time.Now()
+	p, err := l.part("publish", config)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	took, used, err := awaitStored(ctx, p, server.conn, benchStream, uint64(n), began) //nolint:gosec // a positive amount
+	if err != nil {
+		return err
+	}
+	note(r, what, who, n, took, used)
+	if u, err := server.usage(); err == nil {
+		r.add(what, who, colNATSCPU, u.cpu)
+		r.add(what, who, colNATSMiB, u.peak)
+	}
+	l.say("   round %d, %s, %s: %s rows/s, %.2f CPU s", round+1, what, who, number(float64(n)/took.Seconds()), used.cpu)
+	return nil
+}
