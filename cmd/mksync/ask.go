@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,30 +23,49 @@ func (app *cliEnv) withDesk(ctx context.Context, use func(syncer.Answerer) error
 	if err != nil {
 		return err
 	}
-	nc, err := dial(ctx, cfg)
+	client, err := reach(ctx, cfg, registerTimeout)
 	switch {
 	case errors.Is(err, control.ErrNoService):
 		return app.withOwnDesk(ctx, use)
 	case err != nil:
-		return fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
-	}
-	defer nc.Close()
-	// Who holds the data directory and does not answer yet may be starting.
-	wait := time.Duration(0)
-	if cfg.NATSURL == "" {
-		wait = registerTimeout
-	}
-	runs, err := serviceRuns(ctx, nc, wait)
-	switch {
-	case err != nil:
 		return err
-	case runs:
-		app.note("asking the running service")
-		return use(control.NewClient(nc))
-	case cfg.NATSURL == "":
-		return fmt.Errorf("a service runs on %s but answers no requests: it is still starting, or runs without the role %s", cfg.DataDir, roleAPI)
 	}
-	return app.withOwnDesk(ctx, use)
+	defer client.nc.Close()
+	app.note("through the running service (" + client.instance.String() + ")")
+	return use(client)
+}
+
+// serviceClient asks a running service.
+type serviceClient struct {
+	*control.Client
+	nc       *nats.Conn
+	instance control.Instance
+}
+
+// reach connects to the running service, which may take up to patience to answer
+// where it is just starting. Errors: control.ErrNoService where none runs.
+func reach(ctx context.Context, cfg Config, patience time.Duration) (*serviceClient, error) {
+	nc, err := dial(ctx, cfg)
+	switch {
+	case errors.Is(err, control.ErrNoService):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
+	}
+	// Who holds the data directory and does not answer yet may be starting.
+	if cfg.NATSURL != "" {
+		patience = 0
+	}
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	instance, err := control.Find(bounded, nc, patience)
+	if err != nil {
+		nc.Close()
+	}
+	if errors.Is(err, control.ErrNoService) && cfg.NATSURL == "" {
+		return nil, fmt.Errorf("a service runs on %s but answers no requests: it is still starting (try again), or runs without the role %s", cfg.DataDir, roleAPI)
+	}
+	return &serviceClient{control.NewClient(nc), nc, instance}, err
 }
 
 // withOwnDesk opens the service's parts without running any role.
@@ -54,7 +74,7 @@ func (app *cliEnv) withOwnDesk(ctx context.Context, use func(syncer.Answerer) er
 	if err != nil {
 		return err
 	}
-	app.note("no service runs; working without one")
+	app.note("no service is running: working by itself")
 	s, err := newService(ctx, cfg, usualPace, nil, log)
 	if errors.Is(err, embedded.ErrInUse) {
 		return fmt.Errorf("%w: a service is just starting or stopping; try again", err)
@@ -69,32 +89,10 @@ func (app *cliEnv) withOwnDesk(ctx context.Context, use func(syncer.Answerer) er
 // registerTimeout is how long a service that starts may take to answer requests.
 const registerTimeout = 2 * time.Second
 
-// serviceRuns asks on NATS whether any service answers requests, or comes to
-// within wait.
-func serviceRuns(ctx context.Context, nc *nats.Conn, wait time.Duration) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for began := time.Now(); ; {
-		_, err := nc.RequestWithContext(ctx, "$SRV.PING.mksync", nil)
-		switch {
-		case err == nil:
-			return true, nil
-		case !errors.Is(err, nats.ErrNoResponders):
-			return false, fmt.Errorf("look for a running service: %w", err)
-		case time.Since(began) >= wait:
-			return false, nil
-		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-tick.C:
-		}
-	}
+// note tells a person what happens.
+func (app *cliEnv) note(text string) {
+	_, _ = fmt.Fprintln(app.stderr, "mksync: "+strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  "))
 }
-
-func (app *cliEnv) note(text string) { _, _ = fmt.Fprintln(app.stderr, "mksync: "+text) }
 
 // operator is who uses the command, for the journals.
 func operator() string {
@@ -153,6 +151,7 @@ func printLines[T any](app *cliEnv, none string, items []T, line func(T) []strin
 
 func (app *cliEnv) printJSON(v any) error {
 	enc := json.NewEncoder(app.stdout)
+	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }
@@ -167,18 +166,17 @@ type result struct {
 
 // each asks for every id in turn and prints what became of it: JSON at the end,
 // or a line for each that begins with the id. One that does not succeed does not
-// hold up the others; it makes the exit status 1.
+// hold up the others.
 func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, ask func(id string) (T, error), line func(T) []string) error {
-	results, failed := []result{}, false
-	for _, id := range ids {
-		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted before %s: %w", id, ctx.Err())
-		}
+	results, failed := []result{}, 0
+	for i, id := range ids {
 		data, err := ask(id)
 		var refused *syncer.RequestError
 		switch {
+		case ctx.Err() != nil && err != nil:
+			return stopped("%d of %d done; %s may still be worked on: mksync mappings says where it stands", i, len(ids), id)
 		case errors.As(err, &refused):
-			failed = true
+			failed++
 			results = append(results, result{ID: id, Error: refused})
 			app.note(id + ": " + refused.Message)
 			continue
@@ -198,10 +196,19 @@ func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, as
 			return err
 		}
 	}
-	if failed {
+	return partly(failed, len(ids))
+}
+
+// partly is the error of several of which some did not succeed, all of it said
+// already.
+func partly(failed, of int) error {
+	switch failed {
+	case 0:
+		return nil
+	case of:
 		return errReported
 	}
-	return nil
+	return errInPart
 }
 
 // quote is a value fit for one line of a list.

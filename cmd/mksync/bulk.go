@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,76 +18,126 @@ import (
 // bulkFlags are those of the commands that do all there are.
 type bulkFlags struct{ all, dryRun, asJSON bool }
 
-func (f *bulkFlags) add(cmd *cobra.Command, all, dryRun string) {
+func (f *bulkFlags) add(cmd *cobra.Command, nouns, all, dryRun string) {
 	cmd.Flags().BoolVar(&f.all, "all", false, all)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, dryRun)
 	jsonFlag(cmd, &f.asJSON)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		switch {
-		case f.all && len(args) > 0:
-			return fmt.Errorf("%s: either name some or give --all", cmd.CommandPath())
-		case f.dryRun && !f.all:
-			return fmt.Errorf("%s: --dry-run goes with --all", cmd.CommandPath())
-		case !f.all && len(args) == 0:
-			return fmt.Errorf("%s: name some, or give --all", cmd.CommandPath())
+		if f.dryRun && !f.all {
+			return errors.New("--dry-run goes with --all")
 		}
-		return nil
+		return idsOrAll(nouns, &f.all)(cmd, args)
 	}
 }
 
-// syncAll syncs all contacts, or reports what that would do.
-func (app *cliEnv) syncAll(ctx context.Context, desk syncer.Answerer, f bulkFlags) error {
+// several reports a request for more than those that are named one by one.
+func (f *bulkFlags) several(args []string) bool { return f.all || args[0] == fromStdin }
+
+// bulkKind is what is particular about a bulk sync or a bulk import.
+type bulkKind struct {
+	named, all string // what is brought over, as the summary says it
+	id         func(contactID, metakockaID string) string
+	ask        func(ctx context.Context, desk syncer.Answerer, ids []string, dryRun bool) (bulkAnswer, error)
+	answer     func(bulkAnswer) any // as JSON has it
+}
+
+// bulkAnswer is what became of a bulk request, or of several that are one for
+// the user.
+type bulkAnswer struct {
+	total, done, failed int
+	stopped             bool
+	counts              map[syncer.Verdict]int
+	results             []syncer.BulkItem
+}
+
+func (a *bulkAnswer) add(b bulkAnswer) {
+	a.total, a.done, a.failed = a.total+b.total, a.done+b.done, a.failed+b.failed
+	a.stopped = a.stopped || b.stopped
+	a.results = append(a.results, b.results...)
+	for v, n := range b.counts {
+		a.counts[v] += n
+	}
+}
+
+var bulkSync = bulkKind{
+	named: "contacts", all: "contacts",
+	id: func(contact, _ string) string { return contact },
+	ask: func(ctx context.Context, desk syncer.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
+		r, err := syncer.OpBulkSync.Ask(ctx, desk, syncer.BulkSyncRequest{ContactIDs: ids, SyncAll: ids == nil, DryRun: dryRun, By: operator()})
+		return bulkAnswer{r.Total, r.Succeeded, r.Failed, r.Stopped, r.Counts, r.Results}, err
+	},
+	answer: func(a bulkAnswer) any {
+		return syncer.BulkSyncResult{Total: a.total, Succeeded: a.done, Failed: a.failed, Stopped: a.stopped, Counts: a.counts, Results: a.results}
+	},
+}
+
+var bulkImport = bulkKind{
+	named: "partners", all: "partners that no contact is linked with",
+	id: func(_, partner string) string { return partner },
+	ask: func(ctx context.Context, desk syncer.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
+		r, err := syncer.OpBulkImport.Ask(ctx, desk, syncer.BulkImportRequest{MetaKockaIDs: ids, ImportAll: ids == nil, DryRun: dryRun, By: operator()})
+		return bulkAnswer{r.Total, r.Imported, r.Failed, r.Stopped, r.Counts, r.Results}, err
+	},
+	answer: func(a bulkAnswer) any {
+		return syncer.BulkImportResult{Total: a.total, Imported: a.done, Failed: a.failed, Stopped: a.stopped, Counts: a.counts, Results: a.results}
+	},
+}
+
+// atOnce is how many ids go into one request: what comes back of them has to fit
+// into one message.
+const atOnce = 2000
+
+// bulk brings over those that standard input names, or all.
+func (app *cliEnv) bulk(ctx context.Context, desk syncer.Answerer, kind bulkKind, f bulkFlags) error {
+	noun, parts := kind.all, [][]string{nil}
+	if !f.all {
+		ids, err := app.readIDs(ctx)
+		if err != nil {
+			return err
+		}
+		noun, parts = kind.named, slices.Collect(slices.Chunk(ids, atOnce))
+	}
 	follow := app.follow(f.asJSON)
-	ctx = syncer.WithWatch(ctx, follow.watch)
-	res, err := syncer.OpBulkSync.Ask(ctx, desk, syncer.BulkSyncRequest{SyncAll: true, DryRun: f.dryRun, By: operator()})
+	whole := bulkAnswer{counts: map[syncer.Verdict]int{}, results: []syncer.BulkItem{}}
+	for i, ids := range parts {
+		part, err := kind.ask(syncer.WithWatch(ctx, follow.watch), desk, ids, f.dryRun)
+		switch {
+		case err != nil && ctx.Err() != nil && i == 0:
+			follow.end()
+			return stopped("before anything was written")
+		case err != nil:
+			follow.end()
+			return fmt.Errorf("%s %d and following: %w", noun, i*atOnce+1, err)
+		}
+		whole.add(part)
+	}
 	follow.end()
-	if err != nil {
-		return stoppedOr(ctx, err)
+	if f.dryRun {
+		return app.printMatch(ctx, desk, kind, f, whole, follow.decisions)
 	}
-	b := bulkOutcome{noun: "contacts", id: func(i syncer.BulkItem) string { return i.ContactID }, total: res.Total, done: res.Succeeded, failed: res.Failed, stopped: res.Stopped, counts: res.Counts, failures: follow.failures}
-	if !f.dryRun {
-		return b.print(app, f.asJSON, res)
-	}
-	orphans, err := collect(func(p syncer.Page) (syncer.List[syncer.Orphan], error) {
-		return syncer.OpOrphans.Ask(ctx, desk, syncer.OrphansRequest{Page: p})
-	})
+	return app.printBulk(kind, noun, f.asJSON, whole, follow.failures)
+}
+
+// printMatch prints what a dry run made of all.
+func (app *cliEnv) printMatch(ctx context.Context, desk syncer.Answerer, kind bulkKind, f bulkFlags, a bulkAnswer, decisions []syncer.Decision) error {
+	orphans, err := lostMappings(ctx, desk)
 	if err != nil {
 		return err
 	}
 	if f.asJSON {
-		return app.printJSON(matchReport{res.Total, res.Counts, orEmpty(follow.decisions), orphans})
+		return app.printJSON(matchReport{a.total, a.counts, orEmpty(decisions), orphans})
 	}
-	if err := app.printDecisions(follow.decisions, func(d syncer.Decision) string { return d.ContactID }); err != nil {
+	rows := make([][]string, len(decisions))
+	for i, d := range decisions {
+		rows[i] = []string{kind.id(d.ContactID, d.MetaKockaID), string(d.Verdict), decisionDetail(d)}
+	}
+	if err := app.out().table(rows); err != nil {
 		return err
 	}
-	app.summary(b, verdictWords)
+	app.summary(kind.all, a, verdictWords)
 	if len(orphans) > 0 {
-		app.note(fmt.Sprintf("%d mappings have lost their contact or their partner: mksync mappings prune lists them", len(orphans)))
+		app.note(plural(len(orphans), "mapping has", "mappings have") + " lost the contact or the partner: mksync mappings prune lists them")
 	}
-	return nil
-}
-
-// importAll imports all partners that no contact is linked with, or reports what
-// that would do.
-func (app *cliEnv) importAll(ctx context.Context, desk syncer.Answerer, f bulkFlags) error {
-	follow := app.follow(f.asJSON)
-	ctx = syncer.WithWatch(ctx, follow.watch)
-	res, err := syncer.OpBulkImport.Ask(ctx, desk, syncer.BulkImportRequest{ImportAll: true, DryRun: f.dryRun, By: operator()})
-	follow.end()
-	if err != nil {
-		return stoppedOr(ctx, err)
-	}
-	b := bulkOutcome{noun: "partners that no contact is linked with", id: func(i syncer.BulkItem) string { return i.MetaKockaID }, total: res.Total, done: res.Imported, failed: res.Failed, stopped: res.Stopped, counts: res.Counts, failures: follow.failures}
-	switch {
-	case !f.dryRun:
-		return b.print(app, f.asJSON, res)
-	case f.asJSON:
-		return app.printJSON(matchReport{Total: res.Total, Counts: res.Counts, Decisions: orEmpty(follow.decisions)})
-	}
-	if err := app.printDecisions(follow.decisions, func(d syncer.Decision) string { return d.MetaKockaID }); err != nil {
-		return err
-	}
-	app.summary(b, verdictWords)
 	return nil
 }
 
@@ -99,14 +150,6 @@ type matchReport struct {
 }
 
 func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
-
-// stoppedOr says that it was the user who ended a request.
-func stoppedOr(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("stopped before anything was written: %w", ctx.Err())
-	}
-	return err
-}
 
 // follower shows how far a bulk request is and keeps what it brings.
 type follower struct {
@@ -128,7 +171,11 @@ func (app *cliEnv) follow(asJSON bool) *follower {
 
 func (f *follower) watch(_ context.Context, p syncer.Progress) error {
 	f.decisions = append(f.decisions, p.Decisions...)
-	f.failures = append(f.failures, p.Results...)
+	for _, item := range p.Results {
+		if !item.Success {
+			f.failures = append(f.failures, item)
+		}
+	}
 	if f.terminal {
 		f.draw(p)
 		return nil
@@ -184,37 +231,27 @@ func (f *follower) end() {
 	}
 }
 
-// bulkOutcome is how a bulk request ended.
-type bulkOutcome struct {
-	noun                string
-	id                  func(syncer.BulkItem) string
-	total, done, failed int
-	stopped             bool
-	counts              map[syncer.Verdict]int
-	failures            []syncer.BulkItem
-}
-
-// print lists what failed; that, or a stop, makes the exit status 1.
-func (b bulkOutcome) print(app *cliEnv, asJSON bool, res any) error {
+// printBulk prints what did not succeed, and the figures.
+func (app *cliEnv) printBulk(kind bulkKind, noun string, asJSON bool, a bulkAnswer, failures []syncer.BulkItem) error {
 	if asJSON {
-		if err := app.printJSON(res); err != nil {
+		if err := app.printJSON(kind.answer(a)); err != nil {
 			return err
 		}
 	} else {
-		slices.SortFunc(b.failures, func(a, c syncer.BulkItem) int { return cmp.Compare(b.id(a), b.id(c)) })
-		rows := make([][]string, len(b.failures))
-		for i, item := range b.failures {
-			rows[i] = failureLine(b.id(item), item)
+		rows := make([][]string, len(failures))
+		for i, item := range failures {
+			rows[i] = failureLine(kind.id(item.ContactID, item.MetaKockaID), item)
 		}
+		slices.SortFunc(rows, func(a, b []string) int { return cmp.Compare(a[0], b[0]) })
 		if err := app.out().table(rows); err != nil {
 			return err
 		}
-		app.summary(b, doneWords)
+		app.summary(noun, a, doneWords)
 	}
-	if b.failed > 0 || b.stopped {
-		return errReported
+	if a.stopped {
+		return errInPart
 	}
-	return nil
+	return partly(a.failed, a.total)
 }
 
 // failureLine says why one of many did not succeed.
@@ -227,20 +264,20 @@ func failureLine(id string, item syncer.BulkItem) []string {
 }
 
 // summary is one line with the figures.
-func (app *cliEnv) summary(b bulkOutcome, words map[syncer.Verdict]string) {
+func (app *cliEnv) summary(noun string, a bulkAnswer, words map[syncer.Verdict]string) {
 	var parts []string
 	for _, v := range syncer.Verdicts() {
-		if n := b.counts[v]; n > 0 {
+		if n := a.counts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, words[v]))
 		}
 	}
-	if b.failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed", b.failed))
+	if a.failed > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", a.failed))
 	}
-	if b.stopped {
-		parts = append(parts, fmt.Sprintf("stopped after %d", b.done+b.failed))
+	if a.stopped {
+		parts = append(parts, fmt.Sprintf("stopped after %d: nothing goes on by itself, the same command does the rest", a.done+a.failed))
 	}
-	app.note(fmt.Sprintf("%d %s", b.total, b.noun) + map[bool]string{true: ": "}[len(parts) > 0] + strings.Join(parts, ", "))
+	app.note(fmt.Sprintf("%d %s", a.total, noun) + map[bool]string{true: ": "}[len(parts) > 0] + strings.Join(parts, ", "))
 }
 
 // verdictWords are the verdicts as the summary counts them; doneWords once they
@@ -255,15 +292,6 @@ var (
 		syncer.VerdictUnlinked: "left unlinked",
 	}
 )
-
-// printDecisions prints the match report.
-func (app *cliEnv) printDecisions(decisions []syncer.Decision, id func(syncer.Decision) string) error {
-	rows := make([][]string, len(decisions))
-	for i, d := range decisions {
-		rows[i] = []string{id(d), string(d.Verdict), decisionDetail(d)}
-	}
-	return app.out().table(rows)
-}
 
 func decisionDetail(d syncer.Decision) string {
 	switch {

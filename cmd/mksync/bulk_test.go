@@ -79,7 +79,7 @@ func TestAllContactsAreMatchedBeforeAnythingIsWritten(t *testing.T) {
 	require.Less(t, w.erp.Calls().Received[metakocka.EndpointGet]-calls, 50, "nothing is asked for but the enumeration")
 
 	w.start() // the snapshot's lane comes to the same
-	w.mksync("sync", "--all").refused("4 linked already, 6 failed", "asking the running service")
+	w.mksync("sync", "--all").refused("4 linked already, 6 failed", "through the running service")
 	require.Equal(t, written{Adds: 2}, w.written())
 }
 
@@ -211,6 +211,6 @@ func TestBulkRequestsAreChecked(t *testing.T) {
 	require.Equal(t, []int{2, 1, 1}, []int{res.Total, res.Succeeded, res.Failed})
 	require.Equal(t, w.partner(a).MKID, res.Results[0].MetaKockaID)
 	require.Contains(t, res.Results[1].Error, "there is no contact")
-	w.mksync("sync").refused("name some, or give --all")
+	w.mksync("sync").refused("name the contacts, or give --all")
 	w.mksync("sync", a, "--dry-run").refused("--dry-run goes with --all")
 }

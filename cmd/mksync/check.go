@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -22,9 +21,9 @@ func newCheckCommand(app *cliEnv) *cobra.Command {
 			"gone without a deletion having been seen, partners that are gone. What is in order costs no call.\n\n" +
 			"With --repair each is synced. A contact that is gone counts as deleted then: MKSYNC_DELETE_POLICY applies,\n" +
 			"unless there are more than MKSYNC_MAX_DELETES or it may be a TRUNCATE; those are held (mksync deletions).\n\n" +
-			"The exit status is 1 when something differs and was not repaired.",
+			"The exit status is 3 when something differs and was not repaired.",
 		Example: "  mksync check\n  mksync check --repair",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return app.check(cmd.Context(), desk, syncer.CheckRequest{Repair: repair, By: operator()}, asJSON)
@@ -41,7 +40,7 @@ func (app *cliEnv) check(ctx context.Context, desk syncer.Answerer, r syncer.Che
 	rep, err := syncer.OpCheck.Ask(syncer.WithWatch(ctx, follow.watch), desk, r)
 	follow.end()
 	if ctx.Err() != nil {
-		return errors.New("interrupted: what was repaired by then stays, run it again for the rest")
+		return stopped("what was repaired by then stays; the same command does the rest")
 	}
 	if err != nil {
 		return err
@@ -52,7 +51,7 @@ func (app *cliEnv) check(ctx context.Context, desk syncer.Answerer, r syncer.Che
 		err = app.printCheck(rep)
 	}
 	if err == nil && rep.Differing > 0 {
-		return errReported
+		return errInPart
 	}
 	return err
 }

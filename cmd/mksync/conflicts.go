@@ -17,11 +17,9 @@ func newConflictsCommand(app *cliEnv) *cobra.Command {
 		Long: "List, show and decide conflicts: fields that both sides changed to different values.\n" +
 			"Those with the rule \"manual\" wait for a person; the others were decided by their rule and can be undone.\n" +
 			"An ID is the conflict's own, or that of its mapping, contact or partner where that names one alone.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  mksync conflicts list\n  mksync conflicts resolve 12 --take crm",
 	}
-	cmd.AddCommand(newConflictsList(app), newConflictsShow(app), newConflictsResolve(app), newConflictsUndo(app))
-	return cmd
+	return group(cmd, newConflictsList(app), newConflictsShow(app), newConflictsResolve(app), newConflictsUndo(app))
 }
 
 func newConflictsList(app *cliEnv) *cobra.Command {
@@ -31,7 +29,7 @@ func newConflictsList(app *cliEnv) *cobra.Command {
 		Use:     "list",
 		Short:   "List the conflicts that wait for a person",
 		Example: "  mksync conflicts list\n  mksync conflicts list --all --of 228000046627 --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return list(app, asJSON, "no conflict waits for a person", conflictLine, func(p syncer.Page) (syncer.List[syncer.Conflict], error) {
@@ -72,10 +70,11 @@ func conflictState(c syncer.Conflict) string {
 func newConflictsShow(app *cliEnv) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show a conflict with its values, times and outcome",
-		Example: "  mksync conflicts show 12\n  mksync conflicts show 228000046627 --json",
-		Args:    cobra.ExactArgs(1),
+		Use:               "show ID",
+		ValidArgsFunction: completeConflicts(app, syncer.JournalRequest{All: true}),
+		Short:             "Show a conflict with its values, times and outcome",
+		Example:           "  mksync conflicts show 12\n  mksync conflicts show 228000046627 --json",
+		Args:              oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				c, err := syncer.OpConflict.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: args[0]})
@@ -126,22 +125,23 @@ func ruleText(c syncer.Conflict) string {
 
 func newConflictsResolve(app *cliEnv) *cobra.Command {
 	var asJSON bool
-	var take string
+	var take mapping.Side
 	cmd := &cobra.Command{
-		Use:     "resolve ID --take crm|metakocka",
-		Short:   "Decide a conflict: both sides get the value of one",
-		Example: "  mksync conflicts resolve 12 --take crm\n  mksync conflicts resolve 0b0c2a52-5a1c-4b57-9d51-0d8f7e5a3f11 --take metakocka",
-		Args:    cobra.ExactArgs(1),
+		Use:               "resolve ID --take crm|metakocka",
+		ValidArgsFunction: completeConflicts(app, syncer.JournalRequest{}),
+		Short:             "Decide a conflict: both sides get the value of one",
+		Example:           "  mksync conflicts resolve 12 --take crm\n  mksync conflicts resolve 0b0c2a52-5a1c-4b57-9d51-0d8f7e5a3f11 --take metakocka",
+		Args:              oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Decided[syncer.Conflict], error) {
-					r := syncer.ResolveRequest{ID: id, Take: mapping.Side(take), By: operator()}
+					r := syncer.ResolveRequest{ID: id, Take: take, By: operator()}
 					return syncer.OpResolveConflict.Ask(cmd.Context(), desk, r)
 				}, decidedConflictLine)
 			})
 		},
 	}
-	cmd.Flags().StringVar(&take, "take", "", "whose value both sides get: crm or metakocka")
+	choose(cmd, &take, "take", "", "whose value both sides get", mapping.SideCRM, mapping.SideMetaKocka)
 	_ = cmd.MarkFlagRequired("take")
 	jsonFlag(cmd, &asJSON)
 	return cmd
@@ -150,12 +150,13 @@ func newConflictsResolve(app *cliEnv) *cobra.Command {
 func newConflictsUndo(app *cliEnv) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "undo ID",
-		Short: "Take a decided conflict back: both sides get the value that lost",
+		Use:               "undo ID",
+		ValidArgsFunction: completeConflicts(app, syncer.JournalRequest{All: true}),
+		Short:             "Take a decided conflict back: both sides get the value that lost",
 		Long: "Take a decided conflict back: both sides get the value that lost. It is refused when either side\n" +
 			"changed the field since.",
-		Example: "  mksync conflicts list --all\n  mksync conflicts undo 12",
-		Args:    cobra.ExactArgs(1),
+		Example: "  mksync conflicts undo 12",
+		Args:    oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Decided[syncer.Conflict], error) {

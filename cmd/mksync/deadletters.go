@@ -16,11 +16,9 @@ func newDeadLettersCommand(app *cliEnv) *cobra.Command {
 		Short: "List and retry events that could not be applied",
 		Long: "List and retry events that could not be applied, with the reason.\n" +
 			"An ID is the dead letter's own, or that of its mapping, contact or partner where that names one alone.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  mksync deadletters list\n  mksync deadletters retry --all",
 	}
-	cmd.AddCommand(newDeadLettersList(app), newDeadLettersRetry(app))
-	return cmd
+	return group(cmd, newDeadLettersList(app), newDeadLettersRetry(app))
 }
 
 func newDeadLettersList(app *cliEnv) *cobra.Command {
@@ -29,7 +27,7 @@ func newDeadLettersList(app *cliEnv) *cobra.Command {
 		Use:     "list",
 		Short:   "List the events that could not be applied",
 		Example: "  mksync deadletters list\n  mksync deadletters list --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return list(app, asJSON, "there are no dead letters", deadLetterLine, deadLetterPages(cmd.Context(), desk))
@@ -57,19 +55,18 @@ func deadLetterLine(l syncer.DeadLetter) []string {
 func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 	var asJSON, all bool
 	cmd := &cobra.Command{
-		Use:   "retry ID... | --all",
+		Use:   "retry ID... | - | --all",
 		Short: "Try events again that could not be applied",
 		Long: "Give events that could not be applied back to the service, which tries them again at once, or as\n" +
 			"soon as it runs. What fails again becomes a dead letter again.",
-		Example: "  mksync deadletters retry 7\n  mksync deadletters retry --all",
-		Args:    namedOrAll(&all, "dead letters"),
-		RunE: func(cmd *cobra.Command, ids []string) error {
+		Example:           "  mksync deadletters retry 7\n  mksync deadletters retry --all",
+		ValidArgsFunction: completeIDs(app, syncer.OpDeadLetters, syncer.Page{Limit: mostCompleted}, deadLetterLine),
+		Args:              idsOrAll("dead letters", &all),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				if all {
-					var err error
-					if ids, err = allDeadLetters(cmd.Context(), desk); err != nil {
-						return err
-					}
+				ids, err := app.chosen(cmd.Context(), args, func() ([]string, error) { return allDeadLetters(cmd.Context(), desk) })
+				if err != nil {
+					return err
 				}
 				return each(cmd.Context(), app, asJSON, ids, func(id string) (syncer.DeadLetter, error) {
 					return syncer.OpRetryDeadLetter.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
@@ -84,21 +81,7 @@ func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-// namedOrAll checks that the command's arguments name things, or --all is given.
-func namedOrAll(all *bool, things string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if (len(args) == 0) != *all {
-			return fmt.Errorf("name the %s, or give --all", things)
-		}
-		return nil
-	}
-}
-
 func allDeadLetters(ctx context.Context, desk syncer.Answerer) ([]string, error) {
 	letters, err := collect(deadLetterPages(ctx, desk))
-	ids := make([]string, len(letters))
-	for i, l := range letters {
-		ids[i] = l.ID
-	}
-	return ids, err
+	return idsOf(letters, func(l syncer.DeadLetter) string { return l.ID }), err
 }

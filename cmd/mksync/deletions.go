@@ -16,26 +16,24 @@ func newDeletionsCommand(app *cliEnv) *cobra.Command {
 		Long: "List, approve and reject deletions that are held: too many at once, a TRUNCATE, a contact that\n" +
 			"is gone without a deletion having been seen, or more partners missing in a poll than is likely.\n" +
 			"An ID is the deletion's own, or that of its mapping, contact or partner where that names one alone.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  mksync deletions list\n  mksync deletions approve 3 4 5",
 	}
-	cmd.AddCommand(newDeletionsList(app),
+	return group(cmd, newDeletionsList(app),
 		newDeletionsDecide(app, syncer.OpApproveDeletion, &cobra.Command{
-			Use:   "approve ID... | --all",
+			Use:   "approve ID... | - | --all",
 			Short: "Apply held deletions now",
 			Long: "Apply held deletions now: to the partner as MKSYNC_DELETE_POLICY says, to a contact by deleting it.\n" +
 				"What is there again, or was edited since, is left alone.",
 			Example: "  mksync deletions approve 3 4 5\n  mksync deletions approve --all",
 		}),
 		newDeletionsDecide(app, syncer.OpRejectDeletion, &cobra.Command{
-			Use:   "reject ID... | --all",
+			Use:   "reject ID... | - | --all",
 			Short: "Keep what held deletions would take away",
 			Long: "Keep what held deletions would take away; neither side is written. A contact's deletion leaves the\n" +
 				"partner as it is and the mapping \"deleted\" (mksync import brings the contact back); a partner's\n" +
 				"leaves the contact, and the mapping \"unlinked\" (mksync sync makes the partner anew).",
 			Example: "  mksync deletions reject 3\n  mksync deletions reject 228000046627",
 		}))
-	return cmd
 }
 
 func newDeletionsList(app *cliEnv) *cobra.Command {
@@ -45,7 +43,7 @@ func newDeletionsList(app *cliEnv) *cobra.Command {
 		Use:     "list",
 		Short:   "List the deletions that wait for a person",
 		Example: "  mksync deletions list\n  mksync deletions list --all --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return list(app, asJSON, "no deletion waits for a person", deletionLine, func(p syncer.Page) (syncer.List[syncer.Deletion], error) {
@@ -71,25 +69,20 @@ func heldDeletions(ctx context.Context, desk syncer.Answerer) ([]string, error) 
 	held, err := collect(func(p syncer.Page) (syncer.List[syncer.Deletion], error) {
 		return syncer.OpDeletions.Ask(ctx, desk, syncer.JournalRequest{Page: p})
 	})
-	ids := make([]string, len(held))
-	for i, d := range held {
-		ids[i] = d.ID
-	}
-	return ids, err
+	return idsOf(held, func(d syncer.Deletion) string { return d.ID }), err
 }
 
 // newDeletionsDecide completes the command that asks for one decision.
 func newDeletionsDecide(app *cliEnv, op syncer.Operation[syncer.EntryRequest, syncer.Decided[syncer.Deletion]], cmd *cobra.Command) *cobra.Command {
 	var asJSON, all bool
-	cmd.Args = namedOrAll(&all, "deletions")
+	cmd.ValidArgsFunction = completeIDs(app, syncer.OpDeletions, syncer.JournalRequest{Page: syncer.Page{Limit: mostCompleted}}, deletionLine)
+	cmd.Args = idsOrAll("deletions", &all)
 	cmd.Flags().BoolVar(&all, "all", false, "all that are held now")
-	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-			if all {
-				var err error
-				if ids, err = heldDeletions(cmd.Context(), desk); err != nil {
-					return err
-				}
+			ids, err := app.chosen(cmd.Context(), args, func() ([]string, error) { return heldDeletions(cmd.Context(), desk) })
+			if err != nil {
+				return err
 			}
 			return each(cmd.Context(), app, asJSON, ids, func(id string) (syncer.Decided[syncer.Deletion], error) {
 				return op.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})

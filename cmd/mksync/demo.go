@@ -31,7 +31,7 @@ func newDemoCommand(app *cliEnv) *cobra.Command {
 			"change contacts on both sides, kill the service, cut MetaKocka off, and show that both sides\n" +
 			"agree in the end. Nothing is left behind. The exit status is 1 when they do not agree.",
 		Example: "  mksync demo\n  mksync demo --serve",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDemo(cmd.Context(), app, opts)
 		},

@@ -155,7 +155,7 @@ func TestInterruptedDemoCleansUp(t *testing.T) {
 	service := number(t, r.shown(`process (\d+) with`))
 	require.NoError(t, r.cmd.Process.Signal(syscall.SIGINT))
 	code, out := r.wait(10 * time.Second)
-	require.Equal(t, 1, code)
+	require.Equal(t, exitStopped, code)
 	require.Contains(t, out, "the demo was interrupted; everything it started has been removed")
 	r.gone(service, postgres)
 	left, err := filepath.Glob(filepath.Join(r.dir, "*"))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,7 +26,8 @@ Nothing is changed. The exit status is 1 when something is wrong.
   note  works, but perhaps not as you expect
   FAIL  has to be put right
   skip  could not be checked`,
-		Args: cobra.NoArgs,
+		Example: "  mksync doctor\n  mksync doctor --config /etc/mksync.yaml --json",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asJSON {
 				return app.doctorJSON(cmd.Context())
@@ -35,12 +35,12 @@ Nothing is changed. The exit status is 1 when something is wrong.
 			return app.doctorLines(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-// errStopped: what was found after the stop means nothing.
-var errStopped = errors.New("stopped before everything was checked")
+// stoppedExamining: what was found after the stop means nothing.
+func stoppedExamining() error { return stopped("before everything was checked; nothing was changed") }
 
 // doctorLines prints each finding as soon as it is known.
 func (app *cliEnv) doctorLines(ctx context.Context) error {
@@ -58,7 +58,7 @@ func (app *cliEnv) doctorLines(ctx context.Context) error {
 		}
 	})
 	if ctx.Err() != nil {
-		return errStopped
+		return stoppedExamining()
 	}
 	if err := errors.Join(printErr, doctor.WriteHints(app.stdout, hints)); err != nil {
 		return err
@@ -90,13 +90,10 @@ func (app *cliEnv) doctorJSON(ctx context.Context) error {
 		report.Findings = append(report.Findings, f)
 	})
 	if ctx.Err() != nil {
-		return errStopped
+		return stoppedExamining()
 	}
 	report.Hints = append(report.Hints, hints...)
-	encoder := json.NewEncoder(app.stdout)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(report); err != nil {
+	if err := app.printJSON(report); err != nil {
 		return fmt.Errorf("print findings: %w", err)
 	}
 	if !report.OK {

@@ -11,6 +11,12 @@ import (
 // has been printed already.
 var errReported = errors.New("see above")
 
+// errInPart is errReported of what did not succeed as a whole.
+var errInPart = fmt.Errorf("done in part: %w", errReported)
+
+// errStopped is of what the user ended.
+var errStopped = errors.New("stopped")
+
 // Problem is one thing that is wrong with the configuration.
 type Problem struct {
 	Key   string // the setting, as in the file; empty where none can be named

@@ -20,11 +20,9 @@ func newJobsCommand(app *cliEnv) *cobra.Command {
 		Long: "List, show, watch and cancel jobs: bulk requests over HTTP or NATS that the service works on after\n" +
 			"it has answered. Jobs over the same contacts run one after another, others side by side. A job that\n" +
 			"is done can be looked at for 30 days.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  mksync jobs list\n  mksync jobs watch 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
 	}
-	cmd.AddCommand(newJobsList(app), newJobsShow(app), newJobsWatch(app), newJobsCancel(app))
-	return cmd
+	return group(cmd, newJobsList(app), newJobsShow(app), newJobsWatch(app), newJobsCancel(app))
 }
 
 func newJobsList(app *cliEnv) *cobra.Command {
@@ -33,7 +31,7 @@ func newJobsList(app *cliEnv) *cobra.Command {
 		Use:     "list",
 		Short:   "List the jobs, newest first",
 		Example: "  mksync jobs list\n  mksync jobs list --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return list(app, asJSON, "there are no jobs", jobLine, func(p syncer.Page) (syncer.List[syncer.Job], error) {
@@ -44,6 +42,10 @@ func newJobsList(app *cliEnv) *cobra.Command {
 	}
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+func completeJobs(app *cliEnv) cobra.CompletionFunc {
+	return completeIDs(app, syncer.OpJobs, syncer.Page{Limit: mostCompleted}, jobLine)
 }
 
 func jobLine(j syncer.Job) []string {
@@ -76,10 +78,11 @@ func jobWaits(j syncer.Job) string {
 func newJobsShow(app *cliEnv) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show how far a job is, and what failed with its reason",
-		Example: "  mksync jobs show 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
-		Args:    cobra.ExactArgs(1),
+		Use:               "show ID",
+		Short:             "Show how far a job is, and what failed with its reason",
+		Example:           "  mksync jobs show 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
+		Args:              oneID("job"),
+		ValidArgsFunction: firstOnly(completeJobs(app)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				shown, err := jobFailures(cmd.Context(), desk, args[0])
@@ -171,8 +174,9 @@ func newJobsCancel(app *cliEnv) *cobra.Command {
 		Short: "Stop jobs",
 		Long: "Stop jobs. What of a job is under way comes to its end, and what is done stays done; the rest is left\n" +
 			"as it is.",
-		Example: "  mksync jobs cancel 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
-		Args:    cobra.MinimumNArgs(1),
+		Example:           "  mksync jobs cancel 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
+		Args:              someIDs("jobs"),
+		ValidArgsFunction: completeJobs(app),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Job, error) {
@@ -191,10 +195,11 @@ func newJobsWatch(app *cliEnv) *cobra.Command {
 		Use:   "watch ID",
 		Short: "Follow a job until it ends",
 		Long: "Follow a job until it ends: with a progress bar on a terminal, with plain lines elsewhere. Then what\n" +
-			"failed is listed. Ctrl-C ends the watching, not the job. The exit status is 1 when the job failed, was\n" +
-			"cancelled, or a part of it failed.",
-		Example: "  mksync jobs watch 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
-		Args:    cobra.ExactArgs(1),
+			"failed is listed. Ctrl-C ends the watching, not the job. The exit status is 3 when a part of the job failed\n" +
+			"or it was cancelled.",
+		Example:           "  mksync jobs watch 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
+		Args:              oneID("job"),
+		ValidArgsFunction: firstOnly(completeJobs(app)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return app.watchJob(cmd.Context(), desk, args[0], asJSON)
@@ -219,10 +224,15 @@ func (app *cliEnv) watchJob(ctx context.Context, desk syncer.Answerer, id string
 		err = app.printFailures(shown)
 		app.note(strings.TrimSuffix(fmt.Sprintf("job %s is %s: %s; %s", id, shown.Status, jobDone(shown.Job), jobWaits(shown.Job)), "; "))
 	}
-	if err == nil && (shown.Status != mapping.JobDone || shown.Failed > 0) {
-		return errReported
+	switch {
+	case err != nil:
+		return err
+	case shown.Status == mapping.JobDone:
+		return partly(shown.Failed, shown.Total)
+	case shown.Done > 0:
+		return errInPart
 	}
-	return err
+	return errReported
 }
 
 // followJob shows how far a job is until it ended.
@@ -244,7 +254,7 @@ func (app *cliEnv) followJob(ctx context.Context, desk syncer.Answerer, id strin
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the job goes on; mksync jobs cancel %s stops it: %w", id, ctx.Err())
+			return stopped("but the job goes on: mksync jobs watch %s shows how far it is, mksync jobs cancel %s ends it", id, id)
 		case <-tick.C:
 		}
 	}

@@ -13,12 +13,16 @@ import (
 // newListenerCommand is about the listener's place in the database's log.
 func newListenerCommand(app *cliEnv) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "listener",
-		Short: "Accept a database that was restored",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "listener",
+		Short:   "Accept a database that was restored",
+		Example: "  mksync listener accept",
 	}
-	cmd.AddCommand(&cobra.Command{
+	return group(cmd, newListenerAccept(app))
+}
+
+func newListenerAccept(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "accept",
 		Short: "Go on with a database that was restored",
 		Long: "The listener stops when the CRM's database is not the one it knows: it was restored from a backup, or a\n" +
@@ -27,13 +31,14 @@ func newListenerCommand(app *cliEnv) *cobra.Command {
 			"the next start takes a snapshot and checks and repairs everything.\n\n" +
 			"Where MetaKocka holds what the restored database has lost, `mksync replay --authority metakocka` brings it back.",
 		Example: "  mksync listener accept",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return app.acceptDatabase(cmd.Context()) },
-	})
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.acceptDatabase(cmd.Context(), asJSON) },
+	}
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func (app *cliEnv) acceptDatabase(ctx context.Context) error {
+func (app *cliEnv) acceptDatabase(ctx context.Context, asJSON bool) error {
 	cfg, _, err := app.load(needDatabase)
 	if err != nil {
 		return err
@@ -49,6 +54,9 @@ func (app *cliEnv) acceptDatabase(ctx context.Context) error {
 	a, err := syncer.ListenerStates{States: store}.AcceptDatabase(ctx, listenerConfig(cfg))
 	if err != nil {
 		return fmt.Errorf("accept the database: %w", err)
+	}
+	if asJSON {
+		return app.printJSON(a)
 	}
 	_, err = fmt.Fprintf(app.stdout, "accepted database system %s, timeline %d (before: %s, timeline %d); the next start takes a snapshot and checks everything\n",
 		a.SystemID, a.Timeline, or(a.OldSystemID, "none"), a.OldTimeline)

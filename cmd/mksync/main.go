@@ -22,19 +22,20 @@ func main() {
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	interrupted := ctx.Err() != nil
 	stop()
-	if err != nil {
-		if !errors.Is(err, errReported) {
-			_, _ = fmt.Fprintln(os.Stderr, "mksync:", err)
-		}
-		os.Exit(1)
+	if err != nil && !errors.Is(err, errReported) {
+		_, _ = fmt.Fprintln(newScreen(os.Stderr, nil), "mksync:", err)
+	}
+	if status := exitStatus(err, interrupted); status != 0 {
+		os.Exit(status)
 	}
 }
 
 // run is the whole program. Its error is what a person has to read; it ends
 // when ctx does, which is no error.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	app := &cliEnv{stdout: stdout, stderr: stderr, environ: os.Environ()}
+	app := &cliEnv{stdin: os.Stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}
 	root := newRootCommand(app)
 	root.SetArgs(args)
 	root.SetOut(app.stdout)
@@ -45,6 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // cliEnv is what every command works with. Once there is a root command, stdout
 // and stderr are screens.
 type cliEnv struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string // NAME=value
 	configPath     string   // the --config flag
@@ -72,14 +74,18 @@ func newRootCommand(app *cliEnv) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "mksync",
 		Short:         "Two-way sync of CRM contacts and MetaKocka partners",
+		Long:          rootHelp,
+		Example:       "  mksync demo\n  mksync doctor\n  mksync run --migrate\n  mksync status --watch",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	app.stdout, app.stderr = app.out(), app.notes()
+	if app.stdin == nil {
+		app.stdin = os.Stdin
+	}
 	root.PersistentFlags().StringVar(&app.configPath, "config", "", "YAML file with the configuration (or MKSYNC_CONFIG)")
-	root.AddCommand(commands(app)...)
+	group(root, commands(app)...)
+	guard(root)
 	return root
 }
 

@@ -15,14 +15,12 @@ import (
 func newMappingsCommand(app *cliEnv) *cobra.Command {
 	var asJSON bool
 	var r syncer.MappingsRequest
-	var status string
 	cmd := &cobra.Command{
 		Use:     "mappings",
 		Short:   "List which contact is linked with which partner",
 		Example: "  mksync mappings --status error\n  mksync mappings --partner 228000046627 --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r.Status = mapping.Status(status)
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return list(app, asJSON, "there is no such mapping", mappingLine, func(p syncer.Page) (syncer.List[syncer.Mapping], error) {
 					r.Page = p
@@ -33,7 +31,7 @@ func newMappingsCommand(app *cliEnv) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only the contact with this id")
 	cmd.Flags().StringVar(&r.MetaKockaID, "partner", "", "only the partner with this id")
-	cmd.Flags().StringVar(&status, "status", "", "only those with this status: "+statusWords())
+	choose(cmd, &r.Status, "status", "", "only those with this status: "+statusWords(), mapping.Statuses()...)
 	jsonFlag(cmd, &asJSON)
 	cmd.AddCommand(newMappingsPrune(app))
 	return cmd
@@ -67,7 +65,7 @@ func newMappingsPrune(app *cliEnv) *cobra.Command {
 			"Run it when the service has worked off its queues (mksync status): a deletion on its way looks like\n" +
 			"a contact that is gone.",
 		Example: "  mksync mappings prune\n  mksync mappings prune --yes",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return prune(cmd.Context(), app, desk, asJSON, yes)
@@ -85,11 +83,16 @@ type pruneReport struct {
 	Pruned  *syncer.Pruned  `json:"pruned,omitempty"`
 }
 
-// prune reports the orphans, and with yes what was done about them.
-func prune(ctx context.Context, app *cliEnv, desk syncer.Answerer, asJSON, yes bool) error {
-	orphans, err := collect(func(p syncer.Page) (syncer.List[syncer.Orphan], error) {
+// lostMappings are those that have lost a side.
+func lostMappings(ctx context.Context, desk syncer.Answerer) ([]syncer.Orphan, error) {
+	return collect(func(p syncer.Page) (syncer.List[syncer.Orphan], error) {
 		return syncer.OpOrphans.Ask(ctx, desk, syncer.OrphansRequest{Page: p})
 	})
+}
+
+// prune reports the orphans, and with yes what was done about them.
+func prune(ctx context.Context, app *cliEnv, desk syncer.Answerer, asJSON, yes bool) error {
+	orphans, err := lostMappings(ctx, desk)
 	if err != nil {
 		return err
 	}

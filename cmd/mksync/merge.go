@@ -29,9 +29,9 @@ func newMergeCommand(app *cliEnv) *cobra.Command {
 			"loser's. Nothing brings the loser back by itself.\n\n" +
 			"On a terminal the merge is shown and asked for first, unless --yes. A merge can be undone as long as\n" +
 			"nothing that it touched has changed since.",
-		Example: "  mksync duplicates\n  mksync merge --dry-run 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 0b0c2a52-5a1c-4b57-9d51-0d8f7e5a3f11\n" +
+		Example: "  mksync merge --dry-run 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 0b0c2a52-5a1c-4b57-9d51-0d8f7e5a3f11\n" +
 			"  mksync merge list\n  mksync merge undo 3",
-		Args: cobra.ExactArgs(2),
+		Args: loserAndWinner,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error { return app.merge(cmd, desk, args[0], args[1], flags) })
 		},
@@ -43,9 +43,19 @@ func newMergeCommand(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
+func loserAndWinner(_ *cobra.Command, args []string) error {
+	switch len(args) {
+	case 0, 1:
+		return errors.New("name two contacts: the one that goes, and the one that stays")
+	case 2:
+		return nil
+	}
+	return fmt.Errorf("two contacts at a time: got %d", len(args))
+}
+
 func (app *cliEnv) merge(cmd *cobra.Command, desk syncer.Answerer, loser, winner string, flags mergeFlags) error {
 	r := syncer.MergeRequest{LoserContactID: loser, WinnerContactID: winner, DryRun: true, By: operator()}
-	ask := !flags.dryRun && !flags.yes && app.asks(cmd.InOrStdin())
+	ask := !flags.dryRun && !flags.yes && app.asks(app.stdin)
 	if flags.dryRun || ask {
 		m, err := syncer.OpMerge.Ask(cmd.Context(), desk, r)
 		if err != nil {
@@ -54,7 +64,7 @@ func (app *cliEnv) merge(cmd *cobra.Command, desk syncer.Answerer, loser, winner
 		if err := app.showMerge(m, flags.dryRun && flags.asJSON); err != nil || flags.dryRun {
 			return err
 		}
-		if !app.confirmed(cmd.InOrStdin(), "Merge them?") {
+		if !app.confirmed(app.stdin, "Merge them?") {
 			return errors.New("nothing was merged")
 		}
 	}
@@ -122,7 +132,7 @@ func newMergeList(app *cliEnv) *cobra.Command {
 		Use:     "list",
 		Short:   "List the merges, newest first",
 		Example: "  mksync merge list\n  mksync merge list --of 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return list(app, asJSON, "no contacts were merged", mergeLine, func(p syncer.Page) (syncer.List[syncer.Merge], error) {
@@ -164,11 +174,12 @@ func newMergeUndo(app *cliEnv) *cobra.Command {
 		Long: "Take a merge back: the contact is there again with all its columns, the winner gives back what it took\n" +
 			"over, and links and partners are as they were. It is refused when the winner, the links or the partner\n" +
 			"changed since.",
-		Example: "  mksync merge list\n  mksync merge undo 3",
-		Args:    cobra.ExactArgs(1),
+		Example:           "  mksync merge undo 3",
+		Args:              oneID("merge"),
+		ValidArgsFunction: firstOnly(completeIDs(app, syncer.OpMerges, syncer.MergesRequest{Page: syncer.Page{Limit: mostCompleted}}, mergeLine)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				if !flags.yes && app.asks(cmd.InOrStdin()) && !app.confirmed(cmd.InOrStdin(), "Undo merge "+args[0]+"?") {
+				if !flags.yes && app.asks(app.stdin) && !app.confirmed(app.stdin, "Undo merge "+args[0]+"?") {
 					return errors.New("nothing was undone")
 				}
 				m, err := syncer.OpUndoMerge.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: args[0], By: operator()})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -15,39 +14,44 @@ func newMigrateCommand(app *cliEnv) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Make, update or remove mksync's own tables",
-		Long: `Works on mksync's own tables in the CRM's database. The contacts table is
-never touched. Several processes may migrate at once: one of them works.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: "Work on mksync's own tables in the CRM's database. The contacts table is never touched. Several\n" +
+			"processes may migrate at once: one of them works.",
+		Example: "  mksync migrate status\n  mksync migrate up",
 	}
-	up := &cobra.Command{
-		Use: "up", Short: "Apply every missing migration", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.migrateUp(cmd.Context()) },
-	}
-	down := &cobra.Command{
-		Use: "down", Short: "Take the newest migration back, with the data in its tables", Args: cobra.NoArgs,
-		Long: `Takes the newest migration back. The tables it made are dropped with all that
-is in them: with the first migration, every link of a contact and a partner.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.migrateDown(cmd.Context()) },
-	}
+	return group(cmd,
+		migration(app, app.migrateUp, &cobra.Command{
+			Use: "up", Short: "Apply every missing migration", Example: "  mksync migrate up",
+		}),
+		migration(app, app.migrateDown, &cobra.Command{
+			Use: "down", Short: "Take the newest migration back, with the data in its tables",
+			Long: "Take the newest migration back. The tables it made are dropped with all that is in them: with the first\n" +
+				"migration, every link of a contact and a partner.",
+			Example: "  mksync migrate down",
+		}),
+		migration(app, app.migrateStatus, &cobra.Command{
+			Use: "status", Short: "List the migrations and which are applied", Example: "  mksync migrate status --json",
+		}))
+}
+
+// migration completes a command that works on the tables.
+func migration(app *cliEnv, do func(ctx context.Context, cfg Config, asJSON bool) error, cmd *cobra.Command) *cobra.Command {
 	var asJSON bool
-	status := &cobra.Command{
-		Use: "status", Short: "List the migrations and which are applied", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.migrateStatus(cmd.Context(), asJSON) },
+	cmd.Args = noArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, _, err := app.load(needDatabase)
+		if err != nil {
+			return err
+		}
+		return explainDatabase(cfg, do(cmd.Context(), cfg, asJSON))
 	}
-	status.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
-	cmd.AddCommand(up, down, status)
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func (app *cliEnv) migrateUp(ctx context.Context) error {
-	config, _, err := app.load(needDatabase)
-	if err != nil {
-		return err
-	}
-	done, err := migrations.Up(ctx, config.DatabaseURL.Reveal())
-	if err != nil {
-		return explainDatabase(config, err)
+func (app *cliEnv) migrateUp(ctx context.Context, cfg Config, asJSON bool) error {
+	done, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil || asJSON {
+		return app.migrated(done, err)
 	}
 	for _, step := range done {
 		_, _ = fmt.Fprintf(app.stdout, "applied   %s\n", step.Name)
@@ -60,14 +64,10 @@ func (app *cliEnv) migrateUp(ctx context.Context) error {
 	return err
 }
 
-func (app *cliEnv) migrateDown(ctx context.Context) error {
-	config, _, err := app.load(needDatabase)
-	if err != nil {
-		return err
-	}
-	done, err := migrations.Down(ctx, config.DatabaseURL.Reveal())
-	if err != nil {
-		return explainDatabase(config, err)
+func (app *cliEnv) migrateDown(ctx context.Context, cfg Config, asJSON bool) error {
+	done, err := migrations.Down(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil || asJSON {
+		return app.migrated(done, err)
 	}
 	for _, step := range done {
 		_, _ = fmt.Fprintf(app.stdout, "taken back  %s\n", step.Name)
@@ -76,6 +76,14 @@ func (app *cliEnv) migrateDown(ctx context.Context) error {
 		_, err = fmt.Fprintln(app.stdout, "nothing to do: no migration is applied")
 	}
 	return err
+}
+
+// migrated is the answer of `migrate up --json` and `migrate down --json`.
+func (app *cliEnv) migrated(done []migrations.Step, err error) error {
+	if err != nil {
+		return err
+	}
+	return app.printJSON(statusOf(done).Migrations)
 }
 
 // migrationStatus is the answer of `migrate status --json`.
@@ -91,20 +99,14 @@ type migrationStep struct {
 	Applied bool   `json:"applied"`
 }
 
-func (app *cliEnv) migrateStatus(ctx context.Context, asJSON bool) error {
-	config, _, err := app.load(needDatabase)
+func (app *cliEnv) migrateStatus(ctx context.Context, cfg Config, asJSON bool) error {
+	steps, err := migrations.Look(ctx, cfg.DatabaseURL.Reveal())
 	if err != nil {
 		return err
 	}
-	steps, err := migrations.Look(ctx, config.DatabaseURL.Reveal())
-	if err != nil {
-		return explainDatabase(config, err)
-	}
 	status := statusOf(steps)
 	if asJSON {
-		encoder := json.NewEncoder(app.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(status)
+		return app.printJSON(status)
 	}
 	return app.printMigrations(status)
 }

@@ -169,7 +169,7 @@ func TestDeadLettersAreRetriedByCommand(t *testing.T) {
 	require.Len(t, done, 1)
 	gone := w.mksync("deadletters", "list")
 	require.Empty(t, gone.ids())
-	require.Contains(t, gone.stderr, "no service runs")
+	require.Contains(t, gone.stderr, "no service is running")
 	w.start()
 	again()
 }

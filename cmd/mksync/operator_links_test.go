@@ -45,7 +45,7 @@ func TestContactsAreSyncedAndPartnersImportedByCommand(t *testing.T) {
 		require.Equal(t, []string{done[0].Data.MappingID}, w.mksync("mappings", "--partner", partner, "--status", "synced").ids())
 		require.Equal(t, []string{done[0].Data.MappingID}, w.mksync("mappings", "--contact", contact).ids())
 		require.Empty(t, w.mksync("mappings", "--status", "error").ids())
-		w.mksync("mappings", "--status", "fine").refused(`status: "fine" is none of`)
+		w.mksync("mappings", "--status", "fine").refused(`status: "fine" is not one of`)
 		w.mksync("mappings", "--contact", "7").refused(`contactId: "7" is not a uuid`)
 
 		s := w.mksync("sync", "7", noOne, contact)

@@ -90,7 +90,7 @@ func bothWays(t *testing.T, ready func(w *world) string, test func(w *world, id 
 				w.start()
 			}
 			w.eventually(func() error { return w.mksync("mappings").err }) // until the service answers
-			words := map[bool]string{true: "asking the running service", false: "no service runs"}
+			words := map[bool]string{true: "through the running service", false: "no service is running"}
 			require.Contains(t, w.mksync("mappings").stderr, words[running])
 			test(w, id)
 		})
@@ -129,7 +129,7 @@ func TestConflictsAreDecidedByCommand(t *testing.T) {
 		require.Contains(t, list.lines()[0], `parked  email  crm "crm@novak.si"  metakocka "erp@novak.si"  contact `+id)
 
 		w.mksync("conflicts", "resolve", id, "--take", "crm").refused("names 2 conflicts", email+", "+phone)
-		w.mksync("conflicts", "resolve", email, "--take", "both").refused("take: must be crm or metakocka")
+		w.mksync("conflicts", "resolve", email, "--take", "both").refused("--take: \"both\" is not one of crm, metakocka")
 		w.mksync("conflicts", "resolve", "987654", "--take", "crm").refused("there is no conflict 987654")
 		w.mksync("conflicts", "resolve", "a b", "--take", "crm").refused("id: is not an id")
 		w.mksync("conflicts", "undo", email).refused("not decided yet")

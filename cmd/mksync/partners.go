@@ -16,7 +16,7 @@ func newPartnersCommand(app *cliEnv) *cobra.Command {
 		Long: "List the partners as the last poll saw them, with the contact that each is linked with. A mapping\n" +
 			"\"deleted\" or \"unlinked\" is a tombstone: no contact is linked any more.",
 		Example: "  mksync partners\n  mksync partners --unsynced --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				return list(app, asJSON, "the last poll saw no such partner", partnerLine, func(p syncer.Page) (syncer.List[syncer.Partner], error) {

@@ -16,7 +16,8 @@ import (
 // newReplayCommand replays the event stream.
 func newReplayCommand(app *cliEnv) *cobra.Command {
 	var r syncer.ReplayRequest
-	var since, until, authority string
+	var since, until string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "replay --since TIME | --from-seq N",
 		Short: "Replay the event stream for recovery",
@@ -28,13 +29,13 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 			"Interrupted, it can be run again: what is done already agrees.\n\n" +
 			"A TIME is 2026-08-31T14:00:00Z, \"2026-08-31 14:00\" in local time, or how long ago, as 36h or 7d.",
 		Example: "  mksync replay --since 36h --authority crm --dry-run\n  mksync replay --since 36h --authority crm\n  mksync replay --from-seq 1200 --contact 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r.Authority, r.By = syncer.Authority(authority), operator()
+			r.By = operator()
 			if err := readReplay(&r, since, until, time.Now()); err != nil {
-				return err
+				return misused(cmd, err)
 			}
-			return app.replay(cmd.Context(), r)
+			return app.replay(cmd.Context(), r, asJSON)
 		},
 	}
 	flags := cmd.Flags()
@@ -42,8 +43,10 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 	flags.Uint64Var(&r.FromSeq, "from-seq", 0, "replay events from this number on")
 	flags.StringVar(&until, "until", "", "replay events stored before this time")
 	flags.StringVar(&r.ContactID, "contact", "", "replay one contact only")
-	flags.StringVar(&authority, "authority", "", "who wins where the sides differ: crm, metakocka or newest (default: the usual rules)")
+	choose(cmd, &r.Authority, "authority", "", "who wins where the sides differ (default: the usual rules)",
+		syncer.AuthorityCRM, syncer.AuthorityMetaKocka, syncer.AuthorityNewest)
 	flags.BoolVar(&r.DryRun, "dry-run", false, "print what would be written, write nothing")
+	jsonFlag(cmd, &asJSON)
 	cmd.MarkFlagsOneRequired("since", "from-seq")
 	cmd.MarkFlagsMutuallyExclusive("since", "from-seq")
 	return cmd
@@ -51,9 +54,6 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 
 // readReplay reads the flags that are texts.
 func readReplay(r *syncer.ReplayRequest, since, until string, now time.Time) (err error) {
-	if !r.Authority.Valid() {
-		return fmt.Errorf("--authority: %q is not one of crm, metakocka, newest", r.Authority)
-	}
 	if r.ContactID != "" {
 		id, err := uuid.Parse(r.ContactID)
 		if err != nil {
@@ -112,21 +112,35 @@ func (app *cliEnv) withParts(ctx context.Context, use func(*service) error) erro
 	return use(s)
 }
 
-func (app *cliEnv) replay(ctx context.Context, r syncer.ReplayRequest) error {
+// replayReport is the JSON of a replay; Previews are those of a dry run.
+type replayReport struct {
+	Events   int               `json:"events"`
+	Contacts int               `json:"contacts"`
+	Done     int               `json:"done"`
+	Failed   map[string]string `json:"failed"` // contact id -> why
+	Previews []syncer.Preview  `json:"previews,omitempty"`
+}
+
+func (app *cliEnv) replay(ctx context.Context, r syncer.ReplayRequest, asJSON bool) error {
 	return app.withParts(ctx, func(s *service) error {
 		say := func(format string, args ...any) { app.note(fmt.Sprintf(format, args...)) }
-		sum, err := syncer.NewReplayer(s.reconciler, s.bus, s.store, say, app.showPreview).Run(ctx, r)
+		var previews []syncer.Preview
+		show := app.showPreview
+		if asJSON {
+			show = func(p syncer.Preview) { previews = append(previews, p) }
+		}
+		sum, err := syncer.NewReplayer(s.reconciler, s.bus, s.store, say, show).Run(ctx, r)
 		switch {
 		case ctx.Err() != nil:
-			return fmt.Errorf("interrupted with %d of %d contacts done: run it again", sum.Done, sum.Contacts)
+			return stopped("%d of %d contacts done; the same command does the rest", sum.Done, sum.Contacts)
 		case err != nil:
 			return err
 		}
-		say("%d of %d contacts done, %d of them refused", sum.Done, sum.Contacts, len(sum.Failed))
-		if len(sum.Failed) > 0 {
-			return errReported
+		if asJSON {
+			err = app.printJSON(replayReport{sum.Events, sum.Contacts, sum.Done, sum.Failed, previews})
 		}
-		return nil
+		say("%d of %d contacts done, %d of them refused", sum.Done, sum.Contacts, len(sum.Failed))
+		return errors.Join(err, partly(len(sum.Failed), sum.Contacts))
 	})
 }
 

@@ -29,11 +29,11 @@ func newRunCommand(app *cliEnv) *cobra.Command {
 		Long: "Run the service until SIGINT or SIGTERM. All roles run in one process by default;\n" +
 			"several processes may share them: " + strings.Join(allRoles, ", ") + ".",
 		Example: "  mksync run --migrate\n  mksync run --roles listener,poller",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			chosen, err := parseRoles(roles)
 			if err != nil {
-				return err
+				return misused(cmd, err)
 			}
 			p := usualPace
 			if brisk {
@@ -43,6 +43,7 @@ func newRunCommand(app *cliEnv) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&roles, "roles", "", "comma-separated roles (default all)")
+	_ = cmd.RegisterFlagCompletionFunc("roles", commaWords(allRoles))
 	cmd.Flags().BoolVar(&migrate, "migrate", false, "bring mksync's tables up to date first")
 	cmd.Flags().BoolVar(&brisk, "brisk", false, "notice and retry at the demo's pace")
 	_ = cmd.Flags().MarkHidden("brisk")

@@ -31,10 +31,16 @@ func newSimulatorCommand(app *cliEnv) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulator",
 		Short: "Run a MetaKocka simulator to try mksync with",
-		Long: `Plays MetaKocka's partner API, strictly, until SIGTERM or SIGINT. Partners are
-kept in memory. Under /control/ is what a person at the ERP's screens would do.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.simulate(cmd.Context(), f) },
+		Long: "Play MetaKocka's partner API, strictly, until SIGTERM or SIGINT. Partners are kept in memory. Under\n" +
+			"/control/ is what a person at the ERP's screens would do.",
+		Example: "  mksync simulator\n  mksync simulator --addr 127.0.0.1:0 --latency 300ms --error-rate 0.05",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return misused(cmd, err)
+			}
+			return app.simulate(cmd.Context(), f)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:9090", "where to listen; port 0 takes a free one")
@@ -46,10 +52,10 @@ kept in memory. Under /control/ is what a person at the ERP's screens would do.`
 	flags.Uint64Var(&f.options.Seed, "seed", 0, "of the chance that decides which calls go wrong")
 	flags.BoolVar(&f.options.Serial, "serial", false, "run calls one after another, as MetaKocka does")
 	flags.IntVar(&f.options.AnswerCap, "answer-cap", 0, "most partners in one answer; 0: all")
-	flags.StringVar(&f.listAll, "list-all", "refused", "what get_partner without arguments does: refused, all or nothing")
-	flags.StringVar(&f.options.Notes, "notes", sim.Dropped, "what happens to notes: kept, dropped or refused")
-	flags.StringVar(&f.options.Website, "website", sim.Dropped, "what happens to websites: kept, dropped or refused")
-	flags.StringVar(&f.options.TooLong, "too-long", sim.Cut, "what happens to values that are too long: cut or refused")
+	choose(cmd, &f.listAll, "list-all", "refused", "what get_partner without arguments does", sortedKeys(listAllWords)...)
+	choose(cmd, &f.options.Notes, "notes", sim.Dropped, "what happens to notes", sim.Kept, sim.Dropped, sim.Refused)
+	choose(cmd, &f.options.Website, "website", sim.Dropped, "what happens to websites", sim.Kept, sim.Dropped, sim.Refused)
+	choose(cmd, &f.options.TooLong, "too-long", sim.Cut, "what happens to values that are too long", sim.Cut, sim.Refused)
 	flags.BoolVar(&f.verbose, "verbose", false, "print every call with its arguments")
 	return cmd
 }
@@ -57,23 +63,8 @@ kept in memory. Under /control/ is what a person at the ERP's screens would do.`
 // listAllWords are the values of --list-all.
 var listAllWords = map[string]string{"refused": sim.Refused, "all": sim.ListsAll, "nothing": sim.ListsNothing}
 
-// check names the first flag whose value makes no sense.
+// check names the first number that makes no sense.
 func (f simulatorFlags) check() error {
-	keep := []string{sim.Kept, sim.Dropped, sim.Refused}
-	for _, choice := range []struct {
-		flag, value string
-		allowed     []string
-	}{
-		{"list-all", f.listAll, sortedKeys(listAllWords)},
-		{"notes", f.options.Notes, keep},
-		{"website", f.options.Website, keep},
-		{"too-long", f.options.TooLong, []string{sim.Cut, sim.Refused}},
-	} {
-		v := &validator{}
-		if v.oneOf("", choice.value, choice.allowed...); len(v.problems) > 0 {
-			return fmt.Errorf("--%s: %s", choice.flag, v.problems[0].Text)
-		}
-	}
 	switch {
 	case !(f.errorRate >= 0 && f.errorRate <= 1):
 		return errors.New("--error-rate: not between 0 and 1")
@@ -98,9 +89,6 @@ func (f simulatorFlags) withErrors() sim.Faults {
 }
 
 func (app *cliEnv) simulate(ctx context.Context, f simulatorFlags) error {
-	if err := f.check(); err != nil {
-		return err
-	}
 	f.options.ListAll = listAllWords[f.listAll]
 	server := sim.New(f.options)
 	defer server.Close()

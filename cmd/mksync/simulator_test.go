@@ -165,9 +165,8 @@ func TestSimulatorRefusesFlagsThatMakeNoSense(t *testing.T) {
 		"--addr=nowhere":      "choose another --addr",
 		"--list-all=whatever": "--list-all",
 	} {
-		cmd := newSimulatorCommand(&cliEnv{stdout: io.Discard, stderr: io.Discard})
-		cmd.SetArgs([]string{flags})
-		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		cmd := newRootCommand(&cliEnv{stdout: io.Discard, stderr: io.Discard})
+		cmd.SetArgs([]string{"simulator", flags})
 		require.ErrorContains(t, cmd.ExecuteContext(t.Context()), says)
 	}
 }

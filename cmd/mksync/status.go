@@ -21,32 +21,53 @@ import (
 // askTimeout bounds the connection to a running service and its answer.
 const askTimeout = 5 * time.Second
 
+// leastInterval keeps a watch from being all that a service does.
+const leastInterval = 100 * time.Millisecond
+
 // newStatusCommand shows how the sync stands.
 func newStatusCommand(app *cliEnv) *cobra.Command {
-	var asJSON bool
+	var asJSON, watch bool
+	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the sync stands",
 		Long: "Show lag, queues, the last poll and the mappings by status. The running service is asked;\n" +
-			"where none runs, the database is, and the output says so.",
-		Example: "  mksync status\n  mksync status --json",
-		Args:    cobra.NoArgs,
+			"where none runs, the database is, and the output says so.\n\n" +
+			"With --watch it is shown again and again: redrawn on a terminal, elsewhere a line for each change; with\n" +
+			"--json a line of JSON each time. Ctrl-C ends it.",
+		Example: "  mksync status\n  mksync status --json\n  mksync status --watch --interval 5s",
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case cmd.Flags().Changed("interval") && !watch:
+				return errors.New("--interval goes with --watch")
+			case every < leastInterval:
+				return fmt.Errorf("--interval: at least %s", leastInterval)
+			}
+			return noArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := app.load(needDatabase)
 			if err != nil {
 				return err
 			}
-			status, by, err := askStatus(cmd.Context(), cfg)
+			ask := func(ctx context.Context) (syncer.Status, string, error) { return askStatus(ctx, cfg) }
+			if watch {
+				return (&statusWatch{app: app, every: every, asJSON: asJSON, ask: ask}).run(cmd.Context())
+			}
+			status, by, err := ask(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if asJSON {
+				app.note("as told by " + by)
 				return app.printJSON(status)
 			}
 			return app.out().sheet(statusSheet(status, by))
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again and again")
+	cmd.Flags().DurationVar(&every, "interval", 2*time.Second, "how often with --watch")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
@@ -55,15 +76,16 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 func askStatus(ctx context.Context, cfg Config) (s syncer.Status, by string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	nc, err := dial(ctx, cfg)
-	if err == nil {
+	nc, _ := dial(ctx, cfg)
+	if nc != nil { // else the status names what does not answer
 		defer nc.Close()
-		if s, err = syncer.OpStatus.Ask(ctx, control.NewClient(nc), syncer.Nothing{}); err == nil {
-			return s, "the running service", nil
+		instance, err := control.Find(ctx, nc, 0)
+		if err == nil {
+			s, err = syncer.OpStatus.Ask(ctx, control.NewClient(nc), syncer.Nothing{})
 		}
-	}
-	if nc != nil && !errors.Is(err, control.ErrNoService) {
-		return s, "", err
+		if !errors.Is(err, control.ErrNoService) {
+			return s, "the running service, process " + or(instance.Process, "unknown") + " on " + or(instance.Host, "some machine"), err
+		}
 	}
 	s, err = ownStatus(ctx, cfg, nc)
 	return s, "the database; no running service answers", err

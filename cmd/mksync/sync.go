@@ -10,18 +10,19 @@ import (
 func newSyncCommand(app *cliEnv) *cobra.Command {
 	var flags bulkFlags
 	cmd := &cobra.Command{
-		Use:   "sync CONTACT_ID... | --all",
+		Use:   "sync CONTACT_ID... | - | --all",
 		Short: "Sync contacts with their partners now",
 		Long: "Bring contacts and their partners together now. A contact without a partner gets one: the one that\n" +
 			"matches it, or a new one; also where its partner is gone from MetaKocka.\n\n" +
 			"With --all the partners are enumerated and matched with all contacts first; what is ambiguous on either\n" +
 			"side waits for a person. --dry-run shows the match and writes nothing. A contact whose partner is gone\n" +
-			"is left as it is: name it to make its partner anew. The exit status is 1 when a contact failed.",
-		Example: "  mksync sync 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n  mksync sync --all --dry-run",
+			"is left as it is: name it to make its partner anew.\n\n" +
+			"In place of ids, - reads them from standard input, the first word of each line.",
+		Example: "  mksync sync 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n  mksync sync --all --dry-run\n  mksync sync - < contacts.txt",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				if flags.all {
-					return app.syncAll(cmd.Context(), desk, flags)
+				if flags.several(args) {
+					return app.bulk(cmd.Context(), desk, bulkSync, flags)
 				}
 				return each(cmd.Context(), app, flags.asJSON, args, func(id string) (syncer.Outcome, error) {
 					return syncer.OpSync.Ask(cmd.Context(), desk, syncer.SyncRequest{ContactID: id, By: operator()})
@@ -29,7 +30,7 @@ func newSyncCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
-	flags.add(cmd, "all contacts", "show what would be linked and created, and what is ambiguous; write nothing")
+	flags.add(cmd, "contacts", "all contacts", "show what would be linked and created, and what is ambiguous; write nothing")
 	return cmd
 }
 
@@ -37,17 +38,18 @@ func newSyncCommand(app *cliEnv) *cobra.Command {
 func newImportCommand(app *cliEnv) *cobra.Command {
 	var flags bulkFlags
 	cmd := &cobra.Command{
-		Use:   "import METAKOCKA_ID... | --all",
+		Use:   "import METAKOCKA_ID... | - | --all",
 		Short: "Import partners as contacts now",
 		Long: "Link partners with the contacts that match them, or make the contacts. A partner that is linked\n" +
 			"already is synced with its contact.\n\n" +
 			"With --all every partner that no contact is linked with is imported, but for those whose contact was\n" +
-			"deleted: name such a one to bring it back. The exit status is 1 when a partner failed.",
-		Example: "  mksync partners --unsynced\n  mksync import 228000046627\n  mksync import --all --dry-run",
+			"deleted: name such a one to bring it back.\n\n" +
+			"In place of ids, - reads them from standard input, the first word of each line.",
+		Example: "  mksync import 228000046627\n  mksync import --all --dry-run\n  mksync partners --unsynced | grep -i kovač | mksync import -",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				if flags.all {
-					return app.importAll(cmd.Context(), desk, flags)
+				if flags.several(args) {
+					return app.bulk(cmd.Context(), desk, bulkImport, flags)
 				}
 				return each(cmd.Context(), app, flags.asJSON, args, func(id string) (syncer.Outcome, error) {
 					return syncer.OpImport.Ask(cmd.Context(), desk, syncer.ImportRequest{MetaKockaID: id, By: operator()})
@@ -55,6 +57,6 @@ func newImportCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
-	flags.add(cmd, "all partners that no contact is linked with", "show what would be linked and made, and what is ambiguous; write nothing")
+	flags.add(cmd, "partners", "all partners that no contact is linked with", "show what would be linked and made, and what is ambiguous; write nothing")
 	return cmd
 }

@@ -14,16 +14,23 @@ var version string
 
 // newVersionCommand prints what this binary was built from.
 func newVersionCommand(app *cliEnv) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version of this binary",
-		Args:  cobra.NoArgs,
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version of this binary",
+		Example: "  mksync version\n  mksync version --json",
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return app.printJSON(map[string]string{"version": buildVersion(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+			}
 			_, err := fmt.Fprintf(app.stdout, "mksync %s (%s %s/%s)\n",
 				buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
 }
 
 // buildVersion is the version as a semantic version without a v: the linker's,

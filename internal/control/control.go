@@ -46,7 +46,7 @@ func New(nc *nats.Conn, version string, desk syncer.Answerer, log *slog.Logger) 
 // Run answers requests until ctx ends, and lets those that run come to an end.
 func (s *Service) Run(ctx context.Context) error {
 	svc, err := micro.AddService(s.nc, micro.Config{
-		Name: "mksync", Version: s.version, Description: "two-way sync of CRM contacts and MetaKocka partners",
+		Name: "mksync", Version: s.version, Description: "two-way sync of CRM contacts and MetaKocka partners", Metadata: metadata(),
 	})
 	if err != nil {
 		return fmt.Errorf("start NATS service: %w", err)

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// glance is how long a shell that completes waits for a running service.
+const glance = time.Second
+
+// mostCompleted is how many ids a shell is told.
+const mostCompleted = 100
+
+// completeIDs completes ids that a running service lists; line begins with the id.
+// Without a service, or where anything goes wrong, it silently completes nothing.
+func completeIDs[R, T any](app *cliEnv, op syncer.Operation[R, syncer.List[T]], request R, line func(T) []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), glance)
+		defer cancel()
+		cfg, _, err := app.load()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		nc, err := dial(ctx, cfg)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer nc.Close()
+		found, _ := op.Ask(ctx, control.NewClient(nc), request)
+		named := map[string]bool{}
+		for _, id := range given {
+			named[id] = true
+		}
+		var ids []cobra.Completion
+		for _, entry := range found.Items {
+			if cells := line(entry); !named[cells[0]] {
+				ids = append(ids, cobra.CompletionWithDesc(oneLine(cells[0]), cut(describe(cells), usualColumns)))
+			}
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
+// describe is an entry in one line, without its id.
+func describe(cells []string) string {
+	text := ""
+	for _, c := range cells[1:] {
+		text = oneLine(text + " " + c)
+	}
+	return text
+}
+
+// firstOnly completes the one argument of a command.
+func firstOnly(complete cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(given) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(cmd, given, typed)
+	}
+}
+
+func completeConflicts(app *cliEnv, r syncer.JournalRequest) cobra.CompletionFunc {
+	r.Limit = mostCompleted
+	return firstOnly(completeIDs(app, syncer.OpConflicts, r, conflictLine))
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Exit statuses, which the root command's help and README explain.
+const (
+	exitFailed  = 1
+	exitUsage   = 2
+	exitPart    = 3
+	exitStopped = 130 // as a shell says it of a command that Ctrl-C ended
+)
+
+// rootHelp is what `mksync --help` begins with.
+const rootHelp = `mksync keeps the contacts of a CRM's Postgres and the partners of MetaKocka the same.
+
+Commands work through the running service; where none runs, by themselves, and say which on stderr.
+Exit status:
+    0  done
+    1  failed; of doctor: something has to be put right
+    2  not understood: an unknown command or flag, a missing argument
+    3  done in part: some of several did not succeed, or check found what differs
+  130  stopped by Ctrl-C or SIGTERM (run, simulator and status --watch end with 0)`
+
+// exitStatus is what the program ends with.
+func exitStatus(err error, stopped bool) int {
+	var usage *usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		return exitUsage
+	case stopped || errors.Is(err, errStopped):
+		return exitStopped
+	case errors.Is(err, errInPart):
+		return exitPart
+	}
+	return exitFailed
+}
+
+// usageError is a command line that was not understood.
+type usageError struct {
+	command *cobra.Command
+	cause   error
+}
+
+// Error says what is wrong, and what a right one looks like.
+func (e *usageError) Error() string {
+	c := e.command
+	text := e.cause.Error() + "\n  usage:        " + c.UseLine()
+	if example, _, _ := strings.Cut(strings.TrimSpace(c.Example), "\n"); example != "" {
+		text += "\n  for example:  " + example
+	}
+	return text + "\n  more:         " + c.CommandPath() + " --help"
+}
+
+func (e *usageError) Unwrap() error { return e.cause }
+
+// guard makes what is wrong with a command line, of root and of all below it, a
+// usageError.
+func guard(root *cobra.Command) {
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd, explainFlag(cmd, err)} })
+	for _, cmd := range tree(root) {
+		cmd.DisableFlagsInUseLine = strings.Contains(cmd.Use, "--")
+		if args := cmd.Args; args != nil {
+			cmd.Args = func(cmd *cobra.Command, given []string) error {
+				return misused(cmd, errors.Join(args(cmd, given), cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()))
+			}
+		}
+	}
+}
+
+func misused(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &usageError{cmd, err}
+}
+
+// tree is a command and all below it.
+func tree(root *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{root}
+	for _, cmd := range root.Commands() {
+		all = append(all, tree(cmd)...)
+	}
+	return all
+}
+
+// explainFlag names the flag that may have been meant.
+func explainFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		return fmt.Errorf("%s has no flag --%s%s", cmd.CommandPath(), unknown.GetSpecifiedName(), suggestion("--"+unknown.GetSpecifiedName(), names))
+	case errors.As(err, &invalid):
+		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, invalid.Unwrap())
+	}
+	return err
+}
+
+// group makes cmd one that does nothing without a command below it.
+func group(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(below...)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var names []string
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
+		}
+		near := suggestion(args[0], names)
+		if near == "" {
+			near = "; there are " + strings.Join(names, ", ")
+		}
+		return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), near)
+	}
+	return cmd
+}
+
+// noArgs is for commands that are told everything by flags.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments, and got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// oneID is for commands about one thing.
+func oneID(noun string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return fmt.Errorf("the ID of the %s is missing", noun)
+		case 1:
+			return nil
+		}
+		return fmt.Errorf("one %s at a time: got %d", noun, len(args))
+	}
+}
+
+// someIDs is for commands about several things that are all named.
+func someIDs(nouns string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("name the %s", nouns)
+		}
+		return nil
+	}
+}
+
+// idsOrAll is for commands about several things; all is their flag --all.
+func idsOrAll(nouns string, all *bool) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case *all && len(args) > 0:
+			return fmt.Errorf("either name some %s or give --all", nouns)
+		case !*all && len(args) == 0:
+			return fmt.Errorf("name the %s, or give --all", nouns)
+		case slices.Contains(args, fromStdin) && len(args) > 1:
+			return fmt.Errorf("%s, which reads ids from standard input, goes alone", fromStdin)
+		}
+		return nil
+	}
+}
+
+// choice is a flag that takes one of several words.
+type choice[T ~string] struct {
+	value *T
+	words []string
+}
+
+// choose adds a flag that takes one of words, which a shell completes.
+func choose[T ~string](cmd *cobra.Command, value *T, name string, initial T, usage string, words ...T) {
+	c := choice[T]{value: value}
+	for _, w := range words {
+		c.words = append(c.words, string(w))
+	}
+	*value = initial
+	cmd.Flags().Var(c, name, usage)
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(c.words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// Set implements pflag.Value.
+func (c choice[T]) Set(text string) error {
+	v := &validator{}
+	if v.oneOf("", text, c.words...); len(v.problems) > 0 {
+		return errors.New(v.problems[0].Text)
+	}
+	*c.value = T(text)
+	return nil
+}
+
+func (c choice[T]) String() string {
+	if c.value == nil {
+		return ""
+	}
+	return string(*c.value)
+}
+
+// Type is what the help shows for the value.
+func (c choice[T]) Type() string {
+	const few = 4
+	if len(c.words) > few {
+		return "word"
+	}
+	return strings.Join(c.words, "|")
+}
+
+// commaWords completes the last of several words.
+func commaWords(words []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		before := ""
+		if i := strings.LastIndex(typed, ","); i >= 0 {
+			before = typed[:i+1]
+		}
+		var fit []string
+		for _, w := range words {
+			if !slices.Contains(strings.Split(before, ","), w) {
+				fit = append(fit, before+w)
+			}
+		}
+		return fit, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
+// stopped is the error of what the user ended: how far it came, and what now.
+func stopped(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errStopped, fmt.Sprintf(format, args...))
+}

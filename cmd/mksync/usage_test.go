@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+// testRoot is the command tree, which prints nowhere.
+func testRoot() *cobra.Command {
+	return newRootCommand(&cliEnv{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard})
+}
+
+// noData are the commands that print no data, but what they do meanwhile.
+var noData = map[string]bool{"mksync demo": true, "mksync run": true, "mksync simulator": true}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	t.Parallel()
+	voice := regexp.MustCompile(`^[A-Z][^.]*[^.]$`)
+	for _, cmd := range tree(testRoot()) {
+		path := cmd.CommandPath()
+		require.Regexp(t, voice, cmd.Short, path)
+		require.NotNil(t, cmd.Args, "%s checks no arguments", path)
+		require.NotEmpty(t, cmd.Example, path)
+		for line := range strings.Lines(cmd.Example) {
+			require.Regexp(t, `^  (mksync .*\| )?`+path+`\b`, line, "%s: an example shows the command itself, or what feeds it", path)
+		}
+		for _, line := range strings.Split(cmd.Long, "\n") {
+			require.LessOrEqual(t, textWidth(line), 112, path)
+		}
+		if !cmd.HasSubCommands() && !noData[path] {
+			require.NotNil(t, cmd.Flags().Lookup("json"), "%s has no --json", path)
+		}
+	}
+}
+
+// TestExamplesAreRight runs the arguments of every example through the command's
+// own checks.
+func TestExamplesAreRight(t *testing.T) {
+	t.Parallel()
+	for _, cmd := range tree(testRoot()) {
+		for line := range strings.Lines(cmd.Example) {
+			last, _, _ := strings.Cut(line[strings.LastIndex(line, "| ")+1:], " < ")
+			args := shellWords(last)[1:]
+			found, rest, err := testRoot().Find(args)
+			require.NoError(t, err, line)
+			require.NoError(t, found.ParseFlags(rest), line)
+			require.NoError(t, found.ValidateArgs(found.Flags().Args()), line)
+		}
+	}
+}
+
+// shellWords splits a line as a shell does that knows double quotes only.
+func shellWords(line string) (words []string) {
+	for i, part := range strings.Split(strings.TrimSpace(line), `"`) {
+		if i%2 == 1 {
+			words = append(words, part)
+		} else {
+			words = append(words, strings.Fields(part)...)
+		}
+	}
+	return words
+}
+
+func TestReadmeNamesEveryCommand(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, table, _ := strings.Cut(string(readme), "\n## Commands\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	root, named := testRoot(), map[string]bool{}
+	for _, span := range regexp.MustCompile(`(?m)^\| .*\|$`).FindAllString(table, -1) {
+		for _, line := range regexp.MustCompile("`mksync ([^`]+)`").FindAllStringSubmatch(strings.Split(span, " | ")[0], -1) {
+			if name := strings.Fields(line[1])[0]; name == "completion" || name == "help" {
+				continue // cobra's
+			}
+			cmd, _, err := root.Find(strings.Fields(line[1]))
+			require.NoError(t, err, line[1])
+			require.NotEqual(t, root, cmd, "there is no %q", line[1])
+			named[cmd.CommandPath()] = true
+		}
+	}
+	for _, cmd := range tree(root) {
+		if !cmd.HasSubCommands() {
+			require.True(t, named[cmd.CommandPath()], "README's table does not name %s", cmd.CommandPath())
+		}
+	}
+}
+
+func TestWrongCommandLinesAreExplained(t *testing.T) {
+	t.Parallel()
+	for line, says := range map[string][]string{
+		"statsu":                        {`unknown command "statsu" for "mksync"; did you mean status?`},
+		"nonsense":                      {`unknown command "nonsense" for "mksync"; there are`, "status"},
+		"conflicts lst":                 {`unknown command "lst" for "mksync conflicts"; did you mean list?`},
+		"conflicts resolve":             {"the ID of the conflict is missing", "for example:  mksync conflicts resolve 12 --take crm"},
+		"conflicts resolve 1 2":         {"one conflict at a time"},
+		"conflicts resolve 1":           {`"take" not set`},
+		"conflicts resolve 1 --take cm": {`--take: "cm" is not one of crm, metakocka; did you mean crm?`},
+		"status --jsn":                  {"mksync status has no flag --jsn; did you mean --json?"},
+		"status now":                    {`mksync status takes no arguments, and got "now"`},
+		"mappings --status sinced":      {`--status: "sinced" is not one of`, "did you mean synced?"},
+		"sync":                          {"name the contacts, or give --all", "usage:        mksync sync CONTACT_ID... | - | --all"},
+		"sync - a":                      {"goes alone"},
+		"import --all 7":                {"either name some partners or give --all"},
+		"deletions approve":             {"name the deletions, or give --all"},
+		"deadletters retry":             {"name the dead letters, or give --all"},
+		"replay":                        {"since", "from-seq"},
+		"replay --since yesterday":      {"--since:", "is not a time such as"},
+		"replay --since 1h --authority": {"authority"},
+		"run --roles pushr":             {`--roles: "pushr" is none of`},
+		"simulator --error-rate 2":      {"--error-rate: not between 0 and 1"},
+	} {
+		var stderr bytes.Buffer
+		err := run(t.Context(), strings.Fields(line), io.Discard, &stderr)
+		require.Error(t, err, line)
+		for _, words := range says {
+			require.ErrorContains(t, err, words, line)
+		}
+		require.ErrorContains(t, err, "--help", line)
+		require.Equal(t, exitUsage, exitStatus(err, false), "%s: %v", line, err)
+	}
+}
+
+func TestExitStatusesTellOutcomesApart(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 0, exitStatus(nil, true), "run ends with 0 when it is asked to stop")
+	require.Equal(t, exitFailed, exitStatus(errors.New("no"), false))
+	require.Equal(t, exitFailed, exitStatus(partly(2, 2), false))
+	require.Equal(t, exitPart, exitStatus(partly(1, 2), false))
+	require.NoError(t, partly(0, 0))
+	require.Equal(t, exitStopped, exitStatus(stopped("after %d", 3), false))
+	require.Equal(t, exitStopped, exitStatus(context.Canceled, true))
+	help := testRoot().Long
+	for _, status := range []string{"0  done", "1  failed", "2  not understood", "3  done in part", "130  stopped"} {
+		require.Contains(t, help, status)
+	}
+}

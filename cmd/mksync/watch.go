@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// Orders to a terminal.
+const (
+	clearScreen = "\x1b[2J"
+	toTop       = "\x1b[H"
+	clearLine   = "\x1b[K"
+	clearBelow  = "\x1b[J"
+	hideCursor  = "\x1b[?25l"
+	showCursor  = "\x1b[?25h"
+)
+
+// statusWatch shows the status again and again.
+type statusWatch struct {
+	app      *cliEnv
+	every    time.Duration
+	asJSON   bool
+	ask      func(ctx context.Context) (s syncer.Status, by string, err error)
+	lastLine string
+}
+
+// run shows the status until ctx ends, which is no error. Only a first look that
+// goes wrong ends it: later a service may be restarting.
+func (w *statusWatch) run(ctx context.Context) error {
+	tick := time.NewTicker(w.every)
+	defer tick.Stop()
+	if out := w.app.out(); w.redraws() {
+		_, _ = fmt.Fprint(out.raw, hideCursor+clearScreen)
+		defer func() { _, _ = fmt.Fprint(out.raw, showCursor) }()
+	}
+	for first := true; ; first = false {
+		s, by, err := w.ask(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case first && err != nil:
+			return err
+		}
+		if err := w.show(s, by, err); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// redraws: on a terminal the same lines are written again.
+func (w *statusWatch) redraws() bool { return !w.asJSON && w.app.out().terminal() }
+
+func (w *statusWatch) show(s syncer.Status, by string, err error) error {
+	switch {
+	case w.redraws():
+		return w.redraw(s, by, err)
+	case err != nil:
+		w.app.note(err.Error())
+		return nil
+	case w.asJSON:
+		return json.NewEncoder(w.app.stdout).Encode(s)
+	}
+	line := statusLine(s)
+	if line == w.lastLine {
+		return nil
+	}
+	w.lastLine = line
+	_, err = fmt.Fprintln(w.app.stdout, stamp(time.Now())+"  "+line)
+	return err
+}
+
+// redraw writes over what was written before.
+func (w *statusWatch) redraw(s syncer.Status, by string, err error) error {
+	out := w.app.out()
+	var text bytes.Buffer
+	picture := &screen{raw: &text, file: out.file, environ: out.environ}
+	sheet := []pair{{"every " + w.every.String(), stamp(time.Now()) + "; Ctrl-C ends it"}}
+	if err == nil {
+		sheet = append(sheet, statusSheet(s, by)...)
+	} else {
+		sheet = append(sheet, pair{"PROBLEM", err.Error()})
+	}
+	if err := picture.sheet(sheet); err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
+	if _, rows, err := term.GetSize(int(out.file.Fd())); err == nil && rows > 1 && len(lines) >= rows {
+		lines = append(lines[:rows-2], "…")
+	}
+	_, err = fmt.Fprint(out.raw, toTop+strings.Join(lines, clearLine+"\n")+clearLine+"\n"+clearBelow)
+	return err
+}
+
+// statusLine is what of a status a change of is worth a line.
+func statusLine(s syncer.Status) string {
+	parts := []string{
+		"listener " + s.Listener.State,
+		fmt.Sprintf("pusher %d+%d", s.Pusher.Pending, s.Pusher.InFlight), fmt.Sprintf("puller %d+%d", s.Puller.Pending, s.Puller.InFlight),
+		fmt.Sprintf("partners %d", s.Poller.Partners), "mappings " + mappingsText(s.Mappings),
+		fmt.Sprintf("waiting %d", s.Conflicts+s.DeadLetters+s.HeldDeletions),
+	}
+	if s.Pusher.Paused || s.Puller.Paused {
+		parts = append(parts, "paused")
+	}
+	if len(s.Problems) > 0 {
+		parts = append(parts, "PROBLEM "+oneLine(strings.Join(s.Problems, "; ")))
+	}
+	return strings.Join(parts, ", ")
+}
