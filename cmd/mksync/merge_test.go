@@ -188,7 +188,7 @@ func TestMergesThatAreRefusedChangeNothing(t *testing.T) {
 	w.mksync("merge", "7", other).refused(`loserContactId: "7" is not a uuid`)
 	w.mksync("merge", disputed, other).refused("has 2 fields that wait for a decision: mksync conflicts list --of " + disputed)
 	w.mksync("merge", other, disputed).refused("has 2 fields that wait for a decision")
-	w.mksync("merge", other).refused("accepts 2 arg")
+	w.mksync("merge", other).refused("name two contacts")
 	w.mksync("merge", "undo", "7").refused("there is no merge 7")
 	w.mksync("merge", "undo", "x").refused(`"x" is not the number of a merge`)
 
