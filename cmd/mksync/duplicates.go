@@ -22,7 +22,7 @@ func newDuplicatesCommand(app *cliEnv) *cobra.Command {
 			"are never among them; an e-mail or a phone that more than ten share says nothing.\n" +
 			"Look before you merge: what is alike need not be the same.",
 		Example: "  mksync duplicates --limit 20\n  mksync duplicates --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
 				found, err := syncer.OpDuplicates.Ask(cmd.Context(), desk, r)
