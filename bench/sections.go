@@ -13,5 +13,6 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"drain", "rows/s from a slot into a JetStream file store, a prepared backlog", drain},
+		{"latency", "from a commit to its event in the stream, and to the call of MetaKocka", latency},
 	}
 }

@@ -112,17 +112,10 @@ func holds(subject string, data []byte, id string) bool {
 
 // find is the contact that a message is about.
 func (c *comparison) find(subject string, data []byte) string {
-	const size = 36
-	for _, text := range []string{subject, string(data)} {
-		for i := 0; i+size <= len(text); i++ {
-			if id := text[i : i+size]; id[8] == '-' && id[13] == '-' {
-				if _, known := c.due[id]; known {
-					return id
-				}
-			}
-		}
-	}
-	return ""
+	return findID(subject, data, func(id string) bool {
+		_, known := c.due[id]
+		return known
+	})
 }
 
 func (c *comparison) faults() faults {
