@@ -7,6 +7,7 @@ type MatchContact struct {
 	MetaKockaID string // of its link, living or not
 	Status      Status // of its link; "": it has none
 	Unresolved  bool   // its link has an intent
+	LeftOut     bool   // by the configured filter
 }
 
 // MatchPartner is a partner, as last seen, as the first match sees it. The keys

@@ -18,6 +18,7 @@ import (
 // CheckStore is what a full check needs of the store; *pgstore.Store is one.
 type CheckStore interface {
 	States
+	NameSource
 	// Pairs pages through all contacts and all links by contact id.
 	Pairs(ctx context.Context, after string, limit int) ([]mapping.Pair, error)
 	PairsOf(ctx context.Context, contactIDs []string) ([]mapping.Pair, error)
@@ -143,7 +144,7 @@ type checkRun struct {
 }
 
 func (run *checkRun) do(ctx context.Context) error {
-	swept, err := newSweeper(run.reconciler.erp, 0).sweep(ctx)
+	swept, err := newSweeper(run.reconciler.erp, run.store, 0).sweep(ctx)
 	if err != nil {
 		return err
 	}

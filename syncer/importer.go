@@ -98,6 +98,9 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 		res, err = r.adopt(ctx, p, t)
 		return err
 	})
+	if isTaken(err) { // a contact's first match was quicker
+		return r.Partner(ctx, metakockaID, t)
+	}
 	return res, err
 }
 
@@ -125,7 +128,7 @@ func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Tr
 	d := t.Plan.Partner(mapping.MatchPartner{MetaKockaID: p.MKID})
 	switch d.Verdict {
 	case VerdictLink:
-		return r.Contact(ctx, d.ContactID, t)
+		return r.joined(ctx, p, d.ContactID, t)
 	case VerdictCreate:
 		return r.insert(ctx, p, t)
 	case VerdictAmbiguous, VerdictLinked, VerdictInvalid, VerdictUnlinked:
@@ -145,11 +148,20 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) 
 	case 0:
 		return r.insert(ctx, p, t)
 	case 1:
-		return r.Contact(ctx, matches[0], t) // its first match finds the partner
+		return r.joined(ctx, p, matches[0], t)
 	}
-	return Result{MetaKockaID: p.MKID}, &RejectError{
-		fmt.Sprintf("partner %s matches several contacts (%s, %s): merge them first", p.MKID, matches[0], matches[1]),
+	return Result{MetaKockaID: p.MKID}, &RejectError{severalContacts(p.MKID, matches[0], matches[1])}
+}
+
+// joined lets the first match of a contact find the partner, also where its
+// earlier partner is gone.
+func (r *Reconciler) joined(ctx context.Context, p metakocka.Partner, contactID string, t Trigger) (Result, error) {
+	t.found = true
+	res, err := r.Contact(ctx, contactID, t)
+	if err == nil && res.LinkID == "" && t.Cause == CauseRequest {
+		err = &RejectError{leftOut(p.MKID, contactID)}
 	}
+	return res, err
 }
 
 // matchingContacts applies the rules of the first match from the other side.

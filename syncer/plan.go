@@ -76,6 +76,15 @@ type Plan struct {
 	partners  []mapping.MatchPartner
 	claims    map[string][]claim // of unlinked contacts, by partner
 	contested map[string]int     // by partner: the decision on a contact that it matches with others
+	aside     map[string][]aside // by partner: contacts with its keys that claim nothing
+}
+
+// aside is a contact that asks for no partner by itself, and keeps one with its
+// keys from being imported as another contact.
+type aside struct {
+	contactID string
+	leftOut   bool // by the filter; else its partner is gone
+	several   bool // partners match it
 }
 
 // claim says that a partner is the only one with the contact's key.
@@ -116,14 +125,37 @@ func (p *Plan) Partner(of mapping.MatchPartner) Decision {
 	if i, ok := p.contested[of.MetaKockaID]; ok && d.Verdict == VerdictCreate {
 		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", p.decisions[i].ContactID, p.decisions[i].Reason)
 	}
+	if d.Verdict == VerdictCreate {
+		p.besides(&d)
+	}
 	return d
+}
+
+// besides decides on a partner that only contacts match which claim nothing: one
+// whose partner is gone takes it.
+func (p *Plan) besides(d *Decision) {
+	found := p.aside[d.MetaKockaID]
+	if len(found) == 0 {
+		return
+	}
+	first := found[0]
+	d.Verdict = VerdictAmbiguous
+	switch {
+	case len(found) > 1:
+		d.Reason = severalContacts(d.MetaKockaID, first.contactID, found[1].contactID)
+	case first.leftOut:
+		d.Reason = leftOut(d.MetaKockaID, first.contactID)
+	case first.several:
+		d.Reason = fmt.Sprintf("contact %s matches other partners too: which one is it?", first.contactID)
+	default:
+		d.Verdict, d.ContactID = VerdictLink, first.contactID
+	}
 }
 
 // matching is a Plan under way.
 type matching struct {
 	*Plan
 	byTax, byEmail map[string][]int // indexes of partners
-	contacts       []mapping.MatchContact
 }
 
 // newPlan matches contacts, which are in the order of their ids, with partners.
@@ -131,18 +163,25 @@ type matching struct {
 func newPlan(contacts []mapping.MatchContact, partners []mapping.MatchPartner, outgoing func(mapping.Contact) mapping.Contact) *Plan {
 	m := &matching{
 		Plan: &Plan{
-			decisions: make([]Decision, len(contacts)), byContact: make(map[string]int, len(contacts)),
-			partners: partners, claims: map[string][]claim{}, contested: map[string]int{},
+			decisions: make([]Decision, 0, len(contacts)), byContact: make(map[string]int, len(contacts)),
+			partners: partners, claims: map[string][]claim{}, contested: map[string]int{}, aside: map[string][]aside{},
 		},
-		byTax: map[string][]int{}, byEmail: map[string][]int{}, contacts: contacts,
+		byTax: map[string][]int{}, byEmail: map[string][]int{},
 	}
 	for i := range partners {
 		m.index(i)
 	}
-	for i, c := range contacts {
+	for _, c := range contacts {
 		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, keys: keysOf(c.Contact)}
+		if c.LeftOut || c.Status == mapping.StatusUnlinked {
+			m.setAside(c, d)
+		}
+		if c.LeftOut {
+			continue
+		}
+		i := len(m.decisions)
 		m.byContact[c.ID] = i
-		m.decisions[i] = m.claim(i, d, outgoing)
+		m.decisions = append(m.decisions, m.claim(c, i, d, outgoing))
 	}
 	m.settleClaims()
 	m.settleRivals()
@@ -164,8 +203,7 @@ func (m *matching) index(i int) {
 
 // claim decides what can be decided from the contact alone, and notes which
 // partner it claims.
-func (m *matching) claim(i int, d Decision, outgoing func(mapping.Contact) mapping.Contact) Decision {
-	c := m.contacts[i]
+func (m *matching) claim(c mapping.MatchContact, i int, d Decision, outgoing func(mapping.Contact) mapping.Contact) Decision {
 	switch {
 	case c.Status == mapping.StatusUnlinked:
 		d.Verdict, d.Reason = VerdictUnlinked, "its partner is gone from MetaKocka; mksync sync with its id makes it anew"
@@ -197,6 +235,15 @@ func (m *matching) claim(i int, d Decision, outgoing func(mapping.Contact) mappi
 		d.Verdict, d.Reason = VerdictAmbiguous, furtherPerson(d.MetaKockaID)
 	}
 	return d
+}
+
+// setAside notes the partners that a contact matches which claims none.
+func (m *matching) setAside(c mapping.MatchContact, d Decision) {
+	_, found := m.matches(&d)
+	for _, j := range found {
+		id := m.partners[j].MetaKockaID
+		m.aside[id] = append(m.aside[id], aside{c.ID, c.LeftOut, len(found) > 1})
+	}
 }
 
 // matches are the partners with the contact's tax number, else those with its
@@ -315,7 +362,15 @@ func filter[T any](all []T, keep func(T) bool) []T {
 	return kept
 }
 
-// Why a contact waits for a person.
+// Why a contact or a partner waits for a person.
+
+func severalContacts(metakockaID, one, other string) string {
+	return fmt.Sprintf("partner %s matches several contacts (%s, %s): merge them first", metakockaID, one, other)
+}
+
+func leftOut(metakockaID, contactID string) string {
+	return fmt.Sprintf("partner %s matches contact %s, which is left out by the configured filter", metakockaID, contactID)
+}
 
 func severalPartners(key string, ids []string) string {
 	return fmt.Sprintf("several partners have its %s (%s): which one is it?", key, some(ids))

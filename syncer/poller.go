@@ -21,6 +21,7 @@ type PollStates interface {
 type Observations interface {
 	PollStates
 	States
+	NameSource
 	SavePollState(ctx context.Context, s mapping.PollState) error
 	Now(ctx context.Context) (time.Time, error)
 	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
@@ -69,7 +70,7 @@ func NewPoller(cfg PollerConfig, erp ERP, store Observations, events PartnerEven
 	}
 	p := &Poller{
 		cfg: cfg, erp: erp, store: store, events: events, log: log,
-		sweeper: newSweeper(erp, cfg.FullEvery), polling: make(chan struct{}, 1),
+		sweeper: newSweeper(erp, store, cfg.FullEvery), polling: make(chan struct{}, 1),
 	}
 	p.polling <- struct{}{}
 	return p

@@ -110,6 +110,7 @@ type Trigger struct {
 
 	restore    *restoration          // a conflict's outcome is to be taken back
 	merge      *mapping.ContactMerge // the contact was merged into another: its partner is superfluous
+	found      bool                  // a partner was seen that matches the contact
 	linkedOnly bool                  // a contact without a partner is left without
 }
 

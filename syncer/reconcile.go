@@ -110,6 +110,7 @@ func (k *task) run(ctx context.Context) error {
 	case k.link.MetaKockaID == "":
 		return k.first(ctx)
 	}
+	k.link.Base = k.link.BaseOr(mapping.Base{}) // a link that somebody wrote by hand has none
 	return k.update(ctx)
 }
 

@@ -197,9 +197,10 @@ func (k *task) deleteContact(ctx context.Context) error {
 }
 
 // unlinked handles an edit of a contact whose partner is gone: only a person's
-// request makes the partner anew, or a replay for which the CRM is right.
+// request makes the partner anew, or a replay for which the CRM is right; and a
+// new partner that matches it takes its place.
 func (k *task) unlinked(ctx context.Context) error {
-	if k.t.Cause != CauseRequest && !k.remakes() {
+	if k.t.Cause != CauseRequest && !k.remakes() && !k.t.found {
 		return nil
 	}
 	return k.anew(ctx)

@@ -14,7 +14,7 @@ import (
 
 // MetaKocka documents no way to list all partners. What works by its
 // documentation is searching for substrings of names and joining the answers:
-// every name holds a letter or a digit. Where an answer looks capped, longer
+// every name holds a letter or a digit, though it may be one of another script. Where an answer looks capped, longer
 // substrings are asked for. A full sweep asks for all letters; the sweeps in
 // between ask only for the substrings that, as the last full sweep showed,
 // together bring every partner.
@@ -22,6 +22,18 @@ import (
 // letters begin a full sweep, the commonest first. Others are learned from the
 // names that come back, and make longer substrings with them.
 const letters = "aeionrtslkdvmjpzugbčšchžfywqx0123456789"
+
+// otherLetters are asked for besides: nearly every Cyrillic or Greek name has one
+// of them. What they and the names known elsewhere bring tells which letters of
+// these scripts to ask for; no few letters would do for Chinese.
+const otherLetters = "аоеиαο"
+
+// NameSource knows names that a sweep may not think of; *pgstore.Store is one.
+type NameSource interface {
+	// ForeignNames are names of contacts and of partners seen before that have no
+	// Latin letter and no digit.
+	ForeignNames(ctx context.Context) ([]string, error)
+}
 
 // maxDepth bounds how long the substrings get: as long as a name.
 const maxDepth = 100
@@ -43,6 +55,7 @@ type sweep struct {
 // sweeper enumerates the partners.
 type sweeper struct {
 	erp       ERP
+	names     NameSource
 	fullEvery time.Duration
 
 	cover    []string // substrings that bring every known partner
@@ -62,8 +75,8 @@ const (
 	listingDoesNot
 )
 
-func newSweeper(erp ERP, fullEvery time.Duration) *sweeper {
-	return &sweeper{erp: erp, fullEvery: fullEvery}
+func newSweeper(erp ERP, names NameSource, fullEvery time.Duration) *sweeper {
+	return &sweeper{erp: erp, names: names, fullEvery: fullEvery}
 }
 
 // missed tells that a partner exists which the sweep did not bring: from now on
@@ -113,11 +126,11 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 		s.listAll = listingDoesNot
 	}
 	r := newSweepRun(s.erp)
-	queries := s.cover
+	ask := func(ctx context.Context) error { return r.ask(ctx, s.cover) }
 	if full {
-		queries = strings.Split(letters, "")
+		ask = func(ctx context.Context) error { return r.askAll(ctx, s.names) }
 	}
-	err := r.ask(ctx, queries)
+	err := ask(ctx)
 	if err != nil {
 		return sweep{}, err
 	}
@@ -202,6 +215,48 @@ func newSweepRun(erp ERP) *sweepRun {
 		sweep: sweep{partners: map[string]metakocka.Partner{}}, erp: erp, asked: map[string]bool{}, answers: map[string][]string{},
 		counts: map[string]int{}, parents: map[string]string{}, learned: map[rune]bool{}, closed: map[string]bool{},
 	}
+}
+
+// askAll searches for every letter, and for those of names that have none of the
+// usual ones.
+func (r *sweepRun) askAll(ctx context.Context, names NameSource) error {
+	known, err := names.ForeignNames(ctx)
+	if err != nil {
+		return err
+	}
+	queries := strings.Split(letters+otherLetters, "")
+	for _, name := range known {
+		for _, q := range foreign(name) {
+			if !slices.Contains(queries, q) {
+				queries = append(queries, q)
+			}
+		}
+	}
+	for len(queries) > 0 {
+		if err := r.ask(ctx, queries); err != nil {
+			return err
+		}
+		queries = nil
+		for _, id := range r.order {
+			queries = append(queries, foreign(r.partners[id].Customer)...)
+		}
+		slices.Sort(queries)
+		queries = filter(slices.Compact(queries), func(q string) bool { return !r.asked[q] })
+	}
+	return nil
+}
+
+// foreign are the letters of a name that has none of the usual ones.
+func foreign(name string) (own []string) {
+	for _, c := range strings.ToLower(name) {
+		switch {
+		case strings.ContainsRune(letters, c):
+			return nil
+		case unicode.IsLetter(c) || unicode.IsNumber(c):
+			own = append(own, string(c))
+		}
+	}
+	return own
 }
 
 // ask searches for every substring and for longer ones where an answer looks

@@ -48,7 +48,7 @@ func TestSweepFindsEveryPartnerThroughACap(t *testing.T) {
 	names = append(names, "Podjetje Kranj", "Podjetje Koper", "X", "ß 1", "日本 Trade")
 	for tells, most := range map[bool]int{true: 1500, false: 10000} {
 		e := &cappedERP{names: names, limit: 100, tells: tells}
-		s := newSweeper(e, time.Hour)
+		s := newSweeper(e, knownNames{}, time.Hour)
 		full, err := s.sweep(t.Context())
 		require.NoError(t, err)
 		var missing []string

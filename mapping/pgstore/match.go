@@ -9,17 +9,16 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// MatchContacts pages through the contacts the filter takes, by id, each with
-// where its link stands.
+// MatchContacts pages through the contacts by id, each with where its link stands.
 func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]mapping.MatchContact, error) {
 	t := s.table()
 	if after == "" {
 		after = nilUUID
 	}
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
-		SELECT c.%[1]s::text, coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''), m.intent IS NOT NULL, %[2]s
+		SELECT c.%[1]s::text, coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''), m.intent IS NOT NULL, NOT (%[4]s), %[2]s
 		FROM %[3]s AS c LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
-		WHERE c.%[1]s > $1::uuid AND %[4]s ORDER BY c.%[1]s LIMIT %[5]d`,
+		WHERE c.%[1]s > $1::uuid ORDER BY c.%[1]s LIMIT %[5]d`,
 		t.key, t.selectList(), t.table, t.filter, limit), append([]any{after}, t.args...)...)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read contacts: %w", err))
@@ -27,7 +26,7 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]m
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.MatchContact, error) {
 		var c mapping.MatchContact
 		raw := make([]*string, len(t.fields))
-		err := row.Scan(append([]any{&c.ID, &c.MetaKockaID, &c.Status, &c.Unresolved}, scanTargets(raw)...)...)
+		err := row.Scan(append([]any{&c.ID, &c.MetaKockaID, &c.Status, &c.Unresolved, &c.LeftOut}, scanTargets(raw)...)...)
 		c.Contact = t.contact(raw)
 		return c, err
 	})
