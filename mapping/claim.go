@@ -20,10 +20,9 @@ type MatchPartner struct {
 	Former bool     // only tombstones name it
 }
 
-// SeenParty is a partner as last seen, with the contact that holds it.
+// SeenParty is a partner as last seen.
 type SeenParty struct {
 	MetaKockaID string
-	Name        string
 	Data        []byte // the partner as JSON
-	Holder      string // contact id; "": no living link names it
+	Linked      bool   // a living link names it
 }

@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 )
 
 // Party is one of those among whom likely duplicates are looked for.
 type Party struct {
 	ID      string
 	Contact Contact
+	// Settled: two of these are no pair. What is linked is compared on the other
+	// side.
+	Settled bool
 }
 
 // Duplicate is a pair that is likely the same person or company. Score is from
@@ -116,10 +118,13 @@ func (d *doubt) byName(a, b *traits, name float64) {
 	case same(a.street, b.street) && same(a.city, b.city):
 		d.hint(weightStreet, "same address")
 	case same(a.city, b.city):
-		d.hint(weightCity, "same city")
+		if !strong && name < 1 {
+			return
+		}
 		if !strong {
 			weight = weightNameCity
 		}
+		d.hint(weightCity, "same city")
 	case !strong:
 		return
 	}
@@ -135,57 +140,125 @@ func same(a, b string) bool { return a != "" && a == b }
 // window is with how many neighbours, by name, one of a large group is compared.
 const window = 10
 
-// Duplicates finds the likely duplicates, the likeliest first. Only those are
-// compared that share something, and in a large group only neighbours, so the work
-// grows with their number and not with its square.
-func Duplicates(parties []Party) []Duplicate {
-	all := make([]*traits, len(parties))
-	groups := map[string][]int32{}
+// keyed is one of a contact's keys.
+type keyed struct {
+	key  uint64
+	kind keyKind
+	at   int32
+}
+
+// judged is a pair and its score; the reasons are found again where it is shown.
+type judged struct {
+	one, other int32
+	score      int8
+}
+
+// Duplicates finds the likely duplicates, the likeliest first: at most so many of
+// them, and how many there are. Only those are compared that share something, and
+// in a large group only neighbours, so the work grows with their number and not
+// with its square.
+func Duplicates(parties []Party, most int) (likeliest []Duplicate, total int) {
+	s := search{parties: parties, all: make([]*traits, len(parties)), seen: map[uint64]bool{}}
+	var keys []keyed
 	for i, p := range parties {
-		all[i] = traitsOf(p.Contact)
-		for _, key := range all[i].keys() {
-			groups[key] = append(groups[key], int32(i))
+		s.all[i] = traitsOf(p.Contact)
+		keys = s.all[i].keys(keys, int32(i))
+	}
+	slices.SortFunc(keys, func(a, b keyed) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key), cmp.Compare(a.at, b.at))
+	})
+	groups := groupsOf(keys)
+	for _, g := range groups {
+		s.count(g)
+	}
+	for _, g := range groups {
+		s.compare(g)
+	}
+	return s.ranked(most), len(s.found)
+}
+
+// groupsOf are the runs of equal keys that two or more have.
+func groupsOf(keys []keyed) (groups [][]keyed) {
+	for from := 0; from < len(keys); {
+		to := from + 1
+		for to < len(keys) && keys[to].key == keys[from].key && keys[to].kind == keys[from].kind {
+			to++
+		}
+		if to-from > 1 {
+			groups = append(groups, keys[from:to])
+		}
+		from = to
+	}
+	return groups
+}
+
+// search is one search for duplicates.
+type search struct {
+	parties []Party
+	all     []*traits
+	seen    map[uint64]bool
+	found   []judged
+}
+
+// count notes how many share an e-mail or a phone.
+func (s *search) count(group []keyed) {
+	for _, k := range group {
+		switch k.kind {
+		case keyEmail:
+			s.all[k.at].emails = len(group)
+		case keyPhone:
+			s.all[k.at].phones = len(group)
+		case keyTax, keyStreet, keyName:
 		}
 	}
-	found := map[[2]int32]Duplicate{}
-	for key, members := range groups {
-		if len(members) < 2 || len(members) > crowd && (strings.HasPrefix(key, keyEmail) || strings.HasPrefix(key, keyPhone)) {
-			continue
-		}
-		slices.SortFunc(members, func(a, b int32) int {
-			return cmp.Or(cmp.Compare(all[a].sorted(), all[b].sorted()), cmp.Compare(parties[a].ID, parties[b].ID))
-		})
-		for i, one := range members {
-			for _, other := range members[i+1 : min(len(members), i+1+window)] {
-				pair(found, parties, all, groups, one, other)
-			}
+}
+
+// compare judges a group's pairs of neighbours.
+func (s *search) compare(group []keyed) {
+	if kind := group[0].kind; len(group) > crowd && (kind == keyEmail || kind == keyPhone) {
+		return
+	}
+	slices.SortFunc(group, func(a, b keyed) int {
+		return cmp.Or(s.all[a.at].compare(s.all[b.at]), cmp.Compare(s.parties[a.at].ID, s.parties[b.at].ID))
+	})
+	for i, one := range group {
+		for _, other := range group[i+1 : min(len(group), i+1+window)] {
+			s.pair(one.at, other.at)
 		}
 	}
-	return ranked(found)
 }
 
 // pair judges two parties once.
-func pair(found map[[2]int32]Duplicate, parties []Party, all []*traits, groups map[string][]int32, one, other int32) {
-	if parties[one].ID > parties[other].ID {
+func (s *search) pair(one, other int32) {
+	if s.parties[one].ID > s.parties[other].ID {
 		one, other = other, one
 	}
-	if _, known := found[[2]int32{one, other}]; known || parties[one].ID == parties[other].ID {
+	a, b := s.parties[one], s.parties[other]
+	if a.ID == b.ID || a.Settled && b.Settled {
 		return
 	}
-	a, b := all[one], all[other]
-	score, reasons := likeness(a, b, len(groups[keyEmail+a.email]), len(groups[keyPhone+a.phone]))
-	if score > 0 {
-		found[[2]int32{one, other}] = Duplicate{ID: parties[one].ID, Other: parties[other].ID, Score: score, Reasons: reasons}
+	score, _ := s.judge(one, other)
+	if key := uint64(one)<<32 | uint64(other); score > 0 && !s.seen[key] {
+		s.seen[key] = true
+		s.found = append(s.found, judged{one, other, int8(score)})
 	}
 }
 
-func ranked(found map[[2]int32]Duplicate) []Duplicate {
-	all := make([]Duplicate, 0, len(found))
-	for _, d := range found {
-		all = append(all, d)
-	}
-	slices.SortFunc(all, func(a, b Duplicate) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Other, b.Other))
+func (s *search) judge(one, other int32) (int, []string) {
+	a, b := s.all[one], s.all[other]
+	return likeness(a, b, a.emails, a.phones)
+}
+
+func (s *search) ranked(most int) []Duplicate {
+	id := func(at int32) string { return s.parties[at].ID }
+	slices.SortFunc(s.found, func(a, b judged) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(id(a.one), id(b.one)), cmp.Compare(id(a.other), id(b.other)))
 	})
-	return all
+	out := make([]Duplicate, min(most, len(s.found)))
+	for i := range out {
+		j := s.found[i]
+		_, reasons := s.judge(j.one, j.other)
+		out[i] = Duplicate{ID: id(j.one), Other: id(j.other), Score: int(j.score), Reasons: reasons}
+	}
+	return out
 }

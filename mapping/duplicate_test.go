@@ -106,9 +106,13 @@ func TestLawsOfDuplicates(t *testing.T) {
 		for i := range rapid.IntRange(0, 9).Draw(t, "parties") {
 			parties = append(parties, Party{ID: fmt.Sprint(i), Contact: similarContacts(t, fmt.Sprint(i))})
 		}
-		found := Duplicates(parties)
+		found, total := Duplicates(parties, 1000)
+		require.Len(t, found, total)
 		shuffled := rapid.Permutation(parties).Draw(t, "shuffled")
-		require.Equal(t, found, Duplicates(shuffled), "the order matters")
+		again, _ := Duplicates(shuffled, 1000)
+		require.Equal(t, found, again, "the order matters")
+		first, _ := Duplicates(parties, 1)
+		require.Equal(t, found[:min(1, len(found))], first)
 		scores := map[string]int{}
 		for i, d := range found {
 			require.Less(t, d.ID, d.Other)
@@ -135,9 +139,10 @@ func TestWhatManyShareIsNoEvidence(t *testing.T) {
 			Name: fmt.Sprintf("%c%c%c Kos", 'a'+i, 'k'+i, 'c'+i), Email: "agency@example.si", Phone: "+38640111222",
 		}})
 	}
-	require.Empty(t, Duplicates(parties))
-	few := Duplicates(parties[:3])
-	two := Duplicates(parties[:2])
+	many, _ := Duplicates(parties, 100)
+	require.Empty(t, many)
+	few, _ := Duplicates(parties[:3], 100)
+	two, _ := Duplicates(parties[:2], 100)
 	require.Less(t, few[0].Score, two[0].Score)
 	require.Len(t, few, 3)
 }
@@ -145,7 +150,8 @@ func TestWhatManyShareIsNoEvidence(t *testing.T) {
 func TestDuplicatesAmongManyAreFound(t *testing.T) {
 	t.Parallel()
 	const n = 20_000
-	likely := slices.DeleteFunc(Duplicates(crowdOf(n)), func(d Duplicate) bool { return d.Score < 90 })
+	found, _ := Duplicates(crowdOf(n), n)
+	likely := slices.DeleteFunc(found, func(d Duplicate) bool { return d.Score < 90 })
 	require.Len(t, likely, n/20)
 }
 
@@ -180,6 +186,6 @@ func BenchmarkDuplicates(b *testing.B) {
 	parties := crowdOf(100_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		Duplicates(parties)
+		Duplicates(parties, 1000)
 	}
 }

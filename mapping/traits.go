@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"cmp"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,12 +17,14 @@ type traits struct {
 
 	mailbox         bool // the e-mail is nobody's in particular
 	person, company name
+
+	emails, phones int // how many share them
 }
 
 // name is a folded name, its words in order, and the trigrams it is made of.
 type name struct {
 	text  string
-	grams []string
+	grams []uint64
 }
 
 func traitsOf(c Contact) *traits {
@@ -47,40 +51,46 @@ var mailboxes = []string{
 	"support", "podpora", "service", "servis", "tajnistvo", "uprava", "pisarna", "recepcija", "reception", "team", "noreply", "no-reply",
 }
 
-// The kinds of keys.
+// keyKind says what two contacts have in common that have a key in common.
+type keyKind uint8
+
 const (
-	keyTax    = "t:"
-	keyEmail  = "e:"
-	keyPhone  = "p:"
-	keyStreet = "s:"
-	keyName   = "n:"
+	keyTax keyKind = iota
+	keyEmail
+	keyPhone
+	keyStreet
+	keyName
 )
 
-// keys are what a contact is found by: who has none of them in common with another
-// is not its duplicate.
-func (t *traits) keys() []string {
-	var keys []string
-	add := func(kind, value string) {
+// keySeed makes keys of texts; two texts with one key are compared for nothing.
+var keySeed = maphash.MakeSeed()
+
+// keys adds what a contact is found by: who has none of them in common with
+// another is not its duplicate.
+func (t *traits) keys(keys []keyed, at int32) []keyed {
+	add := func(kind keyKind, value, more string) {
 		if value != "" {
-			keys = append(keys, kind+value)
+			keys = append(keys, keyed{maphash.String(keySeed, value+"|"+more), kind, at})
 		}
 	}
-	add(keyTax, t.tax)
-	add(keyEmail, t.email)
-	add(keyPhone, t.phone)
-	if t.street != "" && t.city != "" {
-		add(keyStreet, t.street+"|"+t.city)
+	add(keyTax, t.tax, "")
+	add(keyEmail, t.email, "")
+	add(keyPhone, t.phone, "")
+	if t.city == "" {
+		return keys
 	}
-	for _, n := range []name{t.person, t.company} {
-		if n.text != "" && t.city != "" {
-			add(keyName, t.city+"|"+n.initials())
-		}
+	add(keyStreet, t.street, t.city)
+	add(keyName, t.person.initials(), t.city)
+	if t.company.text != t.person.text {
+		add(keyName, t.company.initials(), t.city)
 	}
-	return slices.Compact(keys)
+	return keys
 }
 
-// sorted is what a contact's place is by in a large group.
-func (t *traits) sorted() string { return t.company.text + " " + t.person.text }
+// compare puts contacts in the order of their names.
+func (t *traits) compare(other *traits) int {
+	return cmp.Or(strings.Compare(t.company.text, other.company.text), strings.Compare(t.person.text, other.person.text))
+}
 
 // nameLike is how alike two contacts' names are, from 0 to 1. Two people of one
 // company are two; a person may be written as a company or the other way round.
@@ -101,10 +111,15 @@ func (t *traits) nameLike(other *traits) float64 {
 
 func nameOf(v string) name {
 	n := name{text: foldedName(v)}
+	const letter = 21 // bits
 	for word := range strings.SplitSeq(n.text, " ") {
-		r := []rune("  " + word + " ")
-		for i := 0; word != "" && i+3 <= len(r); i++ {
-			n.grams = append(n.grams, string(r[i:i+3]))
+		gram := uint64(' ')<<letter | ' '
+		for _, r := range word {
+			gram = (gram<<letter | uint64(r)) & (1<<(3*letter) - 1)
+			n.grams = append(n.grams, gram)
+		}
+		if word != "" {
+			n.grams = append(n.grams, (gram<<letter|' ')&(1<<(3*letter)-1))
 		}
 	}
 	slices.Sort(n.grams)
@@ -122,7 +137,7 @@ func (n name) like(other name) float64 {
 	}
 	both := 0
 	for i, j := 0, 0; i < len(n.grams) && j < len(other.grams); {
-		switch strings.Compare(n.grams[i], other.grams[j]) {
+		switch cmp.Compare(n.grams[i], other.grams[j]) {
 		case 0:
 			both, i, j = both+1, i+1, j+1
 		case -1:
@@ -136,6 +151,9 @@ func (n name) like(other name) float64 {
 
 // initials are the first two letters of each word.
 func (n name) initials() string {
+	if n.text == "" {
+		return ""
+	}
 	var b strings.Builder
 	for word := range strings.SplitSeq(n.text, " ") {
 		r := []rune(word)

@@ -44,9 +44,9 @@ type Duplicate struct {
 // duplicateSearch is one search for duplicates.
 type duplicateSearch struct {
 	contacts map[string]mapping.MatchContact
-	partners map[string]mapping.SeenParty
-	pairs    map[[2]string]bool // of contacts
+	limit    int
 	found    []Duplicate
+	total    int
 }
 
 // Duplicates finds likely duplicates among the contacts that the filter takes, and
@@ -60,17 +60,13 @@ func (d *Desk) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates,
 	if err != nil {
 		return Duplicates{}, err
 	}
-	s := &duplicateSearch{contacts: map[string]mapping.MatchContact{}, partners: map[string]mapping.SeenParty{}, pairs: map[[2]string]bool{}}
+	s := &duplicateSearch{limit: limit, contacts: map[string]mapping.MatchContact{}}
 	s.amongContacts(contacts)
-	partners, err := pages(ctx, d.records.SeenParties, func(p mapping.SeenParty) string { return p.MetaKockaID })
-	if err != nil {
-		return Duplicates{}, err
-	}
-	if err := s.amongPartners(partners); err != nil {
+	if err := s.amongPartners(ctx, d.records.SeenParties); err != nil {
 		return Duplicates{}, err
 	}
 	slices.SortStableFunc(s.found, func(a, b Duplicate) int { return b.Score - a.Score })
-	out := Duplicates{Items: []Duplicate{}, Total: len(s.found)}
+	out := Duplicates{Items: []Duplicate{}, Total: s.total}
 	out.Items = append(out.Items, s.found[:min(limit, len(s.found))]...)
 	return out, nil
 }
@@ -81,9 +77,10 @@ func (s *duplicateSearch) amongContacts(contacts []mapping.MatchContact) {
 		s.contacts[c.ID] = c
 		parties[i] = mapping.Party{ID: c.ID, Contact: c.Contact}
 	}
-	for _, d := range mapping.Duplicates(parties) {
+	likeliest, total := mapping.Duplicates(parties, s.limit)
+	s.total += total
+	for _, d := range likeliest {
 		loser, winner := s.loserFirst(d.ID, d.Other)
-		s.pairs[[2]string{d.ID, d.Other}] = true
 		s.found = append(s.found, Duplicate{
 			Kind: DuplicateContacts, ID: loser, OtherID: winner, Name: shownName(s.contacts[loser].Contact), Other: shownName(s.contacts[winner].Contact),
 			Score: d.Score, Reasons: d.Reasons, LoserContactID: loser, WinnerContactID: winner,
@@ -91,31 +88,37 @@ func (s *duplicateSearch) amongContacts(contacts []mapping.MatchContact) {
 	}
 }
 
-// amongPartners adds the pairs of partners whose contacts are no pair already.
-func (s *duplicateSearch) amongPartners(partners []mapping.SeenParty) error {
-	parties := make([]mapping.Party, len(partners))
-	for i, p := range partners {
-		seen, err := decodeSeen(mapping.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
+// amongPartners adds the pairs of partners of which not both are linked: the
+// others are their contacts' business.
+func (s *duplicateSearch) amongPartners(ctx context.Context, page func(context.Context, string, int) ([]mapping.SeenParty, error)) error {
+	var parties []mapping.Party
+	for after := ""; ; {
+		seen, err := page(ctx, after, matchPage)
 		if err != nil {
 			return err
 		}
-		parties[i] = mapping.Party{ID: p.MetaKockaID, Contact: ContactOf(seen)}
-		p.Data = nil
-		p.Name = shownName(parties[i].Contact)
-		s.partners[p.MetaKockaID] = p
-	}
-	for _, d := range mapping.Duplicates(parties) {
-		one, other := s.partners[d.ID], s.partners[d.Other]
-		pair := Duplicate{Kind: DuplicatePartners, ID: d.ID, OtherID: d.Other, Name: one.Name, Other: other.Name, Score: d.Score, Reasons: d.Reasons}
-		_, known := s.contacts[one.Holder]
-		_, both := s.contacts[other.Holder]
-		if known && both {
-			if s.pairs[[2]string{one.Holder, other.Holder}] || s.pairs[[2]string{other.Holder, one.Holder}] {
-				continue
+		for _, p := range seen {
+			partner, err := decodeSeen(mapping.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
+			if err != nil {
+				return err
 			}
-			pair.LoserContactID, pair.WinnerContactID = s.loserFirst(one.Holder, other.Holder)
+			parties = append(parties, mapping.Party{ID: p.MetaKockaID, Contact: ContactOf(partner), Settled: p.Linked})
 		}
-		s.found = append(s.found, pair)
+		if len(seen) < matchPage {
+			break
+		}
+		after = seen[len(seen)-1].MetaKockaID
+	}
+	likeliest, total := mapping.Duplicates(parties, s.limit)
+	s.total += total
+	names := map[string]string{}
+	for _, p := range parties {
+		names[p.ID] = shownName(p.Contact)
+	}
+	for _, d := range likeliest {
+		s.found = append(s.found, Duplicate{
+			Kind: DuplicatePartners, ID: d.ID, OtherID: d.Other, Name: names[d.ID], Other: names[d.Other], Score: d.Score, Reasons: d.Reasons,
+		})
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ const lockKeysSQL = `SELECT pg_advisory_lock(hashtextextended('key:' || k, 0)) F
 // are missing and those that only tombstones name.
 func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]mapping.SeenParty, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT p.metakocka_id, p.name, p.data, coalesce(m.contact_id::text, '')
+		SELECT p.metakocka_id, p.data, m.id IS NOT NULL
 		FROM mksync_partners p
 		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked')
 		WHERE p.missing_since IS NULL AND p.metakocka_id > $1
@@ -79,7 +79,7 @@ func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]map
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.SeenParty, error) {
 		var p mapping.SeenParty
-		err := row.Scan(&p.MetaKockaID, &p.Name, &p.Data, &p.Holder)
+		err := row.Scan(&p.MetaKockaID, &p.Data, &p.Linked)
 		return p, err
 	})
 	if err != nil {
