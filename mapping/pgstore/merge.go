@@ -15,7 +15,7 @@ import (
 )
 
 // Absorb merges the loser, a session of the same WithContacts, into this
-// session's contact, in one transaction (invariant 17): both contacts only when
+// session's contact, in one transaction (invariants 17, 18): both contacts only when
 // they still hold what Load read. It sets the record's id, the loser's row and
 // what the table made of the winner.
 // Errors: ErrContactChanged, *mapping.ContactRefusedError.
