@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // decode reads a request: one JSON object, or nothing. Every field is one of
@@ -22,6 +24,9 @@ func decode(request []byte, into any) error {
 	if request[0] != '{' {
 		return fault(CodeMalformed, "the request must be a JSON object")
 	}
+	if at := invalidAt(request); at >= 0 {
+		return fault(CodeMalformed, "%s: is not UTF-8 text", orWords(pathAt(request, int64(at)), "the request"))
+	}
 	if err := checkNames(request, fieldNames(reflect.TypeOf(into).Elem())); err != nil {
 		return err
 	}
@@ -31,7 +36,7 @@ func decode(request []byte, into any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &mistyped):
-		return fault(CodeMalformed, "%s: must be %s, not %s", orWords(pathAt(request, mistyped.Offset), "the request"), wanted(mistyped.Type), got(mistyped.Value))
+		return fault(CodeMalformed, "%s: must be %s%s", orWords(pathAt(request, mistyped.Offset), "the request"), wanted(mistyped.Type), got(mistyped))
 	}
 	return fault(CodeMalformed, "the request cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
 }
@@ -96,20 +101,34 @@ func wanted(t reflect.Type) string {
 	}
 }
 
-// got says what was there instead; value is as encoding/json names it.
-func got(value string) string {
-	kind, _, _ := strings.Cut(value, " ")
-	switch kind {
-	case "string":
-		return "a text"
-	case "array":
-		return "a list"
-	case "object":
-		return "an object"
-	case "bool":
-		return "true or false"
+// got says what was there instead.
+func got(e *json.UnmarshalTypeError) string {
+	kind, _, _ := strings.Cut(e.Value, " ")
+	switch {
+	case kind == "number" && e.Type.Kind() == reflect.Int:
+		return fmt.Sprintf(" from %d to %d", math.MinInt, math.MaxInt) // it has a fraction, or is too large
+	case kind == "string":
+		return ", not a text"
+	case kind == "array":
+		return ", not a list"
+	case kind == "object":
+		return ", not an object"
+	case kind == "bool":
+		return ", not true or false"
 	}
-	return "a " + kind
+	return ", not a " + kind
+}
+
+// invalidAt is where the first byte is that is not UTF-8; -1: nowhere.
+func invalidAt(text []byte) int {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
 }
 
 // spot is a place in a request: a name of the outermost object, or a value.
@@ -119,13 +138,20 @@ type spot struct {
 	name bool
 }
 
-// errMore says that something follows the request's object.
-var errMore = errors.New("something follows the object")
+var (
+	// errMore says that something follows the request's object.
+	errMore = errors.New("something follows the object")
+	errDeep = errors.New("it is nested too deep")
+)
+
+// mostDeep is how deep a request may be nested; none needs more than a list.
+const mostDeep = 8
 
 // walk visits a JSON object's names and values in order until visit returns
 // false. It reads all of the object.
 func walk(request []byte, visit func(spot) bool) error {
 	dec := json.NewDecoder(bytes.NewReader(request))
+	dec.UseNumber() // however large
 	w := walker{dec: dec, visit: visit}
 	if _, err := dec.Token(); err != nil {
 		return err
@@ -143,6 +169,7 @@ type walker struct {
 	dec     *json.Decoder
 	visit   func(spot) bool
 	stopped bool
+	depth   int
 }
 
 func (w *walker) at(path string, name bool) {
@@ -185,6 +212,10 @@ func (w *walker) value(path string) error {
 		return err
 	}
 	w.at(path, false)
+	if w.depth++; w.depth > mostDeep {
+		return errDeep
+	}
+	defer func() { w.depth-- }()
 	switch t {
 	case json.Delim('{'):
 		return w.object(path)

@@ -86,7 +86,7 @@ func (r MappingsRequest) query() (q mapping.LinkQuery, err error) {
 		}
 	}
 	if r.Status != "" && !slices.Contains(mapping.Statuses(), r.Status) {
-		return q, fault(CodeMalformed, "status: %q is none of %v", r.Status, mapping.Statuses())
+		return q, fault(CodeMalformed, "status: %q is none of %v", clip(string(r.Status)), mapping.Statuses())
 	}
 	if r.After != "" {
 		if q.After, err = checkUUID("after", r.After); err != nil {

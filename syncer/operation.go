@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -82,6 +83,8 @@ type Endpoint interface {
 	Subject() string
 	// Timeout bounds how long an answer may take.
 	Timeout() time.Duration
+	// Types are the request's and the answer's, for who describes them.
+	Types() (request, answer reflect.Type)
 	serve(ctx context.Context, d *Desk, request []byte) ([]byte, error)
 }
 
@@ -101,6 +104,11 @@ func (o Operation[Req, Res]) Subject() string { return o.Name }
 
 // Timeout implements Endpoint.
 func (o Operation[Req, Res]) Timeout() time.Duration { return o.Within }
+
+// Types implements Endpoint.
+func (o Operation[Req, Res]) Types() (request, answer reflect.Type) {
+	return reflect.TypeFor[Req](), reflect.TypeFor[Res]()
+}
 
 // Reply is the body of every answer, over NATS and HTTP.
 type Reply struct {

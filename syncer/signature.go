@@ -1,6 +1,10 @@
 package syncer
 
-import "context"
+import (
+	"context"
+	"strings"
+	"unicode"
+)
 
 type signerKey struct{}
 
@@ -31,12 +35,17 @@ func (r *CheckRequest) signature() *string      { return &r.By }
 func sign(ctx context.Context, request any) error {
 	name, known := ctx.Value(signerKey{}).(string)
 	r, can := request.(signed)
-	if !known || !can {
+	if !can {
 		return nil
 	}
 	by := r.signature()
-	if *by != "" && *by != name {
-		return fault(CodeMalformed, "by: is known by the token and cannot be given")
+	switch {
+	case len(*by) > maxID || strings.ContainsFunc(*by, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
+		return fault(CodeMalformed, "by: is not a name")
+	case !known:
+		return nil
+	case *by != "" && *by != name:
+		return fault(CodeMalformed, "by: is known by the token or the header, and cannot be given")
 	}
 	*by = name
 	return nil

@@ -266,7 +266,7 @@ func TestAPIRefusesWhatItCannotRead(t *testing.T) {
 		`{"contactId":"` + id + `"`:       "is not JSON",
 		`{"contactId":"a","contactId":1}`: "contactId: is given twice",
 		`{"contactId":"` + id + `","by":"somebody"}`: "by: is known by the token",
-		"{\"contactId\":\"\xff\"}":                   "contactId: is not an id",
+		"{\"contactId\":\"\xff\"}":                   "contactId: is not UTF-8 text",
 	} {
 		c.post("contacts/sync", body).refused(400, "malformed", words)
 	}

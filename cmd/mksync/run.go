@@ -111,8 +111,13 @@ func (s *service) runAPI(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read MKSYNC_API_TOKEN: %w", err)
 	}
+	asyncAPI, err := control.AsyncAPI()
+	if err != nil {
+		return err
+	}
 	server, err := httpapi.New(ctx, httpapi.Config{
-		Addr: s.cfg.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
+		AsyncAPI: asyncAPI,
+		Addr:     s.cfg.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
 		Desk: desk, Tokens: tokens, JWT: s.cfg.jwt(), Rate: float64(s.cfg.APIRate),
 		Follow: func(job string, news func()) (func(), error) { return control.Follow(s.conn, job, news) },
 	}, s.log)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -23,7 +24,11 @@ func (c *Client) ask(ctx context.Context, name string, request []byte) (*nats.Ms
 	if watch := syncer.WatchOf(ctx); watch != nil {
 		return c.watched(ctx, name, request, watch)
 	}
-	return c.nc.RequestWithContext(ctx, subjectPrefix+name, request)
+	m := &nats.Msg{Subject: subjectPrefix + name, Data: request, Header: nats.Header{}}
+	if deadline, bounded := ctx.Deadline(); bounded {
+		m.Header.Set(headerDeadline, deadline.UTC().Format(time.RFC3339Nano))
+	}
+	return c.nc.RequestMsgWithContext(ctx, m)
 }
 
 // Answer implements syncer.Answerer. Errors: ErrNoService when nobody got the

@@ -4,17 +4,24 @@
 //
 // A request is sent to "mksync." and the operation's name, in JSON. The answer
 // is {"success":true,"data":…}, or {"success":false,"error":{"code","message"}}
-// with the micro error headers, whose code is the HTTP status.
+// with the micro error headers, whose code is the HTTP status. The header
+// Mksync-By says who asks, Mksync-Deadline until when the answer is waited for:
+// what could not be begun before is not begun.
 package control
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -22,11 +29,29 @@ import (
 	"github.com/crmmind/mksync/syncer"
 )
 
+// How the micro service shows itself.
+const (
+	serviceName  = "mksync"
+	serviceAbout = "two-way sync of CRM contacts and MetaKocka partners"
+)
+
 // subjectPrefix stands before every operation's name.
 const subjectPrefix = "mksync."
 
+// Headers of a request, besides that of a watch.
+const (
+	headerBy       = "Mksync-By"
+	headerDeadline = "Mksync-Deadline" // RFC 3339
+)
+
+// asker is what whoever asks may be called: it goes into created_by.
+var asker = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
+
 // atOnce is how many requests of one operation a process works on at a time.
 const atOnce = 16
+
+// flushWithin is how long the server may take to notice that the service stops.
+const flushWithin = 2 * time.Second
 
 // Service is the micro service. It is made for one Run.
 type Service struct {
@@ -36,17 +61,45 @@ type Service struct {
 	log     *slog.Logger
 
 	running sync.WaitGroup
+	counts  map[string]*counts // by endpoint's name
+}
+
+// counts are what the micro service's own statistics cannot tell: requests are
+// worked on behind the endpoint's back.
+type counts struct{ answered, refused, running atomic.Int64 }
+
+// MarshalJSON makes them part of the statistics.
+func (c *counts) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]int64{"answered": c.answered.Load(), "refused": c.refused.Load(), "running": c.running.Load()})
 }
 
 // New returns a service that Run starts.
 func New(nc *nats.Conn, version string, desk syncer.Answerer, log *slog.Logger) *Service {
-	return &Service{nc: nc, version: version, desk: desk, log: log}
+	s := &Service{nc: nc, version: version, desk: desk, log: log, counts: map[string]*counts{}}
+	for _, e := range syncer.Endpoints() {
+		s.counts[endpointName(e)] = &counts{}
+	}
+	return s
+}
+
+// endpointName is an operation's name as micro allows it.
+func endpointName(e syncer.Endpoint) string { return strings.ReplaceAll(e.Subject(), ".", "-") }
+
+// description describes an operation to whoever asks the micro service for it.
+func description(e syncer.Endpoint) map[string]string {
+	request, answer := e.Types()
+	return map[string]string{
+		"description": syncer.About(e), "timeout": e.Timeout().String(),
+		"request_schema": alone(request), "data_schema": alone(answer),
+	}
 }
 
 // Run answers requests until ctx ends, and lets those that run come to an end.
 func (s *Service) Run(ctx context.Context) error {
 	svc, err := micro.AddService(s.nc, micro.Config{
-		Name: "mksync", Version: s.version, Description: "two-way sync of CRM contacts and MetaKocka partners", Metadata: metadata(),
+		Name: serviceName, Version: s.version, Description: serviceAbout,
+		Metadata:     metadata(),
+		StatsHandler: func(e *micro.Endpoint) any { return s.counts[e.Name] },
 	})
 	if err != nil {
 		return fmt.Errorf("start NATS service: %w", err)
@@ -59,6 +112,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	err = svc.Stop()
+	if s.nc.IsConnected() { // then whatever was sent here before is answered
+		err = errors.Join(err, s.nc.FlushTimeout(flushWithin))
+	}
 	s.running.Wait()
 	return err
 }
@@ -66,37 +122,87 @@ func (s *Service) Run(ctx context.Context) error {
 // register serves one operation. Requests run side by side: one that waits for
 // MetaKocka does not hold up the next.
 func (s *Service) register(ctx context.Context, svc micro.Service, e syncer.Endpoint) error {
-	slots := make(chan struct{}, atOnce)
+	slots, count := make(chan struct{}, atOnce), s.counts[endpointName(e)]
 	handle := func(r micro.Request) {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
+		if !enter(ctx, slots) {
+			count.refused.Add(1)
+			_ = s.refuse(r, errStopping) // or nobody listens any more
 			return
 		}
 		s.running.Go(func() {
 			defer func() { <-slots }()
-			s.answer(ctx, r, e)
+			count.running.Add(1)
+			defer count.running.Add(-1)
+			s.answer(ctx, r, e, count)
 		})
 	}
-	name := strings.ReplaceAll(e.Subject(), ".", "-")
-	return svc.AddEndpoint(name, micro.HandlerFunc(handle), micro.WithEndpointSubject(subjectPrefix+e.Subject()))
+	return svc.AddEndpoint(endpointName(e), micro.HandlerFunc(handle),
+		micro.WithEndpointSubject(subjectPrefix+e.Subject()), micro.WithEndpointMetadata(description(e)))
 }
 
-func (s *Service) answer(ctx context.Context, r micro.Request, e syncer.Endpoint) {
-	ctx, cancel := context.WithTimeout(ctx, e.Timeout())
-	defer cancel()
-	if subject := r.Headers().Get(headerWatch); subject != "" {
-		ctx = syncer.WithWatch(ctx, watchOver(s.nc, subject))
+// enter waits for a place; false: ctx has ended.
+func enter(ctx context.Context, slots chan<- struct{}) bool {
+	if ctx.Err() != nil {
+		return false
 	}
-	data, err := s.desk.Answer(ctx, e.Subject(), r.Data())
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *Service) answer(ctx context.Context, r micro.Request, e syncer.Endpoint, count *counts) {
+	data, err := s.ask(ctx, r, e)
 	if err == nil {
+		count.answered.Add(1)
 		err = s.respond(r, data)
 	} else {
+		count.refused.Add(1)
 		err = s.refuse(r, syncer.AsRequestError(err))
 	}
 	if err != nil {
 		s.log.Debug("answer request", "operation", e.Subject(), "error", err)
 	}
+}
+
+// ask asks the desk, in the name and until the time that the headers say.
+func (s *Service) ask(ctx context.Context, r micro.Request, e syncer.Endpoint) (answer []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("request panicked", "operation", e.Subject(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			answer, err = nil, syncer.ErrInternal
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, e.Timeout())
+	defer cancel()
+	h := r.Headers()
+	if by := h.Get(headerBy); by != "" {
+		if !asker.MatchString(by) {
+			return nil, malformed(headerBy, "is not a name: letters, digits, _ . @ and - only, at most 64")
+		}
+		ctx = syncer.SignedBy(ctx, by)
+	}
+	if text := h.Get(headerDeadline); text != "" {
+		deadline, err := time.Parse(time.RFC3339Nano, text)
+		switch {
+		case err != nil:
+			return nil, malformed(headerDeadline, "is not a time such as 2026-01-31T12:00:00Z")
+		case time.Now().After(deadline):
+			return nil, errTooLate
+		}
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	if subject := h.Get(headerWatch); subject != "" {
+		ctx = syncer.WithWatch(ctx, watchOver(s.nc, subject))
+	}
+	return s.desk.Answer(ctx, e.Subject(), r.Data())
+}
+
+func malformed(header, text string) error {
+	return &syncer.RequestError{Code: syncer.CodeMalformed, Message: header + ": " + text}
 }
 
 func (s *Service) respond(r micro.Request, data json.RawMessage) error {

@@ -1,6 +1,16 @@
 package control
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// errTooLate: whoever asked does not wait for the answer any more.
+var errTooLate = &syncer.RequestError{Code: syncer.CodeTimeout, Message: "the request came too late: its Mksync-Deadline has passed; nothing was done"}
+
+// errStopping: another process may answer.
+var errStopping = &syncer.RequestError{Code: syncer.CodeUnavailable, Message: "this process is stopping: ask again"}
 
 var (
 	// ErrNoService says that no running service answers on NATS.

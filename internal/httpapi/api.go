@@ -47,7 +47,9 @@ func (s *Server) api() http.Handler {
 	guarded := s.guarded(mux)
 	outer := http.NewServeMux()
 	outer.Handle("/", guarded)
-	s.serve(outer, "/api/openapi.yaml", map[string]http.Handler{http.MethodGet: http.HandlerFunc(s.describe)})
+	for path, text := range map[string][]byte{"/api/openapi.yaml": openAPI, "/api/asyncapi.yaml": s.cfg.AsyncAPI} {
+		s.serve(outer, path, map[string]http.Handler{http.MethodGet: description(text)})
+	}
 	return s.configured(outer)
 }
 
@@ -116,11 +118,13 @@ func (s *Server) keepOut(w http.ResponseWriter, err error) {
 	s.fail(w, status, code, message)
 }
 
-// describe serves the description of the API, which holds no data.
-func (s *Server) describe(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/yaml")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(openAPI)
+// description serves a description of the API, which holds no data.
+func description(text []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(text)
+	})
 }
 
 // operation answers one operation.

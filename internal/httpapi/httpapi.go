@@ -21,6 +21,8 @@ type Config struct {
 	Status  func(ctx context.Context) syncer.Status
 	Metrics http.Handler
 	Desk    syncer.Answerer
+	// AsyncAPI is the description of what there is over NATS.
+	AsyncAPI []byte
 	// Follow calls news, which does not block, whenever a job may stand otherwise
 	// than before, until stop is called.
 	Follow func(job string, news func()) (stop func(), err error)

@@ -56,6 +56,7 @@ func routes() []route {
 		{method: http.MethodGet, path: "/merges", op: syncer.OpMerges, query: append([]param{{name: "of"}}, page...)},
 		{method: http.MethodPost, path: "/merges/undo", op: syncer.OpUndoMerge},
 		{method: http.MethodGet, path: "/partners/unsynced", op: syncer.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
+		{method: http.MethodGet, path: "/status", op: syncer.OpStatus},
 		{method: http.MethodGet, path: jobsPath, op: syncer.OpJobs, query: page},
 		{method: http.MethodGet, path: jobsPath + "/{id}", op: syncer.OpJob, query: append([]param{{name: "brief", flag: true}, {name: "failed", flag: true}}, append(page, jobID...)...)},
 		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: syncer.OpJob, stream: true, query: jobID},

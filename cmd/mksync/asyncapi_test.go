@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+var errNotAll = errors.New("not all events are there yet")
+
+// descriptions compiles the schemas of an AsyncAPI document.
+type descriptions struct {
+	t        testing.TB
+	compiler *jsonschema.Compiler
+}
+
+func describedAt(t testing.TB, text string) descriptions {
+	t.Helper()
+	var doc any
+	require.NoError(t, yaml.Unmarshal([]byte(text), &doc))
+	asJSON, err := json.Marshal(doc)
+	require.NoError(t, err)
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+	require.NoError(t, err)
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	require.NoError(t, c.AddResource("mksync.json", value))
+	return descriptions{t, c}
+}
+
+// holds checks JSON against a part of the document.
+func (d descriptions) holds(part string, text []byte) {
+	d.t.Helper()
+	schema, err := d.compiler.Compile("mksync.json#/components/" + part)
+	require.NoError(d.t, err)
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	require.NoError(d.t, err, string(text))
+	require.NoError(d.t, schema.Validate(value), "%s: %s", part, text)
+}
+
+// headers checks a message's headers, all of which have to be described.
+func (d descriptions) headers(part string, h nats.Header) {
+	d.t.Helper()
+	flat := map[string]string{}
+	for name := range h {
+		flat[name] = h.Get(name)
+	}
+	text, err := json.Marshal(flat)
+	require.NoError(d.t, err)
+	d.holds(part, text)
+	known := "ce-specversion ce-id ce-source ce-type ce-time ce-subject content-type Nats-Msg-Id Nats-Expected-Last-Sequence " +
+		"Nats-Expected-Last-Msg-Id Nats-Expected-Stream Mksync-Reason Mksync-Count Mksync-Stream Mksync-Sequence Mksync-Subject Mksync-Time Mksync-Msg-Id "
+	for name := range flat {
+		require.Contains(d.t, known, name+" ", "a header that is not described")
+	}
+}
+
+// stored are all messages of a stream.
+func stored(t testing.TB, s *service, stream string) (all []jetstream.Msg) {
+	t.Helper()
+	js, err := jetstream.New(s.conn)
+	require.NoError(t, err)
+	str, err := js.Stream(t.Context(), stream)
+	require.NoError(t, err)
+	n := str.CachedInfo().State.Msgs
+	if n == 0 {
+		return nil
+	}
+	c, err := js.OrderedConsumer(t.Context(), stream, jetstream.OrderedConsumerConfig{})
+	require.NoError(t, err)
+	batch, err := c.Fetch(int(n), jetstream.FetchMaxWait(5*time.Second))
+	require.NoError(t, err)
+	for m := range batch.Messages() {
+		all = append(all, m)
+	}
+	return all
+}
+
+// TestEveryMessageIsAsDescribed: what really is published and answered fits the
+// document that the service serves.
+func TestEveryMessageIsAsDescribed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Cene", "", "cene@partner.si"), person("7002", "Drago", "", "")}})
+	ana := w.insert("Ana", "ana@novak.si")
+	w.insert("Pika", strings.Repeat("pika", 3000)+"@x") // too large to be sent again each time, and a dead letter
+	s, c := w.api(allRoles[:4]...)
+	d := describedAt(t, c.do(http.MethodGet, "/api/asyncapi.yaml", "").body)
+	progress := make(chan *nats.Msg, 1000)
+	sub, err := s.conn.ChanSubscribe("mksync.progress.*", progress)
+	require.NoError(t, err)
+	defer func() { _ = sub.Unsubscribe() }()
+
+	w.status(ana, "synced")
+	bor := w.insert("Bor", "bor@novak.si")
+	w.exec("UPDATE contacts SET phone = '041 222 333' WHERE id = $1", ana)
+	w.status(bor, "synced")
+	w.exec("UPDATE contacts SET name = 'Pika Nogavička' WHERE name = 'Pika'")
+	w.exec("DELETE FROM contacts WHERE id = $1", bor)
+	w.status(bor, "deleted")
+	c.until(w, c.later("bulk-import", `{"metakockaIds":["7001"]}`), ended)
+	require.NoError(t, w.erp.DeletePartner("7002"))
+	require.NoError(t, w.erp.EditPartner("7001", func(p *metakocka.Partner) { p.Notes = "VIP" }))
+
+	kinds := map[string]bool{}
+	letters := 0
+	w.eventually(func() error {
+		letters = len(stored(t, s, "MKSYNC_DEADLETTERS"))
+		for _, m := range stored(t, s, "METAKOCKA_PARTNERS") {
+			kinds[m.Headers().Get("ce-type")] = true
+		}
+		if letters == 0 || !kinds["metakocka.partners.changed"] {
+			return errNotAll
+		}
+		return nil
+	})
+	w.exec("TRUNCATE contacts")
+	w.eventually(func() error {
+		all := stored(t, s, "CRM_CONTACTS")
+		if all[len(all)-1].Subject() != "crm.contacts.truncate" {
+			return errNotAll
+		}
+		for _, m := range all {
+			kinds[m.Headers().Get("ce-type")] = true
+			d.headers("schemas/StoredEventHeaders", m.Headers())
+			d.holds("schemas/ContactEvent", m.Data())
+		}
+		return nil
+	})
+	for _, m := range stored(t, s, "METAKOCKA_PARTNERS") {
+		d.headers("schemas/StoredEventHeaders", m.Headers())
+		d.holds("schemas/PartnerEvent", m.Data())
+	}
+	for _, m := range stored(t, s, "MKSYNC_DEADLETTERS") {
+		d.headers("schemas/DeadLetterHeaders", m.Headers())
+		d.holds("messages/deadLetter/payload", m.Data())
+	}
+	require.NotEmpty(t, progress)
+	for len(progress) > 0 {
+		m := <-progress
+		kinds[m.Header.Get("ce-type")] = true
+		d.headers("schemas/EventHeaders", m.Header)
+		d.holds("schemas/Job", m.Data)
+	}
+	for _, kind := range []string{
+		"crm.contacts.snapshot", "crm.contacts.insert", "crm.contacts.update", "crm.contacts.delete", "crm.contacts.truncate",
+		"metakocka.partners.created", "metakocka.partners.changed", "mksync.job.queued", "mksync.job.running", "mksync.job.done",
+	} {
+		require.True(t, kinds[kind], "no %s was seen: %v", kind, kinds)
+	}
+	answersAreAsDescribed(t, s, d, ana)
+}
+
+// answersAreAsDescribed asks for what needs no more than a contact's id.
+func answersAreAsDescribed(t *testing.T, s *service, d descriptions, contact string) {
+	t.Helper()
+	for _, ask := range []struct{ subject, message, request string }{
+		{"status", "status", ``},
+		{"contacts.sync", "contactsSync", `{"contactId":"` + contact + `"}`},
+		{"contacts.import", "contactsImport", `{"metakockaId":"7001","by":"x"}`},
+		{"contacts.mappings", "contactsMappings", `{"contactId":"` + contact + `"}`},
+		{"contacts.bulk-sync", "contactsBulkSync", `{"contactIds":["` + contact + `"]}`},
+		{"contacts.bulk-import", "contactsBulkImport", `{"metakockaIds":["7001","x"]}`},
+		{"mappings.list", "mappingsList", `{"status":"synced","limit":5}`},
+		{"mappings.orphans", "mappingsOrphans", `{}`},
+		{"partners.list", "partnersList", `{"unsynced":true}`},
+		{"jobs.list", "jobsList", `{}`},
+		{"jobs.show", "jobsShow", `{"id":"` + contact + `"}`},
+		{"conflicts.list", "conflictsList", `{"all":true}`},
+		{"deletions.list", "deletionsList", `{"all":true}`},
+		{"dead-letters.list", "deadLettersList", `{}`},
+		{"check", "check", `{}`},
+		{"contacts.sync", "contactsSync", `{"contactId":5}`},
+	} {
+		if ask.request != "" && !strings.Contains(ask.request, ":5}") {
+			d.holds("messages/"+ask.message+"Request/payload", []byte(ask.request))
+		}
+		m, err := s.conn.Request("mksync."+ask.subject, []byte(ask.request), 30*time.Second)
+		require.NoError(t, err, ask.subject)
+		d.holds("messages/"+ask.message+"Reply/payload", m.Data)
+		if len(m.Header) > 0 {
+			text, err := json.Marshal(map[string]string{"Nats-Service-Error-Code": m.Header.Get("Nats-Service-Error-Code")})
+			require.NoError(t, err)
+			d.holds("schemas/ReplyHeaders", text)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package control
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/crmmind/mksync/bus/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// desk answers as a test says.
+type desk func(ctx context.Context, name string, request []byte) ([]byte, error)
+
+func (d desk) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
+	return d(ctx, name, request)
+}
+
+// broker is a NATS server with connections to it.
+type broker struct {
+	t   *testing.T
+	url string
+}
+
+func newBroker(t *testing.T) broker {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(server.Shutdown)
+	return broker{t, server.URL()}
+}
+
+func (b broker) dial() *nats.Conn {
+	b.t.Helper()
+	nc, err := nats.Connect(b.url)
+	require.NoError(b.t, err)
+	b.t.Cleanup(nc.Close)
+	return nc
+}
+
+// serve runs a service with a desk until the test ends, or stop is called.
+func (b broker) serve(d desk) (s *Service, stop func()) {
+	b.t.Helper()
+	nc := b.dial()
+	s = New(nc, "1.2.3", d, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(b.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(b.t, <-done)
+		}
+	}
+	b.t.Cleanup(stop)
+	return s, stop
+}
