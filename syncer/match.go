@@ -35,12 +35,10 @@ func (k *task) first(ctx context.Context) error {
 			return err
 		}
 	}
-	candidates, err := k.candidates(ctx, rivals.Seen)
-	if err != nil {
-		return err
-	}
-	match, held := choose(*k.st.Contact, candidates)
+	match, held, err := k.lookFor(ctx, rivals.Seen)
 	switch {
+	case err != nil:
+		return err
 	case held != "":
 		return k.settle(ctx, mapping.StatusHeld, held, mapping.Change{})
 	case match == nil:
@@ -147,6 +145,17 @@ func (k *task) takenBy(ctx context.Context, p metakocka.Partner) string {
 		return fmt.Sprintf("matches partner %s, which another contact is linked with: merge the two contacts", p.MKID)
 	}
 	return taken(p.MKID, holders[p.MKID])
+}
+
+// lookFor applies the rules of the first match to what MetaKocka has now, as
+// choose.
+func (k *task) lookFor(ctx context.Context, seen []mapping.ObservedPartner) (match *metakocka.Partner, held string, err error) {
+	candidates, err := k.candidates(ctx, seen)
+	if err != nil {
+		return nil, "", err
+	}
+	match, held = choose(*k.st.Contact, candidates)
+	return match, held, nil
 }
 
 // candidates are the partners that may be this contact's. MetaKocka is asked,

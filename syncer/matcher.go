@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
@@ -29,20 +28,22 @@ type Matcher struct {
 	sides      Sides
 	reconciler *Reconciler
 
-	mu    sync.Mutex // guards what follows, and lets one plan at a time be made
+	turn  slots // of one: guards what follows, and lets one plan at a time be made
 	last  *Plan
 	until time.Time
 }
 
 // NewMatcher returns a ready Matcher.
 func NewMatcher(r *Reconciler, sides Sides) *Matcher {
-	return &Matcher{sides: sides, reconciler: r}
+	return &Matcher{sides: sides, reconciler: r, turn: make(slots, 1)}
 }
 
 // Plan is a recent plan.
 func (m *Matcher) Plan(ctx context.Context) (*Plan, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	if err := m.turn.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.turn.leave()
 	if m.last != nil && time.Now().Before(m.until) {
 		return m.last, nil
 	}
@@ -51,8 +52,10 @@ func (m *Matcher) Plan(ctx context.Context) (*Plan, error) {
 
 // Fresh is a plan that is made now.
 func (m *Matcher) Fresh(ctx context.Context) (*Plan, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	if err := m.turn.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.turn.leave()
 	return m.make(ctx)
 }
 

@@ -67,12 +67,10 @@ func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	if err != nil {
 		return err
 	}
-	candidates, err := k.candidates(ctx, seen)
-	if err != nil {
-		return err
-	}
-	match, held := choose(*k.st.Contact, candidates)
+	match, held, err := k.lookFor(ctx, seen)
 	switch {
+	case err != nil:
+		return err
 	case held != "":
 		p.Does = "hold it: " + held
 	case match != nil:

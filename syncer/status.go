@@ -237,7 +237,9 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
+	stored := map[string]uint64{}
 	for _, st := range states {
+		stored[st.Name] = st.Messages
 		s.Streams = append(s.Streams, StreamStatus(st))
 		if st.Name == bus.StreamDeadLetters {
 			s.DeadLetters = int(st.Messages) //nolint:gosec // far below the limit
@@ -256,7 +258,8 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 		if err != nil {
 			return err
 		}
-		c.into.Pending += a.Pending
+		// Two that never ran have the whole stream before each of them.
+		c.into.Pending = min(c.into.Pending+a.Pending, stored[c.stream])
 		c.into.InFlight += a.InFlight
 		if err := m.reaches(ctx, s, c.stream, c.durable, c.ours, a); err != nil {
 			return err

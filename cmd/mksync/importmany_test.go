@@ -155,3 +155,26 @@ func TestImportsMakeNoSecondContact(t *testing.T) {
 		})
 	}
 }
+
+// TestATaxNumberIsFoundAmongManyWithOneEmail: the rule asks for it first.
+func TestATaxNumberIsFoundAmongManyWithOneEmail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "SI11111111", "skupni@partner.si")}})
+	w.exec("INSERT INTO contacts (id, name, email) SELECT ('00000000-0000-0000-0000-0000000000' || i)::uuid, 'Oseba', 'skupni@partner.si' FROM generate_series(10, 40) i")
+	id := w.one("INSERT INTO contacts (id, name, tax_number) VALUES ('ffffffff-0000-4000-8000-000000000000', 'Ana', '11111111') RETURNING id::text")
+	require.Contains(t, w.mksync("import", "7001").lines()[0], "contact "+id)
+}
+
+// TestPendingIsNotCountedTwice where no pusher ever ran.
+func TestPendingIsNotCountedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.persons(3)
+	s, _ := w.start(roleListener)
+	w.eventually(func() error {
+		if got := s.monitor().Status(t.Context()); got.Pusher.Pending != 3 {
+			return fmt.Errorf("%d are pending, %+v", got.Pusher.Pending, got.Streams)
+		}
+		return nil
+	})
+}

@@ -191,7 +191,7 @@ func (c *contacts) insertSQL(fields []mapping.Field) string {
 }
 
 // matchSQL finds contacts by canonical tax number ($1) or e-mail ($2) that no
-// living link holds.
+// living link holds, those with the tax number first.
 func (c *contacts) matchSQL() string {
 	var terms []string
 	if col, ok := c.columns[mapping.FieldTaxNumber]; ok {
@@ -203,10 +203,11 @@ func (c *contacts) matchSQL() string {
 	if len(terms) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(`SELECT c.%s, %s FROM %s AS c
-		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%s AND m.metakocka_id IS NOT NULL AND m.sync_status NOT IN ('deleted', 'unlinked')
-		WHERE m.id IS NULL AND ($1::text IS NOT NULL AND $2::text IS NOT NULL) AND (%s) LIMIT 10`,
-		c.key, c.selectList(), c.table, c.key, strings.Join(terms, " OR "))
+	return fmt.Sprintf(`SELECT c.%[1]s, %[2]s FROM %[3]s AS c
+		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s AND m.metakocka_id IS NOT NULL AND m.sync_status NOT IN ('deleted', 'unlinked')
+		WHERE m.id IS NULL AND ($1::text IS NOT NULL AND $2::text IS NOT NULL) AND (%[4]s)
+		ORDER BY coalesce(%[5]s, false) DESC, c.%[1]s LIMIT 10`,
+		c.key, c.selectList(), c.table, strings.Join(terms, " OR "), terms[0])
 }
 
 // contact makes a Contact of the text values read for c.fields.
