@@ -73,27 +73,32 @@ func replicationConn(ctx context.Context, c relayConfig) (*pgconn.PgConn, error)
 	return conn, nil
 }
 
-// pieces reads in large pieces while messages come in quick succession: one that
-// waits on the socket for each is woken for each.
+// pieces reads in large pieces where messages come in quick succession, as
+// mksync's listener does: one that waits on the socket for each is woken for each.
 type pieces struct {
 	r    io.Reader
 	buf  []byte
 	rest []byte
-	flow bool
+	due  time.Time
 }
 
 // Read gives what was read at once.
 func (p *pieces) Read(b []byte) (int, error) {
 	if len(p.rest) == 0 {
-		if p.flow {
-			time.Sleep(500 * time.Microsecond)
+		const every, burst = 500 * time.Microsecond, 32 * time.Millisecond
+		now := time.Now()
+		if p.due.Before(now) {
+			p.due = now
 		}
-		began := time.Now()
+		if p.due.Sub(now) > burst {
+			time.Sleep(time.Millisecond)
+		}
+		p.due = p.due.Add(every)
 		n, err := p.r.Read(p.buf)
 		if n == 0 {
 			return 0, err
 		}
-		p.flow, p.rest = time.Since(began) < 250*time.Microsecond, p.buf[:n]
+		p.rest = p.buf[:n]
 	}
 	n := copy(b, p.rest)
 	p.rest = p.rest[n:]

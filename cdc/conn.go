@@ -153,19 +153,21 @@ func execRow(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, er
 
 const (
 	gatherBuffer = 256 << 10
-	gatherPause  = 500 * time.Microsecond
-	gatherBusy   = 250 * time.Microsecond
+	gatherEvery  = 500 * time.Microsecond // between reads, where they do not stop
+	gatherBurst  = 64 * gatherEvery       // so far reads may run ahead of that
+	gatherPause  = time.Millisecond       // what the system's timers can tell apart
 )
 
 // gatherer reads in large pieces. Postgres sends every replication message by
-// itself; while they come in quick succession, the gatherer waits a moment before
-// it reads, so that one wake-up brings hundreds of them. A message that comes
-// after a quiet moment is not held up.
+// itself, and whoever waits for them on the socket is woken for each, which costs
+// more than all that is done with it. So reads are limited to a number in a second;
+// while they come more often, the gatherer waits before it reads, and one read
+// brings hundreds of messages. Up to that number nothing is held up.
 type gatherer struct {
 	r    io.Reader
 	buf  []byte
 	i, n int
-	busy bool // the last read hardly waited: the sender is in full flow
+	due  time.Time // when the next read would come if they came evenly
 }
 
 func newGatherer(r io.Reader) *gatherer {
@@ -184,12 +186,15 @@ func (g *gatherer) Read(p []byte) (int, error) {
 }
 
 func (g *gatherer) fill() error {
-	if g.busy {
+	now := time.Now()
+	if g.due.Before(now) {
+		g.due = now
+	}
+	if ahead := g.due.Sub(now); ahead > gatherBurst && g.n < len(g.buf) {
 		time.Sleep(gatherPause)
 	}
-	began := time.Now()
+	g.due = g.due.Add(gatherEvery)
 	n, err := g.r.Read(g.buf)
-	g.busy = time.Since(began) < gatherBusy
 	g.i, g.n = 0, n
 	if n > 0 {
 		return nil
