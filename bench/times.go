@@ -80,9 +80,12 @@ func newID() string {
 const insertSQL = `INSERT INTO contacts (id, name, email, phone, address, country)
 VALUES ($1, $2, $3, '+386 40 123 456', 'Slovenska cesta 1, Ljubljana, 1000', 'SI')`
 
-func insertOne(ctx context.Context, q interface {
+// executor is a connection or a pool of them.
+type executor interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}, id string) error {
+}
+
+func insertOne(ctx context.Context, q executor, id string) error {
 	_, err := q.Exec(ctx, insertSQL, id, "Oseba "+id, id+"@primer.si")
 	return err
 }

@@ -3,6 +3,7 @@ package syncer
 import (
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,26 @@ import (
 
 // eventID is system identifier, commit LSN and ordinal: "7312…-0/16B3748-1".
 func eventID(systemID string, pos cdc.Position) string {
-	return systemID + "-" + pos.LSN.String() + "-" + strconv.FormatUint(uint64(pos.Ordinal), 10)
+	var buf [64]byte
+	b := append(append(buf[:0], systemID...), '-')
+	b = append(appendLSN(b, pos.LSN), '-')
+	return string(strconv.AppendUint(b, uint64(pos.Ordinal), 10))
+}
+
+// appendLSN writes a position as its String does. It runs twice for each event,
+// and formatting it the usual way took a tenth of an event's time.
+func appendLSN(b []byte, lsn cdc.LSN) []byte {
+	b = append(appendHex(b, uint32(lsn>>32)), '/') //nolint:gosec // the upper half
+	return appendHex(b, uint32(lsn))               //nolint:gosec // the lower half
+}
+
+func appendHex(b []byte, v uint32) []byte {
+	const digits = "0123456789ABCDEF"
+	shift := max(bits.Len32(v)-1, 0) / 4 * 4
+	for ; shift >= 0; shift -= 4 {
+		b = append(b, digits[v>>shift&0xf])
+	}
+	return b
 }
 
 // sourcePrefix begins the ce-source of a contact's event; its system follows.
@@ -83,7 +103,7 @@ func appendContactEvent(b []byte, ev *cdc.Event) []byte {
 	b = appendRow(b, ev.After)
 	b = appendUnchanged(b, ev.After)
 	b = append(b, `,"lsn":"`...)
-	b = append(b, ev.Pos.LSN.String()...)
+	b = appendLSN(b, ev.Pos.LSN)
 	b = append(b, `","xid":`...)
 	b = strconv.AppendUint(b, uint64(ev.XID), 10)
 	b = append(b, `,"commit_time":`...)

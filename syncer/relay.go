@@ -87,6 +87,13 @@ type Relay struct {
 	buf    []byte
 	header nats.Header
 	values [7]string
+	of     struct { // what the values were last made of, where many events share it
+		op     cdc.Op
+		system string
+		life   string
+		commit time.Time
+	}
+	id string // begins the events' ids
 }
 
 // NewRelay returns a relay that has not opened the stream yet: Last does.
@@ -136,18 +143,28 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 
 // Publish implements cdc.Sink.
 func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {
-	source := withLife(ev.SystemID, r.life)
-	id := eventID(source, ev.Pos)
-	op := ev.Op.String()
-	r.buf = appendContactEvent(r.buf[:0], ev)
-	r.values[1], r.values[2], r.values[3] = id, sourcePrefix+source, "crm.contacts."+op
-	r.values[4], r.values[5] = eventTime(ev), ev.Key
-	m := bus.Message{Subject: bus.ContactSubject(op, ev.Key), ID: id, Header: r.header, Data: r.buf}
 	pub := r.publisher()
 	if pub == nil {
 		return bus.ErrPublisherClosed
 	}
-	return pub.Publish(ctx, m)
+	return pub.Publish(ctx, r.message(ev))
+}
+
+// message is the event as it is published, in buffers that the next one uses again.
+func (r *Relay) message(ev *cdc.Event) bus.Message {
+	r.buf = appendContactEvent(r.buf[:0], ev)
+	if r.id == "" || r.of.system != ev.SystemID || r.of.life != r.life {
+		r.of.system, r.of.life, r.id = ev.SystemID, r.life, withLife(ev.SystemID, r.life)
+		r.values[2] = sourcePrefix + r.id
+	}
+	if op := ev.Op; r.of.op != op {
+		r.of.op, r.values[3] = op, "crm.contacts."+op.String()
+	}
+	if ev.CommitTime.IsZero() || !r.of.commit.Equal(ev.CommitTime) {
+		r.of.commit, r.values[4] = ev.CommitTime, eventTime(ev)
+	}
+	r.values[1], r.values[5] = eventID(r.id, ev.Pos), ev.Key
+	return bus.Message{Subject: bus.ContactSubject(ev.Op.String(), ev.Key), ID: r.values[1], Header: r.header, Data: r.buf}
 }
 
 // eventTime is the commit time; rows of a snapshot have none.
