@@ -42,6 +42,16 @@ type serviceClient struct {
 	instance control.Instance
 }
 
+// Answer implements syncer.Answerer. That a service answers is known: one that
+// does not know the operation is of another version.
+func (c *serviceClient) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
+	answer, err := c.Client.Answer(ctx, name, request)
+	if errors.Is(err, control.ErrNoService) {
+		err = fmt.Errorf("the running service (%s) does not know this request, or has just stopped: this command is of mksync %s; restart the service with the same version", c.instance, buildVersion())
+	}
+	return answer, err
+}
+
 // reach connects to the running service, which may take up to patience to answer
 // where it is just starting. Errors: control.ErrNoService where none runs.
 func reach(ctx context.Context, cfg Config, patience time.Duration) (*serviceClient, error) {

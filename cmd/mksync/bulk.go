@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/syncer"
@@ -136,7 +134,7 @@ func (app *cliEnv) printMatch(ctx context.Context, desk syncer.Answerer, kind bu
 	}
 	app.summary(kind.all, a, verdictWords)
 	if len(orphans) > 0 {
-		app.note(plural(len(orphans), "mapping has", "mappings have") + " lost the contact or the partner: mksync mappings prune lists them")
+		app.note(amount(len(orphans), "mapping has", "mappings have") + " lost the contact or the partner: mksync mappings prune lists them")
 	}
 	return nil
 }
@@ -150,86 +148,6 @@ type matchReport struct {
 }
 
 func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
-
-// follower shows how far a bulk request is and keeps what it brings.
-type follower struct {
-	app       *cliEnv
-	bar       *progressbar.ProgressBar // nil: plain lines
-	terminal  bool
-	doing     string
-	said      time.Time
-	failures  []syncer.BulkItem
-	decisions []syncer.Decision
-}
-
-// sayEvery is how often a plain line says how far it is.
-const sayEvery = 5 * time.Second
-
-func (app *cliEnv) follow(asJSON bool) *follower {
-	return &follower{app: app, terminal: !asJSON && app.notes().terminal()}
-}
-
-func (f *follower) watch(_ context.Context, p syncer.Progress) error {
-	f.decisions = append(f.decisions, p.Decisions...)
-	for _, item := range p.Results {
-		if !item.Success {
-			f.failures = append(f.failures, item)
-		}
-	}
-	if f.terminal {
-		f.draw(p)
-		return nil
-	}
-	line := p.Doing
-	if p.Total > 0 {
-		line = fmt.Sprintf("%s: %d of %d, %d failed", p.Doing, p.Done, p.Total, p.Failed)
-	}
-	if p.Paused != "" {
-		line += "; waiting: " + oneLine(p.Paused)
-	}
-	if p.ExpectedAt != nil {
-		line += ", done at about " + p.ExpectedAt.Local().Format(time.TimeOnly)
-	}
-	if p.Doing != f.doing || time.Since(f.said) >= sayEvery {
-		f.doing, f.said = p.Doing, time.Now()
-		f.app.note(line)
-	}
-	return nil
-}
-
-// draw moves the progress bar.
-func (f *follower) draw(p syncer.Progress) {
-	if f.bar == nil || p.Doing != f.doing {
-		f.end()
-		f.doing = p.Doing
-		total := p.Total
-		if total == 0 {
-			total = -1 // a spinner
-		}
-		f.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(f.app.notes().raw), progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
-	}
-	text := p.Doing
-	if p.Failed > 0 {
-		text += fmt.Sprintf(", %d failed", p.Failed)
-	}
-	if p.Paused != "" {
-		text += ", waiting for MetaKocka"
-	}
-	if p.ExpectedAt != nil {
-		text += ", done at about " + p.ExpectedAt.Local().Format(time.TimeOnly)
-	}
-	f.bar.Describe(text)
-	_ = f.bar.Set(p.Done)
-}
-
-// end takes the bar away.
-func (f *follower) end() {
-	if f.bar != nil {
-		_ = f.bar.Clear()
-		f.bar = nil
-	}
-}
 
 // printBulk prints what did not succeed, and the figures.
 func (app *cliEnv) printBulk(kind bulkKind, noun string, asJSON bool, a bulkAnswer, failures []syncer.BulkItem) error {
@@ -270,6 +188,9 @@ func (app *cliEnv) summary(noun string, a bulkAnswer, words map[syncer.Verdict]s
 		if n := a.counts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, words[v]))
 		}
+	}
+	if len(a.counts) == 0 && a.done > 0 {
+		parts = append(parts, fmt.Sprintf("%d done", a.done))
 	}
 	if a.failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", a.failed))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +48,7 @@ func deadLetterLine(l syncer.DeadLetter) []string {
 	if l.MetaKockaID != "" {
 		of = "partner " + l.MetaKockaID
 	}
-	return []string{l.ID, l.Consumer, of, fmt.Sprintf("%d events", l.Count), stamp(l.StoredAt), oneLine(l.Reason)}
+	return []string{l.ID, l.Consumer, of, amount(l.Count, "event", "events"), stamp(l.StoredAt), oneLine(l.Reason)}
 }
 
 func newDeadLettersRetry(app *cliEnv) *cobra.Command {

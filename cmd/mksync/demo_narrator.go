@@ -87,7 +87,7 @@ func quoted(v string) string {
 }
 
 // amount is a number with its noun.
-func amount(n int, one, many string) string {
+func amount[N ~int | ~int64 | ~uint64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -53,7 +53,7 @@ func (app *cliEnv) doctorLines(ctx context.Context) error {
 		if f.Status == doctor.Fail {
 			wrong++
 		}
-		if _, err := fmt.Fprintln(app.stdout, f.Line()); err != nil {
+		if err := app.out().sheet([]pair{{f.Head(), f.Text()}}); err != nil {
 			printErr = err
 		}
 	})
@@ -67,15 +67,8 @@ func (app *cliEnv) doctorLines(ctx context.Context) error {
 		_, err := fmt.Fprintln(app.stdout, "\nnothing is wrong")
 		return err
 	}
-	_, _ = fmt.Fprintf(app.stdout, "\n%s\n", plural(wrong, "thing has", "things have")+" to be put right")
+	_, _ = fmt.Fprintf(app.stdout, "\n%s\n", amount(wrong, "thing has", "things have")+" to be put right")
 	return errReported
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // doctorJSON prints all findings at once.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -110,7 +109,7 @@ func prune(ctx context.Context, app *cliEnv, desk syncer.Answerer, asJSON, yes b
 	if err := printLines(app, "every mapping has its sides", orphans, orphanLine); err != nil || !yes {
 		return err
 	}
-	app.note(fmt.Sprintf("%d tombstones removed, %d deletions held (mksync deletions list)", report.Pruned.Removed, report.Pruned.Held))
+	app.note(amount(report.Pruned.Removed, "tombstone", "tombstones") + " removed, " + amount(report.Pruned.Held, "deletion", "deletions") + " held (mksync deletions list)")
 	return nil
 }
 

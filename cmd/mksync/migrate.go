@@ -136,7 +136,7 @@ func (app *cliEnv) printMigrations(s migrationStatus) error {
 	}
 	last := "mksync's tables are up to date"
 	if !s.UpToDate {
-		last = plural(s.Missing, "migration is", "migrations are") + " missing: run `mksync migrate up`"
+		last = amount(s.Missing, "migration is", "migrations are") + " missing: run `mksync migrate up`"
 	}
 	_, err := fmt.Fprintln(app.stdout, last)
 	return err

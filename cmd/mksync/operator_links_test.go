@@ -88,7 +88,7 @@ func TestOrphansArePrunedByCommand(t *testing.T) {
 		require.Contains(t, report.stdout, "contact_gone  --yes: hold    synced   contact "+id)
 		require.Equal(t, "3", w.one("SELECT count(*)::text FROM metakocka_contact_mappings"))
 
-		require.Contains(t, w.mksync("mappings", "prune", "--yes").stderr, "1 tombstones removed, 1 deletions held")
+		require.Contains(t, w.mksync("mappings", "prune", "--yes").stderr, "1 tombstone removed, 1 deletion held")
 		require.Equal(t, "2", w.one("SELECT count(*)::text FROM metakocka_contact_mappings"))
 		require.Empty(t, w.mksync("mappings", "prune").lines())
 		require.Contains(t, w.mksync("deletions", "approve", id).lines()[0], "applied  deleted")

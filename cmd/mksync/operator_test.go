@@ -26,10 +26,21 @@ type said struct {
 // mksync runs a command with the world's configuration.
 func (w *world) mksync(args ...string) said {
 	w.t.Helper()
-	var stdout, stderr bytes.Buffer
-	app := &cliEnv{stdout: &stdout, stderr: &stderr, environ: append(w.environ(),
+	return w.mksyncReading("", args...)
+}
+
+// commandEnviron is the world's configuration as a command gets it.
+func (w *world) commandEnviron() []string {
+	return append(w.environ(),
 		"MKSYNC_CONFLICT_RULE="+string(w.cfg.ConflictRule), "MKSYNC_DELETE_POLICY="+w.cfg.DeletePolicy,
-		"MKSYNC_REMOTE_DELETE_POLICY="+w.cfg.RemoteDeletePolicy, "MKSYNC_LOG_LEVEL=error", "MKSYNC_POLL_INTERVAL=1s")}
+		"MKSYNC_REMOTE_DELETE_POLICY="+w.cfg.RemoteDeletePolicy, "MKSYNC_LOG_LEVEL=error", "MKSYNC_POLL_INTERVAL=1s")
+}
+
+// mksyncReading runs a command that reads text from standard input.
+func (w *world) mksyncReading(text string, args ...string) said {
+	w.t.Helper()
+	var stdout, stderr bytes.Buffer
+	app := &cliEnv{stdin: strings.NewReader(text), stdout: &stdout, stderr: &stderr, environ: w.commandEnviron()}
 	root := newRootCommand(app)
 	root.SetArgs(args)
 	root.SetOut(&stdout)

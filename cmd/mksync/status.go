@@ -133,15 +133,15 @@ func statusSheet(s syncer.Status, by string) (sheet []pair) {
 		or(s.Listener.LSN, "-"), bytesText(s.Listener.LagBytes), ago(s.Listener.LastEventAt))
 	line("heartbeat", "%s", ago(s.Listener.LastHeartbeatAt))
 	for _, st := range s.Streams {
-		line(st.Name, "%d messages (%d to %d)", st.Messages, st.FirstSeq, st.LastSeq)
+		line(st.Name, "%s (%d to %d)", amount(st.Messages, "message", "messages"), st.FirstSeq, st.LastSeq)
 	}
 	line("pusher", "%s", workText(s.Pusher))
 	line("puller", "%s", workText(s.Puller))
 	line("poller", "%s", pollText(s.Poller))
 	line("full check", "%s", checkText(s.Check))
 	line("mappings", "%s", mappingsText(s.Mappings))
-	line("waiting for you", "%d conflicts, %d dead letters, %d held deletions, %d links that differ",
-		s.Conflicts, s.DeadLetters, s.HeldDeletions, s.Differing)
+	line("waiting for you", "%s, %s, %s, %s", amount(s.Conflicts, "conflict", "conflicts"), amount(s.DeadLetters, "dead letter", "dead letters"),
+		amount(s.HeldDeletions, "held deletion", "held deletions"), amount(s.Differing, "link that differs", "links that differ"))
 	if len(s.Problems) == 0 {
 		line("problems", "none")
 	}

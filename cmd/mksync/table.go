@@ -73,16 +73,16 @@ func (s *screen) aligned(b *strings.Builder, rows [][]string, widths []int) {
 
 // flow prints an entry over several lines.
 func (s *screen) flow(b *strings.Builder, row []string, room int) {
-	line, used := s.paint(bold, cut(row[0], room)), textWidth(row[0])
+	line, used, begun := s.paint(bold, cut(row[0], room)), textWidth(row[0]), true
 	next := func() {
 		b.WriteString(line + "\n")
-		line, used = strings.Repeat(" ", flowIndent), flowIndent
+		line, used, begun = strings.Repeat(" ", flowIndent), flowIndent, false
 	}
 	for _, text := range row[1:] {
 		if text == "" {
 			continue
 		}
-		if w := textWidth(text); used+len(between)+w <= room && used > flowIndent {
+		if w := textWidth(text); begun && used+len(between)+w <= room {
 			line, used = line+between+text, used+len(between)+w
 			continue
 		}
@@ -92,10 +92,18 @@ func (s *screen) flow(b *strings.Builder, row []string, room int) {
 				break
 			}
 			next()
-			line, used = line+part, used+textWidth(part)
+			line, used, begun = line+part, used+textWidth(part), true
 		}
 	}
 	b.WriteString(line + "\n")
+}
+
+// nameColour makes what is wrong stand out.
+func nameColour(name string) string {
+	if strings.HasPrefix(name, "PROBLEM") || strings.HasPrefix(name, "FAIL") {
+		return red
+	}
+	return faint
 }
 
 // pair is one line of a sheet.
@@ -116,7 +124,7 @@ func (s *screen) sheet(pairs []pair) error {
 	for _, p := range pairs {
 		name := p.name
 		for _, line := range wrap(p.text, room) {
-			b.WriteString(strings.TrimRight(s.paint(faint, pad(name, names))+between+line, " ") + "\n")
+			b.WriteString(strings.TrimRight(s.paint(nameColour(name), pad(name, names))+between+line, " ") + "\n")
 			name = ""
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,10 +72,20 @@ func guard(root *cobra.Command) {
 		cmd.DisableFlagsInUseLine = strings.Contains(cmd.Use, "--")
 		if args := cmd.Args; args != nil {
 			cmd.Args = func(cmd *cobra.Command, given []string) error {
-				return misused(cmd, errors.Join(args(cmd, given), cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()))
+				return misused(cmd, cmp.Or(args(cmd, given), missingFlag(cmd), cmd.ValidateFlagGroups()))
 			}
 		}
 	}
+}
+
+// missingFlag names the first flag that has to be given and is not.
+func missingFlag(cmd *cobra.Command) (err error) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if _, required := f.Annotations[cobra.BashCompOneRequiredFlag]; required && !f.Changed && err == nil {
+			err = fmt.Errorf("--%s is missing: %s, %s", f.Name, f.Usage, strings.ReplaceAll(f.Value.Type(), "|", " or "))
+		}
+	})
+	return err
 }
 
 func misused(cmd *cobra.Command, err error) error {

@@ -103,7 +103,7 @@ func TestWrongCommandLinesAreExplained(t *testing.T) {
 		"conflicts lst":                 {`unknown command "lst" for "mksync conflicts"; did you mean list?`},
 		"conflicts resolve":             {"the ID of the conflict is missing", "for example:  mksync conflicts resolve 12 --take crm"},
 		"conflicts resolve 1 2":         {"one conflict at a time"},
-		"conflicts resolve 1":           {`"take" not set`},
+		"conflicts resolve 1":           {"--take is missing: whose value both sides get, crm or metakocka"},
 		"conflicts resolve 1 --take cm": {`--take: "cm" is not one of crm, metakocka; did you mean crm?`},
 		"status --jsn":                  {"mksync status has no flag --jsn; did you mean --json?"},
 		"status now":                    {`mksync status takes no arguments, and got "now"`},

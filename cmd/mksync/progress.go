@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// follower shows how far a request is that takes long, and keeps what it brings:
+// a line that is written over on a terminal, plain lines elsewhere.
+type follower struct {
+	app       *cliEnv
+	terminal  bool
+	doing     string
+	said      time.Time
+	drawn     bool // there is a line to write over
+	failures  []syncer.BulkItem
+	decisions []syncer.Decision
+}
+
+const (
+	sayEvery  = 5 * time.Second        // between plain lines
+	drawEvery = 100 * time.Millisecond // between lines on a terminal
+)
+
+func (app *cliEnv) follow(asJSON bool) *follower {
+	return &follower{app: app, terminal: !asJSON && app.notes().terminal()}
+}
+
+// watch is a syncer.Watch.
+func (f *follower) watch(_ context.Context, p syncer.Progress) error {
+	f.decisions = append(f.decisions, p.Decisions...)
+	for _, item := range p.Results {
+		if !item.Success {
+			f.failures = append(f.failures, item)
+		}
+	}
+	every := sayEvery
+	if f.terminal {
+		every = drawEvery
+	}
+	if p.Doing == f.doing && time.Since(f.said) < every {
+		return nil
+	}
+	f.doing, f.said = p.Doing, time.Now()
+	if f.terminal {
+		f.draw(p)
+	} else {
+		f.app.note(progressText(p))
+	}
+	return nil
+}
+
+// progressText says how far it is.
+func progressText(p syncer.Progress) string {
+	text := p.Doing
+	if p.Total > 0 {
+		text = fmt.Sprintf("%s: %d of %d, %d failed", p.Doing, p.Done, p.Total, p.Failed)
+	}
+	if p.Paused != "" {
+		text += "; waiting: " + oneLine(p.Paused)
+	}
+	if p.ExpectedAt != nil {
+		text += ", done at about " + p.ExpectedAt.Local().Format(time.TimeOnly)
+	}
+	return text
+}
+
+const (
+	mostBar  = 30 // columns of the bar
+	leastBar = 5
+)
+
+// draw writes over the line before. The bar takes what the text leaves.
+func (f *follower) draw(p syncer.Progress) {
+	out := f.app.notes()
+	room := out.columns() - 1
+	text := cut(oneLine(progressText(p)), room)
+	if width := min(room-textWidth(text)-len("[] "), mostBar); p.Total > 0 && width >= leastBar {
+		full := width * min(p.Done, p.Total) / p.Total
+		text = "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "] " + text
+	}
+	_, _ = io.WriteString(out.raw, "\r"+text+clearLine)
+	f.drawn = true
+}
+
+// end takes the line away.
+func (f *follower) end() {
+	if f.drawn {
+		_, _ = io.WriteString(f.app.notes().raw, "\r"+clearLine)
+		f.drawn = false
+	}
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// session is a mksync process on a pseudo terminal.
+type session struct {
+	w      *world
+	cmd    *exec.Cmd
+	master *os.File
+	shown  *logBuffer
+	read   chan struct{} // closed when all was read
+}
+
+// onPTY starts the command on a terminal so many columns wide.
+func (w *world) onPTY(columns int, args ...string) *session {
+	w.t.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(w.commandEnviron(), mainVariable+"=1", "TERM=xterm")
+	master, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: uint16(columns)})
+	require.NoError(w.t, err)
+	s := &session{w: w, cmd: cmd, master: master, shown: &logBuffer{}, read: make(chan struct{})}
+	go func() {
+		defer close(s.read)
+		_, _ = io.Copy(s.shown, master)
+	}()
+	w.t.Cleanup(func() { _, _ = s.wait() })
+	return s
+}
+
+// until waits until words are shown.
+func (s *session) until(words string) {
+	s.w.t.Helper()
+	s.w.eventually(func() error {
+		if text := s.shown.String(); !strings.Contains(text, words) {
+			return fmt.Errorf("%q is not shown, but %q", words, text)
+		}
+		return nil
+	})
+}
+
+// interrupt presses Ctrl-C.
+func (s *session) interrupt() {
+	s.w.t.Helper()
+	_, err := s.master.Write([]byte{3})
+	require.NoError(s.w.t, err)
+}
+
+// wait returns how the process ended and what it showed.
+func (s *session) wait() (status int, shown string) {
+	late := time.AfterFunc(30*time.Second, func() { _ = s.cmd.Process.Kill() })
+	defer late.Stop()
+	<-s.read
+	_ = s.cmd.Wait()
+	_ = s.master.Close()
+	return s.cmd.ProcessState.ExitCode(), strings.ReplaceAll(s.shown.String(), "\r\n", "\n")
+}
+
+// orders are what mksync itself says to a terminal.
+var orders = regexp.MustCompile(`\x1b\[([0-9;]*m|\?25[lh]|[HJK]|2J)`)
+
+func TestCommandsOnTerminals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	id, _ := w.synced(mapping.Contact{Name: "Evil \u009b2J\u202e čšž 中文", Email: "ana@novak.si"})
+	w.add(mapping.Contact{Name: "Bor", Email: strings.Repeat("not an address ", 9)})
+	w.start()
+	w.eventually(func() error { return w.mksync("mappings").err })
+	w.deadLettered()
+	for _, columns := range []int{40, 80, 200} {
+		for args, status := range map[string]int{"mappings": 0, "partners": 0, "status": 0, "deadletters list": 0, "sync --all": exitPart, "doctor": 0} {
+			got, shown := w.onPTY(columns, strings.Fields(args)...).wait()
+			require.Equal(t, status, got, "%s: %s", args, shown)
+			for line := range strings.Lines(orders.ReplaceAllString(shown, "")) {
+				line = line[strings.LastIndex(line, "\r")+1:]
+				line = strings.TrimSuffix(line, "\n")
+				require.NotContains(t, line, "\x1b", args)
+				require.False(t, strings.ContainsFunc(line, unseen), "%s: %q", args, line)
+				if !strings.HasPrefix(line, "mksync: ") { // the terminal breaks what is told by the way
+					require.LessOrEqual(t, textWidth(line), columns, "%s: %q", args, line)
+				}
+			}
+		}
+	}
+	_, shown := w.onPTY(40, "mappings").wait()
+	require.Contains(t, shown, id, "ids stay whole")
+	require.Contains(t, shown, "mksync: through the running service (mksync ")
+}
+
+// deadLettered waits until the invalid contact is a dead letter.
+func (w *world) deadLettered() {
+	w.t.Helper()
+	w.eventually(func() error {
+		if s := w.mksync("deadletters", "list"); s.err != nil || s.stdout == "" {
+			return fmt.Errorf("no dead letter yet: %s", s.stderr)
+		}
+		return nil
+	})
+}
+
+func TestStatusIsWatched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.start()
+	w.eventually(func() error { return w.mksync("mappings").err })
+	s := w.onPTY(60, "status", "--watch", "--interval", "100ms")
+	s.until("Ctrl-C ends it")
+	w.add(mapping.Contact{Name: "Ana"})
+	s.until("1 synced")
+	s.interrupt()
+	status, shown := s.wait()
+	require.Zero(t, status, shown)
+	require.True(t, strings.Contains(shown, toTop) && strings.HasSuffix(strings.TrimSuffix(shown, "^C"), showCursor), "%q", shown)
+
+	for _, flag := range []string{"--json=false", "--json"} {
+		cmd := exec.Command(os.Args[0], "status", "--watch", "--interval", "100ms", flag)
+		out := &logBuffer{}
+		cmd.Env, cmd.Stdout = append(w.commandEnviron(), mainVariable+"=1"), out
+		require.NoError(t, cmd.Start())
+		before := map[string]string{"--json": `"synced":1`, "--json=false": "1 synced"}[flag]
+		w.eventually(func() error {
+			if !strings.Contains(out.String(), before) {
+				return fmt.Errorf("shown is %q", out)
+			}
+			return nil
+		})
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		require.NoError(t, cmd.Wait(), "Ctrl-C ends it with 0")
+		require.NotContains(t, out.String(), "\x1b")
+	}
+}
+
+// TestCtrlCLeavesEverythingConsistent: what is under way comes to its end, it is
+// said what was done, and the same command does the rest.
+func TestCtrlCLeavesEverythingConsistent(t *testing.T) {
+	t.Parallel()
+	for name, running := range map[string]bool{"through the running service": true, "by itself": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const all = 120
+			w := newWorld(t, sim.Options{})
+			for i := range all {
+				w.add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
+			}
+			require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 50 * time.Millisecond}}))
+			if running {
+				w.start("api")
+				w.eventually(func() error { return w.mksync("mappings").err })
+			}
+			s := w.onPTY(80, "sync", "--all")
+			s.until("] syncing: 1")
+			s.interrupt()
+			status, shown := s.wait()
+			require.Equal(t, exitStopped, status, shown)
+			require.Contains(t, shown, "nothing goes on by itself, the same command does the rest")
+			require.Regexp(t, `stopped after \d+`, shown)
+			require.Zero(t, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL"))
+			done := len(w.erp.Partners())
+			require.Less(t, done, all)
+			require.Equal(t, done, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
+			require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+			w.mksync("sync", "--all").lines()
+			require.Len(t, w.erp.Partners(), all)
+		})
+	}
+}
+
+func TestIDsFromStandardInput(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "", "ana@primer.si"), person("7002", "Bor", "", "")}})
+	w.mksyncReading("7001  \"Ana\"  and what a list says of it\n\n# not this\n7002\n", "import", "-").well()
+	ids := w.mksync("mappings").ids()
+	require.Len(t, ids, 2)
+	contacts := strings.Split(w.one("SELECT string_agg(contact_id::text, E'\n') FROM metakocka_contact_mappings"), "\n")
+	s := w.mksyncReading(strings.Join(contacts, "\n")+"\n5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n", "sync", "-")
+	require.ErrorIs(t, s.err, errInPart)
+	require.Contains(t, s.stderr, "3 contacts: 2 done, 1 failed")
+	require.Contains(t, s.stdout, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10  failed  there is no contact")
+	w.mksyncReading("# nothing\n", "sync", "-").refused("standard input names nothing")
+}
+
+func (s said) well() {
+	s.t.Helper()
+	require.NoError(s.t, s.err, s.stderr+s.stdout)
+}
+
+// TestShellCompletesWordsAndIDs asks a real bash, with as much of bash-completion
+// as cobra's script asks of it.
+func TestShellCompletesWordsAndIDs(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash")
+	}
+	w := newWorld(t, sim.Options{})
+	w.cfg.ConflictRule = mapping.RuleManual
+	contact := w.disputed()
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(executable(t), filepath.Join(bin, "mksync")))
+	complete := func(line string) string {
+		script := `_get_comp_words_by_ref() { words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=${words[cword]}; prev=${words[cword-1]}; }
+			compopt() { :; }
+			source <(mksync completion bash)
+			COMP_LINE=$1; COMP_POINT=${#1}; read -ra COMP_WORDS <<< "$1"; [[ $1 == *" " ]] && COMP_WORDS+=("")
+			COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_TYPE=9
+			__start_mksync; printf '%s\n' "${COMPREPLY[@]}"`
+		cmd := exec.Command(bash, "--norc", "-c", script, "bash", line)
+		cmd.Env = append(w.commandEnviron(), mainVariable+"=1", "PATH="+bin+":"+os.Getenv("PATH"))
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		return strings.Join(strings.Fields(string(out)), " ")
+	}
+	require.Equal(t, "status", complete("mksync sta"))
+	require.Equal(t, "crm metakocka", complete("mksync conflicts resolve 1 --take "))
+	require.Equal(t, "newest", complete("mksync replay --authority n"))
+	require.Equal(t, "pending partial", complete("mksync mappings --status p"))
+	require.Equal(t, "listener,puller listener,pusher", complete("mksync run --roles listener,pu"))
+	require.Empty(t, complete("mksync conflicts resolve "), "no service runs")
+	w.start("api")
+	w.eventually(func() error { return w.mksync("mappings").err })
+	require.Contains(t, complete("mksync conflicts resolve "), "1 (parked email crm")
+	require.Contains(t, complete("mksync conflicts resolve "), contact[:8])
+	require.Equal(t, "list resolve show undo", regexp.MustCompile(`\s*\([^)]*\)`).ReplaceAllString(complete("mksync conflicts "), ""))
+}
+
+// executable is the test binary, which is mksync where mainVariable says so.
+func executable(t testing.TB) string {
+	t.Helper()
+	path, err := os.Executable()
+	require.NoError(t, err)
+	return path
+}
