@@ -230,7 +230,7 @@ func TestShellCompletesWordsAndIDs(t *testing.T) {
 	require.Equal(t, "crm metakocka", complete("mksync conflicts resolve 1 --take "))
 	require.Equal(t, "newest", complete("mksync replay --authority n"))
 	require.Equal(t, "pending partial", complete("mksync mappings --status p"))
-	require.Equal(t, "listener,puller listener,pusher", complete("mksync run --roles listener,pu"))
+	require.Equal(t, "listener,pusher listener,puller", complete("mksync run --roles listener,pu"))
 	require.Empty(t, complete("mksync conflicts resolve "), "no service runs")
 	w.start("api")
 	w.eventually(func() error { return w.mksync("mappings").err })
