@@ -210,7 +210,7 @@ func TestShellCompletesWordsAndIDs(t *testing.T) {
 	}
 	w := newWorld(t, sim.Options{})
 	w.cfg.ConflictRule = mapping.RuleManual
-	contact := w.disputed()
+	w.disputed()
 	bin := t.TempDir()
 	require.NoError(t, os.Symlink(executable(t), filepath.Join(bin, "mksync")))
 	complete := func(line string) string {
@@ -231,11 +231,11 @@ func TestShellCompletesWordsAndIDs(t *testing.T) {
 	require.Equal(t, "newest", complete("mksync replay --authority n"))
 	require.Equal(t, "pending partial", complete("mksync mappings --status p"))
 	require.Equal(t, "listener,pusher listener,puller", complete("mksync run --roles listener,pu"))
-	require.Empty(t, complete("mksync conflicts resolve "), "no service runs")
+	require.Empty(t, complete("mksync conflicts resolve --take crm "), "no service runs")
 	w.start("api")
 	w.eventually(func() error { return w.mksync("mappings").err })
-	require.Contains(t, complete("mksync conflicts resolve "), "1 (parked email crm")
-	require.Contains(t, complete("mksync conflicts resolve "), contact[:8])
+	require.Equal(t, "1 2", complete("mksync conflicts resolve --take crm "))
+	require.Equal(t, "1 2", complete("mksync conflicts show "))
 	require.Equal(t, "list resolve show undo", regexp.MustCompile(`\s*\([^)]*\)`).ReplaceAllString(complete("mksync conflicts "), ""))
 }
 
