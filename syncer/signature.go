@@ -30,6 +30,7 @@ func (r *BulkImportRequest) signature() *string { return &r.By }
 func (r *EntryRequest) signature() *string      { return &r.By }
 func (r *ResolveRequest) signature() *string    { return &r.By }
 func (r *CheckRequest) signature() *string      { return &r.By }
+func (r *MergeRequest) signature() *string      { return &r.By }
 
 // sign puts the name of ctx into a request. One that names somebody else is refused.
 func sign(ctx context.Context, request any) error {

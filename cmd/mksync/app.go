@@ -42,9 +42,9 @@ var allRoles = []string{roleListener, rolePusher, rolePuller, rolePoller, roleAP
 // poolSize is how many connections a process holds at most. It has to be more than
 // all parts hold while they wait for one more, or they would wait for each other
 // for ever: two for a partner that is imported (puller 4, single requests 4, bulk
-// requests), one for a contact (pusher 6), and one each for jobs and for what runs
-// alone (4).
-const poolSize = 2*(4+4+syncer.BulkPlaces) + 6 + syncer.JobsAtOnce + 4 + 1
+// requests), one for a contact (pusher 6, merges that are finished 1), and one each
+// for jobs and for what runs alone (4).
+const poolSize = 2*(4+4+syncer.BulkPlaces) + 6 + 1 + syncer.JobsAtOnce + 4 + 1
 
 // pace is how fast the service notices and retries; the demo and the tests are
 // in a hurry.

@@ -51,10 +51,10 @@ func (s *Session) Release(ctx context.Context, loser mapping.Session, m *mapping
 		return err
 	}
 	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		if err := l.putBack(ctx, tx, m.LoserRow); err != nil {
+		if _, err := s.writeOrKeep(ctx, tx, ch); err != nil { // first: a value may be allowed once only
 			return err
 		}
-		if _, err := s.writeOrKeep(ctx, tx, ch); err != nil {
+		if err := l.putBack(ctx, tx, m.LoserRow); err != nil {
 			return err
 		}
 		if err := saveLinks(ctx, tx, ch.Winner, ch.Loser); err != nil {

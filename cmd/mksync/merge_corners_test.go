@@ -1,0 +1,104 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// TestMergeWhereAValueMayBeThereOnce: the loser gives its e-mail up before the
+// winner takes it, and the other way round in an undo.
+func TestMergeWhereAValueMayBeThereOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.exec("CREATE UNIQUE INDEX ON contacts (email)")
+	loser, _ := w.synced(mapping.Contact{Name: "Ana", Email: "ana@example.si"})
+	winner, _ := w.synced(mapping.Contact{Name: "Ana Novak"})
+	id := w.merged(loser, winner)
+	w.contactIs(winner, mapping.FieldEmail, "ana@example.si")
+	w.mksync("merge", "undo", id).lines()
+	w.contactIs(loser, mapping.FieldEmail, "ana@example.si")
+	w.contactIs(winner, mapping.FieldEmail, "")
+}
+
+// TestUndoThatIsRefusedHalfWayLeavesTheMerge: the partner was being brought back
+// when somebody edited the winner. It is retired again.
+func TestUndoThatIsRefusedHalfWayLeavesTheMerge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{ShowBuyer: true})
+	w.cfg.DeletePolicy = syncer.PolicyAnonymize
+	l, c := twins()
+	loser, p := w.synced(l)
+	winner, _ := w.synced(c)
+	id := w.merged(loser, winner)
+	require.NoError(t, w.erp.SetFaults(sim.Faults{CutAfter: 1, Endpoints: []string{metakocka.EndpointUpdate}}))
+	w.mksync("merge", "undo", id).refused("update_partner")
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	w.mergeIs(id, "undoing")
+	require.Equal(t, p.Customer, w.partner(loser).Customer)
+	w.set(winner, mapping.FieldName, "Ana N.")
+
+	w.start()
+	w.mergeIs(id, "merged")
+	w.partnerIs(loser, "Anonymized "+p.MKID, func(p metakocka.Partner) any { return p.Customer })
+	w.partnerIs(loser, false, buyer)
+	require.Equal(t, "1", w.one("SELECT count(*)::text FROM contacts"))
+	w.set(winner, mapping.FieldName, c.Name)
+	w.eventually(func() error { return w.mksync("merge", "undo", id).err })
+	w.status(loser, "synced")
+	w.partnerIs(loser, p.Customer, func(p metakocka.Partner) any { return p.Customer })
+}
+
+// TestPartnerThatSomebodyElseHasIsNotRetired: between the merge and its end
+// another contact was linked with the superfluous partner.
+func TestPartnerThatSomebodyElseHasIsNotRetired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.DeletePolicy = syncer.PolicyAnonymize
+	l, c := twins()
+	loser, p := w.synced(l)
+	winner, _ := w.synced(c)
+	require.NoError(t, w.erp.FailNext(metakocka.EndpointUpdate, sim.Fault5xx))
+	w.mksync("merge", loser, winner).refused("the contacts are merged (merge 1)")
+	other := w.add(l)
+	w.mksync("sync", other).lines()
+	require.Equal(t, p.MKID, w.partner(other).MKID)
+	w.eventually(func() error { return w.mksync("merge", loser, winner).err }) // until the lost write can take no effect
+	require.Contains(t, w.mksync("merge", "list").lines()[0], "is left as it is: contact "+other+" is linked with it by now")
+	require.Equal(t, l.Name, w.partner(other).Customer)
+}
+
+func TestContactsAreMergedOverHTTP(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	_, c := w.api()
+	l, r := twins()
+	loser, winner := w.add(l), w.add(mapping.Contact{Name: r.Name, Phone: l.Phone})
+	const api = "/api/metakocka"
+	body := `{"loserContactId":"` + loser + `","winnerContactId":"` + winner + `"`
+	for _, call := range []struct {
+		method, path, body string
+		status             int
+		holds              string
+	}{
+		{http.MethodGet, "/contacts/duplicates?limit=5", "", http.StatusOK, `"total":1`},
+		{http.MethodPost, "/contacts/merge", body + `,"dryRun":true}`, http.StatusOK, `"field":"email","winner":"","loser":"ana@novak.si","holds":"ana@novak.si","taken":true`},
+		{http.MethodPost, "/contacts/merge", `{"loserContactId":"` + loser + `"}`, http.StatusBadRequest, "winnerContactId: is missing"},
+		{http.MethodPost, "/contacts/merge", body + "}", http.StatusOK, `"status":"merged"`},
+		{http.MethodPost, "/contacts/merge", `{"loserContactId":"` + winner + `","winnerContactId":"` + loser + `"}`, http.StatusNotFound, "it was merged into"},
+		{http.MethodGet, "/merges?of=" + winner, "", http.StatusOK, `"createdBy":"crm"`},
+		{http.MethodPost, "/merges/undo", `{"id":"99"}`, http.StatusNotFound, "there is no merge 99"},
+		{http.MethodPost, "/merges/undo", `{"id":"1"}`, http.StatusOK, `"status":"undone"`},
+		{http.MethodPost, "/merges/undo", `{"id":"1"}`, http.StatusConflict, "undone already"},
+	} {
+		got := c.do(call.method, api+call.path, call.body)
+		require.Equal(t, call.status, got.status, "%s: %s", call.path, got.body)
+		require.Contains(t, got.body, call.holds)
+	}
+}
