@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 
@@ -100,5 +101,35 @@ func TestContactsAreMergedOverHTTP(t *testing.T) {
 		got := c.do(call.method, api+call.path, call.body)
 		require.Equal(t, call.status, got.status, "%s: %s", call.path, got.body)
 		require.Contains(t, got.body, call.holds)
+	}
+}
+
+// TestEditRightBeforeTheMergeIsNotLost: an edit of either contact commits after the
+// merge has read them and before it writes them.
+func TestEditRightBeforeTheMergeIsNotLost(t *testing.T) {
+	t.Parallel()
+	for name, edited := range map[string]int{"of the loser": 0, "of the winner": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sim.Options{Notes: sim.Kept})
+			l, c := twins()
+			ids := []string{w.add(l), w.add(c)}
+			tx, err := w.db.Begin(t.Context())
+			require.NoError(t, err)
+			_, err = tx.Exec(t.Context(), "UPDATE contacts SET notes = 'just now' WHERE id = $1", ids[edited])
+			require.NoError(t, err)
+			done := make(chan said, 1)
+			go func() { done <- w.mksync("merge", ids[0], ids[1]) }()
+			w.eventually(func() error {
+				if w.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'mksync' AND wait_event = 'transactionid'") == 0 {
+					return errors.New("the merge does not wait for the edit yet")
+				}
+				return nil
+			})
+			require.NoError(t, tx.Commit(t.Context()))
+			(<-done).lines()
+			w.contactIs(ids[1], mapping.FieldNotes, "just now")
+			require.Equal(t, l.Phone, w.contact(ids[1]).Phone)
+		})
 	}
 }
