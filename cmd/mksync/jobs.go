@@ -54,7 +54,10 @@ func jobLine(j syncer.Job) []string {
 
 // jobDone says how far a job is.
 func jobDone(j syncer.Job) string {
-	if j.Total == 0 {
+	switch {
+	case j.Total == 0 && j.Status == mapping.JobDone:
+		return "nothing to do"
+	case j.Total == 0:
 		return or(j.Doing, "-")
 	}
 	return fmt.Sprintf("%d of %d, %d failed", j.Done, j.Total, j.Failed)
