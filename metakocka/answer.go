@@ -106,11 +106,17 @@ func unreadable(endpoint string, why error) error {
 
 // found reads get_partner's answer. An answer without code, list and count is
 // not "nothing found": read so, it would make partners vanish.
-func (a answer) found(endpoint string) (Found, error) {
+func (a answer) found(endpoint string, m *Memory) (Found, error) {
 	r := &reader{object: a.object}
 	said := a.object["partner_list"] != nil || a.object["partner_list_count"] != nil || a.object["opr_code"] != nil
 	count := r.text("partner_list_count")
-	partners := readList[Partner](r, "partner_list")
+	var partners []Partner
+	var seen []Seen
+	if m == nil {
+		partners = readList[Partner](r, "partner_list")
+	} else {
+		partners, seen = m.read(r, "partner_list")
+	}
 	if r.err == nil && !said {
 		r.err = errors.New("neither partner_list nor opr_code")
 	}
@@ -129,7 +135,7 @@ func (a answer) found(endpoint string) (Found, error) {
 	if r.err != nil {
 		return Found{}, unreadable(endpoint, r.err)
 	}
-	return Found{Partners: partners, Count: n}, nil
+	return Found{Partners: partners, Count: n, Seen: seen}, nil
 }
 
 // added reads add_partner's answer.

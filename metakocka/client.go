@@ -82,7 +82,7 @@ func (c *Client) Find(ctx context.Context, q Query) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	return a.found(EndpointGet)
+	return a.found(EndpointGet, q.Memory)
 }
 
 // Get reads one partner. ErrNotFound only when MetaKocka says that there is no

@@ -44,7 +44,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		found, err := a.found(EndpointGet)
+		found, err := a.found(EndpointGet, nil)
 		check(err)
 		for _, p := range found.Partners {
 			checkPartner(t, p)

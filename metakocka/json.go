@@ -2,7 +2,6 @@ package metakocka
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 )
 
@@ -186,7 +185,7 @@ func readList[T any, P interface {
 	out := make([]T, len(elements))
 	for i, raw := range elements {
 		if err := P(&out[i]).UnmarshalJSON(raw); err != nil {
-			r.fail(fmt.Errorf("%s[%d]: %w", key, i, err))
+			r.failAt(key, i, err)
 			return nil
 		}
 	}

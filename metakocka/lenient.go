@@ -33,6 +33,8 @@ func (r *reader) fail(err error) {
 	}
 }
 
+func (r *reader) failAt(key string, i int, err error) { r.fail(fmt.Errorf("%s[%d]: %w", key, i, err)) }
+
 func (r *reader) take(key string) json.RawMessage {
 	raw := r.object[key]
 	delete(r.object, key)

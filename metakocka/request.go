@@ -19,6 +19,9 @@ type Query struct {
 	// All allows a query that names nothing. Whether MetaKocka then lists every
 	// partner is not documented.
 	All bool
+
+	// Memory, when set, spares reading partners that came as they are there before.
+	Memory *Memory
 }
 
 func (q Query) arguments() map[string]any {
@@ -43,6 +46,7 @@ func (q Query) arguments() map[string]any {
 type Found struct {
 	Partners []Partner
 	Count    int
+	Seen     []Seen // one for each of Partners, where a Memory was given
 }
 
 // NewPartner is what Add sends. The address is the billing address. Customer,

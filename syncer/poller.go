@@ -72,6 +72,7 @@ func NewPoller(cfg PollerConfig, erp ERP, store Observations, events PartnerEven
 		cfg: cfg, erp: erp, store: store, events: events, log: log,
 		sweeper: newSweeper(erp, store, cfg.FullEvery), polling: make(chan struct{}, 1),
 	}
+	p.sweeper.memory = metakocka.NewMemory()
 	p.polling <- struct{}{}
 	return p
 }
@@ -158,6 +159,13 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 		return last, err
 	}
 	d := diff{poller: p, seen: seen, start: start, after: last.SweptAt, lastEvent: end}
+	if d.lacks(swept) {
+		p.sweeper.memory.Forget()
+		d.calls = swept.calls
+		if swept, err = p.sweeper.sweep(ctx); err != nil {
+			return last, err
+		}
+	}
 	if err := d.compare(ctx, swept); err != nil {
 		return last, err
 	}
@@ -224,22 +232,38 @@ type diff struct {
 // between, the next poll publishes again, under the same ids.
 func (d *diff) compare(ctx context.Context, s sweep) error {
 	for _, id := range s.order {
-		if err := d.one(ctx, s.partners[id]); err != nil {
+		if err := d.one(ctx, s.partners[id], s.hash(id)); err != nil {
 			return err
 		}
 	}
 	return d.doubtAll(ctx, s)
 }
 
-// one compares one partner. What was stored after this sweep began is newer
-// than what the sweep saw.
-func (d *diff) one(ctx context.Context, p metakocka.Partner) error {
+// lacks reports whether a partner that came as in the sweep before differs all
+// the same from what is stored: then its content is wanted.
+func (d *diff) lacks(s sweep) bool {
+	for id, seen := range s.seen {
+		if seen.Known && !d.settled(id, seen.Hash) {
+			return true
+		}
+	}
+	return false
+}
+
+// settled: the partner is stored as it is. What was stored after this sweep began
+// is newer than what the sweep saw.
+func (d *diff) settled(id, hash string) bool {
+	was, known := d.seen[id]
+	return known && !was.Held && !was.Missing && (was.Hash == hash || was.ObservedAt.After(d.start))
+}
+
+// one compares one partner.
+func (d *diff) one(ctx context.Context, p metakocka.Partner, hash string) error {
 	was, known := d.seen[p.MKID]
-	hash := p.Hash()
 	if was.Held {
 		d.back = append(d.back, p.MKID)
 	}
-	if known && !was.Held && !was.Missing && (was.Hash == hash || was.ObservedAt.After(d.start)) {
+	if d.settled(p.MKID, hash) {
 		return nil
 	}
 	seen, err := observed(p)

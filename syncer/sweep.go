@@ -47,7 +47,8 @@ var usualCaps = []int{10, 20, 25, 30, 50, 100, 200, 250, 500, 1000, 2000, 2500, 
 // sweep is everything one enumeration brought.
 type sweep struct {
 	partners map[string]metakocka.Partner
-	order    []string // ids as they came
+	seen     map[string]metakocka.Seen // how each came, where the sweeper remembers
+	order    []string                  // ids as they came
 	calls    int
 	full     bool // every letter was asked for
 }
@@ -57,6 +58,7 @@ type sweeper struct {
 	erp       ERP
 	names     NameSource
 	fullEvery time.Duration
+	memory    *metakocka.Memory // of the sweep before; nil: each partner is read whole
 
 	cover    []string // substrings that bring every known partner
 	partial  bool     // the last sweep asked for less than every letter
@@ -118,6 +120,12 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 	began := time.Now()
 	full := len(s.cover) == 0 || began.Sub(s.lastFull) >= max(s.fullEvery, fullShare*s.fullTook)
 	s.partial = !full
+	if s.memory != nil {
+		if full {
+			s.memory.Forget() // which learns nothing from it
+		}
+		defer s.memory.Turn()
+	}
 	if !full && s.listAll == listingWorks {
 		all, err := s.list(ctx)
 		if !errors.Is(err, errListingCapped) {
@@ -126,6 +134,7 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 		s.listAll = listingDoesNot
 	}
 	r := newSweepRun(s.erp)
+	r.memory = s.memory
 	ask := func(ctx context.Context) error { return r.ask(ctx, s.cover) }
 	if full {
 		ask = func(ctx context.Context) error { return r.askAll(ctx, s.names) }
@@ -176,31 +185,54 @@ func (s *sweeper) tryListing(ctx context.Context, r *sweepRun) error {
 var errListingCapped = errors.New("the listing is capped")
 
 func (s *sweeper) list(ctx context.Context) (sweep, error) {
-	found, err := s.erp.Find(ctx, metakocka.Query{All: true})
+	found, err := s.erp.Find(ctx, metakocka.Query{All: true, Memory: s.memory})
 	if err != nil {
 		return sweep{}, err
 	}
 	if found.Count > len(found.Partners) {
 		return sweep{}, errListingCapped
 	}
-	all := sweep{partners: map[string]metakocka.Partner{}, calls: 1}
-	all.add(found.Partners)
+	all := newSweep()
+	all.calls = 1
+	all.add(found)
 	return all, nil
 }
 
-func (s *sweep) add(partners []metakocka.Partner) {
-	for _, p := range partners {
+func newSweep() sweep {
+	return sweep{partners: map[string]metakocka.Partner{}, seen: map[string]metakocka.Seen{}}
+}
+
+// add joins an answer. Of a partner that came whole before, and comes now as it
+// did then, the whole is kept.
+func (s *sweep) add(found metakocka.Found) {
+	for i, p := range found.Partners {
 		if _, known := s.partners[p.MKID]; !known {
 			s.order = append(s.order, p.MKID)
 		}
+		if found.Seen != nil {
+			was, now := s.seen[p.MKID], found.Seen[i]
+			if now.Known && was.Hash == now.Hash {
+				continue
+			}
+			s.seen[p.MKID] = now
+		}
 		s.partners[p.MKID] = p
 	}
+}
+
+// hash is of a partner's content.
+func (s *sweep) hash(id string) string {
+	if seen, ok := s.seen[id]; ok {
+		return seen.Hash
+	}
+	return s.partners[id].Hash()
 }
 
 // sweepRun is one enumeration under way.
 type sweepRun struct {
 	sweep
 	erp     ERP
+	memory  *metakocka.Memory
 	asked   map[string]bool
 	answers map[string][]string // ids by substring, of answers that were not capped
 	counts  map[string]int      // of answers that count more than they bring
@@ -212,7 +244,7 @@ type sweepRun struct {
 
 func newSweepRun(erp ERP) *sweepRun {
 	return &sweepRun{
-		sweep: sweep{partners: map[string]metakocka.Partner{}}, erp: erp, asked: map[string]bool{}, answers: map[string][]string{},
+		sweep: newSweep(), erp: erp, asked: map[string]bool{}, answers: map[string][]string{},
 		counts: map[string]int{}, parents: map[string]string{}, learned: map[rune]bool{}, closed: map[string]bool{},
 	}
 }
@@ -322,7 +354,7 @@ func (r *sweepRun) lacks(q string) bool {
 func (r *sweepRun) search(ctx context.Context, q string) error {
 	r.asked[q] = true
 	r.calls++
-	found, err := r.erp.Find(ctx, metakocka.Query{Name: q})
+	found, err := r.erp.Find(ctx, metakocka.Query{Name: q, Memory: r.memory})
 	if err != nil {
 		return aboutAll(err)
 	}
@@ -330,7 +362,7 @@ func (r *sweepRun) search(ctx context.Context, q string) error {
 	if found.Count > len(found.Partners) {
 		r.counts[q] = found.Count
 	}
-	r.add(found.Partners)
+	r.add(found)
 	r.answers[q] = []string{}
 	for _, p := range found.Partners {
 		r.answers[q] = append(r.answers[q], p.MKID)

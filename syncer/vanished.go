@@ -95,5 +95,5 @@ func (d *diff) lookUp(ctx context.Context, id string) error {
 	}
 	d.doubted++
 	d.poller.sweeper.missed(p.Customer)
-	return d.one(ctx, p)
+	return d.one(ctx, p, p.Hash())
 }

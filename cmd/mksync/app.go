@@ -42,9 +42,9 @@ var allRoles = []string{roleListener, rolePusher, rolePuller, rolePoller, roleAP
 // poolSize is how many connections a process holds at most. It has to be more than
 // all parts hold while they wait for one more, or they would wait for each other
 // for ever: two for a partner that is imported (puller 4, single requests 4, bulk
-// requests), one for a contact (pusher 6, merges that are finished 1), and one each
+// requests), one for a contact (pusher 8, merges that are finished 1), and one each
 // for jobs and for what runs alone (4).
-const poolSize = 2*(4+4+syncer.BulkPlaces) + 6 + 1 + syncer.JobsAtOnce + 4 + 1
+const poolSize = 2*(4+4+syncer.BulkPlaces) + 8 + 1 + syncer.JobsAtOnce + 4 + 1
 
 // pace is how fast the service notices and retries; the demo and the tests are
 // in a hurry.
@@ -209,7 +209,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 	}, s.matcher, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus, s.log)
 	s.jobs = syncer.NewJobs(syncer.TellJobs(s.store, control.Tell(s.conn, s.log)), s.pace.look, s.log)
-	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, s.cfg.MetaKockaConcurrency)
+	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, 2*s.cfg.MetaKockaConcurrency) // while one calls, another stores
 	return err
 }
 

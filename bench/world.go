@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// world is a CRM's database, an ERP, and mksync between the two as a process of
+// its own.
+type world struct {
+	*lab
+	name  string
+	url   string // of the database
+	db    *pgxpool.Pool
+	erp   *sim.Server
+	calls *callLog
+	http  *httptest.Server
+	dir   string // of mksync's embedded NATS server
+
+	mksync *process // nil: it does not run
+	addr   string   // of its HTTP API
+}
+
+// apiToken is what the benchmark shows to mksync's HTTP API.
+const apiToken = "bench-token-0123456789abcdef0123456789"
+
+// newWorld makes a database and an ERP; mksync does not run yet.
+func (l *lab) newWorld(ctx context.Context, name string, opts sim.Options) (w *world, err error) {
+	w = &world{lab: l, name: "bench_" + name}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if w.url, err = l.database(ctx, w.name); err != nil {
+		return w, err
+	}
+	if w.db, err = pgxpool.New(ctx, w.url); err != nil {
+		return w, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	if w.dir, err = os.MkdirTemp(l.dir, "data-"); err != nil {
+		return w, fmt.Errorf("make a directory: %w", err)
+	}
+	w.serve(opts)
+	return w, nil
+}
+
+// serve puts a new ERP in place of the one there was.
+func (w *world) serve(opts sim.Options) {
+	w.unserve()
+	w.erp = sim.New(opts)
+	w.calls = &callLog{}
+	w.erp.OnCall(w.calls.add)
+	w.http = httptest.NewServer(w.erp)
+}
+
+func (w *world) unserve() {
+	if w.http != nil {
+		w.http.Close()
+		w.erp.Close()
+	}
+}
+
+// close stops mksync and removes everything.
+func (w *world) close() {
+	w.stop()
+	w.unserve()
+	if w.db != nil {
+		w.db.Close()
+	}
+	_ = os.RemoveAll(w.dir)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := w.pg.DropDatabase(ctx, w.name); err != nil {
+		w.say("%v", err)
+	}
+}
+
+// variables configure mksync.
+func (w *world) variables() map[string]string {
+	return map[string]string{
+		"MKSYNC_DATABASE_URL": w.url, "MKSYNC_DATA_DIR": w.dir, "MKSYNC_SLOT": w.name, "MKSYNC_PUBLICATION": w.name,
+		"MKSYNC_METAKOCKA_URL": w.http.URL + "/rest/eshop/v1", "MKSYNC_METAKOCKA_COMPANY_ID": sim.DefaultCompanyID,
+		"MKSYNC_METAKOCKA_SECRET_KEY": sim.DefaultSecretKey, "MKSYNC_HTTP_ADDR": w.addr, "MKSYNC_API_TOKEN": apiToken,
+		"MKSYNC_LOG_LEVEL": "warn", "MKSYNC_LOG_FORMAT": "text",
+	}
+}
+
+// start runs mksync with its defaults, but for settings, and waits until it
+// is ready and reads the database's log.
+func (w *world) start(ctx context.Context, settings map[string]string) (err error) {
+	if w.addr, err = freeAddress(ctx); err != nil {
+		return err
+	}
+	variables := w.variables()
+	maps.Copy(variables, settings)
+	if w.mksync, err = w.startMksync(variables, "run"); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return w.mksync.await(limited, 5*time.Millisecond, func() (bool, error) {
+		_, err := w.get(limited, "/readyz")
+		if err != nil {
+			return false, nil //nolint:nilerr // not yet
+		}
+		metrics, err := w.get(limited, "/metrics")
+		return strings.Contains(metrics, "\nmksync_listener_streaming 1"), err
+	})
+}
+
+// stop ends mksync, if it runs.
+func (w *world) stop() {
+	w.mksync.stop()
+	w.mksync = nil
+}
+
+// freeAddress is one that nobody listens on.
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free address: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+// get asks mksync's HTTP API; any status but 200 is an error.
+func (w *world) get(ctx context.Context, path string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.addr+path, http.NoBody)
+	if err != nil {
+		return "", fmt.Errorf("ask for %s: %w", path, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+apiToken)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("ask for %s: %w", path, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %d: %.200s", path, resp.StatusCode, body)
+	}
+	return string(body), err
+}
+
+// exec runs SQL in the CRM's database.
+func (w *world) exec(ctx context.Context, sql string, args ...any) error {
+	_, err := w.db.Exec(ctx, sql, args...)
+	return err
+}
+
+// number reads one number; null, or none, is 0.
+func (w *world) number(ctx context.Context, sql string, args ...any) (v float64, err error) {
+	var got *float64
+	err = w.db.QueryRow(ctx, sql, args...).Scan(&got)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && got == nil {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask the database: %w", err)
+	}
+	return *got, nil
+}
+
+// reaches waits until sql, asked now and then, gives at least a number.
+func (w *world) reaches(ctx context.Context, within time.Duration, least float64, sql string, args ...any) error {
+	limited, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	var v float64
+	err := w.mksync.await(limited, 20*time.Millisecond, func() (ok bool, err error) {
+		v, err = w.number(limited, sql, args...)
+		return v >= least, err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %g, not %g: %w", strings.TrimSpace(sql), v, least, err)
+	}
+	return nil
+}
+
+// latency is how long each call to MetaKocka takes from now on.
+func (w *world) latency(d time.Duration) error { return w.erp.SetFaults(sim.Faults{Latency: d}) }
+
+// effort is what a piece of work took.
+type effort struct {
+	seconds  float64
+	cpu      float64 // seconds of mksync
+	peak     float64 // MiB, mksync's largest resident set so far
+	database float64 // seconds that sessions of the database were active, the slot's reader apart
+	calls    callCount
+}
+
+// measure tells what f takes. What the benchmark itself asks the database is in it.
+func (w *world) measure(ctx context.Context, f func() error) (e effort, err error) {
+	before, err := w.mksync.usage()
+	if err != nil {
+		return e, err
+	}
+	activeBefore, err := w.active(ctx)
+	if err != nil {
+		return e, err
+	}
+	callsBefore, began := w.calls.count(), time.Now()
+	if err := f(); err != nil {
+		return e, err
+	}
+	e.seconds = time.Since(began).Seconds()
+	e.calls = w.calls.count().minus(callsBefore)
+	after, err := w.mksync.usage()
+	if err != nil {
+		return e, err
+	}
+	e.cpu, e.peak = after.cpu-before.cpu, after.peak
+	activeAfter, err := w.active(ctx)
+	e.database = activeAfter - activeBefore
+	return e, err
+}
+
+// active is for how long sessions of the database have been active in all, in
+// seconds; a session tells it a second after it did something, at the latest.
+func (w *world) active(ctx context.Context) (float64, error) {
+	if err := pause(ctx, 1100*time.Millisecond); err != nil {
+		return 0, err
+	}
+	return w.number(ctx, "SELECT active_time / 1000 FROM pg_stat_database WHERE datname = current_database()")
+}
+
+// pause waits for d or for the end of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
