@@ -76,17 +76,53 @@ func (r *reader) list(key string) []json.RawMessage {
 	case len(raw) == 0, string(raw) == "null", string(raw) == `""`:
 		return nil
 	case raw[0] == '[':
-		var elements []json.RawMessage
-		if err := json.Unmarshal(raw, &elements); err != nil {
-			r.fail(fmt.Errorf("%s is not a list", key))
-		}
-		return withoutNulls(elements)
+		return withoutNulls(elementsOf(raw))
 	case raw[0] == '{':
 		return []json.RawMessage{raw}
 	default:
 		r.fail(fmt.Errorf("%s is neither a list nor an object", key))
 		return nil
 	}
+}
+
+// elementsOf splits a list. It is part of an object that was read, so it is known
+// to be JSON; it is gone through once, because lists of partners are long.
+func elementsOf(list json.RawMessage) []json.RawMessage {
+	var elements []json.RawMessage
+	depth, start := 0, 1
+	end := func(i int) {
+		if element := bytes.TrimSpace(list[start:i]); len(element) > 0 {
+			elements = append(elements, element)
+		}
+		start = i + 1
+	}
+	for i := 0; i < len(list); i++ {
+		switch list[i] {
+		case '"':
+			i = stringEnd(list, i)
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth--; depth == 0 {
+				end(i)
+			}
+		case ',':
+			if depth == 1 {
+				end(i)
+			}
+		}
+	}
+	return elements
+}
+
+// stringEnd is where the string that begins at i ends.
+func stringEnd(data []byte, i int) int {
+	for i++; i < len(data) && data[i] != '"'; i++ {
+		if data[i] == '\\' {
+			i++
+		}
+	}
+	return i
 }
 
 // rest is what was not taken, made safe to store; never the credentials, which a
