@@ -31,7 +31,7 @@ func (l *lab) newLinkedWorld(ctx context.Context, n int) (w *world, err error) {
 
 // link fills the tables while the contacts are not published.
 func (w *world) link(ctx context.Context, all []person) error {
-	if err := w.start(ctx, map[string]string{"MKSYNC_METAKOCKA_URL": "http://127.0.0.1:9/nowhere"}); err != nil {
+	if err := w.start(ctx, nil, "--roles", "listener,api"); err != nil {
 		return err
 	}
 	w.stop()

@@ -17,6 +17,7 @@ func sections() []section {
 		{"calls", "calls to the ERP for one change, and for one poll", callsSection},
 		{"flow", "changes each way, and how much of a slow ERP is used", flowSection},
 		{"first", "a first start with contacts that were there before; a call takes 50 ms", firstSection},
+		{"growth", "what takes longer the more links there are", growthSection},
 		{"idle", "what is taken while nothing happens", idleSection},
 	}
 }

@@ -100,15 +100,15 @@ func (w *world) variables() map[string]string {
 	}
 }
 
-// start runs mksync with its defaults, but for settings, and waits until it
+// start runs mksync with its defaults, but for settings and flags, and waits until it
 // is ready and reads the database's log.
-func (w *world) start(ctx context.Context, settings map[string]string) (err error) {
+func (w *world) start(ctx context.Context, settings map[string]string, flags ...string) (err error) {
 	if w.addr, err = freeAddress(ctx); err != nil {
 		return err
 	}
 	variables := w.variables()
 	maps.Copy(variables, settings)
-	if w.mksync, err = w.startMksync(variables, "run"); err != nil {
+	if w.mksync, err = w.startMksync(variables, append([]string{"run"}, flags...)...); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, time.Minute)

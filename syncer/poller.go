@@ -72,7 +72,6 @@ func NewPoller(cfg PollerConfig, erp ERP, store Observations, events PartnerEven
 		cfg: cfg, erp: erp, store: store, events: events, log: log,
 		sweeper: newSweeper(erp, store, cfg.FullEvery), polling: make(chan struct{}, 1),
 	}
-	p.sweeper.memory = metakocka.NewMemory()
 	p.polling <- struct{}{}
 	return p
 }

@@ -58,7 +58,7 @@ type sweeper struct {
 	erp       ERP
 	names     NameSource
 	fullEvery time.Duration
-	memory    *metakocka.Memory // of the sweep before; nil: each partner is read whole
+	memory    *metakocka.Memory // of this sweep's answers and the sweep before
 
 	cover    []string // substrings that bring every known partner
 	partial  bool     // the last sweep asked for less than every letter
@@ -78,7 +78,7 @@ const (
 )
 
 func newSweeper(erp ERP, names NameSource, fullEvery time.Duration) *sweeper {
-	return &sweeper{erp: erp, names: names, fullEvery: fullEvery}
+	return &sweeper{erp: erp, names: names, fullEvery: fullEvery, memory: metakocka.NewMemory()}
 }
 
 // missed tells that a partner exists which the sweep did not bring: from now on
@@ -120,12 +120,10 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 	began := time.Now()
 	full := len(s.cover) == 0 || began.Sub(s.lastFull) >= max(s.fullEvery, fullShare*s.fullTook)
 	s.partial = !full
-	if s.memory != nil {
-		if full {
-			s.memory.Forget() // which learns nothing from it
-		}
-		defer s.memory.Turn()
+	if full {
+		s.memory.Forget() // every partner is read whole, once
 	}
+	defer s.memory.Turn()
 	if !full && s.listAll == listingWorks {
 		all, err := s.list(ctx)
 		if !errors.Is(err, errListingCapped) {
