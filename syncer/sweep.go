@@ -14,16 +14,16 @@ import (
 
 // MetaKocka documents no way to list all partners. What works by its
 // documentation is searching for substrings of names and joining the answers:
-// every name holds a letter or a digit, though it may be one of another script. Where an answer looks capped, longer
-// substrings are asked for. A full sweep asks for all letters; the sweeps in
-// between ask only for the substrings that, as the last full sweep showed,
-// together bring every partner.
+// every name holds a letter or a digit, though it may be one of another script.
+// Where an answer looks capped, longer substrings are asked for. A full sweep
+// asks for all letters; the sweeps in between ask only for the substrings that,
+// as the last full sweep showed, together bring every partner.
 
 // letters begin a full sweep, the commonest first. Others are learned from the
 // names that come back, and make longer substrings with them.
 const letters = "aeionrtslkdvmjpzugbčšchžfywqx0123456789"
 
-// otherLetters are asked for besides: nearly every Cyrillic or Greek name has one
+// otherLetters are asked for by the sweep after one for all letters: nearly every Cyrillic or Greek name has one
 // of them. What they and the names known elsewhere bring tells which letters of
 // these scripts to ask for; no few letters would do for Chinese.
 const otherLetters = "аоеиαο"
@@ -62,6 +62,7 @@ type sweeper struct {
 
 	cover    []string // substrings that bring every known partner
 	partial  bool     // the last sweep asked for less than every letter
+	others   bool     // the next one asks for otherLetters
 	lastFull time.Time
 	fullCost int // calls of the last full sweep
 	fullTook time.Duration
@@ -101,7 +102,7 @@ const cheap = 60
 // thorough makes the next sweep a full one where that is cheap.
 func (s *sweeper) thorough() {
 	if s.fullCost <= cheap {
-		s.lastFull = time.Time{}
+		s.lastFull, s.others = time.Time{}, true
 	}
 }
 
@@ -133,19 +134,31 @@ func (s *sweeper) sweep(ctx context.Context) (sweep, error) {
 	}
 	r := newSweepRun(s.erp)
 	r.memory = s.memory
-	ask := func(ctx context.Context) error { return r.ask(ctx, s.cover) }
+	queries := s.cover
 	if full {
-		ask = func(ctx context.Context) error { return r.askAll(ctx, s.names) }
-	}
-	err := ask(ctx)
-	if err != nil {
-		return sweep{}, err
-	}
-	r.full = full
-	if full {
-		if s.cover, err = r.coverAll(ctx); err != nil {
+		known, err := s.names.ForeignNames(ctx)
+		if err != nil {
 			return sweep{}, err
 		}
+		queries = lettersOf(known)
+	}
+	if s.others {
+		queries = append(slices.Clip(queries), strings.Split(otherLetters, "")...)
+	}
+	ask := r.ask
+	if full || s.others {
+		ask = r.askAll
+	}
+	if err := ask(ctx, queries); err != nil {
+		return sweep{}, err
+	}
+	r.full, s.others = full, full && !s.others
+	if full {
+		cover, err := r.coverAll(ctx)
+		if err != nil {
+			return sweep{}, err
+		}
+		s.cover = cover
 		s.lastFull = time.Now()
 		if err := s.tryListing(ctx, r); err != nil {
 			return sweep{}, err
@@ -247,21 +260,23 @@ func newSweepRun(erp ERP) *sweepRun {
 	}
 }
 
-// askAll searches for every letter, and for those of names that have none of the
-// usual ones.
-func (r *sweepRun) askAll(ctx context.Context, names NameSource) error {
-	known, err := names.ForeignNames(ctx)
-	if err != nil {
-		return err
-	}
-	queries := strings.Split(letters+otherLetters, "")
-	for _, name := range known {
+// lettersOf are the usual letters, and those of names that have none of them.
+func lettersOf(names []string) []string {
+	all := strings.Split(letters, "")
+	for _, name := range names {
 		for _, q := range foreign(name) {
-			if !slices.Contains(queries, q) {
-				queries = append(queries, q)
+			if !slices.Contains(all, q) {
+				all = append(all, q)
 			}
 		}
 	}
+	return all
+}
+
+// askAll searches for every substring, and for the letters of names that come
+// back and have none of the usual ones.
+func (r *sweepRun) askAll(ctx context.Context, queries []string) error {
+	queries = filter(queries, func(q string) bool { return !r.asked[q] })
 	for len(queries) > 0 {
 		if err := r.ask(ctx, queries); err != nil {
 			return err
