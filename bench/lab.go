@@ -158,7 +158,7 @@ func (l *lab) startMksync(variables map[string]string, args ...string) (*process
 	cmd := exec.Command(l.mksync, args...) //nolint:noctx // stop ends it
 	cmd.Dir = l.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + os.TempDir()}
-	for _, name := range []string{"GOMAXPROCS", "GODEBUG"} {
+	for _, name := range []string{"GOMAXPROCS", "GODEBUG", "GOGC", "GOMEMLIMIT"} {
 		if v, ok := os.LookupEnv(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}

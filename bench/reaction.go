@@ -20,7 +20,7 @@ type simulator struct {
 	*sim.Server
 	url    string
 	server *http.Server
-	done   chan error
+	done   chan struct{}
 }
 
 func startSimulator() (*simulator, error) {
@@ -28,9 +28,12 @@ func startSimulator() (*simulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the simulator: %w", err)
 	}
-	s := &simulator{Server: sim.New(sim.Options{}), url: "http://" + ln.Addr().String() + "/rest/eshop/v1", done: make(chan error, 1)}
+	s := &simulator{Server: sim.New(sim.Options{}), url: "http://" + ln.Addr().String() + "/rest/eshop/v1", done: make(chan struct{})}
 	s.server = &http.Server{Handler: s.Server, ReadHeaderTimeout: 10 * time.Second}
-	go func() { s.done <- s.server.Serve(ln) }()
+	go func() {
+		defer close(s.done)
+		_ = s.server.Serve(ln) // ends when stop closes it
+	}()
 	return s, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -106,6 +108,7 @@ func (s *service) checkSchema(ctx context.Context) error {
 func (s *service) openNATS(ctx context.Context) (err error) {
 	url, options := s.cfg.NATSURL.Reveal(), bus.ConnectOptions{Log: s.log}
 	if url == "" {
+		collectOften()
 		s.nats, err = embedded.Start(ctx, embedded.Config{Dir: s.cfg.DataDir, SyncInterval: s.cfg.SyncInterval(), Log: s.log})
 		if err != nil {
 			return err
@@ -122,6 +125,15 @@ func (s *service) openNATS(ctx context.Context) (err error) {
 		ContactsMaxBytes: most, PartnersMaxBytes: most, DeadLettersMaxBytes: most,
 	}, s.log)
 	return err
+}
+
+// collectOften keeps a process with a NATS server in it small: that makes much
+// garbage in a backlog, beside what it has to remember of each contact's subject.
+// Whoever sets GOGC has decided otherwise.
+func collectOften() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 }
 
 func (s *service) openStore(ctx context.Context) (err error) {
