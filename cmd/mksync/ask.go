@@ -42,14 +42,26 @@ type serviceClient struct {
 	instance control.Instance
 }
 
-// Answer implements syncer.Answerer. That a service answers is known: one that
-// does not know the operation is of another version.
+// Answer implements syncer.Answerer. A service that has just started takes its
+// operations on one after another; one that still does not know this one by then
+// is of another version.
 func (c *serviceClient) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
-	answer, err := c.Client.Answer(ctx, name, request)
-	if errors.Is(err, control.ErrNoService) {
-		err = fmt.Errorf("the running service (%s) does not know this request, or has just stopped: this command is of mksync %s; restart the service with the same version", c.instance, buildVersion())
+	tick := time.NewTicker(lookEvery / 10)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		answer, err := c.Client.Answer(ctx, name, request)
+		switch {
+		case !errors.Is(err, control.ErrNoService):
+			return answer, err
+		case time.Since(began) >= registerTimeout:
+			return nil, fmt.Errorf("the running service (%s) does not know this request, or has just stopped; this command is of mksync %s: use the same version", c.instance, buildVersion())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-tick.C:
+		}
 	}
-	return answer, err
 }
 
 // reach connects to the running service, which may take up to patience to answer

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/nats-io/nats.go/micro"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/mapping"
@@ -245,4 +246,15 @@ func executable(t testing.TB) string {
 	path, err := os.Executable()
 	require.NoError(t, err)
 	return path
+}
+
+// TestCommandsOfAnotherVersionAreTold: a service answers, but not this.
+func TestCommandsOfAnotherVersionAreTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	s, _ := w.start("poller") // without the role api nothing is answered
+	svc, err := micro.AddService(s.conn, micro.Config{Name: "mksync", Version: "0.0.1"})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, svc.Stop()) }()
+	w.mksync("mappings").refused("through the running service (mksync 0.0.1)", "does not know this request", "use the same version")
 }
