@@ -40,8 +40,8 @@ func drain(ctx context.Context, l *lab) (r result, err error) {
 		}
 	}
 	for round := range l.Rounds {
-		for _, ids := range []bool{false, true} {
-			if err := l.publishOnce(ctx, &r, n, ids, round); err != nil {
+		for _, kind := range rotate(publishKinds(), round) {
+			if err := l.publishOnce(ctx, &r, n, kind, round); err != nil {
 				return r, err
 			}
 		}

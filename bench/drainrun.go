@@ -158,8 +158,25 @@ func awaitStored(ctx context.Context, p *process, nc *nats.Conn, stream string, 
 	return took, used, err
 }
 
+// publishKind is what messages carry that are published alone.
+type publishKind struct {
+	name          string
+	size          int
+	ids, contacts bool
+}
+
+// publishKinds go from the relay's messages to what mksync's carry.
+func publishKinds() []publishKind {
+	return []publishKind{
+		{name: "250 bytes", size: 250},
+		{name: "400 bytes, message id", size: 400, ids: true},
+		{name: "400 bytes, contact id in the subject", size: 400, contacts: true},
+		{name: "400 bytes, both", size: 400, ids: true, contacts: true},
+	}
+}
+
 // publishOnce measures publishing alone, of messages that need no reading.
-func (l *lab) publishOnce(ctx context.Context, r *result, n int, ids bool, round int) error {
+func (l *lab) publishOnce(ctx context.Context, r *result, n int, kind publishKind, round int) error {
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
 	server, err := l.startNATS(ctx)
@@ -170,11 +187,8 @@ func (l *lab) publishOnce(ctx context.Context, r *result, n int, ids bool, round
 	if err := makeStream(ctx, server.conn); err != nil {
 		return err
 	}
-	what, who := "publishing alone", "without ids"
-	config := publishConfig{NATS: server.url, Subject: benchSubject + ".row", Count: n, Size: 250}
-	if ids {
-		who, config.IDs, config.Size = "message ids and contact ids", true, 400
-	}
+	what, who := "publishing alone", kind.name
+	config := publishConfig{NATS: server.url, Subject: benchSubject + ".row", Count: n, Size: kind.size, IDs: kind.ids, Contacts: kind.contacts}
 	began := time.Now()
 	p, err := l.part("publish", config)
 	if err != nil {

@@ -211,7 +211,7 @@ func (p *barePublisher) publish(ctx context.Context) error {
 type publishConfig struct {
 	NATS, Subject string
 	Count, Size   int
-	IDs           bool // a message id for each, and a contact's id in the subject
+	IDs, Contacts bool // a message id for each; a contact's id in the subject
 }
 
 // publishPart publishes messages that need no reading: the limit of the NATS
@@ -232,9 +232,11 @@ func publishPart(ctx context.Context, config []byte) error {
 	}
 	p.msg.Subject, p.msg.Data = c.Subject, make([]byte, c.Size)
 	for i := range c.Count {
-		if c.IDs {
+		if c.Contacts {
 			ch := changeAt(i)
 			p.msg.Subject = c.Subject + "." + ch.op + "." + ch.id
+		}
+		if c.IDs {
 			p.msg.Header = nats.Header{nats.MsgIdHdr: {fmt.Sprintf("7301245678901234567-0/%X-1", 0x1000000+i*200)}}
 		}
 		if err := p.publish(ctx); err != nil {

@@ -90,8 +90,8 @@ func insertOne(ctx context.Context, q executor, id string) error {
 	return err
 }
 
-// insert commits contacts at a rate, each when its time has come, whether the
-// one before is done or not.
+// insert commits contacts at a rate, at uneven times, each when its time has come,
+// whether the one before is done or not.
 func (l *lab) insert(ctx context.Context, url string, rate int, t *times) error {
 	const clients = 8
 	config, err := pgxpool.ParseConfig(url)
@@ -122,9 +122,10 @@ func (l *lab) insert(ctx context.Context, url string, rate int, t *times) error 
 			return nil
 		})
 	}
-	began := time.Now().Add(200 * time.Millisecond)
+	began, step := time.Now().Add(200*time.Millisecond), time.Second/time.Duration(rate)
+	dice := l.rand("arrivals")
 	for i := range total {
-		due <- began.Add(time.Duration(i) * time.Second / time.Duration(rate))
+		due <- began.Add(time.Duration(i)*step + time.Duration(dice.Int64N(int64(step))))
 	}
 	close(due)
 	return g.Wait()
