@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -229,6 +230,7 @@ func TestBulkRequestsDoNotAskForEach(t *testing.T) {
 	t.Parallel()
 	const n = 120
 	w := newWorld(t, sim.Options{})
+	w.cfg.PollInterval = time.Hour // the first poll, and that of the request
 	var ids []string
 	for i := range n {
 		email := fmt.Sprintf("oseba%d@partner.si", i)
