@@ -109,7 +109,7 @@ func (k mass) editsAmong(t testing.TB, n, edits int, every time.Duration) (delay
 	opts := sim.Options{}
 	if k.partners {
 		for i := range n {
-			opts.Partners = append(opts.Partners, benchPartner(i, ""))
+			opts.Partners = append(opts.Partners, massPartner(i))
 		}
 	}
 	w := newWorld(t, opts)
@@ -201,4 +201,11 @@ func BenchmarkEditDuringABulkJob(b *testing.B) {
 			}
 		})
 	}
+}
+
+// massPartner is the partner that is like the contact of its number.
+func massPartner(i int) metakocka.Partner {
+	p := person(fmt.Sprint(700000+i), fmt.Sprintf("Oseba %d", i), fmt.Sprintf("SI%08d", 10000000+i), fmt.Sprintf("oseba%d@primer.si", i))
+	p.Contacts[0].Phone = ""
+	return p
 }

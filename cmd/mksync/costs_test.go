@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -59,10 +61,11 @@ func countedReconciler(w *world) (r *syncer.Reconciler, trips *atomic.Int64) {
 	return s.reconciler, trips
 }
 
-// TestRoundTrips bounds how often a reconcile waits for the database: a remote
-// one takes a millisecond and more each time. The first of each kind is not
-// counted, because it also prepares its statements.
-func TestRoundTrips(t *testing.T) {
+// TestCostOfAReconcile bounds how often a reconcile waits for the database, which
+// takes a millisecond and more each time where that is remote, and how often it
+// calls MetaKocka. The first of each kind is not counted, because it also prepares
+// its statements.
+func TestCostOfAReconcile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	r, trips := countedReconciler(w)
@@ -75,17 +78,18 @@ func TestRoundTrips(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		most    int64
+		most    int64 // round trips
+		calls   int
 		prepare func(i string) (contactID string, tr syncer.Trigger)
 	}{
-		{"create", 5, func(i string) (string, syncer.Trigger) { return insert(i), syncer.Trigger{Cause: syncer.CauseContact} }},
-		{"nothing new", 2, func(i string) (string, syncer.Trigger) { return linked(i), syncer.Trigger{Cause: syncer.CauseContact} }},
-		{"update of the partner", 4, func(i string) (string, syncer.Trigger) {
+		{"create", 5, 2, func(i string) (string, syncer.Trigger) { return insert(i), syncer.Trigger{Cause: syncer.CauseContact} }},
+		{"nothing new", 2, 0, func(i string) (string, syncer.Trigger) { return linked(i), syncer.Trigger{Cause: syncer.CauseContact} }},
+		{"update of the partner", 4, 2, func(i string) (string, syncer.Trigger) {
 			id := linked(i)
 			w.exec("UPDATE contacts SET phone = '041 234 567' WHERE id = $1", id)
 			return id, syncer.Trigger{Cause: syncer.CauseContact}
 		}},
-		{"update of the contact", 4, func(i string) (string, syncer.Trigger) {
+		{"update of the contact", 4, 1, func(i string) (string, syncer.Trigger) {
 			id := linked(i)
 			p := w.partner(id)
 			p.Contacts[0].Phone = "01 234 56 78"
@@ -94,15 +98,33 @@ func TestRoundTrips(t *testing.T) {
 		}},
 	} {
 		var took int64
+		var calls int
 		for i := range 2 {
 			id, trigger := c.prepare(c.name + string(rune('a'+i)))
-			before := trips.Load()
+			before, callsBefore := trips.Load(), w.erp.Calls().Total()
 			res, err := r.Contact(t.Context(), id, trigger)
 			require.NoError(t, err)
 			require.EqualValues(t, "synced", res.Status, "%s: %s", c.name, res.LastError)
-			took = trips.Load() - before
+			took, calls = trips.Load()-before, w.erp.Calls().Total()-callsBefore
 		}
-		t.Logf("%s: %d round trips", c.name, took)
-		require.LessOrEqual(t, took, c.most, c.name)
+		require.LessOrEqual(t, took, c.most, "round trips of %s", c.name)
+		require.Equal(t, c.calls, calls, "calls of %s", c.name)
 	}
+}
+
+// TestQuickEditsAreFewWrites: what is edited while a call is under way goes with
+// the next one.
+func TestQuickEditsAreFewWrites(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.start()
+	id := w.insert("Ana Novak", "ana@primer.si")
+	w.status(id, "synced")
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Latency: 100 * time.Millisecond}))
+	before := w.erp.Calls().Writes()
+	for i := range 50 {
+		w.exec("UPDATE contacts SET phone = $2 WHERE id = $1", id, fmt.Sprintf("041 234 5%02d", i))
+	}
+	w.agree(id, "041 234 549")
+	require.LessOrEqual(t, w.erp.Calls().Writes()-before, 5, "three, where the machine is not busy")
 }
