@@ -71,8 +71,21 @@ func (m *Matcher) make(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	m.last = newPlan(contacts, partners, m.reconciler.outgoing)
-	m.until = time.Now().Add(max(planAge, planShare*time.Since(began)))
+	keep := max(planAge, planShare*time.Since(began))
+	m.until = time.Now().Add(keep)
+	time.AfterFunc(keep, m.expire)
 	return m.last, nil
+}
+
+// expire lets go of a plan that is too old: it is as large as both sides together.
+func (m *Matcher) expire() {
+	if m.turn.enter(context.Background()) != nil {
+		return
+	}
+	defer m.turn.leave()
+	if !time.Now().Before(m.until) {
+		m.last = nil
+	}
 }
 
 func pages[T any](ctx context.Context, page func(context.Context, string, int) ([]T, error), key func(T) string) ([]T, error) {
