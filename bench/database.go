@@ -17,6 +17,11 @@ func withConn(ctx context.Context, url string, f func(conn *pgx.Conn) error) err
 	return f(conn)
 }
 
+// withRow reads one row.
+func withRow(ctx context.Context, url, sql string, into ...any) error {
+	return withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(into...) })
+}
+
 // execute runs one statement.
 func execute(ctx context.Context, url, sql string, args ...any) error {
 	return withConn(ctx, url, func(conn *pgx.Conn) error {

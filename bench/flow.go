@@ -123,7 +123,8 @@ func (w *world) noteFlow(ctx context.Context, r *result, what string, n int, f f
 	r.add(what, "mksync", "contacts/s", float64(n)/stretch)
 	r.add(what, "mksync", "calls/contact", float64(e.calls.useful())/float64(n))
 	r.add(what, "mksync", "CPU ms/contact", 1000*e.cpu/float64(n))
-	r.add(what, "mksync", "database ms/contact", 1000*e.database/float64(n))
+	r.add(what, "mksync", "database ms/contact", 1000*e.database.working/float64(n))
+	r.add(what, "mksync", "with waits", 1000*e.database.active/float64(n))
 	return nil
 }
 

@@ -43,7 +43,7 @@ func idleSection(ctx context.Context, l *lab) (r result, err error) {
 	}
 	name := fmt.Sprintf("%s links, %s, %d calls of polls", number(float64(n)), window, e.calls.total())
 	r.add(name, "mksync", "CPU, % of a core", 100*e.cpu/e.seconds)
-	r.add(name, "mksync", "database, % of the time", 100*e.database/e.seconds)
+	r.add(name, "mksync", "database, % of the time", 100*e.database.working/e.seconds)
 	r.add(name, "mksync", "MiB before", before.rss)
 	r.add(name, "mksync", "MiB after", after.rss)
 	r.add(name, "mksync", "peak MiB", after.peak)

@@ -28,6 +28,8 @@ type lab struct {
 	mksync  string // path of the binary
 	dir     string
 	out     io.Writer // progress
+
+	statements bool // Postgres tells what statements cost
 }
 
 // newLab starts a Postgres that syncs to disk as one in production does, and
@@ -51,6 +53,9 @@ func newLab(ctx context.Context, o options, out io.Writer) (l *lab, err error) {
 	}
 	if l.pg, err = pgserver.Start(ctx, pgserver.Options{Own: true, Durable: true}); err != nil {
 		return l, fmt.Errorf("start Postgres: %w", err)
+	}
+	if err = l.trackStatements(ctx); err != nil {
+		return l, err
 	}
 	if l.machine, err = describeMachine(ctx, l.pg.URL()); err != nil {
 		return l, err

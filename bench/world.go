@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +49,11 @@ func (l *lab) newWorld(ctx context.Context, name string, opts sim.Options) (w *w
 	}()
 	if w.url, err = l.database(ctx, w.name); err != nil {
 		return w, err
+	}
+	if l.statements {
+		if err = execute(ctx, w.url, "CREATE EXTENSION pg_stat_statements"); err != nil {
+			return w, fmt.Errorf("make pg_stat_statements: %w", err)
+		}
 	}
 	if w.db, err = pgxpool.New(ctx, w.url); err != nil {
 		return w, fmt.Errorf("connect to Postgres: %w", err)
@@ -200,7 +206,7 @@ type effort struct {
 	seconds  float64
 	cpu      float64 // seconds of mksync
 	peak     float64 // MiB, mksync's largest resident set so far
-	database float64 // seconds that sessions of the database were active, the slot's reader apart
+	database databaseTime
 	calls    callCount
 }
 
@@ -210,7 +216,7 @@ func (w *world) measure(ctx context.Context, f func() error) (e effort, err erro
 	if err != nil {
 		return e, err
 	}
-	activeBefore, err := w.active(ctx)
+	databaseBefore, err := w.databaseTime(ctx)
 	if err != nil {
 		return e, err
 	}
@@ -225,18 +231,26 @@ func (w *world) measure(ctx context.Context, f func() error) (e effort, err erro
 		return e, err
 	}
 	e.cpu, e.peak = after.cpu-before.cpu, after.peak
-	activeAfter, err := w.active(ctx)
-	e.database = activeAfter - activeBefore
+	databaseAfter, err := w.databaseTime(ctx)
+	e.database = databaseAfter.minus(databaseBefore)
 	return e, err
 }
 
-// active is for how long sessions of the database have been active in all, in
-// seconds; a session tells it a second after it did something, at the latest.
-func (w *world) active(ctx context.Context) (float64, error) {
+// databaseTime waits a second first: so late a session may tell what it took.
+func (w *world) databaseTime(ctx context.Context) (t databaseTime, err error) {
 	if err := pause(ctx, 1100*time.Millisecond); err != nil {
-		return 0, err
+		return t, err
 	}
-	return w.number(ctx, "SELECT active_time / 1000 FROM pg_stat_database WHERE datname = current_database()")
+	t.working = math.NaN()
+	if w.statements {
+		t.working, err = w.number(ctx, `SELECT sum(total_exec_time + total_plan_time) / 1000 FROM pg_stat_statements
+			WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+		if err != nil {
+			return t, err
+		}
+	}
+	t.active, err = w.number(ctx, "SELECT active_time / 1000 FROM pg_stat_database WHERE datname = current_database()")
+	return t, err
 }
 
 // pause waits for d or for the end of ctx.
