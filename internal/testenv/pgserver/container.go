@@ -35,6 +35,9 @@ func (c container) stop() error {
 // startContainer runs the server in a container. testcontainers takes long to
 // notice that there is no engine, so one is asked for first.
 func startContainer(ctx context.Context, opts Options) (*Server, error) {
+	if len(opts.Env) > 0 {
+		return nil, errLocalOnly
+	}
 	if err := probeEngine(ctx); err != nil {
 		return nil, err
 	}

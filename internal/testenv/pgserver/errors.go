@@ -13,6 +13,9 @@ var ErrNotRestartable = errors.New("this Postgres cannot be restarted from here"
 // errNoEngine says that no Docker engine answers.
 var errNoEngine = errors.New("no Docker engine answers")
 
+// errLocalOnly says that only a local server can have variables of its own.
+var errLocalOnly = errors.New("variables can be given to a local server only")
+
 // errNoBinaries says that no Postgres is installed.
 var errNoBinaries = errors.New("no initdb and postgres found in PATH, pg_config --bindir or /usr/lib/postgresql")
 

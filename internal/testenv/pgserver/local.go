@@ -18,6 +18,7 @@ import (
 type local struct {
 	bin      string
 	files    *files
+	env      []string
 	account  *account
 	port     string
 	password string
@@ -39,7 +40,7 @@ func startLocal(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &local{bin: bin, files: dir, account: who, password: newPassword(), durable: opts.Durable}
+	l := &local{bin: bin, files: dir, env: opts.Env, account: who, password: newPassword(), durable: opts.Durable}
 	if err := l.create(ctx); err != nil {
 		return nil, errors.Join(err, l.stop())
 	}
@@ -95,6 +96,7 @@ func (l *local) start(ctx context.Context) error {
 	cmd := exec.Command(filepath.Join(l.bin, "postgres"), args...) //nolint:noctx // it outlives the call; stop ends it
 	l.account.apply(cmd)
 	cmd.Dir = l.files.dir
+	cmd.Env = append(os.Environ(), l.env...)
 	log, err := os.OpenFile(l.files.path("server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open server log: %w", err)

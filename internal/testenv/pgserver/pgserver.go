@@ -36,6 +36,9 @@ type Options struct {
 	// Durable asks for a server that syncs each commit to disk, as one in
 	// production does. A server of URLVariable is as it is.
 	Durable bool
+	// Env are variables, as NAME=value, for the server's processes besides this
+	// one's own. Only a local server can have them.
+	Env []string
 	// NoInstall forbids the installation of Postgres packages. The variable
 	// MKSYNC_TEST_NO_INSTALL=1 does the same.
 	NoInstall bool
