@@ -81,7 +81,9 @@ type Intent struct {
 	Kind     IntentKind `json:"kind"`
 	SentAt   time.Time  `json:"sent_at"`
 	Deadline time.Time  `json:"deadline"`
-	Partner  Partner    `json:"partner"` // to create; for an update: as it was before
+	SentHere time.Time  `json:"sent_here,omitzero"` // as SentAt, by the clock of the machine that sent it
+	Seen     int64      `json:"seen,omitempty"`     // the number of the newest partner that was seen before
+	Partner  Partner    `json:"partner"`            // to create; for an update: as it was before
 
 	// Of an update: what is sent for which fields, and the contact it was made of.
 	Sent   Partner `json:"sent,omitzero"`
@@ -99,6 +101,8 @@ type State struct {
 	Link      *Link     // nil: never seen
 	Now       time.Time // the database's clock when they were read
 	Snapshot  Snapshot  // the transactions that the read saw
+	// PartnersSeen is the number of the newest partner that was seen.
+	PartnersSeen int64
 	// SweptAt is when the last complete sweep over the partners began; zero:
 	// none yet.
 	SweptAt time.Time

@@ -169,9 +169,20 @@ func (m fieldMerge) conflict(t Times, p Policy) outcome {
 	return outcome{take: c.Winner, leave: c.Winner == "", conflict: c}
 }
 
+// Until forgets the times that lie after now: the clock was put back since.
+func (t Times) Until(now time.Time) Times {
+	for _, at := range []*time.Time{&t.CRM, &t.PartnerAfter, &t.PartnerBefore} {
+		if at.After(now) {
+			*at = time.Time{}
+		}
+	}
+	return t
+}
+
 // newest returns the side that changed last, "" where the times do not tell.
 func (t Times) newest() Side {
-	if t.CRM.IsZero() {
+	inverted := !t.PartnerBefore.IsZero() && t.PartnerAfter.After(t.PartnerBefore) // a clock was put back
+	if t.CRM.IsZero() || inverted {
 		return ""
 	}
 	crmFirst := !t.PartnerAfter.IsZero() && !t.CRM.After(t.PartnerAfter)

@@ -60,8 +60,11 @@ func (c *Checker) periodic(ctx context.Context, state mapping.CheckState) error 
 	if err != nil {
 		return err
 	}
-	if state.Since.IsZero() {
+	if state.Since.IsZero() || now.Before(state.Since) || now.Before(state.At) { // the first time, or the clock was put back
 		state.Since = now
+		if now.Before(state.At) {
+			state.At = now
+		}
 		return c.store.SaveCheckState(ctx, state)
 	}
 	if now.Before(state.Since.Add(c.cfg.Interval)) || now.Before(state.At.Add(c.cfg.Interval)) {

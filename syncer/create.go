@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -96,7 +95,7 @@ func (k *task) resolve(ctx context.Context) error {
 		sent, _ := mapping.FromPartner(in.Partner)
 		k.link.BaseAssumed = true
 		return k.claim(ctx, *p, mapping.Base{CRM: sent.Named(), Partner: sent})
-	case k.now().Before(in.Deadline):
+	case k.open(k.id, &in):
 		return k.pending()
 	}
 	k.link.Intent = nil
@@ -114,7 +113,7 @@ func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 	if err != nil {
 		return nil, err
 	}
-	free, err := k.notTaken(ctx, found, in.SentAt)
+	free, err := k.notTaken(ctx, found, in.Seen)
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +130,9 @@ func searchable(name string) string {
 	return strings.TrimSpace(string(r[:min(len(r), 90)]))
 }
 
-// notTaken drops partners that another contact holds or that were seen before t.
-func (k *task) notTaken(ctx context.Context, partners []metakocka.Partner, t time.Time) ([]metakocka.Partner, error) {
+// notTaken drops partners that another contact holds or that were seen up to the
+// one with a number.
+func (k *task) notTaken(ctx context.Context, partners []metakocka.Partner, number int64) ([]metakocka.Partner, error) {
 	if len(partners) == 0 {
 		return nil, nil
 	}
@@ -144,7 +144,7 @@ func (k *task) notTaken(ctx context.Context, partners []metakocka.Partner, t tim
 	if err != nil {
 		return nil, err
 	}
-	old, err := k.links.SeenBefore(ctx, all, t)
+	old, err := k.links.SeenBefore(ctx, all, number)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ func (k *task) sending(ctx context.Context, in mapping.Intent) context.Context {
 	return metakocka.BeforeSend(ctx, func(ctx context.Context) error {
 		now := k.now()
 		in.SentAt, in.Deadline = now, now.Add(metakocka.PreparedFor+k.cfg.CallTimeout+k.cfg.Settle)
+		in.SentHere, in.Seen = time.Now(), k.st.PartnersSeen
+		k.watch.first(k.id, in.SentAt)
 		k.link.Intent = &in
 		return k.saveLink(ctx)
 	})
@@ -51,8 +53,9 @@ func (k *task) answered(ctx context.Context, err error) error {
 // pending asks to come back: soon at first, then less often, and when the
 // intent has run out.
 func (k *task) pending() error {
-	left := k.link.Intent.Deadline.Sub(k.now())
-	age := k.now().Sub(k.link.Intent.SentAt)
+	in := k.link.Intent
+	age := time.Since(k.watch.first(k.id, in.SentAt))
+	left := max(in.Deadline.Sub(in.SentAt)-age, 0)
 	return &PendingError{ContactID: k.id, After: min(max(age/2, 250*time.Millisecond), left+10*time.Millisecond)}
 }
 
@@ -80,7 +83,7 @@ func (k *task) settleUpdate(p metakocka.Partner) error {
 	took := slices.ContainsFunc(in.Fields, func(f mapping.Field) bool {
 		return mapping.Equal(f, got.Get(f), sent.Get(f)) && !mapping.Equal(f, had.Get(f), sent.Get(f))
 	})
-	if !took && k.now().Before(in.Deadline) {
+	if !took && k.open(k.id, in) {
 		return k.pending()
 	}
 	if took {

@@ -58,7 +58,7 @@ func (k *task) rivalsSettled(unresolved []mapping.Link) (bool, error) {
 		sent, _ := mapping.FromPartner(l.Intent.Partner)
 		switch {
 		case mine.shared(keysOf(sent)) == "":
-		case k.now().Before(l.Intent.Deadline):
+		case k.open(l.ContactID, l.Intent):
 			return false, &PendingError{ContactID: l.ContactID, After: time.Second}
 		default:
 			settled = false

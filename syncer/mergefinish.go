@@ -55,7 +55,7 @@ func (k *task) retireMerged(ctx context.Context) error {
 	if m.Status != mapping.MergeRunning || m.PartnerAfter != nil || linkedAgain {
 		return nil
 	}
-	if in := k.link.Intent; in != nil && k.now().Before(in.Deadline) {
+	if in := k.link.Intent; in != nil && k.open(k.id, in) {
 		return k.pending()
 	}
 	holders, err := k.links.Holders(ctx, []string{m.PartnerID})

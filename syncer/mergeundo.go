@@ -130,7 +130,7 @@ func (u *undoing) revive(ctx context.Context) error {
 	if m.PartnerAfter == nil || m.PartnerBefore == nil {
 		return nil
 	}
-	if in := k.link.Intent; in != nil && k.now().Before(in.Deadline) {
+	if in := k.link.Intent; in != nil && k.open(k.id, in) {
 		return k.pending()
 	}
 	k.link.ContactID, k.link.MetaKockaID, k.link.Status = m.LoserID, m.PartnerID, mapping.StatusDeleted

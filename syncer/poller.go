@@ -157,7 +157,7 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 	if err != nil {
 		return last, err
 	}
-	d := diff{poller: p, seen: seen, start: start, after: last.SweptAt, lastEvent: end}
+	d := diff{poller: p, seen: seen, start: start, after: last.SweptAt, began: end, lastEvent: end}
 	if d.lacks(swept) {
 		p.sweeper.memory.Forget()
 		d.calls = swept.calls
@@ -167,6 +167,12 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 	}
 	if err := d.compare(ctx, swept); err != nil {
 		return last, err
+	}
+	if d.lastEvent > end { // first: cut off in between, the loss of these events is noticed all the same
+		last.LastEvent = d.lastEvent
+		if err := p.store.SavePollState(ctx, last); err != nil {
+			return last, err
+		}
 	}
 	if err := d.store(ctx); err != nil {
 		return last, err
@@ -214,6 +220,7 @@ type diff struct {
 	seen   map[string]mapping.SeenPartner
 	start  time.Time // of this sweep
 	after  time.Time // start of the sweep before
+	began  uint64    // where the stream ended
 
 	changed []mapping.ObservedPartner
 	missing []string
@@ -249,11 +256,10 @@ func (d *diff) lacks(s sweep) bool {
 	return false
 }
 
-// settled: the partner is stored as it is. What was stored after this sweep began
-// is newer than what the sweep saw.
+// settled: the partner is stored as it is. What is stored was read before the sweep.
 func (d *diff) settled(id, hash string) bool {
 	was, known := d.seen[id]
-	return known && !was.Held && !was.Missing && (was.Hash == hash || was.ObservedAt.After(d.start))
+	return known && !was.Held && !was.Missing && was.Hash == hash
 }
 
 // one compares one partner.
@@ -287,9 +293,24 @@ func (d *diff) send(ctx context.Context, kind string, ev PartnerEvent) error {
 		return err
 	}
 	sequence, err := d.poller.events.PublishSync(ctx, bus.StreamPartners, m)
-	d.lastEvent = max(d.lastEvent, sequence)
-	return err
+	if err != nil {
+		return err
+	}
+	return d.sent(sequence)
 }
+
+// sent notes where an event is stored. A place at or before an earlier one's means
+// that the stream lost its end since, and that one with it.
+func (d *diff) sent(sequence uint64) error {
+	if sequence > d.began && sequence <= d.lastEvent {
+		return errEventsLost
+	}
+	d.lastEvent = max(d.lastEvent, sequence)
+	return nil
+}
+
+// errEventsLost: what this poll published was lost; the next publishes it again.
+var errEventsLost = errors.New("the stream of the partners' events lost its end during the poll")
 
 // storeBatch is how many partners are stored in one round trip.
 const storeBatch = 500

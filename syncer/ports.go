@@ -40,8 +40,8 @@ type Links interface {
 	MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error)
 	// Observed is a partner as last seen; nil: it is not there.
 	Observed(ctx context.Context, metakockaID string) (*mapping.ObservedPartner, error)
-	// SeenBefore tells which partners were seen before t.
-	SeenBefore(ctx context.Context, metakockaIDs []string, t time.Time) (map[string]bool, error)
+	// SeenBefore tells which partners were seen up to the one with a number.
+	SeenBefore(ctx context.Context, metakockaIDs []string, number int64) (map[string]bool, error)
 	// Snapshot tells which transactions a read sees now.
 	Snapshot(ctx context.Context) (mapping.Snapshot, error)
 	// HoldAll holds the deletions of all links whose contact is gone.

@@ -24,6 +24,8 @@ type Reconciler struct {
 	erp   ERP
 	log   *slog.Logger
 
+	watch intentWatch
+
 	unclearable sync.Map // attributes in which MetaKocka keeps the remove marker as a text
 }
 

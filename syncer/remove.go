@@ -56,7 +56,7 @@ func (k *task) neverMade(ctx context.Context) error {
 				return err
 			}
 			return errAgain
-		case k.now().Before(in.Deadline):
+		case k.open(k.id, in):
 			return k.pending()
 		}
 	}
@@ -83,7 +83,7 @@ func (k *task) retire(ctx context.Context) (note string, err error) {
 	if k.cfg.DeletePolicy == PolicyUnlink {
 		return "", nil
 	}
-	if in := k.link.Intent; in != nil && k.now().Before(in.Deadline) {
+	if in := k.link.Intent; in != nil && k.open(k.id, in) {
 		return "", k.pending() // it could bring back what is emptied here
 	}
 	p, err := k.read(ctx)

@@ -274,9 +274,11 @@ func only(errs mapping.FieldErrors, fields ...mapping.Field) mapping.FieldErrors
 // mapping.Times). A poll that saw the partner unchanged is the better lower
 // bound, one that saw it as it is now the better upper bound.
 func (k *task) times(got mapping.Contact) mapping.Times {
-	t := mapping.Times{CRM: k.t.CRMChangedAt, PartnerAfter: k.link.PartnerObservedAt, PartnerBefore: k.now()}
-	if k.st.UpdatedAt.After(t.CRM) || k.t.Cause == CauseReplay && !k.st.UpdatedAt.IsZero() { // an old event may tell of what was restored since
-		t.CRM = k.st.UpdatedAt
+	now := k.now()
+	t := mapping.Times{CRM: k.t.CRMChangedAt, PartnerAfter: k.link.PartnerObservedAt, PartnerBefore: now}.Until(now)
+	updated := k.st.UpdatedAt
+	if !updated.After(now) && (updated.After(t.CRM) || k.t.Cause == CauseReplay && !updated.IsZero()) { // an old event may tell of what was restored since
+		t.CRM = updated
 	}
 	seen := k.st.Observed
 	var last metakocka.Partner
@@ -290,6 +292,7 @@ func (k *task) times(got mapping.Contact) mapping.Times {
 	case k.agrees(lastContact, got):
 		t.PartnerBefore = seen.ObservedAt
 	}
+	t = t.Until(now)
 	if lower.After(t.PartnerAfter) && lower.Before(t.PartnerBefore) {
 		t.PartnerAfter = lower
 	}

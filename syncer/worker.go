@@ -95,7 +95,8 @@ func (p *Pusher) firstSweep(ctx context.Context) error {
 		s, err := p.polls.PollState(ctx)
 		if err == nil {
 			now, err := p.polls.Now(ctx) // not this machine's clock, which may differ
-			if err == nil && now.Sub(s.EndedAt) < positive(p.cfg.SweepAge, 15*time.Minute) {
+			age := now.Sub(s.EndedAt)    // negative: the clock was put back since
+			if err == nil && age >= 0 && age < positive(p.cfg.SweepAge, 15*time.Minute) {
 				return nil
 			}
 		}

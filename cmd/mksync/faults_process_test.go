@@ -31,7 +31,7 @@ func natsMain() int {
 	if err != nil {
 		return 2
 	}
-	server, err := embedded.Start(ctx, embedded.Config{Dir: os.Getenv(natsVariable), Port: port})
+	server, err := embedded.Start(ctx, embedded.Config{Dir: os.Getenv(natsVariable), Port: port, SyncInterval: natsSync})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "nats:", err)
 		return 1
@@ -40,6 +40,9 @@ func natsMain() int {
 	server.Shutdown()
 	return 0
 }
+
+// natsSync is how often the server of the tests syncs its files.
+const natsSync = time.Second
 
 // keeper runs this test binary as a process and starts it again whenever it
 // ends, as an operator's supervisor would. It dies with the test's process.
@@ -260,4 +263,25 @@ func (n *natsProcess) lose() error {
 	n.hold(true)
 	defer n.hold(false)
 	return os.RemoveAll(filepath.Join(n.dir, "jetstream"))
+}
+
+// keepCopy copies everything stored as it is at one moment: meanwhile the server
+// stands still.
+func (n *natsProcess) keepCopy() error {
+	n.signal(syscall.SIGSTOP, exitUnasked)
+	defer n.signal(syscall.SIGCONT, exitUnasked)
+	if err := os.RemoveAll(filepath.Join(n.dir, "copy")); err != nil {
+		return err
+	}
+	return os.CopyFS(filepath.Join(n.dir, "copy"), os.DirFS(filepath.Join(n.dir, "jetstream")))
+}
+
+// goBack kills the server and puts what it stored back to the copy.
+func (n *natsProcess) goBack() error {
+	n.hold(true)
+	defer n.hold(false)
+	if err := os.RemoveAll(filepath.Join(n.dir, "jetstream")); err != nil {
+		return err
+	}
+	return os.Rename(filepath.Join(n.dir, "copy"), filepath.Join(n.dir, "jetstream"))
 }

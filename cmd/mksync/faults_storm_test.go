@@ -31,6 +31,7 @@ type storm struct {
 	rand      *rand.Rand
 	postgres  *pgserver.Server
 	nats      *natsProcess
+	clock     *wallClock // Postgres's; nil: it cannot be put forward and back
 	wires     []*wire
 	instances []*keeper
 	slowStops []string
@@ -43,8 +44,16 @@ type storm struct {
 // newStorm builds the world. One instance runs nowhere yet.
 func newStorm(t *testing.T, s uint64) *storm {
 	t.Helper()
-	server, url := ownServer(t)
+	clock, err := newWallClock(t)
+	var env []string
+	if err != nil {
+		t.Log(err)
+	} else {
+		env = clock.env
+	}
+	server, url := ownServer(t, env...)
 	st := &storm{
+		clock: clock,
 		world: newWorldIn(t, url, sim.Options{Seed: s, Notes: sim.Kept}), postgres: server,
 		rand: rand.New(rand.NewPCG(s, 1)), counts: map[string]int{},
 	}
@@ -61,6 +70,7 @@ func newStorm(t *testing.T, s uint64) *storm {
 	st.cfg.MetaKockaURL = st.wire("metakocka", st.cfg.MetaKockaURL)
 	st.cfg.MaxDeletes, st.cfg.PollInterval, st.cfg.AutoImport = 100_000, time.Second, true
 	st.cfg.MetaKockaSettle = time.Second
+	st.cfg.NATSSyncInterval = natsSync
 	st.watchWrites()
 	return st
 }
@@ -93,6 +103,9 @@ func (st *storm) instance() *keeper { return st.instances[st.rand.IntN(len(st.in
 // cycle kills an instance and does one other bad thing.
 func (st *storm) cycle() {
 	st.moods()
+	if st.rand.IntN(2) == 0 {
+		st.jump()
+	}
 	st.trouble()
 	st.pause(50*time.Millisecond, 700*time.Millisecond)
 	st.count("kill -9")
@@ -103,8 +116,10 @@ func (st *storm) cycle() {
 // trouble is one bad thing, by weight.
 func (st *storm) trouble() {
 	switch roll := st.rand.IntN(100); {
-	case roll < 60:
+	case roll < 54:
 		st.spoil()
+	case roll < 60:
+		st.powerCut()
 	case roll < 66:
 		st.cut()
 	case roll < 72:
@@ -182,6 +197,15 @@ func (st *storm) dropSlot() {
 		}
 		idle(ctx, 2*time.Millisecond)
 	}
+}
+
+// powerCut takes from NATS what it stored a moment ago: it acknowledges before it
+// syncs its files. Everything else goes on.
+func (st *storm) powerCut() {
+	st.count("nats power cut")
+	require.NoError(st.t, st.nats.keepCopy())
+	st.pause(natsSync/4, natsSync*3/4)
+	require.NoError(st.t, st.nats.goBack())
 }
 
 func (st *storm) deleteStream(name string) {

@@ -157,10 +157,10 @@ func TestNATSRestarted(t *testing.T) {
 	w.ready(s, http.StatusOK, "ready")
 }
 
-// ownServer starts a Postgres for this test alone.
-func ownServer(t *testing.T) (server *pgserver.Server, url string) {
+// ownServer starts a Postgres for this test alone, with variables of its own.
+func ownServer(t *testing.T, env ...string) (server *pgserver.Server, url string) {
 	t.Helper()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Own: true, NoInstall: true})
+	server, err := pgserver.Start(t.Context(), pgserver.Options{Own: true, NoInstall: true, Env: env})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	url, err = server.CreateDatabase(t.Context(), "crm")

@@ -38,9 +38,7 @@ func newWorldIn(t testing.TB, url string, opts sim.Options) *world {
 	testenv.ContactsTable(t, url)
 	_, err := migrations.Up(t.Context(), url)
 	require.NoError(t, err)
-	db, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(db.Close)
+	db := openPool(t, url)
 
 	erp := sim.New(opts)
 	t.Cleanup(erp.Close)
@@ -61,6 +59,14 @@ func newWorldIn(t testing.TB, url string, opts sim.Options) *world {
 	cfg.PollInterval = 300 * time.Millisecond
 	cfg.HTTPAddr = "127.0.0.1:0"
 	return &world{t: t, db: db, erp: erp, cfg: cfg}
+}
+
+func openPool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	db, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	return db
 }
 
 // quickPace is for tests.

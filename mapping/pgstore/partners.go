@@ -116,9 +116,9 @@ func (s *Store) Observed(ctx context.Context, metakockaID string) (*mapping.Obse
 	return &found[0], nil
 }
 
-// SeenBefore tells which of the partners were seen before t.
-func (s *Store) SeenBefore(ctx context.Context, ids []string, t time.Time) (map[string]bool, error) {
-	rows, err := s.pool.Query(ctx, "SELECT metakocka_id FROM mksync_partners WHERE metakocka_id = ANY($1) AND first_seen_at < $2", ids, t)
+// SeenBefore tells which of the partners were seen up to the one with a number.
+func (s *Store) SeenBefore(ctx context.Context, ids []string, number int64) (map[string]bool, error) {
+	rows, err := s.pool.Query(ctx, "SELECT metakocka_id FROM mksync_partners WHERE metakocka_id = ANY($1) AND number <= $2", ids, number)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// longestHold: a hold that would be longer was made before the clock was put back,
+// and is over.
+const longestHold = `interval '10 minutes'`
+
 // HoldForReplay keeps everything but a replay from reconciling the contacts for
 // a while. Held again, they are held for longer.
 func (s *Store) HoldForReplay(ctx context.Context, contactIDs []string, lease time.Duration) error {
@@ -19,7 +23,7 @@ func (s *Store) HoldForReplay(ctx context.Context, contactIDs []string, lease ti
 
 // ReleaseFromReplay lets contacts go on.
 func (s *Store) ReleaseFromReplay(ctx context.Context, contactIDs []string) error {
-	_, err := s.pool.Exec(ctx, "DELETE FROM mksync_replays WHERE contact_id = ANY($1::uuid[]) OR until < clock_timestamp()", contactIDs)
+	_, err := s.pool.Exec(ctx, "DELETE FROM mksync_replays WHERE contact_id = ANY($1::uuid[]) OR until NOT BETWEEN clock_timestamp() AND clock_timestamp() + "+longestHold, contactIDs)
 	if err != nil {
 		return fmt.Errorf("release contacts after replay: %w", err)
 	}

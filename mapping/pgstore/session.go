@@ -84,7 +84,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
 	var seen observedRow
-	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &got.width}, scanTargets(raw)...)
+	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &got.width, &st.PartnersSeen}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
 	err := row.Scan(targets...)
 	if err == nil {
@@ -128,7 +128,8 @@ func (c *contacts) loadSQL() string {
 	}
 	return fmt.Sprintf(`
 		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s,
-			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp()), coalesce(%[7]s, 0), %[4]s, %[5]s,
+			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestHold+`),
+			coalesce(%[7]s, 0), (SELECT last_value - (NOT is_called)::int FROM mksync_partners_number_seq), %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
