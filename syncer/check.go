@@ -141,6 +141,8 @@ type checkRun struct {
 	seen     *sighting
 	rep      CheckReport
 	findings []Finding
+
+	unanswered int // findings that wait for a write without an answer
 }
 
 func (run *checkRun) do(ctx context.Context) error {
@@ -156,10 +158,13 @@ func (run *checkRun) do(ctx context.Context) error {
 	if err := run.settle(ctx); err != nil {
 		return err
 	}
-	if run.req.Repair {
-		return run.repair(ctx)
+	if !run.req.Repair {
+		return nil
 	}
-	return nil
+	if err := run.repair(ctx); err != nil || run.unanswered == 0 {
+		return err
+	}
+	return fmt.Errorf("%d differences wait for a write to MetaKocka that has no answer yet; check again in a minute", run.unanswered)
 }
 
 // checkPage is how many pairs are read at once.

@@ -31,17 +31,40 @@ func (run *checkRun) repair(ctx context.Context) error {
 			return err
 		}
 	}
+	var open []*Finding
 	for i := range run.findings {
-		f := &run.findings[i]
-		if f.Kind == FindingContactGone && hold != "" {
-			continue
+		if f := &run.findings[i]; f.Kind != FindingContactGone || hold == "" {
+			open = append(open, f)
 		}
-		t := Trigger{Cause: CauseCheck, By: run.req.By, Deleted: f.Kind == FindingContactGone}
-		if f.Kind == FindingUnlinked {
-			t.Plan = plan
+	}
+	return run.bringInOrder(ctx, open, plan)
+}
+
+// bringInOrder reconciles findings. Those whose last write to MetaKocka has no
+// answer yet come again until it can no longer take effect: no event will.
+func (run *checkRun) bringInOrder(ctx context.Context, open []*Finding, plan *Plan) error {
+	for deadline := time.Now().Add(run.cfg.Patience); len(open) > 0; {
+		var later []*Finding
+		for _, f := range open {
+			t := Trigger{Cause: CauseCheck, By: run.req.By, Deleted: f.Kind == FindingContactGone}
+			if f.Kind == FindingUnlinked {
+				t.Plan = plan
+			}
+			res, err := run.reconciler.Contact(ctx, f.ContactID, t)
+			var pending *PendingError
+			if errors.As(err, &pending) && !pending.Replayed {
+				later = append(later, f)
+			}
+			if err := f.repaired(res, err); err != nil {
+				return err
+			}
 		}
-		res, err := run.reconciler.Contact(ctx, f.ContactID, t)
-		if err := f.repaired(res, err); err != nil {
+		open = later
+		run.unanswered = len(open)
+		if len(open) == 0 || time.Now().After(deadline) {
+			return nil
+		}
+		if err := pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
 			return err
 		}
 	}

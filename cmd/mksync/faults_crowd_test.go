@@ -57,6 +57,8 @@ type citizen struct {
 	gone    bool // deleted in the CRM
 	lost    bool // deleted in the ERP
 	never   bool // rolled back
+	edits   int  // in the CRM, the insertion included
+	cleared int  // values emptied there
 }
 
 // crowd edits contacts on both sides and knows what each must hold in the end.
@@ -175,6 +177,7 @@ func insertArgs(id string, w mapping.Contact) []any {
 
 func (c *crowd) insert() {
 	p := c.newPerson()
+	p.edits++
 	c.edits.inserted++
 	c.sql(func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, insertSQL, insertArgs(p.id, p.want)...)
@@ -209,12 +212,14 @@ func (c *crowd) update(p *citizen) {
 		v := c.value(f, p.n)
 		if v == "" {
 			c.edits.cleared++
+			p.cleared++
 		}
 		p.want.Set(f, v)
 		args = append(args, v)
 		set = append(set, fmt.Sprintf("%s = nullif($%d, '')", f, len(args)))
 	}
 	c.edits.crm++
+	p.edits++
 	c.sql(func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE contacts SET updated_at = now(), "+strings.Join(set, ", ")+" WHERE id = $1", args...)
 		return err
@@ -229,6 +234,7 @@ func (c *crowd) updateMany() {
 	for range 12 {
 		if p := c.any(ownerCRM, ownerBoth); p != nil && !slices.Contains(ids, p.id) {
 			p.want.Notes = notes
+			p.edits++
 			ids = append(ids, p.id)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -35,10 +34,11 @@ type storm struct {
 	wires     []*wire
 	instances []*keeper
 	slowStops []string
-	failed    atomic.Int64 // writes that the ERP made fail
+	writes    *writeCount
 
-	mu     sync.Mutex // guards counts
+	mu     sync.Mutex // guards these
 	counts map[string]int
+	broken int // how often the wire to MetaKocka was bad
 }
 
 // newStorm builds the world. One instance runs nowhere yet.
@@ -148,15 +148,26 @@ func (st *storm) spoil() {
 	w, bad := st.wires[st.rand.IntN(len(st.wires))], toxics[st.rand.IntN(len(toxics))]
 	direction := []string{"upstream", "downstream"}[st.rand.IntN(2)]
 	st.count(bad.kind)
+	st.touched(w)
 	w.spoil(st.t, bad, direction, []float64{0.3, 0.6, 1}[st.rand.IntN(3)])
 	st.pause(100*time.Millisecond, 1500*time.Millisecond)
 	w.heal()
+}
+
+// touched counts what may lose answers of MetaKocka.
+func (st *storm) touched(w *wire) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if w.name == "metakocka" {
+		st.broken++
+	}
 }
 
 // cut makes one server unreachable for a while.
 func (st *storm) cut() {
 	w := st.wires[st.rand.IntN(len(st.wires))]
 	st.count("unreachable")
+	st.touched(w)
 	w.cut()
 	st.pause(100*time.Millisecond, time.Second)
 	w.mend(st.t)

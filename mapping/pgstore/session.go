@@ -129,7 +129,7 @@ func (c *contacts) loadSQL() string {
 	return fmt.Sprintf(`
 		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s,
 			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestHold+`),
-			coalesce(%[7]s, 0), (SELECT last_value - (NOT is_called)::int FROM mksync_partners_number_seq), %[4]s, %[5]s,
+			coalesce(%[7]s, 0), coalesce((SELECT max(number) FROM mksync_partners), 0), %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// writeCount counts the calls that arrived at MetaKocka and write a partner: by
+// the partner's id, or by the name of one that is to be made.
+type writeCount struct {
+	mu              sync.Mutex
+	arrived, spoilt map[string]int // spoilt: the ERP gave no answer, or did nothing
+}
+
+// watchWrites counts the writes from now on.
+func (st *storm) watchWrites() {
+	st.writes = &writeCount{arrived: map[string]int{}, spoilt: map[string]int{}}
+	st.erp.OnCall(func(c sim.Call) {
+		if c.Endpoint != metakocka.EndpointAdd && c.Endpoint != metakocka.EndpointUpdate {
+			return
+		}
+		var args struct {
+			ID       string `json:"mk_id"`
+			Customer string `json:"customer"`
+		}
+		_ = json.Unmarshal(c.Arguments, &args) // what has neither is counted together
+		who := args.ID
+		if c.Endpoint == metakocka.EndpointAdd {
+			who = args.Customer
+		}
+		st.writes.mu.Lock()
+		defer st.writes.mu.Unlock()
+		st.writes.arrived[who]++
+		if c.Fault != sim.NoFault || st.erp.Faults().Down {
+			st.writes.spoilt[who]++
+		}
+	})
+}
+
+// failedWrites counts the writes that the ERP itself made fail.
+func (st *storm) failedWrites() (n int) {
+	st.writes.mu.Lock()
+	defer st.writes.mu.Unlock()
+	for _, spoilt := range st.writes.spoilt {
+		n += spoilt
+	}
+	return n
+}
+
+// excess is how many writes there were, of all persons' partners, beyond one for
+// each edit of the person in the CRM, one more for each value that was emptied
+// (the marker), and one for each that the ERP spoilt. One person's idle edits do
+// not make up for another's writes.
+func (st *storm) excess(people *crowd) (n int) {
+	st.t.Helper()
+	s, err := st.look(st.t.Context())
+	require.NoError(st.t, err)
+	numbers := people.numbers(s)
+	st.writes.mu.Lock()
+	defer st.writes.mu.Unlock()
+	spare := map[int]int{}
+	for who, arrived := range st.writes.arrived {
+		number, known := numbers[who]
+		if !known {
+			number = numberIn(who)
+		}
+		spare[number] += st.writes.spoilt[who] - arrived
+	}
+	people.mu.Lock()
+	defer people.mu.Unlock()
+	for _, p := range people.people {
+		n += max(0, -(spare[p.n] + p.edits + p.cleared))
+	}
+	return n + max(0, -spare[0])
+}
+
+// excessAllowed: a process that is killed or frozen, or a wire to MetaKocka that
+// breaks, leaves at most as many calls unanswered as are made at once. An update
+// that took effect is recognised and not repeated; only one that another edit hid
+// may be.
+func (st *storm) excessAllowed() int {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.cfg.MetaKockaConcurrency * (st.counts["kill -9"] + st.counts["frozen"] + st.broken)
+}
+
+// numbers are the persons' numbers by their partners' ids.
+func (c *crowd) numbers(s sides) map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	numbers := map[string]int{}
+	for _, p := range c.people {
+		if l, linked := s.links[p.id]; linked && p.id != "" {
+			numbers[l.partner] = p.n
+		}
+	}
+	for id, p := range s.partners {
+		numbers[id] = numberIn(p.Customer)
+	}
+	return numbers
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// history is what happens to one contact and its partner: edits on both sides,
+// and reconciles by events that come twice, late, in any order, or not at all.
+type history struct {
+	*world
+	s    *service
+	rand *rapid.T
+	id   string
+
+	partner string              // "" before it is made
+	seen    []metakocka.Partner // as it was from time to time
+	times   []time.Time         // of the contact's edits
+	crm     int                 // edits of the CRM, its insertion included
+	cleared int                 // of these, values that were emptied
+	entered int                 // edits of the ERP
+}
+
+// TestLawAtMostOneWritePerEdit: for each contact, MetaKocka is written at most once
+// for each edit of the CRM (emptying a value may take two more: the marker, and
+// taking it back), and the contact at most once for each edit of the ERP. After
+// quiet nothing is written.
+func TestLawAtMostOneWritePerEdit(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string]sim.Options{
+		"all is kept":                   {Notes: sim.Kept, Website: sim.Kept, EmptyValue: sim.Cleared},
+		"notes dropped, marker is kept": {RemoveMarker: sim.Kept, LeftOut: sim.Cleared},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newAuditedWorld(t, opts)
+			s, err := newService(t.Context(), w.cfg, quickPace, nil, slog.New(slog.DiscardHandler))
+			require.NoError(t, err)
+			t.Cleanup(s.Close)
+			rapid.Check(t, few(8, func(r *rapid.T) { (&history{world: w, s: s, rand: r}).run() }))
+		})
+	}
+}
+
+// few checks a property that is slow to check only so often, unless -rapid.checks
+// asks for another number than the usual hundred, or once it has failed.
+func few(most int, property func(*rapid.T)) func(*rapid.T) {
+	held, failed := 0, false
+	return func(t *rapid.T) {
+		if held >= most && !failed && flag.Lookup("rapid.checks").Value.String() == "100" {
+			return
+		}
+		ok := false
+		defer func() { failed = failed || !ok }()
+		property(t)
+		held, ok = held+1, true
+	}
+}
+
+func (h *history) run() {
+	before := h.written()
+	h.insert()
+	for range rapid.IntRange(0, 12).Draw(h.rand, "steps") {
+		h.step()
+	}
+	h.settle()
+	after := h.written()
+	writes := after.Adds + after.Updates - before.Adds - before.Updates
+	require.LessOrEqual(h.rand, writes, h.crm+2*h.cleared, "writes to MetaKocka for %d edits of the CRM, %d clearings", h.crm, h.cleared)
+	require.LessOrEqual(h.rand, after.Contacts-before.Contacts, h.entered, "writes to the CRM for %d edits of the ERP", h.entered)
+	require.Equal(h.rand, 1, after.Adds-before.Adds)
+	h.settle()
+	require.Equal(h.rand, after, h.written(), "quiet")
+}
+
+func (h *history) step() {
+	switch rapid.SampledFrom([]string{"crm", "crm", "erp", "pusher", "pusher", "puller", "poll"}).Draw(h.rand, "step") {
+	case "crm":
+		h.editContact()
+	case "erp":
+		h.editPartner()
+	case "pusher":
+		h.pusher(rapid.SampledFrom(h.times).Draw(h.rand, "event"))
+	case "puller":
+		if len(h.seen) > 0 {
+			h.puller(rapid.SampledFrom(h.seen).Draw(h.rand, "event"))
+		}
+	case "poll":
+		h.poll()
+	}
+}
+
+func (h *history) insert() {
+	h.id = uuid.NewString()
+	number := h.count("SELECT count(*) FROM contacts")
+	h.exec("INSERT INTO contacts (id, name, email) VALUES ($1, $2, $3)", h.id, fmt.Sprintf("Oseba %d", number), fmt.Sprintf("oseba%d@primer.si", number))
+	h.crm++
+	h.times = append(h.times, time.Now())
+}
+
+// typed are values that somebody types in.
+var typed = map[mapping.Field][]string{
+	mapping.FieldName:    {"Ana Kralj", "Bor Zajc"},
+	mapping.FieldEmail:   {"ana@primer.si", "bor@primer.si"},
+	mapping.FieldPhone:   {"", "040 111 222", "041 333 444"},
+	mapping.FieldAddress: {"", "Cesta 1, Ljubljana, 1000", "Ulica 2, Maribor, 2000"},
+	mapping.FieldNotes:   {"", "opomba", "druga opomba"},
+	mapping.FieldWebsite: {"", "https://primer.si"},
+}
+
+func (h *history) editContact() {
+	f := rapid.SampledFrom(mapping.Fields()).Filter(func(f mapping.Field) bool { return typed[f] != nil }).Draw(h.rand, "field")
+	v := rapid.SampledFrom(typed[f]).Draw(h.rand, "value")
+	if f == mapping.FieldEmail { // others have it too, which would be a question of matching
+		v = h.id + v
+	}
+	h.exec(fmt.Sprintf("UPDATE contacts SET %s = nullif($2, ''), updated_at = now() WHERE id = $1", f), h.id, v)
+	h.crm++
+	if v == "" {
+		h.cleared++
+	}
+	h.times = append(h.times, time.Now())
+}
+
+func (h *history) editPartner() {
+	if h.partner == "" {
+		return
+	}
+	f := rapid.SampledFrom([]mapping.Field{mapping.FieldName, mapping.FieldPhone, mapping.FieldAddress}).Draw(h.rand, "field")
+	v := rapid.SampledFrom(typed[f]).Draw(h.rand, "value")
+	require.NoError(h.rand, h.erp.EditPartner(h.partner, func(p *metakocka.Partner) { enterField(p, f, v) }))
+	h.entered++
+	h.look()
+}
+
+// look notes how the partner is now, for events that come late.
+func (h *history) look() {
+	if p, ok := h.erp.Partner(h.partner); ok {
+		h.seen = append(h.seen, p)
+	}
+}
+
+func (h *history) pusher(changedAt time.Time) {
+	ctx := context.WithoutCancel(h.t.Context())
+	res, err := h.s.reconciler.Contact(ctx, h.id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: changedAt})
+	require.NoError(h.rand, err)
+	h.partner = res.MetaKockaID
+	h.look()
+}
+
+func (h *history) puller(p metakocka.Partner) {
+	ctx := context.WithoutCancel(h.t.Context())
+	_, err := h.s.reconciler.Partner(ctx, p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+	require.NoError(h.rand, err)
+	h.look()
+}
+
+func (h *history) poll() {
+	require.NoError(h.rand, h.s.poller.Poll(context.WithoutCancel(h.t.Context())))
+	h.look()
+}
+
+// settle delivers the newest events, twice.
+func (h *history) settle() {
+	for range 2 {
+		h.pusher(h.times[len(h.times)-1])
+		h.poll()
+		h.puller(h.seen[len(h.seen)-1])
+	}
+}
