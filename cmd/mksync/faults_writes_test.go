@@ -25,13 +25,15 @@ func (st *storm) watchWrites() {
 			return
 		}
 		var args struct {
-			ID       string `json:"mk_id"`
-			Customer string `json:"customer"`
+			Partner struct {
+				ID       string `json:"mk_id"`
+				Customer string `json:"customer"`
+			} `json:"partner"`
 		}
 		_ = json.Unmarshal(c.Arguments, &args) // what has neither is counted together
-		who := args.ID
+		who := args.Partner.ID
 		if c.Endpoint == metakocka.EndpointAdd {
-			who = args.Customer
+			who = args.Partner.Customer
 		}
 		st.writes.mu.Lock()
 		defer st.writes.mu.Unlock()
@@ -95,7 +97,7 @@ func (c *crowd) numbers(s sides) map[string]int {
 	defer c.mu.Unlock()
 	numbers := map[string]int{}
 	for _, p := range c.people {
-		if l, linked := s.links[p.id]; linked && p.id != "" {
+		if l := s.links[p.id]; p.id != "" && l.partner != "" {
 			numbers[l.partner] = p.n
 		}
 	}
