@@ -14,12 +14,14 @@ import (
 // the partner's id, or by the name of one that is to be made.
 type writeCount struct {
 	mu              sync.Mutex
-	arrived, spoilt map[string]int // spoilt: the ERP gave no answer, or did nothing
+	arrived, spoilt map[string]int    // spoilt: the ERP gave no answer, or did nothing
+	last            map[string]string // the newest write that was not spoilt
+	again           map[string]int    // writes that were the same as the one before
 }
 
 // watchWrites counts the writes from now on.
 func (st *storm) watchWrites() {
-	st.writes = &writeCount{arrived: map[string]int{}, spoilt: map[string]int{}}
+	st.writes = &writeCount{arrived: map[string]int{}, spoilt: map[string]int{}, last: map[string]string{}, again: map[string]int{}}
 	st.erp.OnCall(func(c sim.Call) {
 		if c.Endpoint != metakocka.EndpointAdd && c.Endpoint != metakocka.EndpointUpdate {
 			return
@@ -38,8 +40,14 @@ func (st *storm) watchWrites() {
 		st.writes.mu.Lock()
 		defer st.writes.mu.Unlock()
 		st.writes.arrived[who]++
+		text := string(c.Arguments)
+		if st.writes.last[who] == text {
+			st.writes.again[who]++
+		}
+		st.writes.last[who] = text
 		if c.Fault != sim.NoFault || st.erp.Faults().Down {
 			st.writes.spoilt[who]++
+			st.writes.last[who] = ""
 		}
 	})
 }
@@ -57,7 +65,8 @@ func (st *storm) failedWrites() (n int) {
 // excess is how many writes there were, of all persons' partners, beyond one for
 // each edit of the person in the CRM, one more for each value that was emptied
 // (the marker), and one for each that the ERP spoilt. One person's idle edits do
-// not make up for another's writes.
+// not make up for another's writes. A write that repeats the one before is always
+// too many, but for contested persons, whom the ERP's users edit back.
 func (st *storm) excess(people *crowd) (n int) {
 	st.t.Helper()
 	s, err := st.look(st.t.Context())
@@ -65,6 +74,8 @@ func (st *storm) excess(people *crowd) (n int) {
 	numbers := people.numbers(s)
 	st.writes.mu.Lock()
 	defer st.writes.mu.Unlock()
+	people.mu.Lock()
+	defer people.mu.Unlock()
 	spare := map[int]int{}
 	for who, arrived := range st.writes.arrived {
 		number, known := numbers[who]
@@ -72,9 +83,10 @@ func (st *storm) excess(people *crowd) (n int) {
 			number = numberIn(who)
 		}
 		spare[number] += st.writes.spoilt[who] - arrived
+		if !people.contested(number) {
+			n += st.writes.again[who]
+		}
 	}
-	people.mu.Lock()
-	defer people.mu.Unlock()
 	for _, p := range people.people {
 		n += max(0, -(spare[p.n] + p.edits + p.cleared))
 	}
@@ -89,6 +101,11 @@ func (st *storm) excessAllowed() int {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	return st.cfg.MetaKockaConcurrency * (st.counts["kill -9"] + st.counts["frozen"] + st.broken)
+}
+
+// contested is whether both sides edit the same of a person.
+func (c *crowd) contested(number int) bool {
+	return number < 1 || number > len(c.people) || c.people[number-1].owner == ownerContested
 }
 
 // numbers are the persons' numbers by their partners' ids.
