@@ -241,7 +241,12 @@ func TestBulkRequestsDoNotAskForEach(t *testing.T) {
 		}
 	}
 	_, c := w.api(rolePoller)
-	w.polls(1)
+	w.eventually(func() error {
+		if seen := w.count("SELECT count(*) FROM mksync_partners"); seen < n/2 {
+			return fmt.Errorf("%d partners are seen", seen)
+		}
+		return nil
+	})
 	var got syncer.BulkSyncResult
 	before := w.erp.Calls().Received[metakocka.EndpointGet]
 	c.post("contacts/bulk-sync", `{"contactIds":`+jsonList(ids)+`}`).data(&got)
