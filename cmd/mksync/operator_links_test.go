@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/micro"
 	"github.com/stretchr/testify/require"
@@ -116,7 +117,7 @@ func TestRequestsOverNATSAreStrict(t *testing.T) {
 		{"mksync.contacts.mappings", `{"contactId":"` + id + `"}`, "", `"syncStatus":"synced"`},
 		{"mksync.status", ``, "", `"listener"`},
 	} {
-		m, err := s.conn.Request(c.subject, []byte(c.request), askTimeout)
+		m, err := s.conn.Request(c.subject, []byte(c.request), time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, c.code, m.Header.Get(micro.ErrorCodeHeader), "%s %s: %s", c.subject, c.request, m.Data)
 		require.Contains(t, string(m.Data), c.body)
