@@ -31,7 +31,7 @@ build: go ## Build bin/mksync
 .PHONY: test
 test: go cgo ## Test everything with the race detector (Postgres is found, run in Docker or installed)
 	$(GO) vet $(PACKAGES)
-	$(GO) test -race -timeout 5m $(PACKAGES)
+	$(GO) test -race -timeout 15m $(PACKAGES)
 
 .PHONY: faults
 faults: go cgo ## Kill, cut, restart and lose everything while people edit (CYCLES=100, SEED= repeats a run)
