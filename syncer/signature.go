@@ -2,9 +2,16 @@ package syncer
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"unicode"
 )
+
+// callerName is what who asks may be called: it goes into created_by.
+var callerName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
+
+// IsCaller reports whether somebody who asks from outside may be called so.
+func IsCaller(name string) bool { return callerName.MatchString(name) }
 
 type signerKey struct{}
 

@@ -3,17 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/crmmind/mksync/internal/httpapi"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // usualCaller is the name of the one token that has none.
 const usualCaller = "api"
-
-// callerName is what a token may be called: it goes into created_by.
-var callerName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
 
 // parseTokens reads MKSYNC_API_TOKEN: one token, or name:token pairs separated
 // by commas. Its errors never quote a token.
@@ -32,7 +29,7 @@ func parseTokens(text Secret) ([]httpapi.Token, error) {
 		switch {
 		case !paired || secret == "" || strings.Contains(secret, ":"):
 			return nil, fmt.Errorf("entry %d is not a name:token pair; a token holds neither comma nor colon", i+1)
-		case !callerName.MatchString(name):
+		case !syncer.IsCaller(name):
 			return nil, fmt.Errorf("the name of entry %d may have letters, digits, _ . @ and - only, at most 64", i+1)
 		case names[name]:
 			return nil, fmt.Errorf("the name %s comes twice", name)

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -43,9 +42,6 @@ const (
 	headerBy       = "Mksync-By"
 	headerDeadline = "Mksync-Deadline" // RFC 3339
 )
-
-// asker is what whoever asks may be called: it goes into created_by.
-var asker = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
 
 // atOnce is how many requests of one operation a process works on at a time.
 const atOnce = 16
@@ -179,7 +175,7 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e syncer.Endpoint) (
 	defer cancel()
 	h := r.Headers()
 	if by := h.Get(headerBy); by != "" {
-		if !asker.MatchString(by) {
+		if !syncer.IsCaller(by) {
 			return nil, malformed(headerBy, "is not a name: letters, digits, _ . @ and - only, at most 64")
 		}
 		ctx = syncer.SignedBy(ctx, by)

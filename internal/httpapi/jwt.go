@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/crmmind/mksync/syncer"
 )
 
 // MinJWTSecret is how long a secret must be at least: as long as the hash.
@@ -38,9 +39,6 @@ const (
 
 // leeway is how far the issuer's clock may be off.
 const leeway = 30 * time.Second
-
-// subject is what a user may be called: it goes into created_by.
-var subject = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
 
 // claims are the parts of a token that are looked at.
 type claims struct {
@@ -130,7 +128,7 @@ func (s *signatures) who(ctx context.Context, token string) (string, error) {
 		return "", err
 	case c.Role == RoleService && c.Subject == "":
 		return RoleService, nil
-	case !subject.MatchString(c.Subject), slices.Contains(s.taken, c.Subject):
+	case !syncer.IsCaller(c.Subject), slices.Contains(s.taken, c.Subject):
 		return "", errNoName
 	}
 	return c.Subject, nil
