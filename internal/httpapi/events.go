@@ -117,7 +117,6 @@ func (s *Server) job(op syncer.Endpoint, request []byte) func(context.Context) (
 		if err == nil {
 			err = json.Unmarshal(data, &job)
 		}
-		job.Result = nil
 		return job, err
 	}
 }

@@ -29,13 +29,21 @@ type board struct {
 	news []func()
 }
 
-func (b *board) Answer(context.Context, string, []byte) ([]byte, error) {
+func (b *board) Answer(_ context.Context, _ string, request []byte) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil {
 		return nil, b.err
 	}
-	return json.Marshal(b.job)
+	var asked syncer.JobRequest
+	if err := json.Unmarshal(request, &asked); err != nil {
+		return nil, err
+	}
+	job := b.job
+	if asked.Brief {
+		job.Result = nil
+	}
+	return json.Marshal(job)
 }
 
 func (b *board) follow(_ string, news func()) (func(), error) {

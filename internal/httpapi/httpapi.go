@@ -79,8 +79,7 @@ const (
 const mostHeader = 64 << 10
 
 // Run serves until ctx ends, and lets running requests finish; streams of events
-// end at once. What takes longer
-// than that is interrupted, and answers so.
+// end at once. What takes longer than that is interrupted, and answers so.
 func (s *Server) Run(ctx context.Context) error {
 	requests, interrupt := context.WithCancel(context.WithoutCancel(ctx))
 	defer interrupt()

@@ -59,7 +59,7 @@ func routes() []route {
 		{method: http.MethodGet, path: "/status", op: syncer.OpStatus},
 		{method: http.MethodGet, path: jobsPath, op: syncer.OpJobs, query: page},
 		{method: http.MethodGet, path: jobsPath + "/{id}", op: syncer.OpJob, query: append([]param{{name: "brief", flag: true}, {name: "failed", flag: true}}, append(page, jobID...)...)},
-		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: syncer.OpJob, stream: true, query: jobID},
+		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: syncer.OpJob, stream: true, query: jobID, fixed: map[string]any{"brief": true}},
 		{method: http.MethodDelete, path: jobsPath + "/{id}", op: syncer.OpCancelJob, query: jobID},
 	}
 }
