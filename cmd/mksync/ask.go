@@ -42,11 +42,14 @@ type serviceClient struct {
 	instance control.Instance
 }
 
+// askAgain is the pause before a service that is starting is asked again.
+const askAgain = 50 * time.Millisecond
+
 // Answer implements syncer.Answerer. A service that has just started takes its
 // operations on one after another; one that still does not know this one by then
 // is of another version.
 func (c *serviceClient) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
-	tick := time.NewTicker(lookEvery / 10)
+	tick := time.NewTicker(askAgain)
 	defer tick.Stop()
 	for began := time.Now(); ; {
 		answer, err := c.Client.Answer(ctx, name, request)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -30,32 +31,47 @@ func (app *cliEnv) chosen(ctx context.Context, args []string, all func() ([]stri
 // what a list prints can be read; empty lines and those that begin with # are
 // left out.
 func (app *cliEnv) readIDs(ctx context.Context) ([]string, error) {
-	if file, ok := app.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	if app.typing() {
 		app.note("type the ids, one a line, and Ctrl-D at the end")
 	}
 	var ids []string
-	read := make(chan error, 1)
-	go func() {
-		lines := bufio.NewScanner(app.stdin)
+	err := app.input(ctx, func(from io.Reader) error {
+		lines := bufio.NewScanner(from)
 		for lines.Scan() {
 			if words := strings.Fields(lines.Text()); len(words) > 0 && !strings.HasPrefix(words[0], "#") {
 				ids = append(ids, words[0])
 			}
 		}
-		read <- lines.Err()
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, stopped("before anything was done")
-	case err := <-read:
-		if err != nil {
-			return nil, fmt.Errorf("read ids from standard input: %w", err)
+		if err := lines.Err(); err != nil {
+			return fmt.Errorf("read ids from standard input: %w", err)
 		}
-	}
-	if len(ids) == 0 {
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(ids) == 0:
 		return nil, errors.New("standard input names nothing: give one id a line")
 	}
 	return ids, nil
+}
+
+// typing reports whether a person types what is read from standard input.
+func (app *cliEnv) typing() bool {
+	file, ok := app.stdin.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// input reads standard input until ctx ends: then nothing waits for it any more.
+func (app *cliEnv) input(ctx context.Context, read func(from io.Reader) error) error {
+	done := make(chan error, 1)
+	go func() { done <- read(app.stdin) }()
+	select {
+	case <-ctx.Done():
+		return stopped("before anything was done")
+	case err := <-done:
+		return err
+	}
 }
 
 // idsOf are the ids of a list's entries.

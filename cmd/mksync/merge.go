@@ -2,14 +2,13 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
@@ -55,8 +54,7 @@ func loserAndWinner(_ *cobra.Command, args []string) error {
 
 func (app *cliEnv) merge(cmd *cobra.Command, desk syncer.Answerer, loser, winner string, flags mergeFlags) error {
 	r := syncer.MergeRequest{LoserContactID: loser, WinnerContactID: winner, DryRun: true, By: operator()}
-	ask := !flags.dryRun && !flags.yes && app.asks(app.stdin)
-	if flags.dryRun || ask {
+	if flags.dryRun || !flags.yes && app.asks() {
 		m, err := syncer.OpMerge.Ask(cmd.Context(), desk, r)
 		if err != nil {
 			return err
@@ -64,8 +62,8 @@ func (app *cliEnv) merge(cmd *cobra.Command, desk syncer.Answerer, loser, winner
 		if err := app.showMerge(m, flags.dryRun && flags.asJSON); err != nil || flags.dryRun {
 			return err
 		}
-		if !app.confirmed(app.stdin, "Merge them?") {
-			return errors.New("nothing was merged")
+		if err := app.confirm(cmd.Context(), "Merge them?", "nothing was merged"); err != nil {
+			return err
 		}
 	}
 	r.DryRun = false
@@ -84,17 +82,20 @@ func (app *cliEnv) oneMerge(m syncer.Merge, asJSON bool) error {
 }
 
 // asks reports whether there is a person to ask.
-func (app *cliEnv) asks(stdin io.Reader) bool {
-	in, ok := stdin.(*os.File)
-	return ok && term.IsTerminal(int(in.Fd())) && app.notes().terminal()
-}
+func (app *cliEnv) asks() bool { return app.typing() && app.notes().terminal() }
 
-// confirmed asks a question that is answered with yes or no.
-func (app *cliEnv) confirmed(stdin io.Reader, question string) bool {
+// confirm asks a question; what is not answered with yes is an error, which is the
+// refusal.
+func (app *cliEnv) confirm(ctx context.Context, question, refusal string) error {
 	_, _ = fmt.Fprint(app.notes(), question+" [y/N] ")
-	answer, _ := bufio.NewReader(stdin).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
+	return app.input(ctx, func(from io.Reader) error {
+		answer, _ := bufio.NewReader(from).ReadString('\n')
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return nil
+		}
+		return errors.New(refusal)
+	})
 }
 
 // showMerge prints what a merge would do.
@@ -179,8 +180,10 @@ func newMergeUndo(app *cliEnv) *cobra.Command {
 		ValidArgsFunction: firstOnly(completeIDs(app, syncer.OpMerges, syncer.MergesRequest{Page: syncer.Page{Limit: mostCompleted}}, mergeLine)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				if !flags.yes && app.asks(app.stdin) && !app.confirmed(app.stdin, "Undo merge "+args[0]+"?") {
-					return errors.New("nothing was undone")
+				if !flags.yes && app.asks() {
+					if err := app.confirm(cmd.Context(), "Undo merge "+args[0]+"?", "nothing was undone"); err != nil {
+						return err
+					}
 				}
 				m, err := syncer.OpUndoMerge.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: args[0], By: operator()})
 				if err != nil {

@@ -115,6 +115,25 @@ func (w *world) deadLettered() {
 	})
 }
 
+// TestMergeIsAskedForOnATerminal: what is not answered with yes merges nothing.
+func TestMergeIsAskedForOnATerminal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	loser, winner := w.add(mapping.Contact{Name: "Ana"}), w.add(mapping.Contact{Name: "Ana"})
+	for typed, want := range map[string]int{"\x03": exitStopped, "n\n": exitFailed, "y\n": 0} {
+		s := w.onPTY(80, "merge", loser, winner)
+		s.until("Merge them? [y/N]")
+		_, err := s.master.WriteString(typed)
+		require.NoError(t, err)
+		status, shown := s.wait()
+		require.Equal(t, want, status, "%q: %s", typed, shown)
+		if want == 0 {
+			w.mksync("merge", "undo", w.one("SELECT max(id)::text FROM mksync_merges")).lines()
+		}
+		require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"), typed)
+	}
+}
+
 func TestStatusIsWatched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
