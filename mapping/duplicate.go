@@ -26,13 +26,6 @@ type Duplicate struct {
 // LeastScore is what a pair needs to be a likely duplicate.
 const LeastScore = 25
 
-// Likeness judges two contacts by themselves, without regard to how many share
-// what they share. It is symmetric, and formatting does not matter. Two different
-// tax numbers are never the same.
-func Likeness(a, b Contact) (score int, reasons []string) {
-	return likeness(traitsOf(a), traitsOf(b), 2, 2)
-}
-
 // The weight of what two share. They are joined as independent hints are: each
 // takes its share of the doubt that is left.
 const (
@@ -75,8 +68,9 @@ func (d *doubt) hint(weight float64, reason string) {
 	}
 }
 
-// likeness is Likeness of prepared contacts whose e-mail and phone, where they are
-// the same, so many share.
+// likeness judges two contacts whose e-mail and phone, where they are the same, so
+// many share. It is symmetric, and formatting does not matter. Two different tax
+// numbers are never the same.
 func likeness(a, b *traits, emails, phones int) (int, []string) {
 	if a.tax != "" && b.tax != "" && a.tax != b.tax {
 		return 0, nil
