@@ -221,11 +221,12 @@ func (c *contacts) ownNames() []string {
 // and those that may not be looked into.
 func (s *Session) referrers(ctx context.Context) ([]string, error) {
 	rows, err := s.conn.Query(ctx, `
-		SELECT k.conrelid::regclass::text, quote_ident(a.attname), has_table_privilege(k.conrelid, 'SELECT')
-		FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-		WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = to_regclass($1) AND array_length(k.conkey, 1) = 1
-			AND EXISTS (SELECT FROM pg_attribute f WHERE f.attrelid = k.confrelid AND f.attnum = k.confkey[1] AND f.attname = $2)
-		ORDER BY 1, 2`, s.table.table, s.store.cfg.KeyColumn)
+		SELECT k.conrelid::regclass::text, string_agg(quote_ident(a.attname), '+' ORDER BY u.n),
+			string_agg(format('r.%I = c.%I', a.attname, f.attname), ' AND ' ORDER BY u.n), has_table_privilege(k.conrelid, 'SELECT')
+		FROM pg_constraint k, unnest(k.conkey, k.confkey) WITH ORDINALITY AS u (own, theirs, n), pg_attribute a, pg_attribute f
+		WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = to_regclass($1)
+			AND a.attrelid = k.conrelid AND a.attnum = u.own AND f.attrelid = k.confrelid AND f.attnum = u.theirs
+		GROUP BY k.oid, k.conrelid ORDER BY 1, 2`, s.table.table)
 	if err != nil {
 		return nil, fmt.Errorf("look for what refers to contact %s: %w", s.id, err)
 	}
@@ -236,23 +237,27 @@ func (s *Session) referrers(ctx context.Context) ([]string, error) {
 	var found []string
 	for _, k := range keys {
 		if !k.Readable {
-			found = append(found, k.Table+"."+k.Column+" (which mksync's role may not read)")
+			found = append(found, k.String()+" (which mksync's role may not read)")
 			continue
 		}
 		var refers bool
-		err := s.conn.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE %s = $1::uuid)", k.Table, k.Column), s.id).Scan(&refers)
+		err := s.conn.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s AS c JOIN %s AS r ON %s WHERE c.%s = $1::uuid)",
+			s.table.table, k.Table, k.Joins, s.table.key), s.id).Scan(&refers)
 		if err != nil {
 			return nil, fmt.Errorf("look for what refers to contact %s in %s: %w", s.id, k.Table, err)
 		}
 		if refers {
-			found = append(found, k.Table+"."+k.Column)
+			found = append(found, k.String())
 		}
 	}
 	return found, nil
 }
 
-// foreignKey is a column, quoted, that names contacts.
+// foreignKey is what of a table names contacts: columns, joined by +, that are
+// quoted, and the condition that joins a row r of it with the contact c.
 type foreignKey struct {
-	Table, Column string
-	Readable      bool
+	Table, Columns, Joins string
+	Readable              bool
 }
+
+func (k foreignKey) String() string { return k.Table + "." + k.Columns }
