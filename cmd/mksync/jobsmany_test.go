@@ -202,9 +202,9 @@ func TestJobsSayWhenTheyAreLikelyDone(t *testing.T) {
 	require.Nil(t, c.until(w, path, func(j syncer.Job) bool { return j.Status == mapping.JobRunning }).ExpectedAt)
 	job := c.until(w, path, func(j syncer.Job) bool { return j.ExpectedAt != nil })
 	// At best two are done in 100 ms; else it is as quick as it has been so far.
-	left := time.Duration(job.Total - job.Done)
-	require.Greater(t, time.Until(*job.ExpectedAt), left*50*time.Millisecond/2)
-	require.Less(t, time.Until(*job.ExpectedAt), 2*left*time.Since(*job.StartedAt)/time.Duration(job.Done)+2*time.Second)
+	left, soFar := float64(job.Total-job.Done), time.Since(*job.StartedAt).Seconds()/float64(job.Done)
+	require.Greater(t, time.Until(*job.ExpectedAt).Seconds(), left*0.050/2)
+	require.Less(t, time.Until(*job.ExpectedAt).Seconds(), 2*left*soFar+2)
 	cancelled := time.Now()
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+path, "").status)
 	job = c.until(w, path, ended)
