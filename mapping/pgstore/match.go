@@ -65,14 +65,15 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]m
 const lockKeysSQL = `SELECT pg_advisory_lock(hashtextextended('key:' || k, 0)) FROM (SELECT DISTINCT k FROM unnest($1::text[]) k ORDER BY k) s`
 
 // SeenParties pages through the partners as last seen, by id, without those that
-// are missing and those that only tombstones name.
+// are missing and those that only tombstones name. Each partner's links are looked
+// up by its id: a join of the tables would go through all links for every page.
 func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]mapping.SeenParty, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT p.metakocka_id, p.data, m.id IS NOT NULL
+		SELECT p.metakocka_id, p.data, coalesce(m.alive, false)
 		FROM mksync_partners p
-		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked')
-		WHERE p.missing_since IS NULL AND p.metakocka_id > $1
-			AND (m.id IS NOT NULL OR NOT EXISTS (SELECT FROM metakocka_contact_mappings d WHERE d.metakocka_id = p.metakocka_id))
+		CROSS JOIN LATERAL (SELECT bool_or(l.sync_status NOT IN ('deleted', 'unlinked')) AS alive
+			FROM metakocka_contact_mappings l WHERE l.metakocka_id = p.metakocka_id) m
+		WHERE p.missing_since IS NULL AND p.metakocka_id > $1 AND coalesce(m.alive, true)
 		ORDER BY p.metakocka_id`+limitSQL(limit), after)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
