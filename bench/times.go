@@ -110,7 +110,7 @@ func (l *lab) insert(ctx context.Context, url string, rate int, t *times) error 
 	for range clients {
 		g.Go(func() error {
 			for at := range due {
-				if err := sleepUntil(ctx, at); err != nil {
+				if err := pause(ctx, time.Until(at)); err != nil {
 					return err
 				}
 				id := newID()
@@ -129,17 +129,6 @@ func (l *lab) insert(ctx context.Context, url string, rate int, t *times) error 
 	}
 	close(due)
 	return g.Wait()
-}
-
-func sleepUntil(ctx context.Context, at time.Time) error {
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // warmUp waits until the stream holds a contact that is inserted now, and so
@@ -266,7 +255,7 @@ func sampleLog(ctx context.Context, conn *pgx.Conn, slot string, worst *time.Dur
 		if ends[0].lsn > confirmed {
 			*worst = max(*worst, at.Sub(ends[0].at))
 		}
-		if err := sleepUntil(ctx, at.Add(50*time.Millisecond)); err != nil {
+		if err := pause(ctx, time.Until(at.Add(50*time.Millisecond))); err != nil {
 			return err
 		}
 	}
