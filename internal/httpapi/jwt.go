@@ -43,8 +43,8 @@ const leeway = 30 * time.Second
 // claims are the parts of a token that are looked at.
 type claims struct {
 	jwt.RegisteredClaims
-	Role      string `json:"role"`
-	Anonymous bool   `json:"is_anonymous"`
+	Role      jwt.ClaimStrings `json:"role"` // one, or a list
+	Anonymous bool             `json:"is_anonymous"`
 
 	all map[string]any
 }
@@ -57,6 +57,9 @@ func (c *claims) UnmarshalJSON(text []byte) error {
 	}
 	return json.Unmarshal(text, &c.all)
 }
+
+// has reports a role of Supabase's own claim.
+func (c *claims) has(role string) bool { return slices.Contains(c.Role, role) }
 
 // at is the texts at a path: one, or those of a list.
 func (c *claims) at(path string) []string {
@@ -126,7 +129,7 @@ func (s *signatures) who(ctx context.Context, token string) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case c.Role == RoleService && c.Subject == "":
+	case c.has(RoleService) && c.Subject == "":
 		return RoleService, nil
 	case !syncer.IsCaller(c.Subject), slices.Contains(s.taken, c.Subject):
 		return "", errNoName
@@ -156,8 +159,8 @@ func (s *signatures) key(ctx context.Context, t *jwt.Token) (any, error) {
 // admit says whether the holder of a genuine token may ask. The service's own key
 // of Supabase names no audience.
 func (s *signatures) admit(c *claims) error {
-	public := c.Role == roleAnon || c.Anonymous
-	service := c.Role == RoleService
+	public := c.has(roleAnon) || c.Anonymous
+	service := c.has(RoleService)
 	forUs := s.cfg.Audience == "" || slices.Contains(c.Audience, s.cfg.Audience) || service && len(c.Audience) == 0
 	roles := c.at(s.cfg.RoleClaim)
 	if service {

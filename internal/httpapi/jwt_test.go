@@ -100,6 +100,8 @@ func TestJWTsOfUsersAreLetIn(t *testing.T) {
 		"the service for others":   {signedToken(t, hs256, key, jwt.MapClaims{"role": "service_role", "aud": "other", "exp": soon}), "", 401},
 		"no role":                  {signedToken(t, hs256, key, userClaims(jwt.MapClaims{"role": ""})), "", 403},
 		"another role":             {signedToken(t, hs256, key, userClaims(jwt.MapClaims{"role": "postgres"})), "", 403},
+		"a list of roles":          {signedToken(t, hs256, key, userClaims(jwt.MapClaims{"role": []string{"reader", "authenticated"}})), user, 200},
+		"the public one in a list": {signedToken(t, hs256, key, userClaims(jwt.MapClaims{"role": []string{"authenticated", "anon"}})), "", 401},
 		"a role that is no text":   {signedToken(t, hs256, key, userClaims(jwt.MapClaims{"role": 5})), "", 401},
 		"expired":                  {signedToken(t, hs256, key, userClaims(jwt.MapClaims{"exp": past(time.Minute)})), "", 401},
 		"not yet valid":            {signedToken(t, hs256, key, userClaims(jwt.MapClaims{"nbf": soon})), "", 401},
