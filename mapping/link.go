@@ -160,6 +160,18 @@ func (k MatchKeys) Names() []string {
 	return names
 }
 
+// Shared names the key that makes two contacts the same; "": none does. Two
+// different tax numbers are two different subjects, whatever their e-mail.
+func (k MatchKeys) Shared(other MatchKeys) string {
+	switch {
+	case k.TaxNumber != "" && k.TaxNumber == other.TaxNumber:
+		return "tax number"
+	case k.Email != "" && k.Email == other.Email && (k.TaxNumber == "" || other.TaxNumber == ""):
+		return "e-mail"
+	}
+	return ""
+}
+
 // Rivals are what the first match of a contact has to know of others.
 type Rivals struct {
 	Unresolved []Link            // links with an intent, whoever's

@@ -300,6 +300,6 @@ func (run *checkRun) report() CheckReport {
 			run.rep.Differing++
 		}
 	}
-	run.rep.Findings = append([]Finding{}, run.findings[:min(len(run.findings), mostFindings)]...)
+	run.rep.Findings = orNone(run.findings[:min(len(run.findings), mostFindings)])
 	return run.rep
 }

@@ -66,9 +66,7 @@ func (d *Desk) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates,
 		return Duplicates{}, err
 	}
 	slices.SortStableFunc(s.found, func(a, b Duplicate) int { return b.Score - a.Score })
-	out := Duplicates{Items: []Duplicate{}, Total: s.total}
-	out.Items = append(out.Items, s.found[:min(limit, len(s.found))]...)
-	return out, nil
+	return Duplicates{Items: orNone(s.found[:min(limit, len(s.found))]), Total: s.total}, nil
 }
 
 func (s *duplicateSearch) amongContacts(contacts []mapping.MatchContact) {

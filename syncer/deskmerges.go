@@ -49,12 +49,8 @@ type MergedField struct {
 }
 
 func mergeShown(m mapping.ContactMerge) Merge {
-	taken := m.Taken
-	if taken == nil {
-		taken = []mapping.Field{}
-	}
 	out := Merge{
-		Status: m.Status, LoserContactID: m.LoserID, WinnerContactID: m.WinnerID, TakenOver: taken,
+		Status: m.Status, LoserContactID: m.LoserID, WinnerContactID: m.WinnerID, TakenOver: orNone(m.Taken),
 		MovedMetaKockaID: m.MovedID, SuperfluousMetaKockaID: m.PartnerID, Policy: m.Policy, Note: m.Note,
 		CreatedAt: known(m.CreatedAt), CreatedBy: m.CreatedBy, UndoneAt: known(m.UndoneAt),
 	}

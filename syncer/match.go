@@ -22,7 +22,7 @@ func (k *task) first(ctx context.Context) error {
 	if err := mapping.Validate(k.outgoing(*k.st.Contact)).Err(); err != nil {
 		return k.reject(ctx, err.Error())
 	}
-	rivals, err := k.s.Rivals(ctx, mapping.MatchKeys(keysOf(*k.st.Contact)))
+	rivals, err := k.s.Rivals(ctx, keysOf(*k.st.Contact))
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (k *task) rivalsSettled(unresolved []mapping.Link) (bool, error) {
 		}
 		sent, _ := mapping.FromPartner(l.Intent.Partner)
 		switch {
-		case mine.shared(keysOf(sent)) == "":
+		case mine.Shared(keysOf(sent)) == "":
 		case k.open(l.ContactID, l.Intent):
 			return false, &PendingError{ContactID: l.ContactID, After: time.Second}
 		default:

@@ -43,29 +43,13 @@ type Decision struct {
 	Partner     string  `json:"partner,omitempty"`     // its name, for link
 	Reason      string  `json:"reason,omitempty"`
 
-	keys       keys
+	keys       mapping.MatchKeys
 	candidates []string // the partners with one of its keys as their own, by id
 }
 
-// keys are what contacts and partners are matched by, in canonical form.
-type keys mapping.MatchKeys
-
-func keysOf(c mapping.Contact) keys {
-	return keys{mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), mapping.Canonical(mapping.FieldEmail, c.Email)}
-}
-
-func (k keys) names() []string { return mapping.MatchKeys(k).Names() }
-
-// shared names the key that makes two contacts the same; "": none does. Two
-// different tax numbers are two different subjects, whatever their e-mail.
-func (k keys) shared(other keys) string {
-	switch {
-	case k.TaxNumber != "" && k.TaxNumber == other.TaxNumber:
-		return "tax number"
-	case k.Email != "" && k.Email == other.Email && (k.TaxNumber == "" || other.TaxNumber == ""):
-		return "e-mail"
-	}
-	return ""
+// keysOf are the keys by which a contact is matched.
+func keysOf(c mapping.Contact) mapping.MatchKeys {
+	return mapping.MatchKeys{TaxNumber: mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), Email: mapping.Canonical(mapping.FieldEmail, c.Email)}
 }
 
 // Plan is the first match of all contacts with all partners as they were when
@@ -294,7 +278,7 @@ func (*matching) hold(d *Decision, reason string) {
 func (m *matching) settleRivals() {
 	byKey := map[string][]int{}
 	note := func(i int) {
-		for _, key := range m.decisions[i].keys.names() {
+		for _, key := range m.decisions[i].keys.Names() {
 			byKey[key] = append(byKey[key], i)
 		}
 	}
@@ -317,9 +301,9 @@ func (m *matching) settleRivals() {
 }
 
 func (m *matching) rival(byKey map[string][]int, d *Decision) (Decision, string) {
-	for _, name := range d.keys.names() {
+	for _, name := range d.keys.Names() {
 		for _, i := range byKey[name] {
-			if key := d.keys.shared(m.decisions[i].keys); key != "" {
+			if key := d.keys.Shared(m.decisions[i].keys); key != "" {
 				return m.decisions[i], key
 			}
 		}
