@@ -5,8 +5,9 @@
 #   cp tests/metakocka/.env.sample tests/metakocka/.env   # and fill it in
 #   tests/metakocka/check.sh [FILE]                       # default: .env beside this script
 #
-# The contact is synced and the partner imported for real. Each check is one
-# line; the exit status is 1 when one did not hold.
+# The contact is synced and the partner imported for real. Each request and its
+# answer are printed, then a line that says whether it is as it should be; the
+# exit status is 1 when one was not.
 set -u
 
 env_file=${1:-$(dirname "$0")/.env}
@@ -40,6 +41,7 @@ call() {
 000"
 	status=$(printf '%s\n' "$answer" | tail -n 1)
 	body=$(printf '%s\n' "$answer" | sed '$d')
+	printf '\n> %s %s%s\n< %s %s\n' "$1" "$api$2" "${3+ $3}" "$status" "$body"
 }
 
 # field NAME: the first text of that name in $body.
@@ -59,7 +61,7 @@ check() {
 	if [ -z "$problem" ]; then
 		echo "ok    $what"
 	else
-		echo "FAIL  $what: $problem: $body"
+		echo "FAIL  $what: $problem"
 		failed=1
 	fi
 }
