@@ -69,7 +69,7 @@ func jobWaits(j syncer.Job) string {
 	case j.Error != "":
 		return j.Error
 	case len(j.WaitsFor) > 0:
-		return "waits for job " + strings.Join(j.WaitsFor, ", ") + ", which has contacts in common"
+		return "waits for job " + strings.Join(j.WaitsFor, ", ") + ", over the same contacts"
 	case j.Paused != "":
 		return "waits: " + j.Paused
 	case j.ExpectedAt != nil:

@@ -30,7 +30,7 @@ func TestJobsByCommand(t *testing.T) {
 	c.until(w, "jobs/"+id, func(j syncer.Job) bool { return j.Done > 0 })
 	list := w.mksync("jobs", "list")
 	require.Equal(t, []string{next, id}, list.ids())
-	require.Contains(t, list.lines()[0], "waits for job "+id+", which has contacts in common")
+	require.Contains(t, list.lines()[0], "waits for job "+id+", over the same contacts")
 	require.Contains(t, list.lines()[1], "running")
 	cancelled := w.mksync("jobs", "cancel", next)
 	require.Equal(t, []string{next}, cancelled.ids())

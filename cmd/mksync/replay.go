@@ -47,8 +47,6 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 		syncer.AuthorityCRM, syncer.AuthorityMetaKocka, syncer.AuthorityNewest)
 	flags.BoolVar(&r.DryRun, "dry-run", false, "print what would be written, write nothing")
 	jsonFlag(cmd, &asJSON)
-	cmd.MarkFlagsOneRequired("since", "from-seq")
-	cmd.MarkFlagsMutuallyExclusive("since", "from-seq")
 	return cmd
 }
 
@@ -67,8 +65,8 @@ func readReplay(r *syncer.ReplayRequest, since, until string, now time.Time) (er
 	if r.Until, err = readTime(until, now); err != nil {
 		return fmt.Errorf("--until: %w", err)
 	}
-	if since == "" && r.FromSeq == 0 {
-		return errors.New("--since or --from-seq says where to begin; the first event is 1")
+	if (since == "") == (r.FromSeq == 0) {
+		return errors.New("either --since or --from-seq says where to begin; the first event is 1")
 	}
 	if !r.Until.IsZero() && !r.Until.After(r.Since) {
 		return errors.New("--until is not after --since")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -114,9 +115,19 @@ func explainFlag(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 		return fmt.Errorf("%s has no flag --%s%s", cmd.CommandPath(), unknown.GetSpecifiedName(), suggestion("--"+unknown.GetSpecifiedName(), names))
 	case errors.As(err, &invalid):
-		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, invalid.Unwrap())
+		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, inWords(invalid))
 	}
 	return err
+}
+
+// inWords is why a flag's value is none, without names of Go.
+func inWords(e *pflag.InvalidValueError) error {
+	var number *strconv.NumError
+	if !errors.As(e, &number) {
+		return e.Unwrap()
+	}
+	kind := map[string]string{"bool": "true or false", "float64": "a number", "int": "a whole number"}[e.GetFlag().Value.Type()]
+	return fmt.Errorf("%q is not %s", e.GetValue(), cmp.Or(kind, "a whole number of at least 0"))
 }
 
 // group makes cmd one that does nothing without a command below it.
