@@ -36,6 +36,7 @@ func TestFlowsScript(t *testing.T) {
 	out, err := run(crmToken)
 	require.NoError(t, err, out)
 	require.Equal(t, 11, strings.Count(out, "ok    "), out)
+	require.Contains(t, out, "\n> POST "+c.base+"/api/metakocka/contacts/sync {\"contactId\":\""+id+"\"}\n< 200 {\"success\":true,")
 	require.Equal(t, 2, w.count("SELECT count(*) FROM contacts"))
 	require.Len(t, w.erp.Partners(), 2)
 
