@@ -15,16 +15,14 @@ type ObservedPartner struct {
 	// ChangedAfter is when the partner was last seen with other content; its last
 	// change came later. Zero: not known.
 	ChangedAfter time.Time
-	MissingSince time.Time // zero: present
 }
 
 // SeenPartner is what a poll compares a partner with.
 type SeenPartner struct {
-	Hash       string
-	ObservedAt time.Time
-	Missing    bool // it was not found when last looked for
-	Linked     bool // a living link names it
-	Held       bool // that it is gone is held for a person, or approved
+	Hash    string
+	Missing bool // it was not found when last looked for
+	Linked  bool // a living link names it
+	Held    bool // that it is gone is held for a person, or approved
 }
 
 // PollState is what the poller remembers between sweeps. Times are by the

@@ -24,7 +24,7 @@ func observeArgs(p *mapping.ObservedPartner) []any {
 // linked and were not seen yet.
 func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT coalesce(p.metakocka_id, m.metakocka_id), coalesce(p.hash, ''), coalesce(p.observed_at, 'epoch'::timestamptz),
+		SELECT coalesce(p.metakocka_id, m.metakocka_id), coalesce(p.hash, ''),
 			p.missing_since IS NOT NULL, m.metakocka_id IS NOT NULL, coalesce(m.held, false)
 		FROM mksync_partners p
 		FULL JOIN (SELECT l.metakocka_id, d.id IS NOT NULL AS held FROM metakocka_contact_mappings l
@@ -36,7 +36,7 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartne
 	seen := map[string]mapping.SeenPartner{}
 	var id string
 	var row mapping.SeenPartner
-	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.ObservedAt, &row.Missing, &row.Linked, &row.Held}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.Missing, &row.Linked, &row.Held}, func() error {
 		seen[id] = row
 		return nil
 	})
