@@ -212,7 +212,7 @@ type effort struct {
 
 // measure tells what f takes. What the benchmark itself asks the database is in it.
 func (w *world) measure(ctx context.Context, f func() error) (e effort, err error) {
-	before, err := w.mksync.usage()
+	before, err := w.used()
 	if err != nil {
 		return e, err
 	}
@@ -234,6 +234,14 @@ func (w *world) measure(ctx context.Context, f func() error) (e effort, err erro
 	databaseAfter, err := w.databaseTime(ctx)
 	e.database = databaseAfter.minus(databaseBefore)
 	return e, err
+}
+
+// used is what mksync has taken so far; nothing before it runs.
+func (w *world) used() (usage, error) {
+	if w.mksync == nil {
+		return usage{}, nil
+	}
+	return w.mksync.usage()
 }
 
 // databaseTime waits a second first: so late a session may tell what it took.
