@@ -68,11 +68,24 @@ func errorText(object map[string]json.RawMessage) string {
 	return ""
 }
 
+// parseObject reads a whole answer. The attributes share its bytes, because lists
+// of partners are long.
 func parseObject(body []byte) (map[string]json.RawMessage, bool) {
-	body = bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF"))
-	var object map[string]json.RawMessage
-	err := json.Unmarshal(body, &object)
-	return object, err == nil && object != nil
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")))
+	if len(body) == 0 || body[0] != '{' || !json.Valid(body) {
+		return nil, false
+	}
+	object := map[string]json.RawMessage{}
+	for _, member := range elementsOf(body) {
+		end := stringEnd(member, 0) + 1
+		var key string
+		if json.Unmarshal(member[:end], &key) != nil {
+			return nil, false
+		}
+		_, value, _ := bytes.Cut(member[end:], []byte(":"))
+		object[key] = bytes.TrimSpace(value)
+	}
+	return object, true
 }
 
 // describe says what came instead of an answer without quoting it.

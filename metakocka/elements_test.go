@@ -36,3 +36,22 @@ func TestLawElementsAreThoseOfTheList(t *testing.T) {
 		}
 	})
 }
+
+// TestLawAnAnswerIsReadAsJSONIs: attribute by attribute, as encoding/json reads it.
+func TestLawAnAnswerIsReadAsJSONIs(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.MapOf(rapid.String(), rapid.SampledFrom([]json.RawMessage{
+			json.RawMessage(`"a:b,{\\\"\""`), json.RawMessage("[1, {\"x\": [\"]\"]}]"), json.RawMessage("null"), json.RawMessage("-1.5e3"), json.RawMessage("{}"),
+		})).Draw(t, "object")
+		body, err := json.Marshal(want)
+		require.NoError(t, err)
+		cut := rapid.IntRange(0, len(body)).Draw(t, "cut")
+		_, ok := parseObject(body[:cut])
+		require.Equal(t, cut == len(body), ok, "%s", body[:cut])
+		var read map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(body, &read))
+		got, _ := parseObject(body)
+		require.Equal(t, read, got)
+	})
+}

@@ -85,8 +85,8 @@ func (r *reader) list(key string) []json.RawMessage {
 	}
 }
 
-// elementsOf splits a list. It is part of an object that was read, so it is known
-// to be JSON; it is gone through once, because lists of partners are long.
+// elementsOf splits a list, or an object into its members. It is known to be JSON;
+// it is gone through once, because lists of partners are long.
 func elementsOf(list json.RawMessage) []json.RawMessage {
 	var elements []json.RawMessage
 	depth, start := 0, 1
