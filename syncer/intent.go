@@ -11,7 +11,7 @@ import (
 )
 
 // A write to MetaKocka is never blind (invariant 3). What is about to be sent
-// is stored right before it is sent, on the connection that holds the contact's
+// is stored before it is sent, hardly earlier (metakocka.PreparedFor), on the connection that holds the contact's
 // lock. A lost answer, a cut connection or a killed process leaves the intent:
 // the partner is looked at, and nothing more is sent until the write has taken
 // effect or no longer can. Without that, a second write could be overtaken by
