@@ -50,6 +50,7 @@ func (w *world) api(roles ...string) (*service, client) {
 func (w *world) apiUntil(roles ...string) (s *service, c client, stop func()) {
 	w.t.Helper()
 	w.cfg.APIToken = Secret("crm:" + crmToken + ",billing:" + billingToken)
+	w.cfg.APIRate = 1e6 // who waits for a job asks again and again
 	s, stop = w.start(append(roles, roleAPI)...)
 	w.eventually(func() error {
 		if s.HTTPAddr() == "" {
