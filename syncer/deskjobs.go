@@ -46,6 +46,9 @@ type Job struct {
 }
 
 func jobOf(j mapping.Job) Job {
+	if !j.FinishedAt.IsZero() {
+		j.Doing, j.Paused, j.ExpectedAt = "", "", time.Time{}
+	}
 	return Job{
 		ID: j.ID, Operation: j.Operation, Status: j.Status, Doing: j.Doing, Paused: j.Paused, WaitsFor: j.WaitsFor, ExpectedAt: known(j.ExpectedAt),
 		Total: j.Total, Done: j.Done, Failed: j.Failed, Result: j.Result, Error: j.Error,

@@ -35,8 +35,13 @@ func (s *Server) controlHandler() http.Handler {
 }
 
 func (s *Server) controlAdd(w http.ResponseWriter, r *http.Request) {
-	var p metakocka.Partner
-	if !readBody(w, r, &p) {
+	var given map[string]json.RawMessage
+	if !readBody(w, r, &given) {
+		return
+	}
+	p, err := patched(metakocka.Partner{}, given)
+	if err != nil {
+		problem(w, http.StatusBadRequest, err)
 		return
 	}
 	if p.Customer == "" {

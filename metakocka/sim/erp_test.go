@@ -72,11 +72,17 @@ func TestControlAPI(t *testing.T) {
 	require.Equal(t, "Kranj", p.Addresses[0].City)
 	require.NotEmpty(t, p.Addresses[0].MKID)
 
+	_, body = r.send(http.MethodPost, "/control/partners", `{"customer":"Cene","contact":{"email":"c@c.si"},"address":{"city":"Celje"}}`)
+	var entered metakocka.Partner
+	require.NoError(t, json.Unmarshal([]byte(body), &entered))
+	require.Equal(t, "c@c.si", entered.Contacts[0].Email)
+	require.Equal(t, "Celje", entered.Addresses[0].City)
+
 	status, body = r.send(http.MethodGet, "/control/partners", "")
 	require.Equal(t, http.StatusOK, status)
 	var all []metakocka.Partner
 	require.NoError(t, json.Unmarshal([]byte(body), &all))
-	require.Len(t, all, 2)
+	require.Len(t, all, 3)
 
 	r.call("get_partner", object{"partner_name": "bojan"})
 	_, body = r.send(http.MethodGet, "/control/calls", "")
