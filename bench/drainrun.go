@@ -86,15 +86,15 @@ func note(r *result, what, who string, n int, took time.Duration, used usage) {
 // timeExit measures a reader that ends by itself behind the backlog.
 func (l *lab) timeExit(ctx context.Context, r *result, b *backlog, who reader, p *process, began time.Time) error {
 	select {
-	case <-p.done:
+	case <-p.Done():
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	took := time.Since(began)
-	if p.err != nil {
-		return fmt.Errorf("run %s: %w: %s", p.name, p.err, p.log)
+	if p.Err() != nil {
+		return fmt.Errorf("run %s: %w: %s", p.name, p.Err(), p.log)
 	}
-	state := p.cmd.ProcessState
+	state := p.Cmd.ProcessState
 	note(r, b.name, who.who, b.n, took, usage{cpu: (state.UserTime() + state.SystemTime()).Seconds()})
 	l.say("   %s, %s: %s rows/s", b.name, who.who, number(float64(b.n)/took.Seconds()))
 	return nil

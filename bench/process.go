@@ -8,48 +8,36 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/crmmind/mksync/internal/subprocess"
 )
 
 // process is a running program that is measured.
 type process struct {
+	*subprocess.Process
+
 	name string
-	cmd  *exec.Cmd
 	log  *tailBuffer
-	done chan struct{} // closed when it has ended
-	err  error         // how it ended, after done
 }
 
-// startProcess runs a program that ends with this one, killed or not (where the
-// system can do that: it is bound to the thread that starts it).
+// startProcess runs a program that ends with this one.
 func startProcess(name string, cmd *exec.Cmd) (*process, error) {
-	p := &process{name: name, cmd: cmd, log: &tailBuffer{}, done: make(chan struct{})}
+	log := &tailBuffer{}
 	if cmd.Stdout == nil {
-		cmd.Stdout = p.log
+		cmd.Stdout = log
 	}
-	cmd.Stderr = p.log
+	cmd.Stderr = log
 	cmd.WaitDelay = time.Second
-	dieWithParent(cmd)
-	started := make(chan error, 1)
-	go func() {
-		defer close(p.done)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			p.err = cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
+	started, err := subprocess.Start(cmd, syscall.SIGKILL)
+	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	return p, nil
+	return &process{Process: started, name: name, log: log}, nil
 }
 
 // stop asks the program to end, and kills it when it does not.
@@ -57,17 +45,17 @@ func (p *process) stop() {
 	if p == nil {
 		return
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.Cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-p.done:
+	case <-p.Done():
 	case <-time.After(10 * time.Second):
 		p.kill()
 	}
 }
 
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.done
+	_ = p.Cmd.Process.Kill()
+	<-p.Done()
 }
 
 // await polls until check is true, and fails when the program ends or ctx does.
@@ -82,11 +70,11 @@ func (p *process) await(ctx context.Context, every time.Duration, check func() (
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s: %w: %s", p.name, ctx.Err(), p.log.String())
-		case <-p.done:
+		case <-p.Done():
 			if ok, err := check(); ok || err != nil {
 				return err
 			}
-			return fmt.Errorf("%s ended too early: %w: %s", p.name, cmp.Or(p.err, errEnded), p.log.String())
+			return fmt.Errorf("%s ended too early: %w: %s", p.name, cmp.Or(p.Err(), errEnded), p.log.String())
 		case <-tick.C:
 		}
 	}
@@ -106,7 +94,7 @@ var (
 
 // usage reads what the process has taken; while it runs.
 func (p *process) usage() (usage, error) {
-	dir := "/proc/" + strconv.Itoa(p.cmd.Process.Pid)
+	dir := "/proc/" + strconv.Itoa(p.Cmd.Process.Pid)
 	stat, err := os.ReadFile(dir + "/stat")
 	if err != nil {
 		return usage{}, errNoUsage

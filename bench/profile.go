@@ -42,7 +42,7 @@ func (l *lab) startListener(variables map[string]string) (*process, error) {
 	variables["MKSYNC_DEBUG_ADDR"] = addr
 	p, err := l.startMksync(variables, "run", "--roles", "listener")
 	if err == nil {
-		path := filepath.Join(l.Profile, fmt.Sprintf("mksync-%d.pprof", p.cmd.Process.Pid))
+		path := filepath.Join(l.Profile, fmt.Sprintf("mksync-%d.pprof", p.Cmd.Process.Pid))
 		go func() {
 			if err := fetchProfile(p, addr, path); err != nil {
 				l.say("   no profile: %v", err)
@@ -74,7 +74,7 @@ func fetchProfile(p *process, addr, path string) error {
 			return cmpErr(err, f.Close())
 		}
 		select {
-		case <-p.done:
+		case <-p.Done():
 			return err
 		case <-time.After(5 * time.Millisecond):
 		}

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"io"
 	"os/exec"
-	"runtime"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/crmmind/mksync/internal/subprocess"
 )
 
 // demoStop is how long the service may take to stop when it is asked to.
@@ -23,39 +24,30 @@ type demoProcess struct {
 	env  []string
 	log  *logTail
 
-	mu   sync.Mutex // guards what follows
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended; nil before the first start
-	err  error         // how it ended
+	mu      sync.Mutex          // guards what follows
+	running *subprocess.Process // the newest; nil before the first start
 }
 
-// start starts the process. The system binds the end of a child to the thread
-// that started it, so the thread is kept until then.
+// startService starts a service that dies with this process where the system can
+// do that; an interrupt typed at the terminal is then kept from it: we stop it.
+func startService(cmd *exec.Cmd) (*subprocess.Process, error) {
+	if subprocess.DiesWithParent {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	}
+	return subprocess.Start(cmd, syscall.SIGKILL)
+}
+
 func (p *demoProcess) start() error {
 	cmd := exec.Command(p.path, p.args...) //nolint:noctx // it is stopped by stop and kill
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
 	cmd.WaitDelay = time.Second
-	detach(cmd)
-	started, done := make(chan error, 1), make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			err = cmd.Wait()
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.err = err
-	}()
-	if err := <-started; err != nil {
+	started, err := startService(cmd)
+	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cmd, p.done = cmd, done
+	p.running = started
 	return nil
 }
 
@@ -63,27 +55,30 @@ func (p *demoProcess) start() error {
 func (p *demoProcess) pid() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cmd == nil {
+	if p.running == nil {
 		return 0
 	}
-	return p.cmd.Process.Pid
+	return p.running.Cmd.Process.Pid
 }
 
 // ended is closed when the process has ended; it never is before the first start.
 func (p *demoProcess) ended() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.done
+	if p.running == nil {
+		return nil
+	}
+	return p.running.Done()
 }
 
 // exit says how the process ended.
 func (p *demoProcess) exit() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.err == nil {
-		return "exit status 0"
+	if err := p.running.Err(); err != nil {
+		return err.Error()
 	}
-	return p.err.Error()
+	return "exit status 0"
 }
 
 // kill ends the process as a power cut would, and waits until it is gone.
@@ -104,18 +99,18 @@ var errStillRuns = errors.New("the service does not end")
 
 func (p *demoProcess) end(signal syscall.Signal, within time.Duration) error {
 	p.mu.Lock()
-	cmd, done := p.cmd, p.done
+	running := p.running
 	p.mu.Unlock()
 	select {
-	case <-done:
+	case <-running.Done():
 		return nil
 	default:
 	}
-	_ = cmd.Process.Signal(signal)
+	_ = running.Cmd.Process.Signal(signal)
 	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
-	case <-done:
+	case <-running.Done():
 		return nil
 	case <-timer.C:
 		return errStillRuns

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/subprocess"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/mapping"
@@ -165,7 +166,7 @@ func TestInterruptedDemoCleansUp(t *testing.T) {
 
 func TestKilledDemoLeavesNoProcess(t *testing.T) {
 	t.Parallel()
-	if !diesWithParent {
+	if !subprocess.DiesWithParent {
 		t.Skip("this system does not end a child with its parent")
 	}
 	r := startDemo(t, nil)

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -92,24 +91,21 @@ func keep(t testing.TB, name string, env []string) *keeper {
 	return k
 }
 
-// run is the supervisor. The kernel kills a child when the thread that started
-// it ends, so this goroutine keeps its thread.
+// run is the supervisor.
 func (k *keeper) run() {
 	defer close(k.gone)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for k.awaitTurn() {
 		cmd := exec.Command(k.path)
 		cmd.Env, cmd.Stdout, cmd.Stderr = k.env, k.log, k.log
 		cmd.WaitDelay = time.Second
-		detach(cmd)
-		if err := cmd.Start(); err != nil {
+		running, err := startService(cmd)
+		if err != nil {
 			k.note("start: " + err.Error())
 			idle(context.Background(), respawnPause)
 			continue
 		}
 		ended := k.started(cmd.Process)
-		_ = cmd.Wait()
+		<-running.Done()
 		k.hasEnded(cmd.ProcessState, ended)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/internal/subprocess"
 )
 
 // local is a server that runs as a child of this process.
@@ -103,9 +105,11 @@ func (l *local) start(ctx context.Context) error {
 	}
 	defer func() { _ = log.Close() }()
 	cmd.Stdout, cmd.Stderr = log, log
-	if l.process, err = startProcess(cmd); err != nil {
+	started, err := subprocess.Start(cmd, immediate)
+	if err != nil {
 		return fmt.Errorf("run postgres: %w", err)
 	}
+	l.process = &process{started}
 	return l.awaitAnswer(ctx)
 }
 
@@ -119,7 +123,7 @@ func (l *local) awaitAnswer(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case <-l.process.done:
+		case <-l.process.Done():
 			return fmt.Errorf("run postgres: it stopped: %s", l.logTail())
 		case <-ctx.Done():
 			l.process.kill()
