@@ -116,14 +116,12 @@ func (s *Session) writeOrKeep(ctx context.Context, tx pgx.Tx, ch mapping.MergeCh
 
 // writeFields writes fields of the contact and returns what the table made of it.
 func (s *Session) writeFields(ctx context.Context, tx pgx.Tx, c mapping.Contact, fields []mapping.Field) (stored mapping.Contact, err error) {
-	values, err := s.table.values(c, fields)
+	sql, args, err := s.update(c, fields)
 	if err != nil {
 		return stored, err
 	}
-	read := s.readArgs()
-	args := append(append(read[:1:1], values...), read[1:]...)
 	raw := make([]*string, len(s.table.fields))
-	err = tx.QueryRow(ctx, s.table.updateSQL(fields), args...).Scan(scanTargets(raw)...)
+	err = tx.QueryRow(ctx, sql, args...).Scan(scanTargets(raw)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return stored, mapping.ErrContactChanged
 	}

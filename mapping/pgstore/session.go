@@ -158,14 +158,12 @@ func (s *Session) Save(ctx context.Context, ch *mapping.Change) error {
 
 // saveBoth writes fields of the contact and then the rest of the change.
 func (s *Session) saveBoth(ctx context.Context, ch *mapping.Change, fields []mapping.Field) error {
-	values, err := s.table.values(ch.Contact, fields)
+	sql, args, err := s.update(ch.Contact, fields)
 	if err != nil {
 		return err
 	}
-	read := s.readArgs()
-	args := append(append(read[:1:1], values...), read[1:]...)
 	raw := make([]*string, len(s.table.fields))
-	err = s.open(ctx, s.table.updateSQL(fields), args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
+	err = s.open(ctx, sql, args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return mapping.ErrContactChanged
 	}
@@ -178,6 +176,17 @@ func (s *Session) saveBoth(ctx context.Context, ch *mapping.Change, fields []map
 		ch.Link.Base.CRM.Set(f, stored.Get(f))
 	}
 	return s.saveChange(ctx, ch)
+}
+
+// update is the statement that writes fields of the contact while it holds what
+// Load read.
+func (s *Session) update(c mapping.Contact, fields []mapping.Field) (sql string, args []any, err error) {
+	values, err := s.table.values(c, fields)
+	if err != nil {
+		return "", nil, err
+	}
+	read := s.readArgs()
+	return s.table.updateSQL(fields), append(append(read[:1:1], values...), read[1:]...), nil
 }
 
 // open begins a transaction with a statement that gives one row, in one round
