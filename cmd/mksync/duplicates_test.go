@@ -14,7 +14,8 @@ func TestLikelyDuplicatesAreListedByCommand(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(w *world) string {
 		id, _ := w.synced(mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si", Phone: "040 111 222"})
-		w.add(mapping.Contact{Name: "NOVAK Ana", Phone: "+386 40 111 222", Notes: "twice", Website: "novak.si", Country: "SI"})
+		// It holds more, but a running service cannot link it.
+		w.add(mapping.Contact{Name: "NOVAK Ana", Email: "ana(at)novak.si", Phone: "+386 40 111 222", Notes: "twice", Website: "novak.si", Country: "SI"})
 		w.add(mapping.Contact{Name: "Bor Kos", Email: "info@kos.si", TaxNumber: "12345678"})
 		w.add(mapping.Contact{Name: "Bor Kos", Email: "info@kos.si", TaxNumber: "87654321"})
 		w.add(mapping.Contact{Name: "Cene Zajc"})
