@@ -15,20 +15,33 @@ import (
 // up before anything is sent again, and reads "not found" as "not made" only
 // once the call can no longer take effect.
 
-// create makes the partner of a contact that has none. Notes and website are
-// not documented: refused with them, the partner is made without.
+// create makes the partner of a contact that has none.
 func (k *task) create(ctx context.Context) error {
+	var sent mapping.Partner
+	add := func(p mapping.Partner) func() (metakocka.Added, error) {
+		return func() (metakocka.Added, error) {
+			sent = p
+			return k.erp.Add(k.sending(ctx, mapping.Intent{Kind: mapping.IntentCreate, Partner: p}), newPartner(p))
+		}
+	}
 	p := mapping.NewPartner(k.outgoing(*k.st.Contact))
-	err := k.add(ctx, p)
 	bare := p
 	bare.Notes, bare.Website = "", ""
-	if metakocka.IsRefusal(err) && bare != p {
-		err = k.add(ctx, bare)
+	var added metakocka.Added
+	var err error
+	if bare == p {
+		added, err = proved(ctx, k.erp, add(p))
+	} else {
+		added, err = withoutExtras(ctx, k.Reconciler, add(p), add(bare))
 	}
-	if metakocka.IsRefusal(err) {
-		return k.refusedCreate(ctx, err)
+	switch {
+	case err == nil:
+		return k.created(ctx, added.MKID, sent)
+	case metakocka.IsRefusal(err):
+		k.link.Intent = nil
+		return k.reject(ctx, err.Error())
 	}
-	return err
+	return k.answered(ctx, err)
 }
 
 // outgoing is the contact with the fields that go to MetaKocka.
@@ -41,19 +54,6 @@ func (r *Reconciler) outgoing(c mapping.Contact) mapping.Contact {
 		}
 	}
 	return c
-}
-
-// add sends a creation and stores what came of it; a refusal is the caller's.
-func (k *task) add(ctx context.Context, p mapping.Partner) error {
-	added, err := k.erp.Add(k.sending(ctx, mapping.Intent{Kind: mapping.IntentCreate, Partner: p}), newPartner(p))
-	switch {
-	case err == nil:
-		return k.created(ctx, added.MKID, p)
-	case metakocka.IsRefusal(err), metakocka.Uncertain(err):
-		return err // the intent stays
-	}
-	k.link.Intent = nil
-	return errors.Join(err, k.save(ctx, mapping.Change{}))
 }
 
 // created stores the link of a partner just made. What MetaKocka kept of it is
@@ -70,17 +70,6 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	}
 	seen.Hash = "" // so that the next poll takes a look
 	return k.settle(ctx, mapping.StatusSynced, "", mapping.Change{Observed: seen})
-}
-
-// refusedCreate: a refusal means that nothing was made, so the intent ends also
-// when the refusal is not about this contact.
-func (k *task) refusedCreate(ctx context.Context, refusal error) error {
-	err := k.refused(ctx, refusal)
-	if k.link.Intent == nil {
-		return err
-	}
-	k.link.Intent = nil
-	return errors.Join(err, k.save(ctx, mapping.Change{}))
 }
 
 // resolve finds out what became of a creation without an answer.

@@ -20,13 +20,11 @@ func (e *RejectError) Error() string { return e.Reason }
 
 // PausedError says that MetaKocka refuses calls that are about no record in
 // particular: a wrong key, a licence, maintenance. Nothing is wrong with the
-// contact; sending pauses and probes.
+// contact; sending pauses and probes. It does not unwrap: a refusal that is found
+// in an error is about a record.
 type PausedError struct{ Err error }
 
 func (e *PausedError) Error() string { return "MetaKocka refuses every call: " + e.Err.Error() }
-
-// Unwrap gives MetaKocka's refusal.
-func (e *PausedError) Unwrap() error { return e.Err }
 
 // PendingError says that now is not the time, for a write without an answer may
 // still take effect: come back after After.

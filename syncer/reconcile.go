@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
-	"github.com/crmmind/mksync/metakocka"
 )
 
 // saveTimeout bounds the storing of what MetaKocka has already done, which goes
@@ -26,7 +26,9 @@ type Reconciler struct {
 
 	watch intentWatch
 
-	unclearable sync.Map // attributes in which MetaKocka keeps the remove marker as a text
+	unclearable    sync.Map    // attributes in which MetaKocka keeps the remove marker as a text
+	refusesMarkers atomic.Bool // MetaKocka was seen to refuse the remove marker
+	refusesExtras  atomic.Bool // MetaKocka was seen to refuse notes or website
 }
 
 // NewReconciler checks the policy and returns a ready Reconciler.
@@ -187,15 +189,4 @@ func (k *task) reject(ctx context.Context, reason string) error {
 		return err
 	}
 	return &RejectError{reason}
-}
-
-// refused handles MetaKocka's no to a write. Is it about this contact? A call
-// that is about none tells: if that is refused too, nothing is wrong with the
-// contact.
-func (k *task) refused(ctx context.Context, refusal error) error {
-	if _, err := k.erp.Find(ctx, metakocka.Query{Name: "mksync"}); err != nil {
-		return aboutAll(err)
-	}
-	k.link.Intent = nil
-	return k.reject(ctx, refusal.Error())
 }

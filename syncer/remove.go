@@ -106,9 +106,6 @@ func (k *task) retireAs(ctx context.Context, policy string, p metakocka.Partner)
 	}
 	written, err = k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"})
 	if metakocka.IsRefusal(err) {
-		if _, probe := k.erp.Find(ctx, metakocka.Query{Name: "mksync"}); probe != nil {
-			return p, "", aboutAll(probe)
-		}
 		return p, fmt.Sprintf("%s of partner %s: %v", policy, p.MKID, err), nil
 	}
 	if err != nil || policy == PolicyDeactivate {

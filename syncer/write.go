@@ -29,32 +29,40 @@ func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Part
 	return written, k.answered(ctx, err)
 }
 
-// send sends an update. Notes and website are not documented: refused with
-// them, it is sent without, so that they do not keep back the rest. A new
-// contact entry names its address: a partner without one gets that first.
+// put sends an update; a refusal that it returns is about this partner.
+func (k *task) put(ctx context.Context, u metakocka.Update) (metakocka.Partner, error) {
+	return proved(ctx, k.erp, func() (metakocka.Partner, error) { return k.erp.Update(ctx, u) })
+}
+
+// send sends an update. A new contact entry names its address: a partner without
+// one gets that first.
 func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
 	if c := u.Contact; c != nil && c.MKID == "" && c.AddressID == "" {
 		if u.Address == nil {
 			u.Address = &metakocka.Address{Type: metakocka.AddressBilling}
 		}
-		p, err := k.erp.Update(ctx, metakocka.Update{MKID: u.MKID, Address: u.Address})
+		p, err := k.put(ctx, metakocka.Update{MKID: u.MKID, Address: u.Address})
 		if err != nil {
 			return p, err
 		}
 		c.AddressID, u.Address = addressID(p), nil
 	}
-	written, err := k.erp.Update(ctx, u)
-	bare := maps.Clone(u.Set)
-	delete(bare, "notes")
-	delete(bare, "website")
-	switch {
-	case !metakocka.IsRefusal(err) || len(bare) == len(u.Set):
-		return written, err
-	case len(bare) == 0 && u.Contact == nil && u.Address == nil:
-		return p, nil
+	bare := u
+	bare.Set = maps.Clone(u.Set)
+	delete(bare.Set, "notes")
+	delete(bare.Set, "website")
+	if len(bare.Set) == len(u.Set) {
+		return k.put(ctx, u)
 	}
-	u.Set = bare
-	return k.erp.Update(ctx, u)
+	update := func(u metakocka.Update) func() (metakocka.Partner, error) {
+		return func() (metakocka.Partner, error) {
+			if len(u.Set) == 0 && u.Contact == nil && u.Address == nil {
+				return p, nil // nothing is left of it
+			}
+			return k.erp.Update(ctx, u)
+		}
+	}
+	return withoutExtras(ctx, k.Reconciler, update(u), update(bare))
 }
 
 // clear empties what was to be emptied and stands all the same: an empty value
@@ -67,7 +75,7 @@ func (k *task) clear(ctx context.Context, had, want mapping.Partner, written met
 	if !stands {
 		return written, nil
 	}
-	got, err := k.erp.Update(ctx, u)
+	got, err := k.mark(ctx, u)
 	if metakocka.IsRefusal(err) {
 		return written, nil // it is said to stand
 	}
@@ -86,7 +94,19 @@ func (k *task) unmark(ctx context.Context, p metakocka.Partner, instead mapping.
 	if !left {
 		return p, nil
 	}
-	return k.erp.Update(ctx, u)
+	return k.put(ctx, u)
+}
+
+// mark sends an update with remove markers. That they are refused is proved once.
+func (k *task) mark(ctx context.Context, u metakocka.Update) (metakocka.Partner, error) {
+	if k.refusesMarkers.Load() {
+		return k.erp.Update(ctx, u)
+	}
+	got, err := k.put(ctx, u)
+	if metakocka.IsRefusal(err) {
+		k.refusesMarkers.Store(true)
+	}
+	return got, err
 }
 
 // clearable are the attributes that can be emptied.

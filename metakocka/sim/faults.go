@@ -17,6 +17,7 @@ const (
 	Fault429     Fault = "429"       // refused by a rate limit, not processed
 	Fault5xx     Fault = "5xx"       // an error page, not processed
 	FaultHTML    Fault = "html"      // a maintenance page with status 200, not processed
+	FaultRefused Fault = "refused"   // refused as with a wrong key, not processed
 	FaultGarbage Fault = "garbage"   // processed; the answer is no JSON
 	Fault504     Fault = "504"       // processed; a gateway gives up before the answer
 	FaultBefore  Fault = "cutbefore" // connection cut, not processed
@@ -26,7 +27,7 @@ const (
 )
 
 var allFaults = []Fault{
-	Fault429, Fault5xx, FaultHTML, FaultGarbage, Fault504, FaultBefore, FaultAfter, FaultHalf, FaultLate,
+	Fault429, Fault5xx, FaultHTML, FaultRefused, FaultGarbage, Fault504, FaultBefore, FaultAfter, FaultHalf, FaultLate,
 }
 
 // Faults is how badly the server behaves. Rates are probabilities from 0 to 1
@@ -41,14 +42,14 @@ type Faults struct {
 
 	EndpointLatency map[string]time.Duration // instead of Latency
 
-	Rate429, Rate5xx, HTMLPage, Garbage, GatewayTimeout float64
-	CutBefore, CutAfter, CutHalf, LateProcessing        float64
-	LateBy, RetryAfter                                  time.Duration
+	Rate429, Rate5xx, HTMLPage, WrongKey, Garbage, GatewayTimeout float64
+	CutBefore, CutAfter, CutHalf, LateProcessing                  float64
+	LateBy, RetryAfter                                            time.Duration
 }
 
 func (f Faults) rate(fault Fault) float64 {
 	return map[Fault]float64{
-		Fault429: f.Rate429, Fault5xx: f.Rate5xx, FaultHTML: f.HTMLPage, FaultGarbage: f.Garbage,
+		Fault429: f.Rate429, Fault5xx: f.Rate5xx, FaultHTML: f.HTMLPage, FaultRefused: f.WrongKey, FaultGarbage: f.Garbage,
 		Fault504: f.GatewayTimeout, FaultBefore: f.CutBefore, FaultAfter: f.CutAfter,
 		FaultHalf: f.CutHalf, FaultLate: f.LateProcessing,
 	}[fault]
@@ -107,6 +108,7 @@ type wireFaults struct {
 	Rate429         float64             `json:"rate_429"`
 	Rate5xx         float64             `json:"rate_5xx"`
 	HTMLPage        float64             `json:"html_page"`
+	WrongKey        float64             `json:"wrong_key"`
 	Garbage         float64             `json:"garbage"`
 	GatewayTimeout  float64             `json:"gateway_timeout"`
 	CutBefore       float64             `json:"cut_before"`
@@ -131,7 +133,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 func (f Faults) MarshalJSON() ([]byte, error) {
 	w := wireFaults{
 		f.Down, f.RefuseAll, duration(f.Latency), duration(f.Jitter), f.Endpoints, nil,
-		f.Rate429, f.Rate5xx, f.HTMLPage, f.Garbage, f.GatewayTimeout,
+		f.Rate429, f.Rate5xx, f.HTMLPage, f.WrongKey, f.Garbage, f.GatewayTimeout,
 		f.CutBefore, f.CutAfter, f.CutHalf, f.LateProcessing, duration(f.LateBy), duration(f.RetryAfter),
 	}
 	w.EndpointLatency = make(map[string]duration, len(f.EndpointLatency))
@@ -149,7 +151,7 @@ func (f *Faults) UnmarshalJSON(data []byte) error {
 	}
 	*f = Faults{
 		w.Down, w.RefuseAll, time.Duration(w.Latency), time.Duration(w.Jitter), w.Endpoints, nil,
-		w.Rate429, w.Rate5xx, w.HTMLPage, w.Garbage, w.GatewayTimeout,
+		w.Rate429, w.Rate5xx, w.HTMLPage, w.WrongKey, w.Garbage, w.GatewayTimeout,
 		w.CutBefore, w.CutAfter, w.CutHalf, w.LateProcessing, time.Duration(w.LateBy), time.Duration(w.RetryAfter),
 	}
 	if len(w.EndpointLatency) > 0 {

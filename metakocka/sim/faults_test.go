@@ -54,6 +54,16 @@ func TestCloseForgetsWhatWouldComeLater(t *testing.T) {
 	require.Empty(t, r.Partners())
 }
 
+func TestRefusedOnce(t *testing.T) {
+	r := start(t, sim.Options{})
+	require.NoError(t, r.FailNext(metakocka.EndpointAdd, sim.FaultRefused))
+	_, err := r.client().Add(t.Context(), newAna())
+	require.True(t, metakocka.IsRefusal(err), err)
+	require.Empty(t, r.Partners())
+	_, err = r.client().Add(t.Context(), newAna())
+	require.NoError(t, err)
+}
+
 func TestDownAndRefusing(t *testing.T) {
 	r := start(t, sim.Options{Partners: []metakocka.Partner{ana()}})
 	c := r.client()

@@ -158,6 +158,8 @@ func (s *Server) perform(w http.ResponseWriter, p plan, process func() answer) {
 	case p.fault == FaultLate:
 		s.later(p.lateBy, process)
 		panic(http.ErrAbortHandler)
+	case p.fault == FaultRefused:
+		s.send(w, s.refusalAnswer(s.wrongKey()))
 	case p.refuse != "":
 		s.send(w, s.refusalAnswer(&refusal{code: s.opts.WrongKeyCode, text: p.refuse}))
 	default:
@@ -223,9 +225,13 @@ func (s *Server) authorize(args map[string]json.RawMessage) *refusal {
 	secret, _ := textOf(args["secret_key"])
 	company, _ := textOf(args["company_id"])
 	if secret != s.opts.SecretKey || company != s.opts.CompanyID {
-		return &refusal{code: s.opts.WrongKeyCode, text: s.opts.WrongKeyText}
+		return s.wrongKey()
 	}
 	return nil
+}
+
+func (s *Server) wrongKey() *refusal {
+	return &refusal{code: s.opts.WrongKeyCode, text: s.opts.WrongKeyText}
 }
 
 func (s *Server) refusalAnswer(r *refusal) answer {
