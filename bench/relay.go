@@ -76,33 +76,52 @@ func replicationConn(ctx context.Context, c relayConfig) (*pgconn.PgConn, error)
 // pieces reads in large pieces where messages come in quick succession, as
 // mksync's listener does: one that waits on the socket for each is woken for each.
 type pieces struct {
-	r    io.Reader
-	buf  []byte
-	rest []byte
-	due  time.Time
+	r     io.Reader
+	buf   []byte
+	rest  []byte
+	last  int
+	due   time.Time
+	flood bool
 }
 
 // Read gives what was read at once.
 func (p *pieces) Read(b []byte) (int, error) {
 	if len(p.rest) == 0 {
-		const every, burst = 500 * time.Microsecond, 32 * time.Millisecond
-		now := time.Now()
-		if p.due.Before(now) {
-			p.due = now
+		pause := p.pause(time.Now())
+		if pause > 0 {
+			time.Sleep(pause)
 		}
-		if p.due.Sub(now) > burst {
-			time.Sleep(time.Millisecond)
-		}
-		p.due = p.due.Add(every)
 		n, err := p.r.Read(p.buf)
 		if n == 0 {
 			return 0, err
 		}
-		p.rest = p.buf[:n]
+		if pause > 0 {
+			p.flood = n >= 4<<10
+		}
+		p.rest, p.last = p.buf[:n], n
 	}
 	n := copy(b, p.rest)
 	p.rest = p.rest[n:]
 	return n, nil
+}
+
+// pause is how long to wait before the next read.
+func (p *pieces) pause(now time.Time) time.Duration {
+	const every, burst = 500 * time.Microsecond, 32 * time.Millisecond
+	if p.due.Before(now) {
+		p.due = now
+	}
+	ahead := p.due.Sub(now)
+	p.due = p.due.Add(every)
+	switch {
+	case p.last == len(p.buf):
+		return 0
+	case p.flood:
+		return 4 * time.Millisecond
+	case ahead > burst:
+		return time.Millisecond
+	}
+	return 0
 }
 
 // relay publishes until ctx ends. It confirms once a second what was last read
