@@ -18,8 +18,8 @@ func firstSection(ctx context.Context, l *lab) (r result, err error) {
 		contacts int
 		partners func([]person) []metakocka.Partner
 	}{
-		{"empty ERP", 1200, func([]person) []metakocka.Partner { return nil }},
-		{"full ERP", 5000, erpPartners},
+		{"empty ERP", 10_000, func([]person) []metakocka.Partner { return nil }},
+		{"full ERP", 10_000, erpPartners},
 		{"full ERP, all with another phone", 400, func(all []person) []metakocka.Partner {
 			partners := erpPartners(all)
 			for i := range partners {
@@ -41,7 +41,7 @@ func firstSection(ctx context.Context, l *lab) (r result, err error) {
 			return r, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	n := float64(l.count(1200))
+	n := float64(l.count(10_000))
 	empty := number(n) + " contacts, empty ERP"
 	r.atMost("calls per contact, empty ERP, without the sweep", r.median(empty, "mksync", "calls/contact"), 1.05)
 	r.atMost("share of the run in which the database works, %, empty ERP", r.median(empty, "mksync", "database, % of the run"), 5)

@@ -56,7 +56,7 @@ func (c *Client) refusal(endpoint, code string, object map[string]json.RawMessag
 
 func onlyErrorText(object map[string]json.RawMessage) bool {
 	text, err := scalarText(object["error_desc"])
-	return err == nil && text != "" && object["partner_list"] == nil && object[keyMKID] == nil
+	return err == nil && text != "" && object[keyPartners] == nil && object[keyMKID] == nil
 }
 
 func errorText(object map[string]json.RawMessage) string {
@@ -68,24 +68,37 @@ func errorText(object map[string]json.RawMessage) string {
 	return ""
 }
 
-// parseObject reads a whole answer. The attributes share its bytes, because lists
-// of partners are long.
+// parseObject reads a whole answer. The attributes share its bytes, and whether a
+// list of partners is JSON shows when its elements are read, because these lists are
+// long.
 func parseObject(body []byte) (map[string]json.RawMessage, bool) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")))
-	if len(body) == 0 || body[0] != '{' || !json.Valid(body) {
+	if len(body) == 0 || body[0] != '{' {
+		return nil, false
+	}
+	members, whole := elementsOf(body)
+	if !whole {
 		return nil, false
 	}
 	object := map[string]json.RawMessage{}
-	for _, member := range elementsOf(body) {
-		end := stringEnd(member, 0) + 1
-		var key string
-		if json.Unmarshal(member[:end], &key) != nil {
+	for _, member := range members {
+		key, value, ok := cutMember(member)
+		if !ok || key != keyPartners && !json.Valid(value) {
 			return nil, false
 		}
-		_, value, _ := bytes.Cut(member[end:], []byte(":"))
-		object[key] = bytes.TrimSpace(value)
+		object[key] = value
 	}
 	return object, true
+}
+
+// cutMember splits a member of an object.
+func cutMember(member []byte) (key string, value []byte, ok bool) {
+	end := stringEnd(member, 0) + 1
+	if member[0] != '"' || end > len(member) || json.Unmarshal(member[:end], &key) != nil {
+		return "", nil, false
+	}
+	value, ok = bytes.CutPrefix(bytes.TrimSpace(member[end:]), []byte(":"))
+	return key, bytes.TrimSpace(value), ok
 }
 
 // describe says what came instead of an answer without quoting it.
@@ -121,14 +134,14 @@ func unreadable(endpoint string, why error) error {
 // not "nothing found": read so, it would make partners vanish.
 func (a answer) found(endpoint string, m *Memory) (Found, error) {
 	r := &reader{object: a.object}
-	said := a.object["partner_list"] != nil || a.object["partner_list_count"] != nil || a.object["opr_code"] != nil
+	said := a.object[keyPartners] != nil || a.object["partner_list_count"] != nil || a.object["opr_code"] != nil
 	count := r.text("partner_list_count")
 	var partners []Partner
 	var seen []Seen
 	if m == nil {
-		partners = readList[Partner](r, "partner_list")
+		partners = readList[Partner](r, keyPartners)
 	} else {
-		partners, seen = m.read(r, "partner_list")
+		partners, seen = m.read(r, keyPartners)
 	}
 	if r.err == nil && !said {
 		r.err = errors.New("neither partner_list nor opr_code")
@@ -187,7 +200,7 @@ func (a answer) updated(endpoint, mkID string) (p Partner, ok bool, err error) {
 
 func (a answer) candidates() []json.RawMessage {
 	r := &reader{object: a.object}
-	if list := r.list("partner_list"); len(list) > 0 {
+	if list := r.list(keyPartners); len(list) > 0 {
 		return list
 	}
 	if list := r.list("partner"); len(list) > 0 {

@@ -28,7 +28,8 @@ func TestLawElementsAreThoseOfTheList(t *testing.T) {
 				list, err = json.MarshalIndent(want, " ", "\t")
 				require.NoError(t, err)
 			}
-			got := elementsOf(list)
+			got, whole := elementsOf(list)
+			require.True(t, whole)
 			require.Len(t, got, len(want))
 			for i := range want {
 				require.JSONEq(t, string(want[i]), string(got[i]))

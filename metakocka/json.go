@@ -8,6 +8,7 @@ import (
 // Names of attributes in the API's JSON.
 const (
 	keyMKID      = "mk_id"
+	keyPartners  = "partner_list"
 	keyContacts  = "partner_contact_list"
 	keyAddresses = "partner_delivery_address_list"
 	keySecret    = "secret_key"

@@ -76,7 +76,11 @@ func (r *reader) list(key string) []json.RawMessage {
 	case len(raw) == 0, string(raw) == "null", string(raw) == `""`:
 		return nil
 	case raw[0] == '[':
-		return withoutNulls(elementsOf(raw))
+		elements, whole := elementsOf(raw)
+		if !whole {
+			r.fail(fmt.Errorf("%s is not a whole list", key))
+		}
+		return withoutNulls(elements)
 	case raw[0] == '{':
 		return []json.RawMessage{raw}
 	default:
@@ -85,10 +89,10 @@ func (r *reader) list(key string) []json.RawMessage {
 	}
 }
 
-// elementsOf splits a list, or an object into its members. It is known to be JSON;
-// it is gone through once, because lists of partners are long.
-func elementsOf(list json.RawMessage) []json.RawMessage {
-	var elements []json.RawMessage
+// elementsOf splits a list, or an object into its members; whole tells whether it ends
+// where it should. It is gone through once, because lists of partners are long, and that
+// the elements are JSON is not looked at.
+func elementsOf(list json.RawMessage) (elements []json.RawMessage, whole bool) {
 	depth, start := 0, 1
 	end := func(i int) {
 		if element := bytes.TrimSpace(list[start:i]); len(element) > 0 {
@@ -105,6 +109,7 @@ func elementsOf(list json.RawMessage) []json.RawMessage {
 		case ']', '}':
 			if depth--; depth == 0 {
 				end(i)
+				return elements, i == len(list)-1
 			}
 		case ',':
 			if depth == 1 {
@@ -112,7 +117,7 @@ func elementsOf(list json.RawMessage) []json.RawMessage {
 			}
 		}
 	}
-	return elements
+	return elements, false
 }
 
 // stringEnd is where the string that begins at i ends.

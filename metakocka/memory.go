@@ -2,16 +2,29 @@ package metakocka
 
 import "crypto/sha256"
 
-// Memory remembers partners by the bytes they came as. Who asks for all partners
-// again and again, and only wants to know which of them differ, is spared reading
-// the others. It holds no partner's content but the name; it is not safe for use
+// Memory remembers partners by the bytes they came as, and whole lists of them. Who asks
+// for all partners again and again, and only wants to know which of them differ, is spared
+// reading the others. It holds no partner's content but the name; it is not safe for use
 // by many goroutines.
 type Memory struct {
-	now, before map[[sha256.Size]byte]glimpse
+	turn     int
+	partners map[digest]*glimpse
+	lists    map[digest]*glimpses
 }
 
+type digest [sha256.Size]byte
+
 // glimpse is what is remembered of a partner.
-type glimpse struct{ mkID, customer, hash string }
+type glimpse struct {
+	mkID, customer, hash string
+	turn                 int // when it was last seen
+}
+
+// glimpses are what is remembered of a list.
+type glimpses struct {
+	of   []*glimpse
+	turn int
+}
 
 // NewMemory knows no partner yet.
 func NewMemory() *Memory {
@@ -23,12 +36,22 @@ func NewMemory() *Memory {
 // Turn ends a look at all partners: what was last seen in the one before it is
 // forgotten.
 func (m *Memory) Turn() {
-	m.before, m.now = m.now, make(map[[sha256.Size]byte]glimpse, len(m.now))
+	for d, g := range m.partners {
+		if g.turn < m.turn {
+			delete(m.partners, d)
+		}
+	}
+	for d, l := range m.lists {
+		if l.turn < m.turn {
+			delete(m.lists, d)
+		}
+	}
+	m.turn++
 }
 
 // Forget makes every partner be read anew.
 func (m *Memory) Forget() {
-	m.now, m.before = map[[sha256.Size]byte]glimpse{}, map[[sha256.Size]byte]glimpse{}
+	m.partners, m.lists = map[digest]*glimpse{}, map[digest]*glimpses{}
 }
 
 // Seen is how a partner came that was asked for with a Memory.
@@ -38,25 +61,51 @@ type Seen struct {
 }
 
 // read is a list of partners, those that came as before without their content.
-func (m *Memory) read(r *reader, key string) ([]Partner, []Seen) {
-	var partners []Partner
-	var seen []Seen
-	for i, raw := range r.list(key) {
-		digest := sha256.Sum256(raw)
-		g, known := m.now[digest]
-		if !known {
-			g, known = m.before[digest]
+func (m *Memory) read(r *reader, key string) (partners []Partner, seen []Seen) {
+	d := digest(sha256.Sum256(r.object[key]))
+	if l := m.lists[d]; l != nil {
+		r.take(key)
+		l.turn = m.turn
+		return m.again(l.of)
+	}
+	elements := r.list(key)
+	list := &glimpses{turn: m.turn}
+	for i, raw := range elements {
+		p, g, known, err := m.look(raw)
+		if err != nil {
+			r.failAt(key, i, err)
+			return nil, nil
 		}
-		p := Partner{MKID: g.mkID, Customer: g.customer}
-		if !known {
-			if err := p.UnmarshalJSON(raw); err != nil {
-				r.failAt(key, i, err)
-				return nil, nil
-			}
-			g = glimpse{p.MKID, p.Customer, p.Hash()}
-		}
-		m.now[digest] = g
+		list.of = append(list.of, g)
 		partners, seen = append(partners, p), append(seen, Seen{g.hash, known})
 	}
+	if r.err == nil {
+		m.lists[d] = list
+	}
 	return partners, seen
+}
+
+// again is a list that came as before.
+func (m *Memory) again(of []*glimpse) ([]Partner, []Seen) {
+	partners, seen := make([]Partner, len(of)), make([]Seen, len(of))
+	for i, g := range of {
+		g.turn = m.turn
+		partners[i], seen[i] = Partner{MKID: g.mkID, Customer: g.customer}, Seen{g.hash, true}
+	}
+	return partners, seen
+}
+
+// look reads one partner, unless it came as before.
+func (m *Memory) look(raw []byte) (p Partner, g *glimpse, known bool, err error) {
+	d := digest(sha256.Sum256(raw))
+	if g = m.partners[d]; g != nil {
+		g.turn = m.turn
+		return Partner{MKID: g.mkID, Customer: g.customer}, g, true, nil
+	}
+	if err := p.UnmarshalJSON(raw); err != nil {
+		return p, nil, false, err
+	}
+	g = &glimpse{p.MKID, p.Customer, p.Hash(), m.turn}
+	m.partners[d] = g
+	return p, g, false, nil
 }
