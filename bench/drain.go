@@ -57,9 +57,11 @@ func drainGoals(r *result) {
 			continue
 		}
 		cases[w.Case] = true
-		ratio := r.ratio(w.Case, whoMksync, whoRelay, colRate)
+		// Which relay is the faster one depends on the case: the bare one wakes for each
+		// small message, the other one takes longer for each large one.
+		ratio := min(r.ratio(w.Case, whoMksync, whoRelay, colRate), r.ratio(w.Case, whoMksync, whoLibrary, colRate))
 		r.add(w.Case, whoMksync, colOfRelay, ratio)
-		r.atLeast(w.Case+": of the relay's rows/s", ratio, 0.6)
+		r.atLeast(w.Case+": of the faster relay's rows/s", ratio, 0.6)
 		r.atMost(w.Case+": peak MiB", r.worst(w.Case, whoMksync, colPeak), 64)
 		r.atMost(w.Case+": missing, twice or out of order", r.worst(w.Case, whoMksync, colWrong), 0)
 	}
@@ -76,9 +78,10 @@ const (
 	whoMksync   = "mksync"
 	whoEmbedded = "mksync, embedded NATS"
 	whoRelay    = "relay that does nothing"
+	whoLibrary  = "the same, by nats.go's PublishAsync"
 
 	colRate    = "rows/s"
-	colOfRelay = "of relay"
+	colOfRelay = "of faster relay"
 	colCPU     = "CPU s"
 	colPeak    = "peak MiB"
 	colNATSCPU = "NATS CPU s"
@@ -95,10 +98,16 @@ type reader struct {
 }
 
 func (l *lab) readers() []reader {
+	relay := func(library bool) func(b *backlog, slot, nats string) (*process, error) {
+		return func(b *backlog, slot, nats string) (*process, error) {
+			return l.part("relay", relayConfig{
+				Database: b.url, NATS: nats, Slot: slot, Publication: publication, Subject: benchSubject + ".row", Library: library,
+			})
+		}
+	}
 	readers := []reader{
-		{who: whoRelay, stream: benchStream, start: func(b *backlog, slot, nats string) (*process, error) {
-			return l.part("relay", relayConfig{Database: b.url, NATS: nats, Slot: slot, Publication: publication, Subject: benchSubject + ".row"})
-		}},
+		{who: whoRelay, stream: benchStream, start: relay(false)},
+		{who: whoLibrary, stream: benchStream, start: relay(true)},
 		{who: whoMksync, stream: bus.StreamContacts, start: func(b *backlog, slot, nats string) (*process, error) {
 			return l.startListener(b.variables(slot, nats))
 		}},

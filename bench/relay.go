@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/crmmind/mksync/bus"
 )
@@ -24,6 +26,7 @@ type relayConfig struct {
 	Database, NATS    string
 	Slot, Publication string
 	Subject           string
+	Library           bool // publish by nats.go's own asynchronous publishing
 }
 
 // relayPart is the do-nothing relay: it publishes the raw message of each row to
@@ -39,7 +42,12 @@ func relayPart(ctx context.Context, config []byte) error {
 		return err
 	}
 	defer nc.Close()
-	pub, err := newBarePublisher(nc)
+	var pub relayPublisher
+	if c.Library {
+		pub, err = newLibraryPublisher(nc)
+	} else {
+		pub, err = newBarePublisher(nc)
+	}
 	if err != nil {
 		return err
 	}
@@ -76,57 +84,38 @@ func replicationConn(ctx context.Context, c relayConfig) (*pgconn.PgConn, error)
 // pieces reads in large pieces where messages come in quick succession, as
 // mksync's listener does: one that waits on the socket for each is woken for each.
 type pieces struct {
-	r     io.Reader
-	buf   []byte
-	rest  []byte
-	last  int
-	due   time.Time
-	flood bool
+	r    io.Reader
+	buf  []byte
+	rest []byte
+	due  time.Time
 }
 
 // Read gives what was read at once.
 func (p *pieces) Read(b []byte) (int, error) {
 	if len(p.rest) == 0 {
-		pause := p.pause(time.Now())
-		if pause > 0 {
-			time.Sleep(pause)
+		const every, burst = 500 * time.Microsecond, 32 * time.Millisecond
+		now := time.Now()
+		if p.due.Before(now) {
+			p.due = now
 		}
+		if p.due.Sub(now) > burst {
+			time.Sleep(time.Millisecond)
+		}
+		p.due = p.due.Add(every)
 		n, err := p.r.Read(p.buf)
 		if n == 0 {
 			return 0, err
 		}
-		if pause > 0 {
-			p.flood = n >= 4<<10
-		}
-		p.rest, p.last = p.buf[:n], n
+		p.rest = p.buf[:n]
 	}
 	n := copy(b, p.rest)
 	p.rest = p.rest[n:]
 	return n, nil
 }
 
-// pause is how long to wait before the next read.
-func (p *pieces) pause(now time.Time) time.Duration {
-	const every, burst = 500 * time.Microsecond, 32 * time.Millisecond
-	if p.due.Before(now) {
-		p.due = now
-	}
-	ahead := p.due.Sub(now)
-	p.due = p.due.Add(every)
-	switch {
-	case p.last == len(p.buf):
-		return 0
-	case p.flood:
-		return 4 * time.Millisecond
-	case ahead > burst:
-		return time.Millisecond
-	}
-	return 0
-}
-
 // relay publishes until ctx ends. It confirms once a second what was last read
 // before everything published so far was stored.
-func relay(ctx context.Context, conn *pgconn.PgConn, pub *barePublisher, subject string) error {
+func relay(ctx context.Context, conn *pgconn.PgConn, pub relayPublisher, subject string) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Conn().Close() })
 	defer stop()
 	var read, safe pglogrepl.LSN
@@ -146,9 +135,10 @@ func relay(ctx context.Context, conn *pgconn.PgConn, pub *barePublisher, subject
 		}
 		read = max(read, at)
 		// A server that is quiet asks, one that is not is told once a second.
-		if alive || pub.sent%1024 == 0 && time.Since(told) > time.Second {
-			if pub.acked.Load() >= due {
-				safe, due = read, pub.sent
+		sent, acked := pub.progress()
+		if alive || sent%1024 == 0 && time.Since(told) > time.Second {
+			if acked >= due {
+				safe, due = read, sent
 			}
 			if err := pglogrepl.SendStandbyStatusUpdate(ctx, conn, pglogrepl.StandbyStatusUpdate{WALWritePosition: safe}); err != nil {
 				return fmt.Errorf("confirm: %w", err)
@@ -159,7 +149,7 @@ func relay(ctx context.Context, conn *pgconn.PgConn, pub *barePublisher, subject
 }
 
 // relayMessage publishes a row's message as it is. A keep-alive is answered.
-func relayMessage(ctx context.Context, pub *barePublisher, subject string, msg pgproto3.BackendMessage) (at pglogrepl.LSN, alive bool, err error) {
+func relayMessage(ctx context.Context, pub relayPublisher, subject string, msg pgproto3.BackendMessage) (at pglogrepl.LSN, alive bool, err error) {
 	data, ok := msg.(*pgproto3.CopyData)
 	if !ok || len(data.Data) < 18 {
 		return 0, false, nil
@@ -170,11 +160,55 @@ func relayMessage(ctx context.Context, pub *barePublisher, subject string, msg p
 	}
 	const header = 1 + 8 + 8 + 8
 	if body := data.Data[header:]; len(body) > 0 && strings.IndexByte("IUD", body[0]) >= 0 {
-		pub.msg.Subject, pub.msg.Data = subject, body
-		return at, false, pub.publish(ctx)
+		return at, false, pub.row(ctx, subject, body)
 	}
 	return at, false, nil
 }
+
+// relayPublisher publishes rows with a bounded window.
+type relayPublisher interface {
+	row(ctx context.Context, subject string, data []byte) error
+	progress() (sent, acked uint64)
+}
+
+// libraryPublisher is the way of publishing that nats.go has ready.
+type libraryPublisher struct {
+	js    jetstream.JetStream
+	sent  uint64
+	broke atomic.Pointer[string]
+}
+
+func newLibraryPublisher(nc *nats.Conn) (*libraryPublisher, error) {
+	p := &libraryPublisher{}
+	var err error
+	p.js, err = jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(bareWindow), jetstream.WithPublishAsyncErrHandler(
+		func(_ jetstream.JetStream, _ *nats.Msg, err error) {
+			text := err.Error()
+			p.broke.Store(&text)
+		}))
+	return p, err
+}
+
+func (p *libraryPublisher) row(_ context.Context, subject string, data []byte) error {
+	if text := p.broke.Load(); text != nil {
+		return errors.New("publish: " + *text)
+	}
+	p.sent++
+	// It keeps the data until it is acknowledged.
+	_, err := p.js.PublishAsync(subject, bytes.Clone(data), jetstream.WithStallWait(time.Minute))
+	return err
+}
+
+func (p *libraryPublisher) progress() (sent, acked uint64) {
+	return p.sent, p.sent - uint64(p.js.PublishAsyncPending()) //nolint:gosec // not negative
+}
+
+func (p *barePublisher) row(ctx context.Context, subject string, data []byte) error {
+	p.msg.Subject, p.msg.Data = subject, data
+	return p.publish(ctx)
+}
+
+func (p *barePublisher) progress() (sent, acked uint64) { return p.sent, p.acked.Load() }
 
 // barePublisher publishes with as little as is possible: one inbox, a bounded
 // window, acknowledgements that are counted and not read.

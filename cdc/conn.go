@@ -156,22 +156,18 @@ const (
 	gatherEvery  = 500 * time.Microsecond // between reads, where they do not stop
 	gatherBurst  = 64 * gatherEvery       // so far reads may run ahead of that
 	gatherPause  = time.Millisecond       // what the system's timers can tell apart
-	floodPiece   = 4 << 10                // a read behind a pause that brings so much is one of a flood
-	floodPause   = 4 * time.Millisecond
 )
 
 // gatherer reads in large pieces. Postgres sends every replication message by
 // itself, and whoever waits for them on the socket is woken for each, which costs
-// both sides more than all that is done with it. So reads are limited to a number in
-// a second; while they come more often, the gatherer waits before it reads. In a flood
-// it waits long enough for the socket's buffers to fill: then Postgres gathers, too.
-// Up to that number nothing is held up.
+// more than all that is done with it. So reads are limited to a number in a second;
+// while they come more often, the gatherer waits before it reads, and one read
+// brings hundreds of messages. Up to that number nothing is held up.
 type gatherer struct {
-	r     io.Reader
-	buf   []byte
-	i, n  int
-	due   time.Time // when the next read would come if they came evenly
-	flood bool
+	r    io.Reader
+	buf  []byte
+	i, n int
+	due  time.Time // when the next read would come if they came evenly
 }
 
 func newGatherer(r io.Reader) *gatherer {
@@ -190,35 +186,18 @@ func (g *gatherer) Read(p []byte) (int, error) {
 }
 
 func (g *gatherer) fill() error {
-	pause := g.pause(time.Now())
-	if pause > 0 {
-		time.Sleep(pause)
+	now := time.Now()
+	if g.due.Before(now) {
+		g.due = now
 	}
+	if ahead := g.due.Sub(now); ahead > gatherBurst && g.n < len(g.buf) {
+		time.Sleep(gatherPause)
+	}
+	g.due = g.due.Add(gatherEvery)
 	n, err := g.r.Read(g.buf)
-	if pause > 0 {
-		g.flood = n >= floodPiece
-	}
 	g.i, g.n = 0, n
 	if n > 0 {
 		return nil
 	}
 	return err
-}
-
-// pause is how long to wait before the next read; a full buffer says that more is there.
-func (g *gatherer) pause(now time.Time) time.Duration {
-	if g.due.Before(now) {
-		g.due = now
-	}
-	ahead := g.due.Sub(now)
-	g.due = g.due.Add(gatherEvery)
-	switch {
-	case g.n == len(g.buf):
-		return 0
-	case g.flood:
-		return floodPause
-	case ahead > gatherBurst:
-		return gatherPause
-	}
-	return 0
 }

@@ -155,12 +155,15 @@ func (r *sweepRun) search(ctx context.Context, q string) error {
 	if found.Count > len(found.Partners) {
 		r.counts[q] = found.Count
 	}
-	r.add(found)
-	r.answers[q] = []string{}
+	answer := make([]string, 0, len(found.Partners))
 	for _, p := range found.Partners {
-		r.answers[q] = append(r.answers[q], p.MKID)
-		r.learn(p.Customer)
+		answer = append(answer, p.MKID)
+		if was, known := r.partners[p.MKID]; !known || was.Customer != p.Customer {
+			r.learn(p.Customer)
+		}
 	}
+	r.answers[q] = answer
+	r.add(found)
 	return ctx.Err()
 }
 
