@@ -135,10 +135,9 @@ func relay(ctx context.Context, conn *pgconn.PgConn, pub relayPublisher, subject
 		}
 		read = max(read, at)
 		// A server that is quiet asks, one that is not is told once a second.
-		sent, acked := pub.progress()
-		if alive || sent%1024 == 0 && time.Since(told) > time.Second {
-			if acked >= due {
-				safe, due = read, sent
+		if alive || pub.count()%1024 == 0 && time.Since(told) > time.Second {
+			if pub.stored() >= due {
+				safe, due = read, pub.count()
 			}
 			if err := pglogrepl.SendStandbyStatusUpdate(ctx, conn, pglogrepl.StandbyStatusUpdate{WALWritePosition: safe}); err != nil {
 				return fmt.Errorf("confirm: %w", err)
@@ -168,18 +167,20 @@ func relayMessage(ctx context.Context, pub relayPublisher, subject string, msg p
 // relayPublisher publishes rows with a bounded window.
 type relayPublisher interface {
 	row(ctx context.Context, subject string, data []byte) error
-	progress() (sent, acked uint64)
+	count() uint64  // sent so far
+	stored() uint64 // acknowledged so far
 }
 
 // libraryPublisher is the way of publishing that nats.go has ready.
 type libraryPublisher struct {
 	js    jetstream.JetStream
+	opts  []jetstream.PublishOpt
 	sent  uint64
 	broke atomic.Pointer[string]
 }
 
 func newLibraryPublisher(nc *nats.Conn) (*libraryPublisher, error) {
-	p := &libraryPublisher{}
+	p := &libraryPublisher{opts: []jetstream.PublishOpt{jetstream.WithStallWait(time.Minute)}}
 	var err error
 	p.js, err = jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(bareWindow), jetstream.WithPublishAsyncErrHandler(
 		func(_ jetstream.JetStream, _ *nats.Msg, err error) {
@@ -195,12 +196,14 @@ func (p *libraryPublisher) row(_ context.Context, subject string, data []byte) e
 	}
 	p.sent++
 	// It keeps the data until it is acknowledged.
-	_, err := p.js.PublishAsync(subject, bytes.Clone(data), jetstream.WithStallWait(time.Minute))
+	_, err := p.js.PublishAsync(subject, bytes.Clone(data), p.opts...)
 	return err
 }
 
-func (p *libraryPublisher) progress() (sent, acked uint64) {
-	return p.sent, p.sent - uint64(p.js.PublishAsyncPending()) //nolint:gosec // not negative
+func (p *libraryPublisher) count() uint64 { return p.sent }
+
+func (p *libraryPublisher) stored() uint64 {
+	return p.sent - uint64(p.js.PublishAsyncPending()) //nolint:gosec // not negative
 }
 
 func (p *barePublisher) row(ctx context.Context, subject string, data []byte) error {
@@ -208,7 +211,9 @@ func (p *barePublisher) row(ctx context.Context, subject string, data []byte) er
 	return p.publish(ctx)
 }
 
-func (p *barePublisher) progress() (sent, acked uint64) { return p.sent, p.acked.Load() }
+func (p *barePublisher) count() uint64 { return p.sent }
+
+func (p *barePublisher) stored() uint64 { return p.acked.Load() }
 
 // barePublisher publishes with as little as is possible: one inbox, a bounded
 // window, acknowledgements that are counted and not read.

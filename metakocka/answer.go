@@ -47,6 +47,9 @@ func (c *Client) refusal(endpoint, code string, object map[string]json.RawMessag
 	if code == "0" || (code == "" && !onlyErrorText(object)) {
 		return nil
 	}
+	if made := object[keyMKID]; endpoint == EndpointAdd && made != nil {
+		return unreadable(endpoint, errors.New("a refusal that names a partner"))
+	}
 	text := c.redact.text(errorText(object))
 	if endpoint != EndpointAdd && strings.Contains(strings.ToLower(text), nothingFound) {
 		return ErrNotFound
@@ -97,8 +100,9 @@ func cutMember(member []byte) (key string, value []byte, ok bool) {
 	if member[0] != '"' || end > len(member) || json.Unmarshal(member[:end], &key) != nil {
 		return "", nil, false
 	}
-	value, ok = bytes.CutPrefix(bytes.TrimSpace(member[end:]), []byte(":"))
-	return key, bytes.TrimSpace(value), ok
+	value, ok = bytes.CutPrefix(trimmed(member[end:]), []byte(":"))
+	value = trimmed(value)
+	return key, value, ok && len(value) > 0
 }
 
 // describe says what came instead of an answer without quoting it.
@@ -200,7 +204,7 @@ func (a answer) updated(endpoint, mkID string) (p Partner, ok bool, err error) {
 
 func (a answer) candidates() []json.RawMessage {
 	r := &reader{object: a.object}
-	if list := r.list(keyPartners); len(list) > 0 {
+	if list := r.list(keyPartners); len(list) > 0 || r.err != nil {
 		return list
 	}
 	if list := r.list("partner"); len(list) > 0 {

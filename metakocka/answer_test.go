@@ -120,6 +120,7 @@ func TestWhatIsNoAnswerIsTransient(t *testing.T) {
 		"redirect":           {302, "", "HTTP status 302, a redirect, which is not followed"},
 		"neither":            {200, `{}`, "answer has an unexpected shape: neither partner_list nor opr_code"},
 		"count without list": {200, `{"partner_list_count":"3"}`, "answer has an unexpected shape: a count and no partner_list"},
+		"hole in the list":   {200, `{"partner_list":[{"mk_id":"1"},,{"mk_id":"2"}]}`, "answer has an unexpected shape: partner_list is not a whole list"},
 		"no mk_id":           {200, `{"partner_list":[{"customer":"x"}]}`, "answer has an unexpected shape: a partner without mk_id"},
 		"list of texts":      {200, `{"partner_list":["x"]}`, "answer has an unexpected shape: partner_list[0]: is not a JSON object"},
 		"object for text":    {200, `{"partner_list":[{"mk_id":"1","customer":{"a":1}}]}`, "answer has an unexpected shape: partner_list[0]: customer is an object"},

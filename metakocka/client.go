@@ -133,13 +133,15 @@ func (c *Client) Update(ctx context.Context, u Update) (Partner, error) {
 	return c.readBack(ctx, u.MKID)
 }
 
-// readBack reads what an update stored. Its failures are the update's: what was
-// sent has been processed.
+// readBack reads what an update stored. Its failures, a refusal as well, leave the
+// update's outcome open: what was sent has been processed.
 func (c *Client) readBack(ctx context.Context, mkID string) (Partner, error) {
 	p, err := c.Get(ctx, mkID)
-	var transient *TransientError
-	if errors.As(err, &transient) {
-		return Partner{}, &TransientError{Endpoint: EndpointUpdate, Sent: true, Err: err}
+	if err == nil || errors.Is(err, ErrNotFound) {
+		return p, err
 	}
-	return p, err
+	if IsRefusal(err) {
+		err = errors.New(err.Error()) // it is none of the update
+	}
+	return Partner{}, &TransientError{Endpoint: EndpointUpdate, Sent: true, Err: err}
 }

@@ -312,3 +312,19 @@ func TestConfigProblemsAreNamed(t *testing.T) {
 		})
 	}
 }
+
+// TestAWriteThatWasTakenIsNoRefusal: what is refused behind it leaves its outcome open.
+func TestAWriteThatWasTakenIsNoRefusal(t *testing.T) {
+	erp, c := simulated(t, sim.Options{UpdateAnswer: sim.AnswerCode, Partners: []metakocka.Partner{{MKID: "5", Customer: "Ana"}}})
+	require.NoError(t, erp.FailNext(metakocka.EndpointGet, sim.FaultRefused))
+	_, err := c.Update(t.Context(), metakocka.Update{MKID: "5", Set: map[string]string{"customer": "Bor"}})
+	require.True(t, metakocka.Uncertain(err), err)
+	require.False(t, metakocka.IsRefusal(err), err)
+	p, ok := erp.Partner("5")
+	require.True(t, ok)
+	require.Equal(t, "Bor", p.Customer)
+
+	_, err = answering(t, 200, `{"opr_code":"6","opr_desc":"Saved, but no mail was sent.","mk_id":"7"}`).Add(t.Context(), metakocka.NewPartner{Customer: "Ana"})
+	require.True(t, metakocka.Uncertain(err), err)
+	require.False(t, metakocka.IsRefusal(err), err)
+}

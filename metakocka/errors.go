@@ -14,8 +14,8 @@ var (
 	// because the calls before it went unanswered. WaitReady waits for its end.
 	ErrBreakerOpen = errors.New("calls are paused after repeated failures")
 
-	// ErrUnreadable is inside the TransientError of an answer that is JSON but
-	// not of the documented shape. The server is up, so the breaker is not told,
+	// ErrUnreadable is inside the TransientError of an answer that is an object but
+	// not of the documented shape, its partners included. The server is up, so the breaker is not told,
 	// and the same call at once would bring the same answer, so it is not repeated.
 	ErrUnreadable = errors.New("answer has an unexpected shape")
 
@@ -25,8 +25,9 @@ var (
 )
 
 // RefusalError is MetaKocka's own no: the call was read and not carried out.
-// Code does not identify the cause; Text is what a person has to read. It is
-// permanent: the same call brings the same answer.
+// Code does not identify the cause; Text is what a person has to read. The same call
+// brings the same answer, unless it was about every call (a wrong key) and that was put
+// right.
 type RefusalError struct {
 	Endpoint string
 	Code     string

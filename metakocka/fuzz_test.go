@@ -1,6 +1,7 @@
 package metakocka
 
 import (
+	"bytes"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -21,7 +22,8 @@ func FuzzAnswer(f *testing.F) {
 		`{"opr_code":6,"error_desc":"fuzz-secret-key-0001 is wrong"}`,
 		`{"mk_id":"1","mk_contact_id":2,"mk_address_id_list":[{"mk_id":"3","street":"x"}]}`,
 		`{"mk_id":"1","customer":"\u0000\ud800","e":1e999,"nested":{"a":[[1]]}}`,
-		`<html>fuzz-secret-key-0001</html>`, "", "[]", `{"partner_list":""}`,
+		`{"partner_list":[{"mk_id":"1"},,{"mk_id":"2"}]}`, `{"partner_list":[,]}`, `{"opr_code":"0","partner_list":}`, `{"partner_list":[{"mk_id":"1"}}}`,
+		`{"partner_list":[{"mk_id":"1"}] junk}`, `{"opr_code":"6","mk_id":"5"}`, `<html>fuzz-secret-key-0001</html>`, "", "[]", `{"partner_list":""}`,
 	} {
 		f.Add(200, []byte(seed))
 	}
@@ -46,6 +48,9 @@ func FuzzAnswer(f *testing.F) {
 		}
 		found, err := a.found(EndpointGet, nil)
 		check(err)
+		if text := bytes.TrimSpace(bytes.TrimPrefix(c.redact.data(body), []byte("\xEF\xBB\xBF"))); err == nil && !json.Valid(text) {
+			t.Fatalf("read without an error, and no JSON: %q", text)
+		}
 		for _, p := range found.Partners {
 			checkPartner(t, p)
 		}

@@ -79,6 +79,7 @@ func (r *reader) list(key string) []json.RawMessage {
 		elements, whole := elementsOf(raw)
 		if !whole {
 			r.fail(fmt.Errorf("%s is not a whole list", key))
+			return nil
 		}
 		return withoutNulls(elements)
 	case raw[0] == '{':
@@ -90,13 +91,15 @@ func (r *reader) list(key string) []json.RawMessage {
 }
 
 // elementsOf splits a list, or an object into its members; whole tells whether it ends
-// where it should. It is gone through once, because lists of partners are long, and that
-// the elements are JSON is not looked at.
+// where and as it should, with an element between any two commas. It is gone through once,
+// because lists of partners are long, and that the elements are JSON is not looked at.
 func elementsOf(list json.RawMessage) (elements []json.RawMessage, whole bool) {
-	depth, start := 0, 1
+	depth, start, empty := 0, 1, 0
 	end := func(i int) {
-		if element := bytes.TrimSpace(list[start:i]); len(element) > 0 {
+		if element := trimmed(list[start:i]); len(element) > 0 {
 			elements = append(elements, element)
+		} else {
+			empty++
 		}
 		start = i + 1
 	}
@@ -109,7 +112,8 @@ func elementsOf(list json.RawMessage) (elements []json.RawMessage, whole bool) {
 		case ']', '}':
 			if depth--; depth == 0 {
 				end(i)
-				return elements, i == len(list)-1
+				nothing := empty == 1 && len(elements) == 0
+				return elements, i == len(list)-1 && list[i] == list[0]+2 && (empty == 0 || nothing) // ']' is '[' + 2
 			}
 		case ',':
 			if depth == 1 {
@@ -119,6 +123,9 @@ func elementsOf(list json.RawMessage) (elements []json.RawMessage, whole bool) {
 	}
 	return elements, false
 }
+
+// trimmed is JSON without the white space around it.
+func trimmed(data []byte) []byte { return bytes.Trim(data, " \t\r\n") }
 
 // stringEnd is where the string that begins at i ends.
 func stringEnd(data []byte, i int) int {

@@ -36,6 +36,11 @@ func TestMemorySparesWhatCameBefore(t *testing.T) {
 	require.Equal(t, metakocka.Seen{Hash: second.Partners[1].Hash()}, second.Seen[1], "it was edited")
 
 	memory.Turn()
+	third := look()
+	require.Equal(t, []metakocka.Partner{{MKID: ana.MKID, Customer: ana.Customer}, {MKID: second.Partners[1].MKID, Customer: "Bor M. Novak"}}, third.Partners)
+	require.Equal(t, []metakocka.Seen{{Hash: ana.Hash(), Known: true}, {Hash: second.Seen[1].Hash, Known: true}}, third.Seen, "the list came as before")
+
+	memory.Turn()
 	memory.Turn()
 	require.Equal(t, first.Seen[0], look().Seen[0], "the look before saw nobody")
 	memory.Forget()

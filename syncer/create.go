@@ -25,21 +25,18 @@ func (k *task) create(ctx context.Context) error {
 		}
 	}
 	p := mapping.NewPartner(k.outgoing(*k.st.Contact))
-	bare := p
-	bare.Notes, bare.Website = "", ""
-	var added metakocka.Added
-	var err error
-	if bare == p {
-		added, err = proved(ctx, k.erp, add(p))
-	} else {
-		added, err = withoutExtras(ctx, k.Reconciler, add(p), add(bare))
+	var bare func() (metakocka.Added, error)
+	if p.Notes != "" || p.Website != "" {
+		rest := p
+		rest.Notes, rest.Website = "", ""
+		bare = add(rest)
 	}
+	added, err := withoutExtras(ctx, k.searches, add(p), bare)
 	switch {
 	case err == nil:
 		return k.created(ctx, added.MKID, sent)
 	case metakocka.IsRefusal(err):
-		k.link.Intent = nil
-		return k.reject(ctx, err.Error())
+		return k.refused(ctx, err)
 	}
 	return k.answered(ctx, err)
 }
@@ -61,6 +58,7 @@ func (r *Reconciler) outgoing(c mapping.Contact) mapping.Contact {
 // then other contacts are matched with what was sent.
 func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Partner) error {
 	partner, _ := mapping.FromPartner(sent)
+	k.refusals.taken()
 	k.link.MetaKockaID, k.link.Intent = metakockaID, nil
 	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: *k.st.Contact, Partner: partner}, true
 	k.link.PartnerObservedAt = k.now()

@@ -22,9 +22,17 @@ func (e *RejectError) Error() string { return e.Reason }
 // particular: a wrong key, a licence, maintenance. Nothing is wrong with the
 // contact; sending pauses and probes. It does not unwrap: a refusal that is found
 // in an error is about a record.
-type PausedError struct{ Err error }
+type PausedError struct {
+	Err    error
+	Writes bool // searches are taken
+}
 
-func (e *PausedError) Error() string { return "MetaKocka refuses every call: " + e.Err.Error() }
+func (e *PausedError) Error() string {
+	if e.Writes {
+		return "MetaKocka refuses one write after another: " + e.Err.Error()
+	}
+	return "MetaKocka refuses every call: " + e.Err.Error()
+}
 
 // PendingError says that now is not the time, for a write without an answer may
 // still take effect: come back after After.
@@ -51,7 +59,7 @@ var errAgain = errors.New("read again")
 // aboutAll marks a refusal of a call that is about no record in particular.
 func aboutAll(err error) error {
 	if metakocka.IsRefusal(err) {
-		return &PausedError{err}
+		return &PausedError{Err: err}
 	}
 	return err
 }

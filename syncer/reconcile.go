@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
@@ -24,11 +23,10 @@ type Reconciler struct {
 	erp   ERP
 	log   *slog.Logger
 
-	watch intentWatch
+	watch    intentWatch
+	refusals refusals
 
-	unclearable    sync.Map    // attributes in which MetaKocka keeps the remove marker as a text
-	refusesMarkers atomic.Bool // MetaKocka was seen to refuse the remove marker
-	refusesExtras  atomic.Bool // MetaKocka was seen to refuse notes or website
+	unclearable sync.Map // attributes in which MetaKocka keeps the remove marker as a text
 }
 
 // NewReconciler checks the policy and returns a ready Reconciler.

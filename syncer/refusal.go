@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -11,51 +12,115 @@ import (
 // record, or every call (a wrong key, a licence, maintenance). Only the first may
 // put a contact aside (invariant 7).
 
-// proved sends a write, and where it is refused finds out whether that is about
-// the record: a call that is about none is refused, too, when nothing is wrong
-// with it. Where that call is taken the write is sent once more, because what was
-// wrong may have been put right in between. A refusal that is returned as such is
-// about the record.
-func proved[T any](ctx context.Context, erp ERP, write func() (T, error)) (T, error) {
+// proved sends a write, and where it is refused finds out whether that is about the
+// record: where a search or a read is refused, too, nothing is wrong with it. Where look
+// is taken the write is sent once more, because what was wrong may have been put right in
+// between. A refusal that is returned as such is about the record.
+func proved[T any](ctx context.Context, look func(context.Context) error, write func() (T, error)) (T, error) {
 	got, err := write()
 	if !metakocka.IsRefusal(err) {
 		return got, err
 	}
-	if err := probe(ctx, erp); err != nil {
-		return got, err
+	if err := look(ctx); err != nil {
+		return got, notSent(aboutAll(err))
 	}
 	return write()
 }
 
-// probe makes a call that is about no record. Its error says nothing uncertain of
-// the write before it, which was refused.
-func probe(ctx context.Context, erp ERP) error {
-	_, err := erp.Find(ctx, metakocka.Query{Name: "mksync"})
+// notSent is the error of a look behind a refused write: it says nothing uncertain of the
+// write.
+func notSent(err error) error {
 	var transient *metakocka.TransientError
-	if errors.As(err, &transient) && transient.Sent {
-		unsent := *transient
-		unsent.Sent = false
-		return &unsent
+	if !errors.As(err, &transient) || !transient.Sent {
+		return err
 	}
-	return aboutAll(err)
+	unsent := *transient
+	unsent.Sent = false
+	return &unsent
 }
 
-// withoutExtras sends a write with notes and website, which are not documented:
-// refused with them it is sent bare, so that they do not keep back the rest. That
-// MetaKocka refuses them is proved once.
-func withoutExtras[T any](ctx context.Context, r *Reconciler, full, bare func() (T, error)) (T, error) {
-	var got T
-	var err error
-	if r.refusesExtras.Load() {
-		got, err = full()
-	} else {
-		got, err = proved(ctx, r.erp, full)
-	}
-	if !metakocka.IsRefusal(err) {
+// withoutExtras sends a write with notes and website, which are not documented: refused
+// with them it is sent bare, so that they do not keep back the rest. bare is nil where
+// there are none.
+func withoutExtras[T any](ctx context.Context, look func(context.Context) error, full, bare func() (T, error)) (T, error) {
+	got, err := proved(ctx, look, full)
+	if bare == nil || !metakocka.IsRefusal(err) {
 		return got, err
 	}
-	if got, err = proved(ctx, r.erp, bare); err == nil {
-		r.refusesExtras.Store(true)
+	return proved(ctx, look, bare)
+}
+
+// searches is a call that is about no record.
+func (k *task) searches(ctx context.Context) error {
+	_, err := k.erp.Find(ctx, metakocka.Query{Name: "mksync"})
+	return err
+}
+
+// standsAs reads a partner again before it is written once more (invariant 5).
+func (k *task) standsAs(p metakocka.Partner) func(context.Context) error {
+	return func(ctx context.Context) error {
+		now, err := k.erp.Get(ctx, p.MKID)
+		if err == nil && view(now) != view(p) {
+			err = errAgain
+		}
+		return err
 	}
-	return got, err
+}
+
+// refused handles a refusal of a write that is about the contact, as far as one tells:
+// the same words for one contact after another, and no write that was taken in
+// between, are not about the contacts.
+func (k *task) refused(ctx context.Context, err error) error {
+	if k.refusals.met(k.id, err) {
+		return k.answered(ctx, &PausedError{Err: err, Writes: true})
+	}
+	k.link.Intent = nil
+	return k.reject(ctx, err.Error())
+}
+
+// sameRefusals is for how many contacts in a row the same words are about each.
+const sameRefusals = 4
+
+// refusals remembers which writes were refused since one was taken. Its zero value is
+// ready.
+type refusals struct {
+	mu    sync.Mutex      // guards these:
+	text  string          // the words of the newest
+	of    map[string]bool // the contacts that met just these
+	ended string          // the words of the newest that were not about contacts, once a write was taken
+}
+
+// met notes a refusal and tells whether it is not about the contact.
+func (r *refusals) met(contactID string, err error) bool {
+	var refusal *metakocka.RefusalError
+	if !errors.As(err, &refusal) {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.of == nil || r.text != refusal.Text {
+		r.text, r.of = refusal.Text, map[string]bool{}
+	}
+	r.of[contactID] = true
+	return len(r.of) > sameRefusals
+}
+
+// taken notes that MetaKocka took a write.
+func (r *refusals) taken() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.of) > sameRefusals {
+		r.ended = r.text
+	}
+	r.text, r.of = "", nil
+}
+
+// over gives, once, the words of refusals that were not about the contacts and came to an
+// end; else "".
+func (r *refusals) over() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text := r.ended
+	r.ended = ""
+	return text
 }

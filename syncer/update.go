@@ -166,7 +166,7 @@ func (k *task) writeFailed(ctx context.Context, err error) error {
 	case errors.Is(err, metakocka.ErrNotFound):
 		return k.partnerGone(ctx)
 	case metakocka.IsRefusal(err):
-		return k.reject(ctx, err.Error())
+		return k.refused(ctx, err)
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -143,8 +144,27 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 func (p *Pusher) settled(ctx context.Context, res Result, err error) error {
 	if err == nil {
 		p.bus.ForgetDeadLetters(ctx, res.MetaKockaID)
+		p.giveBack(ctx)
 	}
 	return settleWork(p.gate, err)
+}
+
+// giveBack tries again what was put aside before it showed that a refusal was about
+// every write.
+func (p *Pusher) giveBack(ctx context.Context) {
+	text := p.reconciler.refusals.over()
+	if text == "" {
+		return
+	}
+	letters, err := p.bus.DeadLetters(ctx)
+	for _, l := range letters {
+		if err == nil && strings.Contains(l.Reason, text) {
+			err = p.bus.RetryDeadLetter(ctx, l.ID)
+		}
+	}
+	if err != nil {
+		p.log.Warn("what MetaKocka refused could not be given back: mksync deadletters retry --all", "error", err)
+	}
 }
 
 // truncated holds the deletions that a TRUNCATE means.

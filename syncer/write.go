@@ -23,15 +23,20 @@ func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Part
 	sending := k.sending(ctx, k.updateIntent(had, want, fields))
 	k.readAt = k.now()
 	written, err := k.send(sending, p, u)
-	if err == nil {
-		written, err = k.clear(sending, had, want, written)
+	if err != nil {
+		return written, k.answered(ctx, err)
 	}
-	return written, k.answered(ctx, err)
+	k.refusals.taken()
+	if written, err = k.clear(sending, had, want, written); err != nil {
+		return written, err // the intent stays: the first update has taken effect
+	}
+	return written, k.answered(ctx, nil)
 }
 
-// put sends an update; a refusal that it returns is about this partner.
-func (k *task) put(ctx context.Context, u metakocka.Update) (metakocka.Partner, error) {
-	return proved(ctx, k.erp, func() (metakocka.Partner, error) { return k.erp.Update(ctx, u) })
+// put sends an update of a partner as it was read; a refusal that it returns is about
+// this partner.
+func (k *task) put(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
+	return proved(ctx, k.standsAs(p), func() (metakocka.Partner, error) { return k.erp.Update(ctx, u) })
 }
 
 // send sends an update. A new contact entry names its address: a partner without
@@ -41,28 +46,27 @@ func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update
 		if u.Address == nil {
 			u.Address = &metakocka.Address{Type: metakocka.AddressBilling}
 		}
-		p, err := k.put(ctx, metakocka.Update{MKID: u.MKID, Address: u.Address})
-		if err != nil {
+		var err error
+		if p, err = k.put(ctx, p, metakocka.Update{MKID: u.MKID, Address: u.Address}); err != nil {
 			return p, err
 		}
 		c.AddressID, u.Address = addressID(p), nil
 	}
-	bare := u
-	bare.Set = maps.Clone(u.Set)
-	delete(bare.Set, "notes")
-	delete(bare.Set, "website")
-	if len(bare.Set) == len(u.Set) {
-		return k.put(ctx, u)
-	}
 	update := func(u metakocka.Update) func() (metakocka.Partner, error) {
-		return func() (metakocka.Partner, error) {
-			if len(u.Set) == 0 && u.Contact == nil && u.Address == nil {
-				return p, nil // nothing is left of it
-			}
-			return k.erp.Update(ctx, u)
-		}
+		return func() (metakocka.Partner, error) { return k.erp.Update(ctx, u) }
 	}
-	return withoutExtras(ctx, k.Reconciler, update(u), update(bare))
+	rest := u
+	rest.Set = maps.Clone(u.Set)
+	delete(rest.Set, "notes")
+	delete(rest.Set, "website")
+	bare := update(rest)
+	switch {
+	case len(rest.Set) == len(u.Set):
+		bare = nil
+	case len(rest.Set) == 0 && u.Contact == nil && u.Address == nil:
+		bare = func() (metakocka.Partner, error) { return p, nil } // nothing is left of it
+	}
+	return withoutExtras(ctx, k.standsAs(p), update(u), bare)
 }
 
 // clear empties what was to be emptied and stands all the same: an empty value
@@ -75,7 +79,7 @@ func (k *task) clear(ctx context.Context, had, want mapping.Partner, written met
 	if !stands {
 		return written, nil
 	}
-	got, err := k.mark(ctx, u)
+	got, err := k.put(ctx, written, u)
 	if metakocka.IsRefusal(err) {
 		return written, nil // it is said to stand
 	}
@@ -94,19 +98,7 @@ func (k *task) unmark(ctx context.Context, p metakocka.Partner, instead mapping.
 	if !left {
 		return p, nil
 	}
-	return k.put(ctx, u)
-}
-
-// mark sends an update with remove markers. That they are refused is proved once.
-func (k *task) mark(ctx context.Context, u metakocka.Update) (metakocka.Partner, error) {
-	if k.refusesMarkers.Load() {
-		return k.erp.Update(ctx, u)
-	}
-	got, err := k.put(ctx, u)
-	if metakocka.IsRefusal(err) {
-		k.refusesMarkers.Store(true)
-	}
-	return got, err
+	return k.put(ctx, p, u)
 }
 
 // clearable are the attributes that can be emptied.

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,4 +56,61 @@ func TestARefusedWriteIsSentAgainWhereTheKeyIsRightMeanwhile(t *testing.T) {
 	require.Empty(t, w.letters(s))
 	require.Len(t, w.erp.Partners(), 1)
 	require.False(t, *w.erp.Partners()[0].Buyer)
+}
+
+// TestRefusedWritesPause: searches are taken, and each write is refused in the same
+// words, as by a licence that has run out. That is not about the contacts.
+func TestRefusedWritesPause(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	s := w.up()
+	known := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
+	w.status(known, "synced")
+	require.NoError(t, w.erp.SetFaults(sim.Faults{WrongKey: 1, Endpoints: []string{metakocka.EndpointAdd, metakocka.EndpointUpdate}}))
+	w.set(known, mapping.FieldPhone, "041 111 222")
+	var ids []string
+	for i := range 20 {
+		ids = append(ids, w.add(mapping.Contact{Name: fmt.Sprint("Oseba ", i), Email: fmt.Sprintf("oseba%d@partner.si", i)}))
+	}
+	w.eventually(func() error {
+		status := s.monitor().Status(t.Context())
+		if !status.Pusher.Paused || !strings.Contains(strings.Join(status.NotReady, " "), "refuses one write after another") {
+			return errors.New("not paused: " + strings.Join(status.Problems, "; "))
+		}
+		return nil
+	})
+	require.LessOrEqual(t, len(w.letters(s)), 4)
+	w.edit(w.partner(known), func(p *metakocka.Partner) { p.Contacts[0].Email = "ana.kos@partner.si" }) // searches are taken
+
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	for _, id := range ids {
+		w.status(id, "synced")
+	}
+	w.partnerIs(known, "041 111 222", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
+	w.contactIs(known, mapping.FieldEmail, "ana.kos@partner.si")
+	w.quiet(s)
+	require.Empty(t, w.letters(s))
+	require.Len(t, w.erp.Partners(), 21)
+}
+
+// TestAnUpdateWhoseClearingIsRefusedHasTakenEffect: of two calls the first is taken, the
+// second is refused as with a wrong key, and so is what is asked then. The first one's
+// values are no edit made in the ERP.
+func TestAnUpdateWhoseClearingIsRefusedHasTakenEffect(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.PollInterval = time.Hour
+	s := w.up()
+	id := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Phone: "040 111 111"})
+	w.status(id, "synced")
+	require.NoError(t, w.erp.FailNext(metakocka.EndpointUpdate, sim.NoFault, sim.FaultRefused))
+	require.NoError(t, w.erp.FailNext(metakocka.EndpointGet, sim.NoFault, sim.FaultRefused))
+	w.exec("UPDATE contacts SET email = NULL, phone = '040 222 222' WHERE id = $1", id)
+	w.partnerIs(id, "040222222", func(p metakocka.Partner) any { return strings.ReplaceAll(p.Contacts[0].GSM, " ", "") })
+	w.exec("UPDATE contacts SET phone = '040 333 333' WHERE id = $1", id)
+	w.agree(id, "040 333 333")
+	w.partnerIs(id, "", func(p metakocka.Partner) any { return p.Contacts[0].Email })
+	w.status(id, "synced")
+	require.Zero(t, w.count("SELECT count(*) FROM mksync_conflicts"))
+	require.Empty(t, w.letters(s))
 }
