@@ -24,7 +24,7 @@ type Reconciler struct {
 	log   *slog.Logger
 
 	watch    intentWatch
-	refusals refusals
+	refusals *refusals
 
 	unclearable sync.Map // attributes in which MetaKocka keeps the remove marker as a text
 }
@@ -34,7 +34,7 @@ func NewReconciler(cfg Config, links Links, erp ERP, log *slog.Logger) (*Reconci
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("check field policy: %w", err)
 	}
-	return &Reconciler{cfg: cfg, links: links, erp: erp, log: log}, nil
+	return &Reconciler{cfg: cfg, links: links, erp: erp, log: log, refusals: newRefusals()}, nil
 }
 
 // Contact reconciles a contact with its partner, and finds or makes the partner

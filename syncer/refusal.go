@@ -81,14 +81,16 @@ func (k *task) refused(ctx context.Context, err error) error {
 // sameRefusals is for how many contacts in a row the same words are about each.
 const sameRefusals = 4
 
-// refusals remembers which writes were refused since one was taken. Its zero value is
-// ready.
+// refusals remembers which writes were refused since one was taken.
 type refusals struct {
-	mu    sync.Mutex      // guards these:
-	text  string          // the words of the newest
-	of    map[string]bool // the contacts that met just these
-	ended string          // the words of the newest that were not about contacts, once a write was taken
+	mu   sync.Mutex      // guards these:
+	text string          // the words of the newest
+	of   map[string]bool // the contacts that met just these
+
+	ended chan string // the words of refusals that were not about contacts, when a write was taken
 }
+
+func newRefusals() *refusals { return &refusals{ended: make(chan string, 1)} }
 
 // met notes a refusal and tells whether it is not about the contact.
 func (r *refusals) met(contactID string, err error) bool {
@@ -110,17 +112,10 @@ func (r *refusals) taken() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.of) > sameRefusals {
-		r.ended = r.text
+		select {
+		case r.ended <- r.text:
+		default: // one is not read yet; its reader will see this one's contacts, or they stay to be retried
+		}
 	}
 	r.text, r.of = "", nil
-}
-
-// over gives, once, the words of refusals that were not about the contacts and came to an
-// end; else "".
-func (r *refusals) over() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	text := r.ended
-	r.ended = ""
-	return text
 }

@@ -84,6 +84,10 @@ func (p *Pusher) Run(ctx context.Context) error {
 		bulk.Filters = []string{"crm.contacts.snapshot.*"}
 		return p.bus.Consume(ctx, bulk, p.handleBulk)
 	})
+	g.Go(func() error {
+		p.giveBack(ctx)
+		return nil
+	})
 	return g.Wait()
 }
 
@@ -144,27 +148,42 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 func (p *Pusher) settled(ctx context.Context, res Result, err error) error {
 	if err == nil {
 		p.bus.ForgetDeadLetters(ctx, res.MetaKockaID)
-		p.giveBack(ctx)
 	}
 	return settleWork(p.gate, err)
 }
 
 // giveBack tries again what was put aside before it showed that a refusal was about
-// every write.
+// every write: a few times, because what was refused last may be put aside only then.
 func (p *Pusher) giveBack(ctx context.Context) {
-	text := p.reconciler.refusals.over()
-	if text == "" {
-		return
-	}
-	letters, err := p.bus.DeadLetters(ctx)
-	for _, l := range letters {
-		if err == nil && strings.Contains(l.Reason, text) {
-			err = p.bus.RetryDeadLetter(ctx, l.ID)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case text := <-p.reconciler.refusals.ended:
+			for range 3 {
+				if pause(ctx, time.Second) != nil {
+					return
+				}
+				if err := p.retryLetters(ctx, text); err != nil {
+					p.log.Warn("what MetaKocka refused could not be given back: mksync deadletters retry --all", "error", err)
+				}
+			}
 		}
 	}
-	if err != nil {
-		p.log.Warn("what MetaKocka refused could not be given back: mksync deadletters retry --all", "error", err)
+}
+
+// retryLetters gives the dead letters back whose reason holds the words.
+func (p *Pusher) retryLetters(ctx context.Context, text string) error {
+	letters, err := p.bus.DeadLetters(ctx)
+	for _, l := range letters {
+		if !strings.Contains(l.Reason, text) {
+			continue
+		}
+		if retryErr := p.bus.RetryDeadLetter(ctx, l.ID); retryErr != nil && !errors.Is(retryErr, bus.ErrNotFound) {
+			err = errors.Join(err, retryErr)
+		}
 	}
+	return err
 }
 
 // truncated holds the deletions that a TRUNCATE means.

@@ -184,7 +184,7 @@ func TestCtrlCLeavesEverythingConsistent(t *testing.T) {
 				w.eventually(func() error { return w.mksync("mappings").err })
 			}
 			s := w.onPTY(80, "sync", "--all")
-			s.until("] syncing: 1")
+			s.until("] syncing: ")
 			s.interrupt()
 			status, shown := s.wait()
 			require.Equal(t, exitStopped, status, shown)
