@@ -26,7 +26,6 @@ func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Part
 	if err != nil {
 		return written, k.answered(ctx, err)
 	}
-	k.refusals.taken()
 	if written, err = k.clear(sending, had, want, written); err != nil {
 		return written, err // the intent stays: the first update has taken effect
 	}
@@ -36,7 +35,18 @@ func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Part
 // put sends an update of a partner as it was read; a refusal that it returns is about
 // this partner.
 func (k *task) put(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
-	return proved(ctx, k.standsAs(p), func() (metakocka.Partner, error) { return k.erp.Update(ctx, u) })
+	return proved(ctx, k.standsAs(p), k.updating(ctx, u))
+}
+
+// updating sends an update once.
+func (k *task) updating(ctx context.Context, u metakocka.Update) func() (metakocka.Partner, error) {
+	return func() (metakocka.Partner, error) {
+		p, err := k.erp.Update(ctx, u)
+		if err == nil {
+			k.refusals.taken()
+		}
+		return p, err
+	}
 }
 
 // send sends an update. A new contact entry names its address: a partner without
@@ -52,21 +62,18 @@ func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update
 		}
 		c.AddressID, u.Address = addressID(p), nil
 	}
-	update := func(u metakocka.Update) func() (metakocka.Partner, error) {
-		return func() (metakocka.Partner, error) { return k.erp.Update(ctx, u) }
-	}
 	rest := u
 	rest.Set = maps.Clone(u.Set)
 	delete(rest.Set, "notes")
 	delete(rest.Set, "website")
-	bare := update(rest)
+	bare := k.updating(ctx, rest)
 	switch {
 	case len(rest.Set) == len(u.Set):
 		bare = nil
 	case len(rest.Set) == 0 && u.Contact == nil && u.Address == nil:
 		bare = func() (metakocka.Partner, error) { return p, nil } // nothing is left of it
 	}
-	return withoutExtras(ctx, k.standsAs(p), update(u), bare)
+	return withoutExtras(ctx, k.standsAs(p), k.updating(ctx, u), bare)
 }
 
 // clear empties what was to be emptied and stands all the same: an empty value
