@@ -124,20 +124,25 @@ func TestMetaKockaRefusesOneContact(t *testing.T) {
 	require.Len(t, w.erp.Partners(), 3)
 }
 
+// paused waits until sending is, and readiness says so in words.
+func (w *world) paused(s *service, words string) {
+	w.t.Helper()
+	w.eventually(func() error {
+		status := s.monitor().Status(w.t.Context())
+		if !status.Pusher.Paused || !strings.Contains(strings.Join(status.NotReady, " "), words) {
+			return errors.New("not paused: " + strings.Join(status.Problems, "; "))
+		}
+		return nil
+	})
+}
+
 func TestAWrongKeyPausesAndPutsNothingAside(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{})
 	require.NoError(t, w.erp.SetFaults(sim.Faults{RefuseAll: "Wrong secret key."}))
 	s := w.up()
 	ids := []string{w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"}), w.add(mapping.Contact{Name: "Bor"})}
-	paused := func() error {
-		status := s.monitor().Status(t.Context())
-		if !status.Pusher.Paused || !strings.Contains(strings.Join(status.NotReady, " "), "Wrong secret key.") {
-			return errors.New("not paused: " + strings.Join(status.Problems, "; "))
-		}
-		return nil
-	}
-	w.eventually(paused)
+	w.paused(s, "Wrong secret key.")
 	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
 	for _, id := range ids {
 		w.status(id, "synced")
@@ -148,7 +153,7 @@ func TestAWrongKeyPausesAndPutsNothingAside(t *testing.T) {
 	for _, id := range ids {
 		w.set(id, mapping.FieldPhone, "041 111 222")
 	}
-	w.eventually(paused)
+	w.paused(s, "Wrong secret key.")
 	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
 	for _, id := range ids {
 		w.partnerIs(id, "041 111 222", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
