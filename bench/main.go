@@ -24,10 +24,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := dispatch(ctx)
+	stopped := ctx.Err() != nil
 	stop()
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
-	case ctx.Err() != nil:
+	case stopped:
 		fmt.Fprintln(os.Stderr, "bench: stopped; everything it started is gone")
 		os.Exit(130)
 	default:
