@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,7 +34,7 @@ func (l *lab) startListener(variables map[string]string) (*process, error) {
 	if l.Profile == "" {
 		return l.startMksync(variables, "run", "--roles", "listener")
 	}
-	addr, err := freeAddr()
+	addr, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -50,15 +49,6 @@ func (l *lab) startListener(variables map[string]string) (*process, error) {
 		}()
 	}
 	return p, err
-}
-
-func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String(), nil
 }
 
 func fetchProfile(p *process, addr, path string) error {

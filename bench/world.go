@@ -109,7 +109,7 @@ func (w *world) variables() map[string]string {
 // start runs mksync with its defaults, but for settings and flags, and waits until it
 // is ready and reads the database's log.
 func (w *world) start(ctx context.Context, settings map[string]string, flags ...string) (err error) {
-	if w.addr, err = freeAddress(ctx); err != nil {
+	if w.addr, err = freeAddress(); err != nil {
 		return err
 	}
 	variables := w.variables()
@@ -136,8 +136,8 @@ func (w *world) stop() {
 }
 
 // freeAddress is one that nobody listens on.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
 	if err != nil {
 		return "", fmt.Errorf("find a free address: %w", err)
 	}

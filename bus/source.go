@@ -167,7 +167,7 @@ const fetchWait = 20 * time.Second
 func (c *consumption) fetch(ctx context.Context, s *source, consumer jetstream.Consumer, n int) error {
 	fctx, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
-	batch, err := consumer.Fetch(n, jetstream.FetchContext(fctx), jetstream.FetchHeartbeat(2*time.Second))
+	batch, err := consumer.Fetch(n, jetstream.FetchContext(fctx), jetstream.FetchHeartbeat(5*time.Second))
 	if err != nil {
 		return fmt.Errorf("fetch messages: %w", err)
 	}

@@ -30,8 +30,9 @@ const (
 	always
 )
 
-// call makes one call, repeated after transient failures as repeat allows.
-func (c *Client) call(ctx context.Context, endpoint string, args map[string]any, repeat repetition) (answer, error) {
+// call makes one call, repeated after transient failures as repeat allows. The answer
+// is of into's bytes, and holds until these are used for another one.
+func (c *Client) call(ctx context.Context, endpoint string, args map[string]any, repeat repetition, into *bytes.Buffer) (answer, error) {
 	body, err := c.body(args)
 	if err != nil {
 		return answer{}, fmt.Errorf("write %s: %w", endpoint, c.redact.err(err))
@@ -39,7 +40,7 @@ func (c *Client) call(ctx context.Context, endpoint string, args map[string]any,
 	pauses := c.pauses()
 	sent := false
 	for left := c.cfg.Retries; ; left-- {
-		a, err := c.attempt(ctx, endpoint, body)
+		a, err := c.attempt(ctx, endpoint, body, into)
 		var transient *TransientError
 		if !errors.As(err, &transient) {
 			return a, err
@@ -74,7 +75,7 @@ func (c *Client) pauses() *backoff.ExponentialBackOff {
 }
 
 // attempt takes a slot, makes one request and tells breaker and observer of it.
-func (c *Client) attempt(ctx context.Context, endpoint string, body []byte) (answer, error) {
+func (c *Client) attempt(ctx context.Context, endpoint string, body []byte, into *bytes.Buffer) (answer, error) {
 	if c.breaker.open() {
 		return answer{}, c.paused(endpoint)
 	}
@@ -100,7 +101,7 @@ func (c *Client) attempt(ctx context.Context, endpoint string, body []byte) (ans
 	c.inFlight.Add(1)
 	defer c.inFlight.Add(-1)
 	start := time.Now()
-	a, err := c.post(ctx, endpoint, body)
+	a, err := c.post(ctx, endpoint, body, into)
 	done(err)
 	c.cfg.Observe(endpoint, outcome(err), time.Since(start))
 	return a, err
@@ -136,7 +137,7 @@ func outcome(err error) string {
 }
 
 // post makes one HTTP request and reads its answer.
-func (c *Client) post(ctx context.Context, endpoint string, body []byte) (answer, error) {
+func (c *Client) post(ctx context.Context, endpoint string, body []byte, into *bytes.Buffer) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	var trace connTrace
@@ -151,14 +152,15 @@ func (c *Client) post(ctx context.Context, endpoint string, body []byte) (answer
 		return answer{}, &TransientError{Endpoint: endpoint, Err: c.redact.err(err), Sent: !trace.certainlyNotSent(err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err == nil && len(data) > maxAnswer {
+	into.Reset()
+	_, err = into.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && into.Len() > maxAnswer {
 		err = errors.New("answer is too large")
 	}
 	if err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: fmt.Errorf("read answer: %w", c.redact.err(err)), Sent: true}
 	}
-	return c.parseAnswer(endpoint, resp.StatusCode, resp.Header, c.redact.data(data))
+	return c.parseAnswer(endpoint, resp.StatusCode, resp.Header, c.redact.data(into.Bytes()))
 }
 
 func (c *Client) body(args map[string]any) ([]byte, error) {

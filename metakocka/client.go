@@ -1,6 +1,7 @@
 package metakocka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func (c *Client) Find(ctx context.Context, q Query) (Found, error) {
 	if len(args) == 0 && !q.All {
 		return Found{}, ErrEmptyQuery
 	}
-	a, err := c.call(ctx, EndpointGet, args, always)
+	a, err := c.call(ctx, EndpointGet, args, always, q.Memory.buffer())
 	if errors.Is(err, ErrNotFound) {
 		return Found{}, nil
 	}
@@ -107,7 +108,7 @@ func (c *Client) Get(ctx context.Context, mkID string) (Partner, error) {
 // request is sent once and repeated only when it certainly was not sent. After
 // an error that is Uncertain the partner may exist: look it up first.
 func (c *Client) Add(ctx context.Context, n NewPartner) (Added, error) {
-	a, err := c.call(ctx, EndpointAdd, n.arguments(), ifNotSent)
+	a, err := c.call(ctx, EndpointAdd, n.arguments(), ifNotSent, &bytes.Buffer{})
 	if err != nil {
 		return Added{}, err
 	}
@@ -122,7 +123,7 @@ func (c *Client) Update(ctx context.Context, u Update) (Partner, error) {
 	if err := u.validate(); err != nil {
 		return Partner{}, err
 	}
-	a, err := c.call(ctx, EndpointUpdate, u.arguments(), never)
+	a, err := c.call(ctx, EndpointUpdate, u.arguments(), never, &bytes.Buffer{})
 	if err != nil {
 		return Partner{}, err
 	}

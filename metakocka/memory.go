@@ -1,6 +1,9 @@
 package metakocka
 
-import "crypto/sha256"
+import (
+	"bytes"
+	"crypto/sha256"
+)
 
 // Memory remembers partners by the bytes they came as, and whole lists of them. Who asks
 // for all partners again and again, and only wants to know which of them differ, is spared
@@ -10,6 +13,9 @@ type Memory struct {
 	turn     int
 	partners map[digest]*glimpse
 	lists    map[digest]*glimpses
+
+	answer  *bytes.Buffer // the last one of this turn, which the next one takes the place of
+	largest int           // size of the largest answer so far
 }
 
 type digest [sha256.Size]byte
@@ -47,6 +53,27 @@ func (m *Memory) Turn() {
 		}
 	}
 	m.turn++
+	m.measure()
+	m.answer = nil
+}
+
+// buffer is for the next answer, of as many bytes as the largest one so far. Answers
+// of megabytes one after another would else be a multiple of that to collect.
+func (m *Memory) buffer() *bytes.Buffer {
+	if m == nil {
+		return &bytes.Buffer{}
+	}
+	if m.answer == nil {
+		m.answer = bytes.NewBuffer(make([]byte, 0, m.largest+m.largest/16))
+	}
+	m.measure()
+	return m.answer
+}
+
+func (m *Memory) measure() {
+	if m.answer != nil {
+		m.largest = max(m.largest, m.answer.Len())
+	}
 }
 
 // Forget makes every partner be read anew.

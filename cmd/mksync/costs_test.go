@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -127,4 +128,36 @@ func TestQuickEditsAreFewWrites(t *testing.T) {
 	}
 	w.agree(id, "041 234 549")
 	require.LessOrEqual(t, w.erp.Calls().Writes()-before, 5, "three, where the machine is not busy")
+}
+
+// TestAFirstSyncIsAnalyzed: a session that planned its statements while the tables
+// were empty plans them again once they have grown.
+func TestAFirstSyncIsAnalyzed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	store := w.store()
+	link := func(id string) {
+		require.NoError(t, store.WithContact(t.Context(), id, func(s mapping.Session) error {
+			st, err := s.Load(t.Context())
+			if err != nil {
+				return err
+			}
+			ch := mapping.Change{Link: mapping.Link{ContactID: id, Status: mapping.StatusPending}}
+			if st.Link != nil {
+				ch.Link = *st.Link
+			}
+			return s.Save(t.Context(), &ch)
+		}))
+	}
+	id := func(i int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", i) }
+	for i := range 249 {
+		link(id(i))
+	}
+	link(id(0)) // known
+	const analyzed = "SELECT coalesce(sum(analyze_count), 0)::int FROM pg_stat_user_tables WHERE relname IN ('metakocka_contact_mappings', 'mksync_partners')"
+	require.Equal(t, 0, w.count(analyzed))
+	link(id(249))
+	require.Equal(t, 2, w.count(analyzed))
+	link(id(250))
+	require.Equal(t, 2, w.count(analyzed))
 }

@@ -22,6 +22,7 @@ type Session struct {
 	table *contacts // as of the last Load
 	raw   []*string // the contact's values as of the last Load
 	first *loaded   // read with the lock, for the first Load
+	grown bool      // the new link makes it time to analyze
 }
 
 // loaded is what a read of the contact brought, and how many columns its table
@@ -277,6 +278,7 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 		b.Queue(sql)
 	}
 	l := &ch.Link
+	isNew := l.ID == ""
 	b.Queue(saveLinkSQL, linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
 	if ch.Observed != nil {
 		b.Queue(observeSQL, observeArgs(ch.Observed)...)
@@ -291,6 +293,7 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 	if errors.As(err, &pg) && pg.ConstraintName == partnerIndex {
 		return mapping.ErrPartnerTaken
 	}
+	s.grown = s.grown || err == nil && isNew && s.store.grows()
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,8 @@ type Store struct {
 
 	mu       sync.Mutex
 	contacts *contacts
+
+	newLinks atomic.Int64 // made by this process
 }
 
 // New looks the contacts table up. mksync's own tables must be migrated.
@@ -84,7 +87,28 @@ func (s *Store) WithContact(ctx context.Context, contactID string, use func(mapp
 	if err := sess.begin(ctx, contactKey(contactID)); err != nil {
 		return s.stale(ctx, err)
 	}
-	return s.stale(ctx, use(sess))
+	err = use(sess)
+	if sess.grown {
+		analyze(ctx, conn)
+	}
+	return s.stale(ctx, err)
+}
+
+// analyze has Postgres look how large the tables have become that a first sync
+// fills. A session plans a statement once, on empty tables as one that reads all
+// of the table, and keeps to that until somebody analyzes: autovacuum comes a
+// minute later at the earliest. What goes wrong is left to it.
+func analyze(ctx context.Context, conn *pgxpool.Conn) {
+	_, _ = conn.Exec(ctx, "ANALYZE metakocka_contact_mappings, mksync_partners")
+}
+
+// grows tells of one new link whether it is the 250th, 2,500th, 25,000th, … of this process.
+func (s *Store) grows() bool {
+	n := s.newLinks.Add(1)
+	for n%10 == 0 && n > 250 {
+		n /= 10
+	}
+	return n == 250
 }
 
 // WithContacts calls use while this process alone works on both contacts. The
