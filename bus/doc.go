@@ -2,11 +2,11 @@
 // publishes in order behind acknowledgements, and hands events to handlers key by key.
 //
 // Publishing: a [Publisher] keeps a bounded window of messages in flight. Each message names
-// the stream sequence and the message id of its predecessor, so the server refuses whatever
-// does not follow directly: nothing is left out, doubled or re-ordered, even when another
-// publisher writes to the stream in between. A publisher whose message was refused, or
-// whose acknowledgement went missing, is broken for good; a new one goes on from the last
-// message of the stream.
+// its predecessor, the first one by its sequence in the stream and the others by its message
+// id, so the server refuses whatever does not follow directly: nothing is left out, doubled
+// or re-ordered, even when another publisher writes to the stream in between. A publisher
+// whose message was refused, or whose acknowledgement went missing, is broken for good; a
+// new one goes on from the last message of the stream.
 //
 //	open ──publish/ack──► open ──refusal, time-out, lost connection──► broken
 //	open ──Close──► closed

@@ -50,7 +50,6 @@ type Publisher struct {
 	turn chan struct{} // held by the one caller that publishes or flushes; guards these:
 	msg  nats.Msg
 	id   []string // header values, reused
-	seq  []string
 	prev []string
 
 	mu      sync.Mutex // guards these:
@@ -96,7 +95,7 @@ func newPublisher(nc *nats.Conn, stream string, last Stored, found bool, cfg Pub
 		nc: nc, stream: stream, cfg: cfg, last: last, found: found,
 		turn: make(chan struct{}, 1), win: newWindow(cfg.MaxMessages),
 		msg: nats.Msg{Reply: nc.NewInbox(), Header: nats.Header{}},
-		id:  make([]string, 1), seq: make([]string, 1), prev: make([]string, 1),
+		id:  make([]string, 1), prev: make([]string, 1),
 		room: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{}),
 	}
 	var err error
@@ -162,12 +161,9 @@ func (p *Publisher) publish(ctx context.Context, m Message) error {
 	if limit := p.nc.MaxPayload(); limit > 0 && int64(size) > limit {
 		return fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, size, limit)
 	}
-	seq, err := p.reserve(ctx, size)
-	if err != nil {
+	if err := p.reserve(ctx, size); err != nil {
 		return err
 	}
-	p.seq[0] = strconv.FormatUint(seq, 10)
-	p.msg.Header[nats.ExpectedLastSeqHdr] = p.seq
 	if err := p.nc.PublishMsg(&p.msg); err != nil {
 		return p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, err))
 	}
@@ -176,9 +172,9 @@ func (p *Publisher) publish(ctx context.Context, m Message) error {
 }
 
 // prepare fills the reused message and returns the size it will have at most.
-// The first message carries no predecessor's id: it may have expired, and its sequence is
-// enough there. For later ones the sequence is not: a stranger's message that takes the
-// place of ours makes the number right for the one behind it.
+// The first message names its predecessor by its sequence, because the message may have
+// expired and its id with it. Later ones name it by its id: a stranger's message that takes
+// the place of ours makes the sequence right for the one behind it.
 func (p *Publisher) prepare(m Message) (size int) {
 	h := p.msg.Header
 	clear(h)
@@ -191,7 +187,9 @@ func (p *Publisher) prepare(m Message) (size int) {
 	}
 	p.id[0] = m.ID
 	h[nats.MsgIdHdr] = p.id
-	if p.prev[0] != "" {
+	if p.prev[0] == "" {
+		h[nats.ExpectedLastSeqHdr] = []string{strconv.FormatUint(p.last.Sequence, 10)}
+	} else {
 		size += len(p.prev[0])
 		h[nats.ExpectedLastMsgIdHdr] = p.prev
 	}
@@ -199,25 +197,24 @@ func (p *Publisher) prepare(m Message) (size int) {
 	return size
 }
 
-// reserve takes a place in the window and returns the sequence the stream has to be at.
-func (p *Publisher) reserve(ctx context.Context, size int) (uint64, error) {
+// reserve takes a place in the window.
+func (p *Publisher) reserve(ctx context.Context, size int) error {
 	p.mu.Lock()
 	for !p.fits(size) && p.err == nil {
 		p.waiting = true
 		p.toCount = min(p.cfg.MaxMessages*3/4, p.cfg.MaxMessages-1)
 		p.toBytes = max(min(p.cfg.MaxBytes*3/4, p.cfg.MaxBytes-size), 0)
 		if err := p.await(ctx); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	defer p.mu.Unlock()
 	if p.err != nil {
-		return 0, p.err
+		return p.err
 	}
-	seq := p.last.Sequence + p.sent
 	p.sent++
 	p.win.push(size)
-	return seq, nil
+	return nil
 }
 
 func (p *Publisher) fits(size int) bool {

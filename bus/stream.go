@@ -74,8 +74,8 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config, log *slog.Logger) (*Bu
 	return b, nil
 }
 
-// contactsDuplicates is how long the contacts' stream remembers message ids. The publisher's
-// expected sequence keeps doubles out by itself, at no cost; each remembered id costs the
+// contactsDuplicates is how long the contacts' stream remembers message ids. That each message
+// names its predecessor keeps doubles out by itself, at no cost; each remembered id costs the
 // server some 200 bytes, which is much in a transaction of 200,000 rows.
 const contactsDuplicates = time.Second
 
