@@ -32,10 +32,9 @@ const retryPaused = 500 * time.Millisecond
 // WorkerConfig bounds what a pusher or puller does at once. Zero values take
 // the defaults.
 type WorkerConfig struct {
-	Workers     int           // contacts at once; 4
-	BulkWorkers int           // contacts of a snapshot at once; 4
-	AckWait     time.Duration // a killed process's work goes to another after this; the bus's default
-	SweepAge    time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
+	Workers  int           // contacts at once, and as many of a snapshot; 4
+	AckWait  time.Duration // a killed process's work goes to another after this; the bus's default
+	SweepAge time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
 }
 
 // Pusher brings the contacts' changes to MetaKocka.
@@ -80,7 +79,7 @@ func (p *Pusher) Run(ctx context.Context) error {
 		if err := p.firstSweep(ctx); err != nil {
 			return nil //nolint:nilerr // only ctx ends the wait
 		}
-		bulk := consumer(bus.StreamContacts, ConsumerPusherBulk, positive(p.cfg.BulkWorkers, 4), p.cfg, p.gate)
+		bulk := consumer(bus.StreamContacts, ConsumerPusherBulk, positive(p.cfg.Workers, 4), p.cfg, p.gate)
 		bulk.Filters = []string{"crm.contacts.snapshot.*"}
 		return p.bus.Consume(ctx, bulk, p.handleBulk)
 	})

@@ -41,12 +41,20 @@ const (
 
 var allRoles = []string{roleListener, rolePusher, rolePuller, rolePoller, roleAPI}
 
+// contactsAtOnce is how many contacts each role works on, and a snapshot besides:
+// while one calls, another stores. Each holds a connection, of which a server has
+// a hundred or so.
+func (c Config) contactsAtOnce() int { return min(max(2*c.MetaKockaConcurrency, 4), 12) }
+
 // poolSize is how many connections a process holds at most. It has to be more than
 // all parts hold while they wait for one more, or they would wait for each other
-// for ever: two for a partner that is imported (puller 4, single requests 4, bulk
-// requests), one for a contact (pusher 8, merges that are finished 1), and one each
-// for jobs and for what runs alone (4).
-const poolSize = 2*(4+4+syncer.BulkPlaces) + 8 + 1 + syncer.JobsAtOnce + 4 + 1
+// for ever: two for a partner that is imported (puller, single requests 4, bulk
+// requests), one for a contact (pusher, twice; merges that are finished 1), and one
+// each for jobs and for what runs alone (4).
+func (c Config) poolSize() int32 {
+	n := c.contactsAtOnce()
+	return int32(2*(n+4+syncer.BulkPlaces) + 2*n + 1 + syncer.JobsAtOnce + 4 + 1) //nolint:gosec // bounded
+}
 
 // pace is how fast the service notices and retries; the demo and the tests are
 // in a hurry.
@@ -147,7 +155,7 @@ func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, 
 	if err != nil {
 		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
 	}
-	pc.MaxConns = poolSize
+	pc.MaxConns = cfg.poolSize()
 	pc.ConnConfig.RuntimeParams["application_name"] = "mksync"
 	pc.ConnConfig.DialFunc = (&net.Dialer{KeepAlive: keepAlive}).DialContext
 	pc.AfterConnect = setUpSession
@@ -221,7 +229,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 	}, s.matcher, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus, s.log)
 	s.jobs = syncer.NewJobs(syncer.TellJobs(s.store, control.Tell(s.conn, s.log)), s.pace.look, s.log)
-	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, 2*s.cfg.MetaKockaConcurrency) // while one calls, another stores
+	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, s.cfg.contactsAtOnce())
 	return err
 }
 
@@ -235,7 +243,10 @@ func listenerConfig(cfg Config) cdc.Config {
 // Run works until ctx ends, which is no error, or a part cannot go on.
 func (s *service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	worker := syncer.WorkerConfig{AckWait: s.pace.ackWait, SweepAge: max(15*time.Minute, 2*s.cfg.PollInterval)}
+	worker := syncer.WorkerConfig{
+		Workers: s.cfg.contactsAtOnce(),
+		AckWait: s.pace.ackWait, SweepAge: max(15*time.Minute, 2*s.cfg.PollInterval),
+	}
 	parts := map[string]func(context.Context) error{
 		roleListener: s.listener.Run,
 		rolePusher: together(syncer.NewPusher(s.bus, s.matcher, s.store, s.gate, worker, s.log).Run, s.checker.Run,

@@ -31,3 +31,32 @@ func TestManyAtOnceDoNotWaitForEachOthersConnections(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, len(partners), res.Imported, res.Results)
 }
+
+// TestAsManyCallsAreInFlightAsAllowed: enough contacts are worked on for that, of a
+// snapshot as of changes.
+func TestAsManyCallsAreInFlightAsAllowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	const calls = 8
+	w.cfg.MetaKockaConcurrency = calls
+	w.latency(300 * time.Millisecond)
+	w.persons(3 * calls)
+	s := w.up()
+	full := func() {
+		w.eventually(func() error {
+			if n := s.erp.State().InFlight; n < calls {
+				return fmt.Errorf("%d calls in flight", n)
+			}
+			return nil
+		})
+	}
+	full()
+	w.eventually(func() error {
+		if n := w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); n < 3*calls {
+			return fmt.Errorf("%d contacts are synced", n)
+		}
+		return nil
+	})
+	w.persons(3 * calls)
+	full()
+}
