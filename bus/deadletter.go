@@ -1,9 +1,11 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,15 +131,51 @@ func readLetter(m Stored) DeadLetter {
 // DeadLetters returns all dead letters, oldest first.
 func (b *Bus) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 	var out []DeadLetter
+	read := map[string]bool{}
 	err := b.scan(ctx, StreamDeadLetters, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{deadLettersPrefix + "*.*"},
+		FilterSubjects: []string{allDeadLetters},
 	}, func(m Stored) error {
 		out = append(out, readLetter(m))
+		read[m.Subject] = true
 		return nil
 	})
+	if err == nil {
+		out, err = b.addLeftOut(ctx, out, read)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list dead letters: %w", err)
 	}
+	return out, nil
+}
+
+// allDeadLetters are the letters without the retries.
+const allDeadLetters = deadLettersPrefix + "*.*"
+
+// addLeftOut adds the letters that were not read: while others are purged, the
+// server's reader may leave some out.
+func (b *Bus) addLeftOut(ctx context.Context, out []DeadLetter, read map[string]bool) ([]DeadLetter, error) {
+	s, err := b.open(ctx, StreamDeadLetters)
+	if err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(allDeadLetters))
+	if err != nil {
+		return nil, fmt.Errorf("list subjects of %s: %w", StreamDeadLetters, err)
+	}
+	for subject := range info.State.Subjects {
+		if read[subject] {
+			continue
+		}
+		l, err := b.letter(ctx, subject)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	slices.SortFunc(out, func(x, y DeadLetter) int { return cmp.Compare(x.ID, y.ID) })
 	return out, nil
 }
 

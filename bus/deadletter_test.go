@@ -128,6 +128,32 @@ func TestDeadLetterGoesWhenItsKeySucceeds(t *testing.T) {
 	}, "letter of a stays")
 }
 
+// The server's reader may stand behind messages that it did not give when others are
+// purged meanwhile.
+func TestDeadLettersAreListedWhileOthersGo(t *testing.T) {
+	b := newBus(t)
+	put := func(key string) {
+		m := Message{Subject: DeadLetterSubject("pusher", key), Header: nats.Header{headerReason: {"no"}}}
+		_, err := b.PublishSync(t.Context(), StreamDeadLetters, m)
+		require.NoError(t, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for i := range 100 {
+		put("a")
+		put("b")
+		purged := make(chan error, 1)
+		go func() {
+			time.Sleep(time.Duration(i%20) * 100 * time.Microsecond)
+			purged <- b.PurgeDeadLetters(ctx, "a")
+		}()
+		all, err := b.DeadLetters(ctx)
+		require.NoError(t, err)
+		require.Equal(t, "b", all[len(all)-1].Key)
+		require.NoError(t, <-purged)
+	}
+}
+
 func TestPurgeDeadLetters(t *testing.T) {
 	b := newBus(t)
 	for _, durable := range []string{"pusher", "other"} {

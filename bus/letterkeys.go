@@ -65,9 +65,9 @@ func (b *Bus) ForgetDeadLetters(ctx context.Context, key string) {
 	if !b.letters.has(key) {
 		return
 	}
+	b.letters.remove(key) // first: one that comes meanwhile is noticed again
 	if err := b.PurgeDeadLetters(ctx, key); err != nil {
+		b.letters.add(key)
 		b.log.Warn("outdated dead letter not removed", "key", key, "error", err)
-		return
 	}
-	b.letters.remove(key)
 }

@@ -42,20 +42,34 @@ func (b *Bus) scan(ctx context.Context, stream string, cfg jetstream.OrderedCons
 		return fmt.Errorf("look up stream %s: %w", stream, err)
 	}
 	end := s.CachedInfo().State.LastSeq
-	if end == 0 || cfg.OptStartSeq > end {
+	if end == 0 {
 		return nil
 	}
+	for cfg.OptStartSeq <= end {
+		last, err := scanFrom(ctx, s, cfg, end, fn)
+		if !errors.Is(err, errLeftOut) {
+			return err
+		}
+		if last > 0 {
+			cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
+		}
+	}
+	return nil
+}
+
+// scanFrom reads from where cfg says; last is the sequence of the last message read, or 0.
+func scanFrom(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumerConfig, end uint64, fn func(Stored) error) (last uint64, err error) {
 	oc, err := s.OrderedConsumer(ctx, cfg)
 	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
+		return 0, fmt.Errorf("read stream %s: %w", s.CachedInfo().Config.Name, err)
 	}
 	defer forget(ctx, s, oc)
 	if info := oc.CachedInfo(); info != nil && info.NumPending == 0 {
-		return nil
+		return 0, nil
 	}
 	it, err := oc.Messages()
 	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
+		return 0, fmt.Errorf("read stream %s: %w", s.CachedInfo().Config.Name, err)
 	}
 	defer it.Stop()
 	return scanTo(ctx, oc, it, end, fn)
@@ -74,6 +88,10 @@ func forget(ctx context.Context, s jetstream.Stream, oc jetstream.Consumer) {
 // scanPatience is how long a message may take that the server said it has.
 const scanPatience = time.Second
 
+// errLeftOut: the server's reader stands behind messages that it did not give.
+// It happens where others are purged while it reads.
+var errLeftOut = errors.New("the server left messages out")
+
 // next is the next message; nil when there is none any more, because what was there when
 // the scan began was removed meanwhile. last is the sequence of the one before.
 func next(ctx context.Context, oc jetstream.Consumer, it jetstream.MessagesContext, last uint64) (jetstream.Msg, error) {
@@ -85,35 +103,38 @@ func next(ctx context.Context, oc jetstream.Consumer, it jetstream.MessagesConte
 			return m, err
 		}
 		info, err := oc.Info(ctx)
-		if err == nil && info.NumPending == 0 && (info.Delivered.Consumer == 0 || info.Delivered.Stream <= last) {
+		switch {
+		case err != nil || info.NumPending > 0:
+		case info.Delivered.Consumer == 0, info.Delivered.Stream <= last:
 			return nil, nil //nolint:nilnil // no message is an answer, not an error
+		default:
+			return nil, errLeftOut
 		}
 	}
 }
 
-func scanTo(ctx context.Context, oc jetstream.Consumer, it jetstream.MessagesContext, end uint64, fn func(Stored) error) error {
-	last := uint64(0)
+func scanTo(ctx context.Context, oc jetstream.Consumer, it jetstream.MessagesContext, end uint64, fn func(Stored) error) (last uint64, err error) {
 	for {
 		m, err := next(ctx, oc, it, last)
 		if err != nil {
-			return fmt.Errorf("read message: %w", err)
+			return last, fmt.Errorf("read message: %w", err)
 		}
 		if m == nil {
-			return nil
+			return last, nil
 		}
 		meta, err := m.Metadata()
 		if err != nil {
-			return fmt.Errorf("read message: %w", err)
+			return last, fmt.Errorf("read message: %w", err)
 		}
 		last = meta.Sequence.Stream
 		if last > end {
-			return nil
+			return last, nil
 		}
 		if err := fn(storedFromMsg(m, meta)); err != nil {
-			return scanEnd(err)
+			return last, scanEnd(err)
 		}
 		if meta.NumPending == 0 || last == end {
-			return nil
+			return last, nil
 		}
 	}
 }
