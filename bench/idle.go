@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -68,20 +66,11 @@ func idleSection(ctx context.Context, l *lab) (r result, err error) {
 // liveHeap collects the garbage of a process that serves profiles and tells what
 // is left, in MiB. What is resident goes up and down with the garbage.
 func liveHeap(ctx context.Context, profiles string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+profiles+"/debug/pprof/heap?gc=1&debug=1", http.NoBody)
+	profile, err := get(ctx, profiles, "/debug/pprof/heap?gc=1&debug=1")
 	if err != nil {
-		return 0, fmt.Errorf("ask for live memory: %w", err)
+		return 0, err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("ask for live memory: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	profile, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, fmt.Errorf("ask for live memory: %w", err)
-	}
-	_, rest, _ := strings.Cut(string(profile), "# HeapAlloc = ")
+	_, rest, _ := strings.Cut(profile, "# HeapAlloc = ")
 	text, _, _ := strings.Cut(rest, "\n")
 	bytes, err := strconv.ParseFloat(text, 64)
 	if err != nil {

@@ -147,7 +147,11 @@ func freeAddress() (string, error) {
 
 // get asks mksync's HTTP API; any status but 200 is an error.
 func (w *world) get(ctx context.Context, path string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.addr+path, http.NoBody)
+	return get(ctx, w.addr, path)
+}
+
+func get(ctx context.Context, addr, path string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, http.NoBody)
 	if err != nil {
 		return "", fmt.Errorf("ask for %s: %w", path, err)
 	}

@@ -144,7 +144,7 @@ func TestDeadLettersAreListedWhileOthersGo(t *testing.T) {
 		put("b")
 		purged := make(chan error, 1)
 		go func() {
-			time.Sleep(time.Duration(i%20) * 100 * time.Microsecond)
+			time.Sleep(time.Duration(i%20) * 100 * time.Microsecond) // at another moment of the listing each time
 			purged <- b.PurgeDeadLetters(ctx, "a")
 		}()
 		all, err := b.DeadLetters(ctx)
