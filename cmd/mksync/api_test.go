@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func (w *world) apiUntil(roles ...string) (s *service, c client, stop func()) {
 	w.t.Helper()
 	w.cfg.APIToken = Secret("crm:" + crmToken + ",billing:" + billingToken)
 	w.cfg.APIRate = 1e6 // who waits for a job asks again and again
-	s, stop = w.start(append(roles, roleAPI)...)
+	s, stop = w.start(append(slices.Clone(roles), roleAPI)...)
 	w.eventually(func() error {
 		if s.HTTPAddr() == "" {
 			return fmt.Errorf("no HTTP yet")
