@@ -110,7 +110,11 @@ func TestEveryMessageIsAsDescribed(t *testing.T) {
 	w.exec("UPDATE contacts SET name = 'Pika Nogavička' WHERE name = 'Pika'")
 	w.exec("DELETE FROM contacts WHERE id = $1", bor)
 	w.status(bor, "deleted")
-	c.until(w, c.later("bulk-import", `{"metakockaIds":["7001"]}`), ended)
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true})) // so that the second waits for the first
+	c.later("bulk-import", `{"metakockaIds":["7001"]}`)
+	queued := c.later("bulk-import", `{"metakockaIds":["7001"]}`)
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	c.until(w, queued, ended)
 	require.NoError(t, w.erp.DeletePartner("7002"))
 	require.NoError(t, w.erp.EditPartner("7001", func(p *metakocka.Partner) { p.Notes = "VIP" }))
 
