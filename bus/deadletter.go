@@ -1,10 +1,10 @@
 package bus
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,53 +130,24 @@ func readLetter(m Stored) DeadLetter {
 
 // DeadLetters returns all dead letters, oldest first.
 func (b *Bus) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
-	var out []DeadLetter
-	read := map[string]bool{}
-	err := b.scan(ctx, StreamDeadLetters, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{allDeadLetters},
-	}, func(m Stored) error {
-		out = append(out, readLetter(m))
-		read[m.Subject] = true
-		return nil
-	})
-	if err == nil {
-		out, err = b.addLeftOut(ctx, out, read)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list dead letters: %w", err)
-	}
-	return out, nil
-}
-
-// allDeadLetters are the letters without the retries.
-const allDeadLetters = deadLettersPrefix + "*.*"
-
-// addLeftOut adds the letters that were not read: while others are purged, the
-// server's reader may leave some out.
-func (b *Bus) addLeftOut(ctx context.Context, out []DeadLetter, read map[string]bool) ([]DeadLetter, error) {
 	s, err := b.open(ctx, StreamDeadLetters)
 	if err != nil {
 		return nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(allDeadLetters))
+	var all []DeadLetter
+	newest := map[string]uint64{}
+	err = scan(ctx, s, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{deadLettersPrefix + "*.*"},
+	}, math.MaxUint64, func(m Stored) error {
+		l := readLetter(m)
+		all = append(all, l)
+		newest[m.Subject] = m.Sequence
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list subjects of %s: %w", StreamDeadLetters, err)
+		return nil, fmt.Errorf("list dead letters: %w", err)
 	}
-	for subject := range info.State.Subjects {
-		if read[subject] {
-			continue
-		}
-		l, err := b.letter(ctx, subject)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, l)
-	}
-	slices.SortFunc(out, func(x, y DeadLetter) int { return cmp.Compare(x.ID, y.ID) })
-	return out, nil
+	return slices.DeleteFunc(all, func(l DeadLetter) bool { return l.ID < newest[DeadLetterSubject(l.Consumer, l.Key)] }), nil // replaced meanwhile
 }
 
 // RetryDeadLetter gives a dead letter back to its consumer, which tries it again as soon as

@@ -27,7 +27,11 @@ func (b *Bus) Replay(ctx context.Context, stream string, r Range, fn func(Stored
 	case !r.Since.IsZero():
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &r.Since
 	}
-	return b.scan(ctx, stream, cfg, func(m Stored) error {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	return scan(ctx, s, cfg, s.CachedInfo().State.LastSeq, func(m Stored) error {
 		if !r.Until.IsZero() && !m.Time.Before(r.Until) {
 			return errScanDone
 		}
@@ -35,44 +39,68 @@ func (b *Bus) Replay(ctx context.Context, stream string, r Range, fn func(Stored
 	})
 }
 
-// scan reads from an ordered consumer up to what the stream held when it began.
-func (b *Bus) scan(ctx context.Context, stream string, cfg jetstream.OrderedConsumerConfig, fn func(Stored) error) error {
-	s, err := b.js.Stream(ctx, stream)
+// scan reads what the stream holds, up to a sequence, and gives it to fn.
+func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumerConfig, end uint64, fn func(Stored) error) error {
+	stream := s.CachedInfo().Config.Name
+	oc, err := s.OrderedConsumer(ctx, cfg)
 	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", stream, err)
+		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
-	end := s.CachedInfo().State.LastSeq
-	if end == 0 {
-		return nil
+	defer forget(ctx, s, oc)
+	it, err := oc.Messages()
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
-	for cfg.OptStartSeq <= end {
-		last, err := scanFrom(ctx, s, cfg, end, fn)
-		if !errors.Is(err, errLeftOut) {
-			return err
+	defer it.Stop()
+	began := oc.CachedInfo()
+	pending, last := began.NumPending, began.Delivered.Stream
+	for last < end {
+		if pending == 0 {
+			if some, err := holds(ctx, s, cfg.FilterSubjects, last+1, end); err != nil || !some {
+				return err
+			}
 		}
-		if last > 0 {
-			cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
+		m, err := next(ctx, it)
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", stream, err)
+		}
+		if m == nil {
+			pending = 0
+			continue
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", stream, err)
+		}
+		pending, last = meta.NumPending, meta.Sequence.Stream
+		if last > end {
+			return nil
+		}
+		if err := fn(storedFromMsg(m, meta)); err != nil {
+			return scanEnd(err)
 		}
 	}
 	return nil
 }
 
-// scanFrom reads from where cfg says; last is the sequence of the last message read, or 0.
-func scanFrom(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumerConfig, end uint64, fn func(Stored) error) (last uint64, err error) {
-	oc, err := s.OrderedConsumer(ctx, cfg)
-	if err != nil {
-		return 0, fmt.Errorf("read stream %s: %w", s.CachedInfo().Config.Name, err)
+// holds tells whether the stream holds a message from one sequence up to another that
+// the filters choose. How many a consumer says are pending does not tell: the server
+// counts one that is removed while the consumer begins twice, and one that was removed
+// may stay counted.
+func holds(ctx context.Context, s jetstream.Stream, filters []string, from, end uint64) (bool, error) {
+	if len(filters) == 0 {
+		filters = []string{">"}
 	}
-	defer forget(ctx, s, oc)
-	if info := oc.CachedInfo(); info != nil && info.NumPending == 0 {
-		return 0, nil
+	for _, f := range filters {
+		m, err := s.GetMsg(ctx, from, jetstream.WithGetMsgSubject(f))
+		if err == nil && m.Sequence <= end {
+			return true, nil
+		}
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false, fmt.Errorf("look for messages in %s: %w", s.CachedInfo().Config.Name, err)
+		}
 	}
-	it, err := oc.Messages()
-	if err != nil {
-		return 0, fmt.Errorf("read stream %s: %w", s.CachedInfo().Config.Name, err)
-	}
-	defer it.Stop()
-	return scanTo(ctx, oc, it, end, fn)
+	return false, nil
 }
 
 // forget deletes the server's half of a reader at once: the server itself would
@@ -85,56 +113,17 @@ func forget(ctx context.Context, s jetstream.Stream, oc jetstream.Consumer) {
 	}
 }
 
-// scanPatience is how long a message may take that the server said it has.
-const scanPatience = time.Second
+// scanPatience is how long a message is waited for before the stream is asked whether
+// there is one.
+const scanPatience = 100 * time.Millisecond
 
-// errLeftOut: the server's reader stands behind messages that it did not give.
-// It happens where others are purged while it reads.
-var errLeftOut = errors.New("the server left messages out")
-
-// next is the next message; nil when there is none any more, because what was there when
-// the scan began was removed meanwhile. last is the sequence of the one before.
-func next(ctx context.Context, oc jetstream.Consumer, it jetstream.MessagesContext, last uint64) (jetstream.Msg, error) {
-	for {
-		wait, cancel := context.WithTimeout(ctx, scanPatience)
-		m, err := it.Next(jetstream.NextContext(wait))
-		cancel()
-		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return m, err
-		}
-		info, err := oc.Info(ctx)
-		switch {
-		case err != nil || info.NumPending > 0:
-		case info.Delivered.Consumer == 0, info.Delivered.Stream <= last:
-			return nil, nil //nolint:nilnil // no message is an answer, not an error
-		default:
-			return nil, errLeftOut
-		}
+// next is the next message; nil when it takes long, perhaps because it was removed.
+func next(ctx context.Context, it jetstream.MessagesContext) (jetstream.Msg, error) {
+	wait, cancel := context.WithTimeout(ctx, scanPatience)
+	defer cancel()
+	m, err := it.Next(jetstream.NextContext(wait))
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil, nil //nolint:nilnil // no message is an answer, not an error
 	}
-}
-
-func scanTo(ctx context.Context, oc jetstream.Consumer, it jetstream.MessagesContext, end uint64, fn func(Stored) error) (last uint64, err error) {
-	for {
-		m, err := next(ctx, oc, it, last)
-		if err != nil {
-			return last, fmt.Errorf("read message: %w", err)
-		}
-		if m == nil {
-			return last, nil
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return last, fmt.Errorf("read message: %w", err)
-		}
-		last = meta.Sequence.Stream
-		if last > end {
-			return last, nil
-		}
-		if err := fn(storedFromMsg(m, meta)); err != nil {
-			return last, scanEnd(err)
-		}
-		if meta.NumPending == 0 || last == end {
-			return last, nil
-		}
-	}
+	return m, err
 }
