@@ -18,7 +18,7 @@ func TestVersionIsPrinted(t *testing.T) {
 func TestHelpIsShownWithoutACommand(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
-	require.NoError(t, run(t.Context(), nil, &stdout, &stderr))
+	require.NoError(t, run(t.Context(), []string{}, &stdout, &stderr)) // not nil: that would be those of the test
 	require.Contains(t, stdout.String(), "version")
 }
 
