@@ -183,7 +183,8 @@ func (c *consumption) one(ctx context.Context, key string) {
 	for i, h := range batch {
 		ds[i] = h.delivery
 	}
-	c.settle(ctx, key, ds, c.handle(ctx, key, ds))
+	h := &hand{c: c, key: key, ds: ds}
+	c.settle(ctx, h, c.handle(context.WithValue(ctx, handKey{}, h), key, ds))
 	c.queue.finish(key)
 	for _, s := range c.sources {
 		s.wake()

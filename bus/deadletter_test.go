@@ -228,3 +228,42 @@ func TestListingLettersEndsWhileTheyAreRemoved(t *testing.T) {
 		}
 	}
 }
+
+// What a handler puts aside under a lock does not outlast the success of whoever has
+// the lock next.
+func TestALetterPutAsideInTimeGoesWithTheNextSuccess(t *testing.T) {
+	b := newBus(t)
+	consume(t, b, ConsumerConfig{}, func(ctx context.Context, key string, _ []Delivery) error {
+		if err := b.PutAside(ctx, "no"); err != nil {
+			return err
+		}
+		if key == "a" {
+			b.ForgetDeadLetters(t.Context(), key) // somebody else succeeds
+		}
+		return Reject("no")
+	})
+	publish(t, b, "a", "1")
+	publish(t, b, "b", "2")
+	idle(t, b, "pusher")
+	left := letters(t, b, 1)[0]
+	require.Equal(t, []any{"b", "no", 1}, []any{left.Key, left.Reason, left.Count})
+}
+
+// A success under a lock is not the last word: what is put aside after it stays.
+func TestALetterPutAsideAfterASuccessStays(t *testing.T) {
+	b := newBus(t)
+	consume(t, b, ConsumerConfig{}, func(ctx context.Context, key string, ds []Delivery) error {
+		b.ForgetDeadLetters(ctx, key)
+		other := &hand{c: &consumption{b: b, cfg: ConsumerConfig{Durable: "other", Stream: StreamContacts}}, key: key, ds: ds}
+		return b.PutAside(context.WithValue(t.Context(), handKey{}, other), "no") // somebody else cannot
+	})
+	publish(t, b, "a", "1")
+	idle(t, b, "pusher")
+	require.Equal(t, "other", letters(t, b, 1)[0].Consumer)
+}
+
+func TestNothingIsPutAsideWithoutAnEvent(t *testing.T) {
+	b := newBus(t)
+	require.NoError(t, b.PutAside(t.Context(), "no"))
+	letters(t, b, 0)
+}

@@ -10,19 +10,56 @@ import (
 // settleTimeout bounds the calls that settle a batch, which a stop does not cut short.
 const settleTimeout = 10 * time.Second
 
+// hand is what a handler works on, which its context knows.
+type hand struct {
+	c         *consumption
+	key       string
+	ds        []Delivery
+	aside     bool // the handler stored its dead letter
+	forgotten bool // the handler removed the dead letters of its key
+}
+
+type handKey struct{}
+
+// PutAside stores the dead letter of what a handler works on; ctx is the one that it was
+// given, or there is nothing to do. The handler returns Reject then, which stores it else.
+// It is for handlers that lock out others who work on the same and might succeed: what is
+// stored before the lock is given up does not outlast a success that follows.
+func (b *Bus) PutAside(ctx context.Context, reason string) error {
+	h, ok := ctx.Value(handKey{}).(*hand)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	return h.putAside(ctx, reason)
+}
+
+func (h *hand) putAside(ctx context.Context, reason string) error {
+	if err := h.c.b.storeLetter(ctx, h.c.cfg, h.key, h.ds, reason); err != nil {
+		return err
+	}
+	h.c.b.letters.add(h.key)
+	h.c.b.log.Warn("event put aside as a dead letter", "consumer", h.c.cfg.Durable, "key", h.key)
+	h.aside = true
+	return nil
+}
+
 // settle does with the messages of a key what the handler's answer asks for.
-func (c *consumption) settle(ctx context.Context, key string, ds []Delivery, result error) {
+func (c *consumption) settle(ctx context.Context, h *hand, result error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	var reject *rejectError
 	switch {
 	case result == nil:
-		c.ackAll(ctx, key)
-		c.b.ForgetDeadLetters(ctx, key)
+		c.ackAll(ctx, h.key)
+		if !h.forgotten {
+			c.b.ForgetDeadLetters(ctx, h.key)
+		}
 	case errors.As(result, &reject):
-		c.reject(ctx, key, ds, reject.reason)
+		c.reject(ctx, h, reject.reason)
 	default:
-		c.putOff(key, c.delay(result, ds), result)
+		c.putOff(h.key, c.delay(result, h.ds), result)
 	}
 }
 
@@ -36,14 +73,14 @@ func (c *consumption) ackAll(ctx context.Context, key string) {
 
 // reject stores the dead letter first: an event is never in neither place
 // (invariant 14).
-func (c *consumption) reject(ctx context.Context, key string, ds []Delivery, reason string) {
-	if err := c.b.storeLetter(ctx, c.cfg, key, ds, reason); err != nil {
-		c.putOff(key, c.backoff(ds), err)
-		return
+func (c *consumption) reject(ctx context.Context, h *hand, reason string) {
+	if !h.aside {
+		if err := h.putAside(ctx, reason); err != nil {
+			c.putOff(h.key, c.backoff(h.ds), err)
+			return
+		}
 	}
-	c.b.letters.add(key)
-	c.b.log.Warn("event put aside as a dead letter", "consumer", c.cfg.Durable, "key", key)
-	c.ackAll(ctx, key)
+	c.ackAll(ctx, h.key)
 }
 
 func (c *consumption) putOff(key string, d time.Duration, cause error) {

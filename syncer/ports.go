@@ -50,6 +50,14 @@ type Links interface {
 	Fields() []mapping.Field
 }
 
+// LetterKeeper keeps the dead letters as the links stand; *bus.Bus is one.
+type LetterKeeper interface {
+	// PutAside stores the one of the event that ctx's handler works on, if any.
+	PutAside(ctx context.Context, reason string) error
+	// ForgetDeadLetters removes those of a contact or a partner.
+	ForgetDeadLetters(ctx context.Context, key string)
+}
+
 // What a contact's deletion does in MetaKocka, and a partner's in the CRM.
 const (
 	PolicyUnlink     = "unlink"

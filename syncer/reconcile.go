@@ -18,10 +18,11 @@ const saveTimeout = 15 * time.Second
 // Reconciler brings one contact and one partner together. It is the only writer
 // to either side (invariant 1). It is safe for use by many goroutines.
 type Reconciler struct {
-	cfg   Config
-	links Links
-	erp   ERP
-	log   *slog.Logger
+	cfg     Config
+	links   Links
+	letters LetterKeeper
+	erp     ERP
+	log     *slog.Logger
 
 	watch    intentWatch
 	refusals *refusals
@@ -30,11 +31,11 @@ type Reconciler struct {
 }
 
 // NewReconciler checks the policy and returns a ready Reconciler.
-func NewReconciler(cfg Config, links Links, erp ERP, log *slog.Logger) (*Reconciler, error) {
+func NewReconciler(cfg Config, links Links, letters LetterKeeper, erp ERP, log *slog.Logger) (*Reconciler, error) {
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("check field policy: %w", err)
 	}
-	return &Reconciler{cfg: cfg, links: links, erp: erp, log: log, refusals: newRefusals()}, nil
+	return &Reconciler{cfg: cfg, links: links, letters: letters, erp: erp, log: log, refusals: newRefusals()}, nil
 }
 
 // Contact reconciles a contact with its partner, and finds or makes the partner
@@ -51,13 +52,30 @@ func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (
 			k := &task{Reconciler: r, s: s, t: t, id: contactID}
 			err := k.run(ctx)
 			res = k.result()
-			return err
+			return r.settleLetters(ctx, res, err)
 		})
 		again := errors.Is(err, mapping.ErrContactChanged) || errors.Is(err, errAgain)
 		if !again || try >= maxTries {
 			return res, err
 		}
 	}
+}
+
+// settleLetters puts aside what cannot be brought over, and removes what was put
+// aside before of a link that is in order now. Under the contact's lock, what
+// happened last also stands last.
+func (r *Reconciler) settleLetters(ctx context.Context, res Result, err error) error {
+	var rejected *RejectError
+	switch {
+	case err == nil:
+		r.letters.ForgetDeadLetters(ctx, res.ContactID)
+		r.letters.ForgetDeadLetters(ctx, res.MetaKockaID)
+	case errors.As(err, &rejected):
+		if failed := r.letters.PutAside(ctx, rejected.Reason); failed != nil {
+			return failed
+		}
+	}
+	return err
 }
 
 // maxTries bounds how often a contact that is edited all the time is read again

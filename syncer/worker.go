@@ -118,8 +118,8 @@ func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Deliv
 	if err != nil {
 		return settleWork(p.gate, err)
 	}
-	res, err := p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Plan: plan})
-	return p.settled(ctx, res, err)
+	_, err = p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Plan: plan})
+	return settleWork(p.gate, err)
 }
 
 func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery) error {
@@ -138,16 +138,7 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 			t.CRMChangedAt = at
 		}
 	}
-	res, err := p.reconciler.Contact(ctx, contactID, t)
-	return p.settled(ctx, res, err)
-}
-
-// settled ends work on a contact: what was put aside of its partner is settled
-// with it, as the puller settles what was put aside of the contact.
-func (p *Pusher) settled(ctx context.Context, res Result, err error) error {
-	if err == nil {
-		p.bus.ForgetDeadLetters(ctx, res.MetaKockaID)
-	}
+	_, err := p.reconciler.Contact(ctx, contactID, t)
 	return settleWork(p.gate, err)
 }
 
@@ -225,10 +216,7 @@ func (p *Puller) handle(ctx context.Context, metakockaID string, ds []bus.Delive
 		p.gate.Report(nil)
 		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
 	}
-	res, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil})
-	if err == nil {
-		p.bus.ForgetDeadLetters(ctx, res.ContactID)
-	}
+	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil})
 	return settleWork(p.gate, err)
 }
 

@@ -215,7 +215,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 		Policy: s.cfg.Policy(), DeletePolicy: s.cfg.DeletePolicy, RemoteDeletePolicy: s.cfg.RemoteDeletePolicy,
 		MaxDeletes: s.cfg.MaxDeletes, AutoImport: s.cfg.AutoImport,
 		CallTimeout: s.cfg.MetaKockaTimeout, Settle: s.cfg.MetaKockaSettle,
-	}, s.store, s.erp, s.log)
+	}, s.store, s.bus, s.erp, s.log)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -105,5 +106,29 @@ func TestAnUpdateWhoseClearingIsRefusedHasTakenEffect(t *testing.T) {
 	w.partnerIs(id, "", func(p metakocka.Partner) any { return p.Contacts[0].Email })
 	w.status(id, "synced")
 	require.Zero(t, w.count("SELECT count(*) FROM mksync_conflicts"))
+	require.Empty(t, w.letters(s))
+}
+
+// TestASyncByHandRemovesTheDeadLetter: also where the process consumes nothing.
+func TestASyncByHandRemovesTheDeadLetter(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	w.sharing()
+	_, stop := w.start(roleListener, rolePusher, rolePoller)
+	s, c := w.api()
+	id := w.add(mapping.Contact{Name: "Ana"})
+	w.partner(id)
+	require.NoError(t, w.erp.FailNext(metakocka.EndpointUpdate, sim.FaultRefused, sim.FaultRefused))
+	w.set(id, mapping.FieldEmail, "ana@partner.si")
+	w.eventually(func() error {
+		if len(w.letters(s)) == 0 {
+			return errors.New("nothing is put aside")
+		}
+		return nil
+	})
+	stop()
+	require.Contains(t, w.mapping(id), "error: ")
+	c.post("contacts/sync", `{"contactId":"`+id+`"}`).data(&struct{}{})
+	require.Equal(t, "synced: ", w.mapping(id))
 	require.Empty(t, w.letters(s))
 }

@@ -128,6 +128,7 @@ func (s *service) runAPI(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error { return s.jobs.Run(ctx, desk) })
+	g.Go(func() error { return s.bus.WatchLetters(ctx) })
 	g.Go(func() error { return control.New(s.conn, buildVersion(), desk, s.log).Run(ctx) })
 	return g.Wait()
 }
