@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,7 +129,7 @@ func (u *undoing) revive(ctx context.Context) error {
 		}
 	}
 	if m.PartnerAfter == nil || m.PartnerBefore == nil {
-		return nil
+		return u.exists(ctx, cmp.Or(m.MovedID, m.PartnerID))
 	}
 	if in := k.link.Intent; in != nil && k.open(k.id, in) {
 		return k.pending()
@@ -136,12 +137,29 @@ func (u *undoing) revive(ctx context.Context) error {
 	k.link.ContactID, k.link.MetaKockaID, k.link.Status = m.LoserID, m.PartnerID, mapping.StatusDeleted
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return fault(CodeConflict, "merge %d cannot be undone: partner %s is gone from MetaKocka", m.ID, m.PartnerID)
+		return u.partnerGone(m.PartnerID)
 	}
 	if err != nil {
 		return aboutAll(err)
 	}
 	return u.giveBack(ctx, p)
+}
+
+// exists refuses where the partner that the loser gets back is gone: for one that
+// is missing the contact is deleted, where that is configured.
+func (u *undoing) exists(ctx context.Context, partnerID string) error {
+	if partnerID == "" {
+		return nil
+	}
+	_, err := u.loser.erp.Get(ctx, partnerID)
+	if errors.Is(err, metakocka.ErrNotFound) {
+		return u.partnerGone(partnerID)
+	}
+	return aboutAll(err)
+}
+
+func (u *undoing) partnerGone(partnerID string) error {
+	return fault(CodeConflict, "merge %d cannot be undone: partner %s is gone from MetaKocka", u.m.ID, partnerID)
 }
 
 // giveBack writes the partner as it was, unless somebody changed it since.

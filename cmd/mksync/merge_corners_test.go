@@ -133,3 +133,28 @@ func TestEditRightBeforeTheMergeIsNotLost(t *testing.T) {
 		})
 	}
 }
+
+// The contact that an undoing brings back would be deleted at once, for its missing
+// partner.
+func TestAMergeWhoseLosersPartnerIsGoneIsNotUndone(t *testing.T) {
+	t.Parallel()
+	for what, linkedWinner := range map[string]bool{"superfluous": true, "moved": false} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sim.Options{})
+			w.cfg.DeletePolicy, w.cfg.RemoteDeletePolicy = syncer.PolicyUnlink, syncer.PolicyDelete
+			l, c := twins()
+			loser, p := w.synced(l)
+			var winner string
+			if linkedWinner {
+				winner, _ = w.synced(c)
+			} else {
+				winner = w.add(c)
+			}
+			id := w.merged(loser, winner)
+			require.NoError(t, w.erp.DeletePartner(p.MKID))
+			w.mksync("merge", "undo", id).refused("merge " + id + " cannot be undone: partner " + p.MKID + " is gone from MetaKocka")
+			require.Equal(t, 1, w.count("SELECT count(*) FROM contacts"))
+		})
+	}
+}
