@@ -32,8 +32,13 @@ func (s *session) beating() bool {
 	return s.cfg.Heartbeat > 0 && s.facts.server.version >= heartbeatVersion
 }
 
-// heartbeatCame hands a heartbeat on; one that nobody has taken yet is older.
+// heartbeatCame hands the heartbeat on that is awaited; one that nobody has taken
+// yet is older. Others come, too: of listeners with another slot, or sent before
+// the connection was made.
 func (st *stream) heartbeatCame() {
+	if awaited := st.awaited.Load(); awaited == nil || *awaited != st.dec.beat {
+		return
+	}
 	select {
 	case <-st.beats:
 	default:
@@ -89,10 +94,9 @@ func (st *stream) heartbeatUnderWay() {
 	})
 }
 
-// oneBeat sends one heartbeat and returns when it is through. Its content is its
-// own: others may come, of listeners with another slot, or sent before the
-// connection was made.
+// oneBeat sends one heartbeat and returns when it is through. Its content is its own.
 func (st *stream) oneBeat(ctx context.Context, conn *pgconn.PgConn, content string) error {
+	st.awaited.Store(&content)
 	r, err := execRow(ctx, conn, fmt.Sprintf("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_logical_emit_message(true, %s, %s)",
 		quoteLiteral(heartbeatPrefix), quoteLiteral(content)))
 	if err != nil {

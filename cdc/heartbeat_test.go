@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -80,4 +81,28 @@ func TestHeartbeatWaitsForWhatIsBeforeIt(t *testing.T) {
 	require.Equal(t, since, run.Status().HeartbeatSince)
 	r.sink.set(func(s *memorySink) { s.hold = -1 })
 	run.beats()
+}
+
+// Other listeners' heartbeats come through every slot of the database.
+func TestHeartbeatsOfOthersPushNoneAside(t *testing.T) {
+	t.Parallel()
+	r := beatingRig(t)
+	run := r.startStreaming()
+	ctx, cancel := context.WithCancel(t.Context())
+	others := make(chan error, 1)
+	conn := r.open()
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := conn.Exec(t.Context(), "SELECT pg_logical_emit_message(true, 'mksync', n::text) FROM generate_series(1, 50) n"); err != nil {
+				others <- err
+				return
+			}
+		}
+		others <- nil
+	}()
+	for range 10 {
+		run.beats()
+	}
+	cancel()
+	require.NoError(t, <-others)
 }

@@ -31,9 +31,10 @@ type stream struct {
 	shown Position // newest event in Status
 	out   []byte
 
-	asked      chan struct{} // the server wants to hear from us
-	beats      chan beat     // heartbeats that came through the slot
-	received   atomic.Uint64 // messages so far
+	asked      chan struct{}          // the server wants to hear from us
+	awaited    atomic.Pointer[string] // content of the heartbeat under way
+	beats      chan beat              // heartbeats that came through the slot
+	received   atomic.Uint64          // messages so far
 	publishing atomic.Bool
 }
 
