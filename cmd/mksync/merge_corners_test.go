@@ -158,3 +158,15 @@ func TestAMergeWhoseLosersPartnerIsGoneIsNotUndone(t *testing.T) {
 		})
 	}
 }
+
+// What a merge took away is kept for 90 days, and longer where it is being brought back.
+func TestOldMergesAreForgottenUnlessTheyAreBeingUndone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	contact := func() string { return w.insert("Ana", "") }
+	ids := []string{w.merged(contact(), contact()), w.merged(contact(), contact()), w.merged(contact(), contact())}
+	w.exec("UPDATE mksync_merges SET finished_at = now() - interval '91 days' WHERE id = ANY ($1::text[]::bigint[])", ids[:2])
+	w.exec("UPDATE mksync_merges SET status = 'undoing' WHERE id = $1::text::bigint", ids[1])
+	w.merged(contact(), contact())
+	require.Equal(t, ids[0], w.one("SELECT string_agg(id::text, ' ') FROM mksync_merges WHERE loser_row IS NULL"))
+}

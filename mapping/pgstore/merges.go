@@ -53,7 +53,7 @@ func (s *Store) Merges(ctx context.Context, q mapping.MergeQuery) ([]mapping.Con
 // addMerge stores a new merge, and forgets what those of long ago took away.
 func addMerge(ctx context.Context, tx pgx.Tx, m *mapping.ContactMerge) error {
 	_, err := tx.Exec(ctx, `UPDATE mksync_merges SET loser_row = NULL, loser_link = NULL, winner_link = NULL, partner_before = NULL, partner_after = NULL,
-		winner_before = '{}', winner_after = '{}' WHERE loser_row IS NOT NULL AND finished_at < now() - interval '`+keepMerges+"'")
+		winner_before = '{}', winner_after = '{}' WHERE loser_row IS NOT NULL AND finished_at < now() - interval '`+keepMerges+"' AND status <> 'undoing'")
 	if err != nil {
 		return fmt.Errorf("forget old merges: %w", err)
 	}
