@@ -40,7 +40,7 @@ func TestPositionsAreWrittenAsPostgresDoes(t *testing.T) {
 // What events share is made once; what they do not share must not be.
 func TestMessagesOfARelayAreOfTheirEvent(t *testing.T) {
 	t.Parallel()
-	r := NewRelay(nil, ListenerStates{}, bus.PublisherConfig{})
+	r := NewRelay(nil, ListenerStates{}, bus.PublisherConfig{}, nil)
 	header := func(m bus.Message, name string) string { return m.Header[name][0] }
 	ev := testEvent(1)
 	m := r.message(ev)
@@ -72,7 +72,7 @@ func TestMessagesOfARelayAreOfTheirEvent(t *testing.T) {
 // into buffers that are there. Allocations are counted, because they do not
 // depend on how busy the machine is.
 func TestAMessageAllocatesItsIDAndItsSubject(t *testing.T) {
-	r := NewRelay(nil, ListenerStates{}, bus.PublisherConfig{})
+	r := NewRelay(nil, ListenerStates{}, bus.PublisherConfig{}, nil)
 	ev := testEvent(1)
 	r.message(ev)
 	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
@@ -82,7 +82,7 @@ func TestAMessageAllocatesItsIDAndItsSubject(t *testing.T) {
 }
 
 func BenchmarkMessage(b *testing.B) {
-	r := NewRelay(nil, ListenerStates{}, bus.PublisherConfig{})
+	r := NewRelay(nil, ListenerStates{}, bus.PublisherConfig{}, nil)
 	ev := testEvent(1)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -2,7 +2,9 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -78,6 +80,7 @@ type Relay struct {
 	bus    *bus.Bus
 	states ListenerStates
 	cfg    bus.PublisherConfig
+	log    *slog.Logger
 	life   string // as of the last Last
 
 	mu  sync.Mutex // guards pub
@@ -97,8 +100,8 @@ type Relay struct {
 }
 
 // NewRelay returns a relay that has not opened the stream yet: Last does.
-func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig) *Relay {
-	r := &Relay{bus: b, states: states, cfg: cfg, header: nats.Header{}}
+func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig, log *slog.Logger) *Relay {
+	r := &Relay{bus: b, states: states, cfg: cfg, log: log, header: nats.Header{}}
 	for i, key := range [...]string{headerSpec, headerID, headerSource, headerType, headerTime, headerSubject, headerContent} {
 		r.header[key] = r.values[i : i+1 : i+1]
 	}
@@ -141,13 +144,22 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 	return cdc.Last{Found: ok && s.LastEvent != cdc.Position{}, SystemID: s.SystemID, Pos: s.LastEvent}, err
 }
 
-// Publish implements cdc.Sink.
+// Publish implements cdc.Sink. A row that is larger than the server takes is left out
+// of its event: nothing of mksync's reads it there, and nothing would get past it.
 func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {
 	pub := r.publisher()
 	if pub == nil {
 		return bus.ErrPublisherClosed
 	}
-	return pub.Publish(ctx, r.message(ev))
+	err := pub.Publish(ctx, r.message(ev))
+	if !errors.Is(err, bus.ErrTooLarge) {
+		return err
+	}
+	r.log.WarnContext(ctx, "the event of a contact is published without its row, which is larger than NATS takes", "contact", ev.Key, "error", err)
+	r.buf = nil // as large as the row
+	bare := *ev
+	bare.Before, bare.After = nil, nil
+	return pub.Publish(ctx, r.message(&bare))
 }
 
 // message is the event as it is published, in buffers that the next one uses again.

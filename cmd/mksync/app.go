@@ -221,7 +221,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 	}
 	s.matcher = syncer.NewMatcher(s.reconciler, s.store)
 	states := syncer.ListenerStates{States: s.store}
-	s.relay = syncer.NewRelay(s.bus, states, bus.PublisherConfig{})
+	s.relay = syncer.NewRelay(s.bus, states, bus.PublisherConfig{}, s.log)
 	s.listener, err = cdc.New(listenerConfig(s.cfg), s.relay, states, s.log)
 	s.checker = syncer.NewChecker(syncer.CheckerConfig{
 		Slot: s.cfg.Slot, Publication: s.cfg.Publication, Interval: s.cfg.CheckInterval, Look: s.pace.look,

@@ -51,7 +51,7 @@ func checkServer(ctx context.Context, cfg NATS, url, what string) []Finding {
 		return append([]Finding{natsProblem(err)}, skipped(nameJetStream, "there is no connection")...)
 	}
 	defer nc.Close()
-	found := []Finding{ok(nameNATS, fmt.Sprintf("%s%s, version %s", what, nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion()))}
+	found := []Finding{ok(nameNATS, fmt.Sprintf("%s%s, version %s, messages of up to %d KiB", what, nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), nc.MaxPayload()>>10))}
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return append(found, fail(nameJetStream, err.Error(), "check MKSYNC_NATS_URL"))

@@ -49,6 +49,7 @@ func TestNATSServer(t *testing.T) {
 	r.nats(&server.Options{JetStream: true})
 	res := r.run()
 	require.Empty(t, res.statuses(doctor.Fail))
+	res.is("NATS", doctor.OK, "messages of up to 1024 KiB")
 	res.is("JetStream", doctor.OK, "file storage")
 	res.is("streams", doctor.OK, "will be made")
 	r.cfg.NATS.Replicas = 3

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestARowLargerThanNATSTakesHoldsUpNobody: in a snapshot, an update and a deletion. Its
+// contact is synced like any other, also by a replay: the events only say which.
+func TestARowLargerThanNATSTakesHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir(), MaxPayload: 256 << 10})
+	require.NoError(t, err)
+	t.Cleanup(server.Shutdown)
+	w.cfg.NATSURL = Secret(server.URL())
+	w.exec("ALTER TABLE contacts ADD photo bytea")
+	w.exec("ALTER TABLE contacts REPLICA IDENTITY FULL")
+	large, small := w.insert("Ana", "ana@novak.si"), w.insert("Bor", "bor@novak.si")
+	w.exec("UPDATE contacts SET photo = decode(repeat('ab', 200000), 'hex') WHERE id = $1", large)
+	s, stop := w.start()
+	w.status(large, "synced")
+	w.status(small, "synced")
+
+	w.exec("UPDATE contacts SET phone = '041 222 333' WHERE id = $1", large)
+	w.partnerIs(large, "041 222 333", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
+	w.pushed(s)
+	stop()
+	require.NoError(t, w.erp.EditPartner(w.partner(large).MKID, func(p *metakocka.Partner) { p.Contacts[0].GSM = "030 000 000" }))
+	said := w.mksync("replay", "--from-seq", "1", "--authority", "crm")
+	require.NoError(t, said.err, said.stderr)
+	w.partnerIs(large, "041 222 333", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
+
+	s, _ = w.start()
+	w.exec("DELETE FROM contacts WHERE id = $1", large)
+	w.status(large, "deleted")
+	require.Empty(t, s.monitor().Status(t.Context()).Problems)
+	text, err := control.AsyncAPI()
+	require.NoError(t, err)
+	d := describedAt(t, string(text))
+	for _, m := range stored(t, s, "CRM_CONTACTS") {
+		d.holds("schemas/ContactEvent", m.Data())
+		require.Less(t, len(m.Data()), 2000)
+	}
+}
