@@ -19,6 +19,7 @@ type ConsumerConfig struct {
 
 	Workers    int // handlers at once; 4
 	MaxPending int // messages held by this process, waiting and running; 512
+	MaxBytes   int // of these and, besides, of retries; 8 MiB, or twice the largest that the server takes
 
 	AckWait    time.Duration // a killed process's messages go to another after this; 30s
 	MinBackoff time.Duration // first delay of an error that says no delay; 1s
@@ -36,6 +37,7 @@ func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
 	}
 	c.Workers = positive(c.Workers, 4)
 	c.MaxPending = positive(c.MaxPending, 512)
+	c.MaxBytes = positive(c.MaxBytes, 8<<20)
 	c.AckWait = positive(c.AckWait, 30*time.Second)
 	c.MinBackoff = positive(c.MinBackoff, time.Second)
 	c.MaxBackoff = max(positive(c.MaxBackoff, 5*time.Minute), c.MinBackoff)

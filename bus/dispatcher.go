@@ -24,6 +24,15 @@ type heldID struct {
 	time     int64
 }
 
+// size is what a message takes in memory; what has no data is small.
+func (h *held) size() int {
+	const rest = 1 << 10
+	return len(h.delivery.Data) + rest
+}
+
+// load is how much of a source is held, or may be.
+type load struct{ messages, bytes int }
+
 // lingerRedelivered is how long a message that comes again waits for its key's others,
 // which the server sends right behind it.
 const lingerRedelivered = 50 * time.Millisecond
@@ -43,16 +52,16 @@ type dispatcher struct {
 	mu     sync.Mutex // guards these:
 	keys   map[string]*keyState
 	held   map[heldID]*held
-	counts map[*source]int
+	loads  map[*source]load
 	closed bool
 }
 
 func newDispatcher(capacity int) *dispatcher {
 	return &dispatcher{
-		ready:  make(chan string, capacity),
-		keys:   map[string]*keyState{},
-		held:   map[heldID]*held{},
-		counts: map[*source]int{},
+		ready: make(chan string, capacity),
+		keys:  map[string]*keyState{},
+		held:  map[heldID]*held{},
+		loads: map[*source]load{},
 	}
 }
 
@@ -65,7 +74,7 @@ func (d *dispatcher) add(key string, h *held) {
 		return
 	}
 	d.held[h.id] = h
-	d.counts[h.source]++
+	d.count(h, 1)
 	k := d.keys[key]
 	if k == nil {
 		k = &keyState{}
@@ -127,7 +136,7 @@ func (d *dispatcher) finish(key string) {
 	k := d.keys[key]
 	for _, h := range k.running {
 		delete(d.held, h.id)
-		d.counts[h.source]--
+		d.count(h, -1)
 	}
 	k.running = nil
 	if len(k.waiting) == 0 {
@@ -140,11 +149,17 @@ func (d *dispatcher) finish(key string) {
 	}
 }
 
-// count returns how many messages of a source are held.
-func (d *dispatcher) count(s *source) int {
+// count adds a message to its source's load, or takes it off.
+func (d *dispatcher) count(h *held, n int) {
+	l := d.loads[h.source]
+	d.loads[h.source] = load{l.messages + n, l.bytes + n*h.size()}
+}
+
+// load returns how much of a source is held.
+func (d *dispatcher) load(s *source) load {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.counts[s]
+	return d.loads[s]
 }
 
 // longest is how long a worker has had its key, of those that had it longest.

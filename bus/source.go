@@ -16,14 +16,14 @@ type source struct {
 	b       *Bus
 	stream  string
 	config  jetstream.ConsumerConfig
-	limit   int // messages held at most
+	limit   load // held at most
 	freed   chan struct{}
 	read    func(m jetstream.Msg) (key string, d Delivery, id heldID, err error)
 	settled func(ctx context.Context, h held) error // after the handler's success
 }
 
 func newEventSource(b *Bus, cfg ConsumerConfig) *source {
-	s := &source{b: b, stream: cfg.Stream, limit: cfg.MaxPending, freed: make(chan struct{}, 1)}
+	s := &source{b: b, stream: cfg.Stream, limit: load{cfg.MaxPending, b.maxHeld(cfg)}, freed: make(chan struct{}, 1)}
 	s.config = durable(cfg.Durable, cfg)
 	s.config.FilterSubjects = cfg.Filters
 	s.read = s.readEvent
@@ -32,12 +32,19 @@ func newEventSource(b *Bus, cfg ConsumerConfig) *source {
 }
 
 func newRetrySource(b *Bus, cfg ConsumerConfig) *source {
-	s := &source{b: b, stream: StreamDeadLetters, limit: retriesPending, freed: make(chan struct{}, 1)}
+	s := &source{b: b, stream: StreamDeadLetters, limit: load{retriesPending, b.maxHeld(cfg)}, freed: make(chan struct{}, 1)}
 	s.config = durable(cfg.Durable+"-retries", cfg)
 	s.config.FilterSubjects = []string{deadLettersPrefix + escapeToken(cfg.Durable) + ".*" + retrySuffix}
 	s.read = s.readRetry
 	s.settled = s.settleRetry
 	return s
+}
+
+// maxHeld is MaxBytes, and room for two of the largest messages: one always fits into
+// the half that is free when more is fetched, or it would never come.
+func (b *Bus) maxHeld(cfg ConsumerConfig) int {
+	const subjects = 16 << 10 // which the server counts, too
+	return max(cfg.MaxBytes, 2*(int(b.nc.MaxPayload())+subjects))
 }
 
 // durable is what both kinds share. Messages put off by a retry count as pending at the
@@ -146,8 +153,9 @@ func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 		return err
 	}
 	for {
-		n := s.limit - c.queue.count(s)
-		if n < max(s.limit/4, 1) {
+		held := c.queue.load(s)
+		room := load{s.limit.messages - held.messages, s.limit.bytes - held.bytes}
+		if room.messages < max(s.limit.messages/4, 1) || room.bytes < s.limit.bytes/2 {
 			select {
 			case <-s.freed:
 				continue
@@ -155,7 +163,7 @@ func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 				return ctx.Err()
 			}
 		}
-		if err := c.fetch(ctx, s, consumer, n); err != nil {
+		if err := c.fetch(ctx, s, consumer, room); err != nil {
 			return err
 		}
 	}
@@ -164,10 +172,11 @@ func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 // fetchWait is how long one request for messages stands.
 const fetchWait = 20 * time.Second
 
-func (c *consumption) fetch(ctx context.Context, s *source, consumer jetstream.Consumer, n int) error {
+func (c *consumption) fetch(ctx context.Context, s *source, consumer jetstream.Consumer, room load) error {
 	fctx, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
-	batch, err := consumer.Fetch(n, jetstream.FetchContext(fctx), jetstream.FetchHeartbeat(5*time.Second))
+	batch, err := consumer.Fetch(room.messages, jetstream.FetchMaxBytes(room.bytes),
+		jetstream.FetchContext(fctx), jetstream.FetchHeartbeat(5*time.Second))
 	if err != nil {
 		return fmt.Errorf("fetch messages: %w", err)
 	}
