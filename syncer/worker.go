@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -83,10 +82,6 @@ func (p *Pusher) Run(ctx context.Context) error {
 		bulk.Filters = []string{"crm.contacts.snapshot.*"}
 		return p.bus.Consume(ctx, bulk, p.handleBulk)
 	})
-	g.Go(func() error {
-		p.giveBack(ctx)
-		return nil
-	})
 	return g.Wait()
 }
 
@@ -140,40 +135,6 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 	}
 	_, err := p.reconciler.Contact(ctx, contactID, t)
 	return settleWork(p.gate, err)
-}
-
-// giveBack tries again what was put aside before it showed that a refusal was about
-// every write: a few times, because what was refused last may be put aside only then.
-func (p *Pusher) giveBack(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case text := <-p.reconciler.refusals.ended:
-			for range 3 {
-				if pause(ctx, time.Second) != nil {
-					return
-				}
-				if err := p.retryLetters(ctx, text); err != nil {
-					p.log.Warn("what MetaKocka refused could not be given back: mksync deadletters retry --all", "error", err)
-				}
-			}
-		}
-	}
-}
-
-// retryLetters gives the dead letters back whose reason holds the words.
-func (p *Pusher) retryLetters(ctx context.Context, text string) error {
-	letters, err := p.bus.DeadLetters(ctx)
-	for _, l := range letters {
-		if !strings.Contains(l.Reason, text) {
-			continue
-		}
-		if retryErr := p.bus.RetryDeadLetter(ctx, l.ID); retryErr != nil && !errors.Is(retryErr, bus.ErrNotFound) {
-			err = errors.Join(err, retryErr)
-		}
-	}
-	return err
 }
 
 // truncated holds the deletions that a TRUNCATE means.

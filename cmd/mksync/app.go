@@ -256,6 +256,10 @@ func (s *service) Run(ctx context.Context) error {
 		roleAPI:    s.runAPI,
 	}
 	g.Go(func() error { return s.watchTable(ctx) })
+	g.Go(func() error {
+		syncer.NewReturner(s.bus, s.reconciler, s.log).Run(ctx)
+		return nil
+	})
 	if s.cfg.DebugAddr != "" {
 		g.Go(func() error { return telemetry.ServeProfiles(ctx, s.cfg.DebugAddr, s.log) })
 	}

@@ -87,6 +87,38 @@ func TestRefusedWritesPause(t *testing.T) {
 	require.Len(t, w.erp.Partners(), 21)
 }
 
+// TestRefusedWritesAreGivenBackWithoutAPusher: the process that met them has another role.
+func TestRefusedWritesAreGivenBackWithoutAPusher(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	_, stop := w.start()
+	ids := w.persons(8)
+	for _, id := range ids {
+		w.status(id, "synced")
+	}
+	stop()
+	require.NoError(t, w.erp.SetFaults(sim.Faults{WrongKey: 1, Endpoints: []string{metakocka.EndpointUpdate}}))
+	for _, id := range ids {
+		w.set(id, mapping.FieldPhone, "041 111 222")
+		w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email = "novo@partner.si" })
+	}
+	s, _ := w.start(rolePoller, rolePuller)
+	w.paused(s, "refuses one write after another")
+	require.NotEmpty(t, w.letters(s))
+
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	for _, id := range ids {
+		w.status(id, "synced")
+		w.agree(id, "041 111 222")
+	}
+	w.eventually(func() error {
+		if n := len(w.letters(s)); n > 0 {
+			return fmt.Errorf("%d dead letters", n)
+		}
+		return nil
+	})
+}
+
 // TestAnUpdateWhoseClearingIsRefusedHasTakenEffect: of two calls the first is taken, the
 // second is refused as with a wrong key, and so is what is asked then. The first one's
 // values are no edit made in the ERP.
