@@ -101,8 +101,11 @@ func (r *Row) Get(name string) (Value, bool) {
 type Event struct {
 	Op Op
 	// Key is the key column's text: of After where there is one, else of Before;
-	// empty for a truncate. An update that changes the key has the old one in Before.
+	// empty for a truncate.
 	Key string
+	// OldKey is set for an update that changes the key, where the replica identity
+	// has it.
+	OldKey string
 	// Before holds the replica identity alone (updates that change it, deletes),
 	// or the whole row where the table's replica identity is FULL. Nil: not sent.
 	Before *Row

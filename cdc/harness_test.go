@@ -23,7 +23,7 @@ const patience = 15 * time.Second
 // record is an event with everything copied.
 type record struct {
 	Op            Op
-	Key           string
+	Key, OldKey   string
 	Before, After map[string]string // nil: no row; NULL is "<null>", unchanged "<unchanged>"
 	Pos           Position
 	XID           uint32
@@ -85,7 +85,7 @@ func (s *memorySink) Publish(_ context.Context, ev *Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.system = ev.SystemID
-	s.events = append(s.events, record{ev.Op, ev.Key, copyRow(ev.Before), copyRow(ev.After), ev.Pos, ev.XID, ev.CommitTime})
+	s.events = append(s.events, record{ev.Op, ev.Key, ev.OldKey, copyRow(ev.Before), copyRow(ev.After), ev.Pos, ev.XID, ev.CommitTime})
 	return nil
 }
 

@@ -284,21 +284,36 @@ func (d *decoder) setKey(r *relation, c *cursor) error {
 	if c.short {
 		return nil // reported by decode
 	}
+	d.ev.OldKey = ""
+	old := d.oldKey(r)
 	if after := d.ev.After; after != nil && after.Values[r.key].Kind == Text {
 		d.ev.Key = string(after.Values[r.key].Text)
+		if old != nil && string(old) != d.ev.Key {
+			d.ev.OldKey = string(old)
+		}
 		return nil
 	}
-	if before := d.ev.Before; before != nil {
-		i := r.key
-		if len(before.Columns) != len(r.cols) {
-			i = r.keyOld
-		}
-		if i >= 0 && before.Values[i].Kind == Text {
-			d.ev.Key = string(before.Values[i].Text)
-			return nil
-		}
+	if old != nil {
+		d.ev.Key = string(old)
+		return nil
 	}
 	return fmt.Errorf("%w: %s without a value of column %q", ErrTableChanged, d.ev.Op, d.key)
+}
+
+// oldKey is the key of the row as it was; nil: it was not sent.
+func (d *decoder) oldKey(r *relation) []byte {
+	before := d.ev.Before
+	if before == nil {
+		return nil
+	}
+	i := r.key
+	if len(before.Columns) != len(r.cols) {
+		i = r.keyOld
+	}
+	if i < 0 || before.Values[i].Kind != Text {
+		return nil
+	}
+	return before.Values[i].Text
 }
 
 func (d *decoder) truncate(c *cursor) (action, error) {
@@ -313,7 +328,7 @@ func (d *decoder) truncate(c *cursor) (action, error) {
 		case !ok:
 			return actNone, fmt.Errorf("%w: truncate of an undescribed table", ErrProtocol)
 		case r.ours:
-			d.ev.Op, d.ev.Key, d.ev.Before, d.ev.After = OpTruncate, "", nil, nil
+			d.ev.Op, d.ev.Key, d.ev.OldKey, d.ev.Before, d.ev.After = OpTruncate, "", "", nil, nil
 			act = actEvent
 		}
 	}

@@ -34,7 +34,7 @@ func TestEveryOperationArrivesWithItsRows(t *testing.T) {
 	for i, want := range []record{
 		{Op: OpInsert, Key: "2", After: map[string]string{"id": "2", "name": "two", "notes": big}},
 		{Op: OpUpdate, Key: "2", After: map[string]string{"id": "2", "name": "II", "notes": "<unchanged>"}},
-		{Op: OpUpdate, Key: "3", Before: map[string]string{"id": "2"}, After: map[string]string{"id": "3", "name": "II", "notes": "small"}},
+		{Op: OpUpdate, Key: "3", OldKey: "2", Before: map[string]string{"id": "2"}, After: map[string]string{"id": "3", "name": "II", "notes": "small"}},
 		{Op: OpDelete, Key: "3", Before: map[string]string{"id": "3"}},
 		{Op: OpTruncate},
 	} {
@@ -55,6 +55,7 @@ func TestFullReplicaIdentityGivesTheWholeRowBefore(t *testing.T) {
 	r.exec("UPDATE items SET name = 'uno'")
 	r.exec("DELETE FROM items")
 	got := r.events(3)
+	require.Empty(t, got[1].OldKey)
 	require.Equal(t, map[string]string{"id": "1", "name": "one", "notes": "n"}, got[1].Before)
 	require.Equal(t, map[string]string{"id": "1", "name": "uno", "notes": "n"}, got[2].Before)
 	require.Equal(t, "1", got[2].Key)

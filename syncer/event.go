@@ -89,7 +89,7 @@ const (
 )
 
 // appendContactEvent writes an event's JSON: op, contact_id, before, after,
-// lsn, xid, commit_time, and the columns that were too large to be sent and did
+// lsn, xid, commit_time, the id that an update changed as "previous_id", and the columns that were too large to be sent and did
 // not change as "unchanged". Numbers and booleans are written as such, every
 // other type as Postgres's text.
 func appendContactEvent(b []byte, ev *cdc.Event) []byte {
@@ -97,6 +97,10 @@ func appendContactEvent(b []byte, ev *cdc.Event) []byte {
 	b = append(b, ev.Op.String()...)
 	b = append(b, `","contact_id":`...)
 	b = appendText(b, ev.Key)
+	if ev.OldKey != "" {
+		b = append(b, `,"previous_id":`...)
+		b = appendText(b, ev.OldKey)
+	}
 	b = append(b, `,"before":`...)
 	b = appendRow(b, ev.Before)
 	b = append(b, `,"after":`...)
@@ -137,13 +141,15 @@ func appendRow(b []byte, row *cdc.Row) []byte {
 	return append(b, '}')
 }
 
-// eventXID is the transaction of a contact's event; 0 for a snapshot's.
-func eventXID(data []byte) uint32 {
-	var ev struct {
-		XID uint32 `json:"xid"`
-	}
+// contactEvent is what mksync itself reads of a contact's event.
+type contactEvent struct {
+	XID        uint32 `json:"xid"` // 0: of a snapshot
+	PreviousID string `json:"previous_id"`
+}
+
+func readContactEvent(data []byte) (ev contactEvent) {
 	_ = json.Unmarshal(data, &ev) // what cannot be read says nothing
-	return ev.XID
+	return ev
 }
 
 // Type OIDs of pg_type that JSON has a form of its own for.

@@ -64,6 +64,9 @@ func TestMessagesOfARelayAreOfTheirEvent(t *testing.T) {
 	require.Equal(t, "2027-01-15T08:00:01.123456Z", header(m, headerTime))
 	require.Equal(t, "other", header(m, headerSubject))
 
+	ev.OldKey, ev.Before = "another", nil
+	require.Equal(t, contactEvent{XID: 77, PreviousID: "another"}, readContactEvent(r.message(ev).Data), "also without the row")
+
 	ev.CommitTime = time.Time{}
 	require.NotEqual(t, "2027-01-15T08:00:01.123456Z", header(r.message(ev), headerTime), "a snapshot's row has the time at which it is read")
 }

@@ -23,6 +23,9 @@ type Links interface {
 	// WithContacts is WithContact for two contacts; the sessions are used one
 	// after the other.
 	WithContacts(ctx context.Context, one, other string, use func(one, other mapping.Session) error) error
+	// MoveLink gives a contact's link to the id that the contact has now, unless the
+	// old id is there once more or the new one has a link.
+	MoveLink(ctx context.Context, from, to string) error
 	// Merges lists merges of contacts.
 	Merges(ctx context.Context, q mapping.MergeQuery) ([]mapping.ContactMerge, error)
 	// NoteMerge stores how far a merge is, where it still is as it was.
@@ -100,7 +103,7 @@ type Trigger struct {
 	// XIDs are the transactions of the events; the contact is decided from only
 	// once they can be seen.
 	XIDs []uint32
-	// Deleted: an event says that the contact was deleted, or a full check found
+	// Deleted: an event says that the contact was deleted or has another id, or a full check found
 	// that the deletion was missed. A contact that is merely not there (a
 	// TRUNCATE, a restored table) is no deletion.
 	Deleted bool

@@ -61,6 +61,19 @@ func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (
 	}
 }
 
+// renamed lets a contact that got another id keep its partner: the link goes with it.
+// Where it cannot, because the new id has a link, the old id counts as deleted.
+func (r *Reconciler) renamed(ctx context.Context, from, to string, t Trigger) error {
+	if err := awaitVisible(ctx, t.XIDs, r.links.Snapshot); err != nil {
+		return err
+	}
+	if err := r.links.MoveLink(ctx, from, to); err != nil {
+		return err
+	}
+	_, err := r.Contact(ctx, from, Trigger{Cause: CauseContact, CRMChangedAt: t.CRMChangedAt, XIDs: t.XIDs, Deleted: true})
+	return err
+}
+
 // settleLetters puts aside what cannot be brought over, and removes what was put
 // aside before of a link that is in order now. Under the contact's lock, what
 // happened last also stands last.

@@ -122,15 +122,25 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 		return p.truncated(ctx, ds[len(ds)-1])
 	}
 	t := Trigger{Cause: CauseContact}
+	var previous []string
 	for _, d := range ds {
 		if d.Subject == bus.ContactSubject("delete", contactID) {
 			t.Deleted = true
 		}
-		if xid := eventXID(d.Data); xid != 0 && p.lives.present(ctx, d.Header.Get(headerSource)) {
-			t.XIDs = append(t.XIDs, xid)
+		ev := readContactEvent(d.Data)
+		if ev.XID != 0 && p.lives.present(ctx, d.Header.Get(headerSource)) {
+			t.XIDs = append(t.XIDs, ev.XID)
+		}
+		if ev.PreviousID != "" {
+			previous = append(previous, ev.PreviousID)
 		}
 		if at, err := time.Parse(time.RFC3339Nano, d.Header.Get(headerTime)); err == nil && at.After(t.CRMChangedAt) {
 			t.CRMChangedAt = at
+		}
+	}
+	for _, id := range previous {
+		if err := p.reconciler.renamed(ctx, id, contactID, t); err != nil {
+			return settleWork(p.gate, err)
 		}
 	}
 	_, err := p.reconciler.Contact(ctx, contactID, t)
@@ -141,7 +151,7 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
 	var xids []uint32
 	if p.lives.present(ctx, d.Header.Get(headerSource)) {
-		xids = append(xids, eventXID(d.Data))
+		xids = append(xids, readContactEvent(d.Data).XID)
 	}
 	if err := awaitVisible(ctx, xids, p.reconciler.links.Snapshot); err != nil {
 		return settleWork(p.gate, err)

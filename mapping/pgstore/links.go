@@ -204,6 +204,21 @@ func (s *Store) Holders(ctx context.Context, metakockaIDs []string) (map[string]
 	return holders, nil
 }
 
+// MoveLink gives a contact's link to the id that the contact has now, unless the old id
+// is there once more or the new one has a link. A tombstone stays with the old id.
+func (s *Store) MoveLink(ctx context.Context, from, to string) error {
+	return s.WithContacts(ctx, from, to, func(one, _ mapping.Session) error {
+		t := s.table()
+		_, err := one.(*Session).conn.Exec(ctx, fmt.Sprintf(`UPDATE metakocka_contact_mappings SET contact_id = $2, updated_at = now()
+			WHERE contact_id = $1 AND sync_status <> 'deleted' AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = $1::uuid)
+			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $2)`, t.table, t.key), from, to)
+		if err != nil {
+			return fmt.Errorf("move the link of contact %s to %s: %w", from, to, err)
+		}
+		return nil
+	})
+}
+
 // UnlinkedContacts finds contacts that no living link holds, by canonical tax
 // number or e-mail, with their ids; ten at most.
 func (s *Store) UnlinkedContacts(ctx context.Context, taxNumber, email string) (map[string]mapping.Contact, error) {
