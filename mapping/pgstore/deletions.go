@@ -35,8 +35,13 @@ func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side map
 // applied: the tombstone's saving closes them, so that a deletion cut off in
 // between is admitted again and counted once.
 func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side, limit int) (bool, error) {
+	// One that the other side waits with goes when that side is there again; this one is to stay.
+	_, err := tx.Exec(ctx, `UPDATE mksync_deletions SET side = $2 WHERE link_id = $1 AND status = 'held' AND side <> $2`, link.ID, string(side))
+	if err != nil {
+		return false, err
+	}
 	var open string
-	err := tx.QueryRow(ctx, `SELECT coalesce((SELECT status FROM mksync_deletions WHERE link_id = $1 AND (status IN ('held', 'approved')
+	err = tx.QueryRow(ctx, `SELECT coalesce((SELECT status FROM mksync_deletions WHERE link_id = $1 AND (status IN ('held', 'approved')
 			OR status = 'applied' AND closed_at IS NULL AND side = $2 AND created_at > clock_timestamp() - $3::interval)
 		ORDER BY status = 'applied' LIMIT 1), '')`, link.ID, string(side), guardWindow).Scan(&open)
 	if err != nil || open != "" {
