@@ -196,6 +196,7 @@ func (s *Session) open(ctx context.Context, sql string, args []any, scan func(pg
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	b.Queue(sql, args...).QueryRow(scan)
+	b.Queue("SET CONSTRAINTS ALL IMMEDIATE") // what is checked at the end is the contact's refusal, too
 	return s.rolledBack(ctx, s.conn.SendBatch(ctx, b).Close())
 }
 
