@@ -72,6 +72,7 @@ type IntentKind string
 const (
 	IntentCreate IntentKind = "create" // add_partner
 	IntentUpdate IntentKind = "update" // update_partner
+	IntentRetire IntentKind = "retire" // update_partner, because the contact is gone
 )
 
 // Intent is stored before a write to MetaKocka is sent. Until Deadline the write

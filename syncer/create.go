@@ -80,6 +80,9 @@ func (k *task) resolve(ctx context.Context) error {
 	switch {
 	case p != nil:
 		sent, _ := mapping.FromPartner(in.Partner)
+		if !holds(*p, sent) {
+			return k.claim(ctx, *p, mapping.Base{}) // found by a key: it may be somebody else's
+		}
 		k.link.BaseAssumed = true
 		return k.claim(ctx, *p, mapping.Base{CRM: sent.Named(), Partner: sent})
 	case k.open(k.id, &in):

@@ -64,14 +64,17 @@ func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field) m
 	in := mapping.Intent{Kind: mapping.IntentUpdate, Partner: had, Sent: want, Fields: fields}
 	if k.st.Contact != nil {
 		in.CRM = *k.st.Contact
+	} else {
+		in.Kind = mapping.IntentRetire
 	}
 	return in
 }
 
-// settleUpdate finds out what became of an update without an answer. It is
-// taken whole: one field that holds what was sent, and did not before, says
-// that it took effect. Then the base moves as if the answer had come; what was
-// sent is then no edit made in the ERP.
+// settleUpdate finds out what became of an update without an answer. One field
+// that holds what was sent, and did not before, says that it took effect: the
+// base moves as if the answer had come, and what was sent is no edit made in the
+// ERP. As one may be sent as several, a field that still stands as before may be
+// of one that is on its way.
 func (k *task) settleUpdate(p metakocka.Partner) error {
 	in := k.link.Intent
 	if in == nil || in.Kind == mapping.IntentCreate {
@@ -83,7 +86,10 @@ func (k *task) settleUpdate(p metakocka.Partner) error {
 	took := slices.ContainsFunc(in.Fields, func(f mapping.Field) bool {
 		return mapping.Equal(f, got.Get(f), sent.Get(f)) && !mapping.Equal(f, had.Get(f), sent.Get(f))
 	})
-	if !took && k.open(k.id, in) {
+	stands := slices.ContainsFunc(in.Fields, func(f mapping.Field) bool {
+		return mapping.Equal(f, got.Get(f), had.Get(f)) && !mapping.Equal(f, sent.Get(f), had.Get(f)) && !mapping.LikelyDropped(f, sent.Get(f), got.Get(f))
+	})
+	if (!took || stands) && k.open(k.id, in) {
 		return k.pending()
 	}
 	if took {

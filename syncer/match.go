@@ -134,6 +134,9 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 	if !isTaken(err) {
 		return err
 	}
+	if was := k.st.Link; was != nil && was.Intent != nil && was.Intent.Kind == mapping.IntentCreate && was.MetaKockaID == "" {
+		return errAgain // the intent stands: its partner may be another one
+	}
 	k.link.MetaKockaID, k.link.Base = "", nil
 	return k.settle(ctx, mapping.StatusHeld, k.takenBy(ctx, p), mapping.Change{})
 }

@@ -136,6 +136,11 @@ func (k *task) run(ctx context.Context) error {
 		return k.first(ctx)
 	case k.link.Status == mapping.StatusDeleted:
 		return k.comeBack(ctx)
+	case k.link.Intent != nil && k.link.Intent.Kind == mapping.IntentRetire && k.link.Status.Alive():
+		if k.open(k.id, k.link.Intent) {
+			return k.pending()
+		}
+		return k.comeBack(ctx)
 	case k.link.Status == mapping.StatusUnlinked:
 		return k.unlinked(ctx)
 	case k.link.MetaKockaID == "" && k.link.Intent != nil:

@@ -46,11 +46,12 @@ func (k *task) contactGone(ctx context.Context) error {
 // known; a creation without an answer is looked up first.
 func (k *task) neverMade(ctx context.Context) error {
 	if in := k.link.Intent; in != nil {
+		sent, _ := mapping.FromPartner(in.Partner)
 		p, err := k.findIntended(ctx)
 		switch {
 		case err != nil:
 			return err
-		case p != nil:
+		case p != nil && holds(*p, sent): // else a key is the same only: it may be somebody else's
 			k.link.MetaKockaID, k.link.Intent = p.MKID, nil
 			if err := k.save(ctx, mapping.Change{}); err != nil {
 				return err

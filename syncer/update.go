@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -132,18 +133,20 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 			k.link.Base, k.link.BaseAssumed = &base, false
 		}
 		res := k.combine(got, unreadable)
-		k.record(res.Conflicts, k.times(got))
+		conflicts := res.Conflicts
 		if err := k.restore(&res, got, unreadable); err != nil {
 			return err
 		}
 		if err := only(mapping.Validate(res.Partner), res.ToPartner...).Err(); err != nil {
 			return k.reject(ctx, err.Error())
 		}
+		k.record(conflicts, k.times(got))
+		k.nameAlong(&res, got)
 		want := mapping.ToPartner(res.Partner, view(p), res.ToPartner)
 		if _, differs := partnerUpdate(p, want); !differs {
 			return k.finish(ctx, p, res, unreadable)
 		}
-		written, err := k.write(ctx, p, want, res.ToPartner, nil)
+		written, err := k.write(ctx, p, want, k.intended(res.ToPartner), nil)
 		if err != nil {
 			return k.writeFailed(ctx, err)
 		}
@@ -151,6 +154,28 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		p = written
 	}
 	return errAgain
+}
+
+// nameAlong sends the contact's name to a partner without one where anything else is
+// sent: a new entry has to have a name, and one that is made up would come back as an
+// edit.
+func (k *task) nameAlong(res *mapping.MergeResult, got mapping.Contact) {
+	name := res.CRM.Name
+	sent := len(res.ToPartner) == 0 || slices.Contains(res.ToPartner, mapping.FieldName)
+	if sent || name == "" || got.Name != "" || !k.policy().For(mapping.FieldName).Direction.From(mapping.SideCRM) {
+		return
+	}
+	res.Partner.Name, res.Base.Partner.Name, res.Base.CRM.Name = name, name, name
+	res.ToPartner = append(res.ToPartner, mapping.FieldName)
+}
+
+// intended are the fields of a write whose base may move when it turns out that it took
+// effect: not the one whose outcome is taken back, in which the CRM has yet to follow.
+func (k *task) intended(fields []mapping.Field) []mapping.Field {
+	if k.t.restore == nil {
+		return fields
+	}
+	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool { return f == k.t.restore.field })
 }
 
 // combine merges the contact and the partner.
@@ -182,6 +207,9 @@ func (k *task) advance(res mapping.MergeResult, written metakocka.Partner) {
 		delete(k.link.Overrides, f)
 		k.sent = append(k.sent, f)
 	}
+	if base.Partner.Name == "" && got.Name != "" && view(written).ContactName == view(written).Customer {
+		base.Partner.Name = got.Name // of an entry that was made for another field
+	}
 	k.link.Base = &base
 }
 
@@ -191,6 +219,7 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 	if err != nil {
 		return fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
+	written, decided := *k.link.Base, maps.Clone(k.link.Overrides)
 	k.link.Base, k.link.Intent = &res.Base, nil
 	k.link.PartnerObservedAt = k.readAt
 	got, _ := mapping.FromPartner(view(p))
@@ -204,7 +233,7 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 	err = k.settle(ctx, status, reason, mapping.Change{Contact: res.CRM, ToCRM: res.ToCRM, Observed: seen})
 	var refused *mapping.ContactRefusedError
 	if errors.As(err, &refused) {
-		k.link.Base = k.st.Link.BaseOr(*k.link.Base)
+		k.link.Base, k.link.Overrides = &written, decided
 		return k.reject(ctx, refused.Error())
 	}
 	return err
