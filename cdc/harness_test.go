@@ -129,6 +129,8 @@ type memoryStore struct {
 	state State
 	found bool
 	saves []State
+
+	failing int // so many times Save fails
 }
 
 func (m *memoryStore) Load(context.Context) (State, bool, error) {
@@ -140,6 +142,10 @@ func (m *memoryStore) Load(context.Context) (State, bool, error) {
 func (m *memoryStore) Save(_ context.Context, s State) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.failing > 0 {
+		m.failing--
+		return errors.New("broken store")
+	}
 	m.state, m.found = s, true
 	m.saves = append(m.saves, s)
 	return nil

@@ -204,6 +204,24 @@ func TestLostPublicationIsRepaired(t *testing.T) {
 	r.repaired(ErrPublicationLost.Error())
 }
 
+func TestRepairOfThePublicationThatWasCutOffIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	for name, cutOff := range map[string]func(*memoryStore){
+		"before it was noted": func(m *memoryStore) { m.failing = 1 },
+		"after it was noted": func(m *memoryStore) {
+			m.change(func(s *State) { s.SnapshotDone, s.SnapshotReason = false, ErrPublicationLost.Error() })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := streamOne(t)
+			r.exec("ALTER PUBLICATION " + quoteIdent(r.cfg.Publication) + " DROP TABLE items")
+			cutOff(r.store)
+			r.repaired(ErrPublicationLost.Error())
+		})
+	}
+}
+
 func TestPublicationDroppedWhileStreamingIsRepaired(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -61,11 +61,8 @@ func (s *session) prepare(ctx context.Context) error {
 	if err := s.checkSystem(); err != nil {
 		return err
 	}
-	s.facts.pub.lostIt = s.hasState && s.state.SnapshotDone && s.facts.pub.owned && s.facts.table.owned
-	if err := firstProblem(s.cfg, s.facts); err != nil {
-		return err
-	}
-	return s.ensurePublication(ctx)
+	s.facts.pub.lostIt = s.hasState && s.state.Table != 0 && s.facts.pub.owned && s.facts.table.owned
+	return firstProblem(s.cfg, s.facts)
 }
 
 func (s *session) identify(ctx context.Context) error {
@@ -152,8 +149,8 @@ func (s *session) systemChanged(what string) error {
 // sinkIsOurs is whether the newest event in the sink comes from this system.
 func (s *session) sinkIsOurs() bool { return s.last.Found && s.last.SystemID == s.systemID }
 
-// ensurePublication makes the publication. One that has to be made again has
-// missed changes: the slot cannot be used any more.
+// ensurePublication makes the publication, in front of the slot. One that has to be
+// made again has missed changes, which nothing shows any more once it is there.
 func (s *session) ensurePublication(ctx context.Context) error {
 	if s.facts.pub.found && s.facts.pub.hasTable {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// snapshot makes the slot and publishes the table as it was at the slot's
-// consistent point. It is recorded as done only when every row is durable; until
-// then the next session begins it anew.
+// snapshot makes the slot, behind a publication, and publishes the table as it was
+// at the slot's consistent point. It is recorded as done only when every row is
+// durable; until then the next session begins it anew.
 func (s *session) snapshot(ctx context.Context, reason error) error {
 	s.setState(StateSnapshot)
 	s.logSnapshot(ctx, reason)
@@ -25,6 +25,9 @@ func (s *session) snapshot(ctx context.Context, reason error) error {
 	s.state.SnapshotReason = reason.Error()
 	s.state.Table = s.facts.table.oid
 	if err := s.save(ctx); err != nil {
+		return err
+	}
+	if err := s.ensurePublication(ctx); err != nil {
 		return err
 	}
 	slot, err := s.createSlot(ctx)
