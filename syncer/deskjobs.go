@@ -243,6 +243,7 @@ func (d *Desk) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
 	if err := d.jobs.store.CancelJob(ctx, j.ID, r.By); err != nil {
 		return j, err
 	}
+	d.jobs.wake() // where nobody works on it, its result is still to be stored
 	j, err = d.job(ctx, j.ID)
 	if err == nil && slices.Contains([]mapping.JobStatus{mapping.JobDone, mapping.JobFailed}, j.Status) {
 		err = fault(CodeConflict, "job %s is %s already", j.ID, j.Status)

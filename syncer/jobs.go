@@ -18,8 +18,8 @@ type JobStore interface {
 	AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (mapping.Job, error)
 	Job(ctx context.Context, id string) (*mapping.Job, error)
 	Jobs(ctx context.Context, before string, limit int) ([]mapping.Job, error)
-	// ReadyJobs are the open jobs that wait for no other, oldest first; also those
-	// that a process works on.
+	// ReadyJobs are the open jobs that wait for no other, and the cancelled ones that
+	// are still without a result, oldest first; also those that a process works on.
 	ReadyJobs(ctx context.Context) ([]string, error)
 	// TakeJob takes a job up; nil: it is not ready any more.
 	TakeJob(ctx context.Context, id string) (*mapping.Job, error)
@@ -159,6 +159,9 @@ type jobRun struct {
 // one works on a job. An error means that it is to be taken up again.
 func (j *Jobs) one(ctx context.Context, d *Desk, job mapping.Job) error {
 	run := &jobRun{Jobs: j, job: job, known: map[string]BulkItem{}}
+	if job.Status == mapping.JobCancelled {
+		run.stopped = errCancelled
+	}
 	if err := run.load(ctx); err != nil {
 		return err
 	}
@@ -169,11 +172,13 @@ func (j *Jobs) one(ctx context.Context, d *Desk, job mapping.Job) error {
 		return ctx.Err()
 	case run.stopped != nil && !cancelled:
 		return run.stopped
+	case cancelled && result != nil:
+		run.job.Status, err = mapping.JobCancelled, nil
 	case err != nil && outage(err):
 		run.job.Paused = err.Error()
 		_, saved := j.store.SaveJob(ctx, run.job, nil)
 		return errors.Join(err, saved)
-	case err != nil && !cancelled:
+	case err != nil:
 		run.job.Status, run.job.Error = mapping.JobFailed, AsRequestError(err).Message
 	default:
 		run.job.Status = mapping.JobDone
@@ -278,17 +283,17 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 	switch run.job.Operation {
 	case OpBulkSync.Name:
 		run.key = func(i BulkItem) string { return i.ContactID }
-		return onLeft(ctx, run, d.BulkSync, func(r *BulkSyncRequest) *[]string { return &r.ContactIDs }, func(total, done int, items []BulkItem) BulkSyncResult {
+		return onLeft(ctx, run, d.BulkSync, func(r *BulkSyncRequest) *[]string { return &r.ContactIDs }, func(total, done, failed int, items []BulkItem) BulkSyncResult {
 			return BulkSyncResult{
-				Total: total, Succeeded: done, Failed: len(items) - done, Stopped: len(items) < total,
+				Total: total, Succeeded: done, Failed: failed, Stopped: done+failed < total,
 				Counts: map[Verdict]int{}, Results: items,
 			}
 		})
 	case OpBulkImport.Name:
 		run.key = func(i BulkItem) string { return i.MetaKockaID }
-		return onLeft(ctx, run, d.BulkImport, func(r *BulkImportRequest) *[]string { return &r.MetaKockaIDs }, func(total, done int, items []BulkItem) BulkImportResult {
+		return onLeft(ctx, run, d.BulkImport, func(r *BulkImportRequest) *[]string { return &r.MetaKockaIDs }, func(total, done, failed int, items []BulkItem) BulkImportResult {
 			return BulkImportResult{
-				Total: total, Imported: done, Failed: len(items) - done, Stopped: len(items) < total,
+				Total: total, Imported: done, Failed: failed, Stopped: done+failed < total,
 				Counts: map[Verdict]int{}, Results: items,
 			}
 		})
@@ -297,10 +302,11 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 }
 
 // onLeft does what is left of the ids that a request names, and sums up all of
-// them; a request for all there are is done whole.
+// them; a request for all there are is done whole. Of one that is stopped it sums
+// up what was done, of all there are the numbers alone.
 func onLeft[Req, Res any](
 	ctx context.Context, run *jobRun, do func(context.Context, Req) (Res, error), ids func(*Req) *[]string,
-	sum func(total, done int, items []BulkItem) Res,
+	sum func(total, done, failed int, items []BulkItem) Res,
 ) (any, error) {
 	var r Req
 	if err := json.Unmarshal(run.job.Request, &r); err != nil {
@@ -309,14 +315,21 @@ func onLeft[Req, Res any](
 	left := ids(&r)
 	asked := *left
 	if len(asked) == 0 {
-		return do(ctx, r)
+		if run.stopped == nil {
+			if res, err := do(ctx, r); err == nil || run.stopped == nil {
+				return res, err
+			}
+		}
+		j := run.job
+		return sum(j.Total, j.Done-j.Failed, j.Failed, []BulkItem{}), run.stopped
 	}
 	var err error
-	if *left = run.left(asked); len(*left) > 0 {
+	if *left = run.left(asked); len(*left) > 0 && run.stopped == nil {
 		_, err = do(ctx, r)
 	}
 	items := run.inOrder(asked)
-	return sum(len(asked), successes(items), items), err
+	done := successes(items)
+	return sum(len(asked), done, len(items)-done, items), err
 }
 
 func successes(items []BulkItem) (n int) {

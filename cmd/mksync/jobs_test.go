@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -137,4 +138,47 @@ func TestJobsAreCancelled(t *testing.T) {
 	require.True(t, res.Stopped)
 	require.Less(t, res.Succeeded, 15)
 	require.Len(t, w.erp.Partners(), res.Succeeded)
+}
+
+// TestACancelledJobKeepsWhatItDid: also where nobody worked on it when it was
+// cancelled, and where MetaKocka was away.
+func TestACancelledJobKeepsWhatItDid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	ids := w.persons(3)
+	store := w.store()
+	begun := func(request string, j mapping.Job, items ...mapping.JobItem) string { // by a process that was killed
+		job, err := store.AddJob(t.Context(), syncer.OpBulkSync.Name, json.RawMessage(request), "")
+		require.NoError(t, err)
+		_, err = store.TakeJob(t.Context(), job.ID)
+		require.NoError(t, err)
+		j.ID = job.ID
+		_, err = store.SaveJob(t.Context(), j, items)
+		require.NoError(t, err)
+		require.NoError(t, store.CancelJob(t.Context(), job.ID, "me"))
+		return "jobs/" + job.ID
+	}
+	some := begun(`{"contactIds":`+jsonList(ids)+`}`, mapping.Job{Total: 3, Done: 1},
+		mapping.JobItem{ID: ids[1], Item: json.RawMessage(`{"contactId":"` + ids[1] + `","success":true}`)})
+	all := begun(`{"syncAll":true}`, mapping.Job{Total: 9, Done: 5, Failed: 2})
+	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
+	_, c := w.api()
+	result := func(path string) (res syncer.BulkSyncResult) {
+		job := c.until(w, path, ended)
+		require.Equal(t, mapping.JobCancelled, job.Status)
+		require.NoError(t, json.Unmarshal(job.Result, &res))
+		require.Equal(t, []any{job.Total, job.Done, job.Failed}, []any{res.Total, res.Succeeded + res.Failed, res.Failed})
+		return res
+	}
+	res := result(some)
+	require.Equal(t, []any{3, 1, true}, []any{res.Total, res.Succeeded, res.Stopped})
+	require.Equal(t, ids[1], res.Results[0].ContactID)
+	res = result(all)
+	require.Equal(t, []int{9, 3, 2}, []int{res.Total, res.Succeeded, res.Failed})
+
+	waits := c.later("bulk-sync", `{"syncAll":true}`)
+	c.until(w, waits, func(j syncer.Job) bool { return j.Paused != "" })
+	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+waits, "").status)
+	require.Empty(t, result(waits).Results)
+	require.Zero(t, w.count("SELECT count(*) FROM mksync_job_items"))
 }

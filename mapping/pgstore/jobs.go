@@ -23,8 +23,15 @@ const jobColumns = `j.id::text, j.operation, j.request, j.status, j.doing, j.pau
 // openJob is true of a job that is not finished.
 const openJob = "status IN ('queued', 'running')"
 
+// cutOffJob is true of a job j that was cancelled and whose result, with what was
+// done until then, is not stored yet.
+const cutOffJob = "j.status = 'cancelled' AND j.started_at IS NOT NULL AND j.result IS NULL AND j.error IS NULL"
+
 // waitsForSQL are the open jobs that j has to wait for.
 const waitsForSQL = "SELECT w.id::text FROM mksync_jobs w WHERE w.id = ANY (j.waits_for) AND w." + openJob + " AND j." + openJob
+
+// readyJob is true of a job j that is to be worked on.
+const readyJob = "(j." + openJob + " AND NOT EXISTS (" + waitsForSQL + ") OR " + cutOffJob + ")"
 
 func scanJob(row pgx.CollectableRow) (mapping.Job, error) {
 	var j mapping.Job
@@ -129,10 +136,10 @@ func (s *Store) Jobs(ctx context.Context, before string, limit int) ([]mapping.J
 	return jobs, nil
 }
 
-// ReadyJobs are the open jobs that wait for no other, oldest first; also those
-// that a process works on.
+// ReadyJobs are the open jobs that wait for no other, and the cancelled ones that
+// are still without a result, oldest first; also those that a process works on.
 func (s *Store) ReadyJobs(ctx context.Context) ([]string, error) {
-	rows, err := s.pool.Query(ctx, "SELECT j.id::text FROM mksync_jobs j WHERE j."+openJob+" AND NOT EXISTS ("+waitsForSQL+") ORDER BY j.number")
+	rows, err := s.pool.Query(ctx, "SELECT j.id::text FROM mksync_jobs j WHERE "+readyJob+" ORDER BY j.number")
 	if err != nil {
 		return nil, fmt.Errorf("look for jobs: %w", err)
 	}
@@ -143,10 +150,11 @@ func (s *Store) ReadyJobs(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// TakeJob takes a job up; nil: it is not ready any more.
+// TakeJob takes a job up, a cancelled one as it is; nil: it is not ready any more.
 func (s *Store) TakeJob(ctx context.Context, id string) (*mapping.Job, error) {
-	j, err := readJob(ctx, s.pool, `UPDATE mksync_jobs AS j SET status = 'running', started_at = coalesce(started_at, now()), expected_at = NULL
-		WHERE j.id = $1 AND j.`+openJob+` AND NOT EXISTS (`+waitsForSQL+`) RETURNING `+jobColumns, id)
+	j, err := readJob(ctx, s.pool, `UPDATE mksync_jobs AS j SET status = CASE status WHEN 'cancelled' THEN status ELSE 'running' END,
+			started_at = coalesce(started_at, now()), expected_at = NULL
+		WHERE j.id = $1 AND `+readyJob+` RETURNING `+jobColumns, id)
 	if err != nil {
 		return nil, fmt.Errorf("take job up: %w", err)
 	}
