@@ -2,8 +2,8 @@ package mapping
 
 import "time"
 
-// Pair is a contact and its link as a full check sees them; at least one of the
-// two is there.
+// Pair is a contact and its link as a full check sees them. Read again, neither may
+// be there any more.
 type Pair struct {
 	ContactID string
 	Contact   *Contact // nil: not in the table

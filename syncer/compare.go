@@ -71,6 +71,7 @@ func (r *Reconciler) judge(p mapping.Pair, partner func(id string) (metakocka.Pa
 func kindWithoutPartner(p mapping.Pair) FindingKind {
 	l := p.Link
 	switch {
+	case p.Contact == nil && l == nil: // the contact was deleted since the pair was first read
 	case p.Contact == nil && l.Status.Alive() && p.Deletion == "":
 		return FindingContactGone
 	case p.Contact == nil, !p.InScope:

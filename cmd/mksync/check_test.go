@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -153,6 +155,41 @@ func TestPeriodicFullCheckPublishesWhatDiffers(t *testing.T) {
 	_, metrics := get(t, s, "/metrics")
 	require.Contains(t, metrics, "mksync_differing 1")
 	require.Contains(t, metrics, "mksync_check_last_success_timestamp_seconds")
+}
+
+// again is a store that a full check reads its findings from again after act.
+type again struct {
+	*pgstore.Store
+	act func()
+}
+
+func (a again) PairsOf(ctx context.Context, contactIDs []string) ([]mapping.Pair, error) {
+	a.act()
+	return a.Store.PairsOf(ctx, contactIDs)
+}
+
+// TestContactDeletedWhileAPeriodicCheckWaits: a contact without a link is found,
+// and is gone when the check looks at it again.
+func TestContactDeletedWhileAPeriodicCheckWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.insert("Nova Oseba", "nova@partner.si")
+	s := w.parts()
+	store := again{s.store, func() { w.exec("DELETE FROM contacts") }}
+	checker := syncer.NewChecker(syncer.CheckerConfig{Slot: w.cfg.Slot, Interval: 1, Look: quickPace.look}, s.matcher, store, s.bus, s.log)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- checker.Run(ctx) }()
+	w.eventually(func() error {
+		st := s.monitor().Status(t.Context())
+		if st.Check.LastCheckAt == nil || st.Check.Differing > 0 {
+			return fmt.Errorf("check: %+v", st.Check)
+		}
+		return nil
+	})
+	require.Zero(t, w.count("SELECT count(*) FROM contacts"))
+	stop()
+	require.NoError(t, <-ended)
 }
 
 // TestTruncateIsNoMissedDeletion: the service is down, the TRUNCATE waits in the
