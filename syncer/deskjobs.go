@@ -30,8 +30,8 @@ type Job struct {
 	Total    int      `json:"total"` // 0: not known yet
 	Done     int      `json:"done"`
 	Failed   int      `json:"failed"`
-	// Result is the operation's answer. That of a cancelled job holds what was
-	// done until then.
+	// Result is the operation's answer. That of a job that was cancelled or failed
+	// holds what was done until then.
 	Result    json.RawMessage `json:"result,omitempty"`
 	Error     string          `json:"error,omitempty"` // why it failed as a whole
 	CreatedAt time.Time       `json:"createdAt"`

@@ -173,7 +173,7 @@ func (j *Jobs) one(ctx context.Context, d *Desk, job mapping.Job) error {
 	case run.stopped != nil && !cancelled:
 		return run.stopped
 	case cancelled && result != nil:
-		run.job.Status, err = mapping.JobCancelled, nil
+		run.job.Status = mapping.JobCancelled
 	case err != nil && outage(err):
 		run.job.Paused = err.Error()
 		_, saved := j.store.SaveJob(ctx, run.job, nil)
@@ -183,7 +183,7 @@ func (j *Jobs) one(ctx context.Context, d *Desk, job mapping.Job) error {
 	default:
 		run.job.Status = mapping.JobDone
 	}
-	if err == nil {
+	if result != nil {
 		if run.job.Result, err = json.Marshal(result); err != nil {
 			return fmt.Errorf("write job's result: %w", err)
 		}
@@ -302,8 +302,8 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 }
 
 // onLeft does what is left of the ids that a request names, and sums up all of
-// them; a request for all there are is done whole. Of one that is stopped it sums
-// up what was done, of all there are the numbers alone.
+// them, also with an error: what was done until then. A request for all there are is
+// done whole; with an error there are only the numbers.
 func onLeft[Req, Res any](
 	ctx context.Context, run *jobRun, do func(context.Context, Req) (Res, error), ids func(*Req) *[]string,
 	sum func(total, done, failed int, items []BulkItem) Res,
@@ -314,17 +314,18 @@ func onLeft[Req, Res any](
 	}
 	left := ids(&r)
 	asked := *left
+	err := run.stopped
 	if len(asked) == 0 {
-		if run.stopped == nil {
-			if res, err := do(ctx, r); err == nil || run.stopped == nil {
-				return res, err
+		if err == nil {
+			var res Res
+			if res, err = do(ctx, r); err == nil {
+				return res, nil
 			}
 		}
 		j := run.job
-		return sum(j.Total, j.Done-j.Failed, j.Failed, []BulkItem{}), run.stopped
+		return sum(j.Total, j.Done-j.Failed, j.Failed, []BulkItem{}), err
 	}
-	var err error
-	if *left = run.left(asked); len(*left) > 0 && run.stopped == nil {
+	if *left = run.left(asked); len(*left) > 0 && err == nil {
 		_, err = do(ctx, r)
 	}
 	items := run.inOrder(asked)

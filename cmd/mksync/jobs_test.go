@@ -140,45 +140,78 @@ func TestJobsAreCancelled(t *testing.T) {
 	require.Len(t, w.erp.Partners(), res.Succeeded)
 }
 
+// abandoned is a job that was worked on by a process that is gone: item is done.
+func (w *world) abandoned(request json.RawMessage, j mapping.Job, item ...string) (path string) {
+	w.t.Helper()
+	store := w.store()
+	job, err := store.AddJob(w.t.Context(), syncer.OpBulkSync.Name, request, "")
+	require.NoError(w.t, err)
+	_, err = store.TakeJob(w.t.Context(), job.ID)
+	require.NoError(w.t, err)
+	var items []mapping.JobItem
+	for _, id := range item {
+		items = append(items, mapping.JobItem{ID: id, Item: json.RawMessage(`{"contactId":"` + id + `","success":true}`)})
+	}
+	j.ID = job.ID
+	_, err = store.SaveJob(w.t.Context(), j, items)
+	require.NoError(w.t, err)
+	return "jobs/" + job.ID
+}
+
+func (w *world) cancelled(path string) {
+	w.t.Helper()
+	require.NoError(w.t, w.store().CancelJob(w.t.Context(), strings.TrimPrefix(path, "jobs/"), "me"))
+}
+
+// endedAs waits for a job's end and returns its result.
+func (c client) endedAs(w *world, path string, status mapping.JobStatus) (job syncer.Job, res syncer.BulkSyncResult) {
+	c.t.Helper()
+	job = c.until(w, path, ended)
+	require.Equal(c.t, status, job.Status)
+	require.NoError(c.t, json.Unmarshal(job.Result, &res))
+	require.Equal(c.t, []int{job.Total, job.Done, job.Failed}, []int{res.Total, res.Succeeded + res.Failed, res.Failed})
+	return job, res
+}
+
 // TestACancelledJobKeepsWhatItDid: also where nobody worked on it when it was
 // cancelled, and where MetaKocka was away.
 func TestACancelledJobKeepsWhatItDid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	ids := w.persons(3)
-	store := w.store()
-	begun := func(request string, j mapping.Job, items ...mapping.JobItem) string { // by a process that was killed
-		job, err := store.AddJob(t.Context(), syncer.OpBulkSync.Name, json.RawMessage(request), "")
-		require.NoError(t, err)
-		_, err = store.TakeJob(t.Context(), job.ID)
-		require.NoError(t, err)
-		j.ID = job.ID
-		_, err = store.SaveJob(t.Context(), j, items)
-		require.NoError(t, err)
-		require.NoError(t, store.CancelJob(t.Context(), job.ID, "me"))
-		return "jobs/" + job.ID
-	}
-	some := begun(`{"contactIds":`+jsonList(ids)+`}`, mapping.Job{Total: 3, Done: 1},
-		mapping.JobItem{ID: ids[1], Item: json.RawMessage(`{"contactId":"` + ids[1] + `","success":true}`)})
-	all := begun(`{"syncAll":true}`, mapping.Job{Total: 9, Done: 5, Failed: 2})
+	some := w.abandoned(byContact(ids), mapping.Job{Total: 3, Done: 1}, ids[1])
+	w.cancelled(some)
+	all := w.abandoned(json.RawMessage(`{"syncAll":true}`), mapping.Job{Total: 9, Done: 5, Failed: 2})
+	w.cancelled(all)
 	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
 	_, c := w.api()
-	result := func(path string) (res syncer.BulkSyncResult) {
-		job := c.until(w, path, ended)
-		require.Equal(t, mapping.JobCancelled, job.Status)
-		require.NoError(t, json.Unmarshal(job.Result, &res))
-		require.Equal(t, []any{job.Total, job.Done, job.Failed}, []any{res.Total, res.Succeeded + res.Failed, res.Failed})
-		return res
-	}
-	res := result(some)
+	_, res := c.endedAs(w, some, mapping.JobCancelled)
 	require.Equal(t, []any{3, 1, true}, []any{res.Total, res.Succeeded, res.Stopped})
 	require.Equal(t, ids[1], res.Results[0].ContactID)
-	res = result(all)
+	_, res = c.endedAs(w, all, mapping.JobCancelled)
 	require.Equal(t, []int{9, 3, 2}, []int{res.Total, res.Succeeded, res.Failed})
 
 	waits := c.later("bulk-sync", `{"syncAll":true}`)
 	c.until(w, waits, func(j syncer.Job) bool { return j.Paused != "" })
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+waits, "").status)
-	require.Empty(t, result(waits).Results)
+	_, res = c.endedAs(w, waits, mapping.JobCancelled)
+	require.Empty(t, res.Results)
 	require.Zero(t, w.count("SELECT count(*) FROM mksync_job_items"))
+}
+
+// TestAFailedJobKeepsWhatItDid: and says what is to be looked at.
+func TestAFailedJobKeepsWhatItDid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.left(13)
+	for _, p := range w.erp.Partners()[:12] {
+		require.NoError(t, w.erp.DeletePartner(p.MKID))
+	}
+	ids := w.persons(22)
+	path := w.abandoned(byContact(ids), mapping.Job{Total: 22, Done: 1}, ids[0])
+	_, c := w.api()
+	job, res := c.endedAs(w, path, mapping.JobFailed)
+	require.Contains(t, job.Error, "12 of 13 linked partners are missing")
+	require.Equal(t, []any{22, 1, true}, []any{res.Total, res.Succeeded, res.Stopped})
+	require.Equal(t, ids[0], res.Results[0].ContactID)
 }
