@@ -143,6 +143,7 @@ func codeOf(err error) Code {
 	var refused *mapping.ContactRefusedError
 	var pending *PendingError
 	var paused *PausedError
+	var unbelieved *UnlikelyError
 	switch {
 	case errors.Is(err, metakocka.ErrNotFound), errors.Is(err, bus.ErrNotFound):
 		return CodeNotFound
@@ -152,7 +153,7 @@ func codeOf(err error) Code {
 		return CodeRefused
 	case errors.As(err, &paused), metakocka.IsTransient(err):
 		return CodeUnreachable
-	case errors.As(err, &pending), errors.Is(err, mapping.ErrTooManyJobs), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
+	case errors.As(err, &pending), errors.As(err, &unbelieved), errors.Is(err, mapping.ErrTooManyJobs), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
 		return CodeUnavailable
 	case errors.Is(err, context.DeadlineExceeded):
 		return CodeTimeout

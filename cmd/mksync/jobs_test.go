@@ -199,7 +199,8 @@ func TestACancelledJobKeepsWhatItDid(t *testing.T) {
 	require.Zero(t, w.count("SELECT count(*) FROM mksync_job_items"))
 }
 
-// TestAFailedJobKeepsWhatItDid: and says what is to be looked at.
+// TestAFailedJobKeepsWhatItDid: and says what is to be looked at, as its request
+// at once does.
 func TestAFailedJobKeepsWhatItDid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
@@ -214,4 +215,5 @@ func TestAFailedJobKeepsWhatItDid(t *testing.T) {
 	require.Contains(t, job.Error, "12 of 13 linked partners are missing")
 	require.Equal(t, []any{22, 1, true}, []any{res.Total, res.Succeeded, res.Stopped})
 	require.Equal(t, ids[0], res.Results[0].ContactID)
+	c.post("contacts/bulk-sync", string(byContact(ids))).refused(503, "unavailable", "check the company and the key")
 }
