@@ -22,8 +22,19 @@ type CheckState struct {
 	Links           int       `json:"links"`     // looked at
 	Differing       int       `json:"differing"` // found and not repaired
 	Error           string    `json:"error,omitempty"`
+	// FailedAt is when the last check failed; zero: it did not. None is made by
+	// itself for RestSeconds from then on.
+	FailedAt    time.Time `json:"failedAt,omitzero"`
+	RestSeconds float64   `json:"rest,omitempty"`
 	// Recovered is the listener's snapshot after which everything was checked.
 	Recovered string `json:"recovered,omitempty"`
+}
+
+// Rests tells whether the last check failed so lately that none is made by itself.
+// A failure in the future is one of before the clock was put back.
+func (c CheckState) Rests(now time.Time) bool {
+	rest := time.Duration(c.RestSeconds * float64(time.Second))
+	return !c.FailedAt.IsZero() && !now.Before(c.FailedAt) && now.Before(c.FailedAt.Add(rest))
 }
 
 // CheckStateKey is where a CheckState is remembered.

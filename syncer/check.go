@@ -114,22 +114,30 @@ func (c *Checker) check(ctx context.Context, r CheckRequest) (rep CheckReport, e
 		err = run.do(ctx)
 	}
 	run.rep.DurationSeconds = time.Since(began).Seconds()
-	return run.report(), c.remember(ctx, run.rep, err)
+	rest := c.rest(run.looked)
+	return run.report(), c.remember(ctx, run.rep, rest, err)
 }
 
-// remember stores the outcome; of a check that failed only why.
-func (c *Checker) remember(ctx context.Context, rep CheckReport, failed error) error {
+// remember stores the outcome; of a check that failed only why, and how long none
+// is made by itself. That it was stopped says nothing.
+func (c *Checker) remember(ctx context.Context, rep CheckReport, rest time.Duration, failed error) error {
+	if failed != nil && ctx.Err() != nil {
+		return failed
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	state, err := c.store.CheckState(ctx)
 	if err != nil {
 		return errors.Join(failed, err)
 	}
+	state.Error, state.FailedAt, state.RestSeconds = "", time.Time{}, 0
 	if failed != nil {
-		state.Error = failed.Error()
+		state.Error, state.RestSeconds = failed.Error(), rest.Seconds()
+		if state.FailedAt, err = c.store.Now(ctx); err != nil {
+			return errors.Join(failed, err)
+		}
 	} else {
-		state.At, state.DurationSeconds, state.Links = rep.At, rep.DurationSeconds, rep.Links
-		state.Differing, state.Error = rep.Differing, ""
+		state.At, state.DurationSeconds, state.Links, state.Differing = rep.At, rep.DurationSeconds, rep.Links, rep.Differing
 	}
 	return errors.Join(failed, c.store.SaveCheckState(ctx, state))
 }
@@ -141,18 +149,13 @@ type checkRun struct {
 	seen     *sighting
 	rep      CheckReport
 	findings []Finding
+	looked   time.Duration // how long it took to see and compare everything
 
 	unanswered int // findings that wait for a write without an answer
 }
 
 func (run *checkRun) do(ctx context.Context) error {
-	swept, err := newSweeper(run.reconciler.erp, run.store, 0).sweep(ctx)
-	if err != nil {
-		return err
-	}
-	run.seen = &sighting{erp: run.reconciler.erp, partners: swept.partners}
-	run.rep.Partners = len(swept.partners)
-	if err := run.compare(ctx); err != nil {
+	if err := run.seeAll(ctx); err != nil {
 		return err
 	}
 	if err := run.settle(ctx); err != nil {
@@ -165,6 +168,19 @@ func (run *checkRun) do(ctx context.Context) error {
 		return err
 	}
 	return fmt.Errorf("%d differences wait for a write to MetaKocka that has no answer yet; check again in a minute", run.unanswered)
+}
+
+// seeAll sees all partners and compares everything.
+func (run *checkRun) seeAll(ctx context.Context) error {
+	began := time.Now()
+	defer func() { run.looked = time.Since(began) }()
+	swept, err := newSweeper(run.reconciler.erp, run.store, 0).sweep(ctx)
+	if err != nil {
+		return err
+	}
+	run.seen = &sighting{erp: run.reconciler.erp, partners: swept.partners}
+	run.rep.Partners = len(swept.partners)
+	return run.compare(ctx)
 }
 
 // checkPage is how many pairs are read at once.

@@ -42,6 +42,10 @@ func (c *Checker) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	now, err := c.store.Now(ctx)
+	if err != nil || state.Rests(now) {
+		return err
+	}
 	listener, _, err := ListenerStates{c.store}.Load(ctx)
 	if err != nil {
 		return err
@@ -49,16 +53,19 @@ func (c *Checker) look(ctx context.Context) error {
 	if point := listener.SnapshotPos.String(); listener.Recovered() && point != state.Recovered {
 		return c.recover(ctx, listener, point)
 	}
-	return c.periodic(ctx, state)
+	return c.periodic(ctx, state, now)
 }
 
-func (c *Checker) periodic(ctx context.Context, state mapping.CheckState) error {
+// rest is how long no check is made by itself after one that failed and took so
+// long to look at everything: ten times as long, and five minutes at least. That is
+// counted in looks of 5s; whoever looks more often rests less.
+func (c *Checker) rest(took time.Duration) time.Duration {
+	return time.Duration(max(60, 2*took.Seconds()) * float64(c.cfg.Look))
+}
+
+func (c *Checker) periodic(ctx context.Context, state mapping.CheckState, now time.Time) error {
 	if c.cfg.Interval <= 0 {
 		return nil
-	}
-	now, err := c.store.Now(ctx)
-	if err != nil {
-		return err
 	}
 	if state.Since.IsZero() || now.Before(state.Since) || now.Before(state.At) { // the first time, or the clock was put back
 		state.Since = now

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -176,10 +177,7 @@ func TestContactDeletedWhileAPeriodicCheckWaits(t *testing.T) {
 	w.insert("Nova Oseba", "nova@partner.si")
 	s := w.parts()
 	store := again{s.store, func() { w.exec("DELETE FROM contacts") }}
-	checker := syncer.NewChecker(syncer.CheckerConfig{Slot: w.cfg.Slot, Interval: 1, Look: quickPace.look}, s.matcher, store, s.bus, s.log)
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- checker.Run(ctx) }()
+	s.checking(t, store, 1)
 	w.eventually(func() error {
 		st := s.monitor().Status(t.Context())
 		if st.Check.LastCheckAt == nil || st.Check.Differing > 0 {
@@ -188,8 +186,57 @@ func TestContactDeletedWhileAPeriodicCheckWaits(t *testing.T) {
 		return nil
 	})
 	require.Zero(t, w.count("SELECT count(*) FROM contacts"))
-	stop()
-	require.NoError(t, <-ended)
+}
+
+// checking makes full checks, as a process does, until the test ends.
+func (s *service) checking(t *testing.T, store syncer.CheckStore, interval time.Duration) {
+	t.Helper()
+	cfg := syncer.CheckerConfig{Slot: s.cfg.Slot, Interval: interval, Look: quickPace.look}
+	checker := syncer.NewChecker(cfg, s.matcher, store, s.bus, s.log)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- checker.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
+}
+
+// TestFailedFullCheckIsNotRepeatedAtOnce: not by another process either. One that
+// is asked for is made.
+func TestFailedFullCheckIsNotRepeatedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.left(14)
+	w.erp.Reset()
+	s := w.parts()
+	calls := func() int { return w.erp.Calls().Received[metakocka.EndpointGet] }
+	before := calls()
+	s.checking(t, s.store, 1)
+	s.checking(t, s.store, 1)
+	failed := func() error {
+		if st := s.monitor().Status(t.Context()); st.Check.Error == "" {
+			return fmt.Errorf("check: %+v", st.Check)
+		}
+		return nil
+	}
+	w.eventually(failed)
+	once := calls()
+	require.Greater(t, once, before)
+	time.Sleep(20 * quickPace.look)
+	require.Equal(t, once, calls())
+	require.NoError(t, failed())
+
+	_, err := s.checker.Check(t.Context(), syncer.CheckRequest{})
+	require.ErrorContains(t, err, "unlikely")
+	asked := calls()
+	require.Greater(t, asked, once)
+	w.eventually(func() error { // later it is
+		if calls() == asked {
+			return errors.New("no further check yet")
+		}
+		return nil
+	})
 }
 
 // TestTruncateIsNoMissedDeletion: the service is down, the TRUNCATE waits in the
