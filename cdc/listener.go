@@ -114,7 +114,7 @@ func (l *Listener) pause(ctx context.Context, err error, wait *backoff.Exponenti
 		d = wait.NextBackOff()
 		l.setState(StateConnecting)
 		l.setProblem(err.Error())
-		l.log.WarnContext(ctx, "listener lost its connection", "error", err, "retry_in", d)
+		l.log.WarnContext(ctx, "listener lost its connection", "error", err, "retry_in", d.String())
 	}
 	_ = sleep(ctx, d)
 }

@@ -58,7 +58,7 @@ func (h *hand) linked(c mapping.Contact) (id string, p metakocka.Partner) {
 	h.t.Helper()
 	id = h.add(c)
 	h.pushed(id, false)
-	p = h.world.partner(id)
+	p = h.partner(id)
 	h.pull(p.MKID)
 	return id, p
 }
@@ -72,8 +72,10 @@ func TestAStrangersPartnerIsNotRetired(t *testing.T) {
 	require.NoError(t, h.erp.FailNext(metakocka.EndpointAdd, sim.FaultBefore))
 	_, err := h.push(id, false)
 	require.True(t, metakocka.Uncertain(err), "%v", err)
-	_, err = h.erp.AddPartner(metakocka.Partner{MKID: "7777", Customer: "Firma d.o.o.", BusinessEntity: true, TaxIDNumber: "SI12345678",
-		Contacts: []metakocka.Contact{{Name: "Direktor", Email: "info@firma.si"}}})
+	_, err = h.erp.AddPartner(metakocka.Partner{
+		MKID: "7777", Customer: "Firma d.o.o.", BusinessEntity: true, TaxIDNumber: "SI12345678",
+		Contacts: []metakocka.Contact{{Name: "Direktor", Email: "info@firma.si"}},
+	})
 	require.NoError(t, err)
 	h.exec("DELETE FROM contacts WHERE id = $1", id)
 	h.pushed(id, true)
@@ -89,8 +91,10 @@ func TestAPartnerFoundByAKeyIsMatchedNotAssumed(t *testing.T) {
 	require.NoError(t, h.erp.FailNext(metakocka.EndpointAdd, sim.FaultBefore))
 	_, err := h.push(id, false)
 	require.True(t, metakocka.Uncertain(err), "%v", err)
-	_, err = h.erp.AddPartner(metakocka.Partner{Customer: "Bukev Eva (nova)", Contacts: []metakocka.Contact{{Name: "Bukev Eva (nova)", Email: "eva@primer.si"}},
-		Addresses: []metakocka.Address{{Type: metakocka.AddressBilling}}})
+	_, err = h.erp.AddPartner(metakocka.Partner{
+		Customer: "Bukev Eva (nova)", Contacts: []metakocka.Contact{{Name: "Bukev Eva (nova)", Email: "eva@primer.si"}},
+		Addresses: []metakocka.Address{{Type: metakocka.AddressBilling}},
+	})
 	require.NoError(t, err)
 	h.pushed(id, false)
 	c := h.contact(id)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -236,29 +235,12 @@ func (d *demo) conclude(o demoOutcome) error {
 	return nil
 }
 
-// served names what the service answers with under its address.
-func (d *demo) served(ctx context.Context) string {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.world.httpAddr+"/", http.NoBody)
-	if err != nil {
-		return "HTTP"
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "HTTP"
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode == http.StatusOK {
-		return "dashboard, HTTP"
-	}
-	return "HTTP"
-}
-
 // serve keeps everything running until the user asks it to stop.
 func (d *demo) serve(ctx context.Context) error {
 	w := d.world
 	d.say.print("")
 	d.say.print(d.say.paint(bold, "Everything keeps running until Ctrl-C."))
-	d.say.print("  " + pad(d.served(ctx), 20) + "  http://" + w.httpAddr + "/")
+	d.say.print("  HTTP                  http://" + w.httpAddr + "/readyz")
 	d.say.print("  API token             " + w.token)
 	d.say.print("  MetaKocka simulator   " + w.erpURL + "/control/partners")
 	d.say.print("  CRM                   psql '" + w.dbURL + "'")

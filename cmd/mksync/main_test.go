@@ -15,6 +15,16 @@ func TestVersionIsPrinted(t *testing.T) {
 	require.Empty(t, stderr.String())
 }
 
+func TestEveryBuildHasASemanticVersion(t *testing.T) {
+	t.Parallel()
+	for build, want := range map[string]string{
+		"v1.2.3": "1.2.3", "1.2.3-5-gafa42ea-dirty": "1.2.3-5-gafa42ea-dirty",
+		"afa42ea": "0.0.0-dev+afa42ea", "afa42ea-dirty": "0.0.0-dev+afa42ea-dirty", "dev": "0.0.0-dev+dev", "a b_c": "0.0.0-dev+a-b-c",
+	} {
+		require.Equal(t, want, semantic(build))
+	}
+}
+
 func TestHelpIsShownWithoutACommand(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer

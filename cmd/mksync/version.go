@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -37,11 +38,26 @@ func newVersionCommand(app *cliEnv) *cobra.Command {
 // else the one that Go took from version control.
 func buildVersion() string {
 	if version != "" {
-		return strings.TrimPrefix(version, "v")
+		return semantic(version)
 	}
 	info, ok := debug.ReadBuildInfo()
 	if ok && strings.HasPrefix(info.Main.Version, "v") {
 		return strings.TrimPrefix(info.Main.Version, "v")
 	}
 	return "0.0.0-dev"
+}
+
+var (
+	semanticVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+	notInMetadata   = regexp.MustCompile(`[^0-9A-Za-z.-]+`)
+)
+
+// semantic is what a build calls itself, as a semantic version: without tags git
+// describes it by a commit, and NATS takes no service with that.
+func semantic(build string) string {
+	v := strings.TrimPrefix(build, "v")
+	if semanticVersion.MatchString(v) {
+		return v
+	}
+	return "0.0.0-dev+" + notInMetadata.ReplaceAllString(v, "-")
 }
