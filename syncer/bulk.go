@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -146,7 +147,7 @@ type bulkRun struct {
 	*Bulk
 	rep   *reporter
 	all   bool // that there are, not named ones
-	whole bool // the answer tells of every one
+	whole bool // the answer tells of every one: nobody watches, or a job does
 
 	mu      sync.Mutex // guards what follows
 	results map[int]BulkItem
@@ -178,11 +179,20 @@ func (run *bulkRun) finished(i int, verdict Verdict, res Result, err error) erro
 }
 
 // words say why a piece did not succeed. An internal error's are for the log,
-// unless an operator watches.
+// unless an operator watches; a job is read by others.
 func (run *bulkRun) words(err error) string {
+	if !run.whole {
+		return AsRequestError(err).Message
+	}
+	return publicWords(run.matcher.reconciler.log, err)
+}
+
+// publicWords say what a request's error means to everybody; an internal one's
+// are logged instead.
+func publicWords(log *slog.Logger, err error) string {
 	e := AsRequestError(err)
-	if e.Code == CodeInternal && !run.rep.watched() {
-		run.matcher.reconciler.log.Error("bulk request met an internal error", "error", err)
+	if e.Code == CodeInternal {
+		log.Error("bulk request met an internal error", "error", err)
 		return ErrInternal.Message
 	}
 	return e.Message

@@ -179,7 +179,7 @@ func (j *Jobs) one(ctx context.Context, d *Desk, job mapping.Job) error {
 		_, saved := j.store.SaveJob(ctx, run.job, nil)
 		return errors.Join(err, saved)
 	case err != nil:
-		run.job.Status, run.job.Error = mapping.JobFailed, AsRequestError(err).Message
+		run.job.Status, run.job.Error = mapping.JobFailed, publicWords(j.log.With("job", job.ID), err)
 	default:
 		run.job.Status = mapping.JobDone
 	}

@@ -217,3 +217,16 @@ func TestAFailedJobKeepsWhatItDid(t *testing.T) {
 	require.Equal(t, ids[0], res.Results[0].ContactID)
 	c.post("contacts/bulk-sync", string(byContact(ids))).refused(503, "unavailable", "check the company and the key")
 }
+
+// TestAJobDoesNotTellInternalErrors: who may read a job need not know the
+// database's insides.
+func TestAJobDoesNotTellInternalErrors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	_, c := w.api()
+	w.exec("ALTER TABLE mksync_partners RENAME TO mksync_hidden")
+	_, res := c.endedAs(w, c.later("bulk-sync", string(byContact(w.persons(1)))), mapping.JobDone)
+	require.Equal(t, syncer.ErrInternal.Message, res.Results[0].Error)
+	job, _ := c.endedAs(w, c.later("bulk-sync", `{"syncAll":true}`), mapping.JobFailed)
+	require.Equal(t, syncer.ErrInternal.Message, job.Error)
+}
