@@ -31,6 +31,8 @@ type Observations interface {
 	// ReleaseMissing voids what is held for partners that are there.
 	HoldMissing(ctx context.Context, metakockaIDs []string, reason string) error
 	ReleaseMissing(ctx context.Context, metakockaIDs []string) error
+	// Alone runs use while no other process has the named part to itself.
+	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
 }
 
 // PartnerEvents is the stream that the poller publishes to; *bus.Bus is one.
@@ -59,8 +61,9 @@ type Poller struct {
 	events PartnerEvents
 	log    *slog.Logger
 
-	polling chan struct{} // holds one while no poll is under way
-	sweeper *sweeper      // the poll's
+	polling  chan struct{} // holds one while this process does not poll
+	sweeper  *sweeper      // the poll's
+	thorough time.Time     // when the last refresh that succeeded began
 }
 
 // NewPoller returns a ready Poller.
@@ -108,20 +111,40 @@ func (p *Poller) Run(ctx context.Context) error {
 func (p *Poller) Poll(ctx context.Context) error { return p.once(ctx, false) }
 
 // Refresh polls now, for who is about to write a lot; it asks for every letter
-// where that is cheap.
+// where that is cheap. A refresh of this process that began meanwhile will do.
 func (p *Poller) Refresh(ctx context.Context) error { return p.once(ctx, true) }
 
 func (p *Poller) once(ctx context.Context, thorough bool) error {
+	asked := time.Now()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-p.polling:
 	}
 	defer func() { p.polling <- struct{}{} }()
-	if thorough {
-		p.sweeper.thorough()
+	if !thorough {
+		return p.alone(ctx)
 	}
-	ctx = metakocka.Background(ctx)
+	if p.thorough.After(asked) {
+		return nil
+	}
+	p.sweeper.thorough()
+	began := time.Now()
+	err := p.alone(ctx)
+	if err == nil {
+		p.thorough = began
+	}
+	return err
+}
+
+// alone polls while no other process does: two would publish the same events in
+// different orders, and each take the other's places in the stream for a loss.
+func (p *Poller) alone(ctx context.Context) error {
+	return p.store.Alone(metakocka.Background(ctx), "poll", p.remembered)
+}
+
+// remembered polls from what is remembered of the last poll, and remembers.
+func (p *Poller) remembered(ctx context.Context) error {
 	began := time.Now()
 	state, err := p.store.PollState(ctx)
 	if err != nil {

@@ -50,10 +50,10 @@ func (c Config) contactsAtOnce() int { return min(max(2*c.MetaKockaConcurrency, 
 // all parts hold while they wait for one more, or they would wait for each other
 // for ever: two for a partner that is imported (puller, single requests 4, bulk
 // requests), one for a contact (pusher, twice; merges that are finished 1), and one
-// each for jobs and for what runs alone (4).
+// each for jobs and for what runs alone (5).
 func (c Config) poolSize() int32 {
 	n := c.contactsAtOnce()
-	return int32(2*(n+4+syncer.BulkPlaces) + 2*n + 1 + syncer.JobsAtOnce + 4 + 1) //nolint:gosec // bounded
+	return int32(2*(n+4+syncer.BulkPlaces) + 2*n + 1 + syncer.JobsAtOnce + 5 + 1) //nolint:gosec // bounded
 }
 
 // pace is how fast the service notices and retries; the demo and the tests are

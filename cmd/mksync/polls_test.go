@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// watchedEvents is a partners' stream of a poller that is held up.
+type watchedEvents struct {
+	syncer.PartnerEvents
+	publishing func()
+	published  func()
+}
+
+func (e watchedEvents) PublishSync(ctx context.Context, stream string, m bus.Message) (uint64, error) {
+	e.publishing()
+	sequence, err := e.PartnerEvents.PublishSync(ctx, stream, m)
+	e.published()
+	return sequence, err
+}
+
+// pollerWith is a poller as another process has it.
+func (s *service) pollerWith(publishing, published func()) *syncer.Poller {
+	return syncer.NewPoller(syncer.PollerConfig{Interval: time.Second}, s.erp, s.store, watchedEvents{s.bus, publishing, published}, s.log)
+}
+
+// TestTwoProcessesPollAtOnce: one polls, the other does a bulk request. What they
+// find they publish in different orders.
+func TestTwoProcessesPollAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Nyx", "", "z@partner.si"), person("7002", "Ugg", "", "a@partner.si")}})
+	s := w.parts()
+	const patience = time.Second
+	held, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	hold := sync.OnceFunc(func() {
+		close(held)
+		select {
+		case <-goOn:
+		case <-time.After(patience):
+		}
+	})
+	let := sync.OnceFunc(func() {
+		close(goOn)
+		select {
+		case err := <-done:
+			done <- err
+		case <-time.After(patience):
+		}
+	})
+	active := false
+	poller := s.pollerWith(func() {}, func() {
+		if active {
+			let()
+		}
+	})
+	require.NoError(t, poller.Poll(t.Context()))
+	require.NoError(t, poller.Poll(t.Context()))
+	active = true
+	for _, p := range w.erp.Partners() {
+		w.edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640111222" })
+	}
+	go func() { done <- s.pollerWith(hold, func() {}).Refresh(t.Context()) }()
+	<-held
+	require.NoError(t, poller.Poll(t.Context()))
+	require.NoError(t, <-done)
+}
