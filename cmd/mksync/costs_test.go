@@ -56,8 +56,9 @@ func countedReconciler(w *world) (r *syncer.Reconciler, trips *atomic.Int64) {
 	store, err := pgstore.New(w.t.Context(), pool, contactsConfig(w.cfg))
 	require.NoError(w.t, err)
 	s := &service{cfg: w.cfg, pace: quickPace, metrics: newMetrics(), store: store, log: slog.New(slog.DiscardHandler)}
+	require.NoError(w.t, s.openNATS(w.t.Context()))
 	require.NoError(w.t, s.openERP(w.t.Context()))
-	w.t.Cleanup(s.erp.Close)
+	w.t.Cleanup(s.Close)
 	require.NoError(w.t, s.openSyncers(w.t.Context()))
 	return s.reconciler, trips
 }
