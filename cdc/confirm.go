@@ -138,12 +138,13 @@ func (w *stallWatch) check(sink Sink, waiting bool, now time.Time) error {
 }
 
 // watchServer keeps an eye on what the replication connection does not tell: how
-// much log the server has written, and that the table is still the same one.
+// much log the server has written, and that the table and its publication are
+// still the same.
 func (st *stream) watchServer(ctx context.Context) error {
 	for {
 		if err := st.pollServer(ctx); ctx.Err() != nil {
 			return ctx.Err()
-		} else if errors.Is(err, ErrTableReplaced) {
+		} else if errors.Is(err, ErrTableReplaced) || errors.Is(err, ErrPublicationLost) {
 			return err
 		} else if err != nil {
 			st.log.DebugContext(ctx, "could not read the server's log position", "error", err)
@@ -154,11 +155,8 @@ func (st *stream) watchServer(ctx context.Context) error {
 	}
 }
 
-// watchQuery reads the log's end, the table's oid (0: it is not there), and
-// whether the publication holds it.
-const watchQuery = `SELECT pg_current_wal_flush_lsn(), coalesce(to_regclass(%s)::oid, 0),
-EXISTS (SELECT 1 FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s)`
-
+// pollServer returns when something changed: the next session compares the catalog
+// with the state, so what is changed back until then is noticed as well.
 func (st *stream) pollServer(ctx context.Context) error {
 	conn, err := connect(ctx, st.cfg, false)
 	if err != nil {
@@ -166,8 +164,11 @@ func (st *stream) pollServer(ctx context.Context) error {
 	}
 	defer closeConn(conn)
 	for {
-		r, err := execRow(ctx, conn, fmt.Sprintf(watchQuery, quoteLiteral(st.cfg.quotedTable()),
-			quoteLiteral(st.cfg.Publication), quoteLiteral(st.cfg.schema()), quoteLiteral(st.cfg.table())))
+		r, err := execRow(ctx, conn, "SELECT pg_current_wal_flush_lsn(), coalesce(to_regclass("+quoteLiteral(st.cfg.quotedTable())+")::oid, 0)")
+		if err != nil {
+			return err
+		}
+		pub, err := loadPublication(ctx, conn, st.cfg)
 		if err != nil {
 			return err
 		}
@@ -176,8 +177,11 @@ func (st *stream) pollServer(ctx context.Context) error {
 			return err
 		}
 		st.setServerEnd(end)
-		if r[1] != strconv.FormatUint(uint64(st.facts.table.oid), 10) || r[2] != "t" {
-			return fmt.Errorf("%w, or taken out of the publication", ErrTableReplaced)
+		switch {
+		case r[1] != strconv.FormatUint(uint64(st.facts.table.oid), 10):
+			return fmt.Errorf("%w, or renamed", ErrTableReplaced)
+		case pub.rows != st.facts.pub.rows:
+			return errPublicationChanged
 		}
 		if err := sleep(ctx, st.cfg.WatchInterval); err != nil {
 			return err

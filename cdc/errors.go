@@ -18,12 +18,13 @@ var (
 	// ErrStreamBehind means that the sink no longer holds events whose LSN was
 	// confirmed. The listener repairs it with a new slot and a snapshot.
 	ErrStreamBehind = errors.New("stream is behind the confirmed position")
-	// ErrPublicationLost means that the publication was gone: changes were missed.
-	// The listener repairs it with a new slot and a snapshot.
+	// ErrPublicationLost means that the publication was gone, or changed for a
+	// while: changes were missed. The listener repairs it with a new slot and a
+	// snapshot.
 	ErrPublicationLost = errors.New("publication lost")
 	// ErrTableReplaced means that the table was dropped and made again under its
-	// name, or taken out of the publication. The listener repairs it with a
-	// snapshot; what is not in the new table was not deleted row by row.
+	// name. The listener repairs it with a snapshot; what is not in the new table
+	// was not deleted row by row.
 	ErrTableReplaced = errors.New("the table was dropped and made again")
 	// ErrListening means that a listener runs.
 	ErrListening = errors.New("a listener runs on this slot: stop it first")
@@ -36,8 +37,9 @@ var (
 	// ErrTableChanged means that the table was renamed or lost its key column.
 	ErrTableChanged = errors.New("table changed beyond recognition")
 
-	errSlotBusy    = errors.New("slot is held by another instance")
-	errStreamEnded = errors.New("server ended the stream")
+	errSlotBusy           = errors.New("slot is held by another instance")
+	errStreamEnded        = errors.New("server ended the stream")
+	errPublicationChanged = fmt.Errorf("%w: it was changed, or made again", ErrPublicationLost)
 )
 
 // Reasons for a snapshot that are no repair.

@@ -160,8 +160,14 @@ func (s *session) ensurePublication(ctx context.Context) error {
 		statement = fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", quoteIdent(s.cfg.Publication), s.cfg.quotedTable())
 	}
 	_, err := exec(ctx, s.conn, statement)
-	if err != nil && pgCode(err) != codeDuplicate {
+	if err == nil || pgCode(err) == codeDuplicate {
+		s.facts.pub, err = loadPublication(ctx, s.conn, s.cfg)
+	}
+	if err != nil {
 		return fmt.Errorf("create publication: %w", err)
+	}
+	if !s.facts.pub.hasTable {
+		return ErrPublicationLost // again, by somebody else
 	}
 	return nil
 }
@@ -181,6 +187,8 @@ func (s *session) snapshotReason() error {
 		return ErrTableReplaced
 	case !s.facts.pub.found, !s.facts.pub.hasTable:
 		return ErrPublicationLost
+	case s.state.Publication != "" && s.state.Publication != s.facts.pub.rows:
+		return errPublicationChanged
 	case s.state.LastEvent != Position{} && !s.sinkIsOurs():
 		return fmt.Errorf("%w: %s is gone", ErrStreamBehind, s.state.LastEvent)
 	case s.sinkIsOurs() && s.last.Pos.Compare(s.state.LastEvent) < 0:

@@ -46,6 +46,9 @@ type publicationFacts struct {
 	hasTable bool
 	owned    bool
 	lostIt   bool // it held the table once, and this role may add it again
+	// rows names the catalog's rows by which the table is published; whatever is
+	// changed and changed back leaves others. Empty: the table is not published.
+	rows string
 }
 
 type slotFacts struct {
@@ -111,10 +114,20 @@ func loadTable(ctx context.Context, conn *pgconn.PgConn, cfg Config) (tableFacts
 	}, err
 }
 
-const publicationQuery = `SELECT p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate,
-EXISTS (SELECT 1 FROM pg_publication_tables t WHERE t.pubname = p.pubname AND t.schemaname = %s AND t.tablename = %s),
-pg_has_role(p.pubowner, 'USAGE')
-FROM pg_publication p WHERE p.pubname = %s`
+// publicationQuery names a row of pg_publication with its xmin: ALTER PUBLICATION
+// writes the row anew. A table is let in by itself, by a table of which it is a
+// partition, or by its schema; older versions know no schemas in publications, so
+// pg_depend is asked.
+const publicationQuery = `WITH t AS (SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %[1]s AND c.relname = %[2]s),
+own AS (SELECT oid FROM t UNION SELECT pg_partition_ancestors(oid)::oid FROM t)
+SELECT p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate, pg_has_role(p.pubowner, 'USAGE'),
+CASE WHEN EXISTS (SELECT 1 FROM pg_publication_tables v WHERE v.pubname = p.pubname AND v.schemaname = %[1]s AND v.tablename = %[2]s)
+THEN concat_ws('/', p.oid, p.xmin, (SELECT string_agg(DISTINCT entry.objid::text, ',')
+    FROM pg_depend entry JOIN pg_depend object USING (classid, objid)
+    WHERE entry.refclassid = 'pg_publication'::regclass AND entry.refobjid = p.oid
+    AND (object.refclassid = 'pg_class'::regclass AND object.refobjid IN (SELECT oid FROM own)
+      OR object.refclassid = 'pg_namespace'::regclass AND object.refobjid IN (SELECT relnamespace FROM t)))) END
+FROM pg_publication p WHERE p.pubname = %[3]s`
 
 func loadPublication(ctx context.Context, conn *pgconn.PgConn, cfg Config) (publicationFacts, error) {
 	rows, err := exec(ctx, conn, fmt.Sprintf(publicationQuery,
@@ -122,7 +135,8 @@ func loadPublication(ctx context.Context, conn *pgconn.PgConn, cfg Config) (publ
 	if err != nil || len(rows) == 0 {
 		return publicationFacts{}, err
 	}
-	return publicationFacts{found: true, complete: rows[0][0] == "t", hasTable: rows[0][1] == "t", owned: rows[0][2] == "t"}, nil
+	r := rows[0]
+	return publicationFacts{found: true, complete: r[0] == "t", owned: r[1] == "t", hasTable: r[2] != "", rows: r[2]}, nil
 }
 
 const slotQuery = `SELECT coalesce(plugin, slot_type), coalesce(database, ''), active, coalesce(wal_status, 'lost') = 'lost',

@@ -46,6 +46,10 @@ type State struct {
 	Table uint32
 	// TableReplaced: the newest snapshot was taken because of that.
 	TableReplaced bool
+	// Publication names the catalog's rows by which the table was published when
+	// the slot was made: with others, changes may have been left out since. Empty
+	// in a state of an older version.
+	Publication string
 	// LastEvent is the newest event whose LSN may have been confirmed.
 	LastEvent Position
 	Slot      string

@@ -30,6 +30,7 @@ func (s *session) snapshot(ctx context.Context, reason error) error {
 	if err := s.ensurePublication(ctx); err != nil {
 		return err
 	}
+	s.state.Publication = s.facts.pub.rows
 	slot, err := s.createSlot(ctx)
 	if err != nil {
 		return err

@@ -40,6 +40,12 @@ type stream struct {
 
 func (s *session) stream(ctx context.Context) error {
 	s.state.Table = s.facts.table.oid
+	if s.state.Publication == "" { // of an older version: what is there is taken over
+		s.state.Publication = s.facts.pub.rows
+		if err := s.save(ctx); err != nil {
+			return err
+		}
+	}
 	st := &stream{
 		session:  s,
 		dec:      newDecoder(s.cfg, s.facts.table.oid, s.systemID),
