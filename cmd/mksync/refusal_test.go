@@ -75,7 +75,8 @@ func TestRefusedWritesPause(t *testing.T) {
 	w.paused(s, "refuses one write after another")
 	require.LessOrEqual(t, len(w.letters(s)), 4)
 	w.edit(w.partner(known), func(p *metakocka.Partner) { p.Contacts[0].Email = "ana.kos@partner.si" }) // searches are taken
-	time.Sleep(500 * time.Millisecond)                                                                  // an update that was read before the edit has been refused by then, not taken
+	// An update that was read before the edit has been refused by then, not taken.
+	time.Sleep(500 * time.Millisecond)
 
 	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
 	for _, id := range ids {
