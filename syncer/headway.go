@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
@@ -42,7 +43,7 @@ func (m *Monitor) standsStill(s *Status, l cdc.Status) {
 	}
 	late := time.Since(l.HeartbeatSince)
 	if late > m.Patience && time.Since(l.LastEventAt) > m.Patience {
-		s.blocked("the listener's heartbeat does not come from the slot into the stream %s since %s: changes of contacts stand still there", bus.StreamContacts, late.Round(time.Second))
+		s.blocked("the listener's heartbeat does not come from the slot into the stream", " %s since %s: changes of contacts stand still there", bus.StreamContacts, late.Round(time.Second))
 	}
 }
 
@@ -67,15 +68,15 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 	if err != nil || !m.still(b) {
 		return err
 	}
-	say := s.problem
-	if ours {
-		say = s.blocked
-	}
+	text := fmt.Sprintf("events stand still between the stream %s and the %s for %s: %d wait, %d are held by a process that is not heard of", stream, durable, b.Quiet.Round(time.Second), b.Pending, b.InFlight)
 	if b.Readers == 0 && b.InFlight == 0 {
-		say("nobody takes events out of the stream %s: no mksync with the role of the %s runs", stream, durable)
-		return nil
+		text = fmt.Sprintf("nobody takes events out of the stream %s: no mksync with the role of the %s runs", stream, durable)
 	}
-	say("events stand still between the stream %s and the %s for %s: %d wait, %d are held by a process that is not heard of", stream, durable, b.Quiet.Round(time.Second), b.Pending, b.InFlight)
+	if ours {
+		s.blocked(text, "")
+	} else {
+		s.problem("%s", text)
+	}
 	return nil
 }
 

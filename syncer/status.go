@@ -28,7 +28,8 @@ type Status struct {
 	Differing int         `json:"differing"`
 	Check     CheckStatus `json:"check"`
 
-	// NotReady are the problems that keep this process from its work.
+	// NotReady is what keeps this process from its work, in words that whoever may
+	// ask without a token can be told: no address, name or reason of another system.
 	NotReady []string `json:"-"`
 }
 
@@ -110,7 +111,7 @@ type Monitor struct {
 func (m *Monitor) Status(ctx context.Context) Status {
 	s := Status{Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, Mappings: map[mapping.Status]int{}}
 	if err := m.database(ctx, &s); err != nil {
-		s.blocked("the CRM's database does not answer: %v", err)
+		s.blocked("the CRM's database does not answer", ": %v", err)
 	}
 	m.listener(&s)
 	m.streams(ctx, &s)
@@ -119,7 +120,7 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	}
 	if reason, since := m.Gate.Paused(); reason != "" {
 		s.Pusher.Paused, s.Puller.Paused = true, true
-		s.blocked("sending is paused since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
+		s.blocked("sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
 	}
 	return s
 }
@@ -128,9 +129,11 @@ func (s *Status) problem(format string, args ...any) {
 	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
 }
 
-func (s *Status) blocked(format string, args ...any) {
-	s.problem(format, args...)
-	s.NotReady = append(s.NotReady, fmt.Sprintf(format, args...))
+// blocked is a problem that keeps this process from its work. The detail is for
+// those who may see the problems, not for readiness.
+func (s *Status) blocked(what, format string, args ...any) {
+	s.problem("%s", what+fmt.Sprintf(format, args...))
+	s.NotReady = append(s.NotReady, what)
 }
 
 func (m *Monitor) database(ctx context.Context, s *Status) error {
@@ -197,7 +200,7 @@ func (m *Monitor) poll(ctx context.Context, s *Status) error {
 	late := 3*m.PollInterval + time.Duration(3*poll.DurationSeconds*float64(time.Second))
 	switch {
 	case poll.Error != "" && m.Polls:
-		s.blocked("the last poll of MetaKocka did not succeed: %s", poll.Error)
+		s.blocked("the last poll of MetaKocka did not succeed", ": %s", poll.Error)
 	case poll.Error != "":
 		s.problem("the last poll of MetaKocka did not succeed: %s", poll.Error)
 	case !poll.EndedAt.IsZero() && now.Sub(poll.EndedAt) > late:
@@ -217,18 +220,18 @@ func (m *Monitor) listener(s *Status) {
 		s.Listener.LastEventAt = &l.LastEventAt
 	}
 	if l.Problem != "" && l.State != cdc.StateStandby {
-		s.blocked("the listener is not streaming: %s", l.Problem)
+		s.blocked("the listener is not streaming", ": %s", l.Problem)
 	}
 	m.standsStill(s, l)
 }
 
 func (m *Monitor) streams(ctx context.Context, s *Status) {
 	if m.Bus == nil || m.Connected == nil || !m.Connected() {
-		s.blocked("NATS is not connected")
+		s.blocked("NATS is not connected", "")
 		return
 	}
 	if err := m.askStreams(ctx, s); err != nil {
-		s.blocked("NATS does not answer: %v", err)
+		s.blocked("NATS does not answer", ": %v", err)
 	}
 }
 

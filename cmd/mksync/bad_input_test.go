@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,12 +125,12 @@ func TestMetaKockaRefusesOneContact(t *testing.T) {
 	require.Len(t, w.erp.Partners(), 3)
 }
 
-// paused waits until sending is, and readiness says so in words.
+// paused waits until sending is: readiness says so, and the problems say why in words.
 func (w *world) paused(s *service, words string) {
 	w.t.Helper()
 	w.eventually(func() error {
 		status := s.monitor().Status(w.t.Context())
-		if !status.Pusher.Paused || !strings.Contains(strings.Join(status.NotReady, " "), words) {
+		if !status.Pusher.Paused || !slices.Contains(status.NotReady, "sending is paused") || !strings.Contains(strings.Join(status.Problems, " "), words) {
 			return errors.New("not paused: " + strings.Join(status.Problems, "; "))
 		}
 		return nil
