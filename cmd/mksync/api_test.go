@@ -381,21 +381,24 @@ func TestBulkRequestsOverNATS(t *testing.T) {
 
 func TestTokensAreRead(t *testing.T) {
 	t.Parallel()
-	one, err := parseTokens("alone")
+	one, err := parseTokens(crmToken)
 	require.NoError(t, err)
 	require.Equal(t, "api", one[0].Name)
-	two, err := parseTokens("crm:a,billing:b")
+	two, err := parseTokens("crm:" + crmToken + ",billing:" + billingToken)
 	require.NoError(t, err)
 	require.Len(t, two, 2)
+	const secret = "a-long-secret-token"
 	for text, words := range map[string]string{
-		"secretA,secretB": "entry 1 is not a name:token pair", "crm:": "entry 1", "crm:a:b": "entry 1", "a b:c": "the name of entry 1",
-		"crm:a,crm:b": "the name crm comes twice", "crm:a,b:a": "same token", "crm:a,": "entry 2",
+		secret + "," + secret: "entry 1 is not a name:token pair", "crm:": "entry 1", "crm:" + secret + ":b": "entry 1", "a b:" + secret: "the name of entry 1",
+		"crm:" + secret + ",crm:" + crmToken: "the name crm comes twice", "crm:" + secret + ",b:" + secret: "same token", "crm:" + secret + ",": "entry 2",
+		"fifteen-letters": "16 characters at least", "crm:" + secret + ",b:fifteen-letters": "entry 2: a token has 16",
 	} {
 		_, err := parseTokens(Secret(text))
 		require.ErrorContains(t, err, words)
-		require.NotContains(t, err.Error(), "secretA")
+		require.NotContains(t, err.Error(), secret)
+		require.NotContains(t, err.Error(), "fifteen")
 	}
 	cfg := DefaultConfig()
-	cfg.APIToken = "crm:a,crm:b"
+	cfg.APIToken = Secret("crm:" + crmToken + ",crm:" + billingToken)
 	require.ErrorContains(t, cfg.Validate(), "the name crm comes twice")
 }

@@ -66,15 +66,15 @@ func TestEnvironmentWinsOverTheFile(t *testing.T) {
 func TestSecretsAreReadFromFiles(t *testing.T) {
 	t.Parallel()
 	secret := writeFile(t, "key", "k-123\n")
-	token := writeFile(t, "token", "t-456")
+	token := writeFile(t, "token", "t-456-t-456-t-456")
 	path := writeFile(t, "mksync.yaml", "metakocka_secret_key: old\napi_token_file: "+token+"\n")
 	config, err := LoadConfig(path, []string{"MKSYNC_METAKOCKA_SECRET_KEY_FILE=" + secret})
 	require.NoError(t, err)
 	require.Equal(t, "k-123", config.MetaKockaSecretKey.Reveal())
-	require.Equal(t, "t-456", config.APIToken.Reveal())
+	require.Equal(t, "t-456-t-456-t-456", config.APIToken.Reveal())
 
 	_, err = LoadConfig("", []string{
-		"MKSYNC_API_TOKEN=a", "MKSYNC_API_TOKEN_FILE=" + token,
+		"MKSYNC_API_TOKEN=a-token-of-16-or-more", "MKSYNC_API_TOKEN_FILE=" + token,
 		"MKSYNC_METAKOCKA_SECRET_KEY_FILE=" + writeFile(t, "empty", "\n"),
 		"MKSYNC_DATABASE_URL_FILE=" + filepath.Join(t.TempDir(), "missing"),
 	})
@@ -191,7 +191,7 @@ filter:
 
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
-	const hidden = "hunter2"
+	const hidden = "hunter2-hunter2-hunter2"
 	config, err := LoadConfig("", []string{
 		"MKSYNC_DATABASE_URL=postgres://crm:" + hidden + "@db.test:5432/crm?password=" + hidden,
 		"MKSYNC_NATS_URL=nats://" + hidden + "@nats.test:4222",
@@ -218,6 +218,32 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	})
 	require.Len(t, problems(t, err), 3)
 	require.NotContains(t, err.Error(), hidden)
+}
+
+// TestABareAtInAPasswordIsNotPrinted: what follows it would be taken for the host.
+func TestABareAtInAPasswordIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{
+		"postgres://crm:half@tail@db.test:5432/crm", "postgres://crm:half@tail/more@db.test/crm", "postgresql://crm:ha/lf@tail@db.test/crm",
+	} {
+		config, err := LoadConfig("", []string{"MKSYNC_DATABASE_URL=" + address, "MKSYNC_NATS_URL=nats://crm:42/tail@nats.test"})
+		lines := problems(t, err)
+		require.Len(t, lines, 2)
+		require.Contains(t, lines[0], "an @ as %40")
+		require.NotContains(t, err.Error()+fmt.Sprint(config.Redacted()), "tail")
+	}
+	_, err := LoadConfig("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half%40tail@db.test/crm?application_name=a@b"})
+	require.NoError(t, err)
+}
+
+func TestAMissingCertificateIsNamed(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "root.crt")
+	_, err := LoadConfig("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half@db.test/crm?sslmode=verify-full&sslrootcert=" + missing})
+	require.ErrorContains(t, err, "MKSYNC_DATABASE_URL: the file "+missing+", which it names, cannot be read: no such file")
+	_, err = LoadConfig("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half@db.test/crm?sslmode=verify-full&sslrootcert=" + writeFile(t, "root.crt", "nothing")})
+	require.ErrorContains(t, err, "certificates in PEM")
+	require.NotContains(t, err.Error(), "half")
 }
 
 func TestVariablesOfOthersAreLeftAlone(t *testing.T) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"regexp"
@@ -66,14 +68,39 @@ var (
 
 func (v *validator) database(c Config) {
 	if c.DatabaseURL != "" {
-		// The parser's own words may hold parts of the URL.
-		_, err := pgx.ParseConfig(c.DatabaseURL.Reveal())
-		v.check(err == nil, "database_url", "not a Postgres address such as postgres://user:password@host:5432/crm (a special character in the password is written as %%XX)")
+		if problem := databaseAddress(c.DatabaseURL.Reveal()); problem != "" {
+			v.check(false, "database_url", "%s", problem)
+		}
 	}
 	v.check(tableName.MatchString(c.ContactsTable), "contacts_table", "%q is not a table name such as public.contacts", c.ContactsTable)
 	v.check(slotName.MatchString(c.Slot), "slot", "%q is not a slot name: lower-case letters, digits and _, at most 63", c.Slot)
 	v.check(c.HeartbeatInterval == 0 || c.HeartbeatInterval >= time.Second, "heartbeat_interval", "%s is shorter than a second (0s: none)", c.HeartbeatInterval)
 	v.check(columnName(c.Publication), "publication", "%q is not a publication name", c.Publication)
+}
+
+// databaseAddress is what is wrong with the address of the database. The parser's
+// own words are not quoted: they may hold parts of the password.
+func databaseAddress(address string) string {
+	const usual = "not a Postgres address such as postgres://user:password@host:5432/crm (a special character in the password is written as %XX, an @ as %40)"
+	_, err := pgx.ParseConfig(address)
+	if scheme, rest, isURL := strings.Cut(address, "://"); isURL && scheme != "" {
+		// Postgres takes the first @ for the end of the password: what is behind it
+		// would be looked up, and printed, as a host.
+		beforeParameters, _, _ := strings.Cut(rest, "?")
+		if strings.Count(beforeParameters, "@") > 1 {
+			return usual
+		}
+	}
+	var path *fs.PathError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &path):
+		return fmt.Sprintf("the file %s, which it names, cannot be read: %s", path.Path, path.Err)
+	case strings.Contains(err.Error(), "failed to configure TLS"):
+		return "what it says of TLS (sslmode, sslrootcert, sslcert, sslkey) cannot be used: see that the files are certificates in PEM, and that both sslcert and sslkey are given"
+	}
+	return usual
 }
 
 func (v *validator) nats(c Config) {
@@ -92,7 +119,8 @@ func natsAddress(address string) bool {
 		address = "nats://" + address
 	}
 	u, err := url.Parse(address)
-	return err == nil && u.Hostname() != "" && slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme)
+	// An @ behind the host is the end of a password that held a slash.
+	return err == nil && u.Hostname() != "" && !strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") && slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme)
 }
 
 func (v *validator) metakocka(c Config) {

@@ -35,7 +35,10 @@ func TestHelpIsShownWithoutACommand(t *testing.T) {
 func TestUnknownCommandIsAnError(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
-	require.ErrorContains(t, run(t.Context(), []string{"nonsense"}, &stdout, &stderr), `unknown command "nonsense"`)
+	for _, args := range [][]string{{"nonsense"}, {"nonsense", "--json"}, {"conflicts", "lst", "--nonsense"}} {
+		require.ErrorContains(t, run(t.Context(), args, &stdout, &stderr), "unknown command \"")
+	}
+	require.ErrorContains(t, run(t.Context(), []string{"--nonsense"}, &stdout, &stderr), "mksync has no flag --nonsense")
 }
 
 func TestLoadRefusesAWrongConfiguration(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/migrations"
@@ -71,6 +72,9 @@ func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool, 
 		return err
 	}
 	defer s.Close()
+	for _, f := range doctor.Unprotected(cfg.DatabaseURL.Reveal(), cfg.NATSURL.Reveal()) {
+		log.Warn(f.Detail, "do", f.Do)
+	}
 	log.Info("mksync is running", "version", buildVersion(), "roles", strings.Join(roles, ","), "metakocka", cfg.MetaKockaURL)
 	err = s.Run(ctx)
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strings"
 )
 
 // Secret is a text that is never printed: every way of formatting, logging or
@@ -32,10 +33,10 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Address is where a URL points, without its user, password and parameters; for
-// a text that is no URL it is String.
+// a text that is no URL, or where the password may reach into the host, it is String.
 func (s Secret) Address() string {
 	u, err := url.Parse(string(s))
-	if err != nil || u.Scheme == "" || u.Host == "" {
+	if err != nil || u.Scheme == "" || u.Host == "" || strings.Count(string(s), "@") > 1 || strings.Contains(u.Path, "@") {
 		return s.String()
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()

@@ -12,6 +12,10 @@ import (
 // usualCaller is the name of the one token that has none.
 const usualCaller = "api"
 
+// minToken is how long a token has to be: it is guessed at by whoever reaches the
+// address.
+const minToken = 16
+
 // parseTokens reads MKSYNC_API_TOKEN: one token, or name:token pairs separated
 // by commas. Its errors never quote a token.
 func parseTokens(text Secret) ([]httpapi.Token, error) {
@@ -20,6 +24,9 @@ func parseTokens(text Secret) ([]httpapi.Token, error) {
 	}
 	items := strings.Split(text.Reveal(), ",")
 	if len(items) == 1 && !strings.Contains(items[0], ":") {
+		if len(items[0]) < minToken {
+			return nil, errShortToken
+		}
 		return []httpapi.Token{{Name: usualCaller, Secret: items[0]}}, nil
 	}
 	var tokens []httpapi.Token
@@ -29,6 +36,8 @@ func parseTokens(text Secret) ([]httpapi.Token, error) {
 		switch {
 		case !paired || secret == "" || strings.Contains(secret, ":"):
 			return nil, fmt.Errorf("entry %d is not a name:token pair; a token holds neither comma nor colon", i+1)
+		case len(secret) < minToken:
+			return nil, fmt.Errorf("entry %d: %w", i+1, errShortToken)
 		case !syncer.IsCaller(name):
 			return nil, fmt.Errorf("the name of entry %d may have letters, digits, _ . @ and - only, at most 64", i+1)
 		case names[name]:
@@ -41,6 +50,8 @@ func parseTokens(text Secret) ([]httpapi.Token, error) {
 	}
 	return tokens, nil
 }
+
+var errShortToken = fmt.Errorf("a token has %d characters at least; `openssl rand -hex 32` makes one", minToken)
 
 // jwtRoles are the roles whose tokens are let in.
 func (c Config) jwtRoles() []string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,7 +67,13 @@ func (e *usageError) Unwrap() error { return e.cause }
 // guard makes what is wrong with a command line, of root and of all below it, a
 // usageError.
 func guard(root *cobra.Command) {
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd, explainFlag(cmd, err)} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// The flag is unknown because the command before it is.
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			return cmd.Args(cmd, words)
+		}
+		return &usageError{cmd, explainFlag(cmd, err)}
+	})
 	for _, cmd := range tree(root) {
 		cmd.DisableFlagsInUseLine = strings.Contains(cmd.Use, "--")
 		if args := cmd.Args; args != nil {
@@ -120,14 +125,17 @@ func explainFlag(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// inWords is why a flag's value is none, without names of Go.
+// inWords is why a flag's value is none, in the same words for every kind of value.
 func inWords(e *pflag.InvalidValueError) error {
-	var number *strconv.NumError
-	if !errors.As(e, &number) {
-		return e.Unwrap()
+	const count = "a whole number of at least 0"
+	kinds := map[string]string{
+		"bool": "true or false", "float64": "a number", "int": "a whole number",
+		"uint": count, "uint64": count, "duration": "a duration such as 30s or 5m",
 	}
-	kind := map[string]string{"bool": "true or false", "float64": "a number", "int": "a whole number"}[e.GetFlag().Value.Type()]
-	return fmt.Errorf("%q is not %s", e.GetValue(), cmp.Or(kind, "a whole number of at least 0"))
+	if kind, known := kinds[e.GetFlag().Value.Type()]; known {
+		return fmt.Errorf("%q is not %s", e.GetValue(), kind)
+	}
+	return e.Unwrap()
 }
 
 // group makes cmd one that does nothing without a command below it.

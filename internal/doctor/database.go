@@ -20,6 +20,7 @@ import (
 const (
 	nameDatabase    = "database"
 	nameConnection  = "database connection"
+	nameEncryption  = "encryption"
 	nameReplication = "replication right"
 	nameWALLevel    = "wal_level"
 	nameTable       = "contacts table"

@@ -91,7 +91,8 @@ func Run(ctx context.Context, cfg Config, emit func(Finding)) []Hint {
 	bus := begin(func() side { return checkNATS(ctx, cfg.NATS) })
 	erp := begin(func() side { return checkMetaKocka(ctx, cfg.MetaKocka) })
 	var hints []Hint
-	for _, result := range []<-chan side{database, bus, erp} {
+	unprotected := side{findings: Unprotected(cfg.Database.URL, cfg.NATS.URL)}
+	for _, result := range []<-chan side{database, bus, begin(func() side { return unprotected }), erp} {
 		found := <-result
 		for _, f := range found.findings {
 			emit(secrets.clean(f))

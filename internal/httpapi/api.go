@@ -93,7 +93,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, err := s.guard.who(r)
 		if err != nil {
-			s.keepOut(w, err)
+			s.keepOut(w, r, err)
 			return
 		}
 		if wait := s.limits.allow(name); wait > 0 {
@@ -107,8 +107,12 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 }
 
 // keepOut answers whoever is not let in.
-func (s *Server) keepOut(w http.ResponseWriter, err error) {
+func (s *Server) keepOut(w http.ResponseWriter, r *http.Request, err error) {
 	status, code, message := notIn(err)
+	if wait := s.strangers.note(r, err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(wait))
+		status, code, message = http.StatusTooManyRequests, codeRate, "too many requests without a valid token from this address"
+	}
 	switch status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mksync"`)

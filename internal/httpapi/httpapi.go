@@ -36,14 +36,15 @@ type Config struct {
 
 // Server answers requests. It is made for one Run.
 type Server struct {
-	cfg      Config
-	log      *slog.Logger
-	listener net.Listener
-	guard    *guard
-	limits   *limits
-	streams  streams
-	pace     pace
-	stopping chan struct{} // closed when Run's context has ended
+	cfg       Config
+	log       *slog.Logger
+	listener  net.Listener
+	guard     *guard
+	limits    *limits
+	strangers *strangers
+	streams   streams
+	pace      pace
+	stopping  chan struct{} // closed when Run's context has ended
 }
 
 // New opens the address, so that a port that is taken is known at once.
@@ -54,7 +55,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s (MKSYNC_HTTP_ADDR): %w", cfg.Addr, err)
 	}
 	return &Server{
-		cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens, cfg.JWT, log), limits: newLimits(cfg.Rate),
+		cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens, cfg.JWT, log), limits: newLimits(cfg.Rate), strangers: newStrangers(log),
 		streams: streams{of: map[string]int{}}, pace: usualPace, stopping: make(chan struct{}),
 	}, nil
 }

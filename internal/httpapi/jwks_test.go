@@ -124,6 +124,7 @@ func TestUnknownKeysAreLookedForNotTooOften(t *testing.T) {
 	first := i.es256(t, "one")
 	s, _ := answering(t, withKeys(i))
 	keys := s.guard.jwts.keys
+	s.strangers.limits = newLimits(usualRate)
 	require.Equal(t, 200, askAs(s, first()).Code)
 	second := i.es256(t, "two")
 	for range 50 {

@@ -1,0 +1,64 @@
+package doctor
+
+import (
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Unprotected says where passwords and contacts' data go over a network that can
+// read or change them: nothing for a connection within this machine, or one that
+// is encrypted to a server whose certificate is checked.
+func Unprotected(databaseURL, natsURL string) []Finding {
+	var found []Finding
+	if f, is := unprotectedDatabase(databaseURL); is {
+		found = append(found, f)
+	}
+	if f, is := unprotectedNATS(natsURL); is {
+		found = append(found, f)
+	}
+	return found
+}
+
+func unprotectedDatabase(address string) (Finding, bool) {
+	pc, err := pgx.ParseConfig(address)
+	if err != nil || isLocal(pc.Host) {
+		return Finding{}, false
+	}
+	// pgx keeps sslmode as what it makes of it: the ways to connect, in order.
+	plain := pc.TLSConfig == nil
+	for _, f := range pc.Fallbacks {
+		plain = plain || f.TLSConfig == nil
+	}
+	unchecked := !plain && pc.TLSConfig.InsecureSkipVerify && pc.TLSConfig.VerifyPeerCertificate == nil
+	const do = "add sslmode=verify-full to MKSYNC_DATABASE_URL, and sslrootcert=<file> where the server's authority is not a public one"
+	switch {
+	case plain:
+		return note(nameEncryption, "the connection to "+pc.Host+" may go unencrypted", do), true
+	case unchecked:
+		return note(nameEncryption, "the certificate of "+pc.Host+" is not checked: another server could answer in its place", do), true
+	}
+	return Finding{}, false
+}
+
+func unprotectedNATS(addresses string) (Finding, bool) {
+	for address := range strings.SplitSeq(addresses, ",") {
+		if address = strings.TrimSpace(address); address != "" && !strings.Contains(address, "://") {
+			address = "nats://" + address
+		}
+		u, err := url.Parse(address)
+		if err == nil && (u.Scheme == "nats" || u.Scheme == "ws") && u.Hostname() != "" && !isLocal(u.Hostname()) {
+			return note(nameEncryption, "the connection to NATS at "+u.Host+" is encrypted only where that server demands it",
+				"begin MKSYNC_NATS_URL with tls:// (wss:// for a web socket)"), true
+		}
+	}
+	return Finding{}, false
+}
+
+// isLocal: a socket, or an address of this machine.
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.HasPrefix(host, "/") || host == "localhost" || ip != nil && ip.IsLoopback()
+}
