@@ -46,8 +46,8 @@ func forbidden(dir, imported string, test bool) string {
 		return "nothing imports cmd"
 	case test:
 		return forbiddenInTest(dir, imported)
-	case imported == "internal/testenv":
-		return "internal/testenv is for tests"
+	case imported == "internal/testenv", imported == "internal/testenv/patience" && dir != "internal/testenv":
+		return imported + " is for tests"
 	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && dir != "bench" && !within(dir, "cmd"):
 		return "pgserver is for tests, for the demo and for the benchmark"
 	case leafOf(dir) != "" && !within(dir, imported):

@@ -40,7 +40,7 @@ func TestARowLargerThanNATSTakesHoldsUpNobody(t *testing.T) {
 	s, _ = w.start()
 	w.exec("DELETE FROM contacts WHERE id = $1", large)
 	w.status(large, "deleted")
-	require.Empty(t, s.monitor().Status(t.Context()).Problems)
+	w.noProblem(s)
 	text, err := control.AsyncAPI()
 	require.NoError(t, err)
 	d := describedAt(t, string(text))

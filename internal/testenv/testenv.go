@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/crmmind/mksync/internal/testenv/patience"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
 )
 
@@ -102,23 +103,9 @@ func SlotName(t testing.TB) string {
 	return "mksync_" + strings.ToLower(rand.Text())
 }
 
-// Eventually calls check until it returns nil, and fails the test with its
-// last error when it has not by the deadline.
-func Eventually(t testing.TB, deadline time.Duration, check func() error) {
+// Eventually calls check until it returns nil, and fails the test with its last
+// error when it has not within the limit, which grows with the machine's load.
+func Eventually(t testing.TB, limit time.Duration, check func() error) {
 	t.Helper()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	expired := time.After(deadline)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-expired:
-			require.NoError(t, err, "not so within %s", deadline)
-			return
-		case <-ticker.C:
-		}
-	}
+	patience.Eventually(t, limit, check)
 }
