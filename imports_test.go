@@ -46,7 +46,7 @@ func forbidden(dir, imported string, test bool) string {
 		return "nothing imports cmd"
 	case test:
 		return forbiddenInTest(dir, imported)
-	case imported == "internal/testenv", imported == "internal/testenv/patience" && dir != "internal/testenv":
+	case imported == "internal/testenv", imported == "internal/testenv/natsserver", imported == "internal/testenv/patience" && dir != "internal/testenv":
 		return imported + " is for tests"
 	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && dir != "bench" && !within(dir, "cmd"):
 		return "pgserver is for tests, for the demo and for the benchmark"
@@ -76,8 +76,8 @@ func forbiddenInTest(dir, imported string) string {
 func forbiddenLibrary(dir, library string, test bool) string {
 	pure := []string{"os", "net", "net/http", "database/sql", "log", "log/slog", "math/rand", "math/rand/v2"}
 	switch {
-	case within(library, "github.com/nats-io/nats-server/v2") && dir != "bus/embedded" && !test:
-		return "bus/embedded is the only importer of nats-server"
+	case within(library, "github.com/nats-io/nats-server/v2") && dir != "bus/embedded" && dir != "internal/testenv/natsserver" && !test:
+		return "bus/embedded is the only importer of nats-server, besides the tests' servers"
 	case within(library, "github.com/testcontainers/testcontainers-go") && dir != "internal/testenv/pgserver":
 		return "pgserver is the only importer of testcontainers"
 	case test:

@@ -73,6 +73,7 @@ type consumption struct {
 	handle  Handler
 	queue   *dispatcher
 	sources []*source
+	began   time.Time
 }
 
 // Consume works off the stream until ctx ends, then returns nil: it takes in nothing more,
@@ -83,7 +84,7 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 	if err != nil {
 		return err
 	}
-	c := &consumption{b: b, cfg: cfg, handle: h}
+	c := &consumption{b: b, cfg: cfg, handle: h, began: time.Now()}
 	c.sources = []*source{newEventSource(b, cfg), newRetrySource(b, cfg)}
 	c.queue = newDispatcher(cfg.MaxPending + retriesPending)
 	var stopWatching func()
@@ -242,6 +243,9 @@ type Activity struct {
 	// Quiet is how long ago the consumer was given a message or acknowledged one, was
 	// told that one is in progress, or was made, by the server's clock.
 	Quiet time.Duration
+	// Stuck is how long none was acknowledged although one waits, where messages are given
+	// out again and again: they reach nobody, or nobody gets through with them.
+	Stuck time.Duration
 }
 
 // Activity returns how a consumer gets on; one that never ran is only behind.
@@ -266,7 +270,35 @@ func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity,
 	}
 	a.Pending, a.InFlight = i.NumPending, uint64(max(i.NumAckPending, 0)) //nolint:gosec // not negative
 	a.Readers, a.Quiet = i.NumWaiting, i.TimeStamp.Sub(last)
-	return a, nil
+	if i.NumRedelivered > 0 {
+		a.Stuck, err = b.stuck(ctx, i)
+	}
+	return a, err
+}
+
+// stuck is how long a consumer has acknowledged nothing while its oldest message waits,
+// and while this process works for it, if it does.
+func (b *Bus) stuck(ctx context.Context, i *jetstream.ConsumerInfo) (time.Duration, error) {
+	s, err := b.js.Stream(ctx, i.Stream)
+	if err != nil {
+		return 0, fmt.Errorf("look up stream %s: %w", i.Stream, err)
+	}
+	oldest, err := firstOf(ctx, s, i.Config.FilterSubjects, i.AckFloor.Stream+1)
+	if err != nil || oldest == nil {
+		return 0, err
+	}
+	since := i.Created
+	if at := i.AckFloor.Last; at != nil && at.After(since) {
+		since = *at
+	}
+	if oldest.Time.After(since) {
+		since = oldest.Time
+	}
+	long := i.TimeStamp.Sub(since)
+	if c, ok := b.working.Load(i.Name); ok {
+		long = min(long, time.Since(c.(*consumption).began))
+	}
+	return long, nil
 }
 
 // Unapplied tells whether a message of the subject waits for the consumer, or is

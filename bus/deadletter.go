@@ -199,21 +199,21 @@ func (b *Bus) purgeLetter(ctx context.Context, subject string, opts ...jetstream
 }
 
 // readRetry restores the event of a dead letter that is tried again.
-func (s *source) readRetry(m jetstream.Msg) (string, Delivery, heldID, error) {
+func (s *source) readRetry(m *nats.Msg) (string, Delivery, heldID, error) {
 	meta, err := m.Metadata()
 	if err != nil {
 		return "", Delivery{}, heldID{}, err
 	}
-	d := Delivery{Attempts: meta.NumDelivered, Stored: storedFromMsg(m, meta)}
+	d := delivered(m, meta)
 	d.Subject = d.Header.Get(headerSubject)
 	d.ID = d.Header.Get(headerMsgID)
 	d.Sequence, _ = strconv.ParseUint(d.Header.Get(headerSeq), 10, 64)
 	d.Time, _ = time.Parse(time.RFC3339Nano, d.Header.Get(headerTime))
-	_, key := letterKey(m.Subject())
+	_, key := letterKey(m.Subject)
 	return key, d, heldID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
 }
 
 // settleRetry acknowledges and removes a retried letter, which nobody needs any more.
 func (s *source) settleRetry(ctx context.Context, h held) error {
-	return errors.Join(h.msg.Ack(), s.b.deleteLetter(ctx, h.msg.Subject(), h.id.sequence))
+	return errors.Join(h.msg.Ack(), s.b.deleteLetter(ctx, h.msg.Subject, h.id.sequence))
 }

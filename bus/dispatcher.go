@@ -5,12 +5,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 )
 
 // held is a message this process answers for.
 type held struct {
-	msg      jetstream.Msg
+	msg      *nats.Msg
 	delivery Delivery
 	source   *source
 	id       heldID
@@ -175,10 +175,10 @@ func (d *dispatcher) longest() (t time.Duration) {
 }
 
 // messages returns all that is held.
-func (d *dispatcher) messages() []jetstream.Msg {
+func (d *dispatcher) messages() []*nats.Msg {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := make([]jetstream.Msg, 0, len(d.held))
+	out := make([]*nats.Msg, 0, len(d.held))
 	for _, h := range d.held {
 		out = append(out, h.msg)
 	}

@@ -46,6 +46,7 @@ var (
 
 	errBadConsumer = errors.New("consumer is not configured")
 	errBadAck      = errors.New("acknowledgement cannot be read")
+	errPullEnded   = errors.New("request for messages ended")
 )
 
 // AckError is the server's refusal of a published message.

@@ -51,14 +51,7 @@ func (b *Bus) Last(ctx context.Context, stream string) (last Stored, found bool,
 }
 
 func storedFromRaw(m *jetstream.RawStreamMsg) Stored {
-	return Stored{
-		Sequence: m.Sequence,
-		ID:       m.Header.Get(nats.MsgIdHdr),
-		Subject:  m.Subject,
-		Time:     m.Time,
-		Header:   m.Header,
-		Data:     m.Data,
-	}
+	return stored(m.Subject, m.Header, m.Data, m.Sequence, m.Time)
 }
 
 // PublishSync publishes one message and waits until the stream holds it. It is not ordered

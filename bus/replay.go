@@ -76,7 +76,7 @@ func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumer
 		if last > end {
 			return nil
 		}
-		if err := fn(storedFromMsg(m, meta)); err != nil {
+		if err := fn(stored(m.Subject(), m.Headers(), m.Data(), last, meta.Timestamp)); err != nil {
 			return scanEnd(err)
 		}
 	}
@@ -88,19 +88,29 @@ func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumer
 // counts one that is removed while the consumer begins twice, and one that was removed
 // may stay counted.
 func holds(ctx context.Context, s jetstream.Stream, filters []string, from, end uint64) (bool, error) {
+	m, err := firstOf(ctx, s, filters, from)
+	return m != nil && m.Sequence <= end, err
+}
+
+// firstOf is the first message of a stream from a sequence on that the filters choose; nil
+// when there is none.
+func firstOf(ctx context.Context, s jetstream.Stream, filters []string, from uint64) (next *jetstream.RawStreamMsg, err error) {
 	if len(filters) == 0 {
 		filters = []string{">"}
 	}
 	for _, f := range filters {
 		m, err := s.GetMsg(ctx, from, jetstream.WithGetMsgSubject(f))
-		if err == nil && m.Sequence <= end {
-			return true, nil
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
 		}
-		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return false, fmt.Errorf("look for messages in %s: %w", s.CachedInfo().Config.Name, err)
+		if err != nil {
+			return nil, fmt.Errorf("look for messages in %s: %w", s.CachedInfo().Config.Name, err)
+		}
+		if next == nil || m.Sequence < next.Sequence {
+			next = m
 		}
 	}
-	return false, nil
+	return next, nil
 }
 
 // forget deletes the server's half of a reader at once: the server itself would

@@ -18,7 +18,7 @@ type source struct {
 	config  jetstream.ConsumerConfig
 	limit   load // held at most
 	freed   chan struct{}
-	read    func(m jetstream.Msg) (key string, d Delivery, id heldID, err error)
+	read    func(m *nats.Msg) (key string, d Delivery, id heldID, err error)
 	settled func(ctx context.Context, h held) error // after the handler's success
 }
 
@@ -147,11 +147,17 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // fetchAll fetches as much as there is room for, again and again, until an error.
 func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 	lookup, cancel := context.WithTimeout(ctx, lastPause)
-	consumer, err := s.consumer(lookup)
+	_, err := s.consumer(lookup)
 	cancel()
 	if err != nil {
 		return err
 	}
+	p, err := c.b.pulls(s.stream, s.config.Durable)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	take := func(m *nats.Msg) error { return c.take(s, m) }
 	for {
 		held := c.queue.load(s)
 		room := load{s.limit.messages - held.messages, s.limit.bytes - held.bytes}
@@ -163,53 +169,40 @@ func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 				return ctx.Err()
 			}
 		}
-		if err := c.fetch(ctx, s, consumer, room); err != nil {
+		if err := p.fetch(ctx, room, take); err != nil {
 			return err
 		}
 	}
 }
 
-// fetchWait is how long one request for messages stands.
-const fetchWait = 20 * time.Second
-
-func (c *consumption) fetch(ctx context.Context, s *source, consumer jetstream.Consumer, room load) error {
-	fctx, cancel := context.WithTimeout(ctx, fetchWait)
-	defer cancel()
-	batch, err := consumer.Fetch(room.messages, jetstream.FetchMaxBytes(room.bytes),
-		jetstream.FetchContext(fctx), jetstream.FetchHeartbeat(5*time.Second))
-	if err != nil {
-		return fmt.Errorf("fetch messages: %w", err)
-	}
-	for m := range batch.Messages() {
-		key, d, id, err := s.read(m)
-		if err != nil {
-			return fmt.Errorf("read message: %w", err)
-		}
+// take puts a message into the queue.
+func (c *consumption) take(s *source, m *nats.Msg) error {
+	key, d, id, err := s.read(m)
+	if err == nil {
 		c.queue.add(key, &held{msg: m, delivery: d, source: s, id: id})
 	}
-	err = batch.Error()
-	if err == nil || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return nil
-	}
-	return fmt.Errorf("fetch messages: %w", err)
+	return err
 }
 
-func (s *source) readEvent(m jetstream.Msg) (string, Delivery, heldID, error) {
+func (s *source) readEvent(m *nats.Msg) (string, Delivery, heldID, error) {
 	meta, err := m.Metadata()
 	if err != nil {
 		return "", Delivery{}, heldID{}, err
 	}
-	d := Delivery{Attempts: meta.NumDelivered, Stored: storedFromMsg(m, meta)}
-	return Key(m.Subject()), d, heldID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
+	return Key(m.Subject), delivered(m, meta), heldID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
 }
 
-func storedFromMsg(m jetstream.Msg, meta *jetstream.MsgMetadata) Stored {
+func delivered(m *nats.Msg, meta *nats.MsgMetadata) Delivery {
+	return Delivery{Attempts: meta.NumDelivered, Stored: stored(m.Subject, m.Header, m.Data, meta.Sequence.Stream, meta.Timestamp)}
+}
+
+func stored(subject string, h nats.Header, data []byte, sequence uint64, at time.Time) Stored {
 	return Stored{
-		Sequence: meta.Sequence.Stream,
-		ID:       m.Headers().Get(nats.MsgIdHdr),
-		Subject:  m.Subject(),
-		Time:     meta.Timestamp,
-		Header:   m.Headers(),
-		Data:     m.Data(),
+		Sequence: sequence,
+		ID:       h.Get(nats.MsgIdHdr),
+		Subject:  subject,
+		Time:     at,
+		Header:   h,
+		Data:     data,
 	}
 }

@@ -20,6 +20,7 @@ type Gate struct {
 	since   time.Time
 	delay   time.Duration
 	next    time.Time // when the next probe is due
+	opened  time.Time // when the last pause ended
 	probing bool
 	changed chan struct{} // closed when the state changes
 }
@@ -69,6 +70,9 @@ func (g *Gate) Report(err error) {
 	case outage(err):
 		g.pause(err)
 	case reached(err):
+		if g.reason != "" {
+			g.opened = time.Now()
+		}
 		g.reason, g.delay = "", 0
 	}
 	g.probing = false
@@ -94,6 +98,17 @@ func (g *Gate) Paused() (reason string, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.reason, g.since
+}
+
+// pausedWithin tells whether work is paused, or was not long ago; where there is no gate,
+// never.
+func (g *Gate) pausedWithin(d time.Duration) bool {
+	if g == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reason != "" || !g.opened.IsZero() && time.Since(g.opened) < d
 }
 
 // outage: MetaKocka was not reached, or refuses everything.

@@ -58,8 +58,19 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 	if m.Heartbeat > 0 && a.Longest > m.Patience {
 		s.problem("the %s has been working on one event for %s: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second))
 	}
-	if m.Heartbeat <= 0 || durable == ConsumerPusherBulk && a.Readers == 0 || m.Gate.paused() || !m.still(a) {
+	if m.Heartbeat <= 0 || durable == ConsumerPusherBulk && a.Readers == 0 || m.Gate.pausedWithin(m.Patience) {
 		return nil // a snapshot's contacts wait for a complete sweep
+	}
+	say := func(text string) { s.problem("%s", text) }
+	if ours {
+		say = func(text string) { s.blocked(text, "") }
+	}
+	if a.Stuck > m.Patience {
+		say(fmt.Sprintf("the %s has got through with no event of the stream %s for %s, though they are given out again and again: %d wait, %d are given out", durable, stream, a.Stuck.Round(time.Second), a.Pending, a.InFlight))
+		return nil
+	}
+	if !m.still(a) {
+		return nil
 	}
 	if err := pause(ctx, secondLook); err != nil {
 		return err
@@ -72,11 +83,7 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 	if b.Readers == 0 && b.InFlight == 0 {
 		text = fmt.Sprintf("nobody takes events out of the stream %s: no mksync with the role of the %s runs", stream, durable)
 	}
-	if ours {
-		s.blocked(text, "")
-	} else {
-		s.problem("%s", text)
-	}
+	say(text)
 	return nil
 }
 
@@ -84,13 +91,4 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 // or nobody asks.
 func (m *Monitor) still(a bus.Activity) bool {
 	return a.Quiet > m.Patience && (a.Pending+a.InFlight > 0 || a.Readers == 0)
-}
-
-// paused tells of a gate that there may not be.
-func (g *Gate) paused() bool {
-	if g == nil {
-		return false
-	}
-	reason, _ := g.Paused()
-	return reason != ""
 }

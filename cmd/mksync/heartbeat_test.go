@@ -162,9 +162,30 @@ func TestStandingStillBetweenStreamAndConsumer(t *testing.T) {
 	_, err = frozen.Next(jetstream.FetchMaxWait(10 * time.Second))
 	require.NoError(t, err)
 	w.problem(s, "events stand still between the stream CRM_CONTACTS and the pusher")
+	enough := dropEvents(t, frozen)
+	w.problem(s, "the pusher has got through with no event of the stream CRM_CONTACTS for")
+	enough()
 	w.start(rolePusher)
 	w.agree(id, "040 333 444")
 	w.noProblem(s)
+}
+
+// dropEvents asks for a consumer's events until it is told enough, and does nothing with
+// them: they are given out again and again.
+func dropEvents(t *testing.T, c jetstream.Consumer) (enough func()) {
+	t.Helper()
+	it, err := c.Messages()
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			if _, err := it.Next(); err != nil {
+				return
+			}
+		}
+	}()
+	return func() { it.Stop(); <-done }
 }
 
 // TestAPauseIsNoStandstill: while MetaKocka is away events wait, and nothing is

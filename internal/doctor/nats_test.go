@@ -1,14 +1,11 @@
 package doctor_test
 
 import (
-	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/nats-io/nats-server/v2/server" //nolint:depguard // the embedded one always has JetStream
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -16,37 +13,20 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/doctor"
-	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
-var errNotReady = errors.New("server is not ready")
-
 // nats starts a server with the options and lets the doctor look at it.
-func (r *rig) nats(options *server.Options) {
+func (r *rig) nats(options *natsserver.Options) {
 	r.t.Helper()
-	options.Host, options.Port, options.NoSigs, options.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
-	options.StoreDir = r.t.TempDir()
-	ns, err := server.NewServer(options)
-	require.NoError(r.t, err)
-	ns.Start()
-	r.t.Cleanup(func() {
-		ns.Shutdown()
-		ns.WaitForShutdown()
-	})
-	testenv.Eventually(r.t, 10*time.Second, func() error {
-		if ns.ReadyForConnections(10 * time.Millisecond) {
-			return nil
-		}
-		return errNotReady
-	})
-	r.cfg.NATS.URL = ns.ClientURL()
+	r.cfg.NATS.URL = natsserver.Start(r.t, options).ClientURL()
 }
 
 func TestNATSServer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Options{}).only("NATS")
-	r.nats(&server.Options{JetStream: true})
+	r.nats(&natsserver.Options{JetStream: true})
 	res := r.run()
 	require.Empty(t, res.statuses(doctor.Fail))
 	res.is("NATS", doctor.OK, "messages of up to 1024 KiB")
@@ -71,9 +51,9 @@ func TestNATSServer(t *testing.T) {
 func TestNATSProblems(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Options{}).only("NATS")
-	r.nats(&server.Options{})
+	r.nats(&natsserver.Options{})
 	r.run().is("JetStream", doctor.Fail, "not enabled on the server", "--jetstream")
-	r.nats(&server.Options{JetStream: true, Authorization: "other-" + password})
+	r.nats(&natsserver.Options{JetStream: true, Authorization: "other-" + password})
 	u, err := url.Parse(r.cfg.NATS.URL)
 	require.NoError(t, err)
 	u.User = url.User(password)

@@ -1,0 +1,107 @@
+// Package natsserver gives tests NATS servers that bus/embedded does not make: with
+// users and their rights, without JetStream, or three as a cluster.
+package natsserver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+)
+
+// What a server is told.
+type (
+	Options           = server.Options
+	User              = server.User
+	Permissions       = server.Permissions
+	SubjectPermission = server.SubjectPermission
+)
+
+// patience is how long a server may take on a busy machine.
+const patience = time.Minute
+
+var errNotReady = errors.New("NATS server is not ready")
+
+// Start runs a server on a free port of this machine until the test ends.
+func Start(t testing.TB, options *Options) *server.Server {
+	t.Helper()
+	o := *options
+	if o.Port == 0 {
+		o.Port = server.RANDOM_PORT
+	}
+	if o.StoreDir == "" {
+		o.StoreDir = t.TempDir()
+	}
+	o.Host, o.NoSigs, o.NoLog = "127.0.0.1", true, true
+	ns, err := server.NewServer(&o)
+	require.NoError(t, err)
+	ns.Start()
+	t.Cleanup(func() {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	})
+	require.True(t, ns.ReadyForConnections(patience), errNotReady)
+	return ns
+}
+
+// Cluster is three servers that keep streams of three copies.
+type Cluster struct{ Servers []*server.Server }
+
+// StartCluster runs a cluster until the test ends, and returns when it takes streams.
+func StartCluster(t testing.TB) *Cluster {
+	t.Helper()
+	const size = 3
+	ports := freePorts(t, size)
+	var routes []*url.URL
+	for _, p := range ports {
+		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprint("127.0.0.1:", p)})
+	}
+	c := &Cluster{}
+	for i, p := range ports {
+		c.Servers = append(c.Servers, Start(t, &Options{
+			ServerName: fmt.Sprint("n", i), JetStream: true, SyncInterval: time.Second, Routes: routes,
+			Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: p},
+		}))
+	}
+	require.Eventually(t, c.complete, patience, 20*time.Millisecond, "the cluster does not get together")
+	return c
+}
+
+// complete tells whether a leader knows all as its followers.
+func (c *Cluster) complete() bool {
+	for _, ns := range c.Servers {
+		if ns.JetStreamIsLeader() && len(ns.JetStreamClusterPeers()) == len(c.Servers) {
+			return true
+		}
+	}
+	return false
+}
+
+// URL is the address of all servers.
+func (c *Cluster) URL() string {
+	all := make([]string, len(c.Servers))
+	for i, ns := range c.Servers {
+		all[i] = ns.ClientURL()
+	}
+	return strings.Join(all, ",")
+}
+
+// freePorts are ports that nobody listens on. All are held until the last is found, so that
+// they differ.
+func freePorts(t testing.TB, n int) []int {
+	t.Helper()
+	ports := make([]int, n)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+		require.NoError(t, err)
+		defer func() { _ = l.Close() }()
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports
+}
