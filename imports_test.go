@@ -46,7 +46,7 @@ func forbidden(dir, imported string, test bool) string {
 		return "nothing imports cmd"
 	case test:
 		return forbiddenInTest(dir, imported)
-	case imported == "internal/testenv", imported == "internal/testenv/natsserver", imported == "internal/testenv/patience" && dir != "internal/testenv":
+	case imported == "internal/testenv", imported == "internal/testenv/natsserver", imported == "internal/testenv/waits" && dir != "internal/testenv":
 		return imported + " is for tests"
 	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && dir != "bench" && !within(dir, "cmd"):
 		return "pgserver is for tests, for the demo and for the benchmark"

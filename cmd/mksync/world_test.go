@@ -8,11 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/migrations"
@@ -27,17 +30,36 @@ type world struct {
 	cfg Config
 }
 
-func newWorld(t testing.TB, opts sim.Options) *world {
-	t.Helper()
-	return newWorldIn(t, testenv.DB(t), opts)
+// prepared is a database with contacts and mksync's tables, both empty.
+var prepared = testenv.NewTemplate(prepareDatabase)
+
+func prepareDatabase(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, pgserver.ContactsSchema); err != nil {
+		return err
+	}
+	_, err = migrations.Up(ctx, url)
+	return err
 }
 
-// newWorldIn is a world whose database is at url.
+func newWorld(t testing.TB, opts sim.Options) *world {
+	t.Helper()
+	return newWorldAt(t, prepared.DB(t), opts)
+}
+
+// newWorldIn is a world whose database is at url, where it is empty.
 func newWorldIn(t testing.TB, url string, opts sim.Options) *world {
 	t.Helper()
-	testenv.ContactsTable(t, url)
-	_, err := migrations.Up(t.Context(), url)
-	require.NoError(t, err)
+	require.NoError(t, prepareDatabase(t.Context(), url))
+	return newWorldAt(t, url, opts)
+}
+
+func newWorldAt(t testing.TB, url string, opts sim.Options) *world {
+	t.Helper()
 	db := openPool(t, url)
 
 	erp := sim.New(opts)
@@ -54,7 +76,7 @@ func newWorldIn(t testing.TB, url string, opts sim.Options) *world {
 	cfg.MetaKockaURL = server.URL + "/rest/eshop/v1"
 	cfg.MetaKockaCompanyID = sim.DefaultCompanyID
 	cfg.MetaKockaSecretKey = Secret(sim.DefaultSecretKey)
-	cfg.MetaKockaTimeout = 2 * time.Second
+	cfg.MetaKockaTimeout = waits.Stretch(2 * time.Second)
 	cfg.MetaKockaSettle = 200 * time.Millisecond
 	cfg.PollInterval = 300 * time.Millisecond
 	cfg.HTTPAddr = "127.0.0.1:0"

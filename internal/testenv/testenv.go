@@ -11,6 +11,7 @@ package testenv
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -21,8 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/crmmind/mksync/internal/testenv/patience"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 // shared is the Postgres of this process's tests.
@@ -33,6 +34,9 @@ type cluster struct {
 	once sync.Once
 	srv  *pgserver.Server
 	err  error
+
+	mu        sync.Mutex // guards templates
+	templates []string   // databases that outlive a test
 }
 
 func (c *cluster) server() (*pgserver.Server, error) {
@@ -45,11 +49,22 @@ func (c *cluster) server() (*pgserver.Server, error) {
 	return c.srv, c.err
 }
 
+// keep notes a database that is dropped at the end, for the server may not be ours.
+func (c *cluster) keep(database string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.templates = append(c.templates, database)
+}
+
 func (c *cluster) stop() error {
 	if c.srv == nil {
 		return nil
 	}
-	return c.srv.Stop()
+	var errs []error
+	for _, name := range c.templates {
+		errs = append(errs, c.srv.DropDatabase(context.Background(), name))
+	}
+	return errors.Join(append(errs, c.srv.Stop())...)
 }
 
 // Main runs a package's tests, stops what they shared and fails when a
@@ -82,18 +97,56 @@ func Server(t testing.TB) *pgserver.Server {
 // superuser.
 func DB(t testing.TB) string {
 	t.Helper()
+	return copyOf(t, "template1")
+}
+
+// copyOf makes a database for one test.
+func copyOf(t testing.TB, template string) string {
+	t.Helper()
 	srv := Server(t)
 	name := "test_" + strings.ToLower(rand.Text())
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), waits.Stretch(time.Minute))
 	defer cancel()
-	url, err := srv.CreateDatabase(ctx, name)
+	url, err := srv.CopyDatabase(ctx, name, template)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), waits.Stretch(time.Minute))
 		defer cancel()
 		require.NoError(t, srv.DropDatabase(ctx, name))
 	})
 	return url
+}
+
+// Template is a database that is prepared once, for tests that begin with a copy
+// of it.
+type Template struct {
+	prepare func(ctx context.Context, url string) error
+	once    sync.Once
+	name    string
+	err     error
+}
+
+// NewTemplate is a template that prepare fills when the first copy is asked for.
+func NewTemplate(prepare func(ctx context.Context, url string) error) *Template {
+	return &Template{prepare: prepare}
+}
+
+// DB makes a copy of the template for one test and returns its URL.
+func (m *Template) DB(t testing.TB) string {
+	t.Helper()
+	srv := Server(t)
+	m.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), waits.Stretch(time.Minute))
+		defer cancel()
+		m.name = "template_" + strings.ToLower(rand.Text())
+		shared.keep(m.name)
+		var url string
+		if url, m.err = srv.CreateDatabase(ctx, m.name); m.err == nil {
+			m.err = m.prepare(ctx, url)
+		}
+	})
+	require.NoError(t, m.err)
+	return copyOf(t, m.name)
 }
 
 // SlotName makes a name for a replication slot or publication that no other
@@ -107,5 +160,5 @@ func SlotName(t testing.TB) string {
 // error when it has not within the limit, which grows with the machine's load.
 func Eventually(t testing.TB, limit time.Duration, check func() error) {
 	t.Helper()
-	patience.Eventually(t, limit, check)
+	waits.Eventually(t, limit, check)
 }

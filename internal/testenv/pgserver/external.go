@@ -18,7 +18,7 @@ func (external) stop() error                   { return nil }
 func startExternal(ctx context.Context, raw string) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	level, err := walLevel(ctx, raw)
+	level, err := setting(ctx, raw, "wal_level")
 	if err != nil {
 		return nil, fmt.Errorf("use the server of %s: %w", URLVariable, err)
 	}
@@ -28,15 +28,15 @@ func startExternal(ctx context.Context, raw string) (*Server, error) {
 	return &Server{url: raw, host: external{}}, nil
 }
 
-func walLevel(ctx context.Context, raw string) (string, error) {
+// setting reads a parameter of the server.
+func setting(ctx context.Context, raw, name string) (value string, err error) {
 	conn, err := pgx.Connect(ctx, raw)
 	if err != nil {
 		return "", fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	var level string
-	if err := conn.QueryRow(ctx, "SHOW wal_level").Scan(&level); err != nil {
-		return "", fmt.Errorf("read wal_level: %w", err)
+	if err := conn.QueryRow(ctx, "SHOW "+name).Scan(&value); err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
 	}
-	return level, nil
+	return value, nil
 }

@@ -15,11 +15,11 @@ func TestNewFilesSweepsUpWhatAKilledProcessLeft(t *testing.T) {
 	stale := filepath.Join(dir, prefix+"stale")
 	require.NoError(t, os.MkdirAll(filepath.Join(stale, "data"), 0o700))
 	require.NoError(t, os.Chtimes(stale, old, old))
-	used, err := newFiles(dir, nil)
+	used, err := newFiles(Options{Dir: dir}, nil)
 	require.NoError(t, err)
 	require.NoError(t, os.Chtimes(used.dir, old, old))
 
-	next, err := newFiles(dir, nil)
+	next, err := newFiles(Options{Dir: dir}, nil)
 	require.NoError(t, err)
 	require.NoDirExists(t, stale)
 	require.DirExists(t, used.dir, "its process lives")

@@ -27,8 +27,9 @@ const URLVariable = "MKSYNC_TEST_DATABASE_URL"
 type Options struct {
 	// Logger is told which way was taken and why others were not; nil is silent.
 	Logger *slog.Logger
-	// Dir is where a local cluster's files go; empty is the system's temporary
-	// directory. It is not used where the server's user cannot reach it.
+	// Dir is where a local cluster's files go; empty is memory where that has
+	// room, else the system's temporary directory. It is not used where the
+	// server's user cannot reach it.
 	Dir string
 	// Own asks for a server that nobody else uses, so that it can be
 	// restarted: URLVariable is not looked at.
@@ -107,7 +108,20 @@ func (s *Server) Stop() error { return s.host.stop() }
 
 // CreateDatabase makes an empty database and returns its URL.
 func (s *Server) CreateDatabase(ctx context.Context, name string) (string, error) {
-	err := s.exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	return s.CopyDatabase(ctx, name, "template1")
+}
+
+// CopyDatabase makes a database as a copy of another, which nobody may be
+// connected to, and returns its URL.
+func (s *Server) CopyDatabase(ctx context.Context, name, of string) (string, error) {
+	create := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{of}.Sanitize()
+	version, err := setting(ctx, s.url, "server_version_num")
+	if err == nil && version >= "150000" {
+		create += " STRATEGY file_copy" // else all of it goes through the log, and so through each walsender
+	}
+	if err == nil {
+		err = s.exec(ctx, create)
+	}
 	if err != nil {
 		return "", fmt.Errorf("create database %s: %w", name, err)
 	}

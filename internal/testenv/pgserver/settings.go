@@ -28,7 +28,7 @@ func settings(durable bool) []string {
 		"-c", "fsync=" + sync,
 		"-c", "full_page_writes=" + sync,
 		"-c", "shared_buffers=64MB",
-		"-c", "max_wal_size=2GB",
+		"-c", "max_wal_size=512MB",
 		"-c", "jit=off",
 	}
 }

@@ -1,11 +1,11 @@
-// Package patience gives the waits of tests limits that grow with the machine's
+// Package waits gives the waits of tests limits that grow with the machine's
 // load: 20 seconds of a machine that does nothing else are a minute and more of
 // one whose processors are shared with others.
 //
 // It has a clock of its own, which runs slower the longer a small piece of work
 // takes compared with its best time. Nothing runs in the background: the clock
 // is read, and the work done, by those who wait.
-package patience
+package waits
 
 import (
 	"context"
