@@ -6,14 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// nothingFound is the text, not the code, by which get_partner says that no
-// partner matches: code 2 means many things.
+// codeInput is the code of an answer of get_partner that found nothing, and of a
+// request that MetaKocka does not take.
+const codeInput = "2"
+
+// nothingFound is the English text that says that no partner matches. The Slovenian
+// one is not known.
 const nothingFound = "no partner with such properties"
+
+// aboutTheRequest are words of texts with code 2 that say what is wrong with the
+// request: nothing was looked for, so that nothing found says nothing.
+var aboutTheRequest = []string{
+	"required", "mandatory", "missing", "invalid", "wrong", "malformed", "not allowed", "is not a", "secret", "company",
+	"obvez", "manjka", "napač", "neveljav", "ni dovolj", "podjetj", "ključ",
+}
 
 // answer is a successful answer's top-level attributes.
 type answer struct{ object map[string]json.RawMessage }
@@ -28,17 +40,56 @@ func (c *Client) parseAnswer(endpoint string, status int, header http.Header, bo
 			Err: describe(status, body), RetryAfter: retryAfter(header),
 		}
 	}
-	code, codeErr := scalarText(object["opr_code"])
+	c.observeLock(endpoint, object)
+	code, codeErr := codeOf(object)
 	if codeErr != nil {
-		return answer{}, unreadable(endpoint, errors.New("opr_code is not a text"))
+		return answer{}, unreadable(endpoint, codeErr)
 	}
-	if refusal := c.refusal(endpoint, strings.TrimSpace(code), object); refusal != nil {
+	if refusal := c.refusal(endpoint, code, object); refusal != nil {
 		return answer{}, refusal
 	}
 	if status < 200 || status > 299 {
 		return answer{}, &TransientError{Endpoint: endpoint, Sent: true, Err: describe(status, body)}
 	}
 	return answer{object: object}, nil
+}
+
+// Attributes that tell in milliseconds how long a call took, and how long it would
+// have taken without the company's lock.
+const (
+	keyTook       = "opr_time_ms"
+	keyTookNoLock = "opr_time_no_lock_ms"
+)
+
+func (c *Client) observeLock(endpoint string, object map[string]json.RawMessage) {
+	var ms [2]float64
+	for i, key := range []string{keyTook, keyTookNoLock} {
+		text, err := scalarText(object[key])
+		if err != nil {
+			return
+		}
+		if ms[i], err = strconv.ParseFloat(strings.TrimSpace(text), 64); err != nil {
+			return
+		}
+	}
+	if wait := ms[0] - ms[1]; wait >= 0 {
+		c.cfg.ObserveLock(endpoint, time.Duration(wait*float64(time.Millisecond)))
+	}
+}
+
+// codeOf is the answer's code, which may stand in either of two attributes. One that
+// says no counts.
+func codeOf(object map[string]json.RawMessage) (code string, err error) {
+	for _, key := range []string{"opr_code", "opr_code_app"} {
+		text, err := scalarText(object[key])
+		if err != nil {
+			return "", fmt.Errorf("%s is not a text", key)
+		}
+		if text = strings.TrimSpace(text); code == "" || code == "0" && text != "" {
+			code = text
+		}
+	}
+	return code, nil
 }
 
 // refusal is nil for a success: code 0 or none at all. Without a code only an
@@ -51,19 +102,38 @@ func (c *Client) refusal(endpoint, code string, object map[string]json.RawMessag
 		return unreadable(endpoint, errors.New("a refusal that names a partner"))
 	}
 	text := c.redact.text(errorText(object))
-	if endpoint != EndpointAdd && strings.Contains(strings.ToLower(text), nothingFound) {
+	if endpoint != EndpointAdd && foundNothing(endpoint, code, strings.ToLower(text), object) {
 		return ErrNotFound
 	}
 	return &RefusalError{Endpoint: endpoint, Code: c.redact.text(code), Text: or(text, "no reason given")}
 }
 
+// foundNothing tells "no such partner" from a refusal: by its English text, and for
+// a search in whatever words by the code and the list that is empty or not there,
+// unless they are about the request.
+func foundNothing(endpoint, code, text string, object map[string]json.RawMessage) bool {
+	if strings.Contains(text, nothingFound) {
+		return true
+	}
+	if endpoint != EndpointGet || code != codeInput || slices.ContainsFunc(aboutTheRequest, func(word string) bool { return strings.Contains(text, word) }) {
+		return false
+	}
+	list, listErr := scalarText(object[keyPartners])
+	count, countErr := scalarText(object["partner_list_count"])
+	return listErr == nil && list == "" || countErr == nil && strings.TrimSpace(count) == "0"
+}
+
 func onlyErrorText(object map[string]json.RawMessage) bool {
-	text, err := scalarText(object["error_desc"])
-	return err == nil && text != "" && object[keyPartners] == nil && object[keyMKID] == nil
+	for _, key := range []string{"error_desc", "opr_desc_app"} {
+		if text, err := scalarText(object[key]); err == nil && text != "" && object[keyPartners] == nil && object[keyMKID] == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func errorText(object map[string]json.RawMessage) string {
-	for _, key := range []string{"opr_desc", "error_desc"} {
+	for _, key := range []string{"opr_desc", "opr_desc_app", "error_desc"} {
 		if text, err := scalarText(object[key]); err == nil && strings.TrimSpace(text) != "" {
 			return text
 		}
@@ -210,7 +280,7 @@ func (a answer) candidates() []json.RawMessage {
 	if list := r.list("partner"); len(list) > 0 {
 		return list
 	}
-	for _, key := range []string{"opr_code", "opr_desc", "partner_list_count"} {
+	for _, key := range []string{"opr_code", "opr_code_app", "opr_desc", "opr_desc_app", keyTook, keyTookNoLock, "partner_list_count"} {
 		delete(a.object, key)
 	}
 	whole, err := json.Marshal(a.object)

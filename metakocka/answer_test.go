@@ -65,6 +65,9 @@ func TestNothingFound(t *testing.T) {
 		"empty list":        `{"partner_list_count":"0","partner_list":[]}`,
 		"only a code":       `{"opr_code":"0"}`,
 		"empty text":        `{"opr_code":"0","partner_list":""}`,
+		"other words":       `{"opr_code":"2","opr_desc":"Partner s temi podatki ne obstaja.","partner_list_count":"0","partner_list":[]}`,
+		"no list":           `{"opr_code":"2","opr_desc":"Ni zadetkov."}`,
+		"of the app":        `{"opr_code_app":"2","opr_desc_app":"Ni zadetkov."}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := answering(t, 200, body)
@@ -83,7 +86,11 @@ func TestRefusals(t *testing.T) {
 		status     int
 		body, want string
 	}{
-		"code and text":    {200, `{"opr_code":"2","opr_desc":"Country does not exist."}`, "MetaKocka refused get_partner: Country does not exist. (code 2)"},
+		"code and text":    {200, `{"opr_code":"2","opr_desc":"Attribute country is missing."}`, "MetaKocka refused get_partner: Attribute country is missing. (code 2)"},
+		"in Slovenian":     {200, `{"opr_code":"2","opr_desc":"Polje partner_name je obvezno."}`, "MetaKocka refused get_partner: Polje partner_name je obvezno. (code 2)"},
+		"of the app":       {200, `{"opr_code":"0","opr_code_app":"6","opr_desc_app":"Napaka"}`, "MetaKocka refused get_partner: Napaka (code 6)"},
+		"no code, the app": {200, `{"opr_desc_app":"Wrong key"}`, "MetaKocka refused get_partner: Wrong key"},
+		"nothing, a list":  {200, `{"opr_code":"2","opr_desc":"Hm.","partner_list":[{"mk_id":"1"}]}`, "MetaKocka refused get_partner: Hm. (code 2)"},
 		"number":           {200, `{"opr_code":6,"error_desc":"Napaka"}`, "MetaKocka refused get_partner: Napaka (code 6)"},
 		"no text":          {200, `{"opr_code":"99"}`, "MetaKocka refused get_partner: no reason given (code 99)"},
 		"no code":          {200, `{"error_desc":"Wrong key"}`, "MetaKocka refused get_partner: Wrong key"},

@@ -85,8 +85,34 @@ func TestSearches(t *testing.T) {
 			require.Len(t, test.want, found.Count)
 		})
 	}
-	_, err = c.Find(t.Context(), metakocka.Query{All: true})
-	require.True(t, metakocka.IsRefusal(err))
+	for _, q := range []metakocka.Query{{All: true, Limit: 1, Offset: 1}, {EmptyName: true, Limit: 1, Offset: 1}} {
+		page, err := c.Find(t.Context(), q)
+		require.NoError(t, err)
+		require.Len(t, page.Partners, 1)
+		require.Equal(t, second.MKID, page.Partners[0].MKID)
+		require.Equal(t, 2, page.Count)
+	}
+	_, err = c.Find(t.Context(), metakocka.Query{Limit: 1})
+	require.ErrorIs(t, err, metakocka.ErrEmptyQuery)
+}
+
+// TestWaitsForTheLockAreObserved: what live companies' answers tell.
+func TestWaitsForTheLockAreObserved(t *testing.T) {
+	_, c := simulated(t, sim.Options{ShowTimes: true, Provice: true, UpdateAnswer: sim.AnswerPartner}, func(cfg *metakocka.Config) {
+		cfg.ObserveLock = func(endpoint string, d time.Duration) {
+			require.Equal(t, 100*time.Millisecond, d)
+			require.Contains(t, []string{metakocka.EndpointAdd, metakocka.EndpointUpdate, metakocka.EndpointGet}, endpoint)
+		}
+	})
+	n := person("Ana")
+	n.Province = "Osrednja"
+	added, err := c.Add(t.Context(), n)
+	require.NoError(t, err)
+	p, err := c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Set: map[string]string{"customer": "Ana Novak"}})
+	require.NoError(t, err)
+	require.Empty(t, p.Extra)
+	require.Equal(t, "Osrednja", p.Addresses[0].Province)
+	require.NotContains(t, p.Addresses[0].Extra, "provice")
 }
 
 func TestWrongKeyIsARefusal(t *testing.T) {

@@ -45,6 +45,10 @@ type Config struct {
 	// "not_found", "refused", "transient", "paused" (breaker open, nothing sent)
 	// or "canceled".
 	Observe func(endpoint, outcome string, d time.Duration)
+
+	// ObserveLock is told for how long a call waited in MetaKocka for the company's
+	// lock, where the answer says so.
+	ObserveLock func(endpoint string, d time.Duration)
 }
 
 // String leaves the secret key out.
@@ -70,6 +74,9 @@ func (c Config) withDefaults() Config {
 	c.BreakerCooldown = or(c.BreakerCooldown, DefaultBreakerCooldown)
 	if c.Observe == nil {
 		c.Observe = func(string, string, time.Duration) {}
+	}
+	if c.ObserveLock == nil {
+		c.ObserveLock = func(string, time.Duration) {}
 	}
 	return c
 }

@@ -89,10 +89,14 @@ func (a Address) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads an entry as the API sends it.
 func (a *Address) UnmarshalJSON(data []byte) error {
 	var out Address
-	extra, err := readEntry(data, out.textTargets())
+	var misspelt string // as live companies send the province
+	targets := out.textTargets()
+	targets["provice"] = &misspelt
+	extra, err := readEntry(data, targets)
 	if err != nil {
 		return err
 	}
+	out.Province = or(out.Province, misspelt)
 	out.Extra = extra
 	*a = out
 	return nil

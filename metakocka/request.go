@@ -16,9 +16,14 @@ type Query struct {
 	Email     string
 	Phone     string
 
-	// All allows a query that names nothing. Whether MetaKocka then lists every
-	// partner is not documented.
-	All bool
+	// All allows a query that names nothing, and EmptyName one whose name is empty.
+	// Live companies list every partner then, by the page; it is not documented.
+	All       bool
+	EmptyName bool
+
+	// Limit bounds an answer, and Offset is how many partners are before it; 0: not
+	// said. Whether a company heeds them is not documented.
+	Limit, Offset int
 
 	// Memory, when set, spares reading partners that came as they are there before.
 	Memory *Memory
@@ -36,6 +41,12 @@ func (q Query) arguments() map[string]any {
 		if value != "" {
 			m[key] = value
 		}
+	}
+	if q.EmptyName {
+		m["partner_name"] = ""
+	}
+	if q.Limit > 0 && (len(m) > 0 || q.All) {
+		m["limit"], m["offset"] = q.Limit, q.Offset
 	}
 	return m
 }

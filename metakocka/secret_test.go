@@ -103,7 +103,7 @@ func TestConfigPrintsWithoutTheSecret(t *testing.T) {
 }
 
 func TestAnEchoingSimulator(t *testing.T) {
-	_, c := simulated(t, sim.Options{EchoSecret: true})
+	_, c := simulated(t, sim.Options{EchoSecret: true, ListAll: sim.Refused})
 	_, err := c.Find(t.Context(), metakocka.Query{All: true})
 	require.True(t, metakocka.IsRefusal(err))
 	require.NotContains(t, err.Error(), sim.DefaultSecretKey)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/enumerate"
 )
 
 // A full check compares all links with all contacts and with a fresh, complete
@@ -18,7 +19,9 @@ import (
 // CheckStore is what a full check needs of the store; *pgstore.Store is one.
 type CheckStore interface {
 	States
-	NameSource
+	enumerate.NameSource
+	PollStates
+	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
 	// Pairs pages through all contacts and all links by contact id.
 	Pairs(ctx context.Context, after string, limit int) ([]mapping.Pair, error)
 	PairsOf(ctx context.Context, contactIDs []string) ([]mapping.Pair, error)
@@ -174,13 +177,28 @@ func (run *checkRun) do(ctx context.Context) error {
 func (run *checkRun) seeAll(ctx context.Context) error {
 	began := time.Now()
 	defer func() { run.looked = time.Since(began) }()
-	swept, err := newSweeper(run.reconciler.erp, run.store, 0).sweep(ctx)
+	partners, err := run.enumerate(ctx)
 	if err != nil {
 		return err
 	}
-	run.seen = &sighting{erp: run.reconciler.erp, partners: swept.partners}
-	run.rep.Partners = len(swept.partners)
+	run.seen = &sighting{erp: run.reconciler.erp, partners: partners}
+	run.rep.Partners = len(partners)
 	return run.compare(ctx)
+}
+
+// enumerate reads all partners anew, in the way that the poller found out.
+func (run *checkRun) enumerate(ctx context.Context) (map[string]metakocka.Partner, error) {
+	seen, err := run.store.SeenPartners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	poll, err := run.store.PollState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := enumerate.New(run.reconciler.erp, run.store, enumerate.Config{Way: enumerate.Way(poll.Way)})
+	found, err := all.Enumerate(ctx, believed(seen))
+	return found.Of, aboutAll(err)
 }
 
 // checkPage is how many pairs are read at once.

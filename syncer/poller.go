@@ -10,6 +10,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/enumerate"
 )
 
 // PollStates reads what the poller remembers; *pgstore.Store does.
@@ -21,7 +22,7 @@ type PollStates interface {
 type Observations interface {
 	PollStates
 	States
-	NameSource
+	enumerate.NameSource
 	SavePollState(ctx context.Context, s mapping.PollState) error
 	Now(ctx context.Context) (time.Time, error)
 	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
@@ -61,9 +62,9 @@ type Poller struct {
 	events PartnerEvents
 	log    *slog.Logger
 
-	polling  chan struct{} // holds one while this process does not poll
-	sweeper  *sweeper      // the poll's
-	thorough time.Time     // when the last refresh that succeeded began
+	polling  chan struct{}         // holds one while this process does not poll
+	partners *enumerate.Enumerator // the poll's
+	thorough time.Time             // when the last refresh that succeeded began
 }
 
 // NewPoller returns a ready Poller.
@@ -73,7 +74,7 @@ func NewPoller(cfg PollerConfig, erp ERP, store Observations, events PartnerEven
 	}
 	p := &Poller{
 		cfg: cfg, erp: erp, store: store, events: events, log: log,
-		sweeper: newSweeper(erp, store, cfg.FullEvery), polling: make(chan struct{}, 1),
+		partners: enumerate.New(erp, store, enumerate.Config{FullEvery: cfg.FullEvery}), polling: make(chan struct{}, 1),
 	}
 	p.polling <- struct{}{}
 	return p
@@ -128,7 +129,7 @@ func (p *Poller) once(ctx context.Context, thorough bool) error {
 	if p.thorough.After(asked) {
 		return nil
 	}
-	p.sweeper.thorough()
+	p.partners.Thorough()
 	began := time.Now()
 	err := p.alone(ctx)
 	if err == nil {
@@ -172,20 +173,23 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 	if err != nil {
 		return last, err
 	}
-	swept, err := p.sweeper.sweep(ctx)
+	p.partners.Resume(enumerate.Way(last.Way))
+	swept, err := p.partners.Enumerate(ctx, believed(seen))
 	if err != nil {
-		return last, err
+		return last, aboutAll(err)
 	}
 	end, err := p.checkEvents(ctx, &last, seen)
 	if err != nil {
 		return last, err
 	}
 	d := diff{poller: p, seen: seen, start: start, after: last.SweptAt, began: end, lastEvent: end}
-	if d.lacks(swept) {
-		p.sweeper.memory.Forget()
-		d.calls = swept.calls
-		if swept, err = p.sweeper.sweep(ctx); err != nil {
-			return last, err
+	// A partner that came as in the poll before differs all the same from what is
+	// stored: then its content is wanted.
+	if swept.Unread(func(id, hash string) bool { return !d.settled(id, hash) }) {
+		p.partners.Forget()
+		d.calls = swept.Calls
+		if swept, err = p.partners.Enumerate(ctx, believed(seen)); err != nil {
+			return last, aboutAll(err)
 		}
 	}
 	if err := d.compare(ctx, swept); err != nil {
@@ -205,12 +209,24 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 		return last, err
 	}
 	next := mapping.PollState{
-		SweptAt: start, EndedAt: now, Partners: len(swept.partners) + d.doubted, Calls: swept.calls + d.calls, LastEvent: d.lastEvent,
+		SweptAt: start, EndedAt: now, Partners: len(swept.Of) + d.doubted, Calls: swept.Calls + d.calls, LastEvent: d.lastEvent,
+		Way: string(p.partners.Way()),
 	}
 	if d.unbelieved != nil {
 		return next, d.unbelieved
 	}
 	return next, nil
+}
+
+// believed are the partners that a poll should bring.
+func believed(seen map[string]mapping.SeenPartner) map[string]bool {
+	ids := map[string]bool{}
+	for id, was := range seen {
+		if !was.Missing && !was.Held {
+			ids[id] = true
+		}
+	}
+	return ids
 }
 
 // lostHash is no partner's hash: what is stored with it differs from whatever
@@ -259,24 +275,13 @@ type diff struct {
 
 // compare publishes what differs. Publishing comes before storing: cut off in
 // between, the next poll publishes again, under the same ids.
-func (d *diff) compare(ctx context.Context, s sweep) error {
-	for _, id := range s.order {
-		if err := d.one(ctx, s.partners[id], s.hash(id)); err != nil {
+func (d *diff) compare(ctx context.Context, s enumerate.Partners) error {
+	for _, id := range s.Order {
+		if err := d.one(ctx, s.Of[id], s.Hash(id)); err != nil {
 			return err
 		}
 	}
 	return d.doubtAll(ctx, s)
-}
-
-// lacks reports whether a partner that came as in the sweep before differs all
-// the same from what is stored: then its content is wanted.
-func (d *diff) lacks(s sweep) bool {
-	for id, seen := range s.seen {
-		if seen.Known && !d.settled(id, seen.Hash) {
-			return true
-		}
-	}
-	return false
 }
 
 // settled: the partner is stored as it is. What is stored was read before the sweep.

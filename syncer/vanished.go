@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/enumerate"
 )
 
 // A poll that misses an unlikely share of the linked partners is rather wrong
@@ -28,7 +29,7 @@ func (e *UnlikelyError) reason() string {
 func unlikely(absent, linked int) bool { return absent > 10 && absent*5 > linked }
 
 // doubtAll looks after the partners that the sweep did not bring.
-func (d *diff) doubtAll(ctx context.Context, s sweep) error {
+func (d *diff) doubtAll(ctx context.Context, s enumerate.Partners) error {
 	var linked int
 	var absent []string
 	for id, was := range d.seen {
@@ -36,7 +37,7 @@ func (d *diff) doubtAll(ctx context.Context, s sweep) error {
 			continue
 		}
 		linked++
-		if _, found := s.partners[id]; !found {
+		if _, found := s.Of[id]; !found {
 			absent = append(absent, id)
 		}
 	}
@@ -44,7 +45,7 @@ func (d *diff) doubtAll(ctx context.Context, s sweep) error {
 		return d.disbelieve(ctx, absent, linked)
 	}
 	for id, was := range d.seen {
-		if _, found := s.partners[id]; found || was.Missing || was.Held || !was.Linked && !s.full {
+		if _, found := s.Of[id]; found || was.Missing || was.Held || !was.Linked && !s.Full {
 			continue
 		}
 		if err := d.doubt(ctx, id, was.Linked); err != nil {
@@ -94,6 +95,6 @@ func (d *diff) lookUp(ctx context.Context, id string) error {
 		return err
 	}
 	d.doubted++
-	d.poller.sweeper.missed(p.Customer)
+	d.poller.partners.Missed(p.Customer)
 	return d.one(ctx, p, p.Hash())
 }

@@ -204,7 +204,7 @@ func (s *service) openERP(context.Context) (err error) {
 	s.erp, err = metakocka.New(metakocka.Config{
 		URL: s.cfg.MetaKockaURL, CompanyID: s.cfg.MetaKockaCompanyID, SecretKey: s.cfg.MetaKockaSecretKey.Reveal(),
 		Concurrency: s.cfg.MetaKockaConcurrency, Timeout: s.cfg.MetaKockaTimeout, Retries: 1,
-		BreakerCooldown: s.pace.breakerCooldown, Observe: s.metrics.call,
+		BreakerCooldown: s.pace.breakerCooldown, Observe: s.metrics.call, ObserveLock: s.metrics.lockWait,
 	}, s.log)
 	return err
 }

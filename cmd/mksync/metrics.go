@@ -14,11 +14,12 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	call     func(endpoint, outcome string, d time.Duration)
+	lockWait func(endpoint string, d time.Duration)
 }
 
 func newMetrics() *metrics {
 	reg := telemetry.NewRegistry(buildVersion())
-	return &metrics{registry: reg, call: telemetry.CallObserver(reg)}
+	return &metrics{registry: reg, call: telemetry.CallObserver(reg), lockWait: telemetry.LockObserver(reg)}
 }
 
 // scrapeTimeout bounds how long a scrape waits for the figures.

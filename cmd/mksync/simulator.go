@@ -52,7 +52,7 @@ func newSimulatorCommand(app *cliEnv) *cobra.Command {
 	flags.Uint64Var(&f.options.Seed, "seed", 0, "of the chance that decides which calls go wrong")
 	flags.BoolVar(&f.options.Serial, "serial", false, "run calls one after another, as MetaKocka does")
 	flags.IntVar(&f.options.AnswerCap, "answer-cap", 0, "most partners in one answer; 0: all")
-	choose(cmd, &f.listAll, "list-all", "refused", "what get_partner without arguments does", sortedKeys(listAllWords)...)
+	choose(cmd, &f.listAll, "list-all", "all", "what get_partner without arguments, or with an empty name, does", sortedKeys(listAllWords)...)
 	choose(cmd, &f.options.Notes, "notes", sim.Dropped, "what happens to notes", sim.Kept, sim.Dropped, sim.Refused)
 	choose(cmd, &f.options.Website, "website", sim.Dropped, "what happens to websites", sim.Kept, sim.Dropped, sim.Refused)
 	choose(cmd, &f.options.TooLong, "too-long", sim.Cut, "what happens to values that are too long", sim.Cut, sim.Refused)

@@ -49,6 +49,18 @@ func CallObserver(reg prometheus.Registerer) func(endpoint, outcome string, d ti
 	}
 }
 
+// LockObserver times in mksync_metakocka_lock_wait_seconds how long calls waited in
+// MetaKocka for the company's lock, by end point.
+func LockObserver(reg prometheus.Registerer) func(endpoint string, d time.Duration) {
+	waits := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "mksync_metakocka_lock_wait_seconds",
+		Help:    "How long calls waited in MetaKocka for the company's lock, where its answers say so, by end point.",
+		Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
+	}, []string{"endpoint"})
+	reg.MustRegister(waits)
+	return func(endpoint string, d time.Duration) { waits.WithLabelValues(endpoint).Observe(d.Seconds()) }
+}
+
 // Counters makes a counter with labels, registered.
 func Counters(reg prometheus.Registerer, name, help string, labels ...string) *prometheus.CounterVec {
 	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)

@@ -98,6 +98,15 @@ func (a *attributes) id(key string) string {
 	return n.String()
 }
 
+// whole is a whole number, or a text that is one.
+func (a *attributes) whole(key string) int {
+	n, err := strconv.Atoi(a.id(key))
+	if err != nil && a.has(key) {
+		a.fail(refuse("%s.%s is not a number.", a.where, key))
+	}
+	return n
+}
+
 // flag is "true" or "false"; what is not given keeps old.
 func (a *attributes) flag(key string, old bool) bool {
 	v := a.text(key)

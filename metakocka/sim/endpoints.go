@@ -16,21 +16,55 @@ func (s *Server) getPartner(args map[string]json.RawMessage) (answer, *refusal) 
 		ID: a.id("partner_id"), Name: a.text("partner_name"), TaxNumber: a.text("partner_tax_number"),
 		Email: a.text("partner_email"), Phone: a.text("partner_phone_number"),
 	}
+	q.Limit, q.Offset = a.whole("limit"), a.whole("offset")
 	a.flag("show_partner_discount", false)
 	if a.refused != nil {
 		return nil, a.refused
 	}
-	if q == (metakocka.Query{}) && s.opts.ListAll != ListsAll {
-		if s.opts.ListAll == ListsNothing {
-			return nil, errNothingFound
+	if q.ID+q.Name+q.TaxNumber+q.Email+q.Phone == "" {
+		lists := s.opts.ListAll
+		if a.has("partner_name") {
+			lists = s.opts.EmptyName
 		}
-		return nil, refuse("At least one search parameter is required.")
+		switch lists {
+		case ListsNothing:
+			return nil, s.nothingFound()
+		case Refused:
+			return nil, refuse("At least one search parameter is required.")
+		}
 	}
 	found := s.search(q)
-	if len(found) == 0 {
-		return nil, errNothingFound
+	shown := s.page(found, q)
+	if len(shown) == 0 {
+		return nil, s.nothingFound()
 	}
-	return s.listAnswer(found), nil
+	return s.listAnswer(shown, len(found)), nil
+}
+
+func (s *Server) nothingFound() *refusal {
+	if s.opts.Slovenian {
+		return &refusal{code: codeInput, text: "Partner s temi podatki ne obstaja."}
+	}
+	return errNothingFound
+}
+
+// page is the part of what was found that limit and offset ask for.
+func (s *Server) page(found []*record, q metakocka.Query) []*record {
+	if q.Limit <= 0 || s.opts.Paging == PagesIgnored {
+		return found
+	}
+	switch s.opts.Paging {
+	case OffsetIgnored:
+		q.Offset = 0
+	case OffsetIsPage:
+		q.Offset *= q.Limit
+	}
+	limit := q.Limit
+	if s.opts.AnswerCap > 0 {
+		limit = min(limit, s.opts.AnswerCap)
+	}
+	from := min(q.Offset, len(found))
+	return found[from:min(from+limit, len(found))]
 }
 
 func (s *Server) search(q metakocka.Query) []*record {

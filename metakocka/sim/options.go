@@ -25,10 +25,15 @@ const (
 	Added   = "added"
 )
 
-// Values of Options.ListAll, CountCapped, Country and UpdateAnswer.
+// Values of Options.ListAll and EmptyName, Paging, CountCapped, Country and UpdateAnswer.
 const (
 	ListsAll     = "lists all"
 	ListsNothing = "lists nothing"
+
+	PagesHeeded   = "heeded"
+	PagesIgnored  = "ignored"
+	OffsetIgnored = "offset ignored"
+	OffsetIsPage  = "offset is a page's number"
 
 	CountsAll      = "all matches"
 	CountsReturned = "returned ones"
@@ -58,12 +63,18 @@ type Options struct {
 	ShowEmpty  bool // empty attributes are sent as ""
 	ShowCode   bool // successes carry opr_code "0"
 	ErrorDesc  bool // error texts are in error_desc
+	ErrorApp   bool // error texts are in opr_desc_app, their codes in opr_code_app
+	Slovenian  bool // error texts are in Slovenian
+	Provice    bool // an address has provice, not province
+	ShowTimes  bool // answers tell how long they took, and how long without the lock
 	EchoSecret bool // error texts quote the secret key
 
 	WrongKeyCode string // "1"
 	WrongKeyText string
 
-	ListAll          string // get_partner without arguments: Refused (default), ListsAll, ListsNothing
+	ListAll          string // get_partner without arguments: ListsAll (default), Refused, ListsNothing
+	EmptyName        string // get_partner with an empty name: as ListAll
+	Paging           string // limit and offset: PagesHeeded (default), PagesIgnored, OffsetIgnored, OffsetIsPage
 	AnswerCap        int    // most partners in one answer; 0: all
 	CountCapped      string // what a capped answer counts: CountsAll (default), CountsReturned
 	EmailHeedsCase   bool   // of the e-mail search
@@ -93,7 +104,7 @@ func (o Options) withDefaults() Options {
 	for target, value := range map[*string]string{
 		&o.CompanyID: DefaultCompanyID, &o.SecretKey: DefaultSecretKey,
 		&o.WrongKeyCode: "1", &o.WrongKeyText: "Wrong secret key or company.",
-		&o.ListAll: Refused, &o.CountCapped: CountsAll, &o.Country: CountrySlovenian, &o.UnknownCountry: Refused,
+		&o.ListAll: ListsAll, &o.Paging: PagesHeeded, &o.CountCapped: CountsAll, &o.Country: CountrySlovenian, &o.UnknownCountry: Refused,
 		&o.TooLong: Cut, &o.Notes: Dropped, &o.Website: Dropped,
 		&o.LeftOut: Kept, &o.EmptyValue: Ignored, &o.RemoveMarker: Cleared, &o.UnknownEntry: Refused,
 		&o.UpdateAnswer: AnswerList, &o.UnknownPartnerText: "Partner does not exist.",
@@ -101,6 +112,9 @@ func (o Options) withDefaults() Options {
 		if *target == "" {
 			*target = value
 		}
+	}
+	if o.EmptyName == "" {
+		o.EmptyName = o.ListAll
 	}
 	if o.RequiredAttributes == nil {
 		o.RequiredAttributes = []string{"customer", "street", "post_number", "place", "country"}

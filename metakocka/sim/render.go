@@ -7,13 +7,13 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 )
 
-func (s *Server) listAnswer(found []*record) answer {
-	count := len(found)
-	if limit := s.opts.AnswerCap; limit > 0 && count > limit {
+// listAnswer shows what was found, of which count match.
+func (s *Server) listAnswer(found []*record, count int) answer {
+	if limit := s.opts.AnswerCap; limit > 0 && len(found) > limit {
 		found = found[:limit]
-		if s.opts.CountCapped == CountsReturned {
-			count = limit
-		}
+	}
+	if s.opts.CountCapped == CountsReturned {
+		count = len(found)
 	}
 	list := make([]any, len(found))
 	for i, r := range found {
@@ -29,7 +29,7 @@ func (s *Server) updatedAnswer(r *record) answer {
 	case AnswerCode:
 		return answer{"opr_code": "0", "mk_id": s.number(r.partner.MKID)}
 	}
-	return s.listAnswer([]*record{r})
+	return s.listAnswer([]*record{r}, 1)
 }
 
 func (s *Server) addedAnswer(p metakocka.Partner) answer {
@@ -89,9 +89,17 @@ func (s *Server) contacts(p metakocka.Partner) []any {
 func (s *Server) addresses(p metakocka.Partner) []any {
 	list := make([]any, len(p.Addresses))
 	for i, a := range p.Addresses {
-		list[i] = s.attributes(a, "street", "post_number", "city", "country")
+		list[i] = s.misspelt(s.attributes(a, "street", "post_number", "city", "country"))
 	}
 	return list
+}
+
+func (s *Server) misspelt(a answer) answer {
+	if province, ok := a["province"]; ok && s.opts.Provice {
+		a["provice"] = province
+		delete(a, "province")
+	}
+	return a
 }
 
 // attributes writes v as the options say; shown are sent even when empty with ShowEmpty.

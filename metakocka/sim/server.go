@@ -218,6 +218,9 @@ func (s *Server) process(name string, args map[string]json.RawMessage) answer {
 	if s.opts.ShowCode {
 		a["opr_code"] = "0"
 	}
+	if s.opts.ShowTimes {
+		a["opr_time_ms"], a["opr_time_no_lock_ms"] = s.number("120"), s.number("20")
+	}
 	return a
 }
 
@@ -235,14 +238,17 @@ func (s *Server) wrongKey() *refusal {
 }
 
 func (s *Server) refusalAnswer(r *refusal) answer {
-	key, text := "opr_desc", r.text
-	if s.opts.ErrorDesc {
+	code, key, text := "opr_code", "opr_desc", r.text
+	switch {
+	case s.opts.ErrorDesc:
 		key = "error_desc"
+	case s.opts.ErrorApp:
+		code, key = "opr_code_app", "opr_desc_app"
 	}
 	if s.opts.EchoSecret {
 		text += ` Request: {"secret_key":"` + s.opts.SecretKey + `","company_id":"` + s.opts.CompanyID + `"}`
 	}
-	return answer{"opr_code": r.code, key: text}
+	return answer{code: r.code, key: text}
 }
 
 func (s *Server) send(w http.ResponseWriter, a answer) {

@@ -42,7 +42,7 @@ func TestCredentialsAreChecked(t *testing.T) {
 }
 
 func TestArgumentsAreChecked(t *testing.T) {
-	r := start(t, sim.Options{})
+	r := start(t, sim.Options{ListAll: sim.Refused})
 	id := r.add(nil)["mk_id"]
 	before := r.only()
 	type object = map[string]any
@@ -57,6 +57,7 @@ func TestArgumentsAreChecked(t *testing.T) {
 		"partner_contact.gsm is not a string.":        func() object { return r.add(object{"partner_contact": object{"gsm": 41}}) },
 		"Country Atlantis does not exist.":            func() object { return r.add(object{"country": "Atlantis"}) },
 		"At least one search parameter is required.":  func() object { return r.call("get_partner", nil) },
+		"request.limit is not a number.":              func() object { return r.call("get_partner", object{"partner_name": "a", "limit": "x"}) },
 		"request.partner_id is not an id.":            func() object { return r.call("get_partner", object{"partner_id": object{}}) },
 		"Partner does not exist.":                     func() object { return r.update("5", nil) },
 		"partner.partner_contact_list is not a list.": func() object { return r.update(id, object{"partner_contact_list": object{}}) },

@@ -1,4 +1,4 @@
-package syncer
+package enumerate
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // coverAll is a cover; nil: there is none, and the next sweep is a full one too.
 // Partners that only capped answers brought are asked for by substrings that, as
 // far as the names known by now tell, few names hold.
-func (r *sweepRun) coverAll(ctx context.Context) ([]string, error) {
+func (r *run) coverAll(ctx context.Context) ([]string, error) {
 	for {
 		cover, open := r.cover()
 		if len(open) == 0 {
@@ -37,9 +37,9 @@ var vowels = []string{"a", "e", "i", "o", "u"}
 
 // cover picks substrings, the vowels and then those that bring most, and returns
 // the partners they leave out.
-func (r *sweepRun) cover() (cover []string, open map[string]bool) {
+func (r *run) cover() (cover []string, open map[string]bool) {
 	open = map[string]bool{}
-	for id := range r.partners {
+	for id := range r.Of {
 		open[id] = true
 	}
 	gains := map[string]int{} // at most so many; fewer once others are picked
@@ -70,7 +70,7 @@ func (r *sweepRun) cover() (cover []string, open map[string]bool) {
 
 // best is the substring that brings most of the open partners. What a substring
 // gains only shrinks, so that few have to be counted again.
-func (r *sweepRun) best(gains map[string]int, open map[string]bool) string {
+func (r *run) best(gains map[string]int, open map[string]bool) string {
 	counted := map[string]bool{}
 	for {
 		best := ""
@@ -94,14 +94,14 @@ func (r *sweepRun) best(gains map[string]int, open map[string]bool) string {
 
 // narrow picks substrings of the open partners' names, not asked for yet, that
 // many names hold, but fewer than a cap lets through.
-func (r *sweepRun) narrow(open map[string]bool) []string {
-	names := make([]string, 0, len(r.partners))
-	for _, p := range r.partners {
+func (r *run) narrow(open map[string]bool) []string {
+	names := make([]string, 0, len(r.Of))
+	for _, p := range r.Of {
 		names = append(names, strings.ToLower(p.Customer))
 	}
 	var picked []string
-	for _, id := range r.order {
-		name := strings.ToLower(r.partners[id].Customer)
+	for _, id := range r.Order {
+		name := strings.ToLower(r.Of[id].Customer)
 		if !open[id] || slices.ContainsFunc(picked, func(q string) bool { return strings.Contains(name, q) }) {
 			continue
 		}
@@ -114,7 +114,7 @@ func (r *sweepRun) narrow(open map[string]bool) []string {
 
 // window is the shortest part of the name that few enough names hold; of several
 // the one that most do.
-func (r *sweepRun) window(name string, names []string) string {
+func (r *run) window(name string, names []string) string {
 	letters := []rune(name)
 	for size := 2; size <= len(letters); size++ {
 		best, most := "", 0

@@ -1,4 +1,4 @@
-package syncer
+package enumerate
 
 import (
 	"context"
@@ -14,7 +14,6 @@ import (
 
 // cappedERP answers searches by name with at most limit partners.
 type cappedERP struct {
-	ERP
 	names []string
 	limit int
 	tells bool // how many match
@@ -23,6 +22,9 @@ type cappedERP struct {
 
 func (e *cappedERP) Find(_ context.Context, q metakocka.Query) (metakocka.Found, error) {
 	e.calls++
+	if q.All || q.EmptyName {
+		return metakocka.Found{}, &metakocka.RefusalError{Text: "name something"}
+	}
 	var found metakocka.Found
 	for i, name := range e.names {
 		if !strings.Contains(strings.ToLower(name), q.Name) {
@@ -48,12 +50,12 @@ func TestSweepFindsEveryPartnerThroughACap(t *testing.T) {
 	names = append(names, "Podjetje Kranj", "Podjetje Koper", "X", "ß 1", "日本 Trade")
 	for tells, most := range map[bool]int{true: 1500, false: 10000} {
 		e := &cappedERP{names: names, limit: 100, tells: tells}
-		s := newSweeper(e, knownNames{}, time.Hour)
-		full, err := s.sweep(t.Context())
+		s := New(e, knownNames{}, Config{FullEvery: time.Hour})
+		full, err := s.Enumerate(t.Context(), nil)
 		require.NoError(t, err)
 		var missing []string
 		for i, name := range names {
-			if _, ok := full.partners[fmt.Sprint(i)]; !ok {
+			if _, ok := full.Of[fmt.Sprint(i)]; !ok {
 				missing = append(missing, name)
 			}
 		}
@@ -61,9 +63,9 @@ func TestSweepFindsEveryPartnerThroughACap(t *testing.T) {
 		require.Less(t, e.calls, most)
 
 		e.calls = 0
-		again, err := s.sweep(t.Context())
+		again, err := s.Enumerate(t.Context(), nil)
 		require.NoError(t, err)
-		require.Len(t, again.partners, len(names))
+		require.Len(t, again.Of, len(names))
 		require.Less(t, e.calls, 100)
 	}
 }

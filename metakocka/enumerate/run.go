@@ -1,4 +1,4 @@
-package syncer
+package enumerate
 
 import (
 	"context"
@@ -17,12 +17,12 @@ const maxDepth = 100
 const minCap = 10
 
 // usualCaps are sizes at which servers cut answers.
-var usualCaps = []int{10, 20, 25, 30, 50, 100, 200, 250, 500, 1000, 2000, 2500, 5000, 10000}
+var usualCaps = []int{10, 20, 25, 30, 50, 100, 150, 200, 250, 300, 400, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 10000}
 
-// sweepRun is one enumeration under way.
-type sweepRun struct {
-	sweep
-	erp     ERP
+// run is one enumeration under way.
+type run struct {
+	Partners
+	erp     Finder
 	memory  *metakocka.Memory
 	asked   map[string]bool
 	answers map[string][]string // ids by substring, of answers that were not capped
@@ -33,9 +33,9 @@ type sweepRun struct {
 	closed  map[string]bool     // every name that holds one of these is known
 }
 
-func newSweepRun(erp ERP) *sweepRun {
-	return &sweepRun{
-		sweep: newSweep(), erp: erp, asked: map[string]bool{}, answers: map[string][]string{},
+func newRun(erp Finder) *run {
+	return &run{
+		Partners: newPartners(), erp: erp, asked: map[string]bool{}, answers: map[string][]string{},
 		counts: map[string]int{}, parents: map[string]string{}, learned: map[rune]bool{}, closed: map[string]bool{},
 	}
 }
@@ -55,20 +55,25 @@ func lettersOf(names []string) []string {
 
 // askAll searches for every substring, and for the letters of names that come
 // back and have none of the usual ones.
-func (r *sweepRun) askAll(ctx context.Context, queries []string) error {
-	queries = filter(queries, func(q string) bool { return !r.asked[q] })
+func (r *run) askAll(ctx context.Context, queries []string) error {
+	queries = r.unasked(queries)
 	for len(queries) > 0 {
 		if err := r.ask(ctx, queries); err != nil {
 			return err
 		}
 		queries = nil
-		for _, id := range r.order {
-			queries = append(queries, foreign(r.partners[id].Customer)...)
+		for _, id := range r.Order {
+			queries = append(queries, foreign(r.Of[id].Customer)...)
 		}
 		slices.Sort(queries)
-		queries = filter(slices.Compact(queries), func(q string) bool { return !r.asked[q] })
+		queries = r.unasked(slices.Compact(queries))
 	}
 	return nil
+}
+
+// unasked are the queries that were not asked for yet.
+func (r *run) unasked(queries []string) []string {
+	return slices.DeleteFunc(slices.Clone(queries), func(q string) bool { return r.asked[q] })
 }
 
 // foreign are the letters of a name that has none of the usual ones.
@@ -86,9 +91,9 @@ func foreign(name string) (own []string) {
 
 // ask searches for every substring and for longer ones where an answer looks
 // capped.
-func (r *sweepRun) ask(ctx context.Context, queries []string) error {
+func (r *run) ask(ctx context.Context, queries []string) error {
 	for depth := 1; len(queries) > 0; depth++ {
-		known := len(r.partners)
+		known := len(r.Of)
 		for _, q := range queries {
 			if r.complete(r.parents[q]) {
 				r.closed[q] = true
@@ -98,7 +103,7 @@ func (r *sweepRun) ask(ctx context.Context, queries []string) error {
 				return err
 			}
 		}
-		capped := r.capped(queries, depth == 1 || len(r.partners) > known)
+		capped := r.capped(queries, depth == 1 || len(r.Of) > known)
 		if depth == maxDepth && len(capped) > 0 {
 			return fmt.Errorf("search for partners named %q brings capped answers only: the partners cannot be enumerated", capped[0])
 		}
@@ -114,7 +119,7 @@ func (r *sweepRun) ask(ctx context.Context, queries []string) error {
 // cap, so it is among the largest ones, and a partner is known whose name holds
 // the substring and who is not in the answer. Without such a partner, an answer
 // of a usual cap's size is looked into as long as that brings new partners.
-func (r *sweepRun) capped(queries []string, suspicious bool) []string {
+func (r *run) capped(queries []string, suspicious bool) []string {
 	var capped []string
 	for _, q := range queries {
 		n := len(r.answers[q])
@@ -131,12 +136,12 @@ func (r *sweepRun) capped(queries []string, suspicious bool) []string {
 }
 
 // lacks reports whether a known partner should be in the answer and is not.
-func (r *sweepRun) lacks(q string) bool {
+func (r *run) lacks(q string) bool {
 	in := map[string]bool{}
 	for _, id := range r.answers[q] {
 		in[id] = true
 	}
-	for id, p := range r.partners {
+	for id, p := range r.Of {
 		if !in[id] && strings.Contains(strings.ToLower(p.Customer), q) {
 			return true
 		}
@@ -144,12 +149,12 @@ func (r *sweepRun) lacks(q string) bool {
 	return false
 }
 
-func (r *sweepRun) search(ctx context.Context, q string) error {
+func (r *run) search(ctx context.Context, q string) error {
 	r.asked[q] = true
-	r.calls++
+	r.Calls++
 	found, err := r.erp.Find(ctx, metakocka.Query{Name: q, Memory: r.memory})
 	if err != nil {
-		return aboutAll(err)
+		return err
 	}
 	r.largest = max(r.largest, len(found.Partners))
 	if found.Count > len(found.Partners) {
@@ -158,7 +163,7 @@ func (r *sweepRun) search(ctx context.Context, q string) error {
 	answer := make([]string, 0, len(found.Partners))
 	for _, p := range found.Partners {
 		answer = append(answer, p.MKID)
-		if was, known := r.partners[p.MKID]; !known || was.Customer != p.Customer {
+		if was, known := r.Of[p.MKID]; !known || was.Customer != p.Customer {
 			r.learn(p.Customer)
 		}
 	}
@@ -167,7 +172,7 @@ func (r *sweepRun) search(ctx context.Context, q string) error {
 	return ctx.Err()
 }
 
-func (r *sweepRun) learn(name string) {
+func (r *run) learn(name string) {
 	for _, c := range strings.ToLower(name) {
 		if unicode.IsGraphic(c) {
 			r.learned[c] = true
@@ -177,12 +182,12 @@ func (r *sweepRun) learn(name string) {
 
 // complete reports whether every partner that a capped answer counted is known
 // by now.
-func (r *sweepRun) complete(q string) bool {
+func (r *run) complete(q string) bool {
 	most := r.counts[q]
-	if most == 0 || most > len(r.partners) {
+	if most == 0 || most > len(r.Of) {
 		return false
 	}
-	for _, p := range r.partners {
+	for _, p := range r.Of {
 		if strings.Contains(strings.ToLower(p.Customer), q) {
 			most--
 		}
@@ -195,7 +200,7 @@ func (r *sweepRun) complete(q string) bool {
 // first two where that answer was capped, and so on. What is the end of many
 // names ("d.o.o.") comes to an end itself. A substring that ends in one whose
 // names are all known need not be asked for.
-func (r *sweepRun) longer(capped []string) []string {
+func (r *run) longer(capped []string) []string {
 	alphabet := []rune(letters)
 	for c := range r.learned {
 		if !slices.Contains(alphabet, c) && c != ' ' {
@@ -218,7 +223,7 @@ func (r *sweepRun) longer(capped []string) []string {
 }
 
 // known reports whether the substring ends in one whose names are all known.
-func (r *sweepRun) known(q string) bool {
+func (r *run) known(q string) bool {
 	for i := range q {
 		if i > 0 && r.closed[strings.TrimSpace(q[i:])] {
 			return true

@@ -1,4 +1,4 @@
-package syncer
+package enumerate
 
 import (
 	"context"
@@ -38,7 +38,7 @@ func partnersNamed(n int) []metakocka.Partner {
 	return partners
 }
 
-func sweeperOf(t testing.TB, opts sim.Options) (*sweeper, *sim.Server) {
+func enumeratorOf(t testing.TB, opts sim.Options) (*Enumerator, *sim.Server) {
 	t.Helper()
 	erp := sim.New(opts)
 	t.Cleanup(erp.Close)
@@ -49,7 +49,7 @@ func sweeperOf(t testing.TB, opts sim.Options) (*sweeper, *sim.Server) {
 	}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	return newSweeper(client, knownNames{}, time.Hour), erp
+	return New(client, knownNames{}, Config{FullEvery: time.Hour}), erp
 }
 
 // knownNames are known elsewhere.
@@ -57,28 +57,30 @@ type knownNames []string
 
 func (n knownNames) ForeignNames(context.Context) ([]string, error) { return n, nil }
 
-// sweepAll sweeps once and checks that nothing is missing.
-func sweepAll(t testing.TB, s *sweeper, n int) sweep {
+// enumerateAll enumerates once and checks that nothing is missing.
+func enumerateAll(t testing.TB, e *Enumerator, n int, known ...string) Partners {
 	t.Helper()
+	ids := map[string]bool{}
+	for _, id := range known {
+		ids[id] = true
+	}
 	began := time.Now()
-	got, err := s.sweep(t.Context())
+	got, err := e.Enumerate(t.Context(), ids)
 	require.NoError(t, err)
-	require.Len(t, got.partners, n)
-	t.Logf("%d partners: %d calls, %v", n, got.calls, time.Since(began).Round(time.Millisecond))
+	require.Len(t, got.Of, n)
+	require.Len(t, got.Order, n)
+	t.Logf("%d partners: %d calls, %v", n, got.Calls, time.Since(began).Round(time.Millisecond))
 	return got
 }
 
 func TestSweepsAreCheapWhereNothingIsCapped(t *testing.T) {
 	t.Parallel()
-	const n = 1000
-	for listing, few := range map[string]int{sim.Refused: 7, sim.ListsAll: 1} {
-		t.Run(listing, func(t *testing.T) {
-			s, _ := sweeperOf(t, sim.Options{Partners: partnersNamed(n), ListAll: listing})
-			require.LessOrEqual(t, sweepAll(t, s, n).calls, 40)
-			require.LessOrEqual(t, sweepAll(t, s, n).calls, few+len([]rune(otherLetters)))
-			require.LessOrEqual(t, sweepAll(t, s, n).calls, few)
-		})
-	}
+	const n = 700
+	s, _ := enumeratorOf(t, sim.Options{Partners: partnersNamed(n), ListAll: sim.Refused})
+	require.LessOrEqual(t, enumerateAll(t, s, n).Calls, 42)
+	require.LessOrEqual(t, enumerateAll(t, s, n).Calls, 7+len([]rune(otherLetters)))
+	require.LessOrEqual(t, enumerateAll(t, s, n).Calls, 7)
+	require.Equal(t, WayLetters, s.Way())
 }
 
 // TestSweepsOfManyPartnersAreCheap leaves out the wire, which takes most of the
@@ -90,10 +92,10 @@ func TestSweepsOfManyPartnersAreCheap(t *testing.T) {
 	for _, p := range partnersNamed(n) {
 		e.names = append(e.names, p.Customer)
 	}
-	s := newSweeper(e, knownNames{}, time.Hour)
-	require.LessOrEqual(t, sweepAll(t, s, n).calls, 40)
-	require.LessOrEqual(t, sweepAll(t, s, n).calls, 13)
-	require.LessOrEqual(t, sweepAll(t, s, n).calls, 7)
+	s := New(e, knownNames{}, Config{FullEvery: time.Hour})
+	require.LessOrEqual(t, enumerateAll(t, s, n).Calls, 42)
+	require.LessOrEqual(t, enumerateAll(t, s, n).Calls, 13)
+	require.LessOrEqual(t, enumerateAll(t, s, n).Calls, 7)
 }
 
 // TestSweepsFindNamesOfOtherScripts: one that is known elsewhere, or has a common
@@ -107,10 +109,10 @@ func TestSweepsFindNamesOfOtherScripts(t *testing.T) {
 	for i := range 30 { // more than an answer holds
 		partners = append(partners, metakocka.Partner{Customer: strings.Repeat("Ж", i+1) + "д"})
 	}
-	s, _ := sweeperOf(t, sim.Options{Partners: partners, AnswerCap: 20})
-	s.thorough()
+	s, _ := enumeratorOf(t, sim.Options{Partners: partners, AnswerCap: 20, ListAll: sim.Refused})
+	s.Thorough()
 	s.names = knownNames{"Œ", "日本", "店", "Жук", "Цу"}
-	sweepAll(t, s, len(partners))
+	enumerateAll(t, s, len(partners))
 }
 
 func TestSweepsAreCompleteWhereAnswersAreCapped(t *testing.T) {
@@ -118,27 +120,12 @@ func TestSweepsAreCompleteWhereAnswersAreCapped(t *testing.T) {
 	for counts, most := range map[string]int{sim.CountsAll: 4000, sim.CountsReturned: 8000} {
 		t.Run(counts, func(t *testing.T) {
 			const n = 1000
-			s, erp := sweeperOf(t, sim.Options{Partners: partnersNamed(n), AnswerCap: 100, CountCapped: counts})
-			require.LessOrEqual(t, sweepAll(t, s, n).calls, most)
-			require.LessOrEqual(t, sweepAll(t, s, n).calls, 100)
+			s, erp := enumeratorOf(t, sim.Options{Partners: partnersNamed(n), AnswerCap: 100, CountCapped: counts, ListAll: sim.Refused})
+			require.LessOrEqual(t, enumerateAll(t, s, n).Calls, most)
+			require.LessOrEqual(t, enumerateAll(t, s, n).Calls, 100)
 			_, err := erp.AddPartner(metakocka.Partner{Customer: "Ana Novak"})
 			require.NoError(t, err)
-			sweepAll(t, s, n+1)
+			enumerateAll(t, s, n+1)
 		})
 	}
-}
-
-// TestAListingThatBecameCappedIsNotUsed: there are more partners by now than one
-// answer holds.
-func TestAListingThatBecameCappedIsNotUsed(t *testing.T) {
-	t.Parallel()
-	partners := partnersNamed(25)
-	s, erp := sweeperOf(t, sim.Options{ListAll: sim.ListsAll, AnswerCap: 20, Partners: partners[:15]})
-	sweepAll(t, s, 15)
-	require.Equal(t, 1, sweepAll(t, s, 15).calls)
-	for _, p := range partners[15:] {
-		_, err := erp.AddPartner(p)
-		require.NoError(t, err)
-	}
-	sweepAll(t, s, 25)
 }
