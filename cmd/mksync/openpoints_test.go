@@ -32,7 +32,7 @@ func openPoints() map[string]openPoint {
 	return map[string]openPoint{
 		"default": {sim.Options{}, notKept},
 		"lists all, keeps notes, clears": {sim.Options{
-			ListAll: sim.ListsAll, AnswerCap: 10, ShowBuyer: true, Numbers: true, Country: sim.CountryAsSent, Notes: sim.Kept,
+			Paging: sim.OffsetIsPage, AnswerCap: 10, ShowBuyer: true, Numbers: true, Country: sim.CountryAsSent, Notes: sim.Kept,
 			LeftOut: sim.Cleared, EmptyValue: sim.Cleared, UpdateAnswer: sim.AnswerPartner,
 		}, []mapping.Field{mapping.FieldWebsite}},
 		"lists nothing, refuses notes, clears nothing": {sim.Options{
@@ -40,11 +40,12 @@ func openPoints() map[string]openPoint {
 			Notes: sim.Refused, RemoveMarker: sim.Ignored, UnknownEntry: sim.Ignored, UpdateAnswer: sim.AnswerCode,
 		}, slices.Concat(notCleared, notKept)},
 		"refuses what is too long, keeps markers": {sim.Options{
+			ListAll: sim.Refused, EmptyName: sim.ListsAll, Slovenian: true, ErrorApp: true, Provice: true,
 			EmailHeedsCase: true, ShowEmpty: true, UnknownCountry: sim.Kept, TooLong: sim.Refused, Website: sim.Kept,
 			RemoveMarker: sim.Kept, UnknownEntry: sim.Added,
 		}, append(slices.Clone(notCleared), mapping.FieldNotes)},
 		"refuses websites and markers, needs an address": {sim.Options{
-			LooseTaxSearch: true, ShowCode: true, ErrorDesc: true, EchoSecret: true, Website: sim.Refused, RemoveMarker: sim.Refused,
+			Paging: sim.OffsetIgnored, ShowTimes: true, LooseTaxSearch: true, ShowCode: true, ErrorDesc: true, EchoSecret: true, Website: sim.Refused, RemoveMarker: sim.Refused,
 			TopLevelAddress: true, AcceptSingleEntry: true, ShowRegistration: true,
 			RequiredValues: []string{"customer", "street", "post_number", "place", "country"},
 		}, slices.Concat(notCleared, notKept)},
