@@ -33,7 +33,7 @@ type PollState struct {
 	DurationSeconds float64   `json:"duration"` // of the last try, complete or not
 	Partners        int       `json:"partners"`
 	Calls           int       `json:"calls"`
-	Way             string    `json:"way,omitempty"` // how the partners are enumerated; empty: not found out
+	Way             string    `json:"way,omitempty"`   // how the partners are enumerated; empty: not found out
 	Error           string    `json:"error,omitempty"` // of the last try; empty: it was complete
 	// LastEvent is the sequence of the last event in the partners' stream.
 	LastEvent uint64 `json:"lastEvent,omitempty"`
