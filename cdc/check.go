@@ -39,7 +39,9 @@ func Check(ctx context.Context, cfg Config) []Finding {
 			}
 			continue
 		}
-		found = append(found, Finding{Name: r.name, OK: true, Detail: r.detail(cfg, f)})
+		if detail := r.detail(cfg, f); detail != "" {
+			found = append(found, Finding{Name: r.name, OK: true, Detail: detail})
+		}
 	}
 	return found
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -164,11 +163,7 @@ func (st *stream) pollServer(ctx context.Context) error {
 	}
 	defer closeConn(conn)
 	for {
-		r, err := execRow(ctx, conn, "SELECT pg_current_wal_flush_lsn(), coalesce(to_regclass("+quoteLiteral(st.cfg.quotedTable())+")::oid, 0)")
-		if err != nil {
-			return err
-		}
-		pub, err := loadPublication(ctx, conn, st.cfg)
+		r, err := execRow(ctx, conn, "SELECT pg_current_wal_flush_lsn()")
 		if err != nil {
 			return err
 		}
@@ -177,12 +172,17 @@ func (st *stream) pollServer(ctx context.Context) error {
 			return err
 		}
 		st.setServerEnd(end)
+		now, err := loadFacts(ctx, conn, st.cfg)
+		if err != nil {
+			return err
+		}
 		switch {
-		case r[1] != strconv.FormatUint(uint64(st.facts.table.oid), 10):
+		case now.table.oid != st.facts.table.oid:
 			return fmt.Errorf("%w, or renamed", ErrTableReplaced)
-		case pub.rows != st.facts.pub.rows:
+		case now.pub.rows != st.facts.pub.rows:
 			return errPublicationChanged
 		}
+		st.warn(ctx, firstProblem(st.cfg, now))
 		if err := sleep(ctx, st.cfg.WatchInterval); err != nil {
 			return err
 		}

@@ -36,6 +36,9 @@ type Status struct {
 	HeartbeatAt, HeartbeatSince time.Time
 	// Problem is why the listener does not work right now; empty when it does.
 	Problem string
+	// Warning is what somebody has to put right although the listener works: what
+	// it would not begin with, or what harms others.
+	Warning string
 }
 
 // Listener publishes the changes of one table. It is made for one Run.
@@ -148,12 +151,28 @@ func (l *Listener) update(f func(*Status)) {
 	f(&l.status)
 }
 
+// warn shows what somebody has to put right, and logs it once; nil: nothing any more.
+func (l *Listener) warn(ctx context.Context, problem error) {
+	said := ""
+	if problem != nil {
+		said = problem.Error()
+	}
+	var before string
+	l.update(func(s *Status) { before, s.Warning = s.Warning, said })
+	if said != "" && said != before {
+		l.log.WarnContext(ctx, "the listener works, but something has to be put right", "problem", said)
+	}
+}
+
 func (l *Listener) setProblem(p string) { l.update(func(s *Status) { s.Problem = p }) }
 
 // setState changes the state; a state in which the listener works clears the problem.
 func (l *Listener) setState(state string) {
 	l.update(func(s *Status) {
 		s.State = state
+		if state != StateStreaming {
+			s.Warning = ""
+		}
 		if state == StateStreaming || state == StateSnapshot || state == StateStandby {
 			s.Problem = ""
 		}

@@ -1,6 +1,10 @@
 package cdc
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // requirement is one thing the listener needs; problem is nil when it is there.
 type requirement struct {
@@ -15,6 +19,7 @@ var requirements = []requirement{
 	{"wal_level", walLevelProblem, func(_ Config, f facts) string { return f.server.walLevel }},
 	{"table", tableProblem, func(c Config, _ facts) string { return c.Table }},
 	{"replica identity", identityProblem, identityDetail},
+	{"partitions", partitionsProblem, partitionsDetail},
 	{"publication", publicationProblem, publicationDetail},
 	{"slot", slotProblem, slotDetail},
 	{"max_replication_slots", slotsProblem, func(_ Config, f facts) string {
@@ -30,6 +35,16 @@ func firstProblem(cfg Config, f facts) error {
 		}
 	}
 	return nil
+}
+
+// refusal is the first problem with which the listener does not begin. A faulty
+// partition is none any more once the table is published: all others go on, and
+// what can be done about it is told.
+func refusal(cfg Config, f facts) error {
+	if f.pub.hasTable {
+		f.table.partFault = ""
+	}
+	return firstProblem(cfg, f)
 }
 
 func serverProblem(_ Config, f facts) *SetupError {
@@ -65,7 +80,9 @@ func tableProblem(cfg Config, f facts) *SetupError {
 			What: fmt.Sprintf("table %s does not exist in database %q", cfg.Table, f.server.database),
 			Do:   "correct the table's name or the database URL",
 		}
-	case !f.table.hasKey:
+	case kindProblem(cfg, f) != nil:
+		return kindProblem(cfg, f)
+	case f.table.keyType == 0:
 		return &SetupError{
 			What: fmt.Sprintf("table %s has no column %q", cfg.Table, cfg.KeyColumn),
 			Do:   "correct the name of the key column",
@@ -80,22 +97,107 @@ func tableProblem(cfg Config, f facts) *SetupError {
 	return nil
 }
 
+// kindProblem keeps out what Postgres lets somebody read and change, but whose
+// changes it does not log, or not under this name.
+func kindProblem(cfg Config, f facts) *SetupError {
+	switch {
+	case f.table.kind == "v" || f.table.kind == "m":
+		return &SetupError{
+			What: fmt.Sprintf("%s is a view: Postgres does not log the changes of a view's rows", cfg.Table),
+			Do:   "name the table behind it",
+		}
+	case f.table.kind == "f":
+		return &SetupError{
+			What: fmt.Sprintf("%s is a foreign table: its rows are in another server's log", cfg.Table),
+			Do:   "let the database URL name that server",
+		}
+	case f.table.persistence == "t":
+		return &SetupError{
+			What: fmt.Sprintf("%s is a temporary table: Postgres does not log its changes", cfg.Table),
+			Do:   "name the table that keeps the rows",
+		}
+	case f.table.persistence == "u":
+		return &SetupError{
+			What: fmt.Sprintf("table %s is unlogged: Postgres does not log its changes, and empties it after a crash", cfg.Table),
+			Do:   fmt.Sprintf("run as its owner: ALTER TABLE %s SET LOGGED", cfg.quotedTable()),
+		}
+	case f.table.children:
+		return &SetupError{
+			What: fmt.Sprintf("other tables inherit from %s: reading it shows their rows, but Postgres logs their changes under their own names", cfg.Table),
+			Do:   "end the inheritance (ALTER TABLE child NO INHERIT), or make them partitions",
+		}
+	}
+	return nil
+}
+
 // identityProblem keeps a table out whose updates Postgres would refuse, or whose
 // deletes would not tell the key, once it is published.
 func identityProblem(cfg Config, f facts) *SetupError {
-	if f.table.identity == "f" || f.table.keyInIdent {
+	if f.table.fault == "" {
 		return nil
 	}
+	p := faultOf(cfg, cfg.Table, cfg.quotedTable(), f.table.fault)
+	if f.table.fault == faultIdentity || f.table.fault == faultKey {
+		p.Do = fmt.Sprintf("run as its owner: ALTER TABLE %s ADD PRIMARY KEY (%s) (or ALTER TABLE %[1]s REPLICA IDENTITY FULL)",
+			cfg.quotedTable(), quoteIdent(cfg.KeyColumn))
+	}
+	return p
+}
+
+// partitionsProblem looks at the partitions: each has a replica identity of its own,
+// whatever the table's is.
+func partitionsProblem(cfg Config, f facts) *SetupError {
+	if f.table.partFault == "" {
+		return nil
+	}
+	p := faultOf(cfg, "partition "+f.table.part, f.table.part, f.table.partFault)
+	if n := f.table.faulty - 1; n > 0 {
+		p.Do += fmt.Sprintf("; %d more partitions need the like", n)
+	}
+	return p
+}
+
+// faultOf says what is wrong with a table or a partition, and what to do.
+func faultOf(cfg Config, name, quoted, fault string) *SetupError {
+	full := "run as its owner: ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"
+	switch fault {
+	case faultForeign:
+		return &SetupError{
+			What: name + " is a foreign table: its rows are in another server's log, and their changes would be missed",
+			Do:   fmt.Sprintf("run as the owner of %s: ALTER TABLE %s DETACH PARTITION %s", cfg.Table, cfg.quotedTable(), quoted),
+		}
+	case faultUnlogged:
+		return &SetupError{
+			What: name + " is unlogged: its changes are not in the log and would be missed",
+			Do:   "run as its owner: ALTER TABLE " + quoted + " SET LOGGED",
+		}
+	case faultDeferrable:
+		return &SetupError{
+			What: fmt.Sprintf("the key of %s is DEFERRABLE, so Postgres does not take it for a replica identity and refuses every UPDATE and DELETE of its rows while it is published", name),
+			Do:   full + " (or make the key anew, not deferrable)",
+		}
+	case faultIdentity:
+		return &SetupError{
+			What: fmt.Sprintf("column %q is not part of the primary key or replica identity of %s: there is none, so Postgres refuses every UPDATE and DELETE of its rows while it is published", cfg.KeyColumn, name),
+			Do:   full,
+		}
+	}
 	return &SetupError{
-		What: fmt.Sprintf("column %q is not part of the primary key or replica identity of %s", cfg.KeyColumn, cfg.Table),
-		Do: fmt.Sprintf("run as its owner: ALTER TABLE %s ADD PRIMARY KEY (%s) (or ALTER TABLE %s REPLICA IDENTITY FULL)",
-			cfg.quotedTable(), quoteIdent(cfg.KeyColumn), cfg.quotedTable()),
+		What: fmt.Sprintf("column %q is not part of the primary key or replica identity of %s: its deletes would not say which row is gone", cfg.KeyColumn, name),
+		Do:   full,
 	}
 }
 
 func identityDetail(_ Config, f facts) string {
-	return map[string]string{"f": "full", "i": "index"}[f.table.identity] +
-		map[bool]string{true: "primary key"}[f.table.identity == "d"]
+	return map[string]string{"f": "full", "i": "index", "d": "primary key"}[f.table.replident]
+}
+
+// partitionsDetail is empty where the table has none: there is nothing to say.
+func partitionsDetail(_ Config, f facts) string {
+	if !f.table.partitioned() {
+		return ""
+	}
+	return fmt.Sprintf("%d, each with a replica identity", f.table.parts)
 }
 
 // createPublication is the statement that makes the publication.
@@ -112,6 +214,11 @@ func publicationProblem(cfg Config, f facts) *SetupError {
 			What: fmt.Sprintf("publication %s does not exist and role %q may not make it", name, f.server.role),
 			Do:   "run as the table's owner or a superuser: " + createPublication(cfg),
 		}
+	case f.pub.found && f.table.partitioned() && !f.pub.viaRoot:
+		return &SetupError{
+			What: fmt.Sprintf("publication %s publishes the partitions of %s under their own names", name, cfg.Table),
+			Do:   fmt.Sprintf("run as its owner: ALTER PUBLICATION %s SET (publish_via_partition_root = true)", name),
+		}
 	case f.pub.found && !f.pub.hasTable && !f.pub.lostIt:
 		return &SetupError{
 			What: fmt.Sprintf("publication %s does not hold table %s", name, cfg.Table),
@@ -122,13 +229,65 @@ func publicationProblem(cfg Config, f facts) *SetupError {
 			What: fmt.Sprintf("publication %s leaves out some operations", name),
 			Do:   fmt.Sprintf("run as its owner: ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate')", name),
 		}
+	case f.pub.filtered:
+		return &SetupError{
+			What: fmt.Sprintf("publication %s has a row filter for %s: what it leaves out is never synced, and a row that leaves it looks deleted", name, cfg.Table),
+			Do:   "to sync some contacts only, set `filter` of mksync's configuration; run as its owner: " + putAnew(cfg, f.pub.columns),
+		}
 	}
-	return nil
+	return columnsProblem(cfg, f)
+}
+
+// columnsProblem: of the columns that a publication lists, the key alone is needed
+// (a contact is read from the table, not from its events), but Postgres refuses the
+// changes of a table whose replica identity the list does not hold.
+func columnsProblem(cfg Config, f facts) *SetupError {
+	if f.pub.columns == nil {
+		return nil
+	}
+	if slices.Contains(f.table.identity, wholeRow) {
+		return &SetupError{
+			What: fmt.Sprintf("publication %s has a list of columns for %s, whose replica identity is FULL: Postgres refuses every UPDATE and DELETE of its rows", quoteIdent(cfg.Publication), cfg.Table),
+			Do:   "run as its owner: " + putAnew(cfg, nil),
+		}
+	}
+	var lacking []string
+	for _, column := range append([]string{cfg.KeyColumn}, f.table.identity...) {
+		if !slices.Contains(f.pub.columns, column) && !slices.Contains(lacking, column) {
+			lacking = append(lacking, column)
+		}
+	}
+	if lacking == nil {
+		return nil
+	}
+	return &SetupError{
+		What: fmt.Sprintf("the list of columns of publication %s leaves out %s, which belongs to the key of %s: Postgres refuses every UPDATE and DELETE of its rows",
+			quoteIdent(cfg.Publication), strings.Join(lacking, ", "), cfg.Table),
+		Do: "run as its owner: " + putAnew(cfg, append(lacking, f.pub.columns...)),
+	}
+}
+
+// putAnew are the statements that put the table into the publication again, with
+// these columns, or all. SET TABLE would take all other tables out.
+func putAnew(cfg Config, columns []string) string {
+	list := ""
+	if columns != nil {
+		quoted := make([]string, len(columns))
+		for i, c := range columns {
+			quoted[i] = quoteIdent(c)
+		}
+		list = " (" + strings.Join(quoted, ", ") + ")"
+	}
+	alter := "ALTER PUBLICATION " + quoteIdent(cfg.Publication)
+	return fmt.Sprintf("%s DROP TABLE %s; %[1]s ADD TABLE %[2]s%[3]s", alter, cfg.quotedTable(), list)
 }
 
 func publicationDetail(cfg Config, f facts) string {
-	if !f.pub.found {
+	switch {
+	case !f.pub.found:
 		return quoteIdent(cfg.Publication) + " will be made at the first start"
+	case f.pub.columns != nil:
+		return fmt.Sprintf("%s, with the columns %s alone", quoteIdent(cfg.Publication), strings.Join(f.pub.columns, ", "))
 	}
 	return quoteIdent(cfg.Publication)
 }

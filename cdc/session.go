@@ -62,7 +62,7 @@ func (s *session) prepare(ctx context.Context) error {
 		return err
 	}
 	s.facts.pub.lostIt = s.hasState && s.state.Table != 0 && s.facts.pub.owned && s.facts.table.owned
-	return firstProblem(s.cfg, s.facts)
+	return refusal(s.cfg, s.facts)
 }
 
 func (s *session) identify(ctx context.Context) error {

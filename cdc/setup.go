@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -31,21 +32,29 @@ type serverFacts struct {
 }
 
 type tableFacts struct {
-	found      bool
-	oid        uint32
-	identity   string // relreplident: d, n, f, i
-	selectable bool
-	owned      bool
-	hasKey     bool
-	keyInIdent bool // the replica identity's index holds the key column
+	found       bool
+	oid         uint32
+	kind        string // relkind: r, p, v, m, f
+	persistence string // relpersistence: p, u, t
+	replident   string // relreplident: d, n, f, i
+	children    bool   // other tables inherit from it, and are no partitions
+	keyType     uint32 // 0: there is no such column
+	selectable  bool
+	owned       bool
+	members
 }
+
+func (t tableFacts) partitioned() bool { return t.kind == "p" }
 
 type publicationFacts struct {
 	found    bool
 	complete bool // publishes all four operations
+	viaRoot  bool // publishes partitions under the name of their table
 	hasTable bool
 	owned    bool
-	lostIt   bool // it held the table once, and this role may add it again
+	lostIt   bool     // it held the table once, and this role may add it again
+	filtered bool     // it has a row filter for the table
+	columns  []string // it has a list of columns for the table; nil: none
 	// rows names the catalog's rows by which the table is published; whatever is
 	// changed and changed back leaves others. Empty: the table is not published.
 	rows string
@@ -91,14 +100,12 @@ func loadServer(ctx context.Context, conn *pgconn.PgConn) (serverFacts, error) {
 	return f, nil
 }
 
-const tableQuery = `SELECT c.oid, c.relreplident,
-has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), pg_has_role(c.relowner, 'USAGE'),
-a.attnum IS NOT NULL,
-EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY(i.indkey::int2[])
-        AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END)
+const tableQuery = `SELECT c.oid, c.relkind, c.relpersistence,
+c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid), coalesce(a.atttypid, 0),
+has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), pg_has_role(c.relowner, 'USAGE'), c.relreplident
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')`
+WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`
 
 func loadTable(ctx context.Context, conn *pgconn.PgConn, cfg Config) (tableFacts, error) {
 	rows, err := exec(ctx, conn, fmt.Sprintf(tableQuery,
@@ -107,27 +114,48 @@ func loadTable(ctx context.Context, conn *pgconn.PgConn, cfg Config) (tableFacts
 		return tableFacts{}, err
 	}
 	r := rows[0]
-	oid, err := strconv.ParseUint(r[0], 10, 32)
-	return tableFacts{
-		found: true, oid: uint32(oid), identity: r[1],
-		selectable: r[2] == "t", owned: r[3] == "t", hasKey: r[4] == "t", keyInIdent: r[5] == "t",
-	}, err
+	f := tableFacts{
+		found: true, kind: r[1], persistence: r[2], children: r[3] == "t",
+		selectable: r[5] == "t", owned: r[6] == "t", replident: r[7],
+	}
+	if f.oid, err = parseOID(r[0]); err != nil {
+		return f, err
+	}
+	if f.keyType, err = parseOID(r[4]); err != nil {
+		return f, err
+	}
+	f.members, err = loadMembers(ctx, conn, cfg, f.oid)
+	return f, err
+}
+
+func parseOID(s string) (uint32, error) {
+	oid, err := strconv.ParseUint(s, 10, 32)
+	return uint32(oid), err
 }
 
 // publicationQuery names a row of pg_publication with its xmin: ALTER PUBLICATION
 // writes the row anew. A table is let in by itself, by a table of which it is a
 // partition, or by its schema; older versions know no schemas in publications, so
 // pg_depend is asked.
+//
+// A row filter and a list of columns are known to newer versions only: the rows of
+// the catalog are looked at as JSON, in which older ones just lack them.
 const publicationQuery = `WITH t AS (SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %[1]s AND c.relname = %[2]s),
 own AS (SELECT oid FROM t UNION SELECT pg_partition_ancestors(oid)::oid FROM t)
 SELECT p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate, pg_has_role(p.pubowner, 'USAGE'),
-CASE WHEN EXISTS (SELECT 1 FROM pg_publication_tables v WHERE v.pubname = p.pubname AND v.schemaname = %[1]s AND v.tablename = %[2]s)
+CASE WHEN v IS NOT NULL
 THEN concat_ws('/', p.oid, p.xmin, (SELECT string_agg(DISTINCT entry.objid::text, ',')
     FROM pg_depend entry JOIN pg_depend object USING (classid, objid)
     WHERE entry.refclassid = 'pg_publication'::regclass AND entry.refobjid = p.oid
     AND (object.refclassid = 'pg_class'::regclass AND object.refobjid IN (SELECT oid FROM own)
-      OR object.refclassid = 'pg_namespace'::regclass AND object.refobjid IN (SELECT relnamespace FROM t)))) END
-FROM pg_publication p WHERE p.pubname = %[3]s`
+      OR object.refclassid = 'pg_namespace'::regclass AND object.refobjid IN (SELECT relnamespace FROM t)))) END,
+p.pubviaroot, v->>'rowfilter' IS NOT NULL,
+CASE WHEN EXISTS (SELECT FROM pg_publication_rel e WHERE e.prpubid = p.oid AND e.prrelid IN (SELECT oid FROM own) AND to_jsonb(e)->>'prattrs' IS NOT NULL)
+THEN v->'attnames' END
+FROM pg_publication p
+LEFT JOIN LATERAL (SELECT to_jsonb(w) AS v FROM pg_publication_tables w
+    WHERE w.pubname = p.pubname AND w.schemaname = %[1]s AND w.tablename = %[2]s LIMIT 1) AS listed ON true
+WHERE p.pubname = %[3]s`
 
 func loadPublication(ctx context.Context, conn *pgconn.PgConn, cfg Config) (publicationFacts, error) {
 	rows, err := exec(ctx, conn, fmt.Sprintf(publicationQuery,
@@ -136,7 +164,14 @@ func loadPublication(ctx context.Context, conn *pgconn.PgConn, cfg Config) (publ
 		return publicationFacts{}, err
 	}
 	r := rows[0]
-	return publicationFacts{found: true, complete: r[0] == "t", owned: r[1] == "t", hasTable: r[2] != "", rows: r[2]}, nil
+	f := publicationFacts{
+		found: true, complete: r[0] == "t", owned: r[1] == "t", hasTable: r[2] != "", rows: r[2],
+		viaRoot: r[3] == "t", filtered: r[4] == "t",
+	}
+	if r[5] != "" {
+		err = json.Unmarshal([]byte(r[5]), &f.columns)
+	}
+	return f, err
 }
 
 const slotQuery = `SELECT coalesce(plugin, slot_type), coalesce(database, ''), active, coalesce(wal_status, 'lost') = 'lost',

@@ -96,6 +96,36 @@ func TestSetupProblemsAreSaidInOneLine(t *testing.T) {
 			},
 			what: "leaves out some operations", do: "SET (publish =",
 		},
+		"publication of the partitions": {
+			ddl: []string{"CREATE TABLE items (id int PRIMARY KEY) PARTITION BY RANGE (id)"},
+			arrange: func(r *rig) {
+				r.exec("CREATE PUBLICATION " + quoteIdent(r.cfg.Publication) + " FOR TABLE items")
+			},
+			what: "publishes the partitions of public.items under their own names", do: "SET (publish_via_partition_root = true)",
+		},
+		"view": {
+			arrange: func(r *rig) { r.kind("VIEW seen AS SELECT 1 AS id", "seen") },
+			what:    "public.seen is a view", do: "name the table behind it",
+		},
+		"materialized view": {
+			arrange: func(r *rig) { r.kind("MATERIALIZED VIEW kept AS SELECT 1 AS id", "kept") },
+			what:    "public.kept is a view", do: "name the table behind it",
+		},
+		"foreign table": {
+			arrange: func(r *rig) {
+				r.exec("CREATE FOREIGN DATA WRAPPER far; CREATE SERVER far FOREIGN DATA WRAPPER far")
+				r.kind("FOREIGN TABLE away (id int) SERVER far", "away")
+			},
+			what: "public.away is a foreign table", do: "name that server",
+		},
+		"unlogged table": {
+			arrange: func(r *rig) { r.kind("UNLOGGED TABLE fast (id int PRIMARY KEY)", "fast") },
+			what:    "table public.fast is unlogged", do: `ALTER TABLE "public"."fast" SET LOGGED`,
+		},
+		"table with heirs": {
+			ddl:  []string{itemsTable, "CREATE TABLE IF NOT EXISTS heirs () INHERITS (items)"},
+			what: "other tables inherit from public.items", do: "NO INHERIT",
+		},
 		"slot of something else": {
 			arrange: func(r *rig) { r.exec("SELECT pg_create_logical_replication_slot($1, 'test_decoding')", r.cfg.Slot) },
 			what:    "is in use for something else", do: "choose another slot name",
@@ -110,6 +140,13 @@ func TestSetupProblemsAreSaidInOneLine(t *testing.T) {
 			requireFinding(t, r.cfg, tc.what, tc.do)
 		})
 	}
+}
+
+// kind makes what is to be followed.
+func (r *rig) kind(create, name string) {
+	r.t.Helper()
+	r.exec("CREATE " + create)
+	r.cfg.Table = "public." + name
 }
 
 func requireSetupError(t testing.TB, err error, what, do string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -121,6 +122,9 @@ func (s *session) publishSnapshot(ctx context.Context, name string, point LSN) e
 	if err != nil {
 		return fmt.Errorf("read columns of %s: %w", s.cfg.Table, err)
 	}
+	if listed := s.facts.pub.columns; listed != nil { // what is left out on purpose goes nowhere
+		cols = slices.DeleteFunc(cols, func(c Column) bool { return !slices.Contains(listed, c.Name) })
+	}
 	w, err := s.newSnapshotWriter(ctx, cols, point)
 	if err != nil {
 		return err
@@ -141,7 +145,8 @@ func (s *session) explainRead(err error) error {
 	return fmt.Errorf("read snapshot of %s: %w", s.cfg.Table, err)
 }
 
-// columnsQuery gives the columns that pgoutput sends as well.
+// columnsQuery gives the columns that pgoutput sends as well, where the publication
+// lists none.
 const columnsQuery = `SELECT a.attname, a.atttypid, EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY(i.indkey::int2[])
         AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) OR c.relreplident = 'f'
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -222,6 +222,9 @@ func (m *Monitor) listener(s *Status) {
 	if l.Problem != "" && l.State != cdc.StateStandby {
 		s.blocked("the listener is not streaming", ": %s", l.Problem)
 	}
+	if l.Warning != "" {
+		s.problem("the listener works, but %s", l.Warning)
+	}
 	m.standsStill(s, l)
 }
 
