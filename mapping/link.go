@@ -58,11 +58,23 @@ type Link struct {
 	Overrides map[Field]Side `json:"overrides,omitzero"`
 	// Differing are the fields in which the sides knowingly differ.
 	Differing []Field `json:"differing,omitzero"`
+	// Flags are the partner's as they were before it was retired; nil: it was not, or
+	// they are not known.
+	Flags *Flags `json:"flags,omitzero"`
+	// HeldKeys are the keys of a contact whose match waits for a person. It is looked at
+	// again when something changes that has one of them.
+	HeldKeys []string `json:"heldKeys,omitzero"`
 
 	CreatedAt time.Time `json:"-"`
 	UpdatedAt time.Time `json:"-"`
 	CreatedBy string    `json:"-"`
 	UpdatedBy string    `json:"-"`
+}
+
+// Flags are what a partner is to the ERP; nil where MetaKocka does not show it.
+type Flags struct {
+	Buyer    *bool `json:"buyer,omitempty"`
+	Supplier *bool `json:"supplier,omitempty"`
 }
 
 // IntentKind says what a stored intent was about to do.
@@ -90,6 +102,9 @@ type Intent struct {
 	Sent   Partner `json:"sent,omitzero"`
 	Fields []Field `json:"fields,omitempty"`
 	CRM    Contact `json:"crm,omitzero"`
+	// Decided are the conflicts whose losing values the update replaces. They belong in
+	// the journal once it has taken effect.
+	Decided []ConflictRecord `json:"decided,omitempty"`
 }
 
 // State is what a reconcile decides from: the contact and the link, read
@@ -200,6 +215,7 @@ type Change struct {
 	ToCRM     []Field          // contact fields to write
 	Conflicts []ConflictRecord // what was decided or parked
 	Observed  *ObservedPartner // the partner as just read, if it was
+	Gone      string           // a partner that is not there any more; a poll that sees it tells
 }
 
 // ConflictStatus says what became of a conflict.

@@ -147,7 +147,7 @@ func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decid
 			return res, err
 		}
 	}
-	done, err := d.reconciler.Contact(ctx, c.ContactID, Trigger{Cause: CauseRequest, By: r.By})
+	done, err := d.contact(ctx, c.ContactID, Trigger{Cause: CauseRequest, By: r.By})
 	if err == nil {
 		err = d.resolved(ctx, c)
 	}

@@ -72,7 +72,7 @@ func (d *Desk) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided
 		return res, err
 	}
 	t := Trigger{Cause: CauseRequest, By: r.By, Deleted: rec.Side == mapping.SideCRM}
-	done, err := d.reconciler.Contact(ctx, rec.ContactID, t)
+	done, err := d.contact(ctx, rec.ContactID, t)
 	if err != nil {
 		return res, notYet(err, "deletion %d is approved, but not applied yet", rec.ID)
 	}
@@ -102,7 +102,7 @@ func (d *Desk) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[
 		return res, err
 	}
 	// A contact that came back meanwhile is linked again.
-	done, err := d.reconciler.Contact(ctx, rec.ContactID, Trigger{Cause: CauseContact, By: r.By})
+	done, err := d.contact(ctx, rec.ContactID, Trigger{Cause: CauseContact, By: r.By})
 	if err != nil {
 		return res, notYet(err, "deletion %d is rejected, but the contact is back and not linked again yet", rec.ID)
 	}

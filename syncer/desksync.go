@@ -60,11 +60,26 @@ func (d *Desk) sync(ctx context.Context, id, by string, planned bool) (o Outcome
 			return o, err
 		}
 	}
-	res, err := d.reconciler.Contact(ctx, id, t)
+	res, err := d.contact(ctx, id, t)
 	if err == nil && res.Status == mapping.StatusUnlinked {
-		res, err = d.reconciler.Contact(ctx, id, t)
+		res, err = d.contact(ctx, id, t)
 	}
 	return outcomeOf(res), brought(res, err)
+}
+
+// contact reconciles a contact, and waits for the second look at a partner that is not
+// found.
+func (d *Desk) contact(ctx context.Context, id string, t Trigger) (Result, error) {
+	for {
+		res, err := d.reconciler.Contact(ctx, id, t)
+		var pending *PendingError
+		if !errors.As(err, &pending) || pending.Absent == "" {
+			return res, err
+		}
+		if err := pause(ctx, pending.After); err != nil {
+			return res, err
+		}
+	}
 }
 
 // brought is the error of a request whose reconcile ended without both sides.

@@ -39,10 +39,14 @@ func (e *PausedError) Error() string {
 type PendingError struct {
 	ContactID string
 	After     time.Duration
-	Replayed  bool // nothing is uncertain, but a replay works on the contact
+	Replayed  bool   // nothing is uncertain, but a replay works on the contact
+	Absent    string // the partner that was not found, and has to be looked for once more
 }
 
 func (e *PendingError) Error() string {
+	if e.Absent != "" {
+		return fmt.Sprintf("contact %s: MetaKocka did not find partner %s, which is asked for once more before it is taken for gone", e.ContactID, e.Absent)
+	}
 	if e.Replayed {
 		return fmt.Sprintf("contact %s: a replay works on it", e.ContactID)
 	}

@@ -227,6 +227,7 @@ type PartnerEvent struct {
 	Hash        string             `json:"hash,omitempty"`
 	SeenAt      time.Time          `json:"seen_at"`                // when the sweep began
 	After       time.Time          `json:"changed_after,omitzero"` // when the sweep before began
+	Back        bool               `json:"back,omitempty"`         // it was missing before
 }
 
 // What a poll can see of a partner.

@@ -26,12 +26,27 @@ func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger)
 		return Result{MetaKockaID: metakockaID}, nil
 	case link == nil:
 		return r.unknownPartner(ctx, metakockaID, t, unresolved)
-	case !link.Status.Alive() && t.Cause != CauseRequest:
-		return Result{LinkID: link.ID, ContactID: link.ContactID, MetaKockaID: metakockaID, Status: link.Status}, nil
-	case !link.Status.Alive():
-		return r.importPartner(ctx, metakockaID, t)
+	case link.Status.Alive():
+		return r.Contact(ctx, link.ContactID, t)
 	}
-	return r.Contact(ctx, link.ContactID, t)
+	return r.formerPartner(ctx, *link, t)
+}
+
+// formerPartner handles a partner that only a tombstone names. One that is there again,
+// or is asked for, is linked again; an import brings back whose contact was deleted.
+func (r *Reconciler) formerPartner(ctx context.Context, l mapping.Link, t Trigger) (Result, error) {
+	asked := t.Cause == CauseRequest
+	if l.Status == mapping.StatusUnlinked && (t.Back || asked) {
+		t.Back = true
+		res, err := r.Contact(ctx, l.ContactID, t)
+		if err != nil || !asked || res.LinkID != "" && res.Status.Alive() {
+			return res, err
+		}
+	}
+	if !asked {
+		return Result{LinkID: l.ID, ContactID: l.ContactID, MetaKockaID: l.MetaKockaID, Status: l.Status}, nil
+	}
+	return r.importPartner(ctx, l.MetaKockaID, t)
 }
 
 // unknownPartner decides what to do with a partner that no link names. It may
@@ -46,9 +61,15 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 		t.Observed = &p
 	}
 	for _, l := range unresolved {
-		if maybeOurs(*t.Observed, l) {
-			return Result{}, &PendingError{ContactID: l.ContactID, After: time.Second}
+		if !maybeOurs(*t.Observed, l) {
+			continue
 		}
+		if time.Now().After(l.Intent.Deadline) { // no event of the contact may come that finds out
+			if _, err := r.Contact(ctx, l.ContactID, Trigger{Cause: CausePartner, lookUp: true}); err != nil {
+				return Result{}, err
+			}
+		}
+		return Result{}, &PendingError{ContactID: l.ContactID, After: time.Second}
 	}
 	if !r.cfg.AutoImport && t.Cause != CauseRequest {
 		return Result{MetaKockaID: metakockaID}, nil

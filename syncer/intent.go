@@ -62,6 +62,11 @@ func (k *task) pending() error {
 // updateIntent is what write is about to do.
 func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field) mapping.Intent {
 	in := mapping.Intent{Kind: mapping.IntentUpdate, Partner: had, Sent: want, Fields: fields}
+	for _, f := range fields {
+		if c, noted := k.journal[f]; noted && c.Status == mapping.ConflictDecided {
+			in.Decided = append(in.Decided, c)
+		}
+	}
 	if k.st.Contact != nil {
 		in.CRM = *k.st.Contact
 	} else {
@@ -99,9 +104,9 @@ func (k *task) settleUpdate(p metakocka.Partner) error {
 	return nil
 }
 
-// took moves the base of the fields that an update without an answer wrote. A
-// field that stands as before it is left: it is written again. One that holds a
-// third value was edited in the ERP since.
+// took moves the base of the fields that an update without an answer wrote, and notes
+// for the journal what it replaced. A field that stands as before it is left: it is
+// written again. One that holds a third value was edited in the ERP since.
 func (k *task) took(in *mapping.Intent, had, sent, got mapping.Contact) {
 	base := *k.link.Base
 	for _, f := range in.Fields {
@@ -117,6 +122,7 @@ func (k *task) took(in *mapping.Intent, had, sent, got mapping.Contact) {
 		base.CRM.Set(f, in.CRM.Get(f))
 		delete(k.link.Overrides, f)
 		k.sent = append(k.sent, f)
+		k.replaced = append(k.replaced, filter(in.Decided, func(c mapping.ConflictRecord) bool { return c.Field == f })...)
 	}
 	k.link.Base = &base
 }

@@ -30,7 +30,7 @@ func (k *task) first(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if settled && k.t.Plan != nil {
+	if settled && k.t.Plan != nil && k.sweptLately() {
 		if done, err := k.asPlanned(ctx, rivals.Seen); done || err != nil {
 			return err
 		}
@@ -45,6 +45,17 @@ func (k *task) first(ctx context.Context) error {
 		return k.create(ctx)
 	}
 	return k.claim(ctx, *match, mapping.Base{})
+}
+
+// sweepFresh is how long ago the partners may have been seen for a match that asks
+// nobody. What somebody entered in the ERP since is not known, and would be made twice.
+const sweepFresh = 5 * time.Minute
+
+// sweptLately reports whether the last complete sweep is young enough to match by; one
+// that began in the future is of a clock that was put back since.
+func (k *task) sweptLately() bool {
+	age := k.now().Sub(k.st.SweptAt)
+	return age >= 0 && age < sweepFresh
 }
 
 // rivalsSettled waits for the creations of other contacts with the same keys

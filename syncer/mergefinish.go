@@ -90,7 +90,10 @@ func (k *task) retireKept(ctx context.Context, m *mapping.ContactMerge, p metako
 	}
 	k.link.Status = mapping.StatusDeleted
 	written, note, err := k.retireAs(ctx, m.Policy, p)
-	if err != nil {
+	switch {
+	case metakocka.IsRefusal(err):
+		return k.refused(ctx, err)
+	case err != nil:
 		return err
 	}
 	if m.PartnerAfter, err = written.MarshalJSON(); err != nil {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/crmmind/mksync/mapping"
@@ -182,7 +182,7 @@ func (u *undoing) giveBack(ctx context.Context, p metakocka.Partner) error {
 			return errors.Join(err, errAgain)
 		}
 	}
-	written, err := k.write(ctx, p, view(before), nil, formerFlags(before))
+	written, err := k.write(ctx, p, view(before), nil, formerFlags(before.Buyer, before.Supplier))
 	if metakocka.IsRefusal(err) {
 		return fault(CodeRefused, "merge %d cannot be undone: MetaKocka does not take partner %s back as it was: %v", m.ID, p.MKID, err)
 	}
@@ -202,13 +202,13 @@ func asLeft(p, after metakocka.Partner) bool {
 
 // formerFlags are a partner's flags as they were. Where MetaKocka shows none it
 // was a buyer: mksync's partners are.
-func formerFlags(before metakocka.Partner) map[string]string {
+func formerFlags(buyer, supplier *bool) map[string]string {
 	flags := map[string]string{"buyer": "true"}
-	if before.Buyer != nil {
-		flags["buyer"] = fmt.Sprint(*before.Buyer)
+	if buyer != nil {
+		flags["buyer"] = strconv.FormatBool(*buyer)
 	}
-	if before.Supplier != nil {
-		flags["supplier"] = fmt.Sprint(*before.Supplier)
+	if supplier != nil {
+		flags["supplier"] = strconv.FormatBool(*supplier)
 	}
 	return flags
 }

@@ -247,7 +247,7 @@ func (p *Poller) checkEvents(ctx context.Context, last *mapping.PollState, seen 
 	}
 	if last.EventsLost {
 		for id, was := range seen {
-			seen[id] = mapping.SeenPartner{Hash: lostHash, Linked: was.Linked}
+			seen[id] = mapping.SeenPartner{Hash: lostHash, Linked: was.Linked, Missing: was.Missing && !was.Linked}
 		}
 	}
 	return stored.Sequence, nil
@@ -308,7 +308,7 @@ func (d *diff) one(ctx context.Context, p metakocka.Partner, hash string) error 
 	if !known || was.Hash == "" {
 		kind = PartnerCreated
 	}
-	if err := d.send(ctx, kind, PartnerEvent{MetaKockaID: p.MKID, Partner: &p, Hash: hash, SeenAt: d.start, After: d.after}); err != nil {
+	if err := d.send(ctx, kind, PartnerEvent{MetaKockaID: p.MKID, Partner: &p, Hash: hash, SeenAt: d.start, After: d.after, Back: was.Missing}); err != nil {
 		return err
 	}
 	d.changed = append(d.changed, *seen)

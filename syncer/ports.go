@@ -111,6 +111,8 @@ type Trigger struct {
 	Observed *metakocka.Partner
 	// Missing: the poller did not find the partner any more.
 	Missing bool
+	// Back: the partner was missing, and the poller saw it again.
+	Back bool
 	// Plan: the contact is one of many at once. Partners are matched as planned,
 	// not asked for one by one.
 	Plan *Plan
@@ -123,6 +125,7 @@ type Trigger struct {
 	merge      *mapping.ContactMerge // the contact was merged into another: its partner is superfluous
 	found      bool                  // a partner was seen that matches the contact
 	linkedOnly bool                  // a contact without a partner is left without
+	lookUp     bool                  // only what became of a creation without an answer is asked for
 }
 
 // Result says where a link stands after a reconcile.

@@ -25,6 +25,7 @@ type Reconciler struct {
 	log     *slog.Logger
 
 	watch    intentWatch
+	absences absences
 	refusals *refusals
 
 	unclearable sync.Map // attributes in which MetaKocka keeps the remove marker as a text
@@ -120,6 +121,7 @@ type task struct {
 	readAt   time.Time       // the database's clock just before the partner was last read
 	sent     []mapping.Field // written to MetaKocka
 	journal  map[mapping.Field]mapping.ConflictRecord
+	replaced []mapping.ConflictRecord // conflicts whose outcome was written by an update without an answer
 }
 
 func (k *task) run(ctx context.Context) error {
@@ -127,9 +129,13 @@ func (k *task) run(ctx context.Context) error {
 		return err
 	}
 	switch {
+	case k.t.lookUp:
+		return k.leftOut(ctx)
 	case k.st.Contact == nil:
 		return k.contactGone(ctx)
-	case !k.st.InScope, k.t.linkedOnly && k.link.MetaKockaID == "" && k.link.Intent == nil:
+	case !k.st.InScope:
+		return k.leftOut(ctx)
+	case k.t.linkedOnly && k.link.MetaKockaID == "" && k.link.Intent == nil:
 		return nil
 	case k.st.Link == nil:
 		k.link.ContactID, k.link.Status = k.id, mapping.StatusPending
@@ -194,7 +200,7 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 	if k.t.CRMChangedAt.After(k.link.CRMChangedAt) {
 		k.link.CRMChangedAt = k.t.CRMChangedAt
 	}
-	ch.Link = k.link
+	ch.Link, ch.Conflicts = k.link, k.replaced
 	for _, f := range mapping.Fields() {
 		if c, noted := k.journal[f]; noted {
 			ch.Conflicts = append(ch.Conflicts, c)
@@ -203,7 +209,7 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 	if err := k.s.Save(ctx, &ch); err != nil {
 		return err
 	}
-	k.link = ch.Link
+	k.link, k.replaced = ch.Link, nil
 	k.journal = map[mapping.Field]mapping.ConflictRecord{}
 	return nil
 }
@@ -217,9 +223,14 @@ func (k *task) settle(ctx context.Context, status mapping.Status, reason string,
 	return k.save(ctx, ch)
 }
 
-// reject stores why this contact cannot be brought over.
+// reject stores why this contact cannot be brought over. A tombstone stays one: what was
+// retired is no base to merge by.
 func (k *task) reject(ctx context.Context, reason string) error {
-	if err := k.settle(ctx, mapping.StatusError, reason, mapping.Change{}); err != nil {
+	status := mapping.StatusError
+	if k.link.Status == mapping.StatusDeleted {
+		status = mapping.StatusDeleted
+	}
+	if err := k.settle(ctx, status, reason, mapping.Change{}); err != nil {
 		return err
 	}
 	return &RejectError{reason}

@@ -34,8 +34,17 @@ func (k *task) contactGone(ctx context.Context) error {
 	if !admitted {
 		return k.settle(ctx, mapping.StatusHeld, "the contact was deleted; the deletion waits for approval", mapping.Change{})
 	}
+	return k.retired(ctx)
+}
+
+// retired does what the delete policy says, and only then ends the link. A refusal is
+// one like any other: nothing is done before MetaKocka has taken it.
+func (k *task) retired(ctx context.Context) error {
 	note, err := k.retire(ctx)
-	if err != nil {
+	switch {
+	case metakocka.IsRefusal(err):
+		return k.refused(ctx, err)
+	case err != nil:
 		return err
 	}
 	k.link.Intent = nil
@@ -45,24 +54,52 @@ func (k *task) contactGone(ctx context.Context) error {
 // neverMade ends the link of a contact that was deleted before its partner was
 // known; a creation without an answer is looked up first.
 func (k *task) neverMade(ctx context.Context) error {
-	if in := k.link.Intent; in != nil {
-		sent, _ := mapping.FromPartner(in.Partner)
-		p, err := k.findIntended(ctx)
-		switch {
-		case err != nil:
-			return err
-		case p != nil && holds(*p, sent): // else a key is the same only: it may be somebody else's
-			k.link.MetaKockaID, k.link.Intent = p.MKID, nil
-			if err := k.save(ctx, mapping.Change{}); err != nil {
-				return err
-			}
-			return errAgain
-		case k.open(k.id, in):
-			return k.pending()
-		}
+	made, err := k.lookedUp(ctx)
+	if err != nil {
+		return err
+	}
+	if made {
+		return errAgain
+	}
+	return k.settle(ctx, mapping.StatusDeleted, "", mapping.Change{})
+}
+
+// lookedUp finds out what became of a creation without an answer, of a contact that is
+// not to be synced any more, and links the partner that it made.
+func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
+	in := k.link.Intent
+	if in == nil {
+		return false, nil
+	}
+	sent, _ := mapping.FromPartner(in.Partner)
+	p, err := k.findIntended(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case p != nil && holds(*p, sent): // else a key is the same only: it may be somebody else's
+		k.link.MetaKockaID, k.link.Intent = p.MKID, nil
+		k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: sent.Named(), Partner: sent}, true
+		return true, k.save(ctx, mapping.Change{})
+	case k.open(k.id, in):
+		return false, k.pending()
 	}
 	k.link.Intent = nil
-	return k.settle(ctx, mapping.StatusDeleted, "", mapping.Change{})
+	return false, nil
+}
+
+// leftOut handles a contact that the filter leaves out: nothing is done to it, but what
+// became of its creation has to be known, for as long as it is not, partners that may be
+// it wait.
+func (k *task) leftOut(ctx context.Context) error {
+	in := k.link.Intent
+	if in == nil || in.Kind != mapping.IntentCreate || k.link.MetaKockaID != "" || !k.link.Status.Alive() {
+		return nil
+	}
+	made, err := k.lookedUp(ctx)
+	if made || err != nil {
+		return err
+	}
+	return k.save(ctx, mapping.Change{})
 }
 
 // retireAgain does what a deletion did once more, to a partner that a restored
@@ -71,11 +108,7 @@ func (k *task) retireAgain(ctx context.Context) error {
 	if k.link.MetaKockaID == "" || k.cfg.DeletePolicy == PolicyUnlink {
 		return nil
 	}
-	note, err := k.retire(ctx)
-	if err != nil {
-		return err
-	}
-	return k.settle(ctx, mapping.StatusDeleted, note, mapping.Change{})
+	return k.retired(ctx)
 }
 
 // retire does to the partner what the delete policy says, and returns what
@@ -99,16 +132,17 @@ func (k *task) retire(ctx context.Context) (note string, err error) {
 }
 
 // retireAs deactivates or anonymizes a partner just read, and returns what
-// MetaKocka then holds and what it did not take.
+// MetaKocka then holds and what it did not empty. What the partner's flags were is kept
+// with the link before they are written.
 func (k *task) retireAs(ctx context.Context, policy string, p metakocka.Partner) (written metakocka.Partner, note string, err error) {
 	want := view(p)
 	if policy == PolicyAnonymize {
 		want = anonymous(p)
 	}
-	written, err = k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"})
-	if metakocka.IsRefusal(err) {
-		return p, fmt.Sprintf("%s of partner %s: %v", policy, p.MKID, err), nil
+	if k.link.Flags == nil {
+		k.link.Flags = &mapping.Flags{Buyer: p.Buyer, Supplier: p.Supplier}
 	}
+	written, err = k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"})
 	if err != nil || policy == PolicyDeactivate {
 		return written, "", err
 	}
@@ -177,7 +211,7 @@ func (k *task) partnerGone(ctx context.Context) error {
 // unlink leaves a contact without the partner that is gone.
 func (k *task) unlink(ctx context.Context) error {
 	return k.settle(ctx, mapping.StatusUnlinked,
-		"the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew", mapping.Change{})
+		"the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew", mapping.Change{Gone: k.link.MetaKockaID})
 }
 
 // deleteContact deletes the contact of a partner that is gone, unless it was
@@ -194,14 +228,39 @@ func (k *task) deleteContact(ctx context.Context) error {
 	return err
 }
 
-// unlinked handles an edit of a contact whose partner is gone: only a person's
-// request makes the partner anew, or a replay for which the CRM is right; and a
-// new partner that matches it takes its place.
+// unlinked handles a contact whose partner is gone. A partner that is there again is
+// linked again. Only a person's request makes it anew, or a replay for which the CRM is
+// right; and a new partner that matches the contact takes its place.
 func (k *task) unlinked(ctx context.Context) error {
-	if k.t.Cause != CauseRequest && !k.remakes() && !k.t.found {
+	if !k.t.Back && k.t.Cause != CauseRequest && !k.remakes() && !k.t.found {
 		return nil
 	}
+	again, err := k.again(ctx)
+	if again || err != nil || k.t.Back {
+		return err
+	}
 	return k.anew(ctx)
+}
+
+// again links the contact with the partner that it had, where that is there once more
+// and nobody has it.
+func (k *task) again(ctx context.Context) (bool, error) {
+	id := k.link.MetaKockaID
+	if id == "" {
+		return false, nil
+	}
+	holders, err := k.links.Holders(ctx, []string{id})
+	if err != nil || holders[id] != "" {
+		return false, err
+	}
+	p, err := k.erp.Get(ctx, id)
+	switch {
+	case errors.Is(err, metakocka.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, aboutAll(err)
+	}
+	return true, k.claim(ctx, p, *k.link.BaseOr(mapping.Base{}))
 }
 
 func (k *task) remakes() bool { return k.t.Authority == AuthorityCRM }
@@ -226,12 +285,27 @@ func (k *task) comeBack(ctx context.Context) error {
 	if err != nil {
 		return aboutAll(err)
 	}
-	if k.cfg.DeletePolicy != PolicyUnlink {
-		if p, err = k.write(ctx, p, view(p), nil, map[string]string{"buyer": "true"}); err != nil {
+	if flags := k.flagsBefore(p); flags != nil {
+		if p, err = k.write(ctx, p, view(p), nil, flags); err != nil {
 			return k.writeFailed(ctx, err)
 		}
 	}
+	k.link.Flags = nil
 	return k.claim(ctx, p, returning(*k.st.Contact, p, k.cfg.DeletePolicy == PolicyAnonymize))
+}
+
+// flagsBefore are the flags that a partner gets back whose contact is there again; nil:
+// they stand. A tombstone of an older version does not know them: such a partner is one
+// of mksync's, a buyer, unless MetaKocka shows that it was not retired.
+func (k *task) flagsBefore(p metakocka.Partner) map[string]string {
+	set := func(flag *bool) bool { return flag != nil && *flag }
+	switch {
+	case k.link.Flags != nil:
+		return formerFlags(k.link.Flags.Buyer, k.link.Flags.Supplier)
+	case k.cfg.DeletePolicy == PolicyUnlink || set(p.Buyer) || set(p.Supplier):
+		return nil
+	}
+	return formerFlags(nil, nil)
 }
 
 // returning is the base for a contact that came back: the partner counts as

@@ -23,6 +23,7 @@ type Status struct {
 	Conflicts     int                    `json:"conflicts"`
 	DeadLetters   int                    `json:"deadLetters"`
 	HeldDeletions int                    `json:"heldDeletions"`
+	HeldMatches   int                    `json:"heldMatches"`
 	// Differing are the links whose sides knowingly differ, and what the last full
 	// check found besides and did not repair.
 	Differing int         `json:"differing"`
@@ -141,9 +142,16 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
-	s.Mappings, s.Conflicts, s.HeldDeletions, s.Differing = counts.Links, counts.Conflicts, counts.HeldDeletions, counts.Differing
+	s.Mappings, s.Conflicts, s.Differing = counts.Links, counts.Conflicts, counts.Differing
+	s.HeldDeletions, s.HeldMatches = counts.HeldDeletions, counts.HeldMatches
 	if n := s.HeldDeletions; n > 0 {
 		s.problem("%d deletions wait for approval: mksync deletions list", n)
+	}
+	if n := counts.HeldMatches; n > 0 {
+		s.problem("%d contacts wait for a person, who says which partner is theirs: mksync mappings --status held", n)
+	}
+	if n := counts.OpenMerges; n > 0 {
+		s.problem("%d merges of contacts are not finished: mksync merge list", n)
 	}
 	slot, err := m.Figures.Slot(ctx, m.SlotName)
 	if err != nil {

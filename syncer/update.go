@@ -45,10 +45,20 @@ func (k *task) update(ctx context.Context) error {
 }
 
 // read asks for the partner and remembers when: right before it is written,
-// always, so that an edit made in the ERP a moment ago is not lost (invariant 5).
+// always, so that an edit made in the ERP a moment ago is not lost (invariant 5). A
+// partner is not found only where it was not found before either (invariant 8).
 func (k *task) read(ctx context.Context) (metakocka.Partner, error) {
 	k.readAt = k.now()
-	return k.erp.Get(ctx, k.link.MetaKockaID)
+	p, err := k.erp.Get(ctx, k.link.MetaKockaID)
+	switch {
+	case err == nil:
+		k.absences.found(k.link.MetaKockaID)
+	case errors.Is(err, metakocka.ErrNotFound):
+		if left := k.absences.missed(k.link.MetaKockaID, k.cfg.Settle); left > 0 {
+			return p, &PendingError{ContactID: k.id, After: left, Absent: k.link.MetaKockaID}
+		}
+	}
+	return p, err
 }
 
 // nothingToDo recognises, without a call, an event that brings nothing new:
@@ -62,7 +72,7 @@ func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 	}
 	switch {
 	case k.t.Cause == CauseContact:
-		return true, nil
+		return k.partnerAsBase()
 	case k.t.Plan != nil && k.st.Observed != nil && k.st.Observed.Hash != "":
 		p, err := decodeSeen(*k.st.Observed)
 		if err != nil {
@@ -73,6 +83,24 @@ func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 		return k.seenAsExpected(ctx, *k.t.Observed)
 	}
 	return false, nil
+}
+
+// partnerAsBase reports whether the partner is there, as last seen, and as the base has
+// it. What happened to it while the filter left the contact out, no event will tell
+// again.
+func (k *task) partnerAsBase() (bool, error) {
+	if k.st.Observed == nil {
+		return false, nil
+	}
+	p, err := decodeSeen(*k.st.Observed)
+	if err != nil {
+		return false, err
+	}
+	got, base := ContactOf(p), *k.link.Base
+	if k.link.BaseAssumed {
+		base = settleAssumed(base, got)
+	}
+	return k.agrees(got, base.Partner), nil
 }
 
 // agrees compares two contacts in the fields that are synced at all.
@@ -189,7 +217,7 @@ func (k *task) combine(got mapping.Contact, unreadable mapping.FieldErrors) mapp
 func (k *task) writeFailed(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, metakocka.ErrNotFound):
-		return k.partnerGone(ctx)
+		return errAgain // it was read just now
 	case metakocka.IsRefusal(err):
 		return k.refused(ctx, err)
 	}

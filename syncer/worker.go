@@ -187,7 +187,7 @@ func (p *Puller) handle(ctx context.Context, metakockaID string, ds []bus.Delive
 		p.gate.Report(nil)
 		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
 	}
-	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil})
+	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
 	return settleWork(p.gate, err)
 }
 

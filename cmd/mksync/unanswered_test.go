@@ -125,3 +125,23 @@ func TestAnonymizeAfterAnUpdateWithoutAnswer(t *testing.T) {
 	require.Equal(t, "Anonymized "+partner, p.Customer)
 	require.Empty(t, p.Contacts[0].Email)
 }
+
+// TestAConflictOfALostAnswerIsWrittenDown: the CRM wins, and the answer to the update that
+// replaces the ERP's value is lost. So is the whole process after an answer that came.
+func TestAConflictOfALostAnswerIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, sim.Options{}, func(w *world) { w.cfg.ConflictRule = mapping.RuleCRM })
+	for i, fault := range []sim.Fault{sim.NoFault, sim.FaultAfter, sim.Fault504, sim.FaultGarbage, sim.FaultBefore} {
+		t.Log(string(fault))
+		id, p := h.linked(mapping.Contact{Name: fmt.Sprint("Oseba ", i), Email: fmt.Sprintf("oseba%d@primer.si", i), Phone: "041 111 111"})
+		h.edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 999 999" })
+		h.exec("UPDATE contacts SET phone = '041 222 222', address = 'Nova 1, Ljubljana, 1000' WHERE id = $1", id)
+		require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, fault))
+		_, _ = h.push(id, false) // how it ends is what the fault is about
+		h.pushed(id, false)
+		require.Equal(t, "synced: ", h.mapping(id))
+		require.Equal(t, "phone: 041 222 222 over 041 999 999, crm decided", h.one(`
+			SELECT string_agg(format('%s: %s over %s, %s %s', field, crm_value, partner_value, winner, status), '; ')
+			FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id WHERE m.contact_id = $1`, id))
+	}
+}

@@ -151,8 +151,11 @@ func (s *Store) Counts(ctx context.Context) (mapping.Counts, error) {
 		       (SELECT count(*) FROM mksync_conflicts WHERE status = 'parked'),
 		       (SELECT count(*) FROM mksync_deletions WHERE status IN ('held', 'approved')),
 		       (SELECT count(*) FROM metakocka_contact_mappings WHERE differing <> '{}' AND sync_status NOT IN ('deleted', 'unlinked')),
-		       (SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL)`).
-		Scan(&c.Links, &c.Conflicts, &c.HeldDeletions, &c.Differing, &c.Unresolved)
+		       (SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL),
+		       (SELECT count(*) FROM metakocka_contact_mappings m WHERE sync_status = 'held'
+		            AND NOT EXISTS (SELECT FROM mksync_deletions d WHERE d.link_id = m.id AND d.status IN ('held', 'approved'))),
+		       (SELECT count(*) FROM mksync_merges WHERE status IN ('running', 'undoing') AND note <> '')`).
+		Scan(&c.Links, &c.Conflicts, &c.HeldDeletions, &c.Differing, &c.Unresolved, &c.HeldMatches, &c.OpenMerges)
 	if err != nil {
 		return c, fmt.Errorf("count links: %w", err)
 	}

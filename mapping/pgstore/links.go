@@ -13,19 +13,20 @@ import (
 )
 
 const linkColumns = `m.id::text, m.contact_id::text, m.metakocka_id, m.metakocka_type, m.sync_status, m.last_synced_at, m.last_error,
-	m.base, m.base_assumed, m.crm_changed_at, m.partner_observed_at, m.intent, m.overrides, m.differing,
+	m.base, m.base_assumed, m.crm_changed_at, m.partner_observed_at, m.intent, m.overrides, m.differing, m.flags, m.held_keys,
 	m.created_at, m.created_by, m.updated_at, m.updated_by`
 
 const saveLinkSQL = `
 	INSERT INTO metakocka_contact_mappings AS m (contact_id, metakocka_id, metakocka_type, sync_status, last_synced_at, last_error,
-		base, base_assumed, crm_changed_at, partner_observed_at, intent, overrides, differing, created_by, updated_by)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
+		base, base_assumed, crm_changed_at, partner_observed_at, intent, overrides, differing, created_by, updated_by, flags, held_keys)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16)
 	ON CONFLICT (contact_id) DO UPDATE SET
 		metakocka_id = excluded.metakocka_id, metakocka_type = excluded.metakocka_type, sync_status = excluded.sync_status,
 		last_synced_at = excluded.last_synced_at, last_error = excluded.last_error, base = excluded.base,
 		base_assumed = excluded.base_assumed, crm_changed_at = excluded.crm_changed_at,
 		partner_observed_at = excluded.partner_observed_at, intent = excluded.intent, overrides = excluded.overrides,
-		differing = excluded.differing, updated_at = now(), updated_by = excluded.updated_by
+		differing = excluded.differing, updated_at = now(), updated_by = excluded.updated_by,
+		flags = excluded.flags, held_keys = excluded.held_keys
 	RETURNING m.id::text`
 
 func linkArgs(l *mapping.Link) []any {
@@ -36,7 +37,7 @@ func linkArgs(l *mapping.Link) []any {
 	return []any{
 		l.ContactID, nullText(l.MetaKockaID), typ, string(l.Status), nullTime(l.LastSyncedAt), nullText(l.LastError),
 		l.Base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), fieldNames(l.Differing),
-		nullText(l.UpdatedBy),
+		nullText(l.UpdatedBy), l.Flags, l.HeldKeys,
 	}
 }
 
@@ -63,14 +64,15 @@ type linkRow struct {
 	base                                                                   *mapping.Base
 	intent                                                                 *mapping.Intent
 	overrides                                                              map[mapping.Field]mapping.Side
-	differing                                                              []string
+	differing, heldKeys                                                    []string
+	flags                                                                  *mapping.Flags
 }
 
 func newLinkRow() (*linkRow, []any) {
 	r := &linkRow{}
 	return r, []any{
 		&r.id, &r.contactID, &r.partnerID, &r.typ, &r.status, &r.syncedAt, &r.lastError,
-		&r.base, &r.assumed, &r.changedAt, &r.observedAt, &r.intent, &r.overrides, &r.differing,
+		&r.base, &r.assumed, &r.changedAt, &r.observedAt, &r.intent, &r.overrides, &r.differing, &r.flags, &r.heldKeys,
 		&r.createdAt, &r.createdBy, &r.updatedAt, &r.updatedBy,
 	}
 }
@@ -83,7 +85,7 @@ func (r *linkRow) link() *mapping.Link {
 		ID: *r.id, ContactID: *r.contactID, MetaKockaID: text(r.partnerID), Type: text(r.typ),
 		Status: mapping.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: text(r.lastError),
 		Base: r.base, BaseAssumed: *r.assumed, CRMChangedAt: deref(r.changedAt), PartnerObservedAt: deref(r.observedAt),
-		Intent: r.intent, Overrides: r.overrides,
+		Intent: r.intent, Overrides: r.overrides, Flags: r.flags, HeldKeys: r.heldKeys,
 		CreatedAt: deref(r.createdAt), CreatedBy: text(r.createdBy), UpdatedAt: deref(r.updatedAt), UpdatedBy: text(r.updatedBy),
 	}
 	for _, f := range r.differing {

@@ -81,14 +81,14 @@ func (s *Store) ForeignNames(ctx context.Context) ([]string, error) {
 	return found, nil
 }
 
+const missingSQL = "UPDATE mksync_partners SET missing_since = coalesce(missing_since, clock_timestamp()) WHERE metakocka_id = ANY($1)"
+
 // MarkMissing remembers that the partners were not found any more.
 func (s *Store) MarkMissing(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := s.pool.Exec(ctx, `UPDATE mksync_partners SET missing_since = coalesce(missing_since, clock_timestamp())
-		WHERE metakocka_id = ANY($1)`, ids)
-	if err != nil {
+	if _, err := s.pool.Exec(ctx, missingSQL, ids); err != nil {
 		return fmt.Errorf("store missing partners: %w", err)
 	}
 	return nil

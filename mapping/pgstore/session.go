@@ -284,6 +284,9 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 	if ch.Observed != nil {
 		b.Queue(observeSQL, observeArgs(ch.Observed)...)
 	}
+	if ch.Gone != "" {
+		b.Queue(missingSQL, []string{ch.Gone})
+	}
 	for _, c := range ch.Conflicts {
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
 	}

@@ -1,0 +1,47 @@
+package syncer
+
+import (
+	"sync"
+	"time"
+)
+
+// One "not found" says little of a partner: a proxy, a maintenance or a restored copy
+// may have said it. It is taken for gone where it is not found a second time, some time
+// after the first.
+
+// absences remembers when partners were first not found.
+type absences struct {
+	mu    sync.Mutex
+	since map[string]time.Time // by partner
+}
+
+// absenceKept is how long a first "not found" counts, and mostAbsences how many are
+// remembered. What is forgotten is asked for once more.
+const (
+	absenceKept  = 10 * time.Minute
+	mostAbsences = 10_000
+)
+
+// missed notes that a partner was not found, and returns how much later it is to be
+// asked for again; 0: it was not found before, and is gone.
+func (a *absences) missed(metakockaID string, apart time.Duration) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first, known := a.since[metakockaID]
+	age := time.Since(first)
+	if known && age < absenceKept {
+		return max(apart-age, 0)
+	}
+	if a.since == nil || len(a.since) >= mostAbsences {
+		a.since = map[string]time.Time{}
+	}
+	a.since[metakockaID] = time.Now()
+	return apart
+}
+
+// found notes that a partner is there.
+func (a *absences) found(metakockaID string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.since, metakockaID)
+}
