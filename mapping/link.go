@@ -143,8 +143,12 @@ type Session interface {
 	// ErrContactChanged, *ContactRefusedError.
 	DeleteContact(ctx context.Context, ch *Change) error
 	// AdmitDeletion asks the guard whether the link's deletion on side may be
-	// applied; if not, it is held. At most limit are within ten minutes.
-	AdmitDeletion(ctx context.Context, link Link, side Side, limit int) (bool, error)
+	// applied; if not, it is held. At most limit are within ten minutes, and none
+	// that has a reason to wait for a person.
+	AdmitDeletion(ctx context.Context, link Link, side Side, limit int, reason string) (bool, error)
+	// Referrers names the tables whose rows refer to the contact by a foreign key, and
+	// those that may not be looked into.
+	Referrers(ctx context.Context) ([]string, error)
 	// DeletionHeld tells whether the link's deletion on side waits for a person.
 	DeletionHeld(ctx context.Context, link Link, side Side) (bool, error)
 	// VoidDeletion closes a held deletion of what came back on side.

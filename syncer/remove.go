@@ -27,7 +27,7 @@ func (k *task) contactGone(ctx context.Context) error {
 	if k.link.MetaKockaID == "" {
 		return k.neverMade(ctx)
 	}
-	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideCRM, k.cfg.MaxDeletes)
+	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideCRM, k.cfg.MaxDeletes, "")
 	if err != nil {
 		return err
 	}
@@ -198,14 +198,26 @@ func (k *task) partnerGone(ctx context.Context) error {
 		}
 		return k.unlink(ctx)
 	}
-	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes)
+	tables, err := k.s.Referrers(ctx)
+	if err != nil {
+		return err
+	}
+	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes, referredTo(tables))
 	if err != nil {
 		return err
 	}
 	if !admitted {
-		return k.settle(ctx, mapping.StatusHeld, "the partner is gone from MetaKocka; deleting the contact waits for approval", mapping.Change{})
+		return k.settle(ctx, mapping.StatusHeld, joined("the partner is gone from MetaKocka; deleting the contact waits for approval", referredTo(tables)), mapping.Change{})
 	}
 	return k.deleteContact(ctx)
+}
+
+// referredTo says why a contact's deletion would take more with it; "" where it would not.
+func referredTo(tables []string) string {
+	if len(tables) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("rows of %s refer to the contact, and the database would delete them with it, cut them off or keep it", strings.Join(tables, ", "))
 }
 
 // unlink leaves a contact without the partner that is gone.

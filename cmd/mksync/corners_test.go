@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -122,19 +123,47 @@ func TestNoNameIsMadeUpWhereTheCompanyIsCleared(t *testing.T) {
 	require.Equal(t, "Ana Novak", h.contact(id).Name)
 }
 
-// TestADeferredForeignKeyRefusesADeletion: as Django makes them.
-func TestADeferredForeignKeyRefusesADeletion(t *testing.T) {
+// TestADeletionThatWouldTakeMoreWithItIsHeld: other tables refer to the contact of a partner
+// that is gone, in each way a foreign key can.
+func TestADeletionThatWouldTakeMoreWithItIsHeld(t *testing.T) {
 	t.Parallel()
 	h := byHand(t, sim.Options{}, func(w *world) {
 		w.cfg.RemoteDeletePolicy = "delete"
-		w.exec("CREATE TABLE deals (id int PRIMARY KEY, contact_id uuid REFERENCES contacts (id) DEFERRABLE INITIALLY DEFERRED)")
+		w.exec("CREATE TABLE deals (id int PRIMARY KEY, contact_id uuid REFERENCES contacts (id) ON DELETE CASCADE)")
+		w.exec("CREATE TABLE notes (id int PRIMARY KEY, contact_id uuid REFERENCES contacts (id) ON DELETE SET NULL)")
+		w.exec("CREATE TABLE bills (id int PRIMARY KEY, contact_id uuid REFERENCES contacts (id) DEFERRABLE INITIALLY DEFERRED)")
 	})
-	id, p := h.linked(mapping.Contact{Name: "Ana Novak", Email: "ana@firma.si"})
-	h.exec("INSERT INTO deals VALUES (1, $1)", id)
-	require.NoError(t, h.erp.DeletePartner(p.MKID))
-	_, err := h.s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Missing: true})
-	var rejected *syncer.RejectError
-	require.ErrorAs(t, err, &rejected, "mapping: %s", h.mapping(id))
+	gone := func(p metakocka.Partner) (syncer.Result, error) {
+		trigger := syncer.Trigger{Cause: syncer.CausePartner, Missing: true}
+		var res syncer.Result
+		var err error
+		h.eventually(func() error {
+			res, err = h.s.reconciler.Partner(t.Context(), p.MKID, trigger)
+			var pending *syncer.PendingError
+			if errors.As(err, &pending) {
+				return err
+			}
+			return nil
+		})
+		return res, err
+	}
+	for _, table := range []string{"deals", "notes", "bills"} {
+		id, p := h.linked(mapping.Contact{Name: "Ana " + table, Email: table + "@firma.si"})
+		h.exec("INSERT INTO "+table+" VALUES (1, $1)", id)
+		require.NoError(t, h.erp.DeletePartner(p.MKID))
+		_, err := gone(p)
+		require.NoError(t, err)
+		require.Contains(t, h.mapping(id), "held: the partner is gone from MetaKocka; deleting the contact waits for approval; rows of "+table+".contact_id refer to the contact")
+		require.Contains(t, h.one("SELECT reason FROM mksync_deletions d JOIN metakocka_contact_mappings m ON m.id = d.link_id WHERE contact_id = $1", id), table+".contact_id")
+		require.Equal(t, 1, h.count("SELECT count(*) FROM "+table+" WHERE contact_id = $1", id))
+
+		// A person has read it. What the database keeps all the same is refused.
+		h.exec("UPDATE mksync_deletions SET status = 'approved' WHERE status = 'held'")
+		_, err = gone(p)
+		kept := table == "bills"
+		require.Equal(t, kept, err != nil, "%v", err)
+		require.Equal(t, kept, h.count("SELECT count(*) FROM contacts WHERE id = $1", id) == 1)
+	}
 }
 
 // TestADeferredUniqueConstraintRefusesAnEdit: as one that is checked at once.

@@ -153,7 +153,10 @@ func TestAPartnerThatIsAwayForAMoment(t *testing.T) {
 
 	// And asked for by a person.
 	for _, ask := range []func() error{
-		func() error { _, err := h.s.desk(h.s.monitor()).Sync(ctx, syncer.SyncRequest{ContactID: id}); return err },
+		func() error {
+			_, err := h.s.desk(h.s.monitor()).Sync(ctx, syncer.SyncRequest{ContactID: id})
+			return err
+		},
 		func() error {
 			_, err := h.s.desk(h.s.monitor()).Import(ctx, syncer.ImportRequest{MetaKockaID: p.MKID})
 			return err

@@ -58,7 +58,9 @@ func TestDeletionsOutlastRefusedWrites(t *testing.T) {
 func TestARefusedErasureIsNotDone(t *testing.T) {
 	t.Parallel()
 	h := byHand(t, sim.Options{EmptyValue: sim.Cleared}, func(w *world) { w.cfg.DeletePolicy = syncer.PolicyAnonymize })
-	refuse := func() { require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.FaultRefused, sim.FaultRefused)) }
+	refuse := func() {
+		require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.FaultRefused, sim.FaultRefused))
+	}
 	var rejected *syncer.RejectError
 
 	id, p := h.linked(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Phone: "041 111 111"})

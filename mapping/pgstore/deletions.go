@@ -15,14 +15,14 @@ import (
 const guardWindow = 10 * time.Minute
 
 // AdmitDeletion decides, under one lock for all deletions, whether this link's
-// deletion on side may be applied: yes when a person approved it or when at
-// most limit were applied in the last ten minutes; else it is held.
-func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side mapping.Side, limit int) (admitted bool, err error) {
+// deletion on side may be applied: yes when a person approved it, or when at
+// most limit were applied in the last ten minutes and no reason keeps it; else it is held.
+func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side mapping.Side, limit int, reason string) (admitted bool, err error) {
 	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mksync deletions', 0))"); err != nil {
 			return err
 		}
-		admitted, err = admit(ctx, tx, link, side, limit)
+		admitted, err = admit(ctx, tx, link, side, limit, reason)
 		return err
 	})
 	if err != nil {
@@ -34,7 +34,7 @@ func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side map
 // admit leaves an approved deletion approved, and one that was admitted before
 // applied: the tombstone's saving closes them, so that a deletion cut off in
 // between is admitted again and counted once.
-func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side, limit int) (bool, error) {
+func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side, limit int, reason string) (bool, error) {
 	// One that the other side waits with goes when that side is there again; this one is to stay.
 	_, err := tx.Exec(ctx, `UPDATE mksync_deletions SET side = $2 WHERE link_id = $1 AND status = 'held' AND side <> $2`, link.ID, string(side))
 	if err != nil {
@@ -53,8 +53,11 @@ func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side,
 	if err != nil {
 		return false, err
 	}
-	status, reason := mapping.DeletionApplied, ""
-	if recent >= limit {
+	status := mapping.DeletionApplied
+	switch {
+	case reason != "":
+		status = mapping.DeletionHeld
+	case recent >= limit:
 		status = mapping.DeletionHeld
 		reason = fmt.Sprintf("more than %d deletions in ten minutes", limit)
 	}

@@ -198,7 +198,7 @@ func (s *Session) Hindrance(ctx context.Context, winnerID string) (h mapping.Hin
 		return h, fmt.Errorf("look at contact %s: %w", s.id, err)
 	}
 	h.MayNotDelete = !mayDelete
-	h.Referrers, err = s.referrers(ctx)
+	h.Referrers, err = s.Referrers(ctx)
 	return h, err
 }
 
@@ -215,9 +215,9 @@ func (c *contacts) ownNames() []string {
 	return names
 }
 
-// referrers names the tables whose rows refer to the contact by a foreign key,
+// Referrers names the tables whose rows refer to the contact by a foreign key,
 // and those that may not be looked into.
-func (s *Session) referrers(ctx context.Context) ([]string, error) {
+func (s *Session) Referrers(ctx context.Context) ([]string, error) {
 	rows, err := s.conn.Query(ctx, `
 		SELECT k.conrelid::regclass::text, string_agg(quote_ident(a.attname), '+' ORDER BY u.n),
 			string_agg(format('r.%I = c.%I', a.attname, f.attname), ' AND ' ORDER BY u.n), has_table_privilege(k.conrelid, 'SELECT')
