@@ -25,7 +25,8 @@
 //   - An LSN is confirmed to the slot only when every event up to it is durable
 //     in the sink, for at least Config.ConfirmDelay, and State.LastEvent is saved.
 //   - An event at or before the sink's last position is not published again.
-//   - What cannot be decoded ends the connection with an error; it is never dropped.
+//   - What cannot be decoded ends the connection with an error; it is never dropped. A
+//     change that does not name its row counts as missed, like those of a lost slot.
 //   - Memory does not grow with the size of a transaction, of the table or of
 //     the backlog.
 //   - Nothing is published, and no slot is touched, when the database is not the

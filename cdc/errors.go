@@ -34,8 +34,9 @@ var (
 	ErrSilent = errors.New("server does not answer")
 	// ErrProtocol means that a message of the server could not be decoded.
 	ErrProtocol = errors.New("malformed replication message")
-	// ErrTableChanged means that the table was renamed or lost its key column.
-	ErrTableChanged = errors.New("table changed beyond recognition")
+	// ErrKeyUnknown means that the log does not tell which row was changed: the table
+	// had another shape then. The listener repairs it as a lost slot.
+	ErrKeyUnknown = errors.New("a change does not name its row")
 
 	errSlotBusy           = errors.New("slot is held by another instance")
 	errStreamEnded        = errors.New("server ended the stream")

@@ -48,7 +48,8 @@ type Listener struct {
 	store StateStore
 	log   *slog.Logger
 
-	streamed bool // streamed at least once: problems of the set-up are retried
+	streamed bool  // streamed at least once: problems of the set-up are retried
+	missed   error // a change that the slot would bring again and again, and nobody can read
 
 	mu        sync.Mutex // guards what follows
 	status    Status

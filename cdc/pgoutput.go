@@ -33,10 +33,14 @@ type relation struct {
 
 // decoder reads pgoutput messages (protocol version 1). What it fills is valid
 // until the next message: rows point into the message.
+//
+// A message describes the table as it was when the change was made. It is known by
+// its oid, whatever its name was then.
 type decoder struct {
-	schema, table, key string
-	oid                uint32 // of the table, 0 when not known
-	rels               map[uint32]*relation
+	oid     uint32 // of the table
+	key     string
+	keyType uint32
+	rels    map[uint32]*relation
 
 	ev            Event
 	before, after Row
@@ -46,11 +50,8 @@ type decoder struct {
 	endLSN        LSN    // where the next record begins, after actCommit
 }
 
-func newDecoder(cfg Config, oid uint32, systemID string) *decoder {
-	d := &decoder{
-		schema: cfg.schema(), table: cfg.table(), key: cfg.KeyColumn,
-		oid: oid, rels: make(map[uint32]*relation),
-	}
+func newDecoder(cfg Config, table tableFacts, systemID string) *decoder {
+	d := &decoder{oid: table.oid, key: cfg.KeyColumn, keyType: table.keyType, rels: make(map[uint32]*relation)}
 	d.ev.SystemID = systemID
 	return d
 }
@@ -78,7 +79,8 @@ func (d *decoder) dispatch(kind byte, c *cursor) (action, error) {
 	case 'C':
 		return d.commit(c), nil
 	case 'R':
-		return actNone, d.relation(c)
+		d.relation(c)
+		return actNone, nil
 	case 'I', 'U', 'D':
 		return d.change(kind, c)
 	case 'T':
@@ -122,10 +124,12 @@ func (d *decoder) message(c *cursor) action {
 
 // relation keeps the description of a table; it comes before the table's first
 // change and again after each change of its columns.
-func (d *decoder) relation(c *cursor) error {
+func (d *decoder) relation(c *cursor) {
 	r := &relation{oid: c.u32(), key: -1, keyOld: -1}
-	schema, table := c.text(), c.text()
-	c.u8() // replica identity
+	r.ours = r.oid == d.oid
+	c.text() // schema
+	c.text() // name
+	c.u8()   // replica identity
 	for range c.u16() {
 		col := Column{Key: c.u8()&1 != 0, Name: c.text(), TypeOID: c.u32()}
 		c.u32() // type modifier
@@ -135,17 +139,25 @@ func (d *decoder) relation(c *cursor) error {
 		r.add(col, d.key)
 	}
 	if c.short {
-		return nil // reported by decode
+		return // reported by decode
 	}
-	r.ours = schema == d.schema && table == d.table
-	if err := d.recognise(r, schema+"."+table); err != nil {
-		return err
+	if r.key < 0 {
+		r.guessKey(d.keyType)
 	}
 	if old := d.rels[r.oid]; old != nil && r.ours {
 		d.reshaped = reshaped(old.cols, r.cols)
 	}
 	d.rels[r.oid] = r
-	return nil
+}
+
+// guessKey finds the key of a table in which no column had its name: the only
+// column of the replica identity, which the key belongs to, where it has its type.
+func (r *relation) guessKey(typ uint32) {
+	if len(r.keyCols) != 1 || r.keyCols[0].TypeOID != typ {
+		return
+	}
+	r.keyOld = 0
+	r.key = slices.IndexFunc(r.cols, func(c Column) bool { return c.Key })
 }
 
 // reshaped says how columns changed; "" where names and types are the same. One
@@ -190,20 +202,6 @@ func (r *relation) add(col Column, key string) {
 	r.cols = append(r.cols, col)
 }
 
-// recognise refuses a table that is no longer what it was when streaming began.
-func (d *decoder) recognise(r *relation, name string) error {
-	if !r.ours {
-		if d.oid != 0 && r.oid == d.oid {
-			return fmt.Errorf("%w: %s.%s is now %s", ErrTableChanged, d.schema, d.table, name)
-		}
-		return nil
-	}
-	if r.key < 0 {
-		return fmt.Errorf("%w: %s has no column %q", ErrTableChanged, name, d.key)
-	}
-	return nil
-}
-
 // change reads an insert, update or delete.
 func (d *decoder) change(kind byte, c *cursor) (action, error) {
 	r, ok := d.rels[c.u32()]
@@ -212,6 +210,9 @@ func (d *decoder) change(kind byte, c *cursor) (action, error) {
 	}
 	if !r.ours {
 		return actNone, nil
+	}
+	if r.key < 0 || kind != 'I' && r.keyOld < 0 {
+		return actNone, fmt.Errorf("%w: %s of a row when column %q did not exist, or was not in the replica identity", ErrKeyUnknown, changeOp(kind), d.key)
 	}
 	d.ev.Before, d.ev.After = nil, nil
 	part := c.u8()
@@ -297,7 +298,7 @@ func (d *decoder) setKey(r *relation, c *cursor) error {
 		d.ev.Key = string(old)
 		return nil
 	}
-	return fmt.Errorf("%w: %s without a value of column %q", ErrTableChanged, d.ev.Op, d.key)
+	return fmt.Errorf("%w: %s without a value of column %q", ErrKeyUnknown, d.ev.Op, d.key)
 }
 
 // oldKey is the key of the row as it was; nil: it was not sent.

@@ -31,7 +31,7 @@ var (
 
 func testDecoder(t testing.TB) *decoder {
 	t.Helper()
-	d := newDecoder(Config{Table: "public.items", KeyColumn: "id"}, 1, "7")
+	d := newDecoder(Config{KeyColumn: "id"}, tableFacts{oid: 1, keyType: 23}, "7")
 	for _, m := range []msg{relItems, relOther} {
 		act, err := d.decode(m)
 		require.NoError(t, err)
@@ -99,11 +99,42 @@ func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
 		require.ErrorIs(t, err, ErrProtocol, name)
 	}
 	_, err := testDecoder(t).decode(msg{'I'}.u32(1).u8('N').u16(2).u8('n').val("one"))
-	require.ErrorIs(t, err, ErrTableChanged)
-	_, err = testDecoder(t).decode(msg{'R'}.u32(1).str("public").str("things").u8('d').u16(0))
-	require.ErrorIs(t, err, ErrTableChanged)
-	_, err = testDecoder(t).decode(msg{'R'}.u32(1).str("public").str("items").u8('d').u16(0))
-	require.ErrorIs(t, err, ErrTableChanged)
+	require.ErrorIs(t, err, ErrKeyUnknown)
+}
+
+func TestDecodeFindsTheKeyOfATableThatHadAnotherShape(t *testing.T) {
+	t.Parallel()
+	column := func(m msg, key byte, name string, typ uint32) msg {
+		return m.u8(key).str(name).u32(typ).u32(0xffffffff)
+	}
+	shaped := func(n uint16) msg { return msg{'R'}.u32(1).str("elsewhere").str("things").u8('d').u16(n) }
+	for name, tc := range map[string]struct {
+		shape  msg
+		insert bool // the key is found, of an insert
+		others bool // and of an update and a delete
+	}{
+		"another name":          {column(column(shaped(2), 1, "id", 23), 0, "name", 25), true, true},
+		"key of another name":   {column(column(shaped(2), 1, "number", 23), 0, "name", 25), true, true},
+		"key of another type":   {column(column(shaped(2), 1, "number", 25), 0, "name", 25), false, false},
+		"key of two":            {column(column(shaped(2), 1, "number", 23), 1, "name", 25), false, false},
+		"no key":                {column(column(shaped(2), 0, "number", 23), 0, "name", 25), false, false},
+		"another identity":      {column(column(shaped(2), 0, "id", 23), 1, "name", 25), true, false},
+		"another identity, old": {column(column(shaped(2), 0, "id", 23), 1, "name", 23), true, false},
+	} {
+		d := testDecoder(t)
+		_, err := d.decode(tc.shape)
+		require.NoError(t, err, name)
+		for i, m := range []msg{msgInsert, msgUpdate, msgDelete} {
+			act, err := d.decode(m)
+			if found := i == 0 && tc.insert || i > 0 && tc.others; found {
+				require.NoError(t, err, name)
+				require.Equal(t, actEvent, act, name)
+				require.NotEmpty(t, d.ev.Key, name)
+			} else {
+				require.ErrorIs(t, err, ErrKeyUnknown, name)
+			}
+		}
+	}
 }
 
 func TestDecodingAllocatesOnlyTheKey(t *testing.T) {

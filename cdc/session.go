@@ -44,7 +44,11 @@ func (l *Listener) runSession(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.stream(ctx)
+	err = s.stream(ctx)
+	if errors.Is(err, ErrKeyUnknown) {
+		s.missed = err
+	}
+	return err
 }
 
 // prepare waits for this instance's turn and then looks at everything.
@@ -179,6 +183,8 @@ func (s *session) snapshotReason() error {
 		return errFirstStart
 	case !s.state.SnapshotDone:
 		return errInterrupted
+	case s.missed != nil:
+		return s.missed
 	case !s.facts.slot.found:
 		return fmt.Errorf("%w: it no longer exists", ErrSlotLost)
 	case s.facts.slot.lost:

@@ -66,7 +66,7 @@ func (s *session) finishSnapshot(ctx context.Context, point LSN) error {
 	case s.sinkIsOurs():
 		s.state.LastEvent = s.last.Pos
 	}
-	s.newest = s.state.LastEvent
+	s.newest, s.missed = s.state.LastEvent, nil
 	s.facts.slot = slotFacts{found: true, confirmed: point}
 	s.log.InfoContext(ctx, "snapshot is stored", "rows", s.count, "lsn", point.String())
 	return s.save(ctx)
@@ -195,7 +195,7 @@ func (s *session) newSnapshotWriter(ctx context.Context, cols []Column, point LS
 		}
 	}
 	if w.key < 0 {
-		return nil, fmt.Errorf("%w: %s has no column %q", ErrTableChanged, s.cfg.Table, s.cfg.KeyColumn)
+		return nil, fmt.Errorf("%w: %s has no column %q", ErrKeyUnknown, s.cfg.Table, s.cfg.KeyColumn)
 	}
 	w.ev = Event{Op: OpSnapshot, After: &w.row, SystemID: s.systemID, Pos: Position{LSN: point - 1}}
 	return w, nil

@@ -48,7 +48,7 @@ func (s *session) stream(ctx context.Context) error {
 	}
 	st := &stream{
 		session:  s,
-		dec:      newDecoder(s.cfg, s.facts.table.oid, s.systemID),
+		dec:      newDecoder(s.cfg, s.facts.table, s.systemID),
 		progress: newProgress(s.cfg.ConfirmDelay, mark{count: s.count, lsn: s.facts.slot.confirmed, last: s.state.LastEvent}),
 		told:     s.facts.slot.confirmed,
 		asked:    make(chan struct{}, 1),

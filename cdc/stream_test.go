@@ -174,6 +174,7 @@ func TestSchemaChangesInTheMiddle(t *testing.T) {
 func TestRenamedTableIsReportedAndTakenUpAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.cfg.WatchInterval = 20 * time.Millisecond
 	run := r.startStreaming()
 	r.exec("INSERT INTO items VALUES (1, 'a')")
 	r.events(1)
@@ -185,7 +186,11 @@ func TestRenamedTableIsReportedAndTakenUpAgain(t *testing.T) {
 		}
 		return nil
 	})
-	require.Len(t, r.sink.all(), 1)
+	r.exec("ALTER TABLE things RENAME TO items")
+	r.exec("INSERT INTO items VALUES (3, 'c')")
+	for i, ev := range r.events(3) {
+		require.Equal(t, strconv.Itoa(i+1), ev.Key)
+	}
 }
 
 func TestPartitionedTableComesUnderItsOwnName(t *testing.T) {

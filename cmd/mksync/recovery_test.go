@@ -78,6 +78,20 @@ func TestLostPublicationIsRepairedWithWhatWasDeletedMeanwhile(t *testing.T) {
 	check()
 }
 
+func TestADeletionThatTheLogDoesNotNameIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	ids := w.left(4)
+	w.exec("ALTER TABLE contacts ADD COLUMN number bigserial, ADD CONSTRAINT other_identity UNIQUE (number)")
+	w.exec("BEGIN; ALTER TABLE contacts REPLICA IDENTITY USING INDEX other_identity; DELETE FROM contacts WHERE id = '" + ids[1] + "'; ALTER TABLE contacts REPLICA IDENTITY DEFAULT; COMMIT")
+	s, _ := w.start()
+	w.recovered("does not name its row")
+	w.status(ids[1], "deleted")
+	w.set(ids[0], mapping.FieldPhone, "040 123 456")
+	w.agree(ids[0], "040 123 456")
+	w.pushed(s)
+}
+
 func TestDeletedStreamIsRepairedWithWhatWasDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
