@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 // call is one call of a handler.
@@ -78,9 +80,7 @@ func TestConsumeOneKeyAtATimeAndKeysInParallel(t *testing.T) {
 		if parallel.Add(1) == 3 {
 			close(all)
 		}
-		select {
-		case <-all:
-		case <-time.After(patience):
+		if _, together := waits.Within(patience, all); !together {
 			t.Error("keys are not worked on in parallel")
 		}
 		got.add(key, ds)
@@ -216,13 +216,13 @@ func TestConsumeStopsCleanly(t *testing.T) {
 	require.Equal(t, 1, handled.deliveries())
 
 	var got calls
-	began := time.Now()
+	began := waits.Start()
 	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
 		got.add(key, ds)
 		return nil
 	})
 	idle(t, b, "pusher")
-	require.Less(t, time.Since(began), 20*time.Second, "what waited was given back at once, not after the 30s of an acknowledgement")
+	require.Less(t, began.Elapsed(), 20*time.Second, "what waited was given back at once, not after the 30s of an acknowledgement")
 	require.Equal(t, 10, got.deliveries())
 	require.Equal(t, "waits-0", got.list()[0].ids[0])
 }

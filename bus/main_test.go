@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -110,7 +112,12 @@ func ids(t *testing.T, b *Bus, stream string) []string {
 
 func eventually(t *testing.T, cond func() bool, what string) {
 	t.Helper()
-	require.Eventually(t, cond, patience, 5*time.Millisecond, what)
+	waits.Eventually(t, patience, func() error {
+		if !cond() {
+			return errors.New(what)
+		}
+		return nil
+	})
 }
 
 // consume runs a consumer until the returned func is called, which waits for its end.
@@ -132,12 +139,9 @@ func consume(t *testing.T, b *Bus, cfg ConsumerConfig, h Handler) (stop func()) 
 		}
 		stopped = true
 		cancel()
-		select {
-		case err := <-done:
-			require.NoError(t, err)
-		case <-time.After(patience):
-			require.Fail(t, "consumer does not stop")
-		}
+		err, stopped := waits.Within(patience, done)
+		require.True(t, stopped, "consumer does not stop")
+		require.NoError(t, err)
 	}
 	t.Cleanup(stop)
 	return stop

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 func openPublisher(t *testing.T, b *Bus, cfg PublisherConfig) *Publisher {
@@ -78,7 +80,7 @@ func (s *silent) received(t *testing.T, n int) []*nats.Msg {
 	t.Helper()
 	var out []*nats.Msg
 	for range n {
-		m, err := s.sub.NextMsg(patience)
+		m, err := s.sub.NextMsg(waits.Stretch(patience))
 		require.NoError(t, err)
 		out = append(out, m)
 	}
@@ -321,8 +323,7 @@ func TestRelaySurvivesServerRestarts(t *testing.T) {
 	s := startServer(t)
 	b := s.bus(t)
 	const n = 4000
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
+	ctx := waits.Context(t, patience)
 	restarts := make(chan struct{}, 2)
 	done := make(chan error, 1)
 	go func() {
@@ -347,8 +348,7 @@ func TestRelaySurvivesStrangersAndDeletedStream(t *testing.T) {
 	s := startServer(t)
 	b, other := s.bus(t), s.bus(t)
 	const n = 2000
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
+	ctx := waits.Context(t, patience)
 	seen := map[int]bool{}
 	strangers := 0
 	err := relay(ctx, b, n, func(i int) {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -205,9 +206,7 @@ func newRigAt(t testing.TB, url string, ddl ...string) *rig {
 
 func (r *rig) open() *pgx.Conn {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	c, err := pgx.Connect(ctx, r.url)
+	c, err := pgx.Connect(waits.Context(r.t, patience), r.url)
 	require.NoError(r.t, err)
 	r.t.Cleanup(func() { _ = c.Close(context.Background()) })
 	return c
@@ -266,13 +265,10 @@ func (r *running) stop() {
 
 func (r *running) failure() error {
 	r.t.Helper()
-	select {
-	case <-r.done:
-		return r.err
-	case <-time.After(patience):
+	if _, ended := waits.Within(patience, r.done); !ended {
 		require.FailNow(r.t, "listener goes on", "%+v", r.Status())
-		return nil
 	}
+	return r.err
 }
 
 func (r *running) await(state string) {

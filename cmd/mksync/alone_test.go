@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
@@ -19,8 +20,7 @@ func TestWhoIsAloneNoticesThatTheLockIsLost(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	began, ended := make(chan struct{}), make(chan error, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
+	ctx := waits.Context(t, 20*time.Second)
 	go func() {
 		ended <- store.Alone(ctx, "part", func(ctx context.Context) error {
 			close(began)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -81,7 +82,7 @@ func stored(t testing.TB, s *service, stream string) (all []jetstream.Msg) {
 	}
 	c, err := js.OrderedConsumer(t.Context(), stream, jetstream.OrderedConsumerConfig{})
 	require.NoError(t, err)
-	batch, err := c.Fetch(int(n), jetstream.FetchMaxWait(5*time.Second))
+	batch, err := c.Fetch(int(n), jetstream.FetchMaxWait(waits.Stretch(10*time.Second)))
 	require.NoError(t, err)
 	for m := range batch.Messages() {
 		all = append(all, m)
@@ -191,7 +192,7 @@ func answersAreAsDescribed(t *testing.T, s *service, d descriptions, contact str
 		if ask.request != "" && !strings.Contains(ask.request, ":5}") {
 			d.holds("messages/"+ask.message+"Request/payload", []byte(ask.request))
 		}
-		m, err := s.conn.Request("mksync."+ask.subject, []byte(ask.request), 30*time.Second)
+		m, err := s.conn.Request("mksync."+ask.subject, []byte(ask.request), waits.Stretch(30*time.Second))
 		require.NoError(t, err, ask.subject)
 		d.holds("messages/"+ask.message+"Reply/payload", m.Data)
 		if len(m.Header) > 0 {

@@ -7,11 +7,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -147,7 +148,7 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	own := badIDs()
 	for _, e := range syncer.Endpoints() {
 		for _, b := range append(badFor(e), own[e.Subject()]...) {
-			m, err := s.conn.Request("mksync."+e.Subject(), []byte(b.body), nats.DefaultTimeout*10)
+			m, err := s.conn.Request("mksync."+e.Subject(), []byte(b.body), waits.Stretch(20*time.Second))
 			require.NoError(t, err)
 			refused(e, b, m.Header.Get("Nats-Service-Error-Code"), string(m.Data))
 		}

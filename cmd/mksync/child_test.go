@@ -26,6 +26,9 @@ const childVariable = "MKSYNC_TEST_CHILD"
 // mainVariable makes the test binary be the mksync command, arguments and all.
 const mainVariable = "MKSYNC_TEST_MAIN"
 
+// raceVariable has the race detector's options.
+const raceVariable = "GORACE"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(childMain())
@@ -37,6 +40,8 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	// A process with the race detector otherwise waits a second at its end.
+	_ = os.Setenv(raceVariable, os.Getenv(raceVariable)+" atexit_sleep_ms=0")
 	testenv.Main(m, proxyLeaks()...)
 }
 
@@ -81,6 +86,7 @@ func (w *world) environ() []string {
 	c := w.cfg
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
+		raceVariable + "=" + os.Getenv(raceVariable),
 		"MKSYNC_DATABASE_URL=" + c.DatabaseURL.Reveal(), "MKSYNC_DATA_DIR=" + c.DataDir,
 		"MKSYNC_SLOT=" + c.Slot, "MKSYNC_PUBLICATION=" + c.Publication,
 		"MKSYNC_METAKOCKA_URL=" + c.MetaKockaURL, "MKSYNC_METAKOCKA_COMPANY_ID=" + c.MetaKockaCompanyID,

@@ -22,6 +22,7 @@ import (
 	"github.com/crmmind/mksync/internal/subprocess"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -60,9 +61,7 @@ func startDemo(t *testing.T, env []string, args ...string) *demoRun {
 // wait waits for the end and returns the exit status and all output.
 func (r *demoRun) wait(within time.Duration) (int, string) {
 	r.t.Helper()
-	select {
-	case <-r.done:
-	case <-time.After(within):
+	if _, ended := waits.Within(within, r.done); !ended {
 		require.Fail(r.t, "the demo does not end", r.out.String())
 	}
 	return r.cmd.ProcessState.ExitCode(), r.out.String()

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -193,7 +194,7 @@ func (c *crowd) agreement(v *verdict, s sides, p *citizen, id, partner string) {
 // took.
 func waitSettled(t *testing.T, people *crowd, limit time.Duration) (time.Duration, verdict) {
 	t.Helper()
-	began := time.Now()
+	began, watch := time.Now(), waits.Start()
 	for {
 		v, err := people.judge(t.Context())
 		if err == nil {
@@ -202,7 +203,7 @@ func waitSettled(t *testing.T, people *crowd, limit time.Duration) (time.Duratio
 		if err == nil {
 			return time.Since(began), v
 		}
-		if time.Since(began) > limit {
+		if watch.Elapsed() > limit {
 			require.NoError(t, err, "not settled within %s", limit)
 		}
 		idle(t.Context(), 200*time.Millisecond)

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 // natsVariable makes the test binary be a NATS server on the directory it
@@ -183,13 +184,11 @@ func (k *keeper) kill() { <-k.signal(syscall.SIGKILL, exitKilled) }
 func (k *keeper) terminate(limit time.Duration) (time.Duration, error) {
 	began := time.Now()
 	ended := k.signal(syscall.SIGTERM, exitTerminated)
-	select {
-	case <-ended:
-		return time.Since(began), nil
-	case <-time.After(limit):
+	if _, over := waits.Within(limit, ended); !over {
 		k.kill()
 		return limit, fmt.Errorf("%s did not end within %s of SIGTERM", k.name, limit)
 	}
+	return time.Since(began), nil
 }
 
 // hold keeps the process down (killed) or lets it start again.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -85,7 +86,7 @@ func (st *storm) wire(name, address string) string {
 func (st *storm) runService() {
 	st.cfg.DataDir = st.t.TempDir()
 	name := fmt.Sprintf("instance %d", len(st.instances)+1)
-	st.instances = append(st.instances, keep(st.t, name, append(st.environ(), childVariable+"=1", "GORACE=halt_on_error=1")))
+	st.instances = append(st.instances, keep(st.t, name, append(st.environ(), childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
 }
 
 func (st *storm) count(what string) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -159,7 +160,7 @@ func TestStandingStillBetweenStreamAndConsumer(t *testing.T) {
 	frozen, err := js.Consumer(t.Context(), bus.StreamContacts, syncer.ConsumerPusher)
 	require.NoError(t, err)
 	w.exec("UPDATE contacts SET phone = '040 333 444' WHERE id = $1", id)
-	_, err = frozen.Next(jetstream.FetchMaxWait(10 * time.Second))
+	_, err = frozen.Next(jetstream.FetchMaxWait(waits.Stretch(10 * time.Second)))
 	require.NoError(t, err)
 	w.problem(s, "events stand still between the stream CRM_CONTACTS and the pusher")
 	enough := dropEvents(t, frozen)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,10 +66,11 @@ func TestLargeJobsFitIntoMessages(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	w.api()
 	w.eventually(func() error { return w.mksync("mappings").err })
-	const n = 9000
+	const n = 2000
+	length := "of some length" + strings.Repeat(", as some are", 40)
 	res := syncer.BulkSyncResult{Total: n, Failed: n}
 	for i := range n {
-		res.Results = append(res.Results, syncer.BulkItem{ContactID: uuid.NewString(), Error: fmt.Sprintf("a reason of some length, as most of them are, number %d of them", i)})
+		res.Results = append(res.Results, syncer.BulkItem{ContactID: uuid.NewString(), Error: fmt.Sprintf("a reason %s, number %d of them", length, i)})
 	}
 	text, err := json.Marshal(res)
 	require.NoError(t, err)
@@ -77,5 +79,5 @@ func TestLargeJobsFitIntoMessages(t *testing.T) {
 	require.Len(t, w.mksync("jobs", "list").lines(), 1)
 	watched := w.mksync("jobs", "watch", id)
 	require.ErrorIs(t, watched.err, errReported)
-	require.Contains(t, watched.stdout, "number 8999 of them")
+	require.Contains(t, watched.stdout, "number 1999 of them")
 }

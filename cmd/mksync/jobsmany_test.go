@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
@@ -170,14 +171,14 @@ func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
 			}
 		}
 	})
-	began := time.Now()
+	began := waits.Start()
 	w.eventually(func() error {
 		if n := done(); n <= len(finished) {
 			return fmt.Errorf("%d are done", n)
 		}
 		return nil
 	})
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, began.Elapsed(), 5*time.Second)
 	w.eventually(func() error {
 		if status := w.one("SELECT status FROM mksync_jobs WHERE id = $1", job.ID); status != "done" {
 			return fmt.Errorf("it is %s", status)
@@ -205,10 +206,10 @@ func TestJobsSayWhenTheyAreLikelyDone(t *testing.T) {
 	left, soFar := float64(job.Total-job.Done), time.Since(*job.StartedAt).Seconds()/float64(job.Done)
 	require.Greater(t, time.Until(*job.ExpectedAt).Seconds(), left*0.050/2)
 	require.Less(t, time.Until(*job.ExpectedAt).Seconds(), 2*left*soFar+2)
-	cancelled := time.Now()
+	cancelled := waits.Start()
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+path, "").status)
 	job = c.until(w, path, ended)
-	require.Less(t, time.Since(cancelled), 1500*time.Millisecond)
+	require.Less(t, cancelled.Elapsed(), 1500*time.Millisecond)
 	require.Nil(t, job.ExpectedAt)
 	sent := w.erp.Calls().Received[metakocka.EndpointAdd]
 	require.Less(t, sent, len(ids))

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -25,8 +25,7 @@ func TestManyAtOnceDoNotWaitForEachOthersConnections(t *testing.T) {
 	w.cfg.MetaKockaConcurrency = 64
 	s, stop := w.start(roleAPI)
 	defer stop()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
+	ctx := waits.Context(t, 20*time.Second)
 	res, err := syncer.OpBulkImport.Ask(ctx, s.desk(s.monitor()), syncer.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Equal(t, len(partners), res.Imported, res.Results)

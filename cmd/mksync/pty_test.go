@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -65,9 +66,10 @@ func (s *session) interrupt() {
 
 // wait returns how the process ended and what it showed.
 func (s *session) wait() (status int, shown string) {
-	late := time.AfterFunc(30*time.Second, func() { _ = s.cmd.Process.Kill() })
-	defer late.Stop()
-	<-s.read
+	if _, ended := waits.Within(30*time.Second, s.read); !ended {
+		_ = s.cmd.Process.Kill()
+		<-s.read
+	}
 	_ = s.cmd.Wait()
 	_ = s.master.Close()
 	return s.cmd.ProcessState.ExitCode(), strings.ReplaceAll(s.shown.String(), "\r\n", "\n")

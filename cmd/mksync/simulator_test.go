@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -73,12 +74,9 @@ func (s *simulatorProcess) said(t *testing.T, name string) string {
 func (s *simulatorProcess) end(t *testing.T) {
 	t.Helper()
 	s.stop()
-	select {
-	case err := <-s.ended:
-		require.NoError(t, err)
-	case <-time.After(10 * time.Second):
-		require.Fail(t, "the simulator does not end")
-	}
+	err, ended := waits.Within(10*time.Second, s.ended)
+	require.True(t, ended, "the simulator does not end")
+	require.NoError(t, err)
 }
 
 func (s *simulatorProcess) client(t *testing.T) *metakocka.Client {

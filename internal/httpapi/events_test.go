@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -208,9 +209,9 @@ func TestStoppingEndsStreamsAtOnce(t *testing.T) {
 	f := followJob(t, s, "")
 	_, _ = f.block()
 	_, _, _ = f.event()
-	began := time.Now()
+	began := waits.Start()
 	require.NoError(t, stop())
-	require.Less(t, time.Since(began), stopTimeout/2)
+	require.Less(t, began.Elapsed(), stopTimeout/2)
 	_, err := io.ReadAll(f.res.Body)
 	require.NoError(t, err, "the stream ends in order")
 }

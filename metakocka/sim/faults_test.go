@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -36,12 +38,23 @@ func TestFaultsLoseWhatTheySay(t *testing.T) {
 
 func newAna() metakocka.NewPartner { return metakocka.NewPartner{Customer: "Ana", Country: "Slovenia"} }
 
+// holds waits until the ERP has so many partners.
+func (r *rig) holds(n int) {
+	r.t.Helper()
+	waits.Eventually(r.t, 5*time.Second, func() error {
+		if got := len(r.Partners()); got != n {
+			return fmt.Errorf("%d partners", got)
+		}
+		return nil
+	})
+}
+
 func TestLateProcessing(t *testing.T) {
 	r := start(t, sim.Options{})
 	require.NoError(t, r.SetFaults(sim.Faults{LateProcessing: 1, LateBy: 20 * time.Millisecond, Endpoints: []string{"add_partner"}}))
 	_, err := r.client().Add(t.Context(), newAna())
 	require.True(t, metakocka.Uncertain(err))
-	require.Eventually(t, func() bool { return len(r.Partners()) == 1 }, 5*time.Second, time.Millisecond)
+	r.holds(1)
 }
 
 func TestCloseForgetsWhatWouldComeLater(t *testing.T) {
@@ -125,7 +138,7 @@ func TestACallerThatLeavesDoesNotStopItsCall(t *testing.T) {
 	t.Cleanup(c.Close)
 	_, err = c.Add(t.Context(), newAna())
 	require.True(t, metakocka.Uncertain(err))
-	require.Eventually(t, func() bool { return len(r.Partners()) == 1 }, 5*time.Second, time.Millisecond)
+	r.holds(1)
 }
 
 func TestFaultsAreChecked(t *testing.T) {

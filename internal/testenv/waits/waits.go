@@ -120,42 +120,44 @@ func Stretch(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * load)
 }
 
-// tick is how often a wait looks.
-const tick = 10 * time.Millisecond
+// Waits look often at first, and less often the longer they last and the more a
+// look costs: what many tests do while they wait is taken from those that work.
+const (
+	tick     = 10 * time.Millisecond
+	lastTick = 100 * time.Millisecond
+)
 
 // Eventually calls check until it returns nil, and fails the test with its last
 // error when it has not within the limit.
 func Eventually(t testing.TB, limit time.Duration, check func() error) {
 	t.Helper()
-	watch, ticker := Start(), time.NewTicker(tick)
-	defer ticker.Stop()
+	watch, began := Start(), time.Now()
 	for {
+		looked := time.Now()
 		err := check()
 		if err == nil {
 			return
 		}
-		if spent := watch.Elapsed(); spent > limit {
+		if watch.Elapsed() > limit {
 			require.NoError(t, err, "not so within %s", limit)
 			return
 		}
-		<-ticker.C
+		time.Sleep(max(tick, min(time.Since(began)/10, lastTick), time.Since(looked)))
 	}
 }
 
-// Receive takes the next value of the channel, the zero value once it is closed,
-// and fails the test when none has come within the limit.
-func Receive[T any](t testing.TB, limit time.Duration, ch <-chan T) (v T) {
-	t.Helper()
-	watch, ticker := Start(), time.NewTicker(tick)
+// Within takes the next value of the channel, the zero value once it is closed;
+// ok is false when none has come within the limit.
+func Within[T any](limit time.Duration, ch <-chan T) (v T, ok bool) {
+	watch, ticker := Start(), time.NewTicker(lastTick)
 	defer ticker.Stop()
 	for {
 		select {
 		case v = <-ch:
-			return v
+			return v, true
 		case <-ticker.C:
 			if watch.Elapsed() > limit {
-				require.Fail(t, "nothing came within "+limit.String())
-				return v
+				return v, false
 			}
 		}
 	}
@@ -169,7 +171,7 @@ func Context(t testing.TB, limit time.Duration) context.Context {
 	watch := Start()
 	go func() {
 		defer close(ended)
-		ticker := time.NewTicker(5 * tick)
+		ticker := time.NewTicker(lastTick)
 		defer ticker.Stop()
 		for watch.Elapsed() <= limit {
 			select {

@@ -64,9 +64,14 @@ func TestWaitsEnd(t *testing.T) {
 
 	ch := make(chan int, 1)
 	ch <- 7
-	require.Equal(t, 7, Receive(t, time.Minute, ch))
+	v, ok := Within(time.Minute, ch)
+	require.Equal(t, 7, v)
+	require.True(t, ok)
+	_, ok = Within(time.Millisecond, ch)
+	require.False(t, ok)
 	close(ch)
-	require.Zero(t, Receive(t, time.Minute, ch))
+	_, ok = Within(time.Minute, ch)
+	require.True(t, ok)
 
 	ctx := Context(t, time.Millisecond)
 	<-ctx.Done()
