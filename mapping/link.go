@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -55,7 +56,7 @@ type Link struct {
 	// Intent is a write whose end is not known yet.
 	Intent *Intent `json:"intent,omitzero"`
 	// Overrides are a person's decisions for parked fields.
-	Overrides map[Field]Side `json:"overrides,omitzero"`
+	Overrides map[Field]Decision `json:"overrides,omitzero"`
 	// Differing are the fields in which the sides knowingly differ.
 	Differing []Field `json:"differing,omitzero"`
 	// Flags are the partner's as they were before it was retired; nil: it was not, or
@@ -69,6 +70,31 @@ type Link struct {
 	UpdatedAt time.Time `json:"-"`
 	CreatedBy string    `json:"-"`
 	UpdatedBy string    `json:"-"`
+}
+
+// Decision is a person's, of a parked field: the side whose value both are to hold, and
+// the values that it was decided on. It holds for these; nil: for any.
+type Decision struct {
+	Take    Side    `json:"take"`
+	CRM     *string `json:"crm,omitempty"`
+	Partner *string `json:"partner,omitempty"`
+}
+
+// UnmarshalJSON also reads what an older version stored: the side alone.
+func (d *Decision) UnmarshalJSON(data []byte) error {
+	type decision Decision
+	*d = Decision{}
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, &d.Take)
+	}
+	return json.Unmarshal(data, (*decision)(d))
+}
+
+// Holds reports whether the two sides still hold the values that were decided on, or
+// agree by now.
+func (d Decision) Holds(f Field, crm, partner string) bool {
+	as := func(shown *string, now string) bool { return shown == nil || Equal(f, *shown, now) }
+	return as(d.CRM, crm) && as(d.Partner, partner) || Equal(f, crm, partner)
 }
 
 // Flags are what a partner is to the ERP; nil where MetaKocka does not show it.
@@ -219,6 +245,7 @@ type Change struct {
 	ToCRM     []Field          // contact fields to write
 	Conflicts []ConflictRecord // what was decided or parked
 	Observed  *ObservedPartner // the partner as just read, if it was
+	Lapsed    []Field          // whose decisions do not hold for the values of now
 	Gone      string           // a partner that is not there any more; a poll that sees it tells
 }
 

@@ -23,10 +23,14 @@ func (a Authority) Valid() bool {
 // did not keep when they last agreed is no difference.
 func (k *task) overrides(got mapping.Contact) map[mapping.Field]mapping.Side {
 	side := k.winner()
-	if side == "" {
-		return k.link.Overrides
-	}
 	sides := map[mapping.Field]mapping.Side{}
+	if side == "" {
+		k.lapse(got)
+		for f, d := range k.link.Overrides {
+			sides[f] = d.Take
+		}
+		return sides
+	}
 	base := *k.link.Base
 	for _, f := range mapping.Fields() {
 		crm, partner := k.st.Contact.Get(f), got.Get(f)
@@ -36,6 +40,17 @@ func (k *task) overrides(got mapping.Contact) map[mapping.Field]mapping.Side {
 		}
 	}
 	return sides
+}
+
+// lapse drops the decisions that were made on other values than there are now: nobody has
+// seen what they would replace.
+func (k *task) lapse(got mapping.Contact) {
+	for f, d := range k.link.Overrides {
+		if !d.Holds(f, k.st.Contact.Get(f), got.Get(f)) {
+			delete(k.link.Overrides, f)
+			k.lapsed = append(k.lapsed, f)
+		}
+	}
 }
 
 func (k *task) winner() mapping.Side {

@@ -151,11 +151,19 @@ func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decid
 	if err == nil {
 		err = d.resolved(ctx, c)
 	}
+	if err == nil {
+		if err := d.asShown(ctx, c); err != nil {
+			return res, err
+		}
+	}
 	return d.decidedConflict(ctx, c, done, err)
 }
 
 // mayResolve refuses what the next reconcile would not carry out.
 func (d *Desk) mayResolve(ctx context.Context, c mapping.ConflictRecord, take mapping.Side) error {
+	if c.Status == mapping.ConflictResolved && c.Winner == "" {
+		return fault(CodeConflict, "conflict %d is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
+	}
 	if !parked(c) {
 		return fault(CodeConflict, "conflict %d is %s already", c.ID, c.Status)
 	}
@@ -179,6 +187,17 @@ func (d *Desk) resolved(ctx context.Context, c mapping.ConflictRecord) error {
 		return fault(CodeConflict, "the mapping is %s: %s", link.Status, orWords(link.LastError, "the contact is not there"))
 	}
 	return nil
+}
+
+// asShown makes sure that a conflict was decided on the values that there were.
+func (d *Desk) asShown(ctx context.Context, c mapping.ConflictRecord) error {
+	waiting, err := d.records.Conflicts(ctx, mapping.RecordQuery{Of: c.LinkID, Open: true})
+	for _, other := range waiting {
+		if other.Field == c.Field && other.ID != c.ID {
+			return fault(CodeConflict, "%s was changed since conflict %d was shown, and nothing is overwritten that nobody has seen: it waits as conflict %d", c.Field, c.ID, other.ID)
+		}
+	}
+	return err
 }
 
 func (d *Desk) decidedConflict(ctx context.Context, c mapping.ConflictRecord, done Result, err error) (res Decided[Conflict], _ error) {
@@ -212,7 +231,7 @@ func (d *Desk) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Co
 	case c.Status == mapping.ConflictUndone:
 		return res, fault(CodeConflict, "conflict %d is undone already", c.ID)
 	case !decided(c):
-		return res, fault(CodeConflict, "conflict %d ended by itself, because the sides came to agree: there is nothing to undo", c.ID)
+		return res, fault(CodeConflict, "conflict %d ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
 	}
 	done, err := d.reconciler.Restore(ctx, c, r.By)
 	if err != nil {

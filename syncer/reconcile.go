@@ -121,6 +121,7 @@ type task struct {
 	readAt   time.Time       // the database's clock just before the partner was last read
 	sent     []mapping.Field // written to MetaKocka
 	journal  map[mapping.Field]mapping.ConflictRecord
+	lapsed   []mapping.Field          // decisions that do not hold
 	replaced []mapping.ConflictRecord // conflicts whose outcome was written by an update without an answer
 }
 
@@ -200,7 +201,7 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 	if k.t.CRMChangedAt.After(k.link.CRMChangedAt) {
 		k.link.CRMChangedAt = k.t.CRMChangedAt
 	}
-	ch.Link, ch.Conflicts = k.link, k.replaced
+	ch.Link, ch.Conflicts, ch.Lapsed = k.link, k.replaced, k.lapsed
 	for _, f := range mapping.Fields() {
 		if c, noted := k.journal[f]; noted {
 			ch.Conflicts = append(ch.Conflicts, c)
@@ -209,7 +210,7 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 	if err := k.s.Save(ctx, &ch); err != nil {
 		return err
 	}
-	k.link, k.replaced = ch.Link, nil
+	k.link, k.replaced, k.lapsed = ch.Link, nil, nil
 	k.journal = map[mapping.Field]mapping.ConflictRecord{}
 	return nil
 }

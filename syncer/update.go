@@ -262,9 +262,21 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 	var refused *mapping.ContactRefusedError
 	if errors.As(err, &refused) {
 		k.link.Base, k.link.Overrides = &written, decided
+		k.parkRefused()
 		return k.reject(ctx, refused.Error())
 	}
 	return err
+}
+
+// parkRefused leaves conflicts to a person that MetaKocka won and whose values the CRM
+// does not take: nothing is decided as long as that is so.
+func (k *task) parkRefused() {
+	for f, c := range k.journal {
+		if c.Winner == mapping.SideMetaKocka {
+			c.Winner, c.Status = "", mapping.ConflictParked
+			k.journal[f] = c
+		}
+	}
 }
 
 // verdict names the fields in which the sides still differ, and the status that

@@ -14,14 +14,26 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// conflictSQL adds to the journal; a field that is parked already keeps its
-// entry, with the values as they are now.
+// supersededSQL closes a parked entry of field $2 that shows other values than are there
+// now: a decision is about the values that were shown, and names them by the entry.
+const supersededSQL = `
+	UPDATE mksync_conflicts c SET status = 'resolved', closed_at = now() FROM metakocka_contact_mappings m
+	WHERE m.contact_id = $1 AND c.link_id = m.id AND c.field = $2 AND c.status = 'parked' AND (c.crm_value, c.partner_value) <> ($3, $4)`
+
+// lapsedSQL takes the winner from the newest decided entries of fields $2, which were
+// decided on other values than there were.
+const lapsedSQL = `
+	UPDATE mksync_conflicts SET winner = '' WHERE id IN (SELECT max(c.id) FROM mksync_conflicts c
+		JOIN metakocka_contact_mappings m ON m.id = c.link_id
+		WHERE m.contact_id = $1 AND c.field = ANY($2) AND c.status = 'resolved' AND c.winner <> '' GROUP BY c.field)`
+
+// conflictSQL adds to the journal; a field that is parked already with these values
+// keeps its entry.
 const conflictSQL = `
 	INSERT INTO mksync_conflicts (link_id, field, base_crm, base_partner, crm_value, partner_value,
 		crm_changed_at, partner_after, partner_before, rule, winner, undecidable, status)
 	SELECT m.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM metakocka_contact_mappings m WHERE m.contact_id = $1
-	ON CONFLICT (link_id, field) WHERE status = 'parked' DO UPDATE SET
-		crm_value = excluded.crm_value, partner_value = excluded.partner_value, crm_changed_at = excluded.crm_changed_at,
+	ON CONFLICT (link_id, field) WHERE status = 'parked' DO UPDATE SET crm_changed_at = excluded.crm_changed_at,
 		partner_after = excluded.partner_after, partner_before = excluded.partner_before`
 
 func conflictArgs(c mapping.ConflictRecord) []any {
@@ -109,7 +121,7 @@ func (s *Store) Conflicts(ctx context.Context, q mapping.RecordQuery) ([]mapping
 }
 
 // DecideConflict closes a parked conflict with a person's decision and leaves
-// the decision on the link, for the next reconcile to carry out. It waits for a
+// the decision on the link, for the next reconcile to carry out where the values are as shown. It waits for a
 // reconcile of the contact that runs. mapping.ErrNotOpen: it is not parked.
 func (s *Store) DecideConflict(ctx context.Context, c mapping.ConflictRecord, take mapping.Side, by string) error {
 	err := s.locked(ctx, contactKey(c.ContactID), func(conn *pgxpool.Conn) error {
@@ -123,8 +135,9 @@ func (s *Store) DecideConflict(ctx context.Context, c mapping.ConflictRecord, ta
 				return err
 			}
 			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET updated_at = now(), updated_by = $4,
-				overrides = coalesce(overrides, '{}') || jsonb_build_object($2::text, $3::text) WHERE id = $1`,
-				c.LinkID, string(c.Field), string(take), nullText(by))
+				overrides = coalesce(overrides, '{}') || jsonb_build_object($2::text, jsonb_build_object('take', $3::text, 'crm', $5::text, 'partner', $6::text))
+				WHERE id = $1`,
+				c.LinkID, string(c.Field), string(take), nullText(by), c.CRM, c.Partner)
 			return err
 		})
 	})

@@ -49,7 +49,7 @@ func fieldNames(fields []mapping.Field) []string {
 	return names
 }
 
-func overrides(o map[mapping.Field]mapping.Side) any {
+func overrides(o map[mapping.Field]mapping.Decision) any {
 	if len(o) == 0 {
 		return nil
 	}
@@ -63,7 +63,7 @@ type linkRow struct {
 	assumed                                                                *bool
 	base                                                                   *mapping.Base
 	intent                                                                 *mapping.Intent
-	overrides                                                              map[mapping.Field]mapping.Side
+	overrides                                                              map[mapping.Field]mapping.Decision
 	differing, heldKeys                                                    []string
 	flags                                                                  *mapping.Flags
 }

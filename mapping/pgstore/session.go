@@ -287,7 +287,13 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 	if ch.Gone != "" {
 		b.Queue(missingSQL, []string{ch.Gone})
 	}
+	if len(ch.Lapsed) > 0 {
+		b.Queue(lapsedSQL, l.ContactID, fieldNames(ch.Lapsed))
+	}
 	for _, c := range ch.Conflicts {
+		if c.Status == mapping.ConflictParked {
+			b.Queue(supersededSQL, l.ContactID, string(c.Field), c.CRM, c.Partner)
+		}
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
 	}
 	queueClosing(b, l)
