@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -187,11 +188,22 @@ func (c *consumption) one(ctx context.Context, key string) {
 		ds[i] = h.delivery
 	}
 	h := &hand{c: c, key: key, ds: ds}
-	c.settle(ctx, h, c.handle(context.WithValue(ctx, handKey{}, h), key, ds))
+	c.settle(ctx, h, c.handled(context.WithValue(ctx, handKey{}, h), key, ds))
 	c.queue.finish(key)
 	for _, s := range c.sources {
 		s.wake()
 	}
+}
+
+// handled calls the handler; its panic is an error like others, of these messages alone.
+func (c *consumption) handled(ctx context.Context, key string, ds []Delivery) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.b.log.Error("panic in a handler; its event comes again", "consumer", c.cfg.Durable, "key", key, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in the handler of %s: %v", c.cfg.Durable, p)
+		}
+	}()
+	return c.handle(ctx, key, ds)
 }
 
 // heartbeat keeps all held messages in progress until the returned func is called.

@@ -227,13 +227,16 @@ type Rivals struct {
 var (
 	// ErrContactChanged says that the contact no longer holds what was read; read again.
 	ErrContactChanged = errors.New("contact changed meanwhile")
+	// ErrStoreAway says that nothing can be had from the database now, whichever
+	// contact is asked for.
+	ErrStoreAway = errors.New("the CRM's database is away")
 	// ErrPartnerTaken says that another contact is linked with this partner.
 	ErrPartnerTaken = errors.New("partner is linked with another contact")
 )
 
 // ContactRefusedError says that the contacts table did not take a value: a
-// missing required column, a constraint, a trigger. Reason names columns and
-// constraints, never values.
+// missing required column, a constraint, a trigger, a right. Reason names columns,
+// constraints and functions, never values.
 type ContactRefusedError struct{ Reason string }
 
 func (e *ContactRefusedError) Error() string { return "the CRM refused the contact: " + e.Reason }
@@ -247,6 +250,9 @@ type Change struct {
 	Observed  *ObservedPartner // the partner as just read, if it was
 	Lapsed    []Field          // whose decisions do not hold for the values of now
 	Gone      string           // a partner that is not there any more; a poll that sees it tells
+	// Judge, where it is set, gives the link its verdict once the contact is written:
+	// of what the table made of it.
+	Judge func(l *Link, stored Contact)
 }
 
 // ConflictStatus says what became of a conflict.

@@ -12,6 +12,16 @@ import (
 type Base struct {
 	CRM     Contact `json:"crm"`
 	Partner Contact `json:"partner"`
+	// Unkept are the fields in which the CRM did not keep the partner's value: its
+	// half is what it made of it.
+	Unkept []Field `json:"unkept,omitempty"`
+}
+
+// NotKept notes that the CRM made something else of the partner's value.
+func (b *Base) NotKept(f Field) {
+	if !slices.Contains(b.Unkept, f) {
+		b.Unkept = append(slices.Clone(b.Unkept), f)
+	}
 }
 
 // Times are what is known of when the two sides changed; zero is unknown. The
@@ -224,10 +234,16 @@ func (m fieldMerge) apply(res *MergeResult, o outcome) {
 // moveBase takes over what the sides hold now; a base that only differs in
 // formatting stays.
 func (m fieldMerge) moveBase(b *Base, crm, partner string) {
+	if Equal(m.field, m.baseCRM, crm) && Equal(m.field, m.basePartner, partner) {
+		return
+	}
 	if !Equal(m.field, m.baseCRM, crm) {
 		b.CRM.Set(m.field, crm)
 	}
 	if !Equal(m.field, m.basePartner, partner) {
 		b.Partner.Set(m.field, partner)
+	}
+	if slices.Contains(b.Unkept, m.field) {
+		b.Unkept = slices.DeleteFunc(slices.Clone(b.Unkept), func(f Field) bool { return f == m.field })
 	}
 }

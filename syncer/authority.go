@@ -34,7 +34,7 @@ func (k *task) overrides(got mapping.Contact) map[mapping.Field]mapping.Side {
 	base := *k.link.Base
 	for _, f := range mapping.Fields() {
 		crm, partner := k.st.Contact.Get(f), got.Get(f)
-		agreed := base != (mapping.Base{}) && mapping.Equal(f, crm, base.CRM.Get(f)) && mapping.Equal(f, partner, base.Partner.Get(f))
+		agreed := mapping.Equal(f, crm, base.CRM.Get(f)) && mapping.Equal(f, partner, base.Partner.Get(f))
 		if !mapping.Equal(f, crm, partner) && !agreed {
 			sides[f] = side
 		}

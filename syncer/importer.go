@@ -16,7 +16,8 @@ import (
 // Partner reconciles a partner with its contact. A partner that no link names
 // is imported where the configuration or a person asks for it. Errors as
 // Contact.
-func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
+func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger) (res Result, err error) {
+	defer r.recovered(metakockaID, &err)
 	link, unresolved, err := r.links.LinkOrIntents(ctx, metakockaID)
 	if err != nil {
 		return Result{}, err
@@ -222,7 +223,8 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger)
 		k.link.Base = &mapping.Base{CRM: contact, Partner: got}
 		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
-		ch := mapping.Change{Link: k.link, Contact: contact, Observed: seen}
+		all := mapping.MergeResult{CRM: contact, ToCRM: mapping.Diff(contact, mapping.Contact{})}
+		ch := mapping.Change{Link: k.link, Contact: contact, Observed: seen, Judge: k.judge(all, got, unreadable)}
 		if t.Plan != nil { // it is stored as it was seen
 			ch.Link.PartnerObservedAt, ch.Observed = k.st.SweptAt, nil
 		}

@@ -27,6 +27,7 @@ type Reconciler struct {
 	watch    intentWatch
 	absences absences
 	refusals *refusals
+	troubles *troubles
 
 	unclearable sync.Map // attributes in which MetaKocka keeps the remove marker as a text
 }
@@ -36,7 +37,7 @@ func NewReconciler(cfg Config, links Links, letters LetterKeeper, erp ERP, log *
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("check field policy: %w", err)
 	}
-	return &Reconciler{cfg: cfg, links: links, letters: letters, erp: erp, log: log, refusals: newRefusals()}, nil
+	return &Reconciler{cfg: cfg, links: links, letters: letters, erp: erp, log: log, refusals: newRefusals(), troubles: &troubles{log: log}}, nil
 }
 
 // Contact reconciles a contact with its partner, and finds or makes the partner
@@ -46,10 +47,11 @@ func NewReconciler(cfg Config, links Links, letters LetterKeeper, erp ERP, log *
 // Errors: *RejectError (this contact cannot be brought over; stored on the
 // link), *PendingError, *PausedError, *metakocka.TransientError, or the
 // database's.
-func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (Result, error) {
+func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (res Result, err error) {
+	defer r.recovered(contactID, &err)
 	for try := 0; ; try++ {
-		var res Result
-		err := r.links.WithContact(ctx, contactID, func(s mapping.Session) error {
+		res = Result{}
+		err = r.links.WithContact(ctx, contactID, func(s mapping.Session) error {
 			k := &task{Reconciler: r, s: s, t: t, id: contactID}
 			err := k.run(ctx)
 			res = k.result()

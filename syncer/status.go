@@ -28,6 +28,8 @@ type Status struct {
 	// check found besides and did not repair.
 	Differing int         `json:"differing"`
 	Check     CheckStatus `json:"check"`
+	// Failing are the contacts and partners that this process fails at again and again.
+	Failing int `json:"-"`
 
 	// NotReady is what keeps this process from its work, in words that whoever may
 	// ask without a token can be told: no address, name or reason of another system.
@@ -104,6 +106,7 @@ type Monitor struct {
 	Pushes       bool              // the pusher's
 	Pulls        bool              // the puller's
 	Heartbeat    time.Duration     // between two; 0: none are sent
+	Trouble      func() Trouble    // nil: no pusher or puller here
 	Patience     time.Duration     // how long a heartbeat, or an event, may make no headway
 }
 
@@ -116,6 +119,7 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	}
 	m.listener(&s)
 	m.streams(ctx, &s)
+	m.trouble(&s)
 	if m.Gate == nil {
 		return s
 	}

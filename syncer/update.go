@@ -258,7 +258,9 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 			k.sent = append(k.sent, f)
 		}
 	}
-	err = k.settle(ctx, status, reason, mapping.Change{Contact: res.CRM, ToCRM: res.ToCRM, Observed: seen})
+	err = k.settle(ctx, status, reason, mapping.Change{
+		Contact: res.CRM, ToCRM: res.ToCRM, Observed: seen, Judge: k.judge(res, got, unreadable),
+	})
 	var refused *mapping.ContactRefusedError
 	if errors.As(err, &refused) {
 		k.link.Base, k.link.Overrides = &written, decided
@@ -276,6 +278,27 @@ func (k *task) parkRefused() {
 			c.Winner, c.Status = "", mapping.ConflictParked
 			k.journal[f] = c
 		}
+	}
+}
+
+// judge gives the verdict anew once the contact is written: its table may make
+// something else of what it is given, or keep what it had.
+func (k *task) judge(res mapping.MergeResult, partner mapping.Contact, unreadable mapping.FieldErrors) func(*mapping.Link, mapping.Contact) {
+	return func(l *mapping.Link, stored mapping.Contact) {
+		spoiled := false
+		for _, f := range res.ToCRM {
+			if !mapping.Equal(f, stored.Get(f), res.CRM.Get(f)) {
+				l.Base.NotKept(f)
+				spoiled = true
+			}
+			res.CRM.Set(f, stored.Get(f))
+		}
+		if !spoiled {
+			return
+		}
+		k.link.Base = l.Base
+		l.Status, l.LastError = k.verdict(res.CRM, partner, res, unreadable)
+		l.Differing = k.link.Differing
 	}
 }
 
@@ -310,6 +333,9 @@ func (k *task) difference(f mapping.Field, crm, partner string, res mapping.Merg
 		return string(f) + ": both sides changed it, a person must decide"
 	case unreadable.Has(f):
 		return only(unreadable, f).Error()
+	case !ok && k.link.Base != nil && slices.Contains(k.link.Base.Unkept, f):
+		_, why = mapping.Kept(f, partner, crm)
+		return fmt.Sprintf("%s: %s by the CRM", f, why)
 	case ok || rule.Direction == mapping.DirectionToCRM || rule.KeepNonEmpty && (crm == "" || partner == ""):
 		return ""
 	case rule.Direction == mapping.DirectionToMetaKocka && !k.lost(f, partner):

@@ -3,7 +3,6 @@ package syncer
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -111,10 +110,10 @@ func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Deliv
 	ctx = metakocka.Background(ctx)
 	plan, err := p.matcher.Plan(ctx)
 	if err != nil {
-		return settleWork(p.gate, err)
+		return p.reconciler.settleWork(p.gate, contactID, err)
 	}
 	_, err = p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Plan: plan})
-	return settleWork(p.gate, err)
+	return p.reconciler.settleWork(p.gate, contactID, err)
 }
 
 func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery) error {
@@ -140,11 +139,11 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 	}
 	for _, id := range previous {
 		if err := p.reconciler.renamed(ctx, id, contactID, t); err != nil {
-			return settleWork(p.gate, err)
+			return p.reconciler.settleWork(p.gate, contactID, err)
 		}
 	}
 	_, err := p.reconciler.Contact(ctx, contactID, t)
-	return settleWork(p.gate, err)
+	return p.reconciler.settleWork(p.gate, contactID, err)
 }
 
 // truncated holds the deletions that a TRUNCATE means.
@@ -154,13 +153,13 @@ func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
 		xids = append(xids, readContactEvent(d.Data).XID)
 	}
 	if err := awaitVisible(ctx, xids, p.reconciler.links.Snapshot); err != nil {
-		return settleWork(p.gate, err)
+		return p.reconciler.settleWork(p.gate, d.Subject, err)
 	}
 	n, err := p.reconciler.links.HoldAll(ctx, "the contacts table was truncated")
 	if err == nil {
 		p.log.Warn("the contacts table was truncated; the deletions are held: mksync deletions list", "held", n)
 	}
-	return settleWork(p.gate, err)
+	return p.reconciler.settleWork(p.gate, d.Subject, err)
 }
 
 // Puller brings the partners' changes to the CRM.
@@ -188,7 +187,7 @@ func (p *Puller) handle(ctx context.Context, metakockaID string, ds []bus.Delive
 		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
 	}
 	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
-	return settleWork(p.gate, err)
+	return p.reconciler.settleWork(p.gate, metakockaID, err)
 }
 
 func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *Gate) bus.ConsumerConfig {
@@ -196,23 +195,6 @@ func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *Gate)
 		Stream: stream, Durable: durable, Workers: workers, AckWait: cfg.AckWait,
 		MinBackoff: 250 * time.Millisecond, MaxBackoff: 15 * time.Second, Gate: gate.Wait,
 	}
-}
-
-// settleWork tells the gate how a piece of work ended and the consumer what to
-// do with its messages. An outage dead-letters nothing (invariant 7).
-func settleWork(gate *Gate, err error) error {
-	gate.Report(err)
-	var rejected *RejectError
-	var pending *PendingError
-	switch {
-	case errors.As(err, &rejected):
-		return bus.Reject(rejected.Reason)
-	case errors.As(err, &pending):
-		return bus.Retry(pending.After, err)
-	case outage(err):
-		return bus.Retry(retryPaused, err)
-	}
-	return err
 }
 
 func positive[T int | time.Duration](v, otherwise T) T {

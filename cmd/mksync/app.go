@@ -189,7 +189,8 @@ func setUpSession(ctx context.Context, conn *pgx.Conn) error {
 
 func contactsConfig(cfg Config) pgstore.ContactsConfig {
 	c := pgstore.ContactsConfig{
-		Table: cfg.ContactsTable, KeyColumn: "id", UpdatedAt: "updated_at", Columns: map[mapping.Field]string{},
+		Table: cfg.ContactsTable, KeyColumn: "id", Columns: map[mapping.Field]string{},
+		UpdatedAt: cfg.ContactsUpdatedAt, Zone: cfg.ContactsUpdatedAtZone,
 	}
 	for name, field := range cfg.Fields {
 		c.Columns[name] = field.Column

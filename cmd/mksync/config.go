@@ -15,8 +15,11 @@ type Config struct {
 	// The CRM's side.
 	DatabaseURL   Secret
 	ContactsTable string // schema.table
-	Slot          string
-	Publication   string
+	// The column with the time of the last change, where there is one, and the time
+	// zone of a column without.
+	ContactsUpdatedAt, ContactsUpdatedAtZone string
+	Slot                                     string
+	Publication                              string
 	// HeartbeatInterval is between two heartbeats of the listener; 0: none.
 	HeartbeatInterval time.Duration
 	Fields            map[mapping.Field]FieldConfig // every field is there
@@ -78,7 +81,8 @@ type FieldConfig struct {
 // DefaultConfig is the configuration before anything is set.
 func DefaultConfig() Config {
 	c := Config{
-		ContactsTable:        "public.contacts",
+		ContactsTable:     "public.contacts",
+		ContactsUpdatedAt: "updated_at", ContactsUpdatedAtZone: "UTC",
 		Slot:                 "mksync",
 		Publication:          "mksync",
 		HeartbeatInterval:    30 * time.Second,

@@ -73,6 +73,8 @@ func (v *validator) database(c Config) {
 		}
 	}
 	v.check(tableName.MatchString(c.ContactsTable), "contacts_table", "%q is not a table name such as public.contacts", c.ContactsTable)
+	v.check(columnName(c.ContactsUpdatedAt), "contacts_updated_at", "%q is not a column name", c.ContactsUpdatedAt)
+	v.check(c.ContactsUpdatedAtZone != "", "contacts_updated_at_zone", "missing; UTC or a name such as Europe/Ljubljana")
 	v.check(slotName.MatchString(c.Slot), "slot", "%q is not a slot name: lower-case letters, digits and _, at most 63", c.Slot)
 	v.check(c.HeartbeatInterval == 0 || c.HeartbeatInterval >= time.Second, "heartbeat_interval", "%s is shorter than a second (0s: none)", c.HeartbeatInterval)
 	v.check(columnName(c.Publication), "publication", "%q is not a publication name", c.Publication)

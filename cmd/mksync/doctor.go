@@ -128,7 +128,7 @@ func doctorConfig(c Config, problems []Problem) doctor.Config {
 	config := doctor.Config{
 		Database: doctor.Database{
 			Skip: wrongSetting(problems, "database_url", "contacts_table", "slot", "publication"),
-			URL:  cdc.DatabaseURL, Table: cdc.Table, KeyColumn: cdc.KeyColumn, UpdatedAt: contacts.UpdatedAt,
+			URL:  cdc.DatabaseURL, Table: cdc.Table, KeyColumn: cdc.KeyColumn, UpdatedAt: contacts.UpdatedAt, Zone: contacts.Zone,
 			Fields: map[mapping.Field]doctor.Column{}, Deletes: c.RemoteDeletePolicy == "delete",
 			Slot: cdc.Slot, Publication: cdc.Publication,
 		},

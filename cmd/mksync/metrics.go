@@ -45,6 +45,7 @@ func samples(s syncer.Status) []telemetry.Sample {
 		{Name: "mksync_dead_letters", Help: "Events that could not be applied.", Value: float64(s.DeadLetters)},
 		{Name: "mksync_held_deletions", Help: "Deletions that wait for approval.", Value: float64(s.HeldDeletions)},
 		{Name: "mksync_differing", Help: "Links whose sides knowingly differ, and what the last full check found besides.", Value: float64(s.Differing)},
+		{Name: "mksync_failing", Help: "Contacts and partners that this process fails at again and again.", Value: float64(s.Failing)},
 		{Name: "mksync_poll_partners", Help: "Partners that the last complete poll saw.", Value: float64(s.Poller.Partners)},
 		{Name: "mksync_poll_duration_seconds", Help: "How long the last poll took.", Value: s.Poller.LastDurationSeconds},
 		{Name: "mksync_poll_failed", Help: "1 when the last poll did not succeed.", Value: oneIf(s.Poller.Error != "")},

@@ -87,7 +87,7 @@ func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool, 
 func (s *service) monitor() *syncer.Monitor {
 	m := &syncer.Monitor{
 		Version: buildVersion(), SlotName: s.cfg.Slot, PollInterval: s.cfg.PollInterval, Figures: s.store,
-		Bus: s.bus, Connected: s.conn.IsConnected, Gate: s.gate, Polls: slices.Contains(s.roles, rolePoller),
+		Bus: s.bus, Connected: s.conn.IsConnected, Gate: s.gate, Trouble: s.reconciler.Trouble, Polls: slices.Contains(s.roles, rolePoller),
 		Pushes: slices.Contains(s.roles, rolePusher), Pulls: slices.Contains(s.roles, rolePuller),
 		Heartbeat: s.cfg.HeartbeatInterval, Patience: patience(s.cfg),
 	}

@@ -23,6 +23,7 @@ type contacts struct {
 type column struct {
 	name      string
 	typ       string
+	base      string // the type, of a domain the one below
 	required  bool // NOT NULL without a default
 	generated bool // cannot be written
 	updates   bool // the role may update it
@@ -32,6 +33,7 @@ type column struct {
 const contactsQuery = `
 SELECT current_user, has_table_privilege(c.oid, 'DELETE'), row_security_active(c.oid),
        a.attname, format_type(a.atttypid, a.atttypmod),
+       (SELECT coalesce(nullif(y.typbasetype, 0), y.oid)::regtype::text FROM pg_type y WHERE y.oid = a.atttypid),
        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '',
        a.attgenerated <> '' OR a.attidentity = 'a',
        has_column_privilege(c.oid, a.attnum, 'UPDATE'), has_column_privilege(c.oid, a.attnum, 'INSERT')
@@ -55,7 +57,7 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 	}
 	var c column
 	_, err = pgx.ForEachRow(rows, []any{
-		&t.role, &t.deletes, &t.security, &c.name, &c.typ, &c.required, &c.generated, &c.updates, &c.inserts,
+		&t.role, &t.deletes, &t.security, &c.name, &c.typ, &c.base, &c.required, &c.generated, &c.updates, &c.inserts,
 	}, func() error {
 		t.columns = append(t.columns, c)
 		return nil
@@ -69,7 +71,7 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 func (t contacts) findings() []Finding {
 	var found []Finding
 	for _, check := range []func() (Finding, bool){
-		t.checkKey, t.checkFields, t.checkFilter, t.checkRights, t.checkSecurity, t.checkNew,
+		t.checkKey, t.checkFields, t.checkFilter, t.checkRights, t.checkSecurity, t.checkNew, t.checkUpdatedAt,
 	} {
 		if f, say := check(); say {
 			found = append(found, f)
@@ -162,7 +164,7 @@ func (t contacts) written() []column {
 			}
 		}
 	}
-	if c, exists := t.column(t.cfg.UpdatedAt); exists {
+	if c, exists := t.column(t.cfg.UpdatedAt); exists && c.holdsTime() {
 		list = append(list, c)
 	}
 	return list
@@ -197,6 +199,28 @@ func (t contacts) checkRights() (Finding, bool) {
 			fmt.Sprintf("run as its owner: GRANT SELECT, %s ON %s TO %s", rights, t.cfg.Table, pgx.Identifier{t.role}.Sanitize())), true
 	}
 	return ok(nameRights, fmt.Sprintf("role %q may read and write", t.role)), true
+}
+
+// The types of a column that holds a time.
+const (
+	typeZoned   = "timestamp with time zone"
+	typeUnzoned = "timestamp without time zone"
+)
+
+func (c column) holdsTime() bool { return c.base == typeZoned || c.base == typeUnzoned }
+
+// checkUpdatedAt: a column that holds no time, or one in a zone that only the CRM knows.
+func (t contacts) checkUpdatedAt() (Finding, bool) {
+	c, exists := t.column(t.cfg.UpdatedAt)
+	switch {
+	case exists && !c.holdsTime():
+		return note(nameUpdatedAt, fmt.Sprintf("column %s is of type %s and holds no time: it is neither read nor set", c.name, c.typ),
+			"name another in contacts_updated_at, or leave it so"), true
+	case exists && c.base == typeUnzoned:
+		return note(nameUpdatedAt, fmt.Sprintf("column %s has no time zone; mksync reads and sets it in %s", c.name, t.cfg.Zone),
+			"set contacts_updated_at_zone if the CRM means another"), true
+	}
+	return Finding{}, false
 }
 
 func (t contacts) checkSecurity() (Finding, bool) {

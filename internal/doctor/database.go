@@ -30,6 +30,7 @@ const (
 	nameRights      = "contacts rights"
 	nameSecurity    = "row level security"
 	nameNew         = "new contacts"
+	nameUpdatedAt   = "last change"
 	nameSchema      = "mksync's tables"
 )
 

@@ -26,7 +26,8 @@ type Database struct {
 	URL         string
 	Table       string // schema.table
 	KeyColumn   string // a uuid
-	UpdatedAt   string // set on mksync's writes where the column exists
+	UpdatedAt   string // set on mksync's writes where the column exists and holds a time
+	Zone        string // of one without a time zone
 	Fields      map[mapping.Field]Column
 	Filter      []string // columns the filter asks for
 	Deletes     bool     // contacts are deleted when their partner is gone

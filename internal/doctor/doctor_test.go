@@ -254,7 +254,7 @@ func TestContactsTableOfAnotherShape(t *testing.T) {
 	res.is("contacts table", doctor.Fail, "does not exist")
 	require.NotContains(t, res.statuses(doctor.OK), "contact fields")
 
-	r.exec(`CREATE TABLE contacts (id bigint PRIMARY KEY, full_name text, status text NOT NULL,
+	r.exec(`CREATE TABLE contacts (id bigint PRIMARY KEY, full_name text, status text NOT NULL, updated_at bigint,
 		email text GENERATED ALWAYS AS (lower(full_name)) STORED)`)
 	r.cfg.Database.Filter = []string{"status", "kind"}
 	res = r.run()
@@ -269,6 +269,11 @@ func TestContactsTableOfAnotherShape(t *testing.T) {
 	res = r.run()
 	res.is("contact fields", doctor.Note, "2 synced", "no such column: company_name, phone (column telephone), address")
 	res.is("new contacts", doctor.Note, "a row needs status", "default")
+	res.is("last change", doctor.Note, "type bigint and holds no time", "contacts_updated_at")
+
+	r.exec("ALTER TABLE contacts ALTER updated_at TYPE timestamp USING NULL")
+	r.cfg.Database.Zone = "Europe/Ljubljana"
+	r.run().is("last change", doctor.Note, "no time zone", "in Europe/Ljubljana", "contacts_updated_at_zone")
 }
 
 func TestSchemaThatIsOldOrNew(t *testing.T) {

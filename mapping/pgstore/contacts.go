@@ -2,12 +2,14 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
@@ -27,13 +29,16 @@ type ContactsConfig struct {
 	Table     string                   // schema.table
 	KeyColumn string                   // a uuid
 	Columns   map[mapping.Field]string // canonical field -> column
-	UpdatedAt string                   // set on our writes where it exists
-	Filter    []Condition
+	// UpdatedAt is set on our writes where there is such a column of a type that
+	// holds a time. Zone is the time zone that one without means; empty: UTC.
+	UpdatedAt, Zone string
+	Filter          []Condition
 }
 
 type column struct {
 	name      string // quoted
 	typ       string // as format_type gives it
+	base      string // its type, of a domain the one below, without a modifier
 	nullable  bool
 	limit     int  // in characters; 0: none
 	generated bool // the database computes it
@@ -47,7 +52,8 @@ type contacts struct {
 	fields    []mapping.Field
 	columns   map[mapping.Field]column
 	all       map[string]column // by name
-	updatedAt string            // quoted; empty: no such column
+	updatedAt string            // quoted; empty: no such column, or of a type that holds no time
+	zone      string            // quoted: of an updatedAt without a time zone; else empty
 	width     int16             // how many columns the table has ever had
 	filter    string            // SQL over alias c
 	args      []any             // of the filter, from $2
@@ -82,10 +88,44 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	if _, ok := c.columns[mapping.FieldName]; !ok {
 		return nil, &TableError{fmt.Sprintf("table %s has no column %q for the contact's name: set fields.name.column", cfg.Table, cfg.Columns[mapping.FieldName])}
 	}
-	if col, ok := found[cfg.UpdatedAt]; ok {
-		c.updatedAt = col.name
+	if err := c.setUpdatedAt(ctx, pool, cfg, found[cfg.UpdatedAt]); err != nil {
+		return nil, err
 	}
 	return c, c.setFilter(cfg, found)
+}
+
+// setUpdatedAt uses the column of the last change where its type allows that.
+func (c *contacts) setUpdatedAt(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig, col column) error {
+	switch col.base {
+	case "timestamp with time zone":
+		c.updatedAt = col.name
+	case "timestamp without time zone":
+		zone := cfg.Zone
+		if zone == "" {
+			zone = "UTC"
+		}
+		_, err := pool.Exec(ctx, "SELECT now() AT TIME ZONE $1::text", zone)
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == "22023" {
+			return &TableError{fmt.Sprintf("the database knows no time zone %q: correct MKSYNC_CONTACTS_UPDATED_AT_ZONE", zone)}
+		}
+		if err != nil {
+			return fmt.Errorf("look up time zone: %w", err)
+		}
+		c.updatedAt, c.zone = col.name, "'"+strings.ReplaceAll(zone, "'", "''")+"'"
+	}
+	return nil
+}
+
+// changedSQL reads when the contact was last changed; null where that says nothing.
+func (c *contacts) changedSQL() string {
+	switch {
+	case c.updatedAt == "":
+		return "NULL::timestamptz"
+	case c.zone == "":
+		return fmt.Sprintf("CASE WHEN isfinite(c.%[1]s) THEN c.%[1]s END", c.updatedAt)
+	}
+	return fmt.Sprintf("CASE WHEN isfinite(c.%[1]s) THEN c.%[1]s AT TIME ZONE %[2]s END", c.updatedAt, c.zone)
 }
 
 // widthSQL counts the columns that the table has ever had: with a column that
@@ -96,7 +136,7 @@ func (c *contacts) widthSQL() string {
 
 func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[string]column, error) {
 	rows, err := pool.Query(ctx, `
-		SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull,
+		SELECT attname, format_type(atttypid, atttypmod), coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text, NOT attnotnull,
 			CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)
 				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END, attgenerated <> ''
 		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -105,11 +145,11 @@ func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[st
 		return nil, fmt.Errorf("read columns of contacts: %w", err)
 	}
 	found := map[string]column{}
-	var name, typ string
+	var name, typ, base string
 	var nullable, generated bool
 	var limit int
-	_, err = pgx.ForEachRow(rows, []any{&name, &typ, &nullable, &limit, &generated}, func() error {
-		found[name] = column{pgx.Identifier{name}.Sanitize(), typ, nullable, limit, generated}
+	_, err = pgx.ForEachRow(rows, []any{&name, &typ, &base, &nullable, &limit, &generated}, func() error {
+		found[name] = column{pgx.Identifier{name}.Sanitize(), typ, base, nullable, limit, generated}
 		return nil
 	})
 	if err != nil {
@@ -156,7 +196,10 @@ func (c *contacts) updateSQL(fields []mapping.Field) string {
 	for i, f := range fields {
 		set = append(set, fmt.Sprintf("%s = CAST($%d::text AS %s)", c.columns[f].name, i+2, c.columns[f].typ))
 	}
-	if c.updatedAt != "" {
+	switch {
+	case c.zone != "":
+		set = append(set, c.updatedAt+" = now() AT TIME ZONE "+c.zone)
+	case c.updatedAt != "":
 		set = append(set, c.updatedAt+" = now()")
 	}
 	return fmt.Sprintf("UPDATE %s AS c SET %s WHERE %s RETURNING %s",

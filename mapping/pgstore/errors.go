@@ -1,9 +1,14 @@
 package pgstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"regexp"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/mapping"
@@ -14,41 +19,115 @@ type TableError struct{ Reason string }
 
 func (e *TableError) Error() string { return e.Reason }
 
-// refusal turns an error of a write to the contacts table into a
-// mapping.ContactRefusedError when the database refused the values (classes 22 data, 23 integrity, P0001
-// raised by a trigger), and leaves every other error as it is.
+// refusal turns an error of the contact's own statement into a
+// mapping.ContactRefusedError, whatever the database's words: its constraints,
+// rights and triggers speak in codes of their own, too. Only what is about more
+// than this contact, and may pass, stays as it is.
 func refusal(err error) error {
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return &mapping.ContactRefusedError{Reason: swallowed}
+	case !errors.As(err, &pg) || passing(pg) || ofTable(pg):
 		return err
 	}
+	return &mapping.ContactRefusedError{Reason: refusalReason(pg)}
+}
+
+// swallowed is what a write is told that the database neither does nor refuses.
+const swallowed = "the table does not let it be written: a trigger, a rule or row level security swallows the write"
+
+func refusalReason(pg *pgconn.PgError) string {
 	switch {
 	case pg.Code == "23502":
-		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("column %q is required and the partner has no value for it", pg.ColumnName)}
+		return fmt.Sprintf("column %q is required and the partner has no value for it", pg.ColumnName)
 	case pg.Code == "23505":
-		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("another contact has the same value (constraint %q)", pg.ConstraintName)}
-	case pg.Code[:2] == "23":
-		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("constraint %q does not allow the value", pg.ConstraintName)}
+		return fmt.Sprintf("another contact has the same value (constraint %q)", pg.ConstraintName)
+	case pg.Code[:2] == "23" && pg.ConstraintName != "":
+		return fmt.Sprintf("constraint %q does not allow the value", pg.ConstraintName)
+	case raisedBy(pg) != "":
+		return fmt.Sprintf("function %s, of a trigger of the contacts table, raised an error (SQLSTATE %s)", raisedBy(pg), pg.Code)
 	case pg.Code == "22001":
-		return &mapping.ContactRefusedError{Reason: "a value is too long for its column"}
+		return "a value is too long for its column"
 	case pg.Code[:2] == "22":
-		return &mapping.ContactRefusedError{Reason: "a value does not fit its column's type"}
-	case pg.Code == "P0001":
-		return &mapping.ContactRefusedError{Reason: "a trigger of the contacts table raised an error"}
+		return "a value does not fit its column's type"
+	case pg.Code == "42501":
+		return "mksync's role has no right to write it, or row level security does not allow it: see mksync doctor"
+	case pg.Code == "428C9":
+		return "a column is computed by the database and cannot be written: set its field's direction to to_metakocka"
+	case pg.Code == "0A000":
+		return "a rule of the contacts table replaces the write"
 	}
-	return err
+	return fmt.Sprintf("the database does not let it be written (SQLSTATE %s)", pg.Code)
+}
+
+// functionName is how an error's context names a function in PL/pgSQL.
+var functionName = regexp.MustCompile(`(?m)^PL/pgSQL [^\n]*?([\w."$]+)\([^)\n]*\)`)
+
+// raisedBy names the function that an error came from; "" where none is known.
+// The error's own words may hold somebody's data.
+func raisedBy(pg *pgconn.PgError) string {
+	if m := functionName.FindStringSubmatch(pg.Where); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// passing: the error is about the connection (08), the transaction (25, 40), the
+// server's resources (53), locks (55006, 55P03), operator (57), or the server
+// itself (58, F0, XX).
+func passing(pg *pgconn.PgError) bool {
+	switch pg.Code[:2] {
+	case "08", "25", "40", "53", "57", "58", "F0", "XX":
+		return true
+	}
+	return pg.Code == "55P03" || pg.Code == "55006"
+}
+
+// ofTable: the table is not as it was when the statement was made. A function of
+// its triggers may miss a column or table just as well.
+func ofTable(pg *pgconn.PgError) bool {
+	switch {
+	case raisedBy(pg) != "":
+		return false
+	case pg.Code == "0A000": // a changed result type; a rule that cannot return rows has the same code
+		return pg.Routine == "RevalidateCachedQuery"
+	}
+	return pg.Code == "42703" || pg.Code == "42P01"
+}
+
+// away: nothing can be had from the database now, whichever contact is asked for.
+func away(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "53", "58":
+			return true
+		}
+		return pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code == "25006"
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
+}
+
+// told marks an error that is about the database, not about a contact.
+func told(err error) error {
+	if err == nil || !away(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", mapping.ErrStoreAway, err)
 }
 
 // deleteRefusal is refusal for a contact's deletion.
 func deleteRefusal(err error) error {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code[:2] == "23" {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return &mapping.ContactRefusedError{Reason: "the database keeps it: a trigger, a rule or row level security does not let it be deleted"}
+	case errors.As(err, &pg) && pg.Code[:2] == "23":
 		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("constraint %q keeps it", pg.ConstraintName)}
 	}
 	return refusal(err)
-}
-
-func hasCode(err error, code string) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == code
 }

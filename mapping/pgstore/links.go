@@ -182,7 +182,7 @@ func (s *Store) LinkOrIntents(ctx context.Context, metakockaID string) (link *ma
 		return err
 	})
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
-		return nil, nil, fmt.Errorf("read link of partner %s: %w", metakockaID, err)
+		return nil, nil, told(fmt.Errorf("read link of partner %s: %w", metakockaID, err))
 	}
 	return link, unresolved, nil
 }

@@ -81,17 +81,10 @@ func (s *Session) companion(other mapping.Session) (*Session, error) {
 func (s *Session) take(ctx context.Context, tx pgx.Tx) (row json.RawMessage, err error) {
 	names, sql := s.table.takeSQL()
 	err = tx.QueryRow(ctx, sql, append(s.readArgs(), names)...).Scan(&row)
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return row, deleteRefusal(err)
-	}
-	unchanged, err := s.unchanged(ctx, tx)
 	if err != nil {
-		return nil, err
+		return nil, s.unlessChanged(ctx, tx, err, deleteRefusal)
 	}
-	if unchanged {
-		return nil, &mapping.ContactRefusedError{Reason: "the database keeps it: a trigger or row level security does not let it be deleted"}
-	}
-	return nil, mapping.ErrContactChanged
+	return row, nil
 }
 
 // unchanged locks the contact and reports whether it holds what Load read.
@@ -122,10 +115,10 @@ func (s *Session) writeFields(ctx context.Context, tx pgx.Tx, c mapping.Contact,
 	}
 	raw := make([]*string, len(s.table.fields))
 	err = tx.QueryRow(ctx, sql, args...).Scan(scanTargets(raw)...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return stored, mapping.ErrContactChanged
+	if err != nil {
+		return stored, s.unlessChanged(ctx, tx, err, refusal)
 	}
-	return s.table.contact(raw), refusal(err)
+	return s.table.contact(raw), nil
 }
 
 // putBack inserts a row that take returned, with every column that there still

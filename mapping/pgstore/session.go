@@ -123,10 +123,6 @@ func (r observedRow) partner(l *mapping.Link) *mapping.ObservedPartner {
 }
 
 func (c *contacts) loadSQL() string {
-	updatedAt := "NULL::timestamptz"
-	if c.updatedAt != "" {
-		updatedAt = "c." + c.updatedAt + "::timestamptz"
-	}
 	return fmt.Sprintf(`
 		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s,
 			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestHold+`),
@@ -137,12 +133,13 @@ func (c *contacts) loadSQL() string {
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL
 		LEFT JOIN mksync_state AS p ON p.key = '`+mapping.PollStateKey+`'`,
-		c.key, c.filter, updatedAt, c.selectList(), linkColumns, c.table, c.widthSQL())
+		c.key, c.filter, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL())
 }
 
 // Save stores a change whole or not at all (invariant 17). A contact is written only when it
 // still holds what Load read (ErrContactChanged). The link's base takes what
-// the table made of the written values, and the link its id.
+// the table made of the written values, the change's Judge sees it, and the link
+// takes its id.
 // Errors: ErrContactChanged, ErrPartnerTaken, *mapping.ContactRefusedError.
 func (s *Session) Save(ctx context.Context, ch *mapping.Change) error {
 	var err error
@@ -165,18 +162,40 @@ func (s *Session) saveBoth(ctx context.Context, ch *mapping.Change, fields []map
 	}
 	raw := make([]*string, len(s.table.fields))
 	err = s.open(ctx, sql, args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
-	if errors.Is(err, pgx.ErrNoRows) {
-		return mapping.ErrContactChanged
-	}
 	if err != nil {
-		return refusal(err)
+		return s.unlessChanged(ctx, s.conn, err, refusal)
 	}
 	s.raw = raw
 	stored := s.table.contact(raw)
 	for _, f := range fields {
 		ch.Link.Base.CRM.Set(f, stored.Get(f))
 	}
+	if ch.Judge != nil {
+		ch.Judge(&ch.Link, stored)
+	}
 	return s.saveChange(ctx, ch)
+}
+
+// unlessChanged tells why a write of the contact met no row: it was changed since
+// Load, or the database swallows the write, which is a refusal like others.
+func (s *Session) unlessChanged(ctx context.Context, db rowReader, err error, refused func(error) error) error {
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return refused(err)
+	}
+	var unchanged bool
+	sql := fmt.Sprintf("SELECT EXISTS (SELECT FROM %s AS c WHERE %s)", s.table.table, s.table.unchangedSQL(2))
+	if err := db.QueryRow(ctx, sql, s.readArgs()...).Scan(&unchanged); err != nil {
+		return err
+	}
+	if unchanged {
+		return refused(err)
+	}
+	return mapping.ErrContactChanged
+}
+
+// rowReader is a connection, or a transaction on it.
+type rowReader interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // update is the statement that writes fields of the contact while it holds what
@@ -239,7 +258,13 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 	args := append([]any{s.id}, values...)
 	err = refusal(s.open(ctx, t.insertSQL(fields), args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) }))
 	if err == nil {
-		ch.Link.Base.CRM = t.contact(raw)
+		stored := t.contact(raw)
+		for _, f := range fields {
+			ch.Link.Base.CRM.Set(f, stored.Get(f))
+		}
+		if ch.Judge != nil {
+			ch.Judge(&ch.Link, stored)
+		}
 		err = s.saveChange(ctx, ch)
 	}
 	if err != nil {
@@ -254,12 +279,9 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 func (s *Session) DeleteContact(ctx context.Context, ch *mapping.Change) error {
 	var deleted bool
 	err := s.open(ctx, s.table.deleteSQL()+" RETURNING true", s.readArgs(), func(row pgx.Row) error { return row.Scan(&deleted) })
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		err = mapping.ErrContactChanged
-	case err != nil:
-		err = deleteRefusal(err)
-	default:
+	if err != nil {
+		err = s.unlessChanged(ctx, s.conn, err, deleteRefusal)
+	} else {
 		err = s.saveChange(ctx, ch)
 	}
 	if err != nil {

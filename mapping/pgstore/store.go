@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
@@ -60,12 +61,13 @@ func (s *Store) refresh(ctx context.Context) error {
 	return nil
 }
 
-// stale reports whether err came of a column or table that changed under us
-// (undefined column, undefined table, changed result type), and if so looks
-// the table up again, so that the next try fits.
+// stale looks the table up again where err came of a column or table that changed
+// under us, so that the next try fits. It tells errors that are about the database
+// (mapping.ErrStoreAway) from the rest.
 func (s *Store) stale(ctx context.Context, err error) error {
-	if err == nil || !hasCode(err, "42703") && !hasCode(err, "42P01") && !hasCode(err, "0A000") {
-		return err
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || !ofTable(pg) {
+		return told(err)
 	}
 	if again := s.refresh(ctx); again != nil {
 		return errors.Join(err, again)
@@ -79,7 +81,7 @@ func (s *Store) stale(ctx context.Context, err error) error {
 func (s *Store) WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("reach the CRM's database: %w", err)
+		return told(fmt.Errorf("reach the CRM's database: %w", err))
 	}
 	defer conn.Release()
 	defer s.release(conn, "SELECT pg_advisory_unlock_all()")

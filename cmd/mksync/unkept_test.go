@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// What the contacts table makes of mksync's writes: it may swallow them, refuse them
+// in words of its own, or keep something else.
+
+// whenWriting lets a trigger do something to mksync's writes of contacts.
+func (w *world) whenWriting(events, do string) {
+	w.t.Helper()
+	w.exec(`CREATE OR REPLACE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN IF current_setting('application_name') = 'mksync' THEN ` + do + ` END IF;
+		IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$;
+		DROP TRIGGER IF EXISTS guard ON contacts;
+		CREATE TRIGGER guard BEFORE ` + events + ` ON contacts FOR EACH ROW EXECUTE FUNCTION guard()`)
+}
+
+// linked adds a contact and reconciles it once.
+func (w *world) linked(s *service, email string) string {
+	w.t.Helper()
+	id := w.add(mapping.Contact{Name: "Oseba " + email, Email: email, Phone: "041 111 111"})
+	_, err := s.reconciler.Contact(w.t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+	require.NoError(w.t, err)
+	return id
+}
+
+// phoned edits the phone in the ERP and brings that to the CRM.
+func (w *world) phoned(s *service, id, phone string) error {
+	w.t.Helper()
+	p := w.partner(id)
+	w.edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = phone })
+	p, _ = w.erp.Partner(p.MKID)
+	_, err := s.reconciler.Partner(w.t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+	return err
+}
+
+func TestWritesThatTheCRMDoesNotTake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.exec(`ALTER TABLE contacts ADD COLUMN deleted_at timestamptz; CREATE TABLE ledger (id uuid)`)
+	s := w.parts()
+	for name, c := range map[string]struct{ sql, events, do, reason string }{
+		"swallowed":          {"", "UPDATE", "RETURN NULL;", "swallows the write"},
+		"own code":           {"", "UPDATE", "RAISE EXCEPTION 'Ana owes 3 EUR' USING ERRCODE = 'CR001';", "function guard, of a trigger of the contacts table, raised an error (SQLSTATE CR001)"},
+		"prerequisite":       {"", "UPDATE", "RAISE EXCEPTION 'locked' USING ERRCODE = '55000';", "(SQLSTATE 55000)"},
+		"trigger is broken":  {"", "UPDATE", "PERFORM nothing FROM ledger;", "(SQLSTATE 42703)"},
+		"right of a trigger": {"", "UPDATE", "RAISE insufficient_privilege;", "(SQLSTATE 42501)"},
+		"rule":               {"CREATE RULE guard AS ON UPDATE TO contacts DO INSTEAD NOTHING", "UPDATE", "", "a rule of the contacts table replaces the write"},
+		"computed":           {"ALTER TABLE contacts DROP COLUMN phone; ALTER TABLE contacts ADD COLUMN phone text GENERATED ALWAYS AS ('041 111 111') STORED", "UPDATE", "", "computed by the database"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.whenWriting(c.events, "")
+			id := w.linked(s, strings.ReplaceAll(name, " ", "-")+"@primer.si")
+			w.whenWriting(c.events, c.do)
+			if c.sql != "" {
+				w.exec(c.sql)
+				defer w.exec(`DROP RULE IF EXISTS guard ON contacts; ALTER TABLE contacts DROP COLUMN phone; ALTER TABLE contacts ADD COLUMN phone text`)
+				require.NoError(t, s.store.Refresh(t.Context()))
+			}
+			err := w.phoned(s, id, "041 222 222")
+			var rejected *syncer.RejectError
+			require.ErrorAs(t, err, &rejected)
+			require.Contains(t, rejected.Reason, c.reason)
+			require.NotContains(t, rejected.Reason, "Ana owes")
+			require.Equal(t, "error: "+rejected.Reason, w.mapping(id))
+		})
+	}
+
+	w.whenWriting("DELETE", "UPDATE contacts SET deleted_at = now() WHERE id = OLD.id; RETURN NULL;")
+	s.cfg.RemoteDeletePolicy = syncer.PolicyDelete
+	require.NoError(t, s.openSyncers(t.Context()))
+	id := w.linked(s, "soft@primer.si")
+	p := w.partner(id)
+	require.NoError(t, w.erp.DeletePartner(p.MKID))
+	_, err := s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Missing: true})
+	require.ErrorContains(t, err, "the contact cannot be deleted: the database keeps it")
+
+	w.whenWriting("INSERT", "RETURN NULL;")
+	added, err := w.erp.AddPartner(metakocka.Partner{Customer: "Nova Stranka"})
+	require.NoError(t, err)
+	_, err = s.reconciler.Partner(t.Context(), added.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
+	require.ErrorContains(t, err, "swallows the write")
+}
+
+// TestWhatATriggerMakesOfAWrite: the verdict comes from what the table holds, and what
+// it made of a write is the contact's value from then on.
+func TestWhatATriggerMakesOfAWrite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	s := w.parts()
+	id := w.linked(s, "kept@primer.si")
+
+	w.whenWriting("UPDATE", "NEW.phone := OLD.phone;")
+	require.NoError(t, w.phoned(s, id, "041 222 222"))
+	const unkept = "partial: phone: stored as something else by the CRM"
+	require.Equal(t, unkept, w.mapping(id))
+	require.Equal(t, "{phone}", w.one("SELECT differing::text FROM metakocka_contact_mappings"))
+
+	// Neither the echo nor an edit of another field starts it again.
+	writes := w.erp.Calls().Writes()
+	_, err := s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+	require.NoError(t, err)
+	require.Equal(t, writes, w.erp.Calls().Writes())
+	w.set(id, mapping.FieldNotes, "opomba")
+	_, err = s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+	require.NoError(t, err)
+	require.Contains(t, w.mapping(id), strings.TrimPrefix(unkept, "partial: "))
+	require.Equal(t, "041 222 222", w.partner(id).Contacts[0].GSM)
+
+	// A value of the CRM's own goes to MetaKocka, and all is well.
+	w.exec("DROP TRIGGER guard ON contacts")
+	w.set(id, mapping.FieldPhone, "041 333 333")
+	_, err = s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+	require.NoError(t, err)
+	require.NotContains(t, w.mapping(id), "phone")
+
+	// Another spelling is no difference.
+	w.whenWriting("INSERT OR UPDATE", "NEW.email := upper(NEW.email); NEW.phone := replace(NEW.phone, ' ', '');")
+	require.NoError(t, w.phoned(s, id, "041 444 444"))
+	require.NotContains(t, w.mapping(id), "phone")
+	require.Equal(t, "041444444", w.contact(id).Phone)
+	require.Equal(t, 0, w.count("SELECT count(*) FROM mksync_conflicts"))
+
+	w.whenWriting("INSERT", "NEW.website := 'https://crm.si';")
+	added, err := w.erp.AddPartner(metakocka.Partner{Customer: "Nova Stranka", Website: "https://nova.si"})
+	require.NoError(t, err)
+	res, err := s.reconciler.Partner(t.Context(), added.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
+	require.NoError(t, err)
+	require.Equal(t, "partial: website: stored as something else by the CRM", w.mapping(res.ContactID))
+}
+
+// TestWhatFailsAgainAndAgainIsSaid: an error that is neither an outage nor a refusal
+// is named after a few tries, and does not come again and again.
+func TestWhatFailsAgainAndAgainIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	s := w.up()
+	id := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
+	w.status(id, "synced")
+	w.idle(s)
+	w.exec("UPDATE metakocka_contact_mappings SET base = '[]' WHERE contact_id = $1", id) // cannot be read
+	w.set(id, mapping.FieldPhone, "041 111 111")
+	problem := func() error {
+		problems := s.monitor().Status(context.WithoutCancel(t.Context())).Problems
+		if slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, "fails again and again") && strings.Contains(p, id) }) {
+			return nil
+		}
+		return fmt.Errorf("not named: %q", problems)
+	}
+	w.eventually(problem)
+	status := s.monitor().Status(t.Context())
+	require.EqualValues(t, 1, status.Failing)
+	_, inFlight, err := s.bus.ConsumerState(t.Context(), "CRM_CONTACTS", syncer.ConsumerPusher)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, inFlight, "it comes again in minutes")
+
+	// A request that gets through says nothing about the event; the event itself does.
+	other := w.add(mapping.Contact{Name: "Bor", Email: "bor@partner.si"})
+	w.status(other, "synced")
+	require.NoError(t, problem())
+}
+
+// TestTimesOfAnyShape: a column of the last change that holds no time, or one that is
+// no moment, stops nothing; one without a time zone is set in the zone that it means.
+func TestTimesOfAnyShape(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.ContactsUpdatedAtZone = "Europe/Ljubljana"
+	s := w.parts()
+	forever := w.linked(s, "infinity@primer.si")
+	w.exec("UPDATE contacts SET updated_at = 'infinity', phone = '041 222 222'")
+	reconcile := func(id string) {
+		_, err := s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+		require.NoError(t, err)
+	}
+	reconcile(forever)
+	require.Equal(t, "041 222 222", w.partner(forever).Contacts[0].GSM)
+
+	w.exec("ALTER TABLE contacts ALTER updated_at DROP DEFAULT, ALTER updated_at DROP NOT NULL, ALTER updated_at TYPE bigint USING 17")
+	require.NoError(t, s.store.Refresh(t.Context()))
+	require.NoError(t, w.phoned(s, forever, "041 333 333"))
+	require.Equal(t, "041 333 333", w.contact(forever).Phone)
+	require.Equal(t, "17", w.one("SELECT updated_at::text FROM contacts"))
+
+	w.exec("ALTER TABLE contacts ALTER updated_at TYPE timestamp USING NULL")
+	require.NoError(t, s.store.Refresh(t.Context()))
+	require.NoError(t, w.phoned(s, forever, "041 444 444"))
+	require.Equal(t, "t", w.one("SELECT (now() - (updated_at AT TIME ZONE 'Europe/Ljubljana') BETWEEN '0' AND '1 minute')::text::char FROM contacts"))
+
+	w.cfg.ContactsUpdatedAtZone = "Middle/Earth"
+	_, _, err := openStore(t.Context(), w.cfg)
+	require.ErrorContains(t, err, "MKSYNC_CONTACTS_UPDATED_AT_ZONE")
+}
