@@ -28,6 +28,8 @@ type CheckState struct {
 	RestSeconds float64   `json:"rest,omitempty"`
 	// Recovered is the listener's snapshot after which everything was checked.
 	Recovered string `json:"recovered,omitempty"`
+	// Terms are on what the contacts are synced: columns, filter, directions.
+	Terms string `json:"terms,omitempty"`
 }
 
 // Rests tells whether the last check failed so lately that none is made by itself.

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Base is what each side held when the two were last in agreement. The sides
-// differ in a field that one of them did not keep as it was sent (notes that
-// MetaKocka drops, a name it cut); a side has changed when it differs from its
-// own base.
+// Base is what each side held when the two were last in agreement, and nothing
+// else: what was never carried over is empty in it. The sides differ in a field that
+// one of them did not keep as it was sent (notes that MetaKocka drops, a name it cut);
+// a side has changed when it differs from its own base.
 type Base struct {
 	CRM     Contact `json:"crm"`
 	Partner Contact `json:"partner"`
@@ -21,6 +21,20 @@ type Base struct {
 func (b *Base) NotKept(f Field) {
 	if !slices.Contains(b.Unkept, f) {
 		b.Unkept = append(slices.Clone(b.Unkept), f)
+	}
+}
+
+// Forget makes a field one that the two never agreed on.
+func (b *Base) Forget(f Field) {
+	b.CRM.Set(f, "")
+	b.Partner.Set(f, "")
+	b.kept(f)
+}
+
+// kept takes NotKept back.
+func (b *Base) kept(f Field) {
+	if slices.Contains(b.Unkept, f) {
+		b.Unkept = slices.DeleteFunc(slices.Clone(b.Unkept), func(other Field) bool { return other == f })
 	}
 }
 
@@ -129,8 +143,12 @@ func (m fieldMerge) decide(in MergeInput, p Policy) outcome {
 	case fromPartner:
 		return outcome{take: SideMetaKocka}
 	}
-	return outcome{}
+	// What the direction does not carry, the other side never agreed to.
+	return outcome{leave: m.aside(SideCRM) || m.aside(SideMetaKocka)}
 }
+
+// aside reports whether the side has a change that the direction does not carry.
+func (m fieldMerge) aside(s Side) bool { return m.changed(s) && !m.policy.Direction.From(s) }
 
 // changed reports whether the side differs from its own base.
 func (m fieldMerge) changed(s Side) bool {
@@ -243,7 +261,5 @@ func (m fieldMerge) moveBase(b *Base, crm, partner string) {
 	if !Equal(m.field, m.basePartner, partner) {
 		b.Partner.Set(m.field, partner)
 	}
-	if slices.Contains(b.Unkept, m.field) {
-		b.Unkept = slices.DeleteFunc(slices.Clone(b.Unkept), func(f Field) bool { return f == m.field })
-	}
+	b.kept(m.field)
 }

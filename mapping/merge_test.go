@@ -173,10 +173,10 @@ func TestMergeDirections(t *testing.T) {
 	}{
 		{"off", DirectionOff, crm, partner, none, none, agreed(ana)},
 		{"to_metakocka, both changed", DirectionToMetaKocka, crm, partner, none, email, agreed(crm)},
-		{"to_metakocka, only the partner", DirectionToMetaKocka, ana, partner, none, none, Base{CRM: ana, Partner: partner}},
+		{"to_metakocka, only the partner", DirectionToMetaKocka, ana, partner, none, none, agreed(ana)},
 		{"to_metakocka, only the CRM", DirectionToMetaKocka, crm, ana, none, email, agreed(crm)},
 		{"to_crm, both changed", DirectionToCRM, crm, partner, email, none, agreed(partner)},
-		{"to_crm, only the CRM", DirectionToCRM, crm, ana, none, none, Base{CRM: crm, Partner: ana}},
+		{"to_crm, only the CRM", DirectionToCRM, crm, ana, none, none, agreed(ana)},
 		{"to_crm, only the partner", DirectionToCRM, ana, partner, email, none, agreed(partner)},
 	} {
 		p := Policy{Fields: map[Field]FieldPolicy{FieldEmail: {Direction: tc.direction, Rule: RuleManual}}}

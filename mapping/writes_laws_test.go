@@ -107,7 +107,8 @@ func (k *couple) write(s Side, fields []Field, want Contact) {
 
 // Each side is written at most once for each edit on the other, and each field at
 // most once for each edit of it there, whatever a side makes of what it is sent,
-// however often and in whatever order the merges are made; and after quiet
+// however often and in whatever order the merges are made, and however directions
+// and rules change meanwhile; and after quiet
 // nothing is written any more.
 func TestLawAtMostOneWritePerEdit(t *testing.T) {
 	t.Parallel()
@@ -117,6 +118,9 @@ func TestLawAtMostOneWritePerEdit(t *testing.T) {
 		k.odd[SideCRM] = anyOddity().Draw(t, "CRM")
 		for range rapid.IntRange(0, 25).Draw(t, "steps") {
 			k.Times = anyTimes().Draw(t, "times")
+			if rapid.IntRange(0, 9).Draw(t, "restart") == 0 {
+				k.policy = anyPolicy(everyDirection...).Draw(t, "another policy")
+			}
 			if rapid.IntRange(0, 2).Draw(t, "step") == 0 {
 				k.merge()
 				continue

@@ -28,6 +28,8 @@ type CheckStore interface {
 	CheckState(ctx context.Context) (mapping.CheckState, error)
 	SaveCheckState(ctx context.Context, c mapping.CheckState) error
 	Now(ctx context.Context) (time.Time, error)
+	// Terms say which columns hold which fields, and which contacts are synced.
+	Terms() string
 	// HoldAll holds the deletions of all links whose contact is gone.
 	HoldAll(ctx context.Context, reason string) (int64, error)
 	// Alone runs use while no other process has the named part to itself.

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
@@ -53,7 +54,37 @@ func (c *Checker) look(ctx context.Context) error {
 	if point := listener.SnapshotPos.String(); listener.Recovered() && point != state.Recovered {
 		return c.recover(ctx, listener, point)
 	}
+	if terms := c.terms(); terms != state.Terms {
+		return c.changed(ctx, state, terms)
+	}
 	return c.periodic(ctx, state, now)
+}
+
+// terms are on what the contacts are synced.
+func (c *Checker) terms() string {
+	policy := c.reconciler.policy()
+	directions := map[mapping.Field]mapping.Direction{}
+	for _, f := range mapping.Fields() {
+		directions[f] = policy.For(f).Direction
+	}
+	return fmt.Sprint(c.store.Terms(), " ", directions)
+}
+
+// changed brings in order what a change of directions, columns or filter means for
+// contacts that no event is about.
+func (c *Checker) changed(ctx context.Context, state mapping.CheckState, terms string) error {
+	if state.Terms != "" {
+		rep, err := c.Check(ctx, CheckRequest{Repair: true})
+		if err != nil {
+			return err
+		}
+		c.log.Info("the directions, columns or filter changed: everything was checked", rep.summary()...)
+		if state, err = c.store.CheckState(ctx); err != nil {
+			return err
+		}
+	}
+	state.Terms = terms
+	return c.store.SaveCheckState(ctx, state)
 }
 
 // rest is how long no check is made by itself after one that failed and took so

@@ -92,7 +92,7 @@ func paired(p mapping.Pair) bool {
 	return p.Contact != nil && p.InScope && l != nil && l.Status.Alive() && l.Status != mapping.StatusHeld && l.MetaKockaID != ""
 }
 
-// moved are the fields in which a side is not as its base has it. A parked
+// moved are the fields in which a side with a say is not as its base has it. A parked
 // field's base stays behind until a person decides.
 func (r *Reconciler) moved(p mapping.Pair, partner mapping.Contact) []mapping.Field {
 	l := p.Link
@@ -106,8 +106,10 @@ func (r *Reconciler) moved(p mapping.Pair, partner mapping.Contact) []mapping.Fi
 	var fields []mapping.Field
 	for _, f := range mapping.Fields() {
 		parked := l.Status == mapping.StatusConflict && slices.Contains(l.Differing, f)
-		same := mapping.Equal(f, p.Contact.Get(f), base.CRM.Get(f)) && mapping.Equal(f, partner.Get(f), base.Partner.Get(f))
-		if policy.For(f).Direction != mapping.DirectionOff && !parked && !same {
+		d := policy.For(f).Direction
+		edited := d.From(mapping.SideCRM) && !mapping.Equal(f, p.Contact.Get(f), base.CRM.Get(f)) ||
+			d.From(mapping.SideMetaKocka) && !mapping.Equal(f, partner.Get(f), base.Partner.Get(f))
+		if edited && !parked {
 			fields = append(fields, f)
 		}
 	}

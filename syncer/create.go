@@ -43,10 +43,14 @@ func (k *task) create(ctx context.Context) error {
 
 // outgoing is the contact with the fields that go to MetaKocka.
 func (r *Reconciler) outgoing(c mapping.Contact) mapping.Contact {
+	return r.carried(mapping.SideCRM, c)
+}
+
+// carried is what of a side's values goes to the other, which always needs a name.
+func (r *Reconciler) carried(from mapping.Side, c mapping.Contact) mapping.Contact {
 	policy := r.policy()
 	for _, f := range mapping.Fields() {
-		d := policy.For(f).Direction
-		if f != mapping.FieldName && d != mapping.DirectionBoth && d != mapping.DirectionToMetaKocka {
+		if f != mapping.FieldName && !policy.For(f).Direction.From(from) {
 			c.Set(f, "")
 		}
 	}
@@ -60,7 +64,7 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	partner, _ := mapping.FromPartner(sent)
 	k.refusals.taken()
 	k.link.MetaKockaID, k.link.Intent = metakockaID, nil
-	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: *k.st.Contact, Partner: partner}, true
+	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: k.outgoing(*k.st.Contact), Partner: partner}, true
 	k.link.PartnerObservedAt = k.now()
 	seen, err := observed(unread(metakockaID, sent))
 	if err != nil {

@@ -220,7 +220,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger)
 		}
 		contact := k.importable(got)
 		k.link.ContactID, k.link.MetaKockaID = id, p.MKID
-		k.link.Base = &mapping.Base{CRM: contact, Partner: got}
+		k.link.Base = &mapping.Base{CRM: contact, Partner: k.carried(mapping.SideMetaKocka, got)}
 		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
 		all := mapping.MergeResult{CRM: contact, ToCRM: mapping.Diff(contact, mapping.Contact{})}
@@ -245,13 +245,5 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger)
 // importable is the contact that a partner's values make, without the fields
 // that do not go to the CRM; a name there always is.
 func (k *task) importable(got mapping.Contact) mapping.Contact {
-	c := got.Named()
-	policy := k.policy()
-	for _, f := range mapping.Fields() {
-		d := policy.For(f).Direction
-		if f != mapping.FieldName && d != mapping.DirectionBoth && d != mapping.DirectionToCRM {
-			c.Set(f, "")
-		}
-	}
-	return c
+	return k.carried(mapping.SideMetaKocka, got.Named())
 }

@@ -303,7 +303,7 @@ func (k *task) comeBack(ctx context.Context) error {
 		}
 	}
 	k.link.Flags = nil
-	return k.claim(ctx, p, returning(*k.st.Contact, p, k.cfg.DeletePolicy == PolicyAnonymize))
+	return k.claim(ctx, p, k.returning(p, k.cfg.DeletePolicy == PolicyAnonymize))
 }
 
 // flagsBefore are the flags that a partner gets back whose contact is there again; nil:
@@ -321,10 +321,10 @@ func (k *task) flagsBefore(p metakocka.Partner) map[string]string {
 }
 
 // returning is the base for a contact that came back: the partner counts as
-// unchanged where the contact has a value, or where it was anonymized.
-func returning(c mapping.Contact, p metakocka.Partner, anonymized bool) mapping.Base {
+// unchanged where the contact has a value that goes there, or where it was anonymized.
+func (k *task) returning(p metakocka.Partner, anonymized bool) mapping.Base {
 	got, _ := mapping.FromPartner(view(p))
-	base := mapping.Base{Partner: got}
+	c, base := k.outgoing(*k.st.Contact), mapping.Base{Partner: got}
 	for _, f := range mapping.Fields() {
 		if c.Get(f) == "" && (!anonymized || !slices.Contains(namesOf, f)) {
 			base.Partner.Set(f, "")

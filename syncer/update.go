@@ -67,7 +67,7 @@ func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 	l := k.link
 	quiet := l.Base != nil && l.Intent == nil && len(l.Overrides) == 0 &&
 		(l.Status == mapping.StatusSynced || l.Status == mapping.StatusPartial)
-	if !quiet || !k.agrees(*k.st.Contact, l.Base.CRM) {
+	if !quiet || !k.stands(mapping.SideCRM, *k.st.Contact, l.Base.CRM) {
 		return false, nil
 	}
 	switch {
@@ -111,6 +111,15 @@ func (r *Reconciler) agrees(a, b mapping.Contact) bool {
 	})
 }
 
+// stands reports whether a side holds its half of the base, in the fields that it has
+// a say in.
+func (r *Reconciler) stands(s mapping.Side, c, base mapping.Contact) bool {
+	policy := r.policy()
+	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
+		return policy.For(f).Direction.From(s) && !mapping.Equal(f, c.Get(f), base.Get(f))
+	})
+}
+
 // seenAsExpected reports whether a poll saw the partner as the base has it. The
 // first sight of a partner that was just made also settles what MetaKocka kept.
 func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, error) {
@@ -119,7 +128,7 @@ func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, e
 	if k.link.BaseAssumed {
 		base = settleAssumed(base, got)
 	}
-	if !k.agrees(got, base.Partner) {
+	if !k.stands(mapping.SideMetaKocka, got, base.Partner) {
 		return false, nil
 	}
 	was := k.link

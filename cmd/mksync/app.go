@@ -145,8 +145,10 @@ func collectOften() {
 }
 
 func (s *service) openStore(ctx context.Context) (err error) {
-	s.pool, s.store, err = openStore(ctx, s.cfg)
-	return err
+	if s.pool, s.store, err = openStore(ctx, s.cfg); err != nil {
+		return err
+	}
+	return s.store.StampBases(ctx)
 }
 
 // openStore connects to the CRM's database.

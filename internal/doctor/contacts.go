@@ -24,10 +24,10 @@ type column struct {
 	name      string
 	typ       string
 	base      string // the type, of a domain the one below
-	required  bool // NOT NULL without a default
-	generated bool // cannot be written
-	updates   bool // the role may update it
-	inserts   bool // the role may insert it
+	required  bool   // NOT NULL without a default
+	generated bool   // cannot be written
+	updates   bool   // the role may update it
+	inserts   bool   // the role may insert it
 }
 
 const contactsQuery = `

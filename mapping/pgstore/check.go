@@ -67,8 +67,14 @@ func (c *contacts) pair(row pgx.CollectableRow) (mapping.Pair, error) {
 		contact := c.contact(raw)
 		p.Contact = &contact
 	}
-	p.Link = link.link()
+	p.Link = c.current(link)
 	return p, nil
+}
+
+// Terms say which columns hold which fields, and which contacts are synced.
+func (s *Store) Terms() string {
+	t := s.table()
+	return fmt.Sprint(t.table, " ", t.numbers(), " ", t.filter, " ", t.args)
 }
 
 // CheckState is what is remembered of full checks; zero before the first.

@@ -37,6 +37,7 @@ type ContactsConfig struct {
 
 type column struct {
 	name      string // quoted
+	number    int16  // another one in its place has another
 	typ       string // as format_type gives it
 	base      string // its type, of a domain the one below, without a modifier
 	nullable  bool
@@ -136,7 +137,7 @@ func (c *contacts) widthSQL() string {
 
 func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[string]column, error) {
 	rows, err := pool.Query(ctx, `
-		SELECT attname, format_type(atttypid, atttypmod), coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text, NOT attnotnull,
+		SELECT attname, attnum, format_type(atttypid, atttypmod), coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text, NOT attnotnull,
 			CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)
 				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END, attgenerated <> ''
 		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -146,10 +147,11 @@ func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[st
 	}
 	found := map[string]column{}
 	var name, typ, base string
+	var number int16
 	var nullable, generated bool
 	var limit int
-	_, err = pgx.ForEachRow(rows, []any{&name, &typ, &base, &nullable, &limit, &generated}, func() error {
-		found[name] = column{pgx.Identifier{name}.Sanitize(), typ, base, nullable, limit, generated}
+	_, err = pgx.ForEachRow(rows, []any{&name, &number, &typ, &base, &nullable, &limit, &generated}, func() error {
+		found[name] = column{pgx.Identifier{name}.Sanitize(), number, typ, base, nullable, limit, generated}
 		return nil
 	})
 	if err != nil {

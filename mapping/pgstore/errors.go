@@ -125,7 +125,7 @@ func deleteRefusal(err error) error {
 	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return &mapping.ContactRefusedError{Reason: "the database keeps it: a trigger, a rule or row level security does not let it be deleted"}
+		return &mapping.ContactRefusedError{Reason: "the database keeps it: a trigger or row level security does not let it be deleted"}
 	case errors.As(err, &pg) && pg.Code[:2] == "23":
 		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("constraint %q keeps it", pg.ConstraintName)}
 	}

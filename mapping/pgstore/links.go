@@ -29,14 +29,61 @@ const saveLinkSQL = `
 		flags = excluded.flags, held_keys = excluded.held_keys
 	RETURNING m.id::text`
 
-func linkArgs(l *mapping.Link) []any {
+// storedBase is a base with the numbers of the columns that its fields were in then. A
+// field whose column is gone, or is another one by now, was never agreed on: else an
+// emptied column would be read as an edit, and empty MetaKocka.
+type storedBase struct {
+	mapping.Base
+	Columns map[mapping.Field]int16 `json:"columns,omitempty"`
+}
+
+// numbers are those of the synced fields' columns.
+func (c *contacts) numbers() map[mapping.Field]int16 {
+	numbers := map[mapping.Field]int16{}
+	for f, col := range c.columns {
+		numbers[f] = col.number
+	}
+	return numbers
+}
+
+// current is the link with what of its base holds for the table as it is.
+func (c *contacts) current(r *linkRow) *mapping.Link {
+	l := r.link()
+	if l == nil || l.Base == nil {
+		return l
+	}
+	for _, f := range mapping.Fields() {
+		col, there := c.columns[f]
+		if number, known := r.base.Columns[f]; !there || known && number != col.number {
+			l.Base.Forget(f)
+		}
+	}
+	return l
+}
+
+// StampBases notes in the bases that do not say which columns their fields are in that
+// these are today's.
+func (s *Store) StampBases(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `UPDATE metakocka_contact_mappings SET base = base || jsonb_build_object('columns', $1::jsonb)
+		WHERE jsonb_typeof(base) = 'object' AND NOT base ? 'columns'`, s.table().numbers())
+	if err != nil {
+		return fmt.Errorf("note the columns of what was agreed on: %w", err)
+	}
+	return nil
+}
+
+func (c *contacts) linkArgs(l *mapping.Link) []any {
+	var base *storedBase
+	if l.Base != nil {
+		base = &storedBase{*l.Base, c.numbers()}
+	}
 	typ := l.Type
 	if typ == "" {
 		typ = "partner"
 	}
 	return []any{
 		l.ContactID, nullText(l.MetaKockaID), typ, string(l.Status), nullTime(l.LastSyncedAt), nullText(l.LastError),
-		l.Base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), fieldNames(l.Differing),
+		base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), fieldNames(l.Differing),
 		nullText(l.UpdatedBy), l.Flags, l.HeldKeys,
 	}
 }
@@ -61,7 +108,7 @@ type linkRow struct {
 	id, contactID, partnerID, typ, status, lastError, createdBy, updatedBy *string
 	syncedAt, changedAt, observedAt, createdAt, updatedAt                  *time.Time
 	assumed                                                                *bool
-	base                                                                   *mapping.Base
+	base                                                                   *storedBase
 	intent                                                                 *mapping.Intent
 	overrides                                                              map[mapping.Field]mapping.Decision
 	differing, heldKeys                                                    []string
@@ -84,9 +131,12 @@ func (r *linkRow) link() *mapping.Link {
 	l := &mapping.Link{
 		ID: *r.id, ContactID: *r.contactID, MetaKockaID: text(r.partnerID), Type: text(r.typ),
 		Status: mapping.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: text(r.lastError),
-		Base: r.base, BaseAssumed: *r.assumed, CRMChangedAt: deref(r.changedAt), PartnerObservedAt: deref(r.observedAt),
+		BaseAssumed: *r.assumed, CRMChangedAt: deref(r.changedAt), PartnerObservedAt: deref(r.observedAt),
 		Intent: r.intent, Overrides: r.overrides, Flags: r.flags, HeldKeys: r.heldKeys,
 		CreatedAt: deref(r.createdAt), CreatedBy: text(r.createdBy), UpdatedAt: deref(r.updatedAt), UpdatedBy: text(r.updatedBy),
+	}
+	if r.base != nil {
+		l.Base = &r.base.Base
 	}
 	for _, f := range r.differing {
 		l.Differing = append(l.Differing, mapping.Field(f))

@@ -31,7 +31,7 @@ func (s *Session) Absorb(ctx context.Context, loser mapping.Session, m *mapping.
 		if m.WinnerAfter, err = s.writeOrKeep(ctx, tx, ch); err != nil {
 			return err
 		}
-		if err := saveLinks(ctx, tx, ch.Loser, ch.Winner); err != nil {
+		if err := saveLinks(ctx, tx, s.table, ch.Loser, ch.Winner); err != nil {
 			return err
 		}
 		return addMerge(ctx, tx, m)
@@ -57,7 +57,7 @@ func (s *Session) Release(ctx context.Context, loser mapping.Session, m *mapping
 		if err := l.putBack(ctx, tx, m.LoserRow); err != nil {
 			return err
 		}
-		if err := saveLinks(ctx, tx, ch.Winner, ch.Loser); err != nil {
+		if err := saveLinks(ctx, tx, s.table, ch.Winner, ch.Loser); err != nil {
 			return err
 		}
 		return closeMerge(ctx, tx, m)
@@ -159,13 +159,13 @@ func (c *contacts) takeSQL() (names []string, sql string) {
 }
 
 // saveLinks stores links in their order: the one that gives a partner up first.
-func saveLinks(ctx context.Context, tx pgx.Tx, links ...*mapping.Link) error {
+func saveLinks(ctx context.Context, tx pgx.Tx, t *contacts, links ...*mapping.Link) error {
 	for _, l := range links {
 		if l == nil {
 			continue
 		}
 		b := &pgx.Batch{}
-		b.Queue(saveLinkSQL, linkArgs(l)...)
+		b.Queue(saveLinkSQL, t.linkArgs(l)...)
 		queueClosing(b, l)
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("store the link of contact %s: %w", l.ContactID, err)

@@ -100,7 +100,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 		contact := t.contact(raw)
 		st.Contact = &contact
 	}
-	st.Link = link.link()
+	st.Link = t.current(link)
 	st.Observed = seen.partner(st.Link)
 	return got, nil
 }
@@ -243,7 +243,7 @@ func (s *Session) readArgs() []any {
 
 // Insert adds the contact of this session's id, with its link. Errors as Save.
 func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
-	t := s.store.table()
+	t := s.table
 	var fields []mapping.Field
 	for _, f := range t.fields {
 		if ch.Contact.Get(f) != "" {
@@ -302,7 +302,7 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 	}
 	l := &ch.Link
 	isNew := l.ID == ""
-	b.Queue(saveLinkSQL, linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
+	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
 	if ch.Observed != nil {
 		b.Queue(observeSQL, observeArgs(ch.Observed)...)
 	}
