@@ -38,7 +38,7 @@ func (b *Base) kept(f Field) {
 	}
 }
 
-// Times are what is known of when the two sides changed; zero is unknown. The
+// Times are what is known of when the two sides changed a field; zero is unknown. The
 // partner changed after PartnerAfter (last seen unchanged) and not later than
 // PartnerBefore (seen changed).
 type Times struct{ CRM, PartnerAfter, PartnerBefore time.Time }
@@ -50,7 +50,7 @@ type MergeInput struct {
 	// Unreadable are the fields whose partner value could not be read: nothing
 	// is done to them, and their base stays.
 	Unreadable []Field
-	Times      Times
+	Times      map[Field]Times // when each side changed the field; only conflicts ask
 	// Overrides are a person's decisions: the side whose value both are to hold.
 	Overrides map[Field]Side
 }
@@ -137,7 +137,7 @@ func (m fieldMerge) decide(in MergeInput, p Policy) outcome {
 	fromPartner := m.changed(SideMetaKocka) && m.carries(SideMetaKocka)
 	switch {
 	case fromCRM && fromPartner:
-		return m.conflict(in.Times, p)
+		return m.conflict(in.Times[m.field], p)
 	case fromCRM:
 		return outcome{take: SideCRM}
 	case fromPartner:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -51,6 +52,9 @@ type Links interface {
 	HoldAll(ctx context.Context, reason string) (int64, error)
 	// Fields are the canonical fields that the contacts table has.
 	Fields() []mapping.Field
+	// FromRow reads a row of the contacts table, values by column, and tells which
+	// fields are in it.
+	FromRow(row map[string]any) (mapping.Contact, []mapping.Field)
 }
 
 // LetterKeeper keeps the dead letters as the links stand; *bus.Bus is one.
@@ -59,6 +63,13 @@ type LetterKeeper interface {
 	PutAside(ctx context.Context, reason string) error
 	// ForgetDeadLetters removes those of a contact or a partner.
 	ForgetDeadLetters(ctx context.Context, key string)
+}
+
+// EventLog is what the reconciler needs of the bus; *bus.Bus is one.
+type EventLog interface {
+	LetterKeeper
+	// Replay reads the messages that a stream holds now, oldest first.
+	Replay(ctx context.Context, stream string, r bus.Range, fn func(bus.Stored) error) error
 }
 
 // What a contact's deletion does in MetaKocka, and a partner's in the CRM.
@@ -79,6 +90,8 @@ type Config struct {
 	// CallTimeout and Settle bound how long after it was sent a call without an
 	// answer may still take effect.
 	CallTimeout, Settle time.Duration
+	// EventWait is how long an event of a contact that must be on its way is waited for.
+	EventWait time.Duration
 }
 
 // Cause says what made a reconcile run.
@@ -124,6 +137,7 @@ type Trigger struct {
 	restore    *restoration          // a conflict's outcome is to be taken back
 	merge      *mapping.ContactMerge // the contact was merged into another: its partner is superfluous
 	found      bool                  // a partner was seen that matches the contact
+	waited     bool                  // for an event that tells when the contact was changed
 	linkedOnly bool                  // a contact without a partner is left without
 	lookUp     bool                  // only what became of a creation without an answer is asked for
 }

@@ -99,7 +99,11 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 		base = &settled
 	}
 	k.link.Base = base
-	res := k.combine(got, unreadable)
+	k.t.waited = true // for nothing: it may be asked again
+	res, _, err := k.combine(ctx, got, unreadable)
+	if err != nil {
+		return err
+	}
 	p.ToCRM = changes(res.ToCRM, *k.st.Contact, res.CRM)
 	p.ToMetaKocka = changes(res.ToPartner, got, res.Partner)
 	if len(res.Parked) > 0 {

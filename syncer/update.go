@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -169,7 +168,10 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 			base := settleAssumed(*k.link.Base, got)
 			k.link.Base, k.link.BaseAssumed = &base, false
 		}
-		res := k.combine(got, unreadable)
+		res, times, err := k.combine(ctx, got, unreadable)
+		if err != nil {
+			return err
+		}
 		conflicts := res.Conflicts
 		if err := k.restore(&res, got, unreadable); err != nil {
 			return err
@@ -177,7 +179,7 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		if err := only(mapping.Validate(res.Partner), res.ToPartner...).Err(); err != nil {
 			return k.reject(ctx, err.Error())
 		}
-		k.record(conflicts, k.times(got))
+		k.record(conflicts, times)
 		k.nameAlong(&res, got)
 		want := mapping.ToPartner(res.Partner, view(p), res.ToPartner)
 		if _, differs := partnerUpdate(p, want); !differs {
@@ -215,12 +217,21 @@ func (k *task) intended(fields []mapping.Field) []mapping.Field {
 	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool { return f == k.t.restore.field })
 }
 
-// combine merges the contact and the partner.
-func (k *task) combine(got mapping.Contact, unreadable mapping.FieldErrors) mapping.MergeResult {
-	return mapping.Merge(mapping.MergeInput{
-		Base: *k.link.Base, CRM: *k.st.Contact, Partner: got,
-		Unreadable: unreadable.Fields(), Times: k.times(got), Overrides: k.overrides(got),
-	}, k.mergePolicy())
+// combine merges the contact and the partner. When the sides changed is looked up for
+// the fields in which they conflict.
+func (k *task) combine(ctx context.Context, got mapping.Contact, unreadable mapping.FieldErrors) (mapping.MergeResult, map[mapping.Field]mapping.Times, error) {
+	in := mapping.MergeInput{
+		Base: *k.link.Base, CRM: *k.st.Contact, Partner: got, Unreadable: unreadable.Fields(), Overrides: k.overrides(got),
+	}
+	res := mapping.Merge(in, k.mergePolicy())
+	if len(res.Conflicts) == 0 {
+		return res, nil, nil
+	}
+	var err error
+	if in.Times, err = k.times(ctx, got, res.Conflicts); err != nil {
+		return res, nil, err
+	}
+	return mapping.Merge(in, k.mergePolicy()), in.Times, nil
 }
 
 func (k *task) writeFailed(ctx context.Context, err error) error {
@@ -256,10 +267,12 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 	if err != nil {
 		return fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
-	written, decided := *k.link.Base, maps.Clone(k.link.Overrides)
+	written, decided, heldAt := *k.link.Base, maps.Clone(k.link.Overrides), k.link.PartnerObservedAt
 	k.link.Base, k.link.Intent = &res.Base, nil
-	k.link.PartnerObservedAt = k.readAt
 	got, _ := mapping.FromPartner(view(p))
+	if k.stands(mapping.SideMetaKocka, got, res.Base.Partner) {
+		k.link.PartnerObservedAt = k.readAt
+	}
 	status, reason := k.verdict(res.CRM, got, res, unreadable)
 	for f := range k.link.Overrides {
 		if !slices.Contains(res.Parked, f) {
@@ -272,7 +285,7 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 	})
 	var refused *mapping.ContactRefusedError
 	if errors.As(err, &refused) {
-		k.link.Base, k.link.Overrides = &written, decided
+		k.link.Base, k.link.Overrides, k.link.PartnerObservedAt = &written, decided, heldAt
 		k.parkRefused()
 		return k.reject(ctx, refused.Error())
 	}
@@ -373,37 +386,8 @@ func only(errs mapping.FieldErrors, fields ...mapping.Field) mapping.FieldErrors
 	return slices.DeleteFunc(slices.Clone(errs), func(e mapping.FieldError) bool { return !slices.Contains(fields, e.Field) })
 }
 
-// times tells when each side changed, as closely as is known (see
-// mapping.Times). A poll that saw the partner unchanged is the better lower
-// bound, one that saw it as it is now the better upper bound.
-func (k *task) times(got mapping.Contact) mapping.Times {
-	now := k.now()
-	t := mapping.Times{CRM: k.t.CRMChangedAt, PartnerAfter: k.link.PartnerObservedAt, PartnerBefore: now}.Until(now)
-	updated := k.st.UpdatedAt
-	if !updated.After(now) && (updated.After(t.CRM) || k.t.Cause == CauseReplay && !updated.IsZero()) { // an old event may tell of what was restored since
-		t.CRM = updated
-	}
-	seen := k.st.Observed
-	var last metakocka.Partner
-	if seen == nil || k.link.Base == nil || json.Unmarshal(seen.Data, &last) != nil {
-		return t
-	}
-	lower := seen.ChangedAfter
-	switch lastContact, _ := mapping.FromPartner(view(last)); {
-	case k.agrees(lastContact, k.link.Base.Partner):
-		lower = k.st.SweptAt
-	case k.agrees(lastContact, got):
-		t.PartnerBefore = seen.ObservedAt
-	}
-	t = t.Until(now)
-	if lower.After(t.PartnerAfter) && lower.Before(t.PartnerBefore) {
-		t.PartnerAfter = lower
-	}
-	return t
-}
-
 // record notes conflicts for the journal, each field once.
-func (k *task) record(conflicts []mapping.Conflict, times mapping.Times) {
+func (k *task) record(conflicts []mapping.Conflict, times map[mapping.Field]mapping.Times) {
 	for _, c := range conflicts {
 		if _, noted := k.journal[c.Field]; noted {
 			continue
@@ -412,6 +396,6 @@ func (k *task) record(conflicts []mapping.Conflict, times mapping.Times) {
 		if c.Winner == "" {
 			status = mapping.ConflictParked
 		}
-		k.journal[c.Field] = mapping.ConflictRecord{Conflict: c, Times: times, Status: status}
+		k.journal[c.Field] = mapping.ConflictRecord{Conflict: c, Times: times[c.Field], Status: status}
 	}
 }

@@ -62,10 +62,11 @@ type pace struct {
 	gateMin, gateMax time.Duration // between probes while MetaKocka is away
 	breakerCooldown  time.Duration // 0: the client's default
 	ackWait          time.Duration // 0: the bus's default
+	eventWait        time.Duration // for an event that tells when a contact was changed
 	look             time.Duration // whether a full check is due; 0: the checker's default
 }
 
-var usualPace = pace{gateMin: time.Second, gateMax: 15 * time.Second, ackWait: 5 * time.Second}
+var usualPace = pace{gateMin: time.Second, gateMax: 15 * time.Second, ackWait: 5 * time.Second, eventWait: 3 * time.Second}
 
 // service is the running parts and what they share. This file is the only
 // place where parts are put together.
@@ -217,7 +218,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 	s.reconciler, err = syncer.NewReconciler(syncer.Config{
 		Policy: s.cfg.Policy(), DeletePolicy: s.cfg.DeletePolicy, RemoteDeletePolicy: s.cfg.RemoteDeletePolicy,
 		MaxDeletes: s.cfg.MaxDeletes, AutoImport: s.cfg.AutoImport,
-		CallTimeout: s.cfg.MetaKockaTimeout, Settle: s.cfg.MetaKockaSettle,
+		CallTimeout: s.cfg.MetaKockaTimeout, Settle: s.cfg.MetaKockaSettle, EventWait: s.pace.eventWait,
 	}, s.store, s.bus, s.erp, s.log)
 	if err != nil {
 		return err

@@ -91,7 +91,7 @@ func openPool(t testing.TB, url string) *pgxpool.Pool {
 }
 
 // quickPace is for tests.
-var quickPace = pace{gateMin: 50 * time.Millisecond, gateMax: 300 * time.Millisecond, breakerCooldown: 200 * time.Millisecond, ackWait: 2 * time.Second, look: 50 * time.Millisecond}
+var quickPace = pace{gateMin: 50 * time.Millisecond, gateMax: 300 * time.Millisecond, breakerCooldown: 200 * time.Millisecond, ackWait: 2 * time.Second, look: 50 * time.Millisecond, eventWait: 2 * time.Second}
 
 // start runs the service in this process and returns how to stop it.
 func (w *world) start(roles ...string) (s *service, stop func()) {

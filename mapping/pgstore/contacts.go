@@ -266,6 +266,22 @@ func (c *contacts) contact(raw []*string) mapping.Contact {
 	return contact.Clean()
 }
 
+// FromRow reads a row of the contacts table, values by column as an event has them, and
+// tells which fields are in it.
+func (s *Store) FromRow(row map[string]any) (contact mapping.Contact, fields []mapping.Field) {
+	for _, f := range s.table().fields {
+		v, there := row[s.cfg.Columns[f]]
+		if !there {
+			continue
+		}
+		fields = append(fields, f)
+		if v != nil {
+			contact.Set(f, fmt.Sprint(v))
+		}
+	}
+	return contact.Clean(), fields
+}
+
 // values gives a contact's values for SQL: empty is NULL where the column
 // allows it. A value that is too long is refused here, because a cast cuts it.
 func (c *contacts) values(contact mapping.Contact, fields []mapping.Field) ([]any, error) {

@@ -1,0 +1,175 @@
+package syncer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// When the two sides changed a field is told by the events of either: by the first of
+// the last ones in a row that hold the value of that field as it is now. A time of the
+// contact or the partner as a whole would be that of a later change of something else.
+
+// valueAt is what an event says of one field: the value, and when it came about at the
+// latest and at the earliest.
+type valueAt struct {
+	value         string
+	after, before time.Time
+}
+
+// since finds the first of the last values in a row that are this one; false: the
+// newest is another, or there is none.
+func since(f mapping.Field, value string, all []valueAt) (valueAt, bool) {
+	var first valueAt
+	holds := false
+	for _, v := range all {
+		switch same := mapping.Equal(f, v.value, value); {
+		case same && !holds:
+			first, holds = v, true
+		case !same:
+			holds = false
+		}
+	}
+	return first, holds
+}
+
+// times tells when each side changed the fields of the conflicts. An event of the
+// contact that must be on its way is waited for (eventDue).
+func (k *task) times(ctx context.Context, got mapping.Contact, conflicts []mapping.Conflict) (map[mapping.Field]mapping.Times, error) {
+	contact, err := k.contactPast(ctx)
+	if err != nil {
+		return nil, err
+	}
+	partner, err := k.partnerPast(ctx)
+	if err != nil {
+		return nil, err
+	}
+	times := map[mapping.Field]mapping.Times{}
+	for _, c := range conflicts {
+		t := k.partnerTimes(c.Field, got.Get(c.Field), partner[c.Field])
+		at, told := since(c.Field, c.CRM, contact[c.Field])
+		switch {
+		case k.t.Cause == CauseReplay: // an old event may tell of what was restored since
+			if at.before = k.st.UpdatedAt; at.before.IsZero() {
+				at.before = k.t.CRMChangedAt
+			}
+		case !told && c.Rule == mapping.RuleNewest && !k.t.waited && !k.link.LastSyncedAt.IsZero():
+			return nil, &eventDue{field: c.Field, value: c.CRM}
+		}
+		t.CRM = at.before
+		times[c.Field] = t.Until(k.now())
+	}
+	return times, nil
+}
+
+// partnerTimes is the interval in which the partner changed a field: not before it was
+// last known to hold its base, a poll saw another value, or the poll before the one
+// that saw it began; and not after a poll had seen it.
+func (k *task) partnerTimes(f mapping.Field, now string, past []valueAt) mapping.Times {
+	t := mapping.Times{PartnerAfter: k.link.PartnerObservedAt, PartnerBefore: k.now()}
+	lower := k.st.SweptAt
+	seen := k.st.Observed
+	var last metakocka.Partner
+	if seen == nil || json.Unmarshal(seen.Data, &last) != nil {
+		return t
+	}
+	if mapping.Equal(f, ContactOf(last).Get(f), now) {
+		first, _ := since(f, now, past)
+		lower, t.PartnerBefore = first.after, seen.ObservedAt
+	}
+	t = t.Until(k.now())
+	if lower.After(t.PartnerAfter) && lower.Before(t.PartnerBefore) {
+		t.PartnerAfter = lower
+	}
+	return t
+}
+
+// contactPast is what the contact's events tell of its fields, oldest first.
+func (k *task) contactPast(ctx context.Context) (map[mapping.Field][]valueAt, error) {
+	return k.contactEvents(ctx, k.id)
+}
+
+func (r *Reconciler) contactEvents(ctx context.Context, id string) (map[mapping.Field][]valueAt, error) {
+	past := map[mapping.Field][]valueAt{}
+	err := r.past(ctx, bus.StreamContacts, bus.ContactSubject("*", id), func(m bus.Stored) {
+		var ev struct {
+			After map[string]any `json:"after"`
+		}
+		if json.Unmarshal(m.Data, &ev) != nil {
+			return
+		}
+		at, _ := time.Parse(time.RFC3339Nano, m.Header.Get(headerTime))
+		if strings.HasPrefix(m.Subject, bus.ContactSubject("snapshot", "")+".") {
+			at = time.Time{} // when the row was read says nothing of when it was changed
+		}
+		row, fields := r.links.FromRow(ev.After)
+		for _, f := range fields {
+			past[f] = append(past[f], valueAt{value: row.Get(f), before: at})
+		}
+	})
+	return past, err
+}
+
+// partnerPast is what the partner's events tell of its fields, oldest first.
+func (k *task) partnerPast(ctx context.Context) (map[mapping.Field][]valueAt, error) {
+	past := map[mapping.Field][]valueAt{}
+	err := k.past(ctx, bus.StreamPartners, bus.PartnerSubject("*", k.link.MetaKockaID), func(m bus.Stored) {
+		var ev PartnerEvent
+		if json.Unmarshal(m.Data, &ev) != nil || ev.Partner == nil {
+			return
+		}
+		c := ContactOf(*ev.Partner)
+		for _, f := range mapping.Fields() {
+			past[f] = append(past[f], valueAt{value: c.Get(f), after: ev.After})
+		}
+	})
+	return past, err
+}
+
+// past reads the events of one subject that a stream still holds.
+func (r *Reconciler) past(ctx context.Context, stream, subject string, use func(m bus.Stored)) error {
+	err := r.events.Replay(ctx, stream, bus.Range{Filters: []string{subject}}, func(m bus.Stored) error {
+		use(m)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read when the sides changed: %w", err)
+	}
+	return nil
+}
+
+// eventDue says that the contact holds a value that no event tells of yet: one must be
+// on its way.
+type eventDue struct {
+	field mapping.Field
+	value string
+}
+
+func (e *eventDue) Error() string {
+	return fmt.Sprintf("the event that tells when %s was changed is not there yet", e.field)
+}
+
+// await waits a moment for the event that err says is due, and tells whether it was one
+// that was not waited for yet.
+func (r *Reconciler) await(ctx context.Context, id string, t *Trigger, err error) bool {
+	var due *eventDue
+	if !errors.As(err, &due) || t.waited {
+		return false
+	}
+	t.waited = true
+	deadline := time.Now().Add(r.cfg.EventWait)
+	for wait := 20 * time.Millisecond; time.Now().Before(deadline); wait = min(2*wait, 200*time.Millisecond) {
+		past, err := r.contactEvents(ctx, id)
+		if _, told := since(due.field, due.value, past[due.field]); told || err != nil || pause(ctx, wait) != nil {
+			break
+		}
+	}
+	return true
+}
