@@ -10,11 +10,14 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
+// observeSQL keeps since when the partner is known as it is, when it is seen so again.
 const observeSQL = `
 	INSERT INTO mksync_partners AS p (metakocka_id, hash, name, tax_number, email, data, changed_after)
 	VALUES ($1, $2, $3, $4, $5, $6, $7)
 	ON CONFLICT (metakocka_id) DO UPDATE SET hash = excluded.hash, name = excluded.name, tax_number = excluded.tax_number,
-		email = excluded.email, data = excluded.data, changed_after = excluded.changed_after, observed_at = clock_timestamp(), missing_since = NULL`
+		email = excluded.email, data = excluded.data, missing_since = NULL,
+		changed_after = CASE WHEN p.hash = excluded.hash THEN p.changed_after ELSE excluded.changed_after END,
+		observed_at = CASE WHEN p.hash = excluded.hash THEN p.observed_at ELSE clock_timestamp() END`
 
 func observeArgs(p *mapping.ObservedPartner) []any {
 	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data, nullTime(p.ChangedAfter)}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// race is an edit of one contact on both sides, with its events told one by one.
+type race struct {
+	*world
+	s  *service
+	id string
+}
+
+func (w *world) race(s *service, email string) *race {
+	w.t.Helper()
+	r := &race{w, s, w.linked(s, email)}
+	r.told(r.now())
+	r.poll()
+	r.poll() // what was made is seen, and stays as it is
+	return r
+}
+
+func (r *race) now() time.Time {
+	at, err := time.Parse(time.RFC3339Nano, r.one(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.USZ')`))
+	require.NoError(r.t, err)
+	return at
+}
+
+// told publishes the contact as it is now, as changed at some time.
+func (r *race) told(at time.Time) {
+	r.t.Helper()
+	row := r.one("SELECT to_jsonb(c)::text FROM contacts c WHERE id = $1", r.id)
+	_, err := r.s.bus.PublishSync(r.t.Context(), bus.StreamContacts, bus.Message{
+		Subject: bus.ContactSubject("update", r.id), Data: []byte(`{"op":"update","after":` + row + `}`),
+		Header: nats.Header{"ce-time": {at.UTC().Format(time.RFC3339Nano)}},
+	})
+	require.NoError(r.t, err)
+}
+
+func (r *race) poll() {
+	r.t.Helper()
+	require.NoError(r.t, r.s.poller.Poll(r.t.Context()))
+}
+
+// enters edits the partner, which polls see after some time has passed, and before some more does.
+func (r *race) enters(change func(*metakocka.Partner)) {
+	r.t.Helper()
+	r.edit(r.partner(r.id), change)
+	r.poll()
+}
+
+func (r *race) pushed(at time.Time) {
+	r.t.Helper()
+	_, err := r.s.reconciler.Contact(r.t.Context(), r.id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: at})
+	require.NoError(r.t, err)
+}
+
+// decided is the newest conflict's winner, and whether the times told it.
+func (r *race) decided() string {
+	r.t.Helper()
+	return r.one(`SELECT winner || CASE WHEN undecidable THEN ', undecidable' ELSE '' END FROM mksync_conflicts c
+		JOIN metakocka_contact_mappings m ON m.id = c.link_id WHERE m.contact_id = $1 ORDER BY c.id DESC LIMIT 1`, r.id)
+}
+
+// TestNewestGoesByTheFieldsOwnTimes: the rule newest compares when each side changed
+// this field, not the contact or the partner.
+func TestNewestGoesByTheFieldsOwnTimes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.cfg.TieWinner = mapping.SideMetaKocka
+	s := w.parts()
+	phone := func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 222 222" }
+
+	// The partner's event comes first, the contact's updated_at stays as it was made, and
+	// its event is on its way.
+	r := w.race(s, "stale@primer.si")
+	r.enters(phone)
+	w.exec("UPDATE contacts SET phone = '041 333 333' WHERE id = $1", r.id)
+	at := r.now()
+	came := make(chan error, 1)
+	p := w.partner(r.id)
+	go func() {
+		_, err := s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+		came <- err
+	}()
+	r.told(at)
+	require.NoError(t, <-came)
+	require.Equal(t, "crm", r.decided())
+	require.Equal(t, "041 333 333", w.partner(r.id).Contacts[0].GSM)
+
+	// Where none comes, nobody can tell.
+	r = w.race(s, "lost@primer.si")
+	r.enters(phone)
+	w.exec("UPDATE contacts SET phone = '041 333 333' WHERE id = $1", r.id)
+	r.pushed(r.now())
+	require.Equal(t, "metakocka, undecidable", r.decided())
+
+	// Another column is touched after the ERP's edit.
+	r = w.race(s, "touched@primer.si")
+	w.set(r.id, mapping.FieldPhone, "041 333 333")
+	r.told(r.now())
+	r.poll()
+	r.enters(phone)
+	w.set(r.id, mapping.FieldNotes, "opomba")
+	r.told(r.now())
+	r.pushed(r.now())
+	require.Equal(t, "metakocka", r.decided())
+	require.Equal(t, "041 222 222", w.contact(r.id).Phone)
+
+	// So is something else in the ERP after the CRM's edit.
+	r = w.race(s, "elsewhere@primer.si")
+	r.enters(phone)
+	w.set(r.id, mapping.FieldPhone, "041 333 333")
+	r.told(r.now())
+	r.poll()
+	r.enters(func(p *metakocka.Partner) { p.Notes = "opomba" })
+	r.pushed(r.now())
+	require.NotEqual(t, "metakocka", r.decided(), "its edit is the older one")
+
+	// The partner is read again while the field waits: it did not hold its base then.
+	rule := func(rule mapping.Rule) {
+		w.cfg.ConflictRule = rule
+		s.cfg = w.cfg
+		require.NoError(t, s.openSyncers(t.Context()))
+	}
+	rule(mapping.RuleManual)
+	r = w.race(s, "parked@primer.si")
+	r.enters(phone)
+	w.set(r.id, mapping.FieldPhone, "041 333 333")
+	r.told(r.now())
+	r.pushed(r.now())
+	w.status(r.id, "conflict")
+	rule(mapping.RuleNewest)
+	w.reconciled(s, r.id)
+	require.Equal(t, "crm", r.decided())
+	require.Equal(t, "041 333 333", w.partner(r.id).Contacts[0].GSM)
+}
