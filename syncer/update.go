@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -301,89 +300,6 @@ func (k *task) parkRefused() {
 			k.journal[f] = c
 		}
 	}
-}
-
-// judge gives the verdict anew once the contact is written: its table may make
-// something else of what it is given, or keep what it had.
-func (k *task) judge(res mapping.MergeResult, partner mapping.Contact, unreadable mapping.FieldErrors) func(*mapping.Link, mapping.Contact) {
-	return func(l *mapping.Link, stored mapping.Contact) {
-		spoiled := false
-		for _, f := range res.ToCRM {
-			if !mapping.Equal(f, stored.Get(f), res.CRM.Get(f)) {
-				l.Base.NotKept(f)
-				spoiled = true
-			}
-			res.CRM.Set(f, stored.Get(f))
-		}
-		if !spoiled {
-			return
-		}
-		k.link.Base = l.Base
-		l.Status, l.LastError = k.verdict(res.CRM, partner, res, unreadable)
-		l.Differing = k.link.Differing
-	}
-}
-
-// verdict names the fields in which the sides still differ, and the status that
-// follows from it.
-func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) (mapping.Status, string) {
-	k.link.Differing = nil
-	var notes []string
-	for _, f := range mapping.Fields() {
-		if note := k.difference(f, crm.Get(f), partner.Get(f), res, unreadable); note != "" {
-			k.link.Differing = append(k.link.Differing, f)
-			notes = append(notes, note)
-		}
-	}
-	switch {
-	case len(res.Parked) > 0:
-		return mapping.StatusConflict, strings.Join(notes, "; ")
-	case len(notes) > 0:
-		return mapping.StatusPartial, strings.Join(notes, "; ")
-	}
-	return mapping.StatusSynced, ""
-}
-
-// difference says why the sides differ in a field though they should not.
-func (k *task) difference(f mapping.Field, crm, partner string, res mapping.MergeResult, unreadable mapping.FieldErrors) string {
-	rule := k.policy().For(f)
-	ok, why := mapping.Kept(f, crm, partner)
-	switch {
-	case rule.Direction == mapping.DirectionOff:
-		return ""
-	case slices.Contains(res.Parked, f):
-		return string(f) + ": both sides changed it, a person must decide"
-	case unreadable.Has(f):
-		return only(unreadable, f).Error()
-	case !ok && k.link.Base != nil && slices.Contains(k.link.Base.Unkept, f):
-		_, why = mapping.Kept(f, partner, crm)
-		return fmt.Sprintf("%s: %s by the CRM", f, why)
-	case ok || rule.Direction == mapping.DirectionToCRM || rule.KeepNonEmpty && (crm == "" || partner == ""):
-		return ""
-	case rule.Direction == mapping.DirectionToMetaKocka && !k.lost(f, partner):
-		return "" // an edit in the ERP, which is not taken
-	}
-	return fmt.Sprintf("%s: %s by MetaKocka", f, why)
-}
-
-// lost reports whether the partner's value is what MetaKocka made of the CRM's,
-// by this reconcile or since it was last sent.
-func (k *task) lost(f mapping.Field, partner string) bool {
-	was := k.st.Link
-	switch {
-	case slices.Contains(k.sent, f):
-		return true
-	case was == nil || was.Base == nil:
-		return false
-	case was.BaseAssumed:
-		return mapping.LikelyDropped(f, was.Base.Partner.Get(f), partner)
-	}
-	return slices.Contains(was.Differing, f) && mapping.Equal(f, partner, was.Base.Partner.Get(f))
-}
-
-// only are the problems of some fields.
-func only(errs mapping.FieldErrors, fields ...mapping.Field) mapping.FieldErrors {
-	return slices.DeleteFunc(slices.Clone(errs), func(e mapping.FieldError) bool { return !slices.Contains(fields, e.Field) })
 }
 
 // record notes conflicts for the journal, each field once.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,7 +60,6 @@ func TestWritesThatTheCRMDoesNotTake(t *testing.T) {
 		"trigger is broken":  {"", "UPDATE", "PERFORM nothing FROM ledger;", "(SQLSTATE 42703)"},
 		"right of a trigger": {"", "UPDATE", "RAISE insufficient_privilege;", "(SQLSTATE 42501)"},
 		"rule":               {"CREATE RULE guard AS ON UPDATE TO contacts DO INSTEAD NOTHING", "UPDATE", "", "a rule of the contacts table replaces the write"},
-		"computed":           {"ALTER TABLE contacts DROP COLUMN phone; ALTER TABLE contacts ADD COLUMN phone text GENERATED ALWAYS AS ('041 111 111') STORED", "UPDATE", "", "computed by the database"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.whenWriting(c.events, "")
@@ -67,8 +67,7 @@ func TestWritesThatTheCRMDoesNotTake(t *testing.T) {
 			w.whenWriting(c.events, c.do)
 			if c.sql != "" {
 				w.exec(c.sql)
-				defer w.exec(`DROP RULE IF EXISTS guard ON contacts; ALTER TABLE contacts DROP COLUMN phone; ALTER TABLE contacts ADD COLUMN phone text`)
-				require.NoError(t, s.store.Refresh(t.Context()))
+				defer w.exec("DROP RULE guard ON contacts")
 			}
 			err := w.phoned(s, id, "041 222 222")
 			var rejected *syncer.RejectError
@@ -85,8 +84,13 @@ func TestWritesThatTheCRMDoesNotTake(t *testing.T) {
 	id := w.linked(s, "soft@primer.si")
 	p := w.partner(id)
 	require.NoError(t, w.erp.DeletePartner(p.MKID))
-	_, err := s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Missing: true})
-	require.ErrorContains(t, err, "the contact cannot be deleted: the database keeps it")
+	w.eventually(func() error { // it is asked for twice
+		_, _ = s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Missing: true})
+		if got := w.mapping(id); !strings.Contains(got, "the contact cannot be deleted: the database keeps it") {
+			return errors.New(got)
+		}
+		return nil
+	})
 
 	w.whenWriting("INSERT", "RETURN NULL;")
 	added, err := w.erp.AddPartner(metakocka.Partner{Customer: "Nova Stranka"})
@@ -167,7 +171,7 @@ func TestWhatFailsAgainAndAgainIsSaid(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, inFlight, "it comes again in minutes")
 
-	// A request that gets through says nothing about the event; the event itself does.
+	// Others go on.
 	other := w.add(mapping.Contact{Name: "Bor", Email: "bor@partner.si"})
 	w.status(other, "synced")
 	require.NoError(t, problem())
