@@ -250,6 +250,7 @@ type Change struct {
 	Observed  *ObservedPartner // the partner as just read, if it was
 	Lapsed    []Field          // whose decisions do not hold for the values of now
 	Gone      string           // a partner that is not there any more; a poll that sees it tells
+	Erased    bool             // nothing of the person is to stay in mksync's journals
 	// Judge, where it is set, gives the link its verdict once the contact is written:
 	// of what the table made of it.
 	Judge func(l *Link, stored Contact)

@@ -28,6 +28,8 @@ type CheckStore interface {
 	CheckState(ctx context.Context) (mapping.CheckState, error)
 	SaveCheckState(ctx context.Context, c mapping.CheckState) error
 	Now(ctx context.Context) (time.Time, error)
+	// ForgetOld forgets what is kept of people for a time only.
+	ForgetOld(ctx context.Context) error
 	// Terms say which columns hold which fields, and which contacts are synced.
 	Terms() string
 	// HoldAll holds the deletions of all links whose contact is gone.

@@ -44,8 +44,14 @@ func (c *Checker) look(ctx context.Context) error {
 		return err
 	}
 	now, err := c.store.Now(ctx)
-	if err != nil || state.Rests(now) {
+	if err != nil {
 		return err
+	}
+	if since := now.Sub(state.ForgotAt); since < 0 || since >= forgetEvery {
+		return c.forget(ctx, state, now)
+	}
+	if state.Rests(now) {
+		return nil
 	}
 	listener, _, err := ListenerStates{c.store}.Load(ctx)
 	if err != nil {
@@ -84,6 +90,17 @@ func (c *Checker) changed(ctx context.Context, state mapping.CheckState, terms s
 		}
 	}
 	state.Terms = terms
+	return c.store.SaveCheckState(ctx, state)
+}
+
+const forgetEvery = 24 * time.Hour
+
+// forget has the store forget what is old, once a day in one process.
+func (c *Checker) forget(ctx context.Context, state mapping.CheckState, now time.Time) error {
+	if err := c.store.ForgetOld(ctx); err != nil {
+		return err
+	}
+	state.ForgotAt = now
 	return c.store.SaveCheckState(ctx, state)
 }
 

@@ -40,15 +40,22 @@ func (k *task) contactGone(ctx context.Context) error {
 // retired does what the delete policy says, and only then ends the link. A refusal is
 // one like any other: nothing is done before MetaKocka has taken it.
 func (k *task) retired(ctx context.Context) error {
-	note, err := k.retire(ctx)
+	seen, note, err := k.retire(ctx)
 	switch {
 	case metakocka.IsRefusal(err):
 		return k.refused(ctx, err)
 	case err != nil:
 		return err
 	}
-	k.link.Intent = nil
-	return k.settle(ctx, mapping.StatusDeleted, note, mapping.Change{})
+	k.forgetPerson()
+	return k.settle(ctx, mapping.StatusDeleted, note, mapping.Change{Observed: seen, Erased: k.cfg.DeletePolicy == PolicyAnonymize})
+}
+
+// forgetPerson takes what is of the person out of a link that is to be a tombstone: that
+// needs to know who it joined, and nothing that they held.
+func (k *task) forgetPerson() {
+	k.link.Intent, k.link.Base, k.link.BaseAssumed = nil, nil, false
+	k.link.Overrides, k.link.Differing, k.link.HeldKeys = nil, nil, nil
 }
 
 // neverMade ends the link of a contact that was deleted before its partner was
@@ -61,7 +68,8 @@ func (k *task) neverMade(ctx context.Context) error {
 	if made {
 		return errAgain
 	}
-	return k.settle(ctx, mapping.StatusDeleted, "", mapping.Change{})
+	k.forgetPerson()
+	return k.settle(ctx, mapping.StatusDeleted, "", mapping.Change{Erased: k.cfg.DeletePolicy == PolicyAnonymize})
 }
 
 // lookedUp finds out what became of a creation without an answer, of a contact that is
@@ -111,24 +119,28 @@ func (k *task) retireAgain(ctx context.Context) error {
 	return k.retired(ctx)
 }
 
-// retire does to the partner what the delete policy says, and returns what
-// MetaKocka did not take.
-func (k *task) retire(ctx context.Context) (note string, err error) {
+// retire does to the partner what the delete policy says, and returns how it was seen
+// then and what MetaKocka did not take.
+func (k *task) retire(ctx context.Context) (seen *mapping.ObservedPartner, note string, err error) {
 	if k.cfg.DeletePolicy == PolicyUnlink {
-		return "", nil
+		return nil, "", nil
 	}
 	if in := k.link.Intent; in != nil && k.open(k.id, in) {
-		return "", k.pending() // it could bring back what is emptied here
+		return nil, "", k.pending() // it could bring back what is emptied here
 	}
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return "", nil
+		return nil, "", nil
 	}
 	if err != nil {
-		return "", aboutAll(err)
+		return nil, "", aboutAll(err)
 	}
-	_, note, err = k.retireAs(ctx, k.cfg.DeletePolicy, p)
-	return note, err
+	written, note, err := k.retireAs(ctx, k.cfg.DeletePolicy, p)
+	if err != nil {
+		return nil, "", err
+	}
+	seen, err = observed(written)
+	return seen, note, err
 }
 
 // retireAs deactivates or anonymizes a partner just read, and returns what

@@ -136,8 +136,8 @@ func TestAChangeOfDirectionsIsNoticed(t *testing.T) {
 	w.status(id, "synced")
 	w.idle(s)
 	w.eventually(func() error {
-		if w.count("SELECT count(*) FROM mksync_state WHERE key = 'check' AND value->>'terms' <> ''") == 0 {
-			return errors.New("the terms are not remembered yet")
+		if w.count("SELECT count(*) FROM mksync_state WHERE key = 'check' AND value->>'terms' <> '' AND value->>'forgotAt' <> ''") == 0 {
+			return errors.New("the terms are not remembered yet, or what is old was not forgotten")
 		}
 		return nil
 	})

@@ -45,6 +45,12 @@ type column struct {
 	generated bool // the database computes it
 }
 
+// demand is a column and the one value that the filter takes.
+type demand struct {
+	column column
+	value  string
+}
+
 // contacts holds the SQL for the contacts table as it is now. It is rebuilt
 // when the table's columns change under us.
 type contacts struct {
@@ -58,6 +64,7 @@ type contacts struct {
 	width     int16             // how many columns the table has ever had
 	filter    string            // SQL over alias c
 	args      []any             // of the filter, from $2
+	demands   []demand          // what the filter asks of a contact by equality
 }
 
 // readContacts looks the table up. A configured column that does not exist is
@@ -176,6 +183,9 @@ func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error 
 			continue
 		}
 		c.args = append(c.args, cond.Values)
+		if len(cond.Values) == 1 && !col.generated {
+			c.demands = append(c.demands, demand{col, cond.Values[0]})
+		}
 		terms = append(terms, fmt.Sprintf("coalesce(c.%s::text = ANY($%d), false)", col.name, len(c.args)+1))
 	}
 	c.filter = strings.Join(terms, " AND ")
@@ -224,15 +234,27 @@ func (c *contacts) unchangedSQL(first int) string {
 	return strings.Join(where, " AND ")
 }
 
-// insertSQL adds a contact with the given fields. Arguments: key, the values.
-func (c *contacts) insertSQL(fields []mapping.Field) string {
-	names, values := []string{c.key}, []string{"$1"}
-	for i, f := range fields {
-		names = append(names, c.columns[f].name)
-		values = append(values, fmt.Sprintf("CAST($%d::text AS %s)", i+2, c.columns[f].typ))
+// insertSQL adds a contact with the given fields and what the filter demands besides,
+// and tells whether the filter takes it. Arguments: key, the filter's, the values.
+func (c *contacts) insertSQL(fields []mapping.Field, values []any) (sql string, args []any) {
+	args = append([]any{nil}, c.args...)
+	names, casts := []string{c.key}, []string{"$1"}
+	add := func(col column, value any) {
+		if slices.Contains(names, col.name) {
+			return
+		}
+		args = append(args, value)
+		names = append(names, col.name)
+		casts = append(casts, fmt.Sprintf("CAST($%d::text AS %s)", len(args), col.typ))
 	}
-	return fmt.Sprintf("INSERT INTO %s AS c (%s) VALUES (%s) RETURNING %s",
-		c.table, strings.Join(names, ", "), strings.Join(values, ", "), c.selectList())
+	for i, f := range fields {
+		add(c.columns[f], values[i])
+	}
+	for _, d := range c.demands {
+		add(d.column, d.value)
+	}
+	return fmt.Sprintf("INSERT INTO %s AS c (%s) VALUES (%s) RETURNING %s, %s",
+		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.filter), args
 }
 
 // matchSQL finds contacts by canonical tax number ($1) or e-mail ($2) that no

@@ -10,10 +10,6 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// keepMerges is how long a merge can be undone: then what it took away is
-// forgotten.
-const keepMerges = "90 days"
-
 const mergeColumns = `id, loser_id::text, winner_id::text, status, taken, winner_before, winner_after, loser_row, loser_link, winner_link,
 	coalesce(moved_id, ''), coalesce(partner_id, ''), policy, partner_before, partner_after, note,
 	created_at, coalesce(created_by, ''), finished_at, undone_at, coalesce(undone_by, '')`
@@ -50,14 +46,9 @@ func (s *Store) Merges(ctx context.Context, q mapping.MergeQuery) ([]mapping.Con
 	return found, nil
 }
 
-// addMerge stores a new merge, and forgets what those of long ago took away.
+// addMerge stores a new merge.
 func addMerge(ctx context.Context, tx pgx.Tx, m *mapping.ContactMerge) error {
-	_, err := tx.Exec(ctx, `UPDATE mksync_merges SET loser_row = NULL, loser_link = NULL, winner_link = NULL, partner_before = NULL, partner_after = NULL,
-		winner_before = '{}', winner_after = '{}' WHERE loser_row IS NOT NULL AND finished_at < now() - interval '`+keepMerges+"' AND status <> 'undoing'")
-	if err != nil {
-		return fmt.Errorf("forget old merges: %w", err)
-	}
-	err = tx.QueryRow(ctx, `INSERT INTO mksync_merges (loser_id, winner_id, taken, winner_before, winner_after, loser_row, loser_link, winner_link,
+	err := tx.QueryRow(ctx, `INSERT INTO mksync_merges (loser_id, winner_id, taken, winner_before, winner_after, loser_row, loser_link, winner_link,
 			moved_id, partner_id, policy, created_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id, created_at`,
 		m.LoserID, m.WinnerID, fieldNames(m.Taken), m.WinnerBefore, m.WinnerAfter, m.LoserRow, m.LoserLink, m.WinnerLink,

@@ -255,8 +255,15 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 		return fmt.Errorf("add contact %s: %w", s.id, err)
 	}
 	raw := make([]*string, len(t.fields))
-	args := append([]any{s.id}, values...)
-	err = refusal(s.open(ctx, t.insertSQL(fields), args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) }))
+	sql, args := t.insertSQL(fields, values)
+	args[0] = s.id
+	err = refusal(s.open(ctx, sql, args, func(row pgx.Row) error {
+		var taken bool
+		if err := row.Scan(append(scanTargets(raw), &taken)...); err != nil || taken {
+			return err
+		}
+		return &mapping.ContactRefusedError{Reason: "the configured filter leaves the new contact out: let its columns have defaults that the filter takes"}
+	}))
 	if err == nil {
 		stored := t.contact(raw)
 		for _, f := range fields {
@@ -317,6 +324,11 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 			b.Queue(supersededSQL, l.ContactID, string(c.Field), c.CRM, c.Partner)
 		}
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
+	}
+	if ch.Erased {
+		for _, sql := range eraseSQL {
+			b.Queue(sql, l.ContactID, nullText(l.MetaKockaID))
+		}
 	}
 	queueClosing(b, l)
 	b.Queue("COMMIT")

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// kept is everything that mksync's tables hold, as one text.
+func (w *world) kept() string {
+	w.t.Helper()
+	return w.one(`SELECT concat((SELECT string_agg(m::text, ' ') FROM metakocka_contact_mappings m), (SELECT string_agg(p::text, ' ') FROM mksync_partners p),
+		(SELECT string_agg(c::text, ' ') FROM mksync_conflicts c), (SELECT string_agg(x::text, ' ') FROM mksync_merges x),
+		(SELECT string_agg(d::text, ' ') FROM mksync_deletions d), (SELECT string_agg(s::text, ' ') FROM mksync_state s))`)
+}
+
+// TestErasedIsErasedEverywhere: with the policy anonymize nothing of a deleted contact
+// stays in mksync's tables, in its journals and its merges neither.
+func TestErasedIsErasedEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{EmptyValue: sim.Cleared})
+	w.cfg.DeletePolicy, w.cfg.ConflictRule = syncer.PolicyAnonymize, mapping.RuleCRM
+	s := w.parts()
+	id, twin := w.linked(s, "tajna@primer.si"), w.add(mapping.Contact{Name: "Oseba tajna", Website: "https://tajna.si"})
+	_, err := s.reconciler.Merge(t.Context(), twin, id, "")
+	require.NoError(t, err)
+	require.NoError(t, s.poller.Poll(t.Context()))
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email = "druga.tajna@primer.si" })
+	w.set(id, mapping.FieldEmail, "tretja.tajna@primer.si")
+	w.reconciled(s, id)
+	require.Contains(t, w.kept(), "druga.tajna", "of the conflict")
+
+	w.exec("DELETE FROM contacts WHERE id = $1", id)
+	_, err = s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
+	require.NoError(t, err)
+	require.Contains(t, w.mapping(id), "deleted: ")
+	for _, secret := range []string{"tajna", "041", "111 111"} {
+		require.NotContains(t, w.kept(), secret)
+	}
+	require.NoError(t, s.poller.Poll(t.Context()))
+	require.NotContains(t, w.kept(), "tajna")
+}
+
+// TestWhatIsOldIsForgotten: closed journals, partners that are gone and tombstones keep
+// nobody's data for longer than a merge can be undone.
+func TestWhatIsOldIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	s := w.parts()
+	id := w.linked(s, "stara@primer.si")
+	living := w.linked(s, "ziva@primer.si")
+	w.exec(`UPDATE mksync_partners SET missing_since = now() - interval '91 days';
+		INSERT INTO mksync_conflicts (link_id, field, base_crm, base_partner, crm_value, partner_value, rule, status, created_at)
+			SELECT id, 'email', '', '', 'stara@primer.si', 'x', 'crm', status, now() - interval '91 days'
+			FROM metakocka_contact_mappings, unnest(ARRAY['decided', 'parked']) AS status;
+		INSERT INTO mksync_deletions (link_id, side, status, created_at) SELECT id, 'crm', status, now() - interval '91 days'
+			FROM metakocka_contact_mappings, unnest(ARRAY['applied', 'held']) AS status`)
+	w.exec("UPDATE metakocka_contact_mappings SET sync_status = 'deleted', updated_at = now() - interval '91 days' WHERE contact_id = $1", id)
+	w.exec("DELETE FROM contacts WHERE id = $1", id)
+	require.NoError(t, s.store.ForgetOld(t.Context()))
+
+	require.Equal(t, 1, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE base IS NOT NULL"), "the living one's")
+	require.Equal(t, "ziva@primer.si", w.one("SELECT string_agg(email, ' ') FROM mksync_partners WHERE email <> ''"), "a person decides about it")
+	require.Equal(t, "parked parked", w.one("SELECT string_agg(status, ' ') FROM mksync_conflicts"))
+	require.Equal(t, "held held", w.one("SELECT string_agg(status, ' ') FROM mksync_deletions"))
+	w.reconciled(s, living)
+}
+
+// TestAnImportedContactIsOneThatTheFilterTakes: it is made to fit where the filter
+// demands an equality, and refused where it does not fit.
+func TestAnImportedContactIsOneThatTheFilterTakes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	w.exec("ALTER TABLE contacts ADD COLUMN kind text DEFAULT 'lead', ADD COLUMN rank int")
+	w.cfg.Filter = []Condition{{Column: "kind", Values: []string{"customer"}}}
+	s := w.parts()
+	imported := func(name string) (syncer.Result, error) {
+		p, err := w.erp.AddPartner(metakocka.Partner{Customer: name})
+		require.NoError(t, err)
+		return s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
+	}
+	res, err := imported("Ana")
+	require.NoError(t, err)
+	require.Equal(t, "customer", w.one("SELECT kind FROM contacts"))
+	p := w.partner(res.ContactID)
+	w.edit(p, func(p *metakocka.Partner) { p.Contacts = []metakocka.Contact{{Name: "Ana", GSM: "041 222 222"}} })
+	p, _ = w.erp.Partner(p.MKID)
+	_, err = s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+	require.NoError(t, err)
+	require.Equal(t, "041 222 222", w.contact(res.ContactID).Phone, "what is edited later reaches it")
+
+	w.cfg.Filter = append(w.cfg.Filter, Condition{Column: "rank", NotNull: true})
+	pool, store, err := openStore(t.Context(), w.cfg)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	s.store = store
+	require.NoError(t, s.openSyncers(t.Context()))
+	_, err = imported("Bor")
+	var rejected *syncer.RejectError
+	require.ErrorAs(t, err, &rejected)
+	require.Contains(t, rejected.Reason, "the configured filter leaves the new contact out")
+	require.Equal(t, 1, w.count("SELECT count(*) FROM contacts"))
+}
