@@ -65,6 +65,22 @@ func idle(t *testing.T, b *Bus, durable string) {
 	}, "consumer does not become idle")
 }
 
+// TestAPanicIsAnErrorOfItsMessages: they come again, and the others go on.
+func TestAPanicIsAnErrorOfItsMessages(t *testing.T) {
+	b := newBus(t)
+	publish(t, b, "bad", "1")
+	publish(t, b, "good", "2")
+	var got calls
+	consume(t, b, ConsumerConfig{MinBackoff: time.Millisecond}, func(_ context.Context, key string, ds []Delivery) error {
+		got.add(key, ds)
+		if key == "bad" && ds[0].Attempts == 1 {
+			panic("out of range")
+		}
+		return nil
+	})
+	eventually(t, func() bool { return got.deliveries() == 3 }, "the panic is not tried again")
+}
+
 func TestConsumeOneKeyAtATimeAndKeysInParallel(t *testing.T) {
 	b := newBus(t)
 	const keys, each = 5, 40

@@ -61,6 +61,9 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 	if m.Heartbeat <= 0 || durable == ConsumerPusherBulk && a.Readers == 0 || m.Gate.pausedWithin(m.Patience) {
 		return nil // a snapshot's contacts wait for a complete sweep
 	}
+	if s.Failing > 0 && a.Pending == 0 {
+		return nil // what is given out is named as failing, and waits for minutes
+	}
 	say := func(text string) { s.problem("%s", text) }
 	if ours {
 		say = func(text string) { s.blocked(text, "") }

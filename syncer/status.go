@@ -118,8 +118,8 @@ func (m *Monitor) Status(ctx context.Context) Status {
 		s.blocked("the CRM's database does not answer", ": %v", err)
 	}
 	m.listener(&s)
-	m.streams(ctx, &s)
 	m.trouble(&s)
+	m.streams(ctx, &s)
 	if m.Gate == nil {
 		return s
 	}

@@ -223,7 +223,7 @@ func (k *task) combine(ctx context.Context, got mapping.Contact, unreadable mapp
 		Base: *k.link.Base, CRM: *k.st.Contact, Partner: got, Unreadable: unreadable.Fields(), Overrides: k.overrides(got),
 	}
 	res := mapping.Merge(in, k.mergePolicy())
-	if len(res.Conflicts) == 0 {
+	if len(res.Conflicts) == 0 || k.t.Plan != nil && k.link.LastSyncedAt.IsZero() { // of the first match of all, nobody can tell
 		return res, nil, nil
 	}
 	var err error

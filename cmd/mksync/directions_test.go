@@ -125,13 +125,16 @@ func TestAColumnThatIsMadeAnewEmptiesNothing(t *testing.T) {
 	require.Empty(t, w.partner(quiet).Contacts[0].GSM, "emptied by a person")
 }
 
-// TestAChangeOfDirectionsIsNoticed: what goes another way since the last start is
-// brought in order although no event is about it.
+// TestAChangeOfDirectionsIsNoticed: what goes another way since the last start, or is
+// taken by the filter since, is brought in order although no event is about it.
 func TestAChangeOfDirectionsIsNoticed(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{})
 	w.redirect(nil, mapping.DirectionOff)
+	w.exec("ALTER TABLE contacts ADD COLUMN kind text")
+	w.cfg.Filter = []Condition{{Column: "kind", Null: true}}
 	s, stop := w.start()
+	lead := w.one("INSERT INTO contacts (name, kind) VALUES ('Bor', 'lead') RETURNING id::text")
 	id := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Phone: "041 111 111"})
 	w.status(id, "synced")
 	w.idle(s)
@@ -142,7 +145,10 @@ func TestAChangeOfDirectionsIsNoticed(t *testing.T) {
 		return nil
 	})
 	stop()
+	require.Equal(t, "none", w.mapping(lead))
 	w.redirect(nil, mapping.DirectionBoth)
+	w.cfg.Filter = nil
 	w.up()
+	w.status(lead, "synced")
 	w.partnerIs(id, "041 111 111", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
 }
