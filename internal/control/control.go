@@ -6,7 +6,8 @@
 // is {"success":true,"data":…}, or {"success":false,"error":{"code","message"}}
 // with the micro error headers, whose code is the HTTP status. The header
 // Mksync-By says who asks, Mksync-Deadline until when the answer is waited for:
-// what could not be begun before is not begun.
+// what could not be begun before is not begun. Answers, and what a watch is told,
+// go to inboxes only: subjects that begin with _INBOX.
 package control
 
 import (
@@ -120,6 +121,11 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) register(ctx context.Context, svc micro.Service, e syncer.Endpoint) error {
 	slots, count := make(chan struct{}, atOnce), s.counts[endpointName(e)]
 	handle := func(r micro.Request) {
+		if !answerable(r.Reply()) {
+			count.refused.Add(1)
+			s.log.Warn("a request over NATS is ignored: its answer would not go to an inbox", "operation", e.Subject(), "reply", r.Reply())
+			return
+		}
 		if !enter(ctx, slots) {
 			count.refused.Add(1)
 			_ = s.refuse(r, errStopping) // or nobody listens any more
@@ -134,6 +140,15 @@ func (s *Service) register(ctx context.Context, svc micro.Service, e syncer.Endp
 	}
 	return svc.AddEndpoint(endpointName(e), micro.HandlerFunc(handle),
 		micro.WithEndpointSubject(subjectPrefix+e.Subject()), micro.WithEndpointMetadata(description(e)))
+}
+
+// inboxes are where answers may go. Whoever asks names the subject, and the service may
+// publish where they may not: to the streams, and to the API that empties them.
+const inboxes = "_INBOX."
+
+// answerable tells whether an answer may go to a subject; "" asks for none.
+func answerable(subject string) bool {
+	return subject == "" || strings.HasPrefix(subject, inboxes) && !strings.ContainsAny(subject, "*> \t\r\n")
 }
 
 // enter waits for a place; false: ctx has ended.
@@ -192,6 +207,9 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e syncer.Endpoint) (
 		defer cancel()
 	}
 	if subject := h.Get(headerWatch); subject != "" {
+		if !answerable(subject) {
+			return nil, malformed(headerWatch, "is no inbox: a subject that begins with "+inboxes)
+		}
 		ctx = syncer.WithWatch(ctx, watchOver(s.nc, subject))
 	}
 	return s.desk.Answer(ctx, e.Subject(), r.Data())
