@@ -2,14 +2,12 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // PublisherConfig bounds what is in flight. Zero values take the defaults.
@@ -18,7 +16,8 @@ type PublisherConfig struct {
 	MaxBytes    int           // 8 MiB, headers and subjects counted; one larger message goes alone
 	AckTimeout  time.Duration // 15s without any progress breaks the publisher
 
-	end streamEnd // nil: the stream is not looked at
+	end  streamEnd // nil: the stream is not looked at
+	room func(ctx context.Context, stream string) (free, most int64, err error)
 }
 
 func (c PublisherConfig) withDefaults() PublisherConfig {
@@ -51,6 +50,8 @@ type Publisher struct {
 	msg  nats.Msg
 	id   []string // header values, reused
 	prev []string
+	most int64 // the stream's size is limited to this; 0: it is not
+	free int64 // what it takes besides what was published, at least
 
 	mu      sync.Mutex // guards these:
 	win     window
@@ -73,21 +74,16 @@ func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig)
 	if err != nil {
 		return nil, err
 	}
-	cfg.end = b.end
-	return newPublisher(b.nc, stream, last, found, cfg.withDefaults())
-}
-
-// end is the sequence of a stream's newest message; of a stream that is not
-// there, zero.
-func (b *Bus) end(ctx context.Context, stream string) (uint64, error) {
-	s, err := b.js.Stream(ctx, stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, nil
-	}
+	cfg.end, cfg.room = b.end, b.room
+	_, most, err := b.room(ctx, stream)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return s.CachedInfo().State.LastSeq, nil
+	p, err := newPublisher(b.nc, stream, last, found, cfg.withDefaults())
+	if err == nil {
+		p.most = most
+	}
+	return p, err
 }
 
 func newPublisher(nc *nats.Conn, stream string, last Stored, found bool, cfg PublisherConfig) (*Publisher, error) {
@@ -161,9 +157,15 @@ func (p *Publisher) publish(ctx context.Context, m Message) error {
 	if limit := p.nc.MaxPayload(); limit > 0 && int64(size) > limit {
 		return fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, size, limit)
 	}
+	if p.most > 0 {
+		if err := p.awaitRoom(ctx, size); err != nil {
+			return err
+		}
+	}
 	if err := p.reserve(ctx, size); err != nil {
 		return err
 	}
+	p.free -= int64(size)
 	if err := p.nc.PublishMsg(&p.msg); err != nil {
 		return p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, err))
 	}
@@ -232,22 +234,6 @@ func (p *Publisher) await(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	return nil
-}
-
-// Check asks the server whether the stream holds what it acknowledged. An error that is
-// ErrPublisherBroken says that it does not.
-func (p *Publisher) Check(ctx context.Context) error {
-	p.mu.Lock()
-	acked, err := p.acked, p.err
-	p.mu.Unlock()
-	if err != nil || p.cfg.end == nil {
-		return err
-	}
-	end, err := p.cfg.end(ctx, p.stream)
-	if err == nil && end < p.last.Sequence+acked {
-		return p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, ErrStreamLost))
-	}
-	return err
 }
 
 // Flush waits until all that was published is stored.
@@ -365,17 +351,6 @@ func (p *Publisher) watch(status chan nats.Status) {
 				p.checkEnd()
 			}
 		}
-	}
-}
-
-// checkEnd breaks the publisher when the stream no longer holds what it
-// acknowledged: it was deleted, or the server lost its files. Readers that had
-// not come so far would wait for it in vain until the next message.
-func (p *Publisher) checkEnd() {
-	if p.nc.IsConnected() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = p.Check(ctx)
 	}
 }
 

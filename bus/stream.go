@@ -25,6 +25,12 @@ type Config struct {
 	DeadLettersMaxBytes int64
 
 	Duplicates time.Duration // how long message ids are remembered; 2 minutes when zero
+
+	// Lower lets copies, ages and sizes of streams that are there become lower. Without,
+	// they only grow.
+	Lower bool
+	// Keep leaves streams that are there as they are, for who only looks.
+	Keep bool
 }
 
 // DefaultConfig keeps contacts' events for 90 days, partners' for 30, dead letters for ever.
@@ -53,9 +59,11 @@ type StreamState struct {
 	Messages uint64
 	FirstSeq uint64
 	LastSeq  uint64
+	Bytes    uint64
+	MaxBytes uint64 // 0: no limit
 }
 
-// Open creates the streams or brings them up to cfg. A stream with memory storage is
+// Open creates the streams or brings them up to cfg; each change is logged. A stream with memory storage is
 // refused with ErrMemoryStream. The connection stays the caller's.
 func Open(ctx context.Context, nc *nats.Conn, cfg Config, log *slog.Logger) (*Bus, error) {
 	if log == nil {
@@ -67,7 +75,7 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config, log *slog.Logger) (*Bu
 	}
 	b := &Bus{nc: nc, js: js, log: log, streams: streamConfigs(cfg), letters: newLetterKeys()}
 	for _, sc := range b.streams {
-		if err := b.ensure(ctx, sc); err != nil {
+		if err := b.ensure(ctx, sc, cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -83,7 +91,7 @@ func streamConfigs(cfg Config) []jetstream.StreamConfig {
 	base := jetstream.StreamConfig{
 		Storage:    jetstream.FileStorage,
 		Retention:  jetstream.LimitsPolicy,
-		Discard:    jetstream.DiscardOld,
+		Discard:    jetstream.DiscardNew, // what does not fit is told and waits; the old may be unread
 		Replicas:   max(cfg.Replicas, 1),
 		Duplicates: cfg.Duplicates,
 		MaxMsgs:    -1,
@@ -120,57 +128,6 @@ func limit(sc *jetstream.StreamConfig, age time.Duration, bytes int64) {
 	}
 }
 
-// ensure creates a stream or sets on an existing one what is ours to set.
-func (b *Bus) ensure(ctx context.Context, want jetstream.StreamConfig) error {
-	s, err := b.js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return b.create(ctx, want)
-	}
-	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", want.Name, err)
-	}
-	have := s.CachedInfo().Config
-	if have.Storage == jetstream.MemoryStorage {
-		return fmt.Errorf("%s: %w; delete it, or move its events to a stream with file storage", want.Name, ErrMemoryStream)
-	}
-	next := overlay(have, want)
-	if sameSettings(have, next) {
-		return nil
-	}
-	if _, err := b.js.UpdateStream(ctx, next); err != nil {
-		return fmt.Errorf("update stream %s: %w", want.Name, err)
-	}
-	return nil
-}
-
-func (b *Bus) create(ctx context.Context, want jetstream.StreamConfig) error {
-	_, err := b.js.CreateStream(ctx, want)
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		_, err = b.js.Stream(ctx, want.Name) // another process was first
-	}
-	if err != nil {
-		return fmt.Errorf("create stream %s: %w", want.Name, err)
-	}
-	return nil
-}
-
-// overlay keeps what an operator may have set on the stream besides our settings.
-func overlay(have, want jetstream.StreamConfig) jetstream.StreamConfig {
-	have.Subjects, have.Replicas = want.Subjects, want.Replicas
-	have.MaxAge, have.MaxBytes, have.Duplicates = want.MaxAge, want.MaxBytes, want.Duplicates
-	have.MaxMsgsPerSubject, have.Description = want.MaxMsgsPerSubject, want.Description
-	if have.MaxMsgsPerSubject == 0 {
-		have.MaxMsgsPerSubject = -1
-	}
-	return have
-}
-
-func sameSettings(a, b jetstream.StreamConfig) bool {
-	return len(a.Subjects) == 1 && a.Subjects[0] == b.Subjects[0] && a.Replicas == b.Replicas &&
-		a.MaxAge == b.MaxAge && a.MaxBytes == b.MaxBytes && a.Duplicates == b.Duplicates &&
-		a.MaxMsgsPerSubject == b.MaxMsgsPerSubject && a.Description == b.Description
-}
-
 // open returns a stream. One of ours that somebody deleted is made again, loudly: what it
 // held is gone, and its readers notice by its sequence.
 func (b *Bus) open(ctx context.Context, stream string) (jetstream.Stream, error) {
@@ -199,7 +156,10 @@ func (b *Bus) StreamState(ctx context.Context) ([]StreamState, error) {
 			return nil, fmt.Errorf("look up stream %s: %w", sc.Name, err)
 		}
 		st := s.CachedInfo().State
-		out = append(out, StreamState{Name: sc.Name, Messages: st.Msgs, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq})
+		out = append(out, StreamState{
+			Name: sc.Name, Messages: st.Msgs, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq,
+			Bytes: st.Bytes, MaxBytes: uint64(max(s.CachedInfo().Config.MaxBytes, 0)),
+		})
 	}
 	return out, nil
 }

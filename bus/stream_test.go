@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +29,7 @@ func TestOpenUpdatesStreams(t *testing.T) {
 	_, err := Open(t.Context(), nc, DefaultConfig(), nil)
 	require.NoError(t, err)
 	cfg := DefaultConfig()
-	cfg.ContactsMaxAge, cfg.ContactsMaxBytes = time.Minute, 1<<30
+	cfg.ContactsMaxAge, cfg.ContactsMaxBytes, cfg.Lower = time.Minute, 1<<30, true
 	b, err := Open(t.Context(), nc, cfg, nil)
 	require.NoError(t, err)
 	st, err := b.js.Stream(t.Context(), StreamContacts)
@@ -39,8 +41,54 @@ func TestOpenUpdatesStreams(t *testing.T) {
 	for _, sc := range b.streams {
 		st, err := b.js.Stream(t.Context(), sc.Name)
 		require.NoError(t, err)
-		require.True(t, sameSettings(st.CachedInfo().Config, overlay(st.CachedInfo().Config, sc)), "opening again changes nothing")
+		require.Empty(t, differences(st.CachedInfo().Config, overlay(st.CachedInfo().Config, sc)), "opening again changes nothing")
 	}
+}
+
+// A start with other settings, a default among them, must not cost an event. What changes
+// is said, and what does not although the settings say so.
+func TestOpenLowersNothingByItself(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	nc := s.connect(t)
+	var log strings.Builder
+	settings := func(cfg Config) jetstream.StreamConfig {
+		t.Helper()
+		log.Reset()
+		b, err := Open(t.Context(), nc, cfg, slog.New(slog.NewTextHandler(&log, nil)))
+		require.NoError(t, err)
+		st, err := b.js.Stream(t.Context(), StreamContacts)
+		require.NoError(t, err)
+		return st.CachedInfo().Config
+	}
+	cfg := DefaultConfig()
+	cfg.ContactsMaxAge, cfg.ContactsMaxBytes = 48*time.Hour, 1<<30
+	settings(cfg)
+	require.Contains(t, log.String(), "stream made")
+
+	less := cfg
+	less.ContactsMaxAge, less.ContactsMaxBytes = time.Hour, 1<<20
+	got := settings(less)
+	require.Equal(t, 48*time.Hour, got.MaxAge)
+	require.EqualValues(t, 1<<30, got.MaxBytes)
+	require.Contains(t, log.String(), "maximum age 1h0m0s -> 48h0m0s")
+	require.Contains(t, log.String(), "--lower-streams")
+
+	more := cfg
+	more.ContactsMaxAge, more.Keep = 0, true
+	require.Equal(t, 48*time.Hour, settings(more).MaxAge, "who only looks changes nothing")
+	require.Empty(t, log.String())
+	more.Keep = false
+	require.Zero(t, settings(more).MaxAge)
+	require.Contains(t, log.String(), "stream changed")
+	require.Equal(t, 1<<30, int(settings(cfg).MaxBytes))
+	require.Zero(t, settings(cfg).MaxAge, "an age is less than none")
+
+	less.Lower = true
+	got = settings(less)
+	require.Equal(t, time.Hour, got.MaxAge)
+	require.EqualValues(t, 1<<20, got.MaxBytes)
+	require.Equal(t, jetstream.DiscardNew, got.Discard)
 }
 
 func TestReplayRange(t *testing.T) {

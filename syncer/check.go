@@ -42,8 +42,9 @@ type CheckStore interface {
 	TruncateWaits(ctx context.Context, slot, publication string) (bool, error)
 }
 
-// Backlog tells what of a stream waits to be applied; *bus.Bus does.
+// Backlog tells what of a stream waits to be applied, and what is through; *bus.Bus does.
 type Backlog interface {
+	Streams
 	ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error)
 	// Unapplied tells whether a message of the subject waits for the consumer.
 	Unapplied(ctx context.Context, stream, durable, subject string) (bool, error)

@@ -11,7 +11,8 @@ import (
 )
 
 // Run makes full checks until ctx ends: one every interval, and one with repair
-// after each snapshot that the listener took because it may have missed changes.
+// after each snapshot that the listener took because it may have missed changes, and
+// after the stream dropped events that were not worked off.
 // One process of all that could does so.
 func (c *Checker) Run(ctx context.Context) error {
 	said := ""
@@ -29,6 +30,13 @@ func (c *Checker) Run(ctx context.Context) error {
 // watch looks whether a check is due until one fails.
 func (c *Checker) watch(ctx context.Context) error {
 	for {
+		err := lookForGap(ctx, c.backlog, c.store, bus.StreamContacts, func(what string) error {
+			c.log.Warn(what + ": everything will be compared and brought in order")
+			return noteDropped(ctx, c.store, bus.StreamContacts, what)
+		})
+		if err != nil {
+			return err
+		}
 		if err := c.look(ctx); err != nil {
 			return err
 		}
@@ -62,6 +70,12 @@ func (c *Checker) look(ctx context.Context) error {
 	}
 	if terms := c.terms(); terms != state.Terms {
 		return c.changed(ctx, state, terms)
+	}
+	switch dropped, err := droppedOf(ctx, c.store, bus.StreamContacts); {
+	case err != nil:
+		return err
+	case dropped != "":
+		return c.makeUp(ctx)
 	}
 	return c.periodic(ctx, state, now)
 }
@@ -153,6 +167,16 @@ func (c *Checker) recover(ctx context.Context, l cdc.State, point string) error 
 	}
 	state.Recovered = point
 	return c.store.SaveCheckState(ctx, state)
+}
+
+// makeUp finds what dropped events would have told.
+func (c *Checker) makeUp(ctx context.Context) error {
+	rep, err := c.Check(ctx, CheckRequest{Repair: true})
+	if err != nil {
+		return err
+	}
+	c.log.Info("everything was checked after events were dropped", rep.summary()...)
+	return noteDropped(ctx, c.store, bus.StreamContacts, "")
 }
 
 // snapshotApplied waits for the snapshot's contacts, but not for ever: one that

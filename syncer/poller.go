@@ -38,6 +38,7 @@ type Observations interface {
 
 // PartnerEvents is the stream that the poller publishes to; *bus.Bus is one.
 type PartnerEvents interface {
+	Streams
 	// PublishSync puts one message into a stream and returns when it is stored.
 	PublishSync(ctx context.Context, stream string, m bus.Message) (uint64, error)
 	// Last returns the newest message of a stream.
@@ -192,14 +193,15 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 			return last, aboutAll(err)
 		}
 	}
-	if err := d.compare(ctx, swept); err != nil {
-		return last, err
-	}
+	compared := d.compare(ctx, swept)
 	if d.lastEvent > end { // first: cut off in between, the loss of these events is noticed all the same
 		last.LastEvent = d.lastEvent
 		if err := p.store.SavePollState(ctx, last); err != nil {
-			return last, err
+			return last, errors.Join(compared, err)
 		}
+	}
+	if compared != nil { // what the stream took before it was full is not published again
+		return last, errors.Join(compared, d.observe(ctx))
 	}
 	if err := d.store(ctx); err != nil {
 		return last, err
@@ -244,6 +246,14 @@ func (p *Poller) checkEvents(ctx context.Context, last *mapping.PollState, seen 
 	if stored.Sequence < last.LastEvent && !last.EventsLost {
 		last.EventsLost = true
 		p.log.Warn("the stream of the partners' events lost its end; they are published again", "ends_at", stored.Sequence, "published", last.LastEvent)
+	}
+	err = lookForGap(ctx, p.events, p.store, bus.StreamPartners, func(what string) error {
+		last.EventsLost = true
+		p.log.Warn(what + ": all partners' events are published again")
+		return p.store.SavePollState(ctx, *last)
+	})
+	if err != nil {
+		return 0, err
 	}
 	if last.EventsLost {
 		for id, was := range seen {
@@ -344,12 +354,8 @@ var errEventsLost = errors.New("the stream of the partners' events lost its end 
 const storeBatch = 500
 
 func (d *diff) store(ctx context.Context) error {
-	for rest := d.changed; len(rest) > 0; {
-		n := min(storeBatch, len(rest))
-		if err := d.poller.store.Observe(ctx, rest[:n]); err != nil {
-			return err
-		}
-		rest = rest[n:]
+	if err := d.observe(ctx); err != nil {
+		return err
 	}
 	if err := d.poller.store.ReleaseMissing(ctx, d.back); err != nil {
 		return err
@@ -358,4 +364,16 @@ func (d *diff) store(ctx context.Context) error {
 		return d.poller.store.HoldMissing(ctx, d.held, d.unbelieved.reason())
 	}
 	return d.poller.store.MarkMissing(ctx, d.missing)
+}
+
+// observe stores the partners whose events are published.
+func (d *diff) observe(ctx context.Context) error {
+	for rest := d.changed; len(rest) > 0; {
+		n := min(storeBatch, len(rest))
+		if err := d.poller.store.Observe(ctx, rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
 }

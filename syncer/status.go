@@ -72,6 +72,17 @@ type PollStatus struct {
 	Error               string     `json:"error"`
 }
 
+// whenFull says what waits for room in a stream.
+func whenFull(stream string) string {
+	switch stream {
+	case bus.StreamContacts:
+		return "changes of contacts wait in the database's log until those before them are worked off"
+	case bus.StreamPartners:
+		return "what polls see waits for later polls"
+	}
+	return "what cannot be applied is tried again and again; settle dead letters, or raise the limit"
+}
+
 // CheckStatus is the last full check.
 type CheckStatus struct {
 	LastCheckAt         *time.Time `json:"lastCheckAt"`
@@ -182,6 +193,13 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
+	dropped, err := droppedOf(ctx, m.Figures, bus.StreamContacts)
+	if err != nil {
+		return err
+	}
+	if dropped != "" {
+		s.problem("%s: everything is compared and brought in order", dropped)
+	}
 	s.Check = CheckStatus{LastDurationSeconds: c.DurationSeconds, Links: c.Links, Differing: c.Differing, Error: c.Error}
 	s.Differing += c.Differing
 	if !c.At.IsZero() {
@@ -258,7 +276,10 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 	stored := map[string]uint64{}
 	for _, st := range states {
 		stored[st.Name] = st.Messages
-		s.Streams = append(s.Streams, StreamStatus(st))
+		s.Streams = append(s.Streams, StreamStatus{Name: st.Name, Messages: st.Messages, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq})
+		if st.MaxBytes > 0 && st.Bytes > st.MaxBytes/10*9 {
+			s.problem("the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Name))
+		}
 		if st.Name == bus.StreamDeadLetters {
 			s.DeadLetters = int(st.Messages) //nolint:gosec // far below the limit
 		}

@@ -132,6 +132,7 @@ func (s *service) openNATS(ctx context.Context) (err error) {
 		Replicas:       s.cfg.StreamReplicas,
 		ContactsMaxAge: s.cfg.ContactsMaxAge, PartnersMaxAge: s.cfg.PartnersMaxAge, DeadLettersMaxAge: s.cfg.DeadLettersMaxAge,
 		ContactsMaxBytes: most, PartnersMaxBytes: most, DeadLettersMaxBytes: most,
+		Lower: s.cfg.LowerStreams, Keep: len(s.roles) == 0,
 	}, s.log)
 	return err
 }

@@ -49,7 +49,7 @@ func childMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	app := &cliEnv{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
-	if err := runService(ctx, app, allRoles, false, quickPace); err != nil {
+	if err := runService(ctx, app, allRoles, runOptions{}, quickPace); err != nil {
 		fmt.Fprintln(os.Stderr, "mksync:", err)
 		return 1
 	}

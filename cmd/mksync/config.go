@@ -34,6 +34,7 @@ type Config struct {
 	ContactsMaxAge    time.Duration
 	PartnersMaxAge    time.Duration
 	DeadLettersMaxAge time.Duration
+	LowerStreams      bool // by a flag alone: streams that are there may get less
 
 	// MetaKocka's side.
 	MetaKockaURL         string

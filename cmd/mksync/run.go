@@ -23,7 +23,7 @@ import (
 // newRunCommand is the service.
 func newRunCommand(app *cliEnv) *cobra.Command {
 	var roles string
-	var migrate, brisk bool
+	var migrate, brisk, lower bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the service",
@@ -40,23 +40,28 @@ func newRunCommand(app *cliEnv) *cobra.Command {
 			if brisk {
 				p = briskPace
 			}
-			return runService(cmd.Context(), app, chosen, migrate, p)
+			return runService(cmd.Context(), app, chosen, runOptions{migrate, lower}, p)
 		},
 	}
 	cmd.Flags().StringVar(&roles, "roles", "", "comma-separated roles (default all)")
 	_ = cmd.RegisterFlagCompletionFunc("roles", commaWords(allRoles))
 	cmd.Flags().BoolVar(&migrate, "migrate", false, "bring mksync's tables up to date first")
+	cmd.Flags().BoolVar(&lower, "lower-streams", false, "let the settings lower copies, ages and sizes of streams that are there; events may go at once")
 	cmd.Flags().BoolVar(&brisk, "brisk", false, "notice and retry at the demo's pace")
 	_ = cmd.Flags().MarkHidden("brisk")
 	return cmd
 }
 
-func runService(ctx context.Context, app *cliEnv, roles []string, migrate bool, p pace) error {
+// runOptions are what a start may do that is not to be undone.
+type runOptions struct{ migrate, lowerStreams bool }
+
+func runService(ctx context.Context, app *cliEnv, roles []string, may runOptions, p pace) error {
 	cfg, log, err := app.load(needDatabase, needMetaKocka)
 	if err != nil {
 		return err
 	}
-	if migrate {
+	cfg.LowerStreams = may.lowerStreams
+	if may.migrate {
 		if _, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal()); err != nil {
 			return explainDatabase(cfg, err)
 		}

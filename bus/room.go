@@ -1,0 +1,127 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A stream with a limit of size refuses what does not fit, so that nothing is dropped that
+// nobody has read. Room is made by Trim, of what its consumers are through with; who
+// publishes waits for it.
+
+// Consumed is what a stream holds, and how far its consumers are through with it.
+type Consumed struct {
+	First, Last uint64 // sequences; an empty stream begins behind its last message
+	Messages    uint64
+	Bytes       int64
+	MaxBytes    int64 // 0: no limit
+	// UpTo is, by consumer, up to where all was acknowledged when First was read, or has
+	// been removed since. It may be less than what was.
+	UpTo map[string]uint64
+}
+
+// Consumed returns how far the consumers are through with a stream; one that never ran has
+// not begun.
+func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (Consumed, error) {
+	c := Consumed{UpTo: map[string]uint64{}}
+	s, err := b.open(ctx, stream)
+	if err != nil {
+		return c, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	end := s.CachedInfo().State.LastSeq
+	for _, durable := range durables {
+		consumer, err := b.js.Consumer(ctx, stream, durable)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			c.UpTo[durable] = 0
+			continue
+		}
+		if err != nil {
+			return c, fmt.Errorf("look up consumer %s: %w", durable, err)
+		}
+		i := consumer.CachedInfo()
+		if c.UpTo[durable] = i.AckFloor.Stream; i.NumPending == 0 && i.NumAckPending == 0 {
+			c.UpTo[durable] = end // also past what it is not for
+		}
+	}
+	info, err := s.Info(ctx) // after the consumers: what was removed before moved them, too
+	if err != nil {
+		return c, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	st := info.State
+	c.First, c.Last, c.Messages = st.FirstSeq, st.LastSeq, st.Msgs
+	c.Bytes, c.MaxBytes = int64(st.Bytes), max(info.Config.MaxBytes, 0) //nolint:gosec // far below the limit
+	return c, nil
+}
+
+// Trim makes room where a stream is more than half full: it removes the oldest messages up
+// to a sequence, no more than are in the way, and never the newest, behind which its
+// publisher goes on.
+func (b *Bus) Trim(ctx context.Context, stream string, c Consumed, upTo uint64) error {
+	over := c.Bytes - c.MaxBytes/2
+	if c.MaxBytes == 0 || over <= 0 || c.Messages == 0 {
+		return nil
+	}
+	share := uint64(float64(c.Messages)*float64(over)/float64(c.Bytes)) + 1
+	from := min(upTo+1, c.First+share, c.Last)
+	if from <= c.First {
+		return nil
+	}
+	s, err := b.js.Stream(ctx, stream)
+	if err == nil {
+		err = s.Purge(ctx, jetstream.WithPurgeSequence(from))
+	}
+	if err != nil {
+		return fmt.Errorf("make room in stream %s: %w", stream, err)
+	}
+	return nil
+}
+
+// room is how many bytes a stream still takes, and how many it may hold; 0: any number.
+func (b *Bus) room(ctx context.Context, stream string) (free, most int64, err error) {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	i := s.CachedInfo()
+	most = max(i.Config.MaxBytes, 0)
+	return most - int64(i.State.Bytes), most, nil //nolint:gosec // far below the limit
+}
+
+// roomPause is the time between two looks whether a full stream has room.
+const roomPause = 100 * time.Millisecond
+
+// awaitRoom waits until the stream has room for a message besides those in flight. Whoever
+// has the publisher's turn calls it.
+func (p *Publisher) awaitRoom(ctx context.Context, size int) error {
+	if int64(size) > p.most/2 {
+		return fmt.Errorf("%w: %d bytes, and the stream may hold %d", ErrTooLarge, size, p.most)
+	}
+	for p.free < int64(size) {
+		p.mu.Lock()
+		inFlight, err := p.win.bytes, p.err
+		p.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		free, most, err := p.cfg.room(ctx, p.stream)
+		if err != nil {
+			return p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, err))
+		}
+		p.free, p.most = free-int64(inFlight), most
+		if most == 0 || p.free >= int64(size) {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return p.Err()
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(roomPause):
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A stream that is full drops nothing that nobody has read: its publisher waits, others are
+// refused, and both go on when what the consumers are through with is removed.
+func TestAFullStreamDropsNothingUnread(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	cfg := DefaultConfig()
+	cfg.ContactsMaxBytes, cfg.PartnersMaxBytes = 64<<10, 8<<10
+	b, err := Open(t.Context(), s.connect(t), cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+
+	const all = 300 // of half a KiB, and more than twice what fits
+	p, err := b.Publisher(t.Context(), StreamContacts, PublisherConfig{})
+	require.NoError(t, err)
+	defer p.Close()
+	published := make(chan error, 1)
+	go func() {
+		for i := range all {
+			m := event(i)
+			m.Data = make([]byte, 512)
+			if err := p.Publish(context.Background(), m); err != nil {
+				published <- err
+				return
+			}
+		}
+		published <- p.Flush(context.Background())
+	}()
+	state := func() Consumed {
+		c, err := b.Consumed(t.Context(), StreamContacts, "pusher")
+		require.NoError(t, err)
+		return c
+	}
+	eventually(t, func() bool { c := state(); return c.Bytes > c.MaxBytes/2 }, "the stream does not fill")
+	full := state()
+	require.EqualValues(t, 1, full.First)
+	require.NoError(t, b.Trim(t.Context(), StreamContacts, full, full.UpTo["pusher"]))
+	require.EqualValues(t, 1, state().First, "nobody has read it")
+
+	var got calls
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
+		got.add(key, ds)
+		return nil
+	})
+	eventually(t, func() bool {
+		c := state()
+		require.LessOrEqual(t, c.Bytes, c.MaxBytes)
+		require.NoError(t, b.Trim(t.Context(), StreamContacts, c, c.UpTo["pusher"]))
+		return got.deliveries() == all
+	}, "publisher does not go on")
+	require.NoError(t, <-published)
+	for i, id := range ids(t, b, StreamContacts) {
+		require.Equal(t, fmt.Sprint("e-", i+int(state().First)-1), id)
+	}
+	require.ErrorIs(t, p.Publish(t.Context(), Message{Subject: ContactSubject("update", "c"), ID: "large", Data: make([]byte, 40<<10)}), ErrTooLarge)
+
+	var refused error
+	for i := 0; refused == nil; i++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, refused = b.PublishSync(ctx, StreamPartners, Message{Subject: PartnerSubject("changed", "1"), ID: fmt.Sprint(i), Data: make([]byte, 1024)})
+		cancel()
+	}
+	require.ErrorContains(t, refused, "maximum bytes exceeded")
+	require.Equal(t, "0", ids(t, b, StreamPartners)[0])
+}
