@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -207,4 +209,37 @@ func TestTimesOfAnyShape(t *testing.T) {
 	w.cfg.ContactsUpdatedAtZone = "Middle/Earth"
 	_, _, err := openStore(t.Context(), w.cfg)
 	require.ErrorContains(t, err, "MKSYNC_CONTACTS_UPDATED_AT_ZONE")
+}
+
+// TestARightThatIsTakenAway: without the right to write, a contact's write is refused; without
+// the right to read, nothing is known of any contact, and nobody is put aside.
+func TestARightThatIsTakenAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	role := testenv.SlotName(t)
+	w.exec("CREATE ROLE " + role + " LOGIN PASSWORD 'x'; GRANT ALL ON ALL TABLES IN SCHEMA public TO " + role)
+	t.Cleanup(func() { w.exec("DROP OWNED BY " + role + "; DROP ROLE " + role) })
+	u, err := url.Parse(w.cfg.DatabaseURL.Reveal())
+	require.NoError(t, err)
+	u.User = url.UserPassword(role, "x")
+	w.cfg.DatabaseURL = Secret(u.String())
+	s := w.parts()
+	id := w.linked(s, "rights@primer.si")
+
+	w.exec("REVOKE UPDATE ON contacts FROM " + role)
+	err = w.phoned(s, id, "041 222 222")
+	var rejected *syncer.RejectError
+	require.ErrorAs(t, err, &rejected)
+	require.Contains(t, rejected.Reason, "no right to write it")
+	w.exec("GRANT UPDATE ON contacts TO " + role)
+	w.reconciled(s, id)
+	require.Equal(t, "041 222 222", w.contact(id).Phone)
+
+	w.exec("REVOKE SELECT ON contacts FROM " + role)
+	err = w.phoned(s, id, "041 333 333")
+	require.ErrorContains(t, err, "permission denied")
+	require.NotErrorAs(t, err, &rejected)
+	w.exec("GRANT SELECT ON contacts TO " + role)
+	w.reconciled(s, id)
+	require.Equal(t, "041 333 333", w.contact(id).Phone)
 }
