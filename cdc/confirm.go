@@ -143,7 +143,7 @@ func (st *stream) watchServer(ctx context.Context) error {
 	for {
 		if err := st.pollServer(ctx); ctx.Err() != nil {
 			return ctx.Err()
-		} else if errors.Is(err, ErrTableReplaced) || errors.Is(err, ErrPublicationLost) {
+		} else if errors.Is(err, ErrTableReplaced) || errors.Is(err, ErrPublicationLost) || errors.Is(err, errLayoutChanged) {
 			return err
 		} else if err != nil {
 			st.log.DebugContext(ctx, "could not read the server's log position", "error", err)
@@ -181,6 +181,8 @@ func (st *stream) pollServer(ctx context.Context) error {
 			return fmt.Errorf("%w, or renamed", ErrTableReplaced)
 		case now.pub.rows != st.facts.pub.rows:
 			return errPublicationChanged
+		case now.table.layout != st.facts.table.layout:
+			return errLayoutChanged
 		}
 		st.warn(ctx, firstProblem(st.cfg, now))
 		if err := sleep(ctx, st.cfg.WatchInterval); err != nil {

@@ -40,6 +40,7 @@ var (
 
 	errSlotBusy           = errors.New("slot is held by another instance")
 	errStreamEnded        = errors.New("server ended the stream")
+	errLayoutChanged      = errors.New("partitions of the table were attached, detached, emptied or written anew")
 	errPublicationChanged = fmt.Errorf("%w: it was changed, or made again", ErrPublicationLost)
 )
 

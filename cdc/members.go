@@ -72,3 +72,18 @@ func loadMembers(ctx context.Context, conn *pgconn.PgConn, cfg Config, oid uint3
 	}
 	return m, err
 }
+
+// Layout is how the table is partitioned now, to be compared with State.Layout.
+func Layout(ctx context.Context, cfg Config) (string, error) {
+	cfg = cfg.withDefaults()
+	conn, err := connect(ctx, cfg, false)
+	if err != nil {
+		return "", err
+	}
+	defer closeConn(conn)
+	table, err := loadTable(ctx, conn, cfg)
+	if err != nil {
+		return "", fmt.Errorf("read the partitions of %s: %w", cfg.Table, err)
+	}
+	return table.layout, nil
+}

@@ -39,6 +39,9 @@ func (l *Listener) runSession(ctx context.Context) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
+	if err := s.noteLayout(ctx); err != nil {
+		return err
+	}
 	if reason := s.snapshotReason(); reason != nil {
 		if err := s.snapshot(ctx, reason); err != nil {
 			return err
@@ -174,6 +177,21 @@ func (s *session) ensurePublication(ctx context.Context) error {
 		return ErrPublicationLost // again, by somebody else
 	}
 	return nil
+}
+
+// noteLayout remembers how the table is partitioned, in front of any snapshot: what
+// came, went or was emptied took rows with it of which no event tells.
+func (s *session) noteLayout(ctx context.Context) error {
+	old, now := s.state.Layout, s.facts.table.layout
+	if !s.hasState || old == now || s.state.Table != s.facts.table.oid {
+		return nil
+	}
+	s.state.Layout = now
+	if old != "" { // else the state is one of an older version
+		s.state.LayoutChanged = true
+		s.log.WarnContext(ctx, "rows may have come and gone without an event: everything is checked", "table", s.cfg.Table, "reason", errLayoutChanged)
+	}
+	return s.save(ctx)
 }
 
 // snapshotReason is why a snapshot is needed; nil when streaming can go on.

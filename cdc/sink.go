@@ -50,6 +50,12 @@ type State struct {
 	// the slot was made: with others, changes may have been left out since. Empty
 	// in a state of an older version.
 	Publication string
+	// Layout names the catalog's rows by which the table has its partitions, and their
+	// files, as the listener last saw them. Empty: it has none.
+	Layout string
+	// LayoutChanged: they were others once. Partitions that come, go or are emptied
+	// take rows with them of which no event tells.
+	LayoutChanged bool
 	// LastEvent is the newest event whose LSN may have been confirmed.
 	LastEvent Position
 	Slot      string
@@ -59,6 +65,15 @@ type State struct {
 // changes may have been missed: what was deleted meanwhile is in no event.
 func (s State) Recovered() bool {
 	return s.SnapshotDone && s.SnapshotReason != "" && s.SnapshotReason != errFirstStart.Error()
+}
+
+// Rearranged is the layout after a change of the partitions; empty: there was none,
+// or a snapshot is under way.
+func (s State) Rearranged() string {
+	if !s.SnapshotDone || !s.LayoutChanged {
+		return ""
+	}
+	return s.Layout
 }
 
 // StateStore keeps one State. Save has to be durable when it returns.

@@ -24,7 +24,7 @@ func (s *session) snapshot(ctx context.Context, reason error) error {
 		reason = fmt.Errorf("%s", s.state.SnapshotReason) //nolint:err113 // the reason of the one that was interrupted
 	}
 	s.state.SnapshotReason = reason.Error()
-	s.state.Table = s.facts.table.oid
+	s.state.Table, s.state.Layout = s.facts.table.oid, s.facts.table.layout
 	if err := s.save(ctx); err != nil {
 		return err
 	}

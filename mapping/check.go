@@ -28,6 +28,9 @@ type CheckState struct {
 	RestSeconds float64   `json:"rest,omitempty"`
 	// Recovered is the listener's snapshot after which everything was checked.
 	Recovered string `json:"recovered,omitempty"`
+	// Layout is the contacts table's partitions since whose change everything was
+	// checked.
+	Layout string `json:"layout,omitempty"`
 	// ForgotAt is when what is old was last forgotten.
 	ForgotAt time.Time `json:"forgotAt,omitzero"`
 	// Terms are on what the contacts are synced: columns, filter, directions.

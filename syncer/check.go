@@ -57,6 +57,9 @@ type CheckerConfig struct {
 	Look              time.Duration // how often is looked whether one is due; 5s
 	// Patience is how long changes under way, and the listener, are waited for.
 	Patience time.Duration // 30s
+	// Layout tells how the contacts table is partitioned now, as the listener's state
+	// has it; nil: it is not.
+	Layout func(ctx context.Context) (string, error)
 }
 
 // Checker makes full checks: when asked, periodically, and after the listener

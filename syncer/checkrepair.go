@@ -129,6 +129,9 @@ func (run *checkRun) holdReason(ctx context.Context) (string, error) {
 	case gone > 10 && gone*2 > run.rep.Links:
 		return "a full check found less than half of the linked contacts", nil
 	}
+	if moved, err := run.moved(ctx); err != nil || moved {
+		return heldPartitions, err
+	}
 	lsn, err := run.store.LogPosition(ctx)
 	if err != nil {
 		return "", err
@@ -142,6 +145,24 @@ func (run *checkRun) holdReason(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
+}
+
+// moved: partitions of the contacts table came, went or were emptied, whether or not
+// the listener has seen it, and their contacts were not yet looked at for that.
+func (run *checkRun) moved(ctx context.Context) (bool, error) {
+	if run.cfg.Layout == nil {
+		return false, nil
+	}
+	now, err := run.cfg.Layout(ctx)
+	if err != nil {
+		return false, err
+	}
+	listener, _, err := ListenerStates{run.store}.Load(ctx)
+	if err != nil {
+		return false, err
+	}
+	state, err := run.store.CheckState(ctx)
+	return now != listener.Layout || rearranged(listener, state), err
 }
 
 const heldTruncate = "the contacts table was truncated"

@@ -65,8 +65,9 @@ func (c *Checker) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if point := listener.SnapshotPos.String(); listener.Recovered() && point != state.Recovered {
-		return c.recover(ctx, listener, point)
+	missed := listener.Recovered() && listener.SnapshotPos.String() != state.Recovered
+	if missed || rearranged(listener, state) {
+		return c.recover(ctx, listener, state)
 	}
 	if terms := c.terms(); terms != state.Terms {
 		return c.changed(ctx, state, terms)
@@ -146,26 +147,36 @@ func (c *Checker) periodic(ctx context.Context, state mapping.CheckState, now ti
 	return err
 }
 
-// recover finds what was missed before a snapshot. The contacts of the snapshot
-// itself are the pusher's; the check comes when it is through with them.
-func (c *Checker) recover(ctx context.Context, l cdc.State, point string) error {
+// rearranged: the partitions changed, and nothing was checked since.
+func rearranged(l cdc.State, state mapping.CheckState) bool {
+	return l.Rearranged() != "" && l.Rearranged() != state.Layout
+}
+
+const heldPartitions = "partitions of the contacts table were attached, detached, emptied or written anew"
+
+// recover finds what was missed before a snapshot, or came and went with a
+// partition. The contacts of the snapshot itself are the pusher's; the check comes
+// when it is through with them.
+func (c *Checker) recover(ctx context.Context, l cdc.State, state mapping.CheckState) error {
 	if err := c.snapshotApplied(ctx); err != nil {
 		return err
 	}
-	r := CheckRequest{Repair: true}
-	if l.TableReplaced {
+	r, reason := CheckRequest{Repair: true}, l.SnapshotReason
+	switch {
+	case rearranged(l, state):
+		reason, r.holdAll = heldPartitions, heldPartitions
+	case l.TableReplaced:
 		r.holdAll = "the contacts table was dropped and made again"
 	}
 	rep, err := c.Check(ctx, r)
 	if err != nil {
 		return err
 	}
-	c.log.Info("everything was checked after the listener's snapshot", append(rep.summary(), "reason", l.SnapshotReason)...)
-	state, err := c.store.CheckState(ctx)
-	if err != nil {
+	c.log.Info("everything was checked after the listener may have missed changes", append(rep.summary(), "reason", reason)...)
+	if state, err = c.store.CheckState(ctx); err != nil {
 		return err
 	}
-	state.Recovered = point
+	state.Recovered, state.Layout = l.SnapshotPos.String(), l.Rearranged()
 	return c.store.SaveCheckState(ctx, state)
 }
 

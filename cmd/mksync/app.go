@@ -231,6 +231,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 	s.checker = syncer.NewChecker(syncer.CheckerConfig{
 		Slot: s.cfg.Slot, Publication: s.cfg.Publication, Interval: s.cfg.CheckInterval, Look: s.pace.look,
 		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
+		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, listenerConfig(s.cfg)) },
 	}, s.matcher, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus, s.log)
 	s.jobs = syncer.NewJobs(syncer.TellJobs(s.store, control.Tell(s.conn, s.log)), s.pace.look, s.log)
