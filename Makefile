@@ -8,6 +8,7 @@ PACKAGES      ?= ./...
 FUZZTIME      ?= 20s
 COUNT         ?= 3
 CYCLES        ?= 100
+CHECKS        ?= 1000
 SEED          ?=
 DEMO_ARGS     ?=
 BENCH_ARGS    ?=
@@ -28,18 +29,29 @@ demo: go ## Run the whole system on this machine (DEMO_ARGS=--serve keeps it run
 build: go ## Build bin/mksync
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mksync ./cmd/mksync
 
+# A process with the race detector otherwise waits a second at its end.
+export GORACE := $(GORACE) atexit_sleep_ms=0
+
+# All of go vet goes with the tests: by itself it compiles every dependency once
+# more, without the race detector. Each wait of a test has a limit of its own,
+# which grows with the machine's load; -timeout is for none of them.
 .PHONY: test
 test: go cgo ## Test everything with the race detector (Postgres is found, run in Docker or installed)
-	$(GO) vet $(PACKAGES)
-	$(GO) test -race -timeout 15m $(PACKAGES)
+	$(GO) test -race -vet=all -timeout 1h $(PACKAGES)
 
 .PHONY: faults
 faults: go cgo ## Kill, cut, restart and lose everything while people edit (CYCLES=100, SEED= repeats a run)
-	MKSYNC_TEST_FAULTS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestFaults$$' -timeout 15m ./cmd/mksync
+	MKSYNC_TEST_FAULTS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestFaults$$' -timeout 1h ./cmd/mksync
+
+.PHONY: long
+long: go cgo ## Test at length what `make test` tests shortly: kills at any moment (CYCLES=100), and the laws (CHECKS=1000)
+	MKSYNC_TEST_KILLS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestKilledAtAnyMoment$$' -timeout 1h ./cmd/mksync
+	$(GO) test -count=1 -timeout 1h ./mapping -rapid.checks=$(CHECKS)
+	$(GO) test -count=1 -run Law -timeout 1h ./cmd/mksync -rapid.checks=$(CHECKS)
 
 .PHONY: race
 race: go cgo ## Test again and again (COUNT=3) in random order, to bring out races and flaky tests
-	$(GO) test -race -shuffle=on -count=$(COUNT) -timeout 20m $(PACKAGES)
+	$(GO) test -race -shuffle=on -count=$(COUNT) -timeout 2h $(PACKAGES)
 
 .PHONY: lint
 lint: go $(GOLANGCI_BIN) ## Run the linters of .golangci.yaml, formatting included

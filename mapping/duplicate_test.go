@@ -154,7 +154,7 @@ func TestWhatManyShareIsNoEvidence(t *testing.T) {
 
 func TestDuplicatesAmongManyAreFound(t *testing.T) {
 	t.Parallel()
-	const n = 20_000
+	const n = 10_000
 	found, _ := Duplicates(crowdOf(n), n)
 	likely := slices.DeleteFunc(found, func(d Duplicate) bool { return d.Score < 90 })
 	require.Len(t, likely, n/20)

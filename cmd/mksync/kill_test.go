@@ -34,7 +34,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	r := rand.New(rand.NewPCG(s, 1))
 	w := newWorld(t, sim.Options{Seed: s, Notes: sim.Kept})
 	w.cfg.MaxDeletes, w.cfg.PollInterval = 10_000, time.Second
-	kills := 20
+	kills := 8 // `make long`: a hundred
 	if n, err := strconv.Atoi(os.Getenv("MKSYNC_TEST_KILLS")); err == nil {
 		kills = n
 	}

@@ -12,8 +12,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"log/slog"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -70,7 +73,22 @@ func (c *cluster) stop() error {
 // Main runs a package's tests, stops what they shared and fails when a
 // goroutine is left over. It does not return.
 func Main(m *testing.M, options ...goleak.Option) {
+	flag.Parse()
+	if err := besideEachOther(runtime.GOMAXPROCS(0)); err != nil {
+		slog.Default().Error("set how many tests run at once", "error", err)
+	}
 	goleak.VerifyTestMain(runner{m}, options...)
+}
+
+// besideEachOther lets more tests run at once than there are processors, unless
+// -parallel says how many: mostly they wait. A server has connections for 16.
+func besideEachOther(processors int) error {
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if asked {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(max(processors, min(4*processors, 16))))
 }
 
 // runner is a testing.M that cleans up before goroutines are counted.
