@@ -44,6 +44,16 @@ func TestErasedIsErasedEverywhere(t *testing.T) {
 	}
 	require.NoError(t, s.poller.Poll(t.Context()))
 	require.NotContains(t, w.kept(), "tajna")
+
+	// So it is of a contact whose partner is gone already.
+	id = w.linked(s, "druga.tajna@primer.si")
+	require.NoError(t, w.erp.DeletePartner(w.partner(id).MKID))
+	w.exec("DELETE FROM contacts WHERE id = $1", id)
+	w.eventually(func() error { // it is asked for twice
+		_, err := s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
+		return err
+	})
+	require.NotContains(t, w.kept(), "tajna")
 }
 
 // TestWhatIsOldIsForgotten: closed journals, partners that are gone and tombstones keep

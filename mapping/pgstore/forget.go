@@ -15,12 +15,18 @@ const keep = "90 days"
 const emptied = `loser_row = NULL, loser_link = NULL, winner_link = NULL, partner_before = NULL, partner_after = NULL,
 	winner_before = '{}', winner_after = '{}'`
 
-// eraseSQL takes a person ($1 contact, $2 partner) out of the journals.
+// blank is a partner as last seen of whom nothing is known but the id.
+const blank = `hash = '', name = '', tax_number = '', email = '', data = '{}'`
+
+// eraseSQL takes a person ($1 contact, $2 partner) out of the journals, and out of what
+// was last seen of the partner.
 var eraseSQL = []string{
 	`DELETE FROM mksync_conflicts c USING metakocka_contact_mappings m
 		WHERE c.link_id = m.id AND m.contact_id = $1 AND m.metakocka_id IS NOT DISTINCT FROM $2::text`,
 	`UPDATE mksync_merges SET ` + emptied + ` WHERE (loser_id = $1 OR winner_id = $1 OR partner_id = $2::text OR moved_id = $2::text)
 		AND status IN ('merged', 'undone') AND loser_row IS NOT NULL`,
+	`UPDATE mksync_partners p SET ` + blank + ` FROM metakocka_contact_mappings m
+		WHERE p.metakocka_id = m.metakocka_id AND m.contact_id = $1 AND m.metakocka_id = $2::text`,
 }
 
 // forgetSQL forgets by age. A partner that is gone and a tombstone leave their ids, so
@@ -29,7 +35,7 @@ var forgetSQL = []string{
 	`UPDATE mksync_merges SET ` + emptied + ` WHERE loser_row IS NOT NULL AND status NOT IN ('running', 'undoing') AND finished_at < now() - $1::interval`,
 	`DELETE FROM mksync_conflicts WHERE status <> 'parked' AND coalesce(closed_at, created_at) < now() - $1::interval`,
 	`DELETE FROM mksync_deletions WHERE status IN ('applied', 'rejected', 'void') AND coalesce(closed_at, created_at) < now() - $1::interval`,
-	`UPDATE mksync_partners p SET hash = '', name = '', tax_number = '', email = '', data = '{}' WHERE data <> '{}' AND missing_since < now() - $1::interval
+	`UPDATE mksync_partners p SET ` + blank + ` WHERE data <> '{}' AND missing_since < now() - $1::interval
 		AND NOT EXISTS (SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked'))`,
 	`UPDATE metakocka_contact_mappings SET base = NULL, overrides = NULL WHERE sync_status = 'deleted' AND updated_at < now() - $1::interval
 		AND (base IS NOT NULL OR overrides IS NOT NULL)`,

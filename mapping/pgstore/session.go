@@ -310,6 +310,11 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 	l := &ch.Link
 	isNew := l.ID == ""
 	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
+	if ch.Erased {
+		for _, sql := range eraseSQL {
+			b.Queue(sql, l.ContactID, nullText(l.MetaKockaID))
+		}
+	}
 	if ch.Observed != nil {
 		b.Queue(observeSQL, observeArgs(ch.Observed)...)
 	}
@@ -324,11 +329,6 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 			b.Queue(supersededSQL, l.ContactID, string(c.Field), c.CRM, c.Partner)
 		}
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
-	}
-	if ch.Erased {
-		for _, sql := range eraseSQL {
-			b.Queue(sql, l.ContactID, nullText(l.MetaKockaID))
-		}
 	}
 	queueClosing(b, l)
 	b.Queue("COMMIT")
