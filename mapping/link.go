@@ -230,6 +230,9 @@ var (
 	// ErrStoreAway says that nothing can be had from the database now, whichever
 	// contact is asked for.
 	ErrStoreAway = errors.New("the CRM's database is away")
+	// ErrTable says that the contacts table cannot be worked with as it is: it lacks what
+	// it had, or may not be read. That is about no contact in particular.
+	ErrTable = errors.New("the contacts table cannot be worked with")
 	// ErrPartnerTaken says that another contact is linked with this partner.
 	ErrPartnerTaken = errors.New("partner is linked with another contact")
 )

@@ -15,7 +15,7 @@ import (
 // An error that is neither an outage nor a refusal is tried again, for it may pass.
 // One that comes back again and again would be tried for ever at everybody's cost
 // and unseen: from the fifth time in a row on, a contact is named as a problem, and
-// comes again in minutes only.
+// comes again in minutes only where the error is its own.
 
 // Trouble is work on contacts or partners that fails again and again.
 type Trouble struct {
@@ -69,8 +69,8 @@ func (t *troubles) met(key string, err error) time.Duration {
 			t.log.Warn("work on a contact fails again and again; it is tried every few minutes: mksync status", "key", key, "error", err)
 		}
 	}
-	if errors.Is(err, errNotVisible) {
-		return 0
+	if errors.Is(err, errNotVisible) || errors.Is(err, mapping.ErrTable) {
+		return 0 // it is about all of them, and costs nobody a call
 	}
 	return min(troubleWait<<min(n-troubleAfter, 3), troubleMost)
 }

@@ -239,6 +239,7 @@ func TestARightThatIsTakenAway(t *testing.T) {
 	err = w.phoned(s, id, "041 333 333")
 	require.ErrorContains(t, err, "permission denied")
 	require.NotErrorAs(t, err, &rejected)
+	require.ErrorIs(t, err, mapping.ErrTable)
 	w.exec("GRANT SELECT ON contacts TO " + role)
 	w.reconciled(s, id)
 	require.Equal(t, "041 333 333", w.contact(id).Phone)

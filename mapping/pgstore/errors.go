@@ -114,7 +114,7 @@ func away(err error) bool {
 
 // told marks an error that is about the database, not about a contact.
 func told(err error) error {
-	if err == nil || !away(err) || errors.Is(err, context.Canceled) {
+	if err == nil || !away(err) || errors.Is(err, mapping.ErrStoreAway) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", mapping.ErrStoreAway, err)

@@ -63,12 +63,18 @@ func (s *Store) refresh(ctx context.Context) error {
 
 // stale looks the table up again where err came of a column or table that changed
 // under us, so that the next try fits. It tells errors that are about the database
-// (mapping.ErrStoreAway) from the rest.
+// (mapping.ErrStoreAway) or the table (mapping.ErrTable) from the rest.
 func (s *Store) stale(ctx context.Context, err error) error {
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || !ofTable(pg) {
+	switch isPg := errors.As(err, &pg); {
+	case errors.Is(err, mapping.ErrTable): // said already
+		return err
+	case isPg && pg.Code == "42501":
+		return fmt.Errorf("%w: %w", mapping.ErrTable, err)
+	case !isPg || !ofTable(pg):
 		return told(err)
 	}
+	err = fmt.Errorf("%w: %w", mapping.ErrTable, err)
 	if again := s.refresh(ctx); again != nil {
 		return errors.Join(err, again)
 	}
