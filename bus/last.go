@@ -50,6 +50,27 @@ func (b *Bus) Last(ctx context.Context, stream string) (last Stored, found bool,
 	return storedFromRaw(m), true, nil
 }
 
+// Before returns the newest message of a stream before a sequence; found is false where
+// the stream holds none. First is where the stream begins.
+func (b *Bus) Before(ctx context.Context, stream string, sequence uint64) (m Stored, first uint64, found bool, err error) {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return Stored{}, 0, false, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	first = s.CachedInfo().State.FirstSeq
+	for sequence--; sequence >= max(first, 1); sequence-- {
+		raw, err := s.GetMsg(ctx, sequence)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return Stored{}, 0, false, fmt.Errorf("read message %d of %s: %w", sequence, stream, err)
+		}
+		return storedFromRaw(raw), first, true, nil
+	}
+	return Stored{}, first, false, nil
+}
+
 func storedFromRaw(m *jetstream.RawStreamMsg) Stored {
 	return stored(m.Subject, m.Header, m.Data, m.Sequence, m.Time)
 }

@@ -230,6 +230,15 @@ type PartnerEvent struct {
 	Back        bool               `json:"back,omitempty"`         // it was missing before
 }
 
+// tells whether the event is one of that partner's: an empty message of somebody else
+// would say that the partner is missing.
+func (ev PartnerEvent) tells(metakockaID, subject string) bool {
+	if ev.Partner == nil {
+		return ev.MetaKockaID == metakockaID && subject == bus.PartnerSubject(PartnerMissing, metakockaID)
+	}
+	return ev.MetaKockaID == metakockaID && ev.Partner.MKID == metakockaID
+}
+
 // What a poll can see of a partner.
 const (
 	PartnerCreated = "created"

@@ -126,11 +126,14 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 	r.mu.Lock()
 	r.pub = pub
 	r.mu.Unlock()
-	stored, found := pub.Last()
+	stored, found, err := r.newestOfOurs(ctx, pub)
+	if err != nil {
+		return cdc.Last{}, err
+	}
 	if found {
 		systemID, pos, err := parseEventID(stored.ID)
 		if err != nil {
-			return cdc.Last{}, fmt.Errorf("read last message of %s: %w", bus.StreamContacts, err)
+			return cdc.Last{}, err
 		}
 		if systemID, ours := sameLife(systemID, r.life); ours {
 			return cdc.Last{Found: true, SystemID: systemID, Pos: pos}, nil
@@ -142,6 +145,33 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 	}
 	s, ok, err := r.states.Load(ctx)
 	return cdc.Last{Found: ok && s.LastEvent != cdc.Position{}, SystemID: s.SystemID, Pos: s.LastEvent}, err
+}
+
+// newestOfOurs goes back behind messages that somebody else published: what is published
+// next follows them all the same. Where the stream holds none of ours, found is false, and
+// the sequence is zero if it never held any.
+func (r *Relay) newestOfOurs(ctx context.Context, pub *bus.Publisher) (m bus.Stored, found bool, err error) {
+	m, found = pub.Last()
+	foreign, subject := 0, m.Subject
+	for first := uint64(0); found && isForeign(m); foreign++ {
+		last := m.Sequence
+		if m, first, found, err = r.bus.Before(ctx, bus.StreamContacts, last); err != nil {
+			return m, false, err
+		}
+		if !found && first > 1 {
+			m.Sequence = last
+		}
+	}
+	if foreign > 0 {
+		r.log.WarnContext(ctx, "somebody else publishes to the stream of the contacts' events; take the right from them", "stream", bus.StreamContacts, "subject", subject, "messages", foreign)
+	}
+	return m, found, nil
+}
+
+// isForeign tells a message of the contacts' stream that is no event of mksync's.
+func isForeign(m bus.Stored) bool {
+	_, _, err := parseEventID(m.ID)
+	return err != nil
 }
 
 // Publish implements cdc.Sink. A row that is larger than the server takes is left out

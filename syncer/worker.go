@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,7 +72,7 @@ func (p *Pusher) Run(ctx context.Context) error {
 	g.Go(func() error {
 		live := consumer(bus.StreamContacts, ConsumerPusher, positive(p.cfg.Workers, 4), p.cfg, p.gate)
 		live.Filters = []string{"crm.contacts.insert.*", "crm.contacts.update.*", "crm.contacts.delete.*", subjectTruncate}
-		return p.bus.Consume(ctx, live, p.handle)
+		return p.bus.Consume(ctx, live, p.onlyOurs(p.handle))
 	})
 	g.Go(func() error {
 		if err := p.firstSweep(ctx); err != nil {
@@ -79,9 +80,28 @@ func (p *Pusher) Run(ctx context.Context) error {
 		}
 		bulk := consumer(bus.StreamContacts, ConsumerPusherBulk, positive(p.cfg.Workers, 4), p.cfg, p.gate)
 		bulk.Filters = []string{"crm.contacts.snapshot.*"}
-		return p.bus.Consume(ctx, bulk, p.handleBulk)
+		return p.bus.Consume(ctx, bulk, p.onlyOurs(p.handleBulk))
 	})
 	return g.Wait()
+}
+
+// onlyOurs puts messages that are no event of mksync's aside: what they say of a contact is
+// nobody's word, and a key that is none would be tried again for ever.
+func (p *Pusher) onlyOurs(next bus.Handler) bus.Handler {
+	return func(ctx context.Context, key string, ds []bus.Delivery) error {
+		ours := slices.DeleteFunc(slices.Clone(ds), func(d bus.Delivery) bool { return isForeign(d.Stored) })
+		if len(ours) == 0 {
+			return p.reconciler.settleWork(p.gate, key, &RejectError{Reason: foreignMessage(ds[0].Subject)})
+		}
+		if len(ours) < len(ds) {
+			p.log.Warn("messages that are no event of mksync's are left out", "key", key, "messages", len(ds)-len(ours))
+		}
+		return next(ctx, key, ours)
+	}
+}
+
+func foreignMessage(subject string) string {
+	return fmt.Sprintf("not published by mksync: somebody else may publish to %s; take that right from them and discard this", subject)
 }
 
 // firstSweep waits until all partners were seen, and not long ago: the contacts
@@ -185,6 +205,9 @@ func (p *Puller) handle(ctx context.Context, metakockaID string, ds []bus.Delive
 	if err := json.Unmarshal(ds[len(ds)-1].Data, &ev); err != nil {
 		p.gate.Report(nil)
 		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
+	}
+	if subject := ds[len(ds)-1].Subject; !ev.tells(metakockaID, subject) {
+		return p.reconciler.settleWork(p.gate, metakockaID, &RejectError{Reason: foreignMessage(subject)})
 	}
 	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
 	return p.reconciler.settleWork(p.gate, metakockaID, err)

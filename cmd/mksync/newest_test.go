@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func (r *race) told(at time.Time) {
 	r.t.Helper()
 	row := r.one("SELECT to_jsonb(c)::text FROM contacts c WHERE id = $1", r.id)
 	_, err := r.s.bus.PublishSync(r.t.Context(), bus.StreamContacts, bus.Message{
-		Subject: bus.ContactSubject("update", r.id), Data: []byte(`{"op":"update","after":` + row + `}`),
+		Subject: bus.ContactSubject("update", r.id), ID: fmt.Sprint("1-0/1-", uint32(time.Now().UnixMicro())), Data: []byte(`{"op":"update","after":` + row + `}`),
 		Header: nats.Header{"ce-time": {at.UTC().Format(time.RFC3339Nano)}},
 	})
 	require.NoError(r.t, err)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +24,47 @@ type (
 	Permissions       = server.Permissions
 	SubjectPermission = server.SubjectPermission
 )
+
+// Configured are the options of a configuration file, for a server of a test.
+func Configured(t testing.TB, path string) *Options {
+	t.Helper()
+	o, err := server.ProcessConfigFile(path)
+	require.NoError(t, err)
+	o.Port, o.HTTPPort, o.StoreDir = server.RANDOM_PORT, 0, ""
+	return o
+}
+
+// Log collects what a server reports as an error, refusals among them.
+type Log struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// Watch begins to collect.
+func Watch(ns *server.Server) *Log {
+	l := &Log{}
+	ns.SetLoggerV2(l, false, false, false)
+	return l
+}
+
+// Lines are the lines so far.
+func (l *Log) Lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.lines)
+}
+
+// Errorf, and the others, make Log a logger of the server.
+func (l *Log) Errorf(f string, v ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, fmt.Sprintf(f, v...))
+}
+func (l *Log) Fatalf(f string, v ...any) { l.Errorf(f, v...) }
+func (l *Log) Warnf(string, ...any)      {}
+func (l *Log) Noticef(string, ...any)    {}
+func (l *Log) Debugf(string, ...any)     {}
+func (l *Log) Tracef(string, ...any)     {}
 
 // patience is how long a server may take on a busy machine.
 const patience = time.Minute

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestAStrangersMessages: somebody else publishes to the streams, also while the listener is
+// away. Nobody stops for it, it says nothing of a contact, a partner or the table, and it
+// waits for a person.
+func TestAStrangersMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	s, stop := w.start()
+	id := w.insert("Hana Smreka", "hana@primer.si")
+	w.status(id, "synced")
+	partner := w.partner(id).MKID
+	strange := func(subjects ...string) {
+		for _, subject := range subjects {
+			require.NoError(t, s.conn.PublishMsg(&nats.Msg{Subject: subject, Data: []byte("{}")}))
+		}
+		require.NoError(t, s.conn.Flush())
+	}
+	strange("crm.contacts.update.x", "crm.contacts.truncate", "crm.contacts.delete."+id, "crm.contacts.snapshot.y",
+		"metakocka.partners.changed."+partner)
+	w.exec("UPDATE contacts SET phone = '041 555 666' WHERE id = $1", id)
+	w.agree(id, "041 555 666")
+	w.eventually(func() error {
+		letters, err := s.bus.DeadLetters(t.Context())
+		require.NoError(t, err)
+		var got []string
+		for _, l := range letters {
+			require.Contains(t, l.Reason, "not published by mksync")
+			got = append(got, l.Consumer+" "+l.Key)
+		}
+		if all := strings.Join(got, ", "); !strings.Contains(all, "pusher x") || !strings.Contains(all, "truncate") || !strings.Contains(all, "pusher-bulk y") {
+			return errors.New("dead letters are " + all)
+		}
+		return nil
+	})
+	require.Equal(t, "0", w.one("SELECT count(*)::text FROM mksync_deletions"))
+
+	strange("crm.contacts.update.z")
+	stop()
+	w.start()
+	added := w.insert("Gita Lipa", "gita@primer.si")
+	w.status(added, "synced")
+	require.Equal(t, "synced", w.one("SELECT sync_status FROM metakocka_contact_mappings WHERE contact_id = $1", id))
+}
