@@ -299,6 +299,9 @@ func slotProblem(cfg Config, f facts) *SetupError {
 			Do:   "choose another slot name",
 		}
 	}
+	if w := f.slot.waits; w != nil {
+		return &SetupError{What: fmt.Sprintf("slot %q is being made and waits for %s", cfg.Slot, w.who), Do: w.do}
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +21,7 @@ func TestOnAServerOfItsOwn(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, srv.Stop()) })
 	t.Run("reconnects after a restart", func(t *testing.T) { testRestart(t, srv) })
 	t.Run("repairs an invalidated slot", func(t *testing.T) { testInvalidated(t, srv) })
+	t.Run("says for whom it waits", func(t *testing.T) { testWaits(t, srv) })
 	t.Run("says that all slots are in use", func(t *testing.T) { testAllSlots(t, srv) })
 }
 
@@ -67,6 +69,41 @@ func testInvalidated(t *testing.T, srv *pgserver.Server) {
 		return nil
 	})
 	r.repaired("invalidated")
+}
+
+// A slot is made when every open transaction has ended, whatever it is about. On a
+// server that others share they would wait, too.
+func testWaits(t *testing.T, srv *pgserver.Server) {
+	t.Helper()
+	r := newRigOn(t, srv)
+	r.exec("CREATE TABLE IF NOT EXISTS far_from_ours (i int)")
+	other := r.open()
+	var pid int
+	require.NoError(t, other.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid))
+	for open, tc := range map[string]struct{ end, who, do string }{
+		"SELECT 1":                         {"ROLLBACK", fmt.Sprintf("the transaction of process %d (idle in transaction, ", pid), fmt.Sprintf("SELECT pg_terminate_backend(%d)", pid)},
+		"PREPARE TRANSACTION 'it''s open'": {"ROLLBACK PREPARED 'it''s open'", "the prepared transaction 'it''s open' of role", "ROLLBACK PREPARED 'it''s open'"},
+	} {
+		_, err := other.Exec(t.Context(), "BEGIN; INSERT INTO far_from_ours VALUES (1); "+open)
+		require.NoError(t, err)
+		r.store = &memoryStore{}
+		run := r.start()
+		testenv.Eventually(t, patience, func() error {
+			s := run.Status()
+			if s.State != StateSnapshot || !strings.Contains(s.Problem, "it waits for "+tc.who) || !strings.Contains(s.Problem, tc.do) {
+				return fmt.Errorf("the listener's state is %+v", s)
+			}
+			return nil
+		})
+		require.Contains(t, run.Status().Problem, "since 2")
+		requireFinding(t, r.cfg, "is being made and waits for "+tc.who, tc.do)
+		_, err = other.Exec(t.Context(), tc.end)
+		require.NoError(t, err)
+		run.await(StateStreaming)
+		require.Empty(t, run.Status().Problem)
+		run.stop()
+		r.exec("SELECT pg_drop_replication_slot($1)", r.cfg.Slot)
+	}
 }
 
 func testAllSlots(t *testing.T, srv *pgserver.Server) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -14,6 +15,7 @@ import (
 type session struct {
 	*Listener
 	conn     *pgconn.PgConn
+	reader   atomic.Uint32 // process that reads the snapshot; 0: none does
 	facts    facts
 	systemID string
 	timeline int32
@@ -36,6 +38,21 @@ func (l *Listener) runSession(ctx context.Context) error {
 	}
 	defer closeConn(conn)
 	s := &session{Listener: l, conn: conn}
+	told := s.tellWaits(ctx)
+	err = s.begin(ctx)
+	told()
+	if err != nil {
+		return err
+	}
+	err = s.stream(ctx)
+	if errors.Is(err, ErrKeyUnknown) {
+		s.missed = err
+	}
+	return err
+}
+
+// begin does what comes before streaming.
+func (s *session) begin(ctx context.Context) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
@@ -43,15 +60,9 @@ func (l *Listener) runSession(ctx context.Context) error {
 		return err
 	}
 	if reason := s.snapshotReason(); reason != nil {
-		if err := s.snapshot(ctx, reason); err != nil {
-			return err
-		}
+		return s.snapshot(ctx, reason)
 	}
-	err = s.stream(ctx)
-	if errors.Is(err, ErrKeyUnknown) {
-		s.missed = err
-	}
-	return err
+	return nil
 }
 
 // prepare waits for this instance's turn and then looks at everything.

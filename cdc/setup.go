@@ -67,6 +67,7 @@ type slotFacts struct {
 	active    bool
 	lost      bool
 	confirmed LSN
+	waits     *wait // it is being made, and waits for somebody
 }
 
 func loadFacts(ctx context.Context, conn *pgconn.PgConn, cfg Config) (facts, error) {
@@ -175,7 +176,7 @@ func loadPublication(ctx context.Context, conn *pgconn.PgConn, cfg Config) (publ
 }
 
 const slotQuery = `SELECT coalesce(plugin, slot_type), coalesce(database, ''), active, coalesce(wal_status, 'lost') = 'lost',
-coalesce(confirmed_flush_lsn, '0/0') FROM pg_replication_slots WHERE slot_name = %s`
+coalesce(confirmed_flush_lsn, '0/0'), CASE WHEN confirmed_flush_lsn IS NULL THEN active_pid END FROM pg_replication_slots WHERE slot_name = %s`
 
 func loadSlot(ctx context.Context, conn *pgconn.PgConn, cfg Config) (slotFacts, error) {
 	rows, err := exec(ctx, conn, fmt.Sprintf(slotQuery, quoteLiteral(cfg.Slot)))
@@ -187,5 +188,8 @@ func loadSlot(ctx context.Context, conn *pgconn.PgConn, cfg Config) (slotFacts, 
 	if err := f.confirmed.Scan(r[4]); err != nil {
 		return slotFacts{}, fmt.Errorf("read confirmed LSN: %w", err)
 	}
-	return f, nil
+	if maker := r[5]; maker != "" {
+		f.waits, err = waitOf(ctx, conn, maker)
+	}
+	return f, err
 }

@@ -113,6 +113,8 @@ func (s *session) publishSnapshot(ctx context.Context, name string, point LSN) e
 		return err
 	}
 	defer closeConn(conn)
+	s.reader.Store(conn.PID())
+	defer s.reader.Store(0)
 	_, err = exec(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+quoteLiteral(name)+
 		"; SET LOCAL row_security = off; LOCK TABLE "+s.cfg.quotedTable()+" IN ACCESS SHARE MODE")
 	if err != nil {

@@ -25,6 +25,7 @@ func settings(durable bool) []string {
 		"-c", "max_wal_senders=100",
 		"-c", "max_replication_slots=100",
 		"-c", "max_connections=300",
+		"-c", "max_prepared_transactions=4",
 		"-c", "fsync=" + sync,
 		"-c", "full_page_writes=" + sync,
 		"-c", "shared_buffers=64MB",

@@ -1,0 +1,116 @@
+package cdc
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A slot is made only when every transaction that is open at that moment has ended,
+// also one of another database, and one that is prepared. That may be never.
+
+// waitsInterval is how often is looked whether a connection waits for somebody.
+const waitsInterval = time.Second
+
+// waitQuery finds the oldest transaction that a backend waits for. A prepared one has
+// no backend: it is known by its locks.
+const waitQuery = `SELECT b.pid, coalesce(to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ''), a.state, a.application_name, a.usename, a.datname, ''
+FROM unnest(ARRAY[%[1]s]) AS w, unnest(pg_blocking_pids(w)) AS b(pid) LEFT JOIN pg_stat_activity a ON a.pid = b.pid WHERE b.pid <> 0
+UNION ALL
+SELECT 0, to_char(x.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), '', '', x.owner, x.database, x.gid
+FROM pg_locks w JOIN pg_locks h ON h.granted AND h.pid IS NULL
+    AND (h.locktype, h.database, h.relation, h.transactionid) IS NOT DISTINCT FROM (w.locktype, w.database, w.relation, w.transactionid)
+JOIN pg_locks own ON own.locktype = 'transactionid' AND own.granted AND own.pid IS NULL AND own.virtualtransaction = h.virtualtransaction
+JOIN pg_prepared_xacts x ON x.transaction = own.transactionid
+WHERE w.pid IN (%[1]s) AND NOT w.granted ORDER BY 2 LIMIT 1`
+
+// wait is a transaction that somebody waits for.
+type wait struct {
+	who string // what it is, and since when
+	do  string
+}
+
+// waitOf is what the backend waits for; nil: for nobody.
+func waitOf(ctx context.Context, conn *pgconn.PgConn, pid string) (*wait, error) {
+	rows, err := exec(ctx, conn, fmt.Sprintf(waitQuery, pid))
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	r := rows[0]
+	since := "since " + r[1] + " UTC"
+	if r[1] == "" {
+		since = "since a time that this role may not see"
+	}
+	if gid := r[6]; gid != "" {
+		return &wait{
+			who: fmt.Sprintf("the prepared transaction %s of role %q in database %q, prepared %s", quoteLiteral(gid), r[4], r[5], since),
+			do:  fmt.Sprintf("end it in that database: COMMIT PREPARED %s, or ROLLBACK PREPARED %[1]s", strings.TrimSpace(quoteLiteral(gid))),
+		}, nil
+	}
+	return &wait{
+		who: fmt.Sprintf("the transaction of process %s (%s, program %q, role %q, database %q), open %s",
+			r[0], cmp.Or(r[2], "state unknown"), r[3], r[4], r[5], since),
+		do: fmt.Sprintf("end that transaction, or run: SELECT pg_terminate_backend(%s)", r[0]),
+	}, nil
+}
+
+// tellWaits shows for whom the session waits, from now until stop is called.
+func (s *session) tellWaits(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for sleep(ctx, waitsInterval) == nil {
+			if err := s.lookForWaits(ctx); err != nil && ctx.Err() == nil {
+				s.log.DebugContext(ctx, "could not look for whom is waited", "error", err)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// lookForWaits looks again and again, over a connection of its own.
+func (s *session) lookForWaits(ctx context.Context) error {
+	conn, err := connect(ctx, s.cfg, false)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	said := ""
+	defer func() {
+		if said != "" {
+			s.setProblem("")
+		}
+	}()
+	for {
+		pids := fmt.Sprint(s.conn.PID())
+		if reader := s.reader.Load(); reader != 0 {
+			pids += fmt.Sprintf(", %d", reader)
+		}
+		w, err := waitOf(ctx, conn, pids)
+		if err != nil {
+			return err
+		}
+		problem := ""
+		if w != nil {
+			problem = fmt.Sprintf("it waits for %s; %s", w.who, w.do)
+		}
+		if problem != said {
+			said = problem
+			s.setProblem(problem)
+			if w != nil {
+				s.log.WarnContext(ctx, "the listener waits for somebody's transaction", "who", w.who, "do", w.do)
+			}
+		}
+		if err := sleep(ctx, waitsInterval); err != nil {
+			return err
+		}
+	}
+}
