@@ -20,6 +20,13 @@ const (
 	jobsPrefix = "mksync.progress."
 )
 
+// StreamSubjects are the subjects that each of the streams takes.
+func StreamSubjects() map[string]string {
+	return map[string]string{
+		StreamContacts: contactsPrefix + ">", StreamPartners: partnersPrefix + ">", StreamDeadLetters: deadLettersPrefix + ">",
+	}
+}
+
 // ContactSubject names the subject of a contact's event: op is snapshot, insert, update,
 // delete or truncate; the last has no id.
 func ContactSubject(op, id string) string {

@@ -47,7 +47,8 @@ func (st *stream) heartbeatCame() {
 }
 
 // heartbeats sends one heartbeat after the other over a connection of their own.
-// What keeps one from being sent keeps it on its way, as Status shows.
+// What keeps one from being sent keeps it on its way, as Status shows; but where the
+// right to send one is missing, none is.
 func (st *stream) heartbeats(ctx context.Context) error {
 	if !st.beating() {
 		<-ctx.Done()
@@ -60,6 +61,9 @@ func (st *stream) heartbeats(ctx context.Context) error {
 			return ctx.Err()
 		}
 		st.log.DebugContext(ctx, "heartbeat did not get through", "error", err)
+		if pgCode(err) == codeNoRight {
+			st.heartbeatRefused(ctx, err)
+		}
 		if err := sleep(ctx, st.cfg.WatchInterval); err != nil {
 			return err
 		}
@@ -79,16 +83,24 @@ func (st *stream) beatOn(ctx context.Context) error {
 		if err := st.oneBeat(ctx, conn, rand.Text()); err != nil {
 			return err
 		}
-		st.update(func(s *Status) { s.HeartbeatAt, s.HeartbeatSince = time.Now(), time.Time{} })
+		st.update(func(s *Status) { s.HeartbeatAt, s.HeartbeatSince, s.HeartbeatRefused = time.Now(), time.Time{}, "" })
 		if err := sleep(ctx, st.cfg.Heartbeat); err != nil {
 			return err
 		}
 	}
 }
 
+// heartbeatRefused says so, to other processes too: that none comes means nothing.
+func (st *stream) heartbeatRefused(ctx context.Context, err error) {
+	st.update(func(s *Status) { s.HeartbeatSince, s.HeartbeatRefused = time.Time{}, err.Error() })
+	if err := st.tellHeartbeat(ctx, time.Time{}); err != nil {
+		st.log.DebugContext(ctx, "heartbeat is not taken back", "error", err)
+	}
+}
+
 func (st *stream) heartbeatUnderWay() {
 	st.update(func(s *Status) {
-		if s.HeartbeatSince.IsZero() {
+		if s.HeartbeatSince.IsZero() && s.HeartbeatRefused == "" {
 			s.HeartbeatSince = time.Now()
 		}
 	})
@@ -124,6 +136,10 @@ func (st *stream) deliverBeat(ctx context.Context, b beat, sentAt time.Time) err
 			return err
 		}
 	}
+	return st.tellHeartbeat(ctx, sentAt)
+}
+
+func (st *stream) tellHeartbeat(ctx context.Context, sentAt time.Time) error {
 	if s, ok := st.sink.(interface {
 		Heartbeat(ctx context.Context, sentAt time.Time) error
 	}); ok {

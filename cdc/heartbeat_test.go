@@ -3,6 +3,7 @@ package cdc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -106,4 +107,32 @@ func TestHeartbeatsOfOthersPushNoneAside(t *testing.T) {
 	}
 	cancel()
 	require.NoError(t, <-others)
+}
+
+// A heartbeat that may not be sent is not on its way: it is no standstill.
+func TestHeartbeatsThatMayNotBeSent(t *testing.T) {
+	t.Parallel()
+	r := beatingRig(t)
+	name, login := r.role("REPLICATION")
+	r.exec("ALTER TABLE items OWNER TO " + quoteIdent(name))
+	r.exec("DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO " + name + "', current_database()); END $$")
+	grant := func(verb string) {
+		r.exec("DO $$ DECLARE f text; BEGIN FOR f IN SELECT oid::regprocedure FROM pg_proc WHERE proname = 'pg_logical_emit_message' LOOP EXECUTE '" +
+			verb + "'; END LOOP; END $$")
+	}
+	grant("REVOKE EXECUTE ON FUNCTION ' || f || ' FROM PUBLIC")
+	r.cfg.DatabaseURL = login
+	run := r.startStreaming()
+	testenv.Eventually(t, patience, func() error {
+		if s := run.Status(); s.HeartbeatRefused == "" || !s.HeartbeatSince.IsZero() {
+			return fmt.Errorf("refused: %q, on its way since %s", s.HeartbeatRefused, s.HeartbeatSince)
+		}
+		return nil
+	})
+	require.Contains(t, run.Status().HeartbeatRefused, "permission denied")
+	r.exec("INSERT INTO items VALUES (1)")
+	r.events(1)
+	grant("GRANT EXECUTE ON FUNCTION ' || f || ' TO PUBLIC")
+	run.beats()
+	require.Empty(t, run.Status().HeartbeatRefused)
 }

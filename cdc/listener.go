@@ -34,6 +34,9 @@ type Status struct {
 	// HeartbeatAt is when the newest heartbeat had come all the way; zero: none
 	// has. HeartbeatSince is since when one is on its way; zero: none is.
 	HeartbeatAt, HeartbeatSince time.Time
+	// HeartbeatRefused is why none may be sent: then nothing is on its way, and whether
+	// changes get through is not known.
+	HeartbeatRefused string
 	// Problem is why the listener does not work right now; empty when it does.
 	Problem string
 	// Warning is what somebody has to put right although the listener works: what

@@ -18,7 +18,7 @@ type Last struct {
 // A sink may have a method `Heartbeat(ctx context.Context, sentAt time.Time)
 // error`, too. It is called when a heartbeat, sent then by the database's clock,
 // came through the slot and everything published before it is durable. An error
-// means that the heartbeat did not get through.
+// means that the heartbeat did not get through. A zero time means that none may be sent.
 type Sink interface {
 	// Last is called at the start of every connection, before the first Publish,
 	// and sets Durable back to 0.

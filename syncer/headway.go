@@ -38,6 +38,9 @@ func (m *Monitor) listensElsewhere() bool {
 // standsStill tells a listener that does not get on from one that is busy or has
 // nothing to do.
 func (m *Monitor) standsStill(s *Status, l cdc.Status) {
+	if l.HeartbeatRefused != "" {
+		s.problem("heartbeats may not be sent, so a standstill between the slot and the stream %s would not be noticed: %s; let mksync's role execute pg_logical_emit_message, or set MKSYNC_HEARTBEAT_INTERVAL to 0s", bus.StreamContacts, l.HeartbeatRefused)
+	}
 	if l.State != cdc.StateStreaming || l.HeartbeatSince.IsZero() {
 		return
 	}

@@ -117,6 +117,9 @@ func checkStreams(ctx context.Context, js jetstream.JetStream, cfg NATS, cluster
 		}
 		there = append(there, fmt.Sprintf("%s (%d messages)", name, s.CachedInfo().State.Msgs))
 	}
+	if found := checkSubjects(ctx, js); found.Status == Fail {
+		return found
+	}
 	if cfg.Replicas > 1 && cluster == "" && len(there) == 0 {
 		return fail(nameStreams, fmt.Sprintf("%d copies are asked for, and the server is in no cluster", cfg.Replicas), "set MKSYNC_STREAM_REPLICAS to 1, or use a cluster")
 	}
@@ -124,6 +127,24 @@ func checkStreams(ctx context.Context, js jetstream.JetStream, cfg NATS, cluster
 		return ok(nameStreams, "will be made at the first start")
 	}
 	return ok(nameStreams, strings.Join(there, ", "))
+}
+
+// checkSubjects looks for streams of others on mksync's subjects: NATS makes no second one
+// there, or an event would be where mksync does not look.
+func checkSubjects(ctx context.Context, js jetstream.JetStream) Finding {
+	for ours, subject := range bus.StreamSubjects() {
+		names := js.StreamNames(ctx, jetstream.WithStreamListSubject(subject))
+		for name := range names.Name() {
+			if name != ours {
+				return fail(nameStreams, fmt.Sprintf("the stream %s of somebody else keeps messages of %s, which are for %s", name, subject, ours),
+					"take these subjects from it (nats stream edit "+name+"), or remove it")
+			}
+		}
+		if err := names.Err(); err != nil {
+			return fail(nameStreams, fmt.Sprintf("streams cannot be listed: %s", err), "see the server's log, and the user's rights on $JS.API.>")
+		}
+	}
+	return Finding{Status: OK}
 }
 
 // checkDataDir tries whether files can be made in the data directory, or where
