@@ -251,6 +251,7 @@ type Change struct {
 	ToCRM     []Field          // contact fields to write
 	Conflicts []ConflictRecord // what was decided or parked
 	Observed  *ObservedPartner // the partner as just read, if it was
+	Freed     []string         // keys for which others may be held that are not any more
 	Lapsed    []Field          // whose decisions do not hold for the values of now
 	Gone      string           // a partner that is not there any more; a poll that sees it tells
 	Erased    bool             // nothing of the person is to stay in mksync's journals

@@ -214,7 +214,7 @@ const checkPage = 500
 
 // compare looks at every pair once.
 func (run *checkRun) compare(ctx context.Context) error {
-	var absent []mapping.Pair
+	var absent, held []mapping.Pair
 	linked := 0
 	for after := ""; ; {
 		pairs, err := run.store.Pairs(ctx, after, checkPage)
@@ -229,13 +229,43 @@ func (run *checkRun) compare(ctx context.Context) error {
 			if !run.judged(p) {
 				absent = append(absent, p)
 			}
+			if heldMatch(p) {
+				held = append(held, p)
+			}
 			after = p.ContactID
 		}
 		if len(pairs) < checkPage {
 			break
 		}
 	}
+	if err := run.judgeHeld(ctx, held); err != nil {
+		return err
+	}
 	return run.doubt(ctx, absent, linked)
+}
+
+// heldMatch reports whether the contact's match waits for a person.
+func heldMatch(p mapping.Pair) bool {
+	return p.Contact != nil && p.InScope && p.Link != nil && p.Link.Status == mapping.StatusHeld && p.Link.MetaKockaID == "" && p.Deletion == ""
+}
+
+// judgeHeld matches held contacts anew, as the first match of all does: one that is
+// clear by now has no reason to wait.
+func (run *checkRun) judgeHeld(ctx context.Context, held []mapping.Pair) error {
+	if len(held) == 0 {
+		return nil
+	}
+	plan, err := run.matcher.Fresh(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range held {
+		d, planned := plan.Contact(p.ContactID)
+		if planned && (d.Verdict == VerdictLink || d.Verdict == VerdictCreate) {
+			run.note(Finding{ContactID: p.ContactID, MappingID: p.Link.ID, Kind: FindingUnlinked})
+		}
+	}
+	return nil
 }
 
 func (run *checkRun) count(p mapping.Pair) {
@@ -316,6 +346,9 @@ func (run *checkRun) again(ctx context.Context) error {
 			if err := run.judgeAgain(ctx, p); err != nil {
 				return err
 			}
+		}
+		if err := run.judgeHeld(ctx, filter(pairs, heldMatch)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -101,6 +101,11 @@ func (d *Desk) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[
 	if err := d.records.RejectDeletion(ctx, rec, status, note, r.By); err != nil {
 		return res, err
 	}
+	if link, err := d.link(ctx, rec.LinkID); err == nil && !link.Status.Alive() {
+		if err := d.reconciler.links.Wake(ctx, mapping.Freed(link, mapping.Link{}), rec.ContactID); err != nil {
+			return res, err
+		}
+	}
 	// A contact that came back meanwhile is linked again.
 	done, err := d.contact(ctx, rec.ContactID, Trigger{Cause: CauseContact, By: r.By})
 	if err != nil {

@@ -40,7 +40,7 @@ func (k *task) first(ctx context.Context) error {
 	case err != nil:
 		return err
 	case held != "":
-		return k.settle(ctx, mapping.StatusHeld, held, mapping.Change{})
+		return k.heldMatch(ctx, held)
 	case match == nil:
 		return k.create(ctx)
 	}
@@ -86,7 +86,11 @@ func (k *task) asPlanned(ctx context.Context, seen []mapping.ObservedPartner) (b
 		return false, nil
 	}
 	if d.Verdict == VerdictAmbiguous {
-		return true, k.settle(ctx, mapping.StatusHeld, d.Reason, mapping.Change{})
+		given, err := k.given(ctx, d.candidates...)
+		if given || err != nil {
+			return false, err
+		}
+		return true, k.heldMatch(ctx, d.Reason)
 	}
 	now := make([]string, len(seen))
 	for i, p := range seen {
@@ -148,8 +152,15 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 	if was := k.st.Link; was != nil && was.Intent != nil && was.Intent.Kind == mapping.IntentCreate && was.MetaKockaID == "" {
 		return errAgain // the intent stands: its partner may be another one
 	}
+	given, err := k.given(ctx, p.MKID)
+	switch {
+	case err != nil:
+		return err
+	case given:
+		return errAgain
+	}
 	k.link.MetaKockaID, k.link.Base = "", nil
-	return k.settle(ctx, mapping.StatusHeld, k.takenBy(ctx, p), mapping.Change{})
+	return k.heldMatch(ctx, k.takenBy(ctx, p))
 }
 
 // takenBy says who holds a partner that this contact matches.

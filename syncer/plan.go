@@ -48,9 +48,7 @@ type Decision struct {
 }
 
 // keysOf are the keys by which a contact is matched.
-func keysOf(c mapping.Contact) mapping.MatchKeys {
-	return mapping.MatchKeys{TaxNumber: mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), Email: mapping.Canonical(mapping.FieldEmail, c.Email)}
-}
+func keysOf(c mapping.Contact) mapping.MatchKeys { return mapping.Keys(c) }
 
 // Plan is the first match of all contacts with all partners as they were when
 // it was made.

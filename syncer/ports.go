@@ -38,6 +38,12 @@ type Links interface {
 	LinkOrIntents(ctx context.Context, metakockaID string) (link *mapping.Link, unresolved []mapping.Link, err error)
 	// Holders tells which contacts hold the partners with a living link.
 	Holders(ctx context.Context, metakockaIDs []string) (map[string]string, error)
+	// GiveUp takes a partner from the contact that holds it, for another one, where the
+	// filter leaves the holder out.
+	GiveUp(ctx context.Context, metakockaID, to string) (given bool, err error)
+	// Wake has the contacts looked at again, but for one, whose match is held for one
+	// of the keys.
+	Wake(ctx context.Context, keys []string, but string) error
 	// UnlinkedContacts finds contacts without a living link by canonical keys.
 	UnlinkedContacts(ctx context.Context, taxNumber, email string) (map[string]mapping.Contact, error)
 	// MatchObserved finds partners as last seen by canonical keys.

@@ -203,7 +203,10 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 	if k.t.CRMChangedAt.After(k.link.CRMChangedAt) {
 		k.link.CRMChangedAt = k.t.CRMChangedAt
 	}
-	ch.Link, ch.Conflicts, ch.Lapsed = k.link, k.replaced, k.lapsed
+	if k.link.Status != mapping.StatusHeld && (k.link.Status != mapping.StatusPending || k.link.MetaKockaID != "") {
+		k.link.HeldKeys = nil
+	}
+	ch.Link, ch.Conflicts, ch.Lapsed, ch.Freed = k.link, k.replaced, k.lapsed, k.freed()
 	for _, f := range mapping.Fields() {
 		if c, noted := k.journal[f]; noted {
 			ch.Conflicts = append(ch.Conflicts, c)

@@ -101,6 +101,9 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 func (k *task) leftOut(ctx context.Context) error {
 	in := k.link.Intent
 	if in == nil || in.Kind != mapping.IntentCreate || k.link.MetaKockaID != "" || !k.link.Status.Alive() {
+		if k.t.Cause == CauseContact && k.link.MetaKockaID != "" && k.link.Status.Alive() {
+			return k.links.Wake(ctx, mapping.Freed(k.link, mapping.Link{}), k.id) // those may have its partner
+		}
 		return nil
 	}
 	made, err := k.lookedUp(ctx)
@@ -244,7 +247,7 @@ func (k *task) deleteContact(ctx context.Context) error {
 	k.link.Status, k.link.LastError = mapping.StatusUnlinked, "the partner is gone from MetaKocka; the contact was deleted"
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	err := k.s.DeleteContact(bounded, &mapping.Change{Link: k.link})
+	err := k.s.DeleteContact(bounded, &mapping.Change{Link: k.link, Freed: k.freed()})
 	var refused *mapping.ContactRefusedError
 	if errors.As(err, &refused) {
 		return k.reject(ctx, "the partner is gone from MetaKocka; the contact cannot be deleted: "+refused.Reason)
@@ -301,8 +304,15 @@ func (k *task) comeBack(ctx context.Context) error {
 		k.link.Status = mapping.StatusPending
 		return k.first(ctx)
 	}
-	p, err := k.read(ctx)
-	if errors.Is(err, metakocka.ErrNotFound) {
+	holders, err := k.links.Holders(ctx, []string{k.link.MetaKockaID})
+	if err != nil {
+		return err
+	}
+	var p metakocka.Partner
+	if holders[k.link.MetaKockaID] == "" {
+		p, err = k.read(ctx)
+	}
+	if p.MKID == "" && err == nil || errors.Is(err, metakocka.ErrNotFound) { // another contact's by now, or gone
 		k.link.MetaKockaID, k.link.Base, k.link.Status = "", nil, mapping.StatusPending
 		return k.first(ctx)
 	}

@@ -256,7 +256,8 @@ func (s *service) Run(ctx context.Context) error {
 	parts := map[string]func(context.Context) error{
 		roleListener: s.listener.Run,
 		rolePusher: together(syncer.NewPusher(s.bus, s.matcher, s.store, s.gate, worker, s.log).Run, s.checker.Run,
-			syncer.NewMerger(s.reconciler, s.pace.look, s.log).Run),
+			syncer.NewMerger(s.reconciler, s.pace.look, s.log).Run,
+			syncer.NewReviewer(s.reconciler, s.store, s.gate, s.pace.look, s.log).Run),
 		rolePuller: syncer.NewPuller(s.bus, s.reconciler, s.gate, worker).Run,
 		rolePoller: s.runPoller,
 		roleAPI:    s.runAPI,

@@ -34,6 +34,9 @@ func (s *Session) Absorb(ctx context.Context, loser mapping.Session, m *mapping.
 		if err := saveLinks(ctx, tx, s.table, ch.Loser, ch.Winner); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, wakeSQL, freed(m.LoserLink, ch.Loser), l.id); err != nil {
+			return err
+		}
 		return addMerge(ctx, tx, m)
 	})
 	if err != nil {

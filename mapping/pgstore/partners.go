@@ -52,6 +52,11 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartne
 // Observe stores partners as just seen.
 func (s *Store) Observe(ctx context.Context, partners []mapping.ObservedPartner) error {
 	b := &pgx.Batch{}
+	ids := make([]string, len(partners))
+	for i := range partners {
+		ids[i] = partners[i].MetaKockaID
+	}
+	b.Queue(wakeForSQL, ids) // by the keys that they may have no longer
 	for i := range partners {
 		b.Queue(observeSQL, observeArgs(&partners[i])...)
 	}
@@ -91,7 +96,10 @@ func (s *Store) MarkMissing(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if _, err := s.pool.Exec(ctx, missingSQL, ids); err != nil {
+	b := &pgx.Batch{}
+	b.Queue(wakeForSQL, ids)
+	b.Queue(missingSQL, ids)
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("store missing partners: %w", err)
 	}
 	return nil

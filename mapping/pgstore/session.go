@@ -321,6 +321,9 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 	if ch.Gone != "" {
 		b.Queue(missingSQL, []string{ch.Gone})
 	}
+	if len(ch.Freed) > 0 {
+		b.Queue(wakeSQL, ch.Freed, l.ContactID)
+	}
 	if len(ch.Lapsed) > 0 {
 		b.Queue(lapsedSQL, l.ContactID, fieldNames(ch.Lapsed))
 	}

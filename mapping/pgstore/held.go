@@ -1,0 +1,87 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// Contacts whose match waits for a person wait for what has their keys: another
+// contact, or a partner. When that changes they are looked at again.
+
+// wakeSQL has those looked at again that are held for one of the keys $1, but for contact $2.
+const wakeSQL = `UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
+	WHERE held_keys && $1::text[] AND sync_status = 'held' AND metakocka_id IS NULL AND contact_id::text <> $2`
+
+// wakeForSQL is wakeSQL for the keys that partners $1 have as last seen, which are named
+// as mapping.MatchKeys names them.
+const wakeForSQL = `
+	UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
+	WHERE sync_status = 'held' AND metakocka_id IS NULL AND held_keys && (SELECT array_agg(k) FROM (
+		SELECT 'tax ' || tax_number AS k FROM mksync_partners WHERE metakocka_id = ANY($1) AND tax_number <> ''
+		UNION SELECT 'email ' || email FROM mksync_partners WHERE metakocka_id = ANY($1) AND email <> ''
+		UNION SELECT 'email ' || lower(btrim(e #>> '{}')) FROM mksync_partners p, jsonb_path_query(p.data, 'lax $.partner_contact_list[*].email') e
+			WHERE metakocka_id = ANY($1)) x)`
+
+// Wake has the contacts looked at again that are held for one of the keys.
+func (s *Store) Wake(ctx context.Context, keys []string, but string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if _, err := s.pool.Exec(ctx, wakeSQL, keys, but); err != nil {
+		return fmt.Errorf("look again at held contacts: %w", err)
+	}
+	return nil
+}
+
+// Woken lists contacts that are to be looked at again and that the filter takes.
+func (s *Store) Woken(ctx context.Context, limit int) (ids []string, err error) {
+	t := s.table()
+	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT m.contact_id::text FROM metakocka_contact_mappings m JOIN %s AS c ON c.%s = m.contact_id
+		WHERE m.held_keys IS NOT NULL AND m.sync_status = 'pending' AND m.metakocka_id IS NULL AND (%s)
+		ORDER BY m.updated_at LIMIT $1`, t.table, t.key, t.filter), append([]any{limit}, t.args...)...)
+	if err != nil {
+		return nil, s.stale(ctx, fmt.Errorf("read contacts to look at again: %w", err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read contacts to look at again: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, s.stale(ctx, rows.Err())
+}
+
+// GiveUp takes a partner from the contact that holds it where the filter leaves that one
+// out and no write to it is under way: its link becomes a tombstone, and the deletion
+// journal says why. The guard does not count it.
+func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool, err error) {
+	t := s.table()
+	note := fmt.Sprintf("the filter leaves the contact out; its partner %s went to contact %s, which matches it", metakockaID, to)
+	sql := strings.ReplaceAll(fmt.Sprintf(`
+		WITH given AS (
+			UPDATE metakocka_contact_mappings m SET sync_status = 'deleted', last_error = $NOTE::text, overrides = NULL, differing = '{}', updated_at = now()
+			FROM %s AS c WHERE c.%s = m.contact_id AND m.metakocka_id = $1 AND m.sync_status NOT IN ('deleted', 'unlinked') AND m.intent IS NULL AND NOT (%s)
+			RETURNING m.id),
+		noted AS (INSERT INTO mksync_deletions (link_id, side, reason, status, closed_at, closed_by)
+			SELECT id, 'crm', $NOTE::text, 'applied', now(), 'mksync' FROM given),
+		closed AS (UPDATE mksync_conflicts SET status = 'resolved', closed_at = now() WHERE status = 'parked' AND link_id IN (SELECT id FROM given))
+		SELECT count(*) > 0 FROM given`, t.table, t.key, t.filter), "$NOTE", fmt.Sprintf("$%d", len(t.args)+2))
+	err = s.pool.QueryRow(ctx, sql, append(append([]any{metakockaID}, t.args...), note)...).Scan(&given)
+	if err != nil {
+		return false, s.stale(ctx, fmt.Errorf("take partner %s from a contact that is left out: %w", metakockaID, err))
+	}
+	return given, nil
+}
+
+// freed are the keys that a link no longer has that was.
+func freed(was, now *mapping.Link) []string {
+	if was == nil || now == nil {
+		return nil
+	}
+	return mapping.Freed(*was, *now)
+}
