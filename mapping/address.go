@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -10,12 +11,14 @@ type Address struct{ Street, City, PostNumber string }
 
 // String returns "street, city, postal_code"; parts that are empty are left
 // out. ParseAddress reads it back to a text that is the same.
-func (a Address) String() string {
+func (a Address) String() string { return join(a.parts()) }
+
+func (a Address) parts() []string {
 	var parts []string
 	for _, v := range []string{a.Street, a.City, a.PostNumber} {
 		parts = append(parts, addressParts(v)...)
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 // ParseAddress reads an address as people write it, from the right, for a
@@ -25,25 +28,48 @@ func (a Address) String() string {
 //	Slovenska cesta 1, 1000 Ljubljana
 //	Slovenska cesta 1 ⏎ SI-1000 Ljubljana ⏎ Slovenija
 //	Slovenska cesta 1, 1000, Ljubljana
+//	Slovenska cesta 1 1000 Ljubljana
+//	1000 Ljubljana, Slovenska cesta 1
+//	Slovenska cesta 1, Kranj 4000
+//	10 High Street, London SW1A 2AA
+//	350 Fifth Avenue, New York, NY, 10118
+//	Via Roma 5, 34121 Trieste, TS, Italia
+//	Maribor, p.p. 7, 2001           street "p.p. 7"
 //	Slovenska cesta 1               street alone
 //
-// A country's name behind the postal code is left out: it is a field of its own.
-func ParseAddress(v string) Address {
-	parts := dropCountry(addressParts(v))
-	if a, ok := postAndCity(parts); ok {
-		return a
+// A country and a province at the end are no part of it; a postal code is without
+// the country's letters.
+func ParseAddress(v string) Address { return readAddress(v).Address }
+
+// addressText is what a text says of an address.
+type addressText struct {
+	Address
+	province string // behind the city, as written
+	country  string // at the end, as written
+	code     string // of the country; "": it may also be a province or a state
+}
+
+// readAddress parses a text until its parts, put together, read as themselves:
+// so an address that was written back is the same address.
+func readAddress(v string) addressText {
+	const enough = 10
+	first := parseParts(addressParts(v))
+	for range enough {
+		again := parseParts(first.parts())
+		if again.Address == first.Address {
+			return first
+		}
+		first.Address = again.Address
 	}
-	if a, ok := postLast(parts); ok {
-		return a
-	}
-	return noPost(parts)
+	first.Address = Address{Street: first.String()}
+	return first
 }
 
 // addressParts splits at commas, semicolons and line breaks; empty parts and
 // superfluous space go.
 func addressParts(v string) []string {
 	var parts []string
-	for _, p := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == '\n' || r == ';' }) {
+	for _, p := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(",;|\n", r) }) {
 		if p = collapse(p); p != "" {
 			parts = append(parts, p)
 		}
@@ -51,47 +77,19 @@ func addressParts(v string) []string {
 	return parts
 }
 
-const (
-	// sharedPost are the shapes of postal codes that are plain both alone and
-	// before a city.
-	sharedPost = `\d{4} ?[A-Z]{2}|` + // NL
-		`(?:[A-Z]{1,3}-)?\d{4,7}|[A-Z]{1,2}-\d{3}|` + // 1000, SI-1000, IS-101
-		`\d{3} \d{2}|\d{2}-\d{3}|` + // 110 00 (CZ, SK, SE, GR), 00-950 (PL)
-		`\d{4}-\d{3}|\d{5}-\d{3,4}|\d{3}-\d{4}` // PT, BR and US, JP
-	// lonePost are those that only a part of its own shows.
-	lonePost = `[A-Z]{1,3} ?\d{4,7}|[A-Z]{2} \d{5}-\d{4}|` + // DC 20500, VLT 1117
-		`(?i:[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2})|(?i:[a-z]\d[a-z] ?\d[a-z]\d)|` + // GB, CA
-		`[A-Z]\d[\dW] ?[A-Z\d]{4}` // IE
-)
-
-var (
-	postAlone    = regexp.MustCompile(`^(?:` + sharedPost + `|` + lonePost + `)$`)
-	postShort    = regexp.MustCompile(`^\d{3}$`)
-	postThenCity = regexp.MustCompile(`^(` + sharedPost + `) (\p{L}.*)$`)
-	streetWord   = regexp.MustCompile(`(?i)\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane|way|court)\b`)
-)
-
-// looksLikeCity reports whether a part can be a city by itself: it begins with a
-// letter and has no house number.
-func looksLikeCity(p string) bool { return startsWithLetter(p) && !hasDigit(p) }
-
-// dropCountry removes a country's name at the end where a postal code and a city
-// stand before it; a city that is called like a country (Luxembourg) stays.
-func dropCountry(parts []string) []string {
-	n := len(parts)
-	if n < 2 || len(parts[n-1]) < 3 {
-		return parts
+// parseParts reads an address once.
+func parseParts(parts []string) addressText {
+	t := addressText{}
+	parts = t.cutCountry(parts)
+	for _, form := range []func([]string) (Address, bool){postAndCity, cityAndPost, postLast, postWithin, postFirst} {
+		if a, ok := form(parts); ok {
+			t.Address = a
+			t.cutProvince()
+			return t
+		}
 	}
-	before := parts[n-2]
-	whole := postThenCity.MatchString(before) ||
-		n >= 4 && postAlone.MatchString(before) && looksLikeCity(parts[n-3])
-	if !whole {
-		return parts
-	}
-	if _, ok := ParseCountry(parts[n-1]); ok {
-		return parts[:n-1]
-	}
-	return parts
+	t.Address = noPost(parts)
+	return t
 }
 
 // postAndCity reads a last part like "1000 Ljubljana", or the last two parts
@@ -102,13 +100,30 @@ func postAndCity(parts []string) (Address, bool) {
 		return Address{}, false
 	}
 	last := parts[n-1]
-	if m := postThenCity.FindStringSubmatch(last); m != nil && (n > 1 || !streetWord.MatchString(m[2])) {
-		return Address{Street: join(parts[:n-1]), City: m[2], PostNumber: m[1]}, true
+	if m := postThenCity.FindStringSubmatch(last); m != nil && (n > 1 || !isStreet(m[2])) {
+		return Address{Street: join(parts[:n-1]), City: m[2], PostNumber: plainPost(m[1])}, true
 	}
 	if n >= 2 && looksLikeCity(last) && postAlone.MatchString(parts[n-2]) {
-		return Address{Street: join(parts[:n-2]), City: last, PostNumber: parts[n-2]}, true
+		return Address{Street: join(parts[:n-2]), City: last, PostNumber: plainPost(parts[n-2])}, true
 	}
 	return Address{}, false
+}
+
+// cityAndPost reads a last part like "Kranj 4000", "New York NY 10118" or "London
+// SW1A 2AA"; only the last of these shows by itself that it is no street.
+func cityAndPost(parts []string) (Address, bool) {
+	n := len(parts)
+	if n == 0 {
+		return Address{}, false
+	}
+	m := cityThenPost.FindStringSubmatch(parts[n-1])
+	if postAlone.MatchString(parts[n-1]) && !postBritish.MatchString(parts[n-1]) {
+		return Address{}, false // DC 20500
+	}
+	if m == nil || !looksLikeCity(m[1]) || isStreet(m[1]) || n == 1 && !postBritish.MatchString(m[2]) {
+		return Address{}, false
+	}
+	return Address{Street: join(parts[:n-1]), City: m[1], PostNumber: plainPost(m[2])}, true
 }
 
 // postLast reads "…, city, postal_code", and "street 1, postal_code" and "city,
@@ -123,17 +138,50 @@ func postLast(parts []string) (Address, bool) {
 	if !postAlone.MatchString(last) && !short {
 		return Address{}, false
 	}
+	post := plainPost(last)
+	switch {
+	case n >= 3 && americanStates[before] && postAmerican.MatchString(last) && looksLikeCity(parts[n-3]):
+		return Address{Street: join(parts[:n-3]), City: parts[n-3], PostNumber: before + " " + last}, true
+	case n >= 3 && noCity.MatchString(before) && looksLikeCity(parts[n-3]):
+		return Address{Street: join(append(slices.Clone(parts[:n-3]), before)), City: parts[n-3], PostNumber: post}, true
 	// "Praha 1" is a city where a street stands before it.
-	if looksLikeCity(before) || n >= 3 && startsWithLetter(before) {
-		return Address{Street: join(parts[:n-2]), City: before, PostNumber: last}, true
+	case looksLikeCity(before), n >= 3 && startsWithLetter(before) && !noCity.MatchString(before) && !isStreet(before):
+		return Address{Street: join(parts[:n-2]), City: before, PostNumber: post}, true
 	}
-	return Address{Street: join(parts[:n-1]), PostNumber: last}, true
+	return Address{Street: join(parts[:n-1]), PostNumber: post}, true
 }
 
-// noPost reads "street, city" and a street alone.
+// postWithin reads a last part without commas: "Slovenska cesta 1 1000 Ljubljana".
+func postWithin(parts []string) (Address, bool) {
+	n := len(parts)
+	if n == 0 {
+		return Address{}, false
+	}
+	m := streetThenPost.FindStringSubmatch(parts[n-1])
+	if m == nil || isStreet(m[3]) || noCity.MatchString(m[3]) {
+		return Address{}, false
+	}
+	street := append(slices.Clone(parts[:n-1]), m[1])
+	return Address{Street: join(street), City: m[3], PostNumber: plainPost(m[2])}, true
+}
+
+// postFirst reads "1000 Ljubljana, Slovenska cesta 1".
+func postFirst(parts []string) (Address, bool) {
+	n := len(parts)
+	if n < 2 || !hasDigit(parts[n-1]) || noCity.MatchString(parts[n-1]) {
+		return Address{}, false
+	}
+	m := postThenCity.FindStringSubmatch(parts[0])
+	if m == nil || isStreet(m[2]) || hasDigit(m[2]) {
+		return Address{}, false
+	}
+	return Address{Street: join(parts[1:]), City: m[2], PostNumber: plainPost(m[1])}, true
+}
+
+// noPost reads "street, city", and a street or a city alone.
 func noPost(parts []string) Address {
 	n := len(parts)
-	if n >= 2 && looksLikeCity(parts[n-1]) {
+	if n >= 2 && looksLikeCity(parts[n-1]) || n == 1 && looksLikeCity(parts[0]) && !isStreet(parts[0]) {
 		return Address{Street: join(parts[:n-1]), City: parts[n-1]}
 	}
 	return Address{Street: join(parts)}
@@ -143,19 +191,80 @@ func join(parts []string) string { return strings.Join(parts, ", ") }
 
 // parseLike is ParseAddress for a text that replaces an address that is known in
 // parts: city and postal code stay as they are parted where the text still ends
-// with them, however unusual they are.
+// with them, however unusual they are, and stay where none are found in it. Where
+// only one of the two is found, and it is another one, nothing is to be mixed: the
+// address stays as it was. See addressLack.
 func parseLike(v string, old Address) Address {
-	text := Canonical(FieldAddress, v)
-	if collapse(old.City) == "" {
-		return ParseAddress(text)
+	written := addressParts(clean(FieldAddress, v))
+	if a, found := sameEnd(written, old); found {
+		return a
 	}
-	tail := Address{City: old.City, PostNumber: old.PostNumber}.String()
-	street, found := strings.CutSuffix(text, ", "+tail)
-	if !found && text != tail {
-		return ParseAddress(text)
+	a := ParseAddress(v)
+	if found, ok := sameEnd(a.parts(), old); ok {
+		return found
 	}
-	if !found {
-		street = ""
+	oldCity, oldPost := collapse(old.City), collapse(old.PostNumber)
+	if a.PostNumber == plainPost(oldPost) {
+		a.PostNumber = oldPost // as the ERP writes it
 	}
-	return Address{Street: street, City: collapse(old.City), PostNumber: collapse(old.PostNumber)}
+	switch {
+	case a == Address{}, (a.City != "" || oldCity == "") && (a.PostNumber != "" || oldPost == ""):
+		return a
+	case elsewhere(a, Address{City: oldCity, PostNumber: oldPost}):
+		return old
+	}
+	return Address{Street: a.Street, City: first(a.City, oldCity), PostNumber: first(a.PostNumber, oldPost)}
+}
+
+// sameEnd splits off the city and the postal code that the address had before.
+func sameEnd(parts []string, old Address) (Address, bool) {
+	end := Address{City: old.City, PostNumber: old.PostNumber}.parts()
+	at := len(parts) - len(end)
+	if collapse(old.City) == "" || at < 0 || !slices.Equal(parts[at:], end) {
+		return Address{}, false
+	}
+	return Address{Street: join(parts[:at]), City: collapse(old.City), PostNumber: collapse(old.PostNumber)}, true
+}
+
+// elsewhere reports whether what both addresses have of city and postal code
+// tells them apart.
+func elsewhere(a, b Address) bool {
+	return a.City != "" && b.City != "" && folded(a.City) != folded(b.City) ||
+		a.PostNumber != "" && b.PostNumber != "" && a.PostNumber != plainPost(b.PostNumber)
+}
+
+// addressLack says which parts of an address a text does not show, though the
+// partner has them; "" where it shows them all.
+func addressLack(crm, partner string) string {
+	a, b := ParseAddress(crm), ParseAddress(partner)
+	var lacks []string
+	if a.City == "" && b.City != "" {
+		lacks = append(lacks, "no city")
+	}
+	if a.PostNumber == "" && b.PostNumber != "" {
+		lacks = append(lacks, "no postal code")
+	}
+	switch {
+	case len(lacks) == 0 || a == Address{}:
+		return ""
+	case elsewhere(a, b):
+		return "shows " + strings.Join(lacks, " and ") + ", and is elsewhere than MetaKocka's: it is not sent"
+	}
+	return "shows " + strings.Join(lacks, " and ") + ": MetaKocka's stays"
+}
+
+// cutPost are the letters of a country before a postal code, and the space that
+// Croats and others put into it.
+var cutPost = regexp.MustCompile(`^(?:([A-Z]{1,3}) ?([-–])? ?)?(\d{4,7}|\d{2} \d{3})$`)
+
+// plainPost is a postal code without the country's letters: 1000 for SI-1000.
+func plainPost(v string) string {
+	m := cutPost.FindStringSubmatch(v)
+	switch {
+	case m == nil:
+		return v
+	case m[1] != "" && !postLetters[m[1]], m[2] == "" && americanStates[m[1]]:
+		return v
+	}
+	return strings.ReplaceAll(m[3], " ", "")
 }

@@ -22,7 +22,7 @@ func TestParseAddress(t *testing.T) {
 		{"Slovenska cesta 1\n1000 Ljubljana", Address{"Slovenska cesta 1", "Ljubljana", "1000"}},
 		{"Slovenska cesta 1,\r\n1000 Ljubljana,\r\nSlovenija", Address{"Slovenska cesta 1", "Ljubljana", "1000"}},
 		{"Slovenska cesta 1, Ljubljana, 1000, Slovenia", Address{"Slovenska cesta 1", "Ljubljana", "1000"}},
-		{"Pod gozdom, cesta V/12, SI-1290 Grosuplje", Address{"Pod gozdom, cesta V/12", "Grosuplje", "SI-1290"}},
+		{"Pod gozdom, cesta V/12, SI-1290 Grosuplje", Address{"Pod gozdom, cesta V/12", "Grosuplje", "1290"}},
 		{"Slovenska cesta 1", Address{Street: "Slovenska cesta 1"}},
 		{"Test, 4", Address{Street: "Test, 4"}},
 		{"c/o Novak, Dunajska 5", Address{Street: "c/o Novak, Dunajska 5"}},
@@ -51,7 +51,8 @@ func TestParseAddress(t *testing.T) {
 }
 
 // checkAddress holds the laws of addresses for any text: its parts put together
-// read the same, and a partner that was given them reads as the same address.
+// read the same, and a partner that was given them reads as the same address, or
+// has kept what the text does not show.
 func checkAddress(t require.TestingT, v string) {
 	canonical := Canonical(FieldAddress, v)
 	require.Equal(t, canonical, ParseAddress(canonical).String(), "%q", v)
@@ -60,7 +61,9 @@ func checkAddress(t require.TestingT, v string) {
 	for _, old := range []Partner{{}, {Street: "Stara 1", City: "Praha 1", PostNumber: "X1"}, {City: "Ljubljana"}, {Street: v, PostNumber: "1000"}} {
 		p := ToPartner(target, old, []Field{FieldAddress})
 		back, _ := FromPartner(p)
-		require.True(t, Equal(FieldAddress, v, back.Address), "%q -> %+v -> %q", v, p, back.Address)
+		shown := ParseAddress(clean(FieldAddress, v))
+		lacks := shown.City == "" && old.City != "" || shown.PostNumber == "" && old.PostNumber != ""
+		require.True(t, Equal(FieldAddress, v, back.Address) || lacks && p.City != "" || lacks && p.PostNumber != "", "%q -> %+v -> %q", v, p, back.Address)
 	}
 }
 

@@ -14,18 +14,86 @@ import (
 // (alpha-2 or alpha-3) or by name, in any language known, any case, with or
 // without diacritics; false where it is unknown or means two countries.
 func ParseCountry(v string) (string, bool) {
+	if code, ok := nearCountry(v); ok {
+		return code, true
+	}
+	code, found := allNames()[foldCountry(v)]
+	return code, found && code != ""
+}
+
+// nearCountry is ParseCountry for codes, abbreviations, and names in the languages
+// that are met most.
+func nearCountry(v string) (string, bool) {
+	if code, found := accentedCodes[strings.ReplaceAll(strings.ToLower(collapse(v)), ".", "")]; found {
+		return code, true
+	}
 	folded := foldCountry(v)
+	if code, ok := plainCountry(folded); ok {
+		return code, true
+	}
+	return labelledCountry(v, folded)
+}
+
+// plainCountry looks a folded code or name up.
+func plainCountry(folded string) (string, bool) {
 	if code, found := countryAliases[folded]; found {
 		return code, true
 	}
 	if code, ok := regionCode(folded); ok {
 		return code, true
 	}
-	if code, found := nearNames()[folded]; found {
+	code, found := nearNames()[folded]
+	return code, found
+}
+
+// accentedCodes are abbreviations that without their accents are other countries'
+// codes: Česka republika is not Costa Rica.
+var accentedCodes = map[string]string{"čr": "CZ", "čg": "ME", "črg": "ME"}
+
+// countryLabels are words that stand beside a country's name and say what kind of
+// state it is.
+var countryLabels = setOf("republika", "republic", "republik", "repubblica", "republique", "of", "the", "di", "d'", "della", "delle", "kingdom", "kraljevina",
+	"konigreich", "regno", "drzava", "state", "states", "stato", "land", "federal", "federated", "federative", "zvezna", "savezna", "bundesrepublik", "federalna",
+	"islamic", "islamska", "bolivarian", "bolivarska", "plurinational", "united", "arab", "socialist", "former", "yugoslav", "french", "dutch", "part",
+	"principality", "knezevina", "furstentum", "grand", "duchy", "velika", "vojvodina", "veliko", "vojvodstvo")
+
+// labelledCountry finds a name among labels: Republika Hrvaška, "Moldova, Republic
+// of", "United Kingdom (UK)".
+func labelledCountry(v, folded string) (string, bool) {
+	name, rest, found := strings.Cut(strings.NewReplacer("(", ",", ")", "").Replace(folded), ",")
+	if found {
+		name, rest = collapse(name), collapse(strings.ReplaceAll(rest, ",", " "))
+		if code, ok := plainCountry(collapse(rest + " " + name)); ok { // "Korea, Republic of"
+			return code, true
+		}
+		code, ok := plainCountry(name)
+		again, twice := plainCountry(rest)
+		return code, ok && (twice && again == code || onlyLabels(rest))
+	}
+	words := strings.Fields(strings.ReplaceAll(folded, "d'", "d' "))
+	labels := 0
+	for labels < len(words) && countryLabels[words[labels]] {
+		labels++
+	}
+	if labels == 0 || labels == len(words) {
+		return "", false
+	}
+	if code, ambiguous := plainCountry(strings.Join(words[labels:], " ")); ambiguous && !twoStates[code] {
 		return code, true
 	}
-	code, found := allNames()[folded]
-	return code, found && code != ""
+	return "", false
+}
+
+// twoStates are names that more than one state has, told apart by the labels.
+var twoStates = setOf("CN", "KR", "KP", "CG", "CD")
+
+func onlyLabels(v string) bool {
+	for w := range strings.FieldsSeq(v) {
+		if !countryLabels[w] {
+			return false
+		}
+	}
+	return v != ""
 }
 
 // CountryName returns the English name of a country's code, as MetaKocka is

@@ -101,15 +101,20 @@ type fieldMerge struct {
 	crm, partner         string
 	baseCRM, basePartner string
 	unreadable           bool
+	agree                bool   // the sides hold the same, formatting aside
+	toCRM                string // the partner's value as the CRM would get it
 }
 
 func newFieldMerge(in MergeInput, f Field, p Policy) fieldMerge {
-	return fieldMerge{
+	m := fieldMerge{
 		field: f, policy: p.For(f),
 		crm: in.CRM.Get(f), partner: in.Partner.Get(f),
 		baseCRM: in.Base.CRM.Get(f), basePartner: in.Base.Partner.Get(f),
 		unreadable: slices.Contains(in.Unreadable, f),
+		agree:      Agree(f, in.CRM, in.Partner),
 	}
+	m.toCRM = m.rewritten(in)
+	return m
 }
 
 // outcome is what becomes of one field: the side whose value both are to hold,
@@ -120,8 +125,17 @@ type outcome struct {
 	conflict *Conflict
 }
 
-// decide finds the field's outcome.
+// decide finds the field's outcome. A value of the CRM that cannot be sent leaves
+// its field as it is on both sides.
 func (m fieldMerge) decide(in MergeInput, p Policy) outcome {
+	o := m.rule(in, p)
+	if o.take == SideCRM && m.field != FieldAddress && m.withheld() != "" {
+		return outcome{}
+	}
+	return o
+}
+
+func (m fieldMerge) rule(in MergeInput, p Policy) outcome {
 	side, overridden := in.Overrides[m.field]
 	switch {
 	case m.policy.Direction == DirectionOff:
@@ -130,12 +144,16 @@ func (m fieldMerge) decide(in MergeInput, p Policy) outcome {
 		return outcome{take: side}
 	case m.unreadable:
 		return outcome{leave: true}
-	case Equal(m.field, m.crm, m.partner):
-		return outcome{leave: !m.changed(SideCRM) && !m.changed(SideMetaKocka)}
 	}
-	fromCRM := m.changed(SideCRM) && m.carries(SideCRM)
-	fromPartner := m.changed(SideMetaKocka) && m.carries(SideMetaKocka)
+	crm, partner := m.changed(SideCRM), m.changed(SideMetaKocka)
 	switch {
+	case m.agree && crm == partner: // neither was edited, or both to the same
+		return outcome{leave: !crm}
+	}
+	fromCRM, fromPartner := crm && m.carries(SideCRM), partner && m.carries(SideMetaKocka)
+	switch {
+	case fromPartner && !crm && m.withheld() != "":
+		return m.replaced()
 	case fromCRM && fromPartner:
 		return m.conflict(in.Times[m.field], p)
 	case fromCRM:
@@ -150,13 +168,18 @@ func (m fieldMerge) decide(in MergeInput, p Policy) outcome {
 // aside reports whether the side has a change that the direction does not carry.
 func (m fieldMerge) aside(s Side) bool { return m.changed(s) && !m.policy.Direction.From(s) }
 
-// changed reports whether the side differs from its own base.
+// changed reports whether the side's value was edited: it differs from its own
+// base.
 func (m fieldMerge) changed(s Side) bool {
 	if s == SideCRM {
-		return !Equal(m.field, m.crm, m.baseCRM)
+		return !Unedited(m.field, m.baseCRM, m.crm)
 	}
-	return !Equal(m.field, m.partner, m.basePartner)
+	return !Unedited(m.field, m.basePartner, m.partner)
 }
+
+// withheld says why the partner did not hold the CRM's value, or not all of it,
+// when the two last agreed. What came from the partner can go there again.
+func (m fieldMerge) withheld() string { return Withheld(m.field, m.crm, m.basePartner) }
 
 // value is what the side holds.
 func (m fieldMerge) value(s Side) string {
@@ -176,12 +199,24 @@ func (m fieldMerge) carries(s Side) bool {
 	return !m.policy.KeepNonEmpty || Canonical(m.field, m.value(s)) != ""
 }
 
-// conflict lets the field's rule decide.
-func (m fieldMerge) conflict(t Times, p Policy) outcome {
-	c := &Conflict{
+// replaced lets the partner's edit replace a value that never reached the partner,
+// which nobody would find again if it were not recorded.
+func (m fieldMerge) replaced() outcome {
+	c := m.record()
+	c.Winner = SideMetaKocka
+	return outcome{take: SideMetaKocka, conflict: c}
+}
+
+func (m fieldMerge) record() *Conflict {
+	return &Conflict{
 		Field: m.field, BaseCRM: m.baseCRM, BasePartner: m.basePartner,
 		CRM: m.crm, Partner: m.partner, Rule: m.policy.Rule,
 	}
+}
+
+// conflict lets the field's rule decide.
+func (m fieldMerge) conflict(t Times, p Policy) outcome {
+	c := m.record()
 	switch m.policy.Rule {
 	case RuleCRM:
 		c.Winner = SideCRM
@@ -233,14 +268,14 @@ func (m fieldMerge) apply(res *MergeResult, o outcome) {
 		}
 	}
 	crm, partner := m.crm, m.partner
-	different := m.unreadable || !Equal(m.field, crm, partner)
+	different := m.unreadable || !Unedited(m.field, crm, partner)
 	switch {
 	case o.take == SideCRM && different:
 		partner = crm
 		res.Partner.Set(m.field, partner)
 		res.ToPartner = append(res.ToPartner, m.field)
 	case o.take == SideMetaKocka && different:
-		crm = partner
+		crm = m.toCRM
 		res.CRM.Set(m.field, crm)
 		res.ToCRM = append(res.ToCRM, m.field)
 	}
@@ -252,13 +287,13 @@ func (m fieldMerge) apply(res *MergeResult, o outcome) {
 // moveBase takes over what the sides hold now; a base that only differs in
 // formatting stays.
 func (m fieldMerge) moveBase(b *Base, crm, partner string) {
-	if Equal(m.field, m.baseCRM, crm) && Equal(m.field, m.basePartner, partner) {
+	if Unedited(m.field, m.baseCRM, crm) && Unedited(m.field, m.basePartner, partner) {
 		return
 	}
-	if !Equal(m.field, m.baseCRM, crm) {
+	if !Unedited(m.field, m.baseCRM, crm) {
 		b.CRM.Set(m.field, crm)
 	}
-	if !Equal(m.field, m.basePartner, partner) {
+	if !Unedited(m.field, m.basePartner, partner) {
 		b.Partner.Set(m.field, partner)
 	}
 	b.kept(m.field)

@@ -71,6 +71,9 @@ func anyPolicy(directions ...Direction) *rapid.Generator[Policy] {
 	})
 }
 
+// blank reports whether a contact's field is empty; a filler is.
+func blank(f Field, c Contact) bool { return Canonical(f, c.Get(f)) == "" }
+
 var everyDirection = []Direction{DirectionBoth, DirectionToMetaKocka, DirectionToCRM, DirectionOff}
 
 // anyInput draws a merge: sides that agree on most, bases that differ where a
@@ -129,7 +132,7 @@ func TestLawConverges(t *testing.T) {
 		in.CRM, in.Partner = edit(t, in.Base.CRM, "crm"), edit(t, in.Base.Partner, "partner")
 		r := Merge(in, p)
 		for _, f := range Diff(r.CRM, r.Partner) {
-			kept := p.For(f).KeepNonEmpty && (in.CRM.Get(f) == "" || in.Partner.Get(f) == "")
+			kept := p.For(f).KeepNonEmpty && (blank(f, in.CRM) || blank(f, in.Partner))
 			require.True(t, kept || slices.Contains(r.Parked, f), "%s", f)
 		}
 		for _, f := range Fields() {
@@ -157,14 +160,14 @@ func TestLawOneSidedChangeIsNeverLost(t *testing.T) {
 			}
 			fp := p.For(f)
 			crm, partner := in.CRM.Get(f), in.Partner.Get(f)
-			byCRM, byPartner := !Equal(f, crm, in.Base.CRM.Get(f)), !Equal(f, partner, in.Base.Partner.Get(f))
+			byCRM, byPartner := !Unedited(f, in.Base.CRM.Get(f), crm), !Unedited(f, in.Base.Partner.Get(f), partner)
 			switch {
 			case !byCRM && !byPartner || fp.Direction == DirectionOff:
 				requireUntouched(t, in, r, f)
-			case byCRM && !byPartner && fp.Direction != DirectionToCRM && (crm != "" || !fp.KeepNonEmpty):
+			case byCRM && !byPartner && fp.Direction != DirectionToCRM && (!blank(f, in.CRM) || !fp.KeepNonEmpty):
 				require.True(t, Equal(f, crm, r.Partner.Get(f)), "%s", f)
 				require.Equal(t, crm, r.CRM.Get(f))
-			case byPartner && !byCRM && fp.Direction != DirectionToMetaKocka && (partner != "" || !fp.KeepNonEmpty):
+			case byPartner && !byCRM && fp.Direction != DirectionToMetaKocka && (!blank(f, in.Partner) || !fp.KeepNonEmpty):
 				require.True(t, Equal(f, partner, r.CRM.Get(f)), "%s", f)
 				require.Equal(t, partner, r.Partner.Get(f))
 			}
@@ -186,8 +189,8 @@ func TestLawWhatIsReplacedIsRecorded(t *testing.T) {
 		}
 		require.Len(t, recorded, len(r.Conflicts))
 		for _, f := range Fields() {
-			lostCRM := !Equal(f, in.CRM.Get(f), r.CRM.Get(f)) && !Equal(f, in.CRM.Get(f), in.Base.CRM.Get(f)) && in.CRM.Get(f) != ""
-			lostPartner := !Equal(f, in.Partner.Get(f), r.Partner.Get(f)) && !Equal(f, in.Partner.Get(f), in.Base.Partner.Get(f)) && in.Partner.Get(f) != ""
+			lostCRM := !Equal(f, in.CRM.Get(f), r.CRM.Get(f)) && !Equal(f, in.CRM.Get(f), in.Base.CRM.Get(f)) && !blank(f, in.CRM)
+			lostPartner := !Equal(f, in.Partner.Get(f), r.Partner.Get(f)) && !Equal(f, in.Partner.Get(f), in.Base.Partner.Get(f)) && !blank(f, in.Partner)
 			if lostCRM || lostPartner {
 				require.Equal(t, in.CRM.Get(f), recorded[f].CRM)
 				require.Equal(t, in.Partner.Get(f), recorded[f].Partner)
@@ -212,7 +215,9 @@ func TestLawListsSayWhatChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in, p := anyInput().Draw(t, "in"), anyPolicy(everyDirection...).Draw(t, "policy")
 		r := Merge(in, p)
-		require.Equal(t, r.ToCRM, Diff(in.CRM, r.CRM))
+		for _, f := range Diff(in.CRM, r.CRM) {
+			require.Contains(t, r.ToCRM, f)
+		}
 		for _, f := range Diff(in.Partner, r.Partner) {
 			require.Contains(t, r.ToPartner, f)
 		}
@@ -319,13 +324,13 @@ func TestLawSidesAreSymmetric(t *testing.T) {
 		in.Times, in.Unreadable = nil, nil
 		p.TieWinner = SideMetaKocka
 		a, b := Merge(in, p), Merge(mirrorInput(in), mirrorPolicy(p))
-		require.Equal(t, a.CRM, b.Partner)
-		require.Equal(t, a.Partner, b.CRM)
+		require.Empty(t, Diff(a.CRM, b.Partner)) // the CRM's text keeps a country behind an address
+		require.Empty(t, Diff(a.Partner, b.CRM))
 		require.Equal(t, a.ToCRM, b.ToPartner)
 		require.Equal(t, a.ToPartner, b.ToCRM)
 		require.Equal(t, a.Parked, b.Parked)
-		require.Equal(t, a.Base.CRM, b.Base.Partner)
-		require.Equal(t, a.Base.Partner, b.Base.CRM)
+		require.Empty(t, Diff(a.Base.CRM, b.Base.Partner))
+		require.Empty(t, Diff(a.Base.Partner, b.Base.CRM))
 	})
 }
 
@@ -379,7 +384,7 @@ func TestLawWhatIsNotKeptIsNoEdit(t *testing.T) {
 		require.Equal(t, in.Base, r.Base)
 
 		f := rapid.SampledFrom(Fields()).Draw(t, "field")
-		in.Partner.Set(f, anyValue(f).Filter(func(v string) bool { return v != "" && !Equal(f, v, got.Get(f)) }).Draw(t, "edit"))
+		in.Partner.Set(f, anyValue(f).Filter(func(v string) bool { return Canonical(f, v) != "" && !Equal(f, v, got.Get(f)) }).Draw(t, "edit"))
 		r = Merge(in, p)
 		require.True(t, Equal(f, in.Partner.Get(f), r.CRM.Get(f)))
 		require.Empty(t, r.ToPartner)

@@ -35,9 +35,9 @@ func TestMergeWithoutAConflict(t *testing.T) {
 		{"nothing changed", agreed(ana), ana, ana, nil, nil, ana, ana, agreed(ana)},
 		{
 			"formatting is no change", agreed(ana),
-			with(with(ana, FieldPhone, "+386 41 123 456"), FieldAddress, "Slovenska cesta 1\n1000 Ljubljana"), with(ana, FieldTaxNumber, "12345678"),
+			with(with(ana, FieldPhone, "+386 41 123 456"), FieldAddress, "Slovenska cesta 1\n1000 Ljubljana"), with(ana, FieldTaxNumber, "si 123 456 78"),
 			nil, nil,
-			with(with(ana, FieldPhone, "+386 41 123 456"), FieldAddress, "Slovenska cesta 1\n1000 Ljubljana"), with(ana, FieldTaxNumber, "12345678"),
+			with(with(ana, FieldPhone, "+386 41 123 456"), FieldAddress, "Slovenska cesta 1\n1000 Ljubljana"), with(ana, FieldTaxNumber, "si 123 456 78"),
 			agreed(ana),
 		},
 		{

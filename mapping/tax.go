@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -11,7 +12,7 @@ import (
 // accent may have lost the space it stood on.
 func compactTax(v string) string {
 	v = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || strings.ContainsRune(".-/", r) {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || strings.ContainsRune("./", r) {
 			return -1
 		}
 		return r
@@ -28,6 +29,8 @@ func canonicalTax(v string) string {
 	}
 	return v
 }
+
+var swissTax = regexp.MustCompile(`^(CHE\d{9})(?:MWST|TVA|IVA|HR)?$`)
 
 // TaxForms lists the written forms of a tax number to search MetaKocka by; it
 // may match only the form that is stored. None for an empty number.
@@ -49,17 +52,115 @@ func TaxForms(v string) []string {
 // one: eight digits.
 func slovenianTax(canonical string) bool { return len(canonical) == 8 && digits(canonical) }
 
-// hasVATPrefix reports whether a tax number is a VAT number: a country's two
-// letters before a number.
-func hasVATPrefix(v string) bool {
-	v = compactTax(v)
-	if len(v) < 4 || !hasDigit(v[2:]) {
-		return false
+// TaxID is a tax number taken apart, so that its spellings can be compared.
+type TaxID struct {
+	Country string // alpha-2, of the number's letters, else of who has it; "": not known
+	Number  string // without the country's letters and without separators
+}
+
+// ReadTax takes a tax number of somebody in a country ("": not known) apart. A
+// filler has no number.
+func ReadTax(v, country string) TaxID {
+	v = canonicalTax(clean(FieldTaxNumber, v))
+	id := TaxID{Country: clean(FieldCountry, country), Number: v}
+	if code, rest, found := vatLetters(v); found {
+		id = TaxID{code, rest}
+	} else if id.Country == "" && slovenianTax(v) {
+		id.Country = homeRegion
 	}
-	for _, r := range v[:2] {
-		if r < 'A' || r > 'Z' {
-			return false
+	switch id.Country {
+	case "AT":
+		if rest, found := strings.CutPrefix(id.Number, "U"); found && digits(rest) {
+			id.Number = rest
+		}
+	case "HU": // 12345676-2-41 is HU12345676 with its kind of tax and its county
+		if len(id.Number) == 11 && digits(id.Number) {
+			id.Number = id.Number[:8]
 		}
 	}
-	return true
+	return id
+}
+
+// Same reports whether two numbers are one: sure says whether the countries are
+// known to be the same as well.
+func (t TaxID) Same(other TaxID) (same, sure bool) {
+	same = t.Number != "" && t.Number == other.Number && (t.Country == other.Country || t.Country == "" || other.Country == "")
+	return same, same && t.Country == other.Country
+}
+
+// Doubtful reports whether a number says little about whose it is: a
+// placeholder, or a Slovenian one whose check digit is wrong.
+func (t TaxID) Doubtful() bool {
+	switch {
+	case len(t.Number) < 4, strings.Count(t.Number, t.Number[:1]) == len(t.Number):
+		return true
+	case strings.Contains("01234567890", t.Number), strings.Contains("9876543210", t.Number):
+		return true
+	}
+	return t.Country == homeRegion && !slovenianCheckDigit(t.Number)
+}
+
+// slovenianCheckDigit reports whether the last of eight digits follows from the
+// others, as the tax authority makes them.
+func slovenianCheckDigit(v string) bool {
+	if !slovenianTax(v) {
+		return false
+	}
+	sum := 0
+	for i, r := range v[:7] {
+		sum += (8 - i) * int(r-'0')
+	}
+	check := 11 - sum%11
+	return check%10 == int(v[7]-'0') && check != 11
+}
+
+// vatLetters takes the country's letters from a compact VAT number. Letters that
+// stand before other letters are none (ID, RS): what follows is a number of the
+// country's form.
+func vatLetters(v string) (country, number string, ok bool) {
+	if rest, found := strings.CutPrefix(v, "CHE"); found && swissTax.MatchString(v) {
+		return "CH", rest[:9], true
+	}
+	if len(v) < 4 {
+		return "", "", false
+	}
+	letters, number := v[:2], v[2:]
+	form := vatForms[letters]
+	if form == nil {
+		form = plainVAT
+	}
+	if !form.MatchString(number) {
+		return "", "", false
+	}
+	switch letters {
+	case "EL":
+		return "GR", number, true
+	case "XI":
+		return "GB", number, true
+	}
+	_, known := parseRegion(letters)
+	return letters, number, known
+}
+
+// vatForms are the forms of numbers that are not only digits, by the letters
+// before them.
+var (
+	plainVAT = regexp.MustCompile(`^\d{4,15}$`)
+	vatForms = map[string]*regexp.Regexp{
+		"AT": regexp.MustCompile(`^U?\d{8}$`),
+		"CY": regexp.MustCompile(`^\d{8}[A-Z]$`),
+		"ES": regexp.MustCompile(`^[A-Z0-9]\d{7}[A-Z0-9]$`),
+		"FR": regexp.MustCompile(`^[A-Z0-9]{2}\d{9}$`),
+		"GB": regexp.MustCompile(`^(?:\d{9}|\d{12}|GD\d{3}|HA\d{3})$`),
+		"IE": regexp.MustCompile(`^\d[A-Z0-9+*]\d{5}[A-Z]{1,2}$`),
+		"NL": regexp.MustCompile(`^[\dA-Z+*]{9}B\d{2}$`),
+		"XI": regexp.MustCompile(`^(?:\d{9}|\d{12}|GD\d{3}|HA\d{3})$`),
+	}
+)
+
+// hasVATPrefix reports whether a tax number is a VAT number: a country's
+// letters before a number.
+func hasVATPrefix(v string) bool {
+	_, _, ok := vatLetters(compactTax(v))
+	return ok
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -16,6 +17,16 @@ func clean(f Field, v string) string {
 	lines := f == FieldNotes || f == FieldAddress
 	v = strings.Map(func(r rune) rune { return cleanRune(r, lines) }, v)
 	v = strings.TrimSpace(norm.NFC.String(v))
+	switch f {
+	case FieldEmail:
+		v = cleanEmail(v)
+	case FieldPhone, FieldTaxNumber:
+		v = wholeNumber.ReplaceAllString(v, "$1")
+	case FieldName, FieldCompanyName, FieldAddress, FieldCountry, FieldNotes, FieldWebsite:
+	}
+	if Filler(f, v) {
+		return ""
+	}
 	if f == FieldCountry {
 		if code, ok := ParseCountry(v); ok {
 			return code
@@ -23,6 +34,9 @@ func clean(f Field, v string) string {
 	}
 	return v
 }
+
+// wholeNumber is a number that a spreadsheet took for one: 12345678.0.
+var wholeNumber = regexp.MustCompile(`^(\+?(?:[A-Za-z]{2})?\d{6,})[.,]0{1,2}$`)
 
 // cleanRune maps a rune to what clean keeps of it; -1 drops it.
 func cleanRune(r rune, lines bool) rune {

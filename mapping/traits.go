@@ -38,8 +38,7 @@ func traitsOf(c Contact) *traits {
 	if t.city == "" {
 		t.city = folded(address.PostNumber)
 	}
-	local, _, _ := strings.Cut(t.email, "@")
-	t.mailbox = slices.Contains(mailboxes, local)
+	t.mailbox = SharedMailbox(t.email)
 	return t
 }
 

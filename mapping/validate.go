@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Validate names what keeps a contact from being sent to MetaKocka. It is
-// lenient where the ERP is: shapes are checked, not existence. Reasons do not
-// quote values, so that they can be shown and logged.
+// Validate names the values that cannot be sent to MetaKocka. A name has to be
+// there; any other value that cannot be sent leaves out its own field (see
+// Sendable and Withheld). It is lenient where the ERP is: shapes are checked, not
+// existence. Reasons do not quote values, so that they can be shown and logged.
 func Validate(c Contact) FieldErrors {
 	c = c.Clean()
 	var errs FieldErrors
@@ -19,6 +20,38 @@ func Validate(c Contact) FieldErrors {
 		}
 	}
 	return errs
+}
+
+// Sendable is the contact without the values that cannot be sent. What the partner
+// was known to hold can.
+func Sendable(c, known Contact) Contact {
+	c = c.Clean()
+	for _, f := range Fields() {
+		if problem(f, c.Get(f)) != "" && !Equal(f, c.Get(f), known.Get(f)) {
+			c.Set(f, "")
+		}
+	}
+	return c
+}
+
+// Nameless says what keeps the whole contact from being sent: it has no name.
+func Nameless(c Contact) error {
+	if reason := problem(FieldName, clean(FieldName, c.Name)); reason != "" {
+		return FieldErrors{{Field: FieldName, Reason: reason}}
+	}
+	return nil
+}
+
+// Withheld says why the partner does not hold the contact's value of a field, or
+// not all of it: it cannot be sent. "" where it can, or where both hold the same.
+func Withheld(f Field, crm, partner string) string {
+	switch {
+	case Equal(f, crm, partner) || f == FieldName:
+		return ""
+	case f == FieldAddress:
+		return addressLack(crm, partner)
+	}
+	return problem(f, clean(f, crm))
 }
 
 // problem returns what is wrong with a cleaned value, "" for nothing.
@@ -44,30 +77,24 @@ func problem(f Field, v string) string {
 	return ""
 }
 
-// emailShape is one address without a display name. International local parts
-// and domains are let through.
-var emailShape = regexp.MustCompile(`^[^\s@<>(),;:"\\]+@(?:[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}-]*[\p{L}\p{N}\p{M}])?\.)+[\p{L}\p{N}][\p{L}\p{N}\p{M}-]*[\p{L}\p{N}\p{M}]$`)
-
-func emailProblem(v string) string {
-	switch {
-	case strings.Count(v, "@") > 1 && strings.ContainsAny(v, ",; "):
-		return "is more than one e-mail address"
-	case !emailShape.MatchString(v) || strings.Contains(v, "..") || len(v) > 254:
-		return "is not an e-mail address"
-	}
-	return ""
-}
-
+// phoneProblem lets through what people write beside numbers (two of them, a
+// name behind one), for MetaKocka keeps text.
 func phoneProblem(v string) string {
-	d, ok := dial(v)
-	if !ok {
-		return "is not one phone number"
+	switch {
+	case !hasDigit(v):
+		return "is not a phone number: it has no digits"
+	case roundedPhone.MatchString(v):
+		return "is not a phone number: a spreadsheet has rounded it"
 	}
-	if n := len(strings.TrimPrefix(d.number, "+")); n < 3 || n > 17 {
-		return "is not a phone number: it has too few or too many digits"
+	if d, ok := dial(v); ok {
+		if n := len(strings.TrimPrefix(d.number, "+")); n < 3 || n > 17 && !strings.ContainsAny(v, "/,;") {
+			return "is not a phone number: it has too few or too many digits"
+		}
 	}
 	return ""
 }
+
+var roundedPhone = regexp.MustCompile(`^\d+[.,]\d+[eE]\+?\d+$`)
 
 var (
 	taxShape          = regexp.MustCompile(`^[A-Z0-9+*]{4,20}$`) // + and * occur in Irish numbers

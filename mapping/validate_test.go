@@ -17,20 +17,22 @@ func TestValidate(t *testing.T) {
 	}{
 		{FieldName, []string{"Ana", "Ž"}, []string{"", " \u00a0", "\x00"}},
 		{FieldEmail, []string{
-			"", "ana@podjetje.si", "ana.kralj+erp@pod-jetje.co.uk", "o'brien@x.ie", "info@študent.si", "a@xn--tudent-2ib.si",
+			"", "ana@podjetje.si; info@podjetje.si", "mailto:ana@podjetje.si", "ana@podjetje.si.", "\"ana@podjetje.si\"", "-", "N/A",
+			"ana@podjetje.si", "ana.kralj+erp@pod-jetje.co.uk", "o'brien@x.ie", "info@študent.si", "a@xn--tudent-2ib.si",
 		}, []string{
 			"ana", "ana@", "@podjetje.si", "ana@podjetje", "ana@podjetje.", "ana@.si", "ana@@podjetje.si", "ana@pod jetje.si",
-			"Ana <ana@podjetje.si>", "ana@podjetje.si; info@podjetje.si", "ana@pod..jetje.si", strings.Repeat("a", 250) + "@x.si",
+			"Ana <ana@podjetje.si>", "ana@podjetje.si; nihče", "ana@pod..jetje.si", strings.Repeat("a", 250) + "@x.si",
 		}},
 		{
 			FieldPhone,
-			[]string{"", "041 123 456", "+386 (0)41 123 456", "54367865463", "01 234 56 78 int. 12", "112"},
-			[]string{"ni telefona", "12", "041 123 456, 051 234 567", "041 123 456 / 051 234 567", strings.Repeat("1", 18)},
+			[]string{"", "041 123 456", "+386 (0)41 123 456", "54367865463", "01 234 56 78 int. 12", "112", "-", "ni",
+				"041 123 456, 051 234 567", "041 123 456 / 051 234 567", "041 123 456 (Ana)", "T: 01 234 56 78", "41123456.0"},
+			[]string{"ni telefona", "12", "3.8641E+10", strings.Repeat("1", 18)},
 		},
 		{FieldCountry, []string{"", "SI", "si", "Slovenija", "Nemčija"}, []string{"Atlantis", "XX"}},
 		{FieldTaxNumber, []string{
-			"", "SI12345678", "12345678", "si 123 456 78", "HR12345678901", "ATU12345678", "ESX1234567R", "IE1234567FA",
-		}, []string{"SI1234567", "SI123456789", "SIABCDEFGH", "ni", "ni znana", "123", strings.Repeat("1", 21)}},
+			"", "SI12345678", "12345678", "si 123 456 78", "HR12345678901", "ATU12345678", "ESX1234567R", "IE1234567FA", "ni", "/", "12345678.0",
+		}, []string{"SI1234567", "SI123456789", "SIABCDEFGH", "ni znana", "123", strings.Repeat("1", 21)}},
 		{FieldAddress, []string{"", "kjer koli"}, nil},
 		{FieldNotes, []string{"", "kar koli\nv dveh vrsticah"}, nil},
 	} {

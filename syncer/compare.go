@@ -107,8 +107,8 @@ func (r *Reconciler) moved(p mapping.Pair, partner mapping.Contact) []mapping.Fi
 	for _, f := range mapping.Fields() {
 		parked := l.Status == mapping.StatusConflict && slices.Contains(l.Differing, f)
 		d := policy.For(f).Direction
-		edited := d.From(mapping.SideCRM) && !mapping.Equal(f, p.Contact.Get(f), base.CRM.Get(f)) ||
-			d.From(mapping.SideMetaKocka) && !mapping.Equal(f, partner.Get(f), base.Partner.Get(f))
+		edited := d.From(mapping.SideCRM) && !mapping.Unedited(f, base.CRM.Get(f), p.Contact.Get(f)) ||
+			d.From(mapping.SideMetaKocka) && !mapping.Unedited(f, base.Partner.Get(f), partner.Get(f))
 		if edited && !parked {
 			fields = append(fields, f)
 		}

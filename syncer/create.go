@@ -24,7 +24,7 @@ func (k *task) create(ctx context.Context) error {
 			return k.erp.Add(k.sending(ctx, mapping.Intent{Kind: mapping.IntentCreate, Partner: p}), newPartner(p))
 		}
 	}
-	p := mapping.NewPartner(k.outgoing(*k.st.Contact))
+	p := mapping.NewPartner(mapping.Sendable(k.outgoing(*k.st.Contact), k.link.BaseOr(mapping.Base{}).Partner))
 	var bare func() (metakocka.Added, error)
 	if p.Notes != "" || p.Website != "" {
 		rest := p
@@ -71,7 +71,19 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 		return fmt.Errorf("store partner %s: %w", metakockaID, err)
 	}
 	seen.Hash = "" // so that the next poll takes a look
-	return k.settle(ctx, mapping.StatusSynced, "", mapping.Change{Observed: seen})
+	status, reason := k.verdict(withUnsent(*k.st.Contact, partner), partner, mapping.MergeResult{}, nil)
+	return k.settle(ctx, status, reason, mapping.Change{Observed: seen})
+}
+
+// withUnsent is what a partner was made of, with the contact's values that could not
+// be sent.
+func withUnsent(contact, sent mapping.Contact) mapping.Contact {
+	for _, f := range mapping.Fields() {
+		if mapping.Withheld(f, contact.Get(f), sent.Get(f)) != "" {
+			sent.Set(f, contact.Get(f))
+		}
+	}
+	return sent
 }
 
 // resolve finds out what became of a creation without an answer.

@@ -19,7 +19,7 @@ import (
 // first finds the partner of a contact that has none, or makes it; contacts with
 // the same keys one after another.
 func (k *task) first(ctx context.Context) error {
-	if err := mapping.Validate(k.outgoing(*k.st.Contact)).Err(); err != nil {
+	if err := mapping.Nameless(*k.st.Contact); err != nil {
 		return k.reject(ctx, err.Error())
 	}
 	rivals, err := k.s.Rivals(ctx, keysOf(*k.st.Contact))

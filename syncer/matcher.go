@@ -70,7 +70,7 @@ func (m *Matcher) make(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.last = newPlan(contacts, partners, m.reconciler.outgoing)
+	m.last = newPlan(contacts, partners)
 	keep := max(planAge, planShare*time.Since(began))
 	m.until = time.Now().Add(keep)
 	time.AfterFunc(keep, m.expire)

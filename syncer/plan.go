@@ -141,8 +141,7 @@ type matching struct {
 }
 
 // newPlan matches contacts, which are in the order of their ids, with partners.
-// outgoing is the contact as it would be sent.
-func newPlan(contacts []mapping.MatchContact, partners []mapping.MatchPartner, outgoing func(mapping.Contact) mapping.Contact) *Plan {
+func newPlan(contacts []mapping.MatchContact, partners []mapping.MatchPartner) *Plan {
 	m := &matching{
 		Plan: &Plan{
 			decisions: make([]Decision, 0, len(contacts)), byContact: make(map[string]int, len(contacts)),
@@ -163,7 +162,7 @@ func newPlan(contacts []mapping.MatchContact, partners []mapping.MatchPartner, o
 		}
 		i := len(m.decisions)
 		m.byContact[c.ID] = i
-		m.decisions = append(m.decisions, m.claim(c, i, d, outgoing))
+		m.decisions = append(m.decisions, m.claim(c, i, d))
 	}
 	m.settleClaims()
 	m.settleRivals()
@@ -185,7 +184,7 @@ func (m *matching) index(i int) {
 
 // claim decides what can be decided from the contact alone, and notes which
 // partner it claims.
-func (m *matching) claim(c mapping.MatchContact, i int, d Decision, outgoing func(mapping.Contact) mapping.Contact) Decision {
+func (m *matching) claim(c mapping.MatchContact, i int, d Decision) Decision {
 	switch {
 	case c.Status == mapping.StatusUnlinked:
 		d.Verdict, d.Reason = VerdictUnlinked, "its partner is gone from MetaKocka; mksync sync with its id makes it anew"
@@ -195,7 +194,7 @@ func (m *matching) claim(c mapping.MatchContact, i int, d Decision, outgoing fun
 		return d
 	}
 	key, matches := m.matches(&d)
-	invalid := mapping.Validate(outgoing(c.Contact)).Err()
+	invalid := mapping.Nameless(c.Contact)
 	switch {
 	case len(matches) == 1:
 		id := m.partners[matches[0]].MetaKockaID

@@ -59,8 +59,8 @@ func (k *task) preview(ctx context.Context, p *Preview) error {
 }
 
 func (k *task) previewFirst(ctx context.Context, p *Preview) error {
-	if invalid := mapping.Validate(k.outgoing(*k.st.Contact)); len(invalid) > 0 {
-		p.Does = "nothing: " + invalid.Error()
+	if err := mapping.Nameless(*k.st.Contact); err != nil {
+		p.Does = "nothing: " + err.Error()
 		return nil
 	}
 	seen, err := k.candidatesSeen(ctx)

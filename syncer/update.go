@@ -26,7 +26,7 @@ func (k *task) update(ctx context.Context) error {
 	if done || err != nil {
 		return err
 	}
-	if err := only(mapping.Validate(*k.st.Contact), mapping.FieldName).Err(); err != nil {
+	if err := mapping.Nameless(*k.st.Contact); err != nil {
 		return k.reject(ctx, err.Error())
 	}
 	p, err := k.read(ctx)
@@ -101,11 +101,12 @@ func (k *task) partnerAsBase() (bool, error) {
 	return k.agrees(got, base.Partner), nil
 }
 
-// agrees compares two contacts in the fields that are synced at all.
-func (r *Reconciler) agrees(a, b mapping.Contact) bool {
+// agrees reports whether a side holds what its half of the base has, in the fields
+// that are synced at all.
+func (r *Reconciler) agrees(now, base mapping.Contact) bool {
 	policy := r.policy()
 	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
-		return policy.For(f).Direction != mapping.DirectionOff && !mapping.Equal(f, a.Get(f), b.Get(f))
+		return policy.For(f).Direction != mapping.DirectionOff && !mapping.Unedited(f, base.Get(f), now.Get(f))
 	})
 }
 
@@ -114,7 +115,7 @@ func (r *Reconciler) agrees(a, b mapping.Contact) bool {
 func (r *Reconciler) stands(s mapping.Side, c, base mapping.Contact) bool {
 	policy := r.policy()
 	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
-		return policy.For(f).Direction.From(s) && !mapping.Equal(f, c.Get(f), base.Get(f))
+		return policy.For(f).Direction.From(s) && !mapping.Unedited(f, base.Get(f), c.Get(f))
 	})
 }
 
@@ -175,14 +176,16 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		if err := k.restore(&res, got, unreadable); err != nil {
 			return err
 		}
-		if err := only(mapping.Validate(res.Partner), res.ToPartner...).Err(); err != nil {
-			return k.reject(ctx, err.Error())
-		}
 		k.record(conflicts, times)
 		k.nameAlong(&res, got)
 		want := mapping.ToPartner(res.Partner, view(p), res.ToPartner)
-		if _, differs := partnerUpdate(p, want); !differs {
+		_, differs := partnerUpdate(p, want)
+		switch {
+		case !differs && len(res.ToPartner) == 0:
 			return k.finish(ctx, p, res, unreadable)
+		case !differs: // MetaKocka keeps what it has: an address that the contact shows less of
+			k.advance(res, p)
+			continue
 		}
 		written, err := k.write(ctx, p, want, k.intended(res.ToPartner), nil)
 		if err != nil {

@@ -37,7 +37,7 @@ func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, un
 	k.link.Differing = nil
 	var notes []string
 	for _, f := range mapping.Fields() {
-		if note := k.difference(f, crm.Get(f), partner.Get(f), res, unreadable); note != "" {
+		if note := k.difference(f, crm, partner, res, unreadable); note != "" {
 			k.link.Differing = append(k.link.Differing, f)
 			notes = append(notes, note)
 		}
@@ -52,9 +52,12 @@ func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, un
 }
 
 // difference says why the sides differ in a field though they should not.
-func (k *task) difference(f mapping.Field, crm, partner string, res mapping.MergeResult, unreadable mapping.FieldErrors) string {
+func (k *task) difference(f mapping.Field, contact, held mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) string {
 	rule := k.policy().For(f)
+	crm, partner := contact.Get(f), held.Get(f)
 	ok, why := mapping.Kept(f, crm, partner)
+	ok = ok || mapping.Agree(f, contact, held)
+	withheld := mapping.Withheld(f, crm, partner)
 	switch {
 	case rule.Direction == mapping.DirectionOff:
 		return ""
@@ -67,6 +70,8 @@ func (k *task) difference(f mapping.Field, crm, partner string, res mapping.Merg
 		return fmt.Sprintf("%s: %s by the CRM", f, why)
 	case ok || rule.Direction == mapping.DirectionToCRM || rule.KeepNonEmpty && (crm == "" || partner == ""):
 		return ""
+	case withheld != "":
+		return mapping.FieldError{Field: f, Reason: withheld}.Error()
 	case rule.Direction == mapping.DirectionToMetaKocka && !k.lost(f, partner):
 		return "" // an edit in the ERP, which is not taken
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,7 +14,9 @@ import (
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
-func TestBadInputBlocksItsContactOnly(t *testing.T) {
+// TestBadInputLeavesOutItsFieldOnly: a value that cannot be sent leaves its field as
+// it is on both sides and says so; everything else goes on, both ways.
+func TestBadInputLeavesOutItsFieldOnly(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{})
 	s := w.up()
@@ -25,37 +28,48 @@ func TestBadInputBlocksItsContactOnly(t *testing.T) {
 		reason    string
 	}{
 		{mapping.FieldEmail, "not an address", "bor@partner.si", "email: is not an e-mail address"},
-		{mapping.FieldPhone, "call me", "041 111 222", "phone: is not one phone number"},
+		{mapping.FieldPhone, "call me", "041 111 222", "phone: is not a phone number: it has no digits"},
 		{mapping.FieldCountry, "XX", "SI", `country: "XX" is no known country`},
-		{mapping.FieldTaxNumber, "SI123", "SI12345678", "tax_number: is not a Slovenian tax number: SI and eight digits"},
+		{mapping.FieldTaxNumber, "SI123", "SI10101010", "tax_number: is not a Slovenian tax number: SI and eight digits"},
 	}
-	for _, c := range cases {
-		var fresh mapping.Contact
-		fresh.Name = "Bor"
+	for i, c := range cases {
+		fresh := mapping.Contact{Name: "Bor"}
 		fresh.Set(c.field, c.bad)
-		ids := []string{w.add(fresh)} // refused when it is made
+		ids := []string{w.add(fresh)} // left out when it is made
 		w.set(good, c.field, c.bad)   // and when it is edited
 		ids = append(ids, good)
 		for _, id := range ids {
-			w.status(id, "error")
-			require.Equal(t, "error: "+c.reason, w.mapping(id))
-			w.letter(s, "pusher "+id, c.reason)
-			w.exec("UPDATE contacts SET name = 'Cene' WHERE id = $1", id) // mends nothing
+			w.status(id, "partial")
+			require.Equal(t, "partial: "+c.reason, w.mapping(id))
+			w.set(id, mapping.FieldName, "Cene "+strconv.Itoa(i)) // the rest goes on, there
+			w.partnerIs(id, "Cene "+strconv.Itoa(i), func(p metakocka.Partner) any { return p.Customer })
+			w.edit(w.partner(id), func(p *metakocka.Partner) { p.Notes = "note " + strconv.Itoa(i) }) // and back
+			w.contactIs(id, mapping.FieldNotes, "note "+strconv.Itoa(i))
 			w.idle(s)
-			require.Equal(t, "error: "+c.reason, w.mapping(id))
+			require.Equal(t, "partial: "+c.reason, w.mapping(id))
+			w.contactIs(id, c.field, c.bad)
 			w.set(id, c.field, c.good)
 			w.status(id, "synced")
-			w.letter(s, "pusher "+id, "")
 		}
 		w.exec("DELETE FROM contacts WHERE id = $1", ids[0]) // or it would match the next one
 		w.status(ids[0], "deleted")
 		w.set(good, c.field, "")
 		w.idle(s)
 	}
+	require.Empty(t, w.letters(s))
 	require.Len(t, w.erp.Partners(), 1+len(cases))
+
+	// An edit in the ERP replaces what never reached it, and the journal has that.
+	w.set(good, mapping.FieldEmail, "ana at partner")
+	w.status(good, "partial")
+	w.edit(w.partner(good), func(p *metakocka.Partner) { p.Contacts[0].Email = "nova@partner.si" })
+	w.contactIs(good, mapping.FieldEmail, "nova@partner.si")
+	require.Equal(t, "ana at partner metakocka", w.one("SELECT crm_value || ' ' || winner FROM mksync_conflicts WHERE field = 'email'"))
+
 	w.exec("UPDATE contacts SET name = ' ' WHERE id = $1", good)
 	w.status(good, "error")
 	require.Equal(t, "error: name: is required", w.mapping(good))
+	w.letter(s, "pusher "+good, "name: is required")
 }
 
 // letter waits until the dead letter has the reason; "": until there is none.
@@ -76,9 +90,9 @@ func TestWhatTheERPHoldsIsNotChecked(t *testing.T) {
 	w := newAuditedWorld(t, sim.Options{})
 	s := w.up()
 	id := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Phone: "041 111 222"})
-	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email, p.Contacts[0].GSM = "none", "ask Bor" })
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email, p.Contacts[0].GSM = "ana(at)partner", "ask Bor" })
 	w.contactIs(id, mapping.FieldPhone, "ask Bor")
-	w.contactIs(id, mapping.FieldEmail, "none")
+	w.contactIs(id, mapping.FieldEmail, "ana(at)partner")
 	w.set(id, mapping.FieldAddress, "Dunajska 5, Maribor, 2000")
 	w.partnerIs(id, "Maribor", func(p metakocka.Partner) any { return p.Addresses[0].City })
 	require.Equal(t, written{Adds: 1, Updates: 1, Contacts: 1}, w.quiet(s))

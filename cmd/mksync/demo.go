@@ -91,7 +91,7 @@ func (d *demo) tell(ctx context.Context) error {
 		{"A field is cleared", d.clearing},
 		{"Conflict: both sides change the same field", d.conflict},
 		{"A contact is deleted", d.deletion},
-		{"A contact that cannot be synced", d.badEmail},
+		{"A value that cannot be sent", d.badEmail},
 		{"kill -9, in the middle of everything", d.killed},
 		{"MetaKocka goes away", d.outage},
 		{"Both sides, side by side", d.result},

@@ -72,7 +72,7 @@ func newcomer() mapping.Contact {
 	}
 }
 
-// unsendable has no e-mail address where it should.
+// unsendable has something else where its e-mail address should be.
 func unsendable() mapping.Contact {
 	return mapping.Contact{
 		Name: miha, Email: "miha.bratuz(at)posta.example", Phone: "041 999 000",

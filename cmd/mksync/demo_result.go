@@ -20,8 +20,8 @@ type pairing struct {
 	link    demoLink
 }
 
-// problem says why the two do not agree; empty: they do. A contact that cannot
-// be sent agrees when it has no partner and says why.
+// problem says why the two do not agree; empty: they do. A value that cannot be
+// sent agrees when only its field differs and the mapping says why.
 func (p pairing) problem() string {
 	switch {
 	case p.contact == nil && p.link.status == string(mapping.StatusDeleted):
@@ -43,10 +43,13 @@ func (p pairing) problem() string {
 	return ""
 }
 
-// waits reports a contact that cannot be sent and says so.
+// waits reports a contact with a value that cannot be sent, and that says so.
 func (p pairing) waits() bool {
-	return p.contact != nil && mapping.Validate(*p.contact).Err() != nil && p.partner == nil &&
-		p.link.partner == "" && p.link.status == string(mapping.StatusError) && p.link.reason != ""
+	if p.contact == nil || p.partner == nil || p.link.status != string(mapping.StatusPartial) || p.link.reason == "" {
+		return false
+	}
+	invalid := mapping.Validate(*p.contact).Fields()
+	return len(invalid) > 0 && slices.Equal(mapping.Diff(*p.contact, asContact(*p.partner)), invalid)
 }
 
 // outcome is everything that both sides hold in the end.

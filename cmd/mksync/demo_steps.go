@@ -307,14 +307,14 @@ func (d *demo) swept(ctx context.Context) (at string, err error) {
 	return at, err
 }
 
-// badEmail enters a contact that MetaKocka must not get.
+// badEmail enters a contact with an e-mail that MetaKocka must not get.
 func (d *demo) badEmail(ctx context.Context) error {
 	c := unsendable()
 	if err := d.insert(ctx, c); err != nil {
 		return err
 	}
 	d.say.line(inCRM, "new contact %s, e-mail %s", c.Name, c.Email)
-	after, err := d.until(ctx, "it is refused", func() error { return d.has(ctx, c.Name, mapping.StatusError) })
+	after, err := d.until(ctx, "all but its e-mail is there", func() error { return d.has(ctx, c.Name, mapping.StatusPartial) })
 	if err != nil {
 		return err
 	}
@@ -323,6 +323,6 @@ func (d *demo) badEmail(ctx context.Context) error {
 		return err
 	}
 	d.say.line(inMksync, "status %s: %s (%s)", l.status, l.reason, took(after))
-	d.say.line(inERP, "calls for it: %d; only this contact waits, until somebody mends it", d.world.calls.mentions(c.Email, time.Time{}))
+	d.say.line(inERP, "calls with the e-mail: %d; only this field waits, until somebody mends it", d.world.calls.mentions(c.Email, time.Time{}))
 	return nil
 }

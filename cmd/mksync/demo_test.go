@@ -119,7 +119,7 @@ func TestDemoTellsItsStoryAndBothSidesAgree(t *testing.T) {
 	require.Zero(t, code, out)
 	for i, heading := range []string{
 		"Start", "First sync", "New on either side", "Edits on either side", "A field is cleared", "Conflict", "A contact is deleted",
-		"A contact that cannot be synced", "kill -9", "MetaKocka goes away", "Both sides, side by side",
+		"A value that cannot be sent", "kill -9", "MetaKocka goes away", "Both sides, side by side",
 	} {
 		require.Regexp(t, fmt.Sprintf(`(?m)^ ?%d  %s`, i+1, heading), out)
 	}
@@ -127,13 +127,13 @@ func TestDemoTellsItsStoryAndBothSidesAgree(t *testing.T) {
 		`(?m)^contact +CRM +MetaKocka +status$`,
 		`(?m)^Žiga Kovač +041 700 \d+ ziga@\S+ +041 700 \d+ ziga@\S+ +synced$`,
 		`(?m)^Katja Hočevar +\(deleted\) .* deleted$`,
-		`(?m)^Miha Bratuž .*\(no partner\) +error$`,
+		`(?m)^Miha Bratuž .* 041 999 000 - +partial$`,
 		`(?m)^Gregor Žagar .* synced$`,
 		`add_partner calls for it: 0`,
 		`rule +newest: .*`,
 		`Čuk arhitekti d\.o\.o\.: 1 partner`,
 		`waits for a person: Miha Bratuž: email`,
-		`contacts 13   partners 13 \(1 of a deleted contact\)   duplicates 0`,
+		`contacts 13   partners 14 \(1 of a deleted contact\)   duplicates 0`,
 		`(?m)^Both sides agree: 12 contacts`,
 	} {
 		require.Regexp(t, part, out)
@@ -223,11 +223,13 @@ func TestDemoNoticesWhenSidesDoNotAgree(t *testing.T) {
 	}
 }
 
-func TestDemoCountsAContactThatCannotBeSentAsWaiting(t *testing.T) {
+func TestDemoCountsAValueThatCannotBeSentAsWaiting(t *testing.T) {
 	t.Parallel()
 	o := agreed()
 	bad := mapping.Contact{Name: "Miha", Email: "miha(at)posta.example"}
-	o.pairs = append(o.pairs, pairing{name: "Miha", contact: &bad, link: demoLink{id: "l", status: "error", reason: "email"}})
+	p := metakocka.Partner{MKID: "3", Customer: bad.Name}
+	o.partners = append(o.partners, p)
+	o.pairs = append(o.pairs, pairing{name: "Miha", contact: &bad, partner: &p, link: demoLink{id: "l", partner: p.MKID, status: "partial", reason: "email"}})
 	require.Empty(t, o.problems())
 	o.pairs[2].link.reason = ""
 	require.NotEmpty(t, o.problems(), "without a reason nobody knows what to do")

@@ -1,0 +1,146 @@
+package mapping
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// What may stand behind an address: a province and a country. They are no parts
+// that MetaKocka keeps with the street and the city. So they stay in the CRM's
+// text when a partner's address is written back, and the country fills an empty
+// country.
+
+var (
+	shortCode    = regexp.MustCompile(`^[A-Z]{2,3}$`)
+	cityProvince = regexp.MustCompile(`^(\p{L}.*\pL) \(?([A-Z]{2})\)?$`)
+)
+
+// cutCountry takes a country, and a province's letters, from the end.
+func (t *addressText) cutCountry(parts []string) []string {
+	for n := len(parts); n >= 2; n = len(parts) {
+		last, rest := parts[n-1], parts[:n-1]
+		if shortCode.MatchString(last) {
+			if t.country != "" && t.province != "" || !t.cutCode(last, rest) {
+				return parts
+			}
+		} else {
+			code, ok := countryWord(last)
+			if !ok || cityStates[code] && !hasCity(rest) {
+				return parts
+			}
+			if t.country == "" {
+				t.country, t.code = last, code
+			}
+		}
+		parts = rest
+	}
+	return parts
+}
+
+// countryWord is the country that a part names in a language that is met here.
+func countryWord(v string) (string, bool) {
+	if hasDigit(v) || len(v) < 3 && !strings.Contains(v, ".") && !shortCode.MatchString(v) {
+		return "", false
+	}
+	return nearCountry(v)
+}
+
+// cutCode judges letters at the end: a country, an Italian province, an American
+// state; false where they are none of them. What may be two of them is no
+// country.
+func (t *addressText) cutCode(code string, rest []string) bool {
+	country, ok := nearCountry(code)
+	post, before := endPost(rest)
+	province := italianProvinces[code] && (post == "" || postItalian.MatchString(post))
+	state := americanStates[code] && post == ""
+	switch {
+	case !ok && !province && !state:
+		return false
+	case ok && !province && !state, ok && post == "" && country == homeRegion:
+		if t.country == "" {
+			t.country, t.code = code, country
+		}
+	case ok && !before && post != "":
+		// "…, Trieste, 34121, TS" is not how provinces are written.
+		if t.country == "" {
+			t.country, t.code = code, country
+		}
+	default:
+		t.province = code
+	}
+	return true
+}
+
+// endPost is the postal code of the last parts, and whether it stands before its
+// city.
+func endPost(parts []string) (post string, before bool) {
+	last := parts[len(parts)-1]
+	if m := postThenCity.FindStringSubmatch(last); m != nil {
+		return plainPost(m[1]), true
+	}
+	if m := streetThenPost.FindStringSubmatch(last); m != nil {
+		return plainPost(m[2]), true
+	}
+	if m := cityThenPost.FindStringSubmatch(last); m != nil {
+		return plainPost(m[2]), false
+	}
+	if postAlone.MatchString(last) {
+		return plainPost(last), false
+	}
+	if len(parts) > 1 && postAlone.MatchString(parts[len(parts)-2]) {
+		return plainPost(parts[len(parts)-2]), true
+	}
+	return "", false
+}
+
+// hasCity reports whether a city ends the parts, so that what follows is none.
+func hasCity(parts []string) bool {
+	a := parseParts(parts)
+	return a.City != "" && (a.PostNumber != "" || len(parts) > 1)
+}
+
+// cutProvince takes an Italian province from behind its city: "Trieste TS".
+func (t *addressText) cutProvince() {
+	m := cityProvince.FindStringSubmatch(t.City)
+	if m == nil || !italianProvinces[m[2]] || !postItalian.MatchString(t.PostNumber) {
+		return
+	}
+	t.City, t.province = m[1], m[2]
+}
+
+// Placed is the contact with the country that its address ends with, where it
+// names none itself.
+func (c Contact) Placed() Contact {
+	if c.Country == "" {
+		c.Country = readAddress(c.Address).code
+	}
+	return c
+}
+
+// rewritten is the partner's address as it is written into the contact: with what
+// the contact's text has besides (a country and a province behind the address),
+// and the whole of a street that MetaKocka holds only the beginning of.
+func (m fieldMerge) rewritten(in MergeInput) string {
+	if m.field != FieldAddress || m.partner == "" {
+		return m.partner
+	}
+	was, now, base := readAddress(m.crm), ParseAddress(m.partner), ParseAddress(m.basePartner)
+	cut := now.Street != "" && now.Street == base.Street && len(now.Street) < len(was.Street) && strings.HasPrefix(was.Street, now.Street) &&
+		cutAt(now.Street, limitStreet)
+	parts := addressParts(m.partner)
+	if cut {
+		parts = Address{was.Street, now.City, now.PostNumber}.parts()
+	}
+	if was.province != "" && folded(was.City) == folded(now.City) {
+		parts = append(parts, was.province)
+	}
+	moved := was.code != "" && was.code == in.CRM.Country && in.Partner.Country != "" && in.Partner.Country != was.code
+	if was.country != "" && !moved {
+		parts = append(parts, was.country)
+	}
+	if text := join(parts); cut || Equal(FieldAddress, text, m.partner) && !slices.Equal(parts, addressParts(m.partner)) {
+		return text
+	}
+	return m.partner
+}
