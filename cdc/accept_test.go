@@ -33,21 +33,32 @@ func TestAcceptedDatabaseBeginsWithASnapshot(t *testing.T) {
 }
 
 // TestOlderCopyThatHasGrownIsNoticed: the log goes beyond the stream's newest
-// event, but does not hold it.
+// event, but does not hold it. Nothing beyond it may be confirmed.
 func TestOlderCopyThatHasGrownIsNoticed(t *testing.T) {
 	t.Parallel()
-	r := streamOne(t)
-	r.exec("INSERT INTO items VALUES (2)") // to be forgotten, as if restored to before it
-	confirmed := r.confirmed()
-	r.sink.set(func(s *memorySink) {
-		lost := s.events[0]
-		lost.Pos.LSN = confirmed + 1
-		s.events = append(s.events, lost)
-	})
-	err := r.start().failure()
-	require.ErrorIs(t, err, ErrSystemChanged)
-	require.ErrorContains(t, err, "is not in the database's log")
-	require.Len(t, r.sink.all(), 2)
+	for name, grow := range map[string]string{
+		"by changes of ours":         "INSERT INTO items VALUES (2)",
+		"while the table was quiet":  "CREATE TABLE other (id int)",
+		"by messages, without a row": "SELECT pg_logical_emit_message(true, 'other', repeat('x', 1000))",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := streamOne(t)
+			confirmed, state := r.confirmed(), r.store.get()
+			r.exec(grow)
+			r.sink.set(func(s *memorySink) {
+				lost := s.events[0]
+				lost.Pos.LSN = confirmed + 1
+				s.events = append(s.events, lost)
+			})
+			err := r.start().failure()
+			require.ErrorIs(t, err, ErrSystemChanged)
+			require.ErrorContains(t, err, "is not in the database's log")
+			require.Len(t, r.sink.all(), 2)
+			require.Equal(t, confirmed, r.confirmed())
+			require.Equal(t, state, r.store.get())
+		})
+	}
 }
 
 func TestTableMadeAnewIsRecognised(t *testing.T) {

@@ -19,6 +19,9 @@ type Config struct {
 	KeyColumn   string // "id"
 	Slot        string // "mksync"
 	Publication string // "mksync"
+	// StateTable is the table in which the StateStore keeps the state, as the role's
+	// search path finds it. Empty: it is not in the database.
+	StateTable string
 
 	// StatusInterval is how often the slot hears from the listener; it also does
 	// at once when it asks. 1s.
@@ -29,6 +32,10 @@ type Config struct {
 	// StallAfter ends a connection on which published events wait for the sink
 	// this long without one becoming durable. 30s.
 	StallAfter time.Duration
+
+	// PositionInterval is how often the slot is told of a position that only other
+	// tables' changes have moved: each costs a write of the state. 10s.
+	PositionInterval time.Duration
 
 	// WatchInterval is how often the server's log position is read, and whether
 	// the table is still the same one. 5s.
@@ -62,6 +69,7 @@ func (c Config) withDefaults() Config {
 	c.Publication = defaultTo(c.Publication, "mksync")
 	c.StatusInterval = defaultTo(c.StatusInterval, time.Second)
 	c.StallAfter = defaultTo(c.StallAfter, 30*time.Second)
+	c.PositionInterval = defaultTo(c.PositionInterval, 10*time.Second)
 	c.WatchInterval = defaultTo(c.WatchInterval, 5*time.Second)
 	c.BackoffMin = defaultTo(c.BackoffMin, 200*time.Millisecond)
 	c.BackoffMax = defaultTo(c.BackoffMax, 30*time.Second)
@@ -86,7 +94,7 @@ func (c Config) validate() error {
 	if !slotName.MatchString(c.Slot) {
 		errs = append(errs, fmt.Errorf("slot %q: only a-z, 0-9 and _ are allowed, 63 at most", c.Slot))
 	}
-	if c.ConfirmDelay < 0 || c.StatusInterval < 0 || c.StallAfter < 0 || c.WatchInterval < 0 || c.Heartbeat < 0 || c.BackoffMin < 0 || c.BackoffMax < c.BackoffMin {
+	if c.ConfirmDelay < 0 || c.StatusInterval < 0 || c.StallAfter < 0 || c.PositionInterval < 0 || c.WatchInterval < 0 || c.Heartbeat < 0 || c.BackoffMin < 0 || c.BackoffMax < c.BackoffMin {
 		errs = append(errs, errors.New("durations must not be negative, nor BackoffMax below BackoffMin"))
 	}
 	return errors.Join(errs...)

@@ -23,12 +23,13 @@ func (st *stream) confirm(ctx context.Context) error {
 	watch := stallWatch{after: st.cfg.StallAfter}
 	quiet := quietWatch{since: time.Now()}
 	for {
-		ask := false
+		ask, exact := false, false
 		select {
 		case <-ctx.Done():
-			_ = st.tell(context.WithoutCancel(ctx), false)
+			_ = st.tell(context.WithoutCancel(ctx), false, true)
 			return ctx.Err()
 		case <-st.asked:
+			exact = true
 		case now := <-tick.C:
 			if ask = quiet.idle(st.received.Load(), now) && !st.publishing.Load(); ask && now.Sub(quiet.since) > silence {
 				return ErrSilent
@@ -38,28 +39,40 @@ func (st *stream) confirm(ctx context.Context) error {
 		if err := watch.check(st.sink, waiting || st.publishing.Load(), time.Now()); err != nil {
 			return err
 		}
-		if err := st.tell(ctx, ask); err != nil {
+		if err := st.tell(ctx, ask, exact); err != nil {
 			return err
 		}
 	}
 }
 
 // tell confirms what may be confirmed (invariant 9): durable long enough, and
-// the newest event of it saved. With ask the server is to answer at once, with
-// how far it has read: so the slot moves on while only other tables change.
-func (st *stream) tell(ctx context.Context, ask bool) error {
-	m := st.progress.advance(st.sink.Durable(), time.Now())
-	if m.last.Compare(st.state.LastEvent) > 0 {
-		ctx, cancel := context.WithTimeout(ctx, saveTimeout)
-		defer cancel()
-		st.state.LastEvent = m.last
-		if err := st.save(ctx); err != nil {
+// saved, with the newest event of it. Where no event is new that waits a while, for
+// saving writes to the log itself; not with exact, when the server wants to know: as it
+// shuts down, it waits for all it has sent to be confirmed. With ask the server is to
+// answer at once, with how far it has read: so the slot moves on while only other
+// tables change.
+func (st *stream) tell(ctx context.Context, ask, exact bool) error {
+	now := time.Now()
+	m := st.progress.advance(st.sink.Durable(), now)
+	news := m.last.Compare(st.state.LastEvent) > 0
+	if news || m.lsn > st.state.Confirmed && (exact || now.Sub(st.saved) >= st.cfg.PositionInterval) {
+		if err := st.savePosition(ctx, m); err != nil {
 			return err
 		}
+		st.saved = now
 	}
-	st.told = max(st.told, m.lsn)
+	st.told = max(st.told, min(m.lsn, st.state.Confirmed))
 	st.show()
 	return st.send(st.told, ask)
+}
+
+// savePosition remembers what is about to be told: a slot that is ever found beyond it
+// was moved by somebody else.
+func (st *stream) savePosition(ctx context.Context, m mark) error {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	st.state.LastEvent, st.state.Confirmed = m.last, max(st.state.Confirmed, m.lsn)
+	return st.save(ctx)
 }
 
 // show brings Status up to date.
@@ -73,13 +86,15 @@ func (st *stream) show() {
 	})
 }
 
-// send writes one standby status update. All three positions are the confirmed
-// one: a server that is told of more could forget what is not durable.
+// send writes one standby status update. What is "flushed" and "applied" is the
+// confirmed position: a server that is told of more could forget what is not durable.
+// What is "written" is only shown, in pg_stat_replication, and is up to where the sink
+// has stored every event: other processes see there how far the log was read.
 func (st *stream) send(lsn LSN, ask bool) error {
 	now := time.Now()
 	b := append(st.out[:0], 'd', 0, 0, 0, 38, pglogrepl.StandbyStatusUpdateByteID)
-	for range 3 {
-		b = binary.BigEndian.AppendUint64(b, uint64(lsn))
+	for _, at := range [...]LSN{max(st.progress.storedUpTo(), lsn), lsn, lsn} {
+		b = binary.BigEndian.AppendUint64(b, uint64(at))
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(now.UnixMicro()-pgEpoch))
 	if ask {

@@ -93,6 +93,7 @@ func TestStateIsSavedBeforeItsLSNIsConfirmed(t *testing.T) {
 	for i := range 30 {
 		r.exec("INSERT INTO items VALUES ($1)", i)
 		confirmed := r.confirmed()
+		require.LessOrEqual(t, confirmed, r.store.get().Confirmed)
 		if all := r.sink.all(); len(all) > 0 && confirmed > all[0].Pos.LSN {
 			last := r.store.get().LastEvent
 			for _, ev := range all {
@@ -103,6 +104,42 @@ func TestStateIsSavedBeforeItsLSNIsConfirmed(t *testing.T) {
 		}
 	}
 	r.events(30)
+}
+
+// TestOthersSeeHowFarTheLogWasRead: that is behind what is stored, not behind what is
+// confirmed, which can be minutes.
+func TestOthersSeeHowFarTheLogWasRead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, itemsTable, "CREATE TABLE other (id int)")
+	r.cfg.ConfirmDelay = time.Hour
+	r.startStreaming()
+	read := func() (lsn LSN) {
+		var text string
+		r.query(&text, `SELECT coalesce(max(write_lsn), '0/0')::text FROM pg_stat_replication
+			WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1)`, r.cfg.Slot)
+		require.NoError(t, lsn.Scan(text))
+		return lsn
+	}
+	awaitRead := func(end LSN) {
+		testenv.Eventually(t, patience, func() error {
+			if got := read(); got < end {
+				return fmt.Errorf("read up to %s, not %s", got, end)
+			}
+			return nil
+		})
+	}
+	r.exec("INSERT INTO items VALUES (1)")
+	r.exec("INSERT INTO other VALUES (1)")
+	awaitRead(r.walEnd())
+	stored := r.events(1)[0].Pos.LSN
+	require.Less(t, r.confirmed(), stored)
+
+	r.sink.set(func(s *memorySink) { s.hold = 1 })
+	r.exec("INSERT INTO items VALUES (2)")
+	held := r.events(2)[1].Pos.LSN
+	require.LessOrEqual(t, read(), held)
+	r.sink.set(func(s *memorySink) { s.hold = -1 })
+	awaitRead(held + 1)
 }
 
 func TestStalledSinkIsTriedAgain(t *testing.T) {

@@ -31,10 +31,13 @@ var sessionSettings = map[string]string{
 	"bytea_output":       "hex",
 }
 
-// noTimeouts switches off what would end a long snapshot or an idle session;
-// not every version knows all of them.
-const noTimeouts = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
-('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`
+// setUp switches off what would end a long snapshot or an idle session; not every
+// version knows all of them. And it makes Postgres notice within a minute that this
+// machine is gone, not after the two hours that are usual: until then nobody else gets
+// the listener's lock, and a snapshot that is read keeps vacuum from its work.
+const setUp = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
+('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
+SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 15; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '1min'`
 
 // connect opens a plain connection, or one that can replicate as well.
 func connect(ctx context.Context, cfg Config, replication bool) (*pgconn.PgConn, error) {
@@ -59,7 +62,7 @@ func connect(ctx context.Context, cfg Config, replication bool) (*pgconn.PgConn,
 	if err != nil {
 		return nil, explainConnect(err, pc)
 	}
-	if _, err := exec(ctx, conn, noTimeouts); err != nil {
+	if _, err := exec(ctx, conn, setUp); err != nil {
 		closeConn(conn)
 		return nil, fmt.Errorf("prepare session: %w", err)
 	}

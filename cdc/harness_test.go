@@ -129,7 +129,6 @@ type memoryStore struct {
 	mu    sync.Mutex
 	state State
 	found bool
-	saves []State
 
 	failing int // so many times Save fails
 }
@@ -148,14 +147,7 @@ func (m *memoryStore) Save(_ context.Context, s State) error {
 		return errors.New("broken store")
 	}
 	m.state, m.found = s, true
-	m.saves = append(m.saves, s)
 	return nil
-}
-
-func (m *memoryStore) saved() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.saves)
 }
 
 func (m *memoryStore) get() State {
@@ -192,7 +184,7 @@ func newRigAt(t testing.TB, url string, ddl ...string) *rig {
 	name := testenv.SlotName(t)
 	r := &rig{t: t, url: url, sink: newMemorySink(), store: &memoryStore{}, cfg: Config{
 		DatabaseURL: url, Table: "public.items", Slot: name, Publication: name,
-		StatusInterval: 25 * time.Millisecond, BackoffMin: 20 * time.Millisecond, BackoffMax: 200 * time.Millisecond,
+		StatusInterval: 25 * time.Millisecond, PositionInterval: 25 * time.Millisecond, BackoffMin: 20 * time.Millisecond, BackoffMax: 200 * time.Millisecond,
 	}}
 	r.db = r.open()
 	if ddl == nil {

@@ -31,6 +31,7 @@ type progress struct {
 	pending   []mark
 	head      int // of pending
 	aging     []agedMark
+	stored    LSN // every event before it is durable, however short
 	confirmed mark
 	newest    mark // as added last
 }
@@ -65,6 +66,7 @@ func (p *progress) advance(durable uint64, now time.Time) mark {
 	defer p.mu.Unlock()
 	p.mature(now)
 	if m, ok := p.popDurable(durable); ok {
+		p.stored = max(p.stored, m.lsn)
 		p.age(m, now)
 		p.mature(now)
 	}
@@ -109,6 +111,13 @@ func (p *progress) mature(now time.Time) {
 	m.lsn = max(m.lsn, p.confirmed.lsn)
 	p.confirmed = m
 	p.aging = append(p.aging[:0], p.aging[n:]...)
+}
+
+// storedUpTo is the position before which every event was durable at the last advance.
+func (p *progress) storedUpTo() LSN {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stored
 }
 
 // received is the newest mark, and whether it waits for more to become durable

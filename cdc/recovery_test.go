@@ -197,6 +197,40 @@ func TestLostSlotIsRepaired(t *testing.T) {
 	r.repaired(ErrSlotLost.Error())
 }
 
+// TestSlotThatSomebodyMovedIsRepaired: it is there and looks well, but changes before it
+// were never sent.
+func TestSlotThatSomebodyMovedIsRepaired(t *testing.T) {
+	t.Parallel()
+	for name, move := range map[string]string{
+		"advanced":  "SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())",
+		"made anew": "WITH gone AS MATERIALIZED (SELECT pg_drop_replication_slot($1)) SELECT pg_create_logical_replication_slot($1, 'pgoutput') FROM gone",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := streamOne(t)
+			r.exec("UPDATE items SET name = 'missed'")
+			r.exec(move, r.cfg.Slot)
+			r.repaired(ErrSlotLost.Error() + ": it stands at")
+			require.Equal(t, "missed", r.sink.all()[1].After["name"])
+		})
+	}
+}
+
+// TestSlotWithAnotherNameLeavesTheOldOneBehind: it is remembered until the name is taken
+// up again.
+func TestSlotWithAnotherNameLeavesTheOldOneBehind(t *testing.T) {
+	t.Parallel()
+	r := streamOne(t)
+	old := r.cfg.Slot
+	r.cfg.Slot = testenv.SlotName(t)
+	r.repaired(ErrSlotLost.Error())
+	require.Equal(t, []string{old}, r.store.get().FormerSlots)
+	former := r.cfg.Slot
+	r.cfg.Slot = old
+	r.startStreaming()
+	require.Equal(t, []string{former}, r.store.get().FormerSlots)
+}
+
 func TestLostPublicationIsRepaired(t *testing.T) {
 	t.Parallel()
 	r := streamOne(t)
@@ -255,6 +289,8 @@ func TestChangedSystemStopsBeforeAnythingHappens(t *testing.T) {
 	for name, change := range map[string]func(*rig){
 		"system":   func(r *rig) { r.store.change(func(s *State) { s.SystemID = "1" }) },
 		"timeline": func(r *rig) { r.store.change(func(s *State) { s.Timeline = 9 }) },
+		"copy":     func(r *rig) { r.store.change(func(s *State) { s.Database = 1 }) },
+		"dump":     func(r *rig) { r.store.change(func(s *State) { s.StateTable = 1 }) },
 		"older copy": func(r *rig) {
 			r.sink.set(func(s *memorySink) { s.events[0].Pos.LSN += 1 << 40 })
 		},

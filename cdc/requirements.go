@@ -293,10 +293,19 @@ func publicationDetail(cfg Config, f facts) string {
 }
 
 func slotProblem(cfg Config, f facts) *SetupError {
-	if f.slot.found && (f.slot.plugin != "pgoutput" || f.slot.database != f.server.database) {
+	switch {
+	case !f.slot.found:
+		return nil
+	case f.slot.plugin != "pgoutput":
 		return &SetupError{
-			What: fmt.Sprintf("slot %q is in use for something else (%s, database %q)", cfg.Slot, f.slot.plugin, f.slot.database),
-			Do:   "choose another slot name",
+			What: fmt.Sprintf("slot %q is in use for something else (%s)", cfg.Slot, f.slot.plugin),
+			Do:   "give mksync's slot a name that is free (MKSYNC_SLOT)",
+		}
+	case f.slot.database != f.server.database:
+		return &SetupError{
+			What: fmt.Sprintf("slot %q belongs to database %q, and this is database %q", cfg.Slot, f.slot.database, f.server.database),
+			Do: "correct the database URL; is this one a copy, do not run mksync on it with the same MetaKocka company: " +
+				"both would write to the same partners (with a company of its own it needs a slot of its own, MKSYNC_SLOT)",
 		}
 	}
 	if w := f.slot.waits; w != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,9 +34,11 @@ func newRigOn(t *testing.T, srv *pgserver.Server) *rig {
 func testRestart(t *testing.T, srv *pgserver.Server) {
 	t.Helper()
 	r := newRigOn(t, srv)
+	r.cfg.PositionInterval = time.Hour // as it shuts down, Postgres waits for what it is not told
 	run := r.startStreaming()
 	r.exec("INSERT INTO items VALUES (1)")
 	r.events(1)
+	r.exec("CREATE TABLE IF NOT EXISTS filler (t text)") // beyond what is confirmed
 	err := srv.Restart(context.Background())
 	if errors.Is(err, pgserver.ErrNotRestartable) {
 		t.Skip(err)
@@ -54,7 +57,7 @@ func testInvalidated(t *testing.T, srv *pgserver.Server) {
 	r := newRigOn(t, srv)
 	r.startStreaming().stop()
 	r.exec("INSERT INTO items VALUES (1)")
-	r.exec("CREATE TABLE filler (t text)")
+	r.exec("CREATE TABLE IF NOT EXISTS filler (t text)")
 	r.exec("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
 	r.exec("SELECT pg_reload_conf()")
 	testenv.Eventually(t, patience, func() error {

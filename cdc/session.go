@@ -7,19 +7,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // session is one connection: from the set-up checks to its end.
 type session struct {
 	*Listener
-	conn     *pgconn.PgConn
-	reader   atomic.Uint32 // process that reads the snapshot; 0: none does
-	facts    facts
-	systemID string
-	timeline int32
-	walEnd   LSN // the server's log when this instance's turn came
+	identity
+	conn   *pgconn.PgConn
+	reader atomic.Uint32 // process that reads the snapshot; 0: none does
+	facts  facts
+	walEnd LSN // the server's log when this instance's turn came
 
 	hasState bool
 	state    State
@@ -65,8 +63,15 @@ func (s *session) begin(ctx context.Context) error {
 	return nil
 }
 
-// prepare waits for this instance's turn and then looks at everything.
+// prepare waits for this instance's turn and then looks at everything. Whether it is
+// the right database it looks at before: a copy has nothing to wait for.
 func (s *session) prepare(ctx context.Context) error {
+	if err := s.identify(ctx); err != nil {
+		return err
+	}
+	if err := s.loadState(ctx); err != nil {
+		return err
+	}
 	if err := s.awaitTurn(ctx); err != nil {
 		return err
 	}
@@ -76,20 +81,11 @@ func (s *session) prepare(ctx context.Context) error {
 	if err := s.loadState(ctx); err != nil {
 		return err
 	}
-	if err := s.checkSystem(); err != nil {
+	if err := s.loadLast(ctx); err != nil {
 		return err
 	}
 	s.facts.pub.lostIt = s.hasState && s.state.Table != 0 && s.facts.pub.owned && s.facts.table.owned
 	return refusal(s.cfg, s.facts)
-}
-
-func (s *session) identify(ctx context.Context) error {
-	id, err := pglogrepl.IdentifySystem(ctx, s.conn)
-	if err != nil {
-		return fmt.Errorf("identify system: %w", err)
-	}
-	s.systemID, s.timeline, s.walEnd = id.SystemID, id.Timeline, id.XLogPos
-	return nil
 }
 
 // awaitTurn takes the lock that one instance holds for as long as it is
@@ -108,7 +104,7 @@ func (s *session) awaitTurn(ctx context.Context) error {
 			if s.facts, err = loadFacts(ctx, s.conn, s.cfg); err != nil {
 				return err
 			}
-			if !s.facts.slot.active {
+			if !s.facts.slot.active || s.facts.slot.database != s.facts.server.database {
 				return nil
 			}
 		}
@@ -127,41 +123,33 @@ func (s *session) tryLock(ctx context.Context) (bool, error) {
 	return r[0] == "t", nil
 }
 
+// loadState loads the state and refuses a database that it does not belong to.
 func (s *session) loadState(ctx context.Context) (err error) {
-	if s.state, s.hasState, err = s.store.Load(ctx); err != nil {
+	var setup *SetupError
+	s.state, s.hasState, err = s.store.Load(ctx)
+	switch {
+	case errors.As(err, &setup): // the store's own look at the database
+		return setup
+	case err != nil:
 		return fmt.Errorf("load listener state: %w", err)
 	}
+	s.newest = s.state.LastEvent
+	if !s.hasState {
+		return nil
+	}
+	return s.state.belongsTo(s.identity)
+}
+
+// loadLast asks for the stream's end, and refuses a database that has not come so far
+// (invariant 13).
+func (s *session) loadLast(ctx context.Context) (err error) {
 	if s.last, err = s.sink.Last(ctx); err != nil {
 		return fmt.Errorf("read last published event: %w", err)
 	}
-	s.newest = s.state.LastEvent
+	if s.sinkIsOurs() && s.last.Pos.LSN > s.walEnd {
+		return systemChanged(fmt.Sprintf("the database's log ends at %s, but the stream already holds %s (an older copy was restored)", s.walEnd, s.last.Pos.LSN))
+	}
 	return nil
-}
-
-// checkSystem refuses a database that is not the one the state and the stream
-// belong to (invariant 13).
-func (s *session) checkSystem() error {
-	var what string
-	switch {
-	case s.hasState && s.state.SystemID != s.systemID:
-		what = fmt.Sprintf("the database system is %s, but the listener's state belongs to %s", s.systemID, s.state.SystemID)
-	case s.hasState && s.state.Timeline != s.timeline:
-		what = fmt.Sprintf("the database is on timeline %d, but the listener's state belongs to timeline %d (a restore or a failover)", s.timeline, s.state.Timeline)
-	case s.sinkIsOurs() && s.last.Pos.LSN > s.walEnd:
-		what = fmt.Sprintf("the database's log ends at %s, but the stream already holds %s (an older copy was restored)", s.walEnd, s.last.Pos.LSN)
-	default:
-		return nil
-	}
-	return s.systemChanged(what)
-}
-
-func (s *session) systemChanged(what string) error {
-	return &SetupError{
-		What: what,
-		Do: "make sure that this is the right database; to go on with it run `mksync listener accept`: " +
-			"the next start begins anew, with a snapshot and a full check",
-		Err: ErrSystemChanged,
-	}
 }
 
 // sinkIsOurs is whether the newest event in the sink comes from this system.
@@ -218,6 +206,8 @@ func (s *session) snapshotReason() error {
 		return fmt.Errorf("%w: it no longer exists", ErrSlotLost)
 	case s.facts.slot.lost:
 		return fmt.Errorf("%w: Postgres invalidated it", ErrSlotLost)
+	case s.state.Confirmed != 0 && s.facts.slot.confirmed > s.state.Confirmed:
+		return fmt.Errorf("%w: it stands at %s, but was confirmed up to %s at most; it was advanced, or made anew", ErrSlotLost, s.facts.slot.confirmed, s.state.Confirmed)
 	case s.state.Table != 0 && s.state.Table != s.facts.table.oid:
 		return ErrTableReplaced
 	case !s.facts.pub.found, !s.facts.pub.hasTable:
@@ -239,7 +229,9 @@ func isRepair(reason error) bool {
 
 // save stores the state with the identity of the system.
 func (s *session) save(ctx context.Context) error {
-	s.state.SystemID, s.state.Timeline, s.state.Slot = s.systemID, s.timeline, s.cfg.Slot
+	s.state.SystemID, s.state.Timeline = s.systemID, s.timeline
+	s.state.Database, s.state.StateTable = s.database, s.stateTable
+	s.state.takeSlot(s.cfg.Slot)
 	if err := s.store.Save(ctx, s.state); err != nil {
 		return fmt.Errorf("save listener state: %w", err)
 	}

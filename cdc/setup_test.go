@@ -128,7 +128,7 @@ func TestSetupProblemsAreSaidInOneLine(t *testing.T) {
 		},
 		"slot of something else": {
 			arrange: func(r *rig) { r.exec("SELECT pg_create_logical_replication_slot($1, 'test_decoding')", r.cfg.Slot) },
-			what:    "is in use for something else", do: "choose another slot name",
+			what:    "is in use for something else", do: "a name that is free (MKSYNC_SLOT)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,9 @@
 package cdc
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Last is where publishing stopped: the newest event the sink has stored.
 type Last struct {
@@ -58,7 +61,25 @@ type State struct {
 	LayoutChanged bool
 	// LastEvent is the newest event whose LSN may have been confirmed.
 	LastEvent Position
-	Slot      string
+	// Confirmed is up to where the slot may have been told that it need not keep
+	// anything: one that stands beyond has lost changes. 0 in a state of an older version.
+	Confirmed LSN
+	// Database and StateTable are oids, of the database and of the table that keeps this
+	// state: a copy, or a restored dump, has others. 0 in a state of an older version.
+	Database, StateTable uint32
+	Slot                 string
+	// FormerSlots had the listener before its slot was given another name. Nobody
+	// drops them, and each keeps the log from then on.
+	FormerSlots []string
+}
+
+// takeSlot makes slot the state's slot, and remembers the one before.
+func (s *State) takeSlot(slot string) {
+	if s.Slot != "" && s.Slot != slot {
+		s.FormerSlots = append(s.FormerSlots, s.Slot)
+	}
+	s.Slot = slot
+	s.FormerSlots = slices.DeleteFunc(s.FormerSlots, func(former string) bool { return former == slot })
 }
 
 // Recovered reports whether the newest snapshot is stored and was taken because

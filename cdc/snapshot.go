@@ -58,7 +58,7 @@ func (s *session) logSnapshot(ctx context.Context, reason error) {
 }
 
 func (s *session) finishSnapshot(ctx context.Context, point LSN) error {
-	s.state.SnapshotDone, s.state.SnapshotPos = true, point
+	s.state.SnapshotDone, s.state.SnapshotPos, s.state.Confirmed = true, point, point
 	s.state.LastEvent = Position{}
 	switch {
 	case s.count > 0:

@@ -27,8 +27,9 @@ type stream struct {
 	met  bool // and brought it
 
 	// Of the confirming goroutine alone.
-	told  LSN      // newest LSN that was confirmed
-	shown Position // newest event in Status
+	told  LSN       // newest LSN that was confirmed
+	saved time.Time // when a position was last saved
+	shown Position  // newest event in Status
 	out   []byte
 
 	asked      chan struct{}          // the server wants to hear from us
@@ -40,8 +41,10 @@ type stream struct {
 
 func (s *session) stream(ctx context.Context) error {
 	s.state.Table = s.facts.table.oid
-	if s.state.Publication == "" { // of an older version: what is there is taken over
-		s.state.Publication = s.facts.pub.rows
+	if older := s.state.Publication == "" || s.state.Database == 0 || s.state.Confirmed == 0; older || s.state.Slot != s.cfg.Slot {
+		if older { // what is there is taken over
+			s.state.Publication, s.state.Confirmed = s.facts.pub.rows, s.facts.slot.confirmed
+		}
 		if err := s.save(ctx); err != nil {
 			return err
 		}
@@ -134,8 +137,7 @@ func (st *stream) copyData(ctx context.Context, data []byte) error {
 		}
 		return st.act(ctx, act)
 	case len(data) == keepaliveSize && data[0] == pglogrepl.PrimaryKeepaliveMessageByteID:
-		st.keepalive(LSN(binary.BigEndian.Uint64(data[1:])), data[keepaliveSize-1] != 0)
-		return nil
+		return st.keepalive(LSN(binary.BigEndian.Uint64(data[1:])), data[keepaliveSize-1] != 0)
 	}
 	return fmt.Errorf("%w: unknown copy message of %d bytes", ErrProtocol, len(data))
 }
@@ -150,7 +152,7 @@ func (st *stream) act(ctx context.Context, act action) error {
 		st.heartbeatCame()
 	case actCommit:
 		st.inTx = false
-		st.reached(st.dec.endLSN)
+		return st.reached(st.dec.endLSN)
 	}
 	return nil
 }
@@ -179,7 +181,7 @@ func (st *stream) event(ctx context.Context) error {
 // otherHistory: the slot begins before the stream's newest event, but the log
 // does not hold it (invariant 13).
 func (st *stream) otherHistory() error {
-	return st.systemChanged(fmt.Sprintf("the stream's newest event, %s, is not in the database's log (an older copy was restored)", st.last.Pos))
+	return systemChanged(fmt.Sprintf("the stream's newest event, %s, is not in the database's log (an older copy was restored)", st.last.Pos))
 }
 
 // publish hands one event to the sink and counts it.
@@ -194,18 +196,26 @@ func (s *session) publish(ctx context.Context, ev *Event) error {
 
 // keepalive says how far the server has read; between transactions everything
 // up to there has been received.
-func (st *stream) keepalive(end LSN, reply bool) {
-	if !st.inTx {
-		st.reached(end)
-	}
+func (st *stream) keepalive(end LSN, reply bool) error {
 	if reply {
 		select {
 		case st.asked <- struct{}{}:
 		default:
 		}
 	}
+	if st.inTx {
+		return nil
+	}
+	return st.reached(end)
 }
 
-func (st *stream) reached(lsn LSN) {
+// reached notes that everything before lsn was received, and may be confirmed in time.
+// The stream's newest event has to be among it: a log without it is another one, also
+// where nothing of ours comes any more that would show it (invariant 13).
+func (st *stream) reached(lsn LSN) error {
+	if st.owed && !st.met && lsn > st.last.Pos.LSN {
+		return st.otherHistory()
+	}
 	st.progress.add(mark{count: st.count, lsn: lsn, last: st.newest})
+	return nil
 }

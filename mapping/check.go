@@ -52,5 +52,5 @@ type SlotPosition struct {
 	Found  bool
 	Usable bool // Postgres has not invalidated it
 	Active bool // somebody reads it
-	Past   bool // it has confirmed the position asked about
+	Past   bool // everything before the position asked about was read, and is stored
 }

@@ -207,6 +207,12 @@ func matchingContacts(c mapping.Contact, found map[string]mapping.Contact) []str
 
 // insert adds a contact for the partner; contact and link commit together.
 func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger) (res Result, err error) {
+	switch {
+	case isAnonymous(p) && t.Cause == CauseRequest:
+		return Result{MetaKockaID: p.MKID}, &RejectError{fmt.Sprintf("partner %s was anonymized by mksync when its contact was deleted: it names nobody", p.MKID)}
+	case isAnonymous(p):
+		return Result{MetaKockaID: p.MKID}, nil
+	}
 	seen, err := observed(p)
 	if err != nil {
 		return res, fmt.Errorf("store partner %s: %w", p.MKID, err)

@@ -18,7 +18,7 @@ import (
 // Where the listener's state is remembered, and which life of the database the
 // events belong to.
 const (
-	listenerStateKey = "listener"
+	ListenerStateKey = "listener"
 	listenerLifeKey  = "listener-life"
 	heartbeatKey     = "heartbeat"
 )
@@ -34,13 +34,13 @@ type ListenerStates struct{ States States }
 
 // Load implements cdc.StateStore.
 func (l ListenerStates) Load(ctx context.Context) (s cdc.State, ok bool, err error) {
-	ok, err = l.States.LoadState(ctx, listenerStateKey, &s)
+	ok, err = l.States.LoadState(ctx, ListenerStateKey, &s)
 	return s, ok, err
 }
 
 // Save implements cdc.StateStore.
 func (l ListenerStates) Save(ctx context.Context, s cdc.State) error {
-	return l.States.SaveState(ctx, listenerStateKey, s)
+	return l.States.SaveState(ctx, ListenerStateKey, s)
 }
 
 // Life names the database's life since it was last accepted after a restore; ""

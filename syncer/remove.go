@@ -173,6 +173,9 @@ func anonymous(p metakocka.Partner) mapping.Partner {
 	}
 }
 
+// isAnonymous recognises a partner that mksync anonymized, whatever became of its link.
+func isAnonymous(p metakocka.Partner) bool { return p.Customer == anonymous(p).Customer }
+
 // leftOver names the fields that could not be emptied.
 func leftOver(p metakocka.Partner) string {
 	got, _ := mapping.FromPartner(view(p))
@@ -319,13 +322,18 @@ func (k *task) comeBack(ctx context.Context) error {
 	if err != nil {
 		return aboutAll(err)
 	}
+	return k.takeBack(ctx, p)
+}
+
+// takeBack links a contact with its partner that was retired.
+func (k *task) takeBack(ctx context.Context, p metakocka.Partner) (err error) {
 	if flags := k.flagsBefore(p); flags != nil {
 		if p, err = k.write(ctx, p, view(p), nil, flags); err != nil {
 			return k.writeFailed(ctx, err)
 		}
 	}
 	k.link.Flags = nil
-	return k.claim(ctx, p, k.returning(p, k.cfg.DeletePolicy == PolicyAnonymize))
+	return k.claim(ctx, p, k.returning(p))
 }
 
 // flagsBefore are the flags that a partner gets back whose contact is there again; nil:
@@ -336,7 +344,7 @@ func (k *task) flagsBefore(p metakocka.Partner) map[string]string {
 	switch {
 	case k.link.Flags != nil:
 		return formerFlags(k.link.Flags.Buyer, k.link.Flags.Supplier)
-	case k.cfg.DeletePolicy == PolicyUnlink || set(p.Buyer) || set(p.Supplier):
+	case k.cfg.DeletePolicy == PolicyUnlink && !isAnonymous(p) || set(p.Buyer) || set(p.Supplier):
 		return nil
 	}
 	return formerFlags(nil, nil)
@@ -344,11 +352,11 @@ func (k *task) flagsBefore(p metakocka.Partner) map[string]string {
 
 // returning is the base for a contact that came back: the partner counts as
 // unchanged where the contact has a value that goes there, or where it was anonymized.
-func (k *task) returning(p metakocka.Partner, anonymized bool) mapping.Base {
+func (k *task) returning(p metakocka.Partner) mapping.Base {
 	got, _ := mapping.FromPartner(view(p))
 	c, base := k.outgoing(*k.st.Contact), mapping.Base{Partner: got}
 	for _, f := range mapping.Fields() {
-		if c.Get(f) == "" && (!anonymized || !slices.Contains(namesOf, f)) {
+		if c.Get(f) == "" && (!isAnonymous(p) || !slices.Contains(namesOf, f)) {
 			base.Partner.Set(f, "")
 		}
 	}

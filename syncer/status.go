@@ -47,6 +47,14 @@ type ListenerStatus struct {
 	// LastHeartbeatAt is when the newest heartbeat that is in the stream was sent,
 	// by the database's clock; null before the first.
 	LastHeartbeatAt *time.Time `json:"lastHeartbeatAt"`
+	// RetainedBytes is how much log Postgres keeps for the slot. That can be much while
+	// LagBytes is 0: it begins at the oldest transaction that is still open.
+	RetainedBytes uint64 `json:"retainedBytes"`
+	// WALStatus is reserved, extended, unreserved or lost; empty without a slot.
+	WALStatus string `json:"walStatus"`
+	// SafeBytes is how much more may be written before Postgres gives the slot up; null
+	// where it has no such limit.
+	SafeBytes *int64 `json:"safeBytes"`
 }
 
 // StreamStatus is what a stream holds.
@@ -172,7 +180,14 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
-	s.Listener = ListenerStatus{State: "stopped", Slot: m.SlotName, LSN: slot.ConfirmedLSN, LagBytes: slot.LagBytes}
+	s.Listener = ListenerStatus{
+		State: "stopped", Slot: m.SlotName, LSN: slot.ConfirmedLSN, LagBytes: slot.LagBytes,
+		RetainedBytes: slot.RetainedBytes, WALStatus: slot.WALStatus, SafeBytes: slot.SafeBytes,
+	}
+	s.retained(m.SlotName, slot)
+	if err := m.formerSlots(ctx, s); err != nil {
+		return err
+	}
 	if slot.Active {
 		s.Listener.State = "streaming"
 	}
@@ -244,8 +259,7 @@ func (m *Monitor) listener(s *Status) {
 		return
 	}
 	l := m.Listener()
-	beat := s.Listener.LastHeartbeatAt
-	s.Listener = ListenerStatus{State: l.State, Slot: l.Slot, LSN: l.ConfirmedLSN.String(), LagBytes: l.LagBytes, LastHeartbeatAt: beat}
+	s.Listener.State, s.Listener.Slot, s.Listener.LSN, s.Listener.LagBytes = l.State, l.Slot, l.ConfirmedLSN.String(), l.LagBytes
 	if !l.LastEventAt.IsZero() {
 		s.Listener.LastEventAt = &l.LastEventAt
 	}

@@ -39,7 +39,20 @@ func (k *task) update(ctx context.Context) error {
 	if err := k.settleUpdate(p); err != nil {
 		return err
 	}
+	if k.anonymizedSince(p) {
+		return k.takeBack(ctx, p)
+	}
 	return k.merge(ctx, p)
+}
+
+// anonymizedSince is whether mksync itself anonymized the partner after what the link
+// knows, as when a database was restored to before its contact was deleted: that is no
+// edit made in the ERP.
+func (k *task) anonymizedSince(p metakocka.Partner) bool {
+	got, _ := mapping.FromPartner(view(p))
+	return isAnonymous(p) && slices.ContainsFunc(namesOf, func(f mapping.Field) bool {
+		return !mapping.Equal(f, got.Get(f), k.link.Base.Partner.Get(f))
+	})
 }
 
 // read asks for the partner and remembers when: right before it is written,

@@ -153,8 +153,30 @@ func (s *service) openStore(ctx context.Context) (err error) {
 	return s.store.StampBases(ctx)
 }
 
-// openStore connects to the CRM's database.
+// openStore connects to the CRM's database;
+// with each connection it makes sure that it is the database mksync knows.
 func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, error) {
+	return openStoreOf(ctx, cfg, func(ctx context.Context, conn *pgx.Conn) error {
+		if err := setUpSession(ctx, conn); err != nil {
+			return err
+		}
+		return sameDatabase(ctx, conn, cfg)
+	})
+}
+
+// sameDatabase refuses a database that is not the one the listener's state belongs to:
+// a copy, or one that was restored. Nobody works on it until a person accepts it
+// (invariant 13).
+func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg Config) error {
+	var state cdc.State
+	found, err := pgstore.LoadStateOver(ctx, conn, syncer.ListenerStateKey, &state)
+	if err != nil || !found {
+		return err
+	}
+	return cdc.CheckDatabase(ctx, conn.PgConn(), listenerConfig(cfg), state)
+}
+
+func openStoreOf(ctx context.Context, cfg Config, setUp func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, *pgstore.Store, error) {
 	pc, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {
 		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
@@ -162,7 +184,7 @@ func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, 
 	pc.MaxConns = cfg.poolSize()
 	pc.ConnConfig.RuntimeParams["application_name"] = "mksync"
 	pc.ConnConfig.DialFunc = (&net.Dialer{KeepAlive: keepAlive}).DialContext
-	pc.AfterConnect = setUpSession
+	pc.AfterConnect = setUp
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open database: %w", err)
@@ -186,7 +208,8 @@ const keepAlive = 15 * time.Second
 func setUpSession(ctx context.Context, conn *pgx.Conn) error {
 	seconds := int(keepAlive.Seconds())
 	_, err := conn.PgConn().Exec(ctx, fmt.Sprintf(`SET default_transaction_isolation = 'read committed';
-		SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = 3`,
+		SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = 3;
+		SET tcp_user_timeout = '1min'`,
 		seconds, seconds)).ReadAll()
 	return err
 }
@@ -242,7 +265,7 @@ func (s *service) openSyncers(context.Context) (err error) {
 func listenerConfig(cfg Config) cdc.Config {
 	return cdc.Config{
 		DatabaseURL: cfg.DatabaseURL.Reveal(), Table: cfg.ContactsTable, KeyColumn: "id",
-		Slot: cfg.Slot, Publication: cfg.Publication, ConfirmDelay: cfg.ConfirmDelay(), Heartbeat: cfg.HeartbeatInterval,
+		Slot: cfg.Slot, Publication: cfg.Publication, StateTable: pgstore.StateTable, ConfirmDelay: cfg.ConfirmDelay(), Heartbeat: cfg.HeartbeatInterval,
 	}
 }
 

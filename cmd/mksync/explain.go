@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -24,7 +25,10 @@ func explainDatabase(config Config, err error) error {
 	role := pgx.Identifier{pc.User}.Sanitize()
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
+	var setup *cdc.SetupError
 	switch {
+	case errors.As(err, &setup):
+		return setup
 	case errors.As(err, &pg):
 		return explainRefusal(pg, pc, role, err)
 	case errors.As(err, &connect):

@@ -40,6 +40,7 @@ func samples(s syncer.Status) []telemetry.Sample {
 		{Name: "mksync_problems", Help: "Problems that mksync status names.", Value: float64(len(s.Problems))},
 		{Name: "mksync_listener_streaming", Help: "1 while the slot is read.", Value: oneIf(s.Listener.State == "streaming")},
 		{Name: "mksync_listener_lag_bytes", Help: "Log written since the slot's confirmed LSN.", Value: float64(s.Listener.LagBytes)},
+		{Name: "mksync_slot_retained_bytes", Help: "Log that Postgres keeps for the slot.", Value: float64(s.Listener.RetainedBytes)},
 		{Name: "mksync_sending_paused", Help: "1 while MetaKocka is away or refuses everything.", Value: oneIf(s.Pusher.Paused)},
 		{Name: "mksync_conflicts", Help: "Conflicts that wait for a person.", Value: float64(s.Conflicts)},
 		{Name: "mksync_dead_letters", Help: "Events that could not be applied.", Value: float64(s.DeadLetters)},
@@ -55,6 +56,9 @@ func samples(s syncer.Status) []telemetry.Sample {
 	}
 	if at := s.Listener.LastHeartbeatAt; at != nil {
 		all = append(all, telemetry.Sample{Name: "mksync_listener_heartbeat_timestamp_seconds", Help: "When the newest heartbeat that came from the slot into the stream was sent.", Value: float64(at.Unix())})
+	}
+	if safe := s.Listener.SafeBytes; safe != nil {
+		all = append(all, telemetry.Sample{Name: "mksync_slot_safe_bytes", Help: "Log that may be written before Postgres gives the slot up.", Value: float64(*safe)})
 	}
 	if at := s.Check.LastCheckAt; at != nil {
 		all = append(all,

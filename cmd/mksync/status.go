@@ -131,6 +131,7 @@ func statusSheet(s syncer.Status, by string) (sheet []pair) {
 	line("mksync", "%s, as told by %s", s.Version, by)
 	line("listener", "%s, slot %s at %s, %s behind, last event %s", s.Listener.State, s.Listener.Slot,
 		or(s.Listener.LSN, "-"), bytesText(s.Listener.LagBytes), ago(s.Listener.LastEventAt))
+	line("slot", "%s", slotText(s.Listener))
 	line("heartbeat", "%s", ago(s.Listener.LastHeartbeatAt))
 	for _, st := range s.Streams {
 		line(st.Name, "%s (%d to %d)", amount(st.Messages, "message", "messages"), st.FirstSeq, st.LastSeq)
@@ -149,6 +150,17 @@ func statusSheet(s syncer.Status, by string) (sheet []pair) {
 		line("PROBLEM", "%s", p)
 	}
 	return sheet
+}
+
+func slotText(l syncer.ListenerStatus) string {
+	if l.WALStatus == "" {
+		return "not there"
+	}
+	text := fmt.Sprintf("keeps %s of log (%s)", bytesText(l.RetainedBytes), l.WALStatus)
+	if l.SafeBytes != nil {
+		text += fmt.Sprintf(", given up after %s more", bytesText(uint64(max(*l.SafeBytes, 0))))
+	}
+	return text
 }
 
 func workText(w syncer.WorkStatus) string {

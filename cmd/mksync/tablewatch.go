@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -14,7 +18,7 @@ import (
 const tableInterval = 30 * time.Second
 
 // watchTable notices columns that come and go, and says which fields are synced
-// from then on.
+// from then on. It ends the process where the database is another one than before.
 func (s *service) watchTable(ctx context.Context) error {
 	interval := tableInterval
 	if s.pace.look > 0 {
@@ -28,6 +32,10 @@ func (s *service) watchTable(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+		err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return sameDatabase(ctx, conn.Conn(), s.cfg) })
+		if errors.Is(err, cdc.ErrSystemChanged) {
+			return explainDatabase(s.cfg, err)
 		}
 		if err := s.store.Refresh(ctx); err != nil {
 			if ctx.Err() == nil && err.Error() != said {

@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // Names of the findings about the database. Those between wal_level and
@@ -32,6 +34,8 @@ const (
 	nameNew         = "new contacts"
 	nameUpdatedAt   = "last change"
 	nameSchema      = "mksync's tables"
+	nameIdentity    = "database's identity"
+	nameFormer      = "former slot"
 )
 
 // databaseTimeout bounds everything that is asked of the database.
@@ -128,7 +132,52 @@ func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
 	}
 	// Without the marks the host's name has to do.
 	where.marks, _ = readMarks(ctx, conn)
-	return append(contacts, schema)
+	found := append(contacts, schema)
+	if schema.Status == OK {
+		found = append(found, checkState(ctx, conn, cfg)...)
+	}
+	return found
+}
+
+// checkState looks at what the listener remembers: whether this is its database, and
+// which slots it had.
+func checkState(ctx context.Context, conn *pgx.Conn, cfg Database) []Finding {
+	var state cdc.State
+	found, err := pgstore.LoadStateOver(ctx, conn, syncer.ListenerStateKey, &state)
+	if err != nil {
+		return []Finding{unreadable(nameIdentity, err)}
+	}
+	if !found {
+		return []Finding{ok(nameIdentity, "no listener has worked on it yet")}
+	}
+	var other *cdc.SetupError
+	err = cdc.CheckDatabase(ctx, conn.PgConn(), cdc.Config{StateTable: pgstore.StateTable}, state)
+	switch {
+	case errors.As(err, &other):
+		return []Finding{fail(nameIdentity, other.What, other.Do)}
+	case err != nil:
+		return []Finding{unreadable(nameIdentity, err)}
+	}
+	return append([]Finding{ok(nameIdentity, "the one that mksync knows")}, formerSlots(ctx, conn, cfg, state)...)
+}
+
+// formerSlots are left behind by another MKSYNC_SLOT.
+func formerSlots(ctx context.Context, conn *pgx.Conn, cfg Database, state cdc.State) (found []Finding) {
+	rows, err := conn.Query(ctx, `SELECT slot_name, pg_size_pretty(coalesce(pg_current_wal_lsn() - restart_lsn, 0)) FROM pg_replication_slots
+		WHERE (slot_name = ANY($1) OR slot_name = $2) AND slot_name <> $3 AND database = current_database()`, state.FormerSlots, state.Slot, cfg.Slot)
+	if err != nil {
+		return []Finding{unreadable(nameFormer, err)}
+	}
+	var name, kept string
+	_, err = pgx.ForEachRow(rows, []any{&name, &kept}, func() error {
+		found = append(found, note(nameFormer, fmt.Sprintf("the slot %s, which mksync had under another MKSYNC_SLOT, keeps %s of log", name, kept),
+			fmt.Sprintf("once mksync streams from slot %s: SELECT pg_drop_replication_slot('%s')", cfg.Slot, name)))
+		return nil
+	})
+	if err != nil {
+		return []Finding{unreadable(nameFormer, err)}
+	}
+	return found
 }
 
 func unreadable(name string, err error) Finding {

@@ -96,10 +96,13 @@ func (s *Store) LogPosition(ctx context.Context) (lsn string, err error) {
 	return lsn, nil
 }
 
-// SlotPosition tells whether a slot's reader has come past lsn.
+// SlotPosition tells whether a slot's reader has come past lsn. The listener reports as
+// written what it has read and the stream has stored; what it has confirmed is as much,
+// but may be minutes behind.
 func (s *Store) SlotPosition(ctx context.Context, slot, lsn string) (p mapping.SlotPosition, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT true, coalesce(wal_status, 'lost') <> 'lost', active, coalesce(confirmed_flush_lsn >= $2::text::pg_lsn, false)
-		FROM pg_replication_slots WHERE slot_name = $1`, slot, lsn).Scan(&p.Found, &p.Usable, &p.Active, &p.Past)
+	err = s.pool.QueryRow(ctx, `SELECT true, coalesce(s.wal_status, 'lost') <> 'lost', s.active,
+			coalesce(greatest(s.confirmed_flush_lsn, r.write_lsn) >= $2::text::pg_lsn, false)
+		FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = $1`, slot, lsn).Scan(&p.Found, &p.Usable, &p.Active, &p.Past)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return p, nil
 	}

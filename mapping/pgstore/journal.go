@@ -178,8 +178,10 @@ func (s *Store) Counts(ctx context.Context) (mapping.Counts, error) {
 // Slot looks a replication slot up.
 func (s *Store) Slot(ctx context.Context, name string) (slot mapping.Slot, err error) {
 	err = s.pool.QueryRow(ctx, `
-		SELECT active, coalesce(confirmed_flush_lsn::text, ''), greatest(pg_current_wal_lsn() - coalesce(confirmed_flush_lsn, restart_lsn), 0)::bigint
-		FROM pg_replication_slots WHERE slot_name = $1`, name).Scan(&slot.Active, &slot.ConfirmedLSN, &slot.LagBytes)
+		SELECT true, active, coalesce(confirmed_flush_lsn::text, ''), greatest(pg_current_wal_lsn() - coalesce(confirmed_flush_lsn, restart_lsn), 0)::bigint,
+			coalesce(greatest(pg_current_wal_lsn() - restart_lsn, 0), 0)::bigint, coalesce(wal_status, 'lost'), safe_wal_size
+		FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()`, name).
+		Scan(&slot.Found, &slot.Active, &slot.ConfirmedLSN, &slot.LagBytes, &slot.RetainedBytes, &slot.WALStatus, &slot.SafeBytes)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return slot, fmt.Errorf("look up slot %s: %w", name, err)
 	}

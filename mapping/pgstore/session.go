@@ -25,11 +25,12 @@ type Session struct {
 	grown bool      // the new link makes it time to analyze
 }
 
-// loaded is what a read of the contact brought, and how many columns its table
-// had then.
+// loaded is what a read of the contact brought, how many columns its table had then,
+// and which table was StateTable.
 type loaded struct {
-	st    mapping.State
-	width int16
+	st     mapping.State
+	width  int16
+	tables uint32
 }
 
 // begin takes the contact's lock and then reads the contact, in one round trip.
@@ -66,6 +67,9 @@ func (s *Session) Load(ctx context.Context) (mapping.State, error) {
 	if err != nil {
 		return mapping.State{}, err
 	}
+	if got.tables != s.store.tables {
+		return mapping.State{}, ErrTablesReplaced
+	}
 	return got.st, nil
 }
 
@@ -85,7 +89,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
 	var seen observedRow
-	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &got.width, &st.PartnersSeen}, scanTargets(raw)...)
+	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &got.width, &st.PartnersSeen, &got.tables}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
 	err := row.Scan(targets...)
 	if err == nil {
@@ -126,7 +130,7 @@ func (c *contacts) loadSQL() string {
 	return fmt.Sprintf(`
 		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s,
 			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestHold+`),
-			coalesce(%[7]s, 0), coalesce((SELECT max(number) FROM mksync_partners), 0), %[4]s, %[5]s,
+			coalesce(%[7]s, 0), coalesce((SELECT max(number) FROM mksync_partners), 0), `+stateTableSQL+`, %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id

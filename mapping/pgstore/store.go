@@ -29,14 +29,29 @@ type Store struct {
 	contacts *contacts
 
 	newLinks atomic.Int64 // made by this process
+
+	tables uint32 // mksync_state's oid: with another one, mksync's tables were made anew
 }
+
+// StateTable keeps what is remembered besides the links.
+const StateTable = "mksync_state"
+
+// ErrTablesReplaced means that mksync's tables are not those that the store was opened
+// with: a dump was restored over them, and their links and bases are of another time.
+var ErrTablesReplaced = errors.New("mksync's tables were made anew while it ran (a dump was restored): restart it")
 
 // New looks the contacts table up. mksync's own tables must be migrated.
 // Errors: *TableError when the contacts table cannot be worked with.
 func New(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (*Store, error) {
 	s := &Store{pool: pool, cfg: cfg}
+	if err := pool.QueryRow(ctx, "SELECT "+stateTableSQL).Scan(&s.tables); err != nil {
+		return s, fmt.Errorf("look up mksync's tables: %w", err)
+	}
 	return s, s.refresh(ctx)
 }
+
+// stateTableSQL is the oid of StateTable, 0 when it is not there.
+const stateTableSQL = "coalesce(to_regclass('" + StateTable + "')::oid, 0)"
 
 // Fields are the canonical fields the contacts table has columns for.
 func (s *Store) Fields() []mapping.Field { return s.table().fields }
@@ -257,7 +272,15 @@ func (s *Store) release(conn *pgxpool.Conn, sql string, args ...any) {
 
 // LoadState reads a remembered value into v; ok is false when there is none.
 func (s *Store) LoadState(ctx context.Context, key string, v any) (ok bool, err error) {
-	err = s.pool.QueryRow(ctx, "SELECT value FROM mksync_state WHERE key = $1", key).Scan(v)
+	return LoadStateOver(ctx, s.pool, key, v)
+}
+
+// LoadStateOver is LoadState over a connection that is no store's yet.
+func LoadStateOver(ctx context.Context, conn interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}, key string, v any,
+) (ok bool, err error) {
+	err = conn.QueryRow(ctx, "SELECT value FROM mksync_state WHERE key = $1", key).Scan(v)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}

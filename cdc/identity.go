@@ -1,0 +1,102 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// identity tells one database from another, and from its copies. A copy of the files
+// has the system's identifier, a restore to a point in time or a failover begins a
+// timeline, a dump makes every table anew, and CREATE DATABASE … TEMPLATE the database.
+type identity struct {
+	systemID   string // empty: this role may not know
+	timeline   int32  // 0: the server is a standby
+	database   uint32
+	stateTable uint32 // 0: Config names none
+}
+
+// identityQuery gives database, state table and timeline.
+const identityQuery = `SELECT oid, coalesce(to_regclass(nullif(%s, ''))::oid, 0),
+CASE WHEN pg_is_in_recovery() THEN '0' ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END
+FROM pg_database WHERE datname = current_database()`
+
+// readIdentity asks over any connection.
+func readIdentity(ctx context.Context, conn *pgconn.PgConn, cfg Config) (id identity, err error) {
+	r, err := execRow(ctx, conn, fmt.Sprintf(identityQuery, quoteLiteral(cfg.StateTable)))
+	if err != nil {
+		return id, fmt.Errorf("identify database: %w", err)
+	}
+	database, err := strconv.ParseUint(r[0], 10, 32)
+	table, err2 := strconv.ParseUint(r[1], 10, 32)
+	timeline, err3 := strconv.ParseInt(r[2], 16, 32)
+	if err := errors.Join(err, err2, err3); err != nil {
+		return id, fmt.Errorf("identify database: %w", err)
+	}
+	id = identity{database: uint32(database), stateTable: uint32(table), timeline: int32(timeline)}
+
+	r, err = execRow(ctx, conn, "SELECT system_identifier FROM pg_control_system()")
+	switch {
+	case pgCode(err) == codeNoRight:
+		return id, nil
+	case err != nil:
+		return id, fmt.Errorf("identify system: %w", err)
+	}
+	id.systemID = r[0]
+	return id, nil
+}
+
+func (s *session) identify(ctx context.Context) (err error) {
+	if s.identity, err = readIdentity(ctx, s.conn, s.cfg); err != nil {
+		return err
+	}
+	id, err := pglogrepl.IdentifySystem(ctx, s.conn)
+	if err != nil {
+		return fmt.Errorf("identify system: %w", err)
+	}
+	s.systemID, s.timeline, s.walEnd = id.SystemID, id.Timeline, id.XLogPos
+	return nil
+}
+
+// CheckDatabase tells whether the database that conn leads to is the one that the
+// listener's state belongs to. Whoever is about to work on the database asks, over
+// each connection: links and bases of another one, or of another time, do not fit what
+// MetaKocka holds. Error: a *SetupError with ErrSystemChanged.
+func CheckDatabase(ctx context.Context, conn *pgconn.PgConn, cfg Config, s State) error {
+	id, err := readIdentity(ctx, conn, cfg)
+	if err != nil {
+		return err
+	}
+	return s.belongsTo(id)
+}
+
+// belongsTo compares what both know (invariant 13).
+func (s State) belongsTo(id identity) error {
+	var what string
+	switch {
+	case id.systemID != "" && s.SystemID != id.systemID:
+		what = fmt.Sprintf("the database system is %s, but the listener's state belongs to %s", id.systemID, s.SystemID)
+	case id.timeline != 0 && s.Timeline != id.timeline:
+		what = fmt.Sprintf("the database is on timeline %d, but the listener's state belongs to timeline %d (a restore or a failover)", id.timeline, s.Timeline)
+	case s.Database != 0 && s.Database != id.database:
+		what = fmt.Sprintf("the database is number %d of its server, but the listener's state belongs to number %d (a dump was restored, or it is a copy)", id.database, s.Database)
+	case s.StateTable != 0 && s.StateTable != id.stateTable:
+		what = fmt.Sprintf("mksync's tables are not the ones that the listener's state belongs to (a dump was restored: mksync_state is number %d, not %d)", id.stateTable, s.StateTable)
+	default:
+		return nil
+	}
+	return systemChanged(what)
+}
+
+func systemChanged(what string) error {
+	return &SetupError{
+		What: what,
+		Do: "make sure that this is the right database; to go on with it run `mksync listener accept`: " +
+			"the next start begins anew, with a snapshot and a full check",
+		Err: ErrSystemChanged,
+	}
+}
