@@ -46,11 +46,16 @@ type Config struct {
 	// server older than version 14, whose pgoutput does not pass messages on.
 	Heartbeat time.Duration
 
+	silence time.Duration
+
 	BackoffMin time.Duration // 200ms
 	BackoffMax time.Duration // 30s
 }
 
-// silence ends a connection on which the server does not answer for this long.
+// silence ends a connection on which the server does not answer for this long. A
+// server that reads a large transaction of other tables may not answer for half of
+// its wal_sender_timeout, and would begin with it anew each time: so the next
+// connection is given twice as long.
 const silence = 2 * time.Minute
 
 // standbyInterval is how often a standby asks whether the slot is free.
@@ -71,6 +76,7 @@ func (c Config) withDefaults() Config {
 	c.StallAfter = defaultTo(c.StallAfter, 30*time.Second)
 	c.PositionInterval = defaultTo(c.PositionInterval, 10*time.Second)
 	c.WatchInterval = defaultTo(c.WatchInterval, 5*time.Second)
+	c.silence = defaultTo(c.silence, silence)
 	c.BackoffMin = defaultTo(c.BackoffMin, 200*time.Millisecond)
 	c.BackoffMax = defaultTo(c.BackoffMax, 30*time.Second)
 	return c

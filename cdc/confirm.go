@@ -31,7 +31,7 @@ func (st *stream) confirm(ctx context.Context) error {
 		case <-st.asked:
 			exact = true
 		case now := <-tick.C:
-			if ask = quiet.idle(st.received.Load(), now) && !st.publishing.Load(); ask && now.Sub(quiet.since) > silence {
+			if ask = quiet.idle(st.received.Load(), now) && !st.publishing.Load(); ask && now.Sub(quiet.since) > st.silence {
 				return ErrSilent
 			}
 		}

@@ -51,6 +51,7 @@ type Listener struct {
 	store StateStore
 	log   *slog.Logger
 
+	silence  time.Duration
 	streamed bool  // streamed at least once: problems of the set-up are retried
 	missed   error // a change that the slot would bring again and again, and nobody can read
 
@@ -66,7 +67,7 @@ func New(cfg Config, sink Sink, store StateStore, log *slog.Logger) (*Listener, 
 		return nil, fmt.Errorf("configure listener: %w", err)
 	}
 	return &Listener{
-		cfg: cfg, sink: sink, store: store, log: log,
+		cfg: cfg, sink: sink, store: store, log: log, silence: cfg.silence,
 		status: Status{State: StateStopped, Slot: cfg.Slot},
 	}, nil
 }
@@ -88,6 +89,11 @@ func (l *Listener) Run(ctx context.Context) error {
 		if l.fatal(err) {
 			l.setProblem(err.Error())
 			return err
+		}
+		if errors.Is(err, ErrSilent) {
+			l.silence *= 2
+		} else {
+			l.silence = l.cfg.silence
 		}
 		if time.Since(began) > l.cfg.BackoffMax {
 			wait.Reset()
