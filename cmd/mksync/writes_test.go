@@ -60,6 +60,8 @@ func TestLawAtMostOneWritePerEdit(t *testing.T) {
 			t.Parallel()
 			w := newAuditedWorld(t, c.opts)
 			w.whenWriting("UPDATE", c.trigger)
+			w.exec("ALTER TABLE contacts ADD COLUMN kept boolean NOT NULL DEFAULT true")
+			w.cfg.Filter = []Condition{{Column: "kept", Values: []string{"true"}}}
 			pace := quickPace
 			pace.eventWait = 0 // nobody listens
 			s, err := newService(t.Context(), w.cfg, pace, nil, slog.New(slog.DiscardHandler))
@@ -103,7 +105,7 @@ func (h *history) run() {
 }
 
 func (h *history) step() {
-	switch rapid.SampledFrom([]string{"crm", "crm", "erp", "pusher", "pusher", "puller", "poll", "restart"}).Draw(h.rand, "step") {
+	switch rapid.SampledFrom([]string{"crm", "crm", "erp", "pusher", "pusher", "puller", "poll", "restart", "filter"}).Draw(h.rand, "step") {
 	case "crm":
 		h.editContact()
 	case "erp":
@@ -116,6 +118,9 @@ func (h *history) step() {
 		}
 	case "poll":
 		h.poll()
+	case "filter":
+		h.exec("UPDATE contacts SET kept = NOT kept WHERE id = $1", h.id)
+		h.times = append(h.times, time.Now())
 	case "restart":
 		h.redirect(h.s, rapid.SampledFrom([]mapping.Direction{
 			mapping.DirectionBoth, mapping.DirectionToCRM, mapping.DirectionToMetaKocka, mapping.DirectionOff,
@@ -204,6 +209,7 @@ func (h *history) poll() {
 
 // settle delivers the newest events, twice.
 func (h *history) settle() {
+	h.exec("UPDATE contacts SET kept = true WHERE id = $1", h.id)
 	for range 2 {
 		h.pusher(h.times[len(h.times)-1])
 		h.poll()
