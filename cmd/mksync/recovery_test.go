@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -65,6 +66,19 @@ func TestLostSlotIsRepairedWithWhatWasDeletedMeanwhile(t *testing.T) {
 	check()
 	w.pushed(s)
 	require.LessOrEqual(t, calls.Load(), int64(2), "contacts equal to their base cause no call")
+}
+
+// TestMissedDeletionsAreKnownLongBeforeTheyAreConfirmed: a server of NATS may take
+// minutes to sync its files; what was read tells enough.
+func TestMissedDeletionsAreKnownLongBeforeTheyAreConfirmed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	ids := w.left(4)
+	w.cfg.NATSSyncInterval = time.Hour
+	w.exec("SELECT pg_drop_replication_slot($1)", w.cfg.Slot)
+	w.exec("DELETE FROM contacts WHERE id = $1", ids[1])
+	w.start()
+	w.status(ids[1], "deleted")
 }
 
 func TestLostPublicationIsRepairedWithWhatWasDeletedMeanwhile(t *testing.T) {
