@@ -8,8 +8,7 @@ import (
 
 // What may stand behind an address: a province and a country. They are no parts
 // that MetaKocka keeps with the street and the city. So they stay in the CRM's
-// text when a partner's address is written back, and the country fills an empty
-// country.
+// text when a partner's address is written back.
 
 var (
 	shortCode    = regexp.MustCompile(`^[A-Z]{2,3}$`)
@@ -107,15 +106,6 @@ func (t *addressText) cutProvince() {
 		return
 	}
 	t.City, t.province = m[1], m[2]
-}
-
-// Placed is the contact with the country that its address ends with, where it
-// names none itself.
-func (c Contact) Placed() Contact {
-	if c.Country == "" {
-		c.Country = readAddress(c.Address).code
-	}
-	return c
 }
 
 // rewritten is the partner's address as it is written into the contact: with what

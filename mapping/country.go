@@ -125,7 +125,7 @@ var countryAliases = map[string]string{
 	"united kingdom of great britain and northern ireland": "GB",
 	"zda": "US", "zdruzene drzave": "US", "amerika": "US", "america": "US",
 	"united states of america": "US", "sad": "US",
-	"slo": "SI", "republika slovenija": "SI", "republic of slovenia": "SI",
+	"slo": "SI", "xkx": "XK", "republika slovenija": "SI", "republic of slovenia": "SI",
 	"cro": "HR", "republika hrvatska": "HR", "republic of croatia": "HR",
 	"el": "GR", "hellas": "GR", "bosna": "BA", "bosnia": "BA",
 	"czech republic": "CZ", "ceska republika": "CZ", "republika ceska": "CZ",

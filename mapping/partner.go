@@ -63,7 +63,7 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 		p.Email = target.Email
 	}
 	if has(FieldPhone) {
-		p.setPhone(target.Phone)
+		p.setPhone(target.Phone, target.Country)
 	}
 	if has(FieldAddress) {
 		a := parseLike(target.Address, old.address())
@@ -92,6 +92,7 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 // partner is never left without a customer.
 func (p *Partner) setNames(target Contact, name, company bool) {
 	wasCompany := p.BusinessEntity
+	own := collapse(p.ContactName) == "" || Equal(FieldName, p.ContactName, p.Customer)
 	if company {
 		p.BusinessEntity = target.CompanyName != ""
 	}
@@ -101,18 +102,19 @@ func (p *Partner) setNames(target Contact, name, company bool) {
 	case !p.BusinessEntity && (name || wasCompany):
 		p.Customer = first(target.Name, p.Customer)
 	}
-	if name || p.BusinessEntity != wasCompany {
+	// A person's partner may name somebody else for its contact entry.
+	if name && (p.BusinessEntity || own) || p.BusinessEntity != wasCompany {
 		p.ContactName = target.Name
 	}
 }
 
 // setPhone writes the number into the attribute it was read from; a first
-// number goes to gsm when it is a mobile one.
-func (p *Partner) setPhone(v string) {
+// number goes to gsm when it is a mobile one in the contact's country.
+func (p *Partner) setPhone(v, country string) {
 	switch {
 	case clean(FieldPhone, p.Phone) != "":
 		p.Phone = v
-	case clean(FieldPhone, p.GSM) != "" || isMobile(v):
+	case clean(FieldPhone, p.GSM) != "" || isMobile(v, country):
 		p.GSM = v
 	default:
 		p.Phone = v

@@ -104,7 +104,8 @@ func TestNewPartner(t *testing.T) {
 
 func TestToPartnerChangesOnlyWhatBelongsToTheFields(t *testing.T) {
 	t.Parallel()
-	person := documented
+	person, secretary := documented, documented
+	person.ContactName, secretary.ContactName = person.Customer, "Tajnica Sonja"
 	company := Partner{
 		Customer: "Žagar d.o.o.", BusinessEntity: true, Taxpayer: true, TaxID: "87654321",
 		ContactName: "Štefan Žagar", Phone: "01 234 56 78", Country: "Slovenija",
@@ -122,6 +123,11 @@ func TestToPartnerChangesOnlyWhatBelongsToTheFields(t *testing.T) {
 			"a person's name, in both places", person, func(c *Contact) { c.Name = "Nova Oseba" },
 			[]Field{FieldName},
 			func(p *Partner) { p.Customer, p.ContactName = "Nova Oseba", "Nova Oseba" },
+		},
+		{
+			"a person's name leaves somebody else's at the contact entry", secretary, func(c *Contact) { c.Name = "Nova Oseba" },
+			[]Field{FieldName},
+			func(p *Partner) { p.Customer = "Nova Oseba" },
 		},
 		{
 			"a company's contact person", company, func(c *Contact) { c.Name = "Nova Oseba" },

@@ -57,8 +57,11 @@ func (d dialled) String() string {
 // parse reads the number in its country's plan; false where the length fits no
 // number there. Lengths are asked, not ranges: ranges are opened faster than
 // anybody's tables.
-func (d dialled) parse() (*phonenumbers.PhoneNumber, bool) {
-	n, err := phonenumbers.Parse(d.number, homeRegion)
+func (d dialled) parse() (*phonenumbers.PhoneNumber, bool) { return d.in(homeRegion) }
+
+// in is parse for a national number of some country.
+func (d dialled) in(region string) (*phonenumbers.PhoneNumber, bool) {
+	n, err := phonenumbers.Parse(d.number, region)
 	if err != nil || !phonenumbers.IsPossibleNumber(n) {
 		return nil, false
 	}
@@ -92,12 +95,13 @@ func canonicalPhone(v string) string {
 	return d.String()
 }
 
-// isMobile reports whether the number is certainly a mobile one.
-func isMobile(v string) bool {
+// isMobile reports whether the number is certainly a mobile one, a national one in
+// the plan of a country ("": Slovenia).
+func isMobile(v, country string) bool {
 	d, ok := dial(v)
 	if !ok {
 		return false
 	}
-	n, ok := d.parse()
+	n, ok := d.in(first(country, homeRegion))
 	return ok && phonenumbers.GetNumberType(n) == phonenumbers.MOBILE
 }
