@@ -8,16 +8,17 @@ type MatchContact struct {
 	Status      Status // of its link; "": it has none
 	Unresolved  bool   // its link has an intent
 	LeftOut     bool   // by the configured filter
+	// Not are partners that a person said are somebody else.
+	Not []string
 }
 
-// MatchPartner is a partner, as last seen, as the first match sees it. The keys
-// are canonical.
+// MatchPartner is a partner, as last seen, as the first match sees it.
 type MatchPartner struct {
-	MetaKockaID, Name, TaxNumber, Email string
+	MetaKockaID, Name string
 
-	Emails []string // of all its contact persons, as written
-	Holder string   // the contact that holds it with a living link
-	Former bool     // only tombstones name it
+	Data   []byte // the partner as JSON
+	Holder string // the contact that holds it with a living link
+	Former bool   // only tombstones name it
 }
 
 // SeenParty is a partner as last seen.

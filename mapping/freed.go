@@ -4,22 +4,27 @@ import "slices"
 
 // Keys are what a contact and a partner are matched by.
 func Keys(c Contact) MatchKeys {
-	return MatchKeys{TaxNumber: Canonical(FieldTaxNumber, c.TaxNumber), Email: Canonical(FieldEmail, c.Email)}
+	k := MatchKeys{Emails: Emails(c.Email), Persons: NameKeys(c)}
+	if id := ReadTax(c.TaxNumber, c.Country); !id.Placeholder() {
+		k.Number = id.Digits()
+	}
+	return k
 }
 
 // Freed names the keys that may have become free with a link: it joins nothing any
 // more, has another partner, or one of its sides has other keys.
 func Freed(was, now Link) []string {
 	old, base := was.BaseOr(Base{}), now.BaseOr(Base{})
+	same := func(a, b Contact) bool { return slices.Equal(Keys(a).All(), Keys(b).All()) }
 	given := was.Status.Alive() && !now.Status.Alive() || was.MetaKockaID != now.MetaKockaID
-	moved := was.Base != nil && now.Base != nil && (Keys(old.CRM) != Keys(base.CRM) || Keys(old.Partner) != Keys(base.Partner))
+	moved := was.Base != nil && now.Base != nil && !(same(old.CRM, base.CRM) && same(old.Partner, base.Partner))
 	if !given && !moved {
 		return nil
 	}
-	names := slices.Concat(was.HeldKeys, Keys(old.CRM).Names(), Keys(old.Partner).Names())
+	names := slices.Concat(was.HeldKeys, Keys(old.CRM).All(), Keys(old.Partner).All())
 	if was.Intent != nil {
 		sent, _ := FromPartner(was.Intent.Partner)
-		names = append(names, Keys(sent).Names()...)
+		names = append(names, Keys(sent).All()...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -191,37 +191,44 @@ type Session interface {
 	Release(ctx context.Context, loser Session, m *ContactMerge, ch MergeChange) error
 }
 
-// MatchKeys are what a contact and a partner are matched by, in canonical form.
-type MatchKeys struct{ TaxNumber, Email string }
+// MatchKeys are what a contact and a partner find each other by: whoever has none
+// in common with another is not compared with it.
+type MatchKeys struct {
+	Number  string   // digits of the tax number; a placeholder is none
+	Emails  []string // canonical
+	Persons []string // names, as NameKeys makes them
+}
 
-// Names are what contacts with the same keys wait for each other under.
+// Names are what contacts with the same keys wait for each other under. Names of
+// people are not among them: they never link.
 func (k MatchKeys) Names() []string {
 	var names []string
-	if k.TaxNumber != "" {
-		names = append(names, "tax "+k.TaxNumber)
+	if k.Number != "" {
+		names = append(names, "tax "+k.Number)
 	}
-	if k.Email != "" {
-		names = append(names, "email "+k.Email)
+	for _, e := range k.Emails {
+		names = append(names, "email "+e)
 	}
 	return names
 }
 
-// Shared names the key that makes two contacts the same; "": none does. Two
-// different tax numbers are two different subjects, whatever their e-mail.
-func (k MatchKeys) Shared(other MatchKeys) string {
-	switch {
-	case k.TaxNumber != "" && k.TaxNumber == other.TaxNumber:
-		return "tax number"
-	case k.Email != "" && k.Email == other.Email && (k.TaxNumber == "" || other.TaxNumber == ""):
-		return "e-mail"
+// ByName are the keys that propose.
+func (k MatchKeys) ByName() []string {
+	names := make([]string, len(k.Persons))
+	for i, p := range k.Persons {
+		names[i] = "name " + p
 	}
-	return ""
+	return names
 }
+
+// All are the keys as a partner is kept with.
+func (k MatchKeys) All() []string { return append(k.Names(), k.ByName()...) }
 
 // Rivals are what the first match of a contact has to know of others.
 type Rivals struct {
 	Unresolved []Link            // links with an intent, whoever's
 	Seen       []ObservedPartner // partners as last seen with one of the keys, oldest first
+	Not        []string          // partners that a person said are somebody else
 }
 
 var (

@@ -9,6 +9,7 @@ type ObservedPartner struct {
 	Name        string
 	TaxNumber   string // canonical
 	Email       string // canonical
+	Keys        MatchKeys
 	Data        []byte // the partner as JSON
 	FirstSeenAt time.Time
 	ObservedAt  time.Time

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -32,20 +33,34 @@ func canonicalTax(v string) string {
 
 var swissTax = regexp.MustCompile(`^(CHE\d{9})(?:MWST|TVA|IVA|HR)?$`)
 
-// TaxForms lists the written forms of a tax number to search MetaKocka by; it
-// may match only the form that is stored. None for an empty number.
-func TaxForms(v string) []string {
+// TaxForms lists the written forms of a tax number, of somebody in a country, to
+// search MetaKocka by; it may match only the form that is stored. None for an empty
+// number.
+func TaxForms(v, country string) []string {
 	canonical := canonicalTax(clean(FieldTaxNumber, v))
-	switch {
-	case canonical == "":
+	if canonical == "" {
 		return nil
-	case slovenianTax(canonical):
+	}
+	forms := []string{canonical}
+	id := ReadTax(v, country)
+	letters := id.Country
+	switch id.Country {
+	case "GR":
+		letters = "EL"
+	case "CH":
+		letters = "CHE"
+	case "AT":
+		letters = "ATU"
+	}
+	for _, form := range []string{letters + id.Number, id.Number, clean(FieldTaxNumber, v)} {
+		if !slices.Contains(forms, form) && form != "" {
+			forms = append(forms, form)
+		}
+	}
+	if id.Country == homeRegion && slovenianTax(canonical) {
 		return []string{homeRegion + canonical, canonical}
 	}
-	if written := clean(FieldTaxNumber, v); written != canonical {
-		return []string{canonical, written}
-	}
-	return []string{canonical}
+	return forms
 }
 
 // slovenianTax reports whether a canonical number has the shape of a Slovenian
@@ -88,16 +103,27 @@ func (t TaxID) Same(other TaxID) (same, sure bool) {
 	return same, same && t.Country == other.Country
 }
 
+// Placeholder reports whether a number only fills its field: repeated digits, or
+// digits in a row.
+func (t TaxID) Placeholder() bool {
+	return len(t.Number) < 4 || strings.Count(t.Number, t.Number[:1]) == len(t.Number) ||
+		strings.Contains("01234567890", t.Number) || strings.Contains("9876543210", t.Number)
+}
+
 // Doubtful reports whether a number says little about whose it is: a
 // placeholder, or a Slovenian one whose check digit is wrong.
 func (t TaxID) Doubtful() bool {
-	switch {
-	case len(t.Number) < 4, strings.Count(t.Number, t.Number[:1]) == len(t.Number):
-		return true
-	case strings.Contains("01234567890", t.Number), strings.Contains("9876543210", t.Number):
-		return true
-	}
-	return t.Country == homeRegion && !slovenianCheckDigit(t.Number)
+	return t.Placeholder() || t.Country == homeRegion && !slovenianCheckDigit(t.Number)
+}
+
+// Digits are the number's digits, by which its spellings are found.
+func (t TaxID) Digits() string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, t.Number)
 }
 
 // slovenianCheckDigit reports whether the last of eight digits follows from the

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -40,7 +41,7 @@ type BulkItem struct {
 	Success     bool           `json:"success"`
 	MappingID   string         `json:"mappingId,omitempty"`
 	SyncStatus  mapping.Status `json:"syncStatus,omitempty"`
-	Verdict     Verdict        `json:"verdict,omitempty"`
+	Verdict     match.Verdict  `json:"verdict,omitempty"`
 	Error       string         `json:"error,omitempty"`
 }
 
@@ -69,7 +70,7 @@ func lingering(ctx context.Context, d time.Duration) (context.Context, context.C
 }
 
 // plan sees the partners anew and matches everything.
-func (b *Bulk) plan(ctx context.Context, rep *reporter) (*Plan, error) {
+func (b *Bulk) plan(ctx context.Context, rep *reporter) (*match.Plan, error) {
 	rep.begin("looking at the partners", 0)
 	if err := b.refresh(metakocka.Background(ctx)); err != nil {
 		return nil, aboutAll(err)
@@ -151,14 +152,14 @@ type bulkRun struct {
 
 	mu      sync.Mutex // guards what follows
 	results map[int]BulkItem
-	counts  map[Verdict]int
+	counts  map[match.Verdict]int
 	failed  int
 	done    int
 }
 
 // finished notes the end of piece i; a piece that is only put off is not at its
 // end.
-func (run *bulkRun) finished(i int, verdict Verdict, res Result, err error) error {
+func (run *bulkRun) finished(i int, verdict match.Verdict, res Result, err error) error {
 	var pending *PendingError
 	if outage(err) && run.rep.watched() || errors.As(err, &pending) {
 		return err
@@ -170,7 +171,7 @@ func (run *bulkRun) finished(i int, verdict Verdict, res Result, err error) erro
 	if err != nil {
 		item.Error, item.Verdict = run.words(err), ""
 		if res.Status == mapping.StatusHeld {
-			item.Error, item.Verdict = res.LastError, VerdictAmbiguous
+			item.Error, item.Verdict = res.LastError, match.VerdictAmbiguous
 		}
 	}
 	run.rep.add(item, !run.all || !item.Success)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
 )
@@ -261,7 +262,7 @@ func (run *checkRun) judgeHeld(ctx context.Context, held []mapping.Pair) error {
 	}
 	for _, p := range held {
 		d, planned := plan.Contact(p.ContactID)
-		if planned && (d.Verdict == VerdictLink || d.Verdict == VerdictCreate) {
+		if planned && (d.Verdict == match.VerdictLink || d.Verdict == match.VerdictCreate) {
 			run.note(Finding{ContactID: p.ContactID, MappingID: p.Link.ID, Kind: FindingUnlinked})
 		}
 	}

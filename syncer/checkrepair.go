@@ -7,6 +7,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 )
 
 // bulkRepair is the number of contacts without a link from which on they are
@@ -25,7 +26,7 @@ func (run *checkRun) repair(ctx context.Context) error {
 			return err
 		}
 	}
-	var plan *Plan
+	var plan *match.Plan
 	if run.number(FindingUnlinked) > bulkRepair {
 		if plan, err = run.matcher.Fresh(ctx); err != nil {
 			return err
@@ -42,7 +43,7 @@ func (run *checkRun) repair(ctx context.Context) error {
 
 // bringInOrder reconciles findings. Those whose last write to MetaKocka has no
 // answer yet come again until it can no longer take effect: no event will.
-func (run *checkRun) bringInOrder(ctx context.Context, open []*Finding, plan *Plan) error {
+func (run *checkRun) bringInOrder(ctx context.Context, open []*Finding, plan *match.Plan) error {
 	for deadline := time.Now().Add(run.cfg.Patience); len(open) > 0; {
 		var later []*Finding
 		for _, f := range open {

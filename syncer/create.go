@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -126,8 +127,8 @@ func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 	if same := filter(free, func(p metakocka.Partner) bool { return holds(p, sent) }); len(same) > 0 {
 		return &same[len(same)-1], nil
 	}
-	match, _ := choose(sent, free)
-	return match, nil
+	made, _ := choose(match.Party{ID: k.id, Is: sent}, free, nil)
+	return made, nil
 }
 
 // searchable is the part of a name to search by that MetaKocka does not cut off.

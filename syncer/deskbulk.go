@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 )
 
 // few is up to how many contacts MetaKocka is asked for each by its keys; more
@@ -35,12 +36,12 @@ type BulkSyncRequest struct {
 // told already: there Results names those that failed, the first thousand. Of a request
 // that was stopped the rest counts as failed where nobody watches.
 type BulkSyncResult struct {
-	Total     int             `json:"total"`
-	Succeeded int             `json:"succeeded"`
-	Failed    int             `json:"failed"`
-	Stopped   bool            `json:"stopped,omitempty"` // before all were done
-	Counts    map[Verdict]int `json:"counts"`            // of those that succeeded; of a dry run all
-	Results   []BulkItem      `json:"results"`
+	Total     int                   `json:"total"`
+	Succeeded int                   `json:"succeeded"`
+	Failed    int                   `json:"failed"`
+	Stopped   bool                  `json:"stopped,omitempty"` // before all were done
+	Counts    map[match.Verdict]int `json:"counts"`            // of those that succeeded; of a dry run all
+	Results   []BulkItem            `json:"results"`
 }
 
 // BulkImportRequest asks to import several partners, or all that no contact is
@@ -54,12 +55,12 @@ type BulkImportRequest struct {
 
 // BulkImportResult says how a bulk import ended, as BulkSyncResult.
 type BulkImportResult struct {
-	Total    int             `json:"total"`
-	Imported int             `json:"imported"`
-	Failed   int             `json:"failed"`
-	Stopped  bool            `json:"stopped,omitempty"`
-	Counts   map[Verdict]int `json:"counts"`
-	Results  []BulkItem      `json:"results"`
+	Total    int                   `json:"total"`
+	Imported int                   `json:"imported"`
+	Failed   int                   `json:"failed"`
+	Stopped  bool                  `json:"stopped,omitempty"`
+	Counts   map[match.Verdict]int `json:"counts"`
+	Results  []BulkItem            `json:"results"`
 }
 
 func checkBulk(field string, ids []string, all, dryRun bool) error {
@@ -105,7 +106,7 @@ func (d *Desk) startBulk(ctx context.Context, all bool) (*bulkRun, context.Conte
 	if d.bulk == nil {
 		return nil, ctx, fault(CodeUnavailable, "this process takes no bulk requests")
 	}
-	run := &bulkRun{Bulk: d.bulk, all: all, results: map[int]BulkItem{}, counts: map[Verdict]int{}}
+	run := &bulkRun{Bulk: d.bulk, all: all, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
 	run.whole = WatchOf(ctx) == nil || ctx.Value(wholeKey{}) != nil
 	run.rep, ctx = report(ctx, d.bulk.gate, "beginning")
 	return run, ctx, nil
@@ -130,20 +131,20 @@ func (d *Desk) BulkSync(ctx context.Context, r BulkSyncRequest) (res BulkSyncRes
 	case err != nil:
 		return res, err
 	case r.DryRun:
-		run.tell(plan.decisions)
-		return BulkSyncResult{Total: len(plan.decisions), Counts: run.counts, Results: []BulkItem{}}, nil
+		run.tell(plan.Decisions())
+		return BulkSyncResult{Total: len(plan.Decisions()), Counts: run.counts, Results: []BulkItem{}}, nil
 	case !r.SyncAll:
 		return run.syncOnes(working, d, ids, r), nil
 	}
-	return run.syncAll(working, plan.decisions, r.By), nil
+	return run.syncAll(working, plan.Decisions(), r.By), nil
 }
 
 // tell shows what the first match makes of all, but for those that are linked.
-func (run *bulkRun) tell(decisions []Decision) {
+func (run *bulkRun) tell(decisions []match.Decision) {
 	run.rep.begin("matching", len(decisions))
 	for _, d := range decisions {
 		run.counts[d.Verdict]++
-		if d.Verdict != VerdictLinked {
+		if d.Verdict != match.VerdictLinked {
 			run.rep.show(d)
 		}
 	}
@@ -170,11 +171,11 @@ func (run *bulkRun) syncOnes(ctx context.Context, d *Desk, ids []string, r BulkS
 }
 
 // syncAll brings all contacts over. One whose partner is gone stays without.
-func (run *bulkRun) syncAll(ctx context.Context, all []Decision, by string) BulkSyncResult {
+func (run *bulkRun) syncAll(ctx context.Context, all []match.Decision, by string) BulkSyncResult {
 	run.rep.begin("syncing", len(all))
 	run.each(ctx, len(all), func(ctx context.Context, i int) error {
 		was := all[i]
-		if was.Verdict == VerdictUnlinked {
+		if was.Verdict == match.VerdictUnlinked {
 			return run.finished(i, was.Verdict, Result{ContactID: was.ContactID}, nil)
 		}
 		plan, err := run.matcher.Plan(ctx)
@@ -185,7 +186,7 @@ func (run *bulkRun) syncAll(ctx context.Context, all []Decision, by string) Bulk
 		switch {
 		case err == nil && res.LinkID == "": // deleted meanwhile
 		case err == nil && res.Status == mapping.StatusUnlinked:
-			was.Verdict = VerdictUnlinked
+			was.Verdict = match.VerdictUnlinked
 		default:
 			err = brought(res, err)
 		}
@@ -217,11 +218,11 @@ func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (res BulkImp
 	if err != nil {
 		return res, err
 	}
-	var open []Decision
-	for _, p := range plan.partners {
+	var open []match.Decision
+	for _, p := range plan.Partners() {
 		decision := plan.Partner(p)
-		unasked := decision.Verdict == VerdictUnlinked && run.whole
-		if decision.Verdict != VerdictLinked && !unasked {
+		unasked := decision.Verdict == match.VerdictUnlinked && run.whole
+		if decision.Verdict != match.VerdictLinked && !unasked {
 			open = append(open, decision)
 		}
 	}
@@ -245,11 +246,11 @@ func (run *bulkRun) importOnes(ctx context.Context, d *Desk, ids []string, by st
 	return run.imported(len(ids), func(i int) BulkItem { return BulkItem{MetaKockaID: ids[i]} })
 }
 
-func (run *bulkRun) importAll(ctx context.Context, open []Decision, by string) BulkImportResult {
+func (run *bulkRun) importAll(ctx context.Context, open []match.Decision, by string) BulkImportResult {
 	run.rep.begin("importing", len(open))
 	run.each(ctx, len(open), func(ctx context.Context, i int) error {
 		was := open[i]
-		if was.Verdict == VerdictUnlinked {
+		if was.Verdict == match.VerdictUnlinked {
 			return run.finished(i, was.Verdict, Result{MetaKockaID: was.MetaKockaID}, nil)
 		}
 		res := Result{MetaKockaID: was.MetaKockaID}
@@ -265,7 +266,7 @@ func (run *bulkRun) importAll(ctx context.Context, open []Decision, by string) B
 }
 
 func (run *bulkRun) imported(total int, asked func(i int) BulkItem) BulkImportResult {
-	done := run.done - run.failed - run.counts[VerdictUnlinked]
+	done := run.done - run.failed - run.counts[match.VerdictUnlinked]
 	list := run.list(total, asked)
 	return BulkImportResult{Total: total, Imported: done, Failed: run.failed, Stopped: run.done < total, Counts: run.counts, Results: list}
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -147,32 +147,36 @@ func (r *Reconciler) importSeen(ctx context.Context, metakockaID string, t Trigg
 
 // adoptPlanned does what the first match of all contacts and partners decided.
 func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Trigger) (Result, error) {
-	d := t.Plan.Partner(mapping.MatchPartner{MetaKockaID: p.MKID})
+	d := t.Plan.Partner(match.Partner{Party: match.Party{ID: p.MKID}})
 	switch d.Verdict {
-	case VerdictLink:
+	case match.VerdictLink:
 		return r.joined(ctx, p, d.ContactID, t)
-	case VerdictCreate:
+	case match.VerdictCreate:
 		return r.insert(ctx, p, t)
-	case VerdictAmbiguous, VerdictLinked, VerdictInvalid, VerdictUnlinked:
+	case match.VerdictAmbiguous, match.VerdictLinked, match.VerdictInvalid, match.VerdictUnlinked:
 	}
 	return Result{MetaKockaID: p.MKID}, &RejectError{d.Reason}
 }
 
+// adopt applies the rules of the first match from the partner's side.
 func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) (Result, error) {
-	c, _ := mapping.FromPartner(view(p))
-	tax, email := mapping.Canonical(mapping.FieldTaxNumber, c.TaxNumber), mapping.Canonical(mapping.FieldEmail, c.Email)
-	found, err := r.links.UnlinkedContacts(ctx, tax, email)
+	party := partnerParty(p)
+	found, err := r.links.UnlinkedContacts(ctx, p.MKID, match.Keys(party))
 	if err != nil {
 		return Result{}, err
 	}
-	matches := matchingContacts(c, found)
-	switch len(matches) {
-	case 0:
-		return r.insert(ctx, p, t)
-	case 1:
-		return r.joined(ctx, p, matches[0], t)
+	contacts := make([]match.Party, 0, len(found))
+	for id, c := range found {
+		contacts = append(contacts, match.Party{ID: id, Is: c})
 	}
-	return Result{MetaKockaID: p.MKID}, &RejectError{severalContacts(p.MKID, matches[0], matches[1])}
+	c := match.Choose(party, contacts)
+	switch {
+	case len(c.Candidates) == 0:
+		return r.insert(ctx, p, t)
+	case c.Link != "":
+		return r.joined(ctx, p, c.Link, t)
+	}
+	return Result{MetaKockaID: p.MKID}, &RejectError{match.WhichContact(p.MKID, c)}
 }
 
 // joined lets the first match of a contact find the partner, also where its
@@ -181,28 +185,9 @@ func (r *Reconciler) joined(ctx context.Context, p metakocka.Partner, contactID 
 	t.found = true
 	res, err := r.Contact(ctx, contactID, t)
 	if err == nil && res.LinkID == "" && t.Cause == CauseRequest {
-		err = &RejectError{leftOut(p.MKID, contactID)}
+		err = &RejectError{match.LeftOut(p.MKID, contactID)}
 	}
 	return res, err
-}
-
-// matchingContacts applies the rules of the first match from the other side.
-func matchingContacts(c mapping.Contact, found map[string]mapping.Contact) []string {
-	var byTax, byEmail []string
-	for id, other := range found {
-		same := c.TaxNumber != "" && mapping.Equal(mapping.FieldTaxNumber, c.TaxNumber, other.TaxNumber)
-		switch {
-		case same:
-			byTax = append(byTax, id)
-		case c.TaxNumber == "" || other.TaxNumber == "":
-			byEmail = append(byEmail, id)
-		}
-	}
-	if len(byTax) == 0 {
-		byTax = byEmail
-	}
-	slices.Sort(byTax)
-	return byTax
 }
 
 // insert adds a contact for the partner; contact and link commit together.

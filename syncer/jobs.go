@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 )
 
 // JobStore keeps jobs; *pgstore.Store is one.
@@ -286,7 +287,7 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 		return onLeft(ctx, run, d.BulkSync, func(r *BulkSyncRequest) *[]string { return &r.ContactIDs }, func(total, done, failed int, items []BulkItem) BulkSyncResult {
 			return BulkSyncResult{
 				Total: total, Succeeded: done, Failed: failed, Stopped: done+failed < total,
-				Counts: map[Verdict]int{}, Results: items,
+				Counts: map[match.Verdict]int{}, Results: items,
 			}
 		})
 	case OpBulkImport.Name:
@@ -294,7 +295,7 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 		return onLeft(ctx, run, d.BulkImport, func(r *BulkImportRequest) *[]string { return &r.MetaKockaIDs }, func(total, done, failed int, items []BulkItem) BulkImportResult {
 			return BulkImportResult{
 				Total: total, Imported: done, Failed: failed, Stopped: done+failed < total,
-				Counts: map[Verdict]int{}, Results: items,
+				Counts: map[match.Verdict]int{}, Results: items,
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -22,7 +23,7 @@ func (k *task) first(ctx context.Context) error {
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
 		return k.reject(ctx, err.Error())
 	}
-	rivals, err := k.s.Rivals(ctx, keysOf(*k.st.Contact))
+	rivals, err := k.s.Rivals(ctx, match.Keys(k.party()))
 	if err != nil {
 		return err
 	}
@@ -35,16 +36,40 @@ func (k *task) first(ctx context.Context) error {
 			return err
 		}
 	}
-	match, held, err := k.lookFor(ctx, rivals.Seen)
+	found, held, err := k.lookFor(ctx, rivals)
 	switch {
 	case err != nil:
 		return err
 	case held != "":
 		return k.heldMatch(ctx, held)
-	case match == nil:
+	case found == nil:
 		return k.create(ctx)
 	}
-	return k.claim(ctx, *match, mapping.Base{})
+	return k.claim(ctx, *found, mapping.Base{})
+}
+
+// party is the contact as it is matched.
+func (k *task) party() match.Party { return match.Party{ID: k.id, Is: *k.st.Contact} }
+
+// partnerParty is a partner as it is matched.
+func partnerParty(p metakocka.Partner) match.Party {
+	party := match.Party{ID: p.MKID, Is: ContactOf(p)}
+	for _, entry := range p.Contacts[min(1, len(p.Contacts)):] {
+		party.Others = append(party.Others, entry.Email)
+	}
+	return party
+}
+
+func seenParties(seen []mapping.ObservedPartner) ([]match.Party, error) {
+	parties := make([]match.Party, len(seen))
+	for i, s := range seen {
+		p, err := decodeSeen(s)
+		if err != nil {
+			return nil, err
+		}
+		parties[i] = partnerParty(p)
+	}
+	return parties, nil
 }
 
 // sweepFresh is how long ago the partners may have been seen for a match that asks
@@ -61,14 +86,14 @@ func (k *task) sweptLately() bool {
 // rivalsSettled waits for the creations of other contacts with the same keys
 // that have no answer yet; false: one had none in time, so only MetaKocka knows.
 func (k *task) rivalsSettled(unresolved []mapping.Link) (bool, error) {
-	mine, settled := keysOf(*k.st.Contact), true
+	mine, settled := k.party(), true
 	for _, l := range unresolved {
 		if l.ContactID == k.id || l.Intent == nil || l.Intent.Kind != mapping.IntentCreate {
 			continue
 		}
 		sent, _ := mapping.FromPartner(l.Intent.Partner)
 		switch {
-		case mine.Shared(keysOf(sent)) == "":
+		case match.Compare(mine, match.Party{Is: sent}).Grade < match.Doubtful:
 		case k.open(l.ContactID, l.Intent):
 			return false, &PendingError{ContactID: l.ContactID, After: time.Second}
 		default:
@@ -82,31 +107,27 @@ func (k *task) rivalsSettled(unresolved []mapping.Link) (bool, error) {
 // partners are no longer as they were then.
 func (k *task) asPlanned(ctx context.Context, seen []mapping.ObservedPartner) (bool, error) {
 	d, planned := k.t.Plan.Contact(k.id)
-	if !planned || d.keys != keysOf(*k.st.Contact) {
+	if !planned || !d.IsOf(*k.st.Contact) {
 		return false, nil
 	}
-	if d.Verdict == VerdictAmbiguous {
-		given, err := k.given(ctx, d.candidates...)
+	if d.Verdict == match.VerdictAmbiguous {
+		given, err := k.given(ctx, d.Candidates()...)
 		if given || err != nil {
 			return false, err
 		}
 		return true, k.heldMatch(ctx, d.Reason)
 	}
-	now := make([]string, len(seen))
-	for i, p := range seen {
-		now[i] = p.MetaKockaID
-	}
-	slices.Sort(now)
-	if !slices.Equal(now, d.candidates) {
-		return false, nil
+	parties, err := seenParties(seen)
+	if err != nil || !d.Holds(parties) {
+		return false, err
 	}
 	switch d.Verdict {
-	case VerdictCreate:
+	case match.VerdictCreate:
 		return true, k.create(ctx)
-	case VerdictLink:
+	case match.VerdictLink:
 		i := slices.IndexFunc(seen, func(p mapping.ObservedPartner) bool { return p.MetaKockaID == d.MetaKockaID })
 		return true, k.claimSeen(ctx, seen[i])
-	case VerdictLinked, VerdictAmbiguous, VerdictInvalid, VerdictUnlinked:
+	case match.VerdictLinked, match.VerdictAmbiguous, match.VerdictInvalid, match.VerdictUnlinked:
 	}
 	return false, nil
 }
@@ -169,18 +190,37 @@ func (k *task) takenBy(ctx context.Context, p metakocka.Partner) string {
 	if err != nil || holders[p.MKID] == "" {
 		return fmt.Sprintf("matches partner %s, which another contact is linked with: merge the two contacts", p.MKID)
 	}
-	return taken(p.MKID, holders[p.MKID])
+	return match.Taken(p.MKID, holders[p.MKID])
 }
 
-// lookFor applies the rules of the first match to what MetaKocka has now, as
-// choose.
-func (k *task) lookFor(ctx context.Context, seen []mapping.ObservedPartner) (match *metakocka.Partner, held string, err error) {
-	candidates, err := k.candidates(ctx, seen)
+// lookFor applies the rules of the first match to what MetaKocka has now. held says
+// why a person must decide; neither: there is no such partner.
+func (k *task) lookFor(ctx context.Context, rivals mapping.Rivals) (found *metakocka.Partner, held string, err error) {
+	partners, err := k.candidates(ctx, rivals.Seen)
 	if err != nil {
 		return nil, "", err
 	}
-	match, held = choose(*k.st.Contact, candidates)
-	return match, held, nil
+	found, held = choose(k.party(), partners, rivals.Not)
+	return found, held, nil
+}
+
+// choose is what the rule makes of partners, without those that a person said are
+// somebody else.
+func choose(who match.Party, partners []metakocka.Partner, not []string) (found *metakocka.Partner, held string) {
+	var parties []match.Party
+	for _, p := range partners {
+		if !slices.Contains(not, p.MKID) {
+			parties = append(parties, partnerParty(p))
+		}
+	}
+	switch c := match.Choose(who, parties); {
+	case c.Link != "":
+		i := slices.IndexFunc(partners, func(p metakocka.Partner) bool { return p.MKID == c.Link })
+		return &partners[i], ""
+	case len(c.Candidates) > 0:
+		return nil, c.Reason()
+	}
+	return nil, ""
 }
 
 // candidates are the partners that may be this contact's. MetaKocka is asked,
@@ -208,8 +248,7 @@ func (k *task) candidates(ctx context.Context, seen []mapping.ObservedPartner) (
 
 // candidatesSeen are the candidates as last seen.
 func (k *task) candidatesSeen(ctx context.Context) ([]mapping.ObservedPartner, error) {
-	own := keysOf(*k.st.Contact)
-	return k.links.MatchObserved(ctx, own.TaxNumber, own.Email)
+	return k.links.MatchObserved(ctx, match.Keys(k.party()))
 }
 
 func decodeSeen(seen mapping.ObservedPartner) (p metakocka.Partner, err error) {
@@ -223,11 +262,11 @@ func decodeSeen(seen mapping.ObservedPartner) (p metakocka.Partner, err error) {
 // because MetaKocka may know it by either.
 func keyQueries(c mapping.Contact) []metakocka.Query {
 	var queries []metakocka.Query
-	for _, form := range mapping.TaxForms(c.TaxNumber) {
+	for _, form := range mapping.TaxForms(c.TaxNumber, c.Country) {
 		queries = append(queries, metakocka.Query{TaxNumber: form})
 	}
-	if c.Email != "" {
-		queries = append(queries, metakocka.Query{Email: c.Email})
+	for _, email := range mapping.Emails(c.Email) {
+		queries = append(queries, metakocka.Query{Email: email})
 	}
 	return queries
 }
@@ -249,49 +288,4 @@ func (k *task) search(ctx context.Context, queries []metakocka.Query) ([]metakoc
 		}
 	}
 	return partners, nil
-}
-
-// choose applies the rules of the first match. held says why a person must
-// decide; neither: there is no such partner.
-func choose(c mapping.Contact, candidates []metakocka.Partner) (match *metakocka.Partner, held string) {
-	key := "tax number"
-	matches := filter(candidates, func(p metakocka.Partner) bool { return sameTax(c, p) })
-	if len(matches) == 0 {
-		key = "e-mail"
-		matches = filter(candidates, func(p metakocka.Partner) bool { return anyEmail(c, p) && !otherTax(c, p) })
-	}
-	switch {
-	case len(matches) == 0:
-		return nil, ""
-	case len(matches) > 1:
-		return nil, severalPartners(key, ids(matches))
-	case key == "e-mail" && !mapping.Equal(mapping.FieldEmail, c.Email, view(matches[0]).Email):
-		return nil, furtherPerson(matches[0].MKID)
-	}
-	return &matches[0], ""
-}
-
-func sameTax(c mapping.Contact, p metakocka.Partner) bool {
-	return c.TaxNumber != "" && mapping.Equal(mapping.FieldTaxNumber, c.TaxNumber, p.TaxIDNumber)
-}
-
-func otherTax(c mapping.Contact, p metakocka.Partner) bool {
-	return c.TaxNumber != "" && p.TaxIDNumber != "" && !sameTax(c, p)
-}
-
-func anyEmail(c mapping.Contact, p metakocka.Partner) bool {
-	for _, entry := range p.Contacts {
-		if c.Email != "" && mapping.Equal(mapping.FieldEmail, c.Email, entry.Email) {
-			return true
-		}
-	}
-	return false
-}
-
-func ids(partners []metakocka.Partner) []string {
-	found := make([]string, len(partners))
-	for i, p := range partners {
-		found[i] = p.MKID
-	}
-	return found
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 )
 
 // Sides lists both sides for the first match, in pages; *pgstore.Store does.
@@ -29,7 +30,7 @@ type Matcher struct {
 	reconciler *Reconciler
 
 	turn  slots // of one: guards what follows, and lets one plan at a time be made
-	last  *Plan
+	last  *match.Plan
 	until time.Time
 }
 
@@ -39,7 +40,7 @@ func NewMatcher(r *Reconciler, sides Sides) *Matcher {
 }
 
 // Plan is a recent plan.
-func (m *Matcher) Plan(ctx context.Context) (*Plan, error) {
+func (m *Matcher) Plan(ctx context.Context) (*match.Plan, error) {
 	if err := m.turn.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (m *Matcher) Plan(ctx context.Context) (*Plan, error) {
 }
 
 // Fresh is a plan that is made now.
-func (m *Matcher) Fresh(ctx context.Context) (*Plan, error) {
+func (m *Matcher) Fresh(ctx context.Context) (*match.Plan, error) {
 	if err := m.turn.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -59,10 +60,10 @@ func (m *Matcher) Fresh(ctx context.Context) (*Plan, error) {
 	return m.make(ctx)
 }
 
-func (m *Matcher) make(ctx context.Context) (*Plan, error) {
+func (m *Matcher) make(ctx context.Context) (*match.Plan, error) {
 	m.last = nil // not two at once in memory
 	began := time.Now()
-	partners, err := pages(ctx, m.sides.MatchPartners, func(p mapping.MatchPartner) string { return p.MetaKockaID })
+	partners, err := m.partners(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +71,34 @@ func (m *Matcher) make(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.last = newPlan(contacts, partners)
+	m.last = match.NewPlan(contacts, partners)
 	keep := max(planAge, planShare*time.Since(began))
 	m.until = time.Now().Add(keep)
 	time.AfterFunc(keep, m.expire)
 	return m.last, nil
+}
+
+// partners are all partners as last seen; a page at a time is held as JSON.
+func (m *Matcher) partners(ctx context.Context) (all []match.Partner, err error) {
+	for after := ""; ; {
+		page, err := m.sides.MatchPartners(ctx, after, matchPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page {
+			seen, err := decodeSeen(mapping.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
+			if err != nil {
+				return nil, err
+			}
+			party := partnerParty(seen)
+			party.ID = p.MetaKockaID
+			all = append(all, match.Partner{Party: party, Name: p.Name, Holder: p.Holder, Former: p.Former})
+			after = p.MetaKockaID
+		}
+		if len(page) < matchPage {
+			return all, nil
+		}
+	}
 }
 
 // expire lets go of a plan that is too old: it is as large as both sides together.
@@ -101,4 +125,15 @@ func pages[T any](ctx context.Context, page func(context.Context, string, int) (
 		}
 		after = key(found[len(found)-1])
 	}
+}
+
+// filter are those of all that are kept.
+func filter[T any](all []T, keep func(T) bool) []T {
+	var kept []T
+	for _, v := range all {
+		if keep(v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
 }

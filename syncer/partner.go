@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -120,5 +121,6 @@ func observed(p metakocka.Partner) (*mapping.ObservedPartner, error) {
 		MetaKockaID: p.MKID, Hash: p.Hash(), Name: v.Customer, Data: data,
 		TaxNumber: mapping.Canonical(mapping.FieldTaxNumber, v.TaxID),
 		Email:     mapping.Canonical(mapping.FieldEmail, v.Email),
+		Keys:      match.Keys(partnerParty(p)),
 	}, nil
 }

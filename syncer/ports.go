@@ -6,6 +6,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -44,10 +45,11 @@ type Links interface {
 	// Wake has the contacts looked at again, but for one, whose match is held for one
 	// of the keys.
 	Wake(ctx context.Context, keys []string, but string) error
-	// UnlinkedContacts finds contacts without a living link by canonical keys.
-	UnlinkedContacts(ctx context.Context, taxNumber, email string) (map[string]mapping.Contact, error)
-	// MatchObserved finds partners as last seen by canonical keys.
-	MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error)
+	// UnlinkedContacts finds contacts without a living link by a partner's keys, but
+	// those of which a person said that they are somebody else.
+	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error)
+	// MatchObserved finds partners as last seen by a contact's keys.
+	MatchObserved(ctx context.Context, keys mapping.MatchKeys) ([]mapping.ObservedPartner, error)
 	// Observed is a partner as last seen; nil: it is not there.
 	Observed(ctx context.Context, metakockaID string) (*mapping.ObservedPartner, error)
 	// SeenBefore tells which partners were seen up to the one with a number.
@@ -134,7 +136,7 @@ type Trigger struct {
 	Back bool
 	// Plan: the contact is one of many at once. Partners are matched as planned,
 	// not asked for one by one.
-	Plan *Plan
+	Plan *match.Plan
 	// Authority says whose value wins in every field that differs, of a replay.
 	Authority Authority
 	// By is who asked; empty: mksync itself.

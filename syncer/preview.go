@@ -67,14 +67,14 @@ func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	if err != nil {
 		return err
 	}
-	match, held, err := k.lookFor(ctx, seen)
+	found, held, err := k.lookFor(ctx, mapping.Rivals{Seen: seen})
 	switch {
 	case err != nil:
 		return err
 	case held != "":
 		p.Does = "hold it: " + held
-	case match != nil:
-		p.Does = "link it with partner " + match.MKID
+	case found != nil:
+		p.Does = "link it with partner " + found.MKID
 	default:
 		p.Does = "make its partner"
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/crmmind/mksync/mapping/match"
 )
 
 // Progress says how far a bulk request is. Results and Decisions are those that
@@ -16,9 +18,9 @@ type Progress struct {
 	Paused string `json:"paused,omitempty"` // why MetaKocka is waited for
 	// ExpectedAt is when all are likely to be done, by the pace of the last ones;
 	// nil while that is not known.
-	ExpectedAt *time.Time `json:"expectedAt,omitempty"`
-	Results    []BulkItem `json:"results,omitempty"`
-	Decisions  []Decision `json:"decisions,omitempty"`
+	ExpectedAt *time.Time       `json:"expectedAt,omitempty"`
+	Results    []BulkItem       `json:"results,omitempty"`
+	Decisions  []match.Decision `json:"decisions,omitempty"`
 }
 
 // Watch is told how far a bulk request is, a few times a second; its error stops
@@ -154,7 +156,7 @@ func (r *reporter) add(item BulkItem, told bool) {
 }
 
 // show passes a decision on.
-func (r *reporter) show(d Decision) {
+func (r *reporter) show(d match.Decision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.now.Done++

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -17,7 +18,7 @@ import (
 // heldMatch leaves a contact's match to a person, until something changes that has one
 // of its keys.
 func (k *task) heldMatch(ctx context.Context, reason string) error {
-	k.link.HeldKeys = keysOf(*k.st.Contact).Names()
+	k.link.HeldKeys = match.Keys(k.party()).All()
 	return k.settle(ctx, mapping.StatusHeld, reason, mapping.Change{})
 }
 

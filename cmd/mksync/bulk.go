@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -44,7 +45,7 @@ type bulkKind struct {
 type bulkAnswer struct {
 	total, done, failed int
 	stopped             bool
-	counts              map[syncer.Verdict]int
+	counts              map[match.Verdict]int
 	results             []syncer.BulkItem
 }
 
@@ -96,7 +97,7 @@ func (app *cliEnv) bulk(ctx context.Context, desk syncer.Answerer, kind bulkKind
 		noun, parts = kind.named, slices.Collect(slices.Chunk(ids, atOnce))
 	}
 	follow := app.follow(f.asJSON)
-	whole := bulkAnswer{counts: map[syncer.Verdict]int{}, results: []syncer.BulkItem{}}
+	whole := bulkAnswer{counts: map[match.Verdict]int{}, results: []syncer.BulkItem{}}
 	for i, ids := range parts {
 		part, err := kind.ask(syncer.WithWatch(ctx, follow.watch), desk, ids, f.dryRun)
 		switch {
@@ -117,7 +118,7 @@ func (app *cliEnv) bulk(ctx context.Context, desk syncer.Answerer, kind bulkKind
 }
 
 // printMatch prints what a dry run made of all.
-func (app *cliEnv) printMatch(ctx context.Context, desk syncer.Answerer, kind bulkKind, f bulkFlags, a bulkAnswer, decisions []syncer.Decision) error {
+func (app *cliEnv) printMatch(ctx context.Context, desk syncer.Answerer, kind bulkKind, f bulkFlags, a bulkAnswer, decisions []match.Decision) error {
 	orphans, err := lostMappings(ctx, desk)
 	if err != nil {
 		return err
@@ -141,10 +142,10 @@ func (app *cliEnv) printMatch(ctx context.Context, desk syncer.Answerer, kind bu
 
 // matchReport is the JSON of a dry run. Those that are linked are only counted.
 type matchReport struct {
-	Total     int                    `json:"total"`
-	Counts    map[syncer.Verdict]int `json:"counts"`
-	Decisions []syncer.Decision      `json:"decisions"`
-	Orphans   []syncer.Orphan        `json:"orphans,omitempty"`
+	Total     int                   `json:"total"`
+	Counts    map[match.Verdict]int `json:"counts"`
+	Decisions []match.Decision      `json:"decisions"`
+	Orphans   []syncer.Orphan       `json:"orphans,omitempty"`
 }
 
 func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
@@ -175,16 +176,16 @@ func (app *cliEnv) printBulk(kind bulkKind, noun string, asJSON bool, a bulkAnsw
 // failureLine says why one of many did not succeed.
 func failureLine(id string, item syncer.BulkItem) []string {
 	word := "failed"
-	if item.Verdict == syncer.VerdictAmbiguous {
+	if item.Verdict == match.VerdictAmbiguous {
 		word = "held"
 	}
 	return []string{id, word, item.Error}
 }
 
 // summary is one line with the figures.
-func (app *cliEnv) summary(noun string, a bulkAnswer, words map[syncer.Verdict]string) {
+func (app *cliEnv) summary(noun string, a bulkAnswer, words map[match.Verdict]string) {
 	var parts []string
-	for _, v := range syncer.Verdicts() {
+	for _, v := range match.Verdicts() {
 		if n := a.counts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, words[v]))
 		}
@@ -204,21 +205,21 @@ func (app *cliEnv) summary(noun string, a bulkAnswer, words map[syncer.Verdict]s
 // verdictWords are the verdicts as the summary counts them; doneWords once they
 // are carried out.
 var (
-	verdictWords = map[syncer.Verdict]string{
-		syncer.VerdictLinked: "linked already", syncer.VerdictLink: "to link", syncer.VerdictCreate: "to create",
-		syncer.VerdictAmbiguous: "ambiguous", syncer.VerdictInvalid: "invalid", syncer.VerdictUnlinked: "left unlinked",
+	verdictWords = map[match.Verdict]string{
+		match.VerdictLinked: "linked already", match.VerdictLink: "to link", match.VerdictCreate: "to create",
+		match.VerdictAmbiguous: "ambiguous", match.VerdictInvalid: "invalid", match.VerdictUnlinked: "left unlinked",
 	}
-	doneWords = map[syncer.Verdict]string{
-		syncer.VerdictLinked: "linked already", syncer.VerdictLink: "linked now", syncer.VerdictCreate: "created",
-		syncer.VerdictUnlinked: "left unlinked",
+	doneWords = map[match.Verdict]string{
+		match.VerdictLinked: "linked already", match.VerdictLink: "linked now", match.VerdictCreate: "created",
+		match.VerdictUnlinked: "left unlinked",
 	}
 )
 
-func decisionDetail(d syncer.Decision) string {
+func decisionDetail(d match.Decision) string {
 	switch {
 	case d.Reason != "":
 		return d.Reason
-	case d.Verdict == syncer.VerdictLink:
+	case d.Verdict == match.VerdictLink:
 		return fmt.Sprintf("contact %s %q, partner %s %q", d.ContactID, d.Name, d.MetaKockaID, d.Partner)
 	}
 	return fmt.Sprintf("%q", or(d.Name, d.Partner))

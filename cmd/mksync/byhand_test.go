@@ -73,7 +73,7 @@ func TestAStrangersPartnerIsNotRetired(t *testing.T) {
 	_, err := h.push(id, false)
 	require.True(t, metakocka.Uncertain(err), "%v", err)
 	_, err = h.erp.AddPartner(metakocka.Partner{
-		MKID: "7777", Customer: "Firma d.o.o.", BusinessEntity: true, TaxIDNumber: "SI12345678",
+		MKID: "7777", Customer: "Firma d.o.o.", BusinessEntity: true, TaxIDNumber: "SI12345679",
 		Contacts: []metakocka.Contact{{Name: "Direktor", Email: "info@firma.si"}},
 	})
 	require.NoError(t, err)
@@ -156,13 +156,13 @@ func TestALateClearingDoesNotWipeANewerEdit(t *testing.T) {
 // TestALateEntryIsNotAddedTwice: as before, of entries.
 func TestALateEntryIsNotAddedTwice(t *testing.T) {
 	t.Parallel()
-	h := byHand(t, sim.Options{Partners: []metakocka.Partner{{MKID: "7001", Customer: "Ana", TaxIDNumber: "SI12345678"}}}, nil)
+	h := byHand(t, sim.Options{Partners: []metakocka.Partner{{MKID: "7001", Customer: "Ana", TaxIDNumber: "SI12345679"}}}, nil)
 	if p, _ := h.erp.Partner("7001"); len(p.Addresses)+len(p.Contacts) > 0 {
 		t.Skip("has entries")
 	}
 	require.NoError(t, h.erp.SetFaults(sim.Faults{LateBy: 400 * time.Millisecond}))
 	require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.NoFault, sim.FaultLate))
-	id := h.add(mapping.Contact{Name: "Ana", TaxNumber: "SI12345678", Email: "ana@partner.si", Address: "Cesta 1, Ljubljana, 1000"})
+	id := h.add(mapping.Contact{Name: "Ana", TaxNumber: "SI12345679", Email: "ana@partner.si", Address: "Cesta 1, Ljubljana, 1000"})
 	_, err := h.push(id, false)
 	require.True(t, metakocka.Uncertain(err), "%v", err)
 	h.pushed(id, false)

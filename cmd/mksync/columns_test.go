@@ -25,7 +25,7 @@ func TestMissingAndRenamedColumns(t *testing.T) {
 		w.cfg.Fields[f] = field
 	}
 	s := w.up()
-	id := w.one(`INSERT INTO contacts (full_name, tax_number, company_name) VALUES ('Žiga Kovač', 'SI12345678', 'Kovač d.o.o.') RETURNING id::text`)
+	id := w.one(`INSERT INTO contacts (full_name, tax_number, company_name) VALUES ('Žiga Kovač', 'SI12345679', 'Kovač d.o.o.') RETURNING id::text`)
 	w.status(id, "synced")
 	w.eventually(func() error {
 		if got := w.one(`SELECT "E-mail address" FROM contacts WHERE id = $1`, id); got != "ziga@kovac.si" {
@@ -60,7 +60,7 @@ func TestTheCRMRefuses(t *testing.T) {
 	w.exec(`ALTER TABLE contacts ALTER phone TYPE varchar(12), ALTER email SET NOT NULL, ALTER company_name TYPE char(20),
 		ADD CONSTRAINT no_tests CHECK (name <> 'Test'), ADD UNIQUE (tax_number)`)
 	s := w.up()
-	other := w.add(mapping.Contact{Name: "Bor", Email: "bor@partner.si", TaxNumber: "SI11111111"})
+	other := w.add(mapping.Contact{Name: "Bor", Email: "bor@partner.si", TaxNumber: "SI11234059"})
 	id := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
 	p := w.partner(id)
 	w.partner(other)
@@ -70,7 +70,7 @@ func TestTheCRMRefuses(t *testing.T) {
 		`the CRM refused the contact: column "phone" holds at most 12 characters`:     func(p *metakocka.Partner) { p.Contacts[0].Phone = "+386 40 123 456" },
 		`the CRM refused the contact: constraint "no_tests" does not allow the value`: func(p *metakocka.Partner) { p.Customer = "Test" },
 		`the CRM refused the contact: another contact has the same value (constraint "contacts_tax_number_key")`: func(p *metakocka.Partner) {
-			p.TaxIDNumber = "SI11111111"
+			p.TaxIDNumber = "SI11234059"
 		},
 		`the CRM refused the contact: column "company_name" holds at most 20 characters`: func(p *metakocka.Partner) {
 			p.BusinessEntity, p.Customer = true, strings.Repeat("x", 21)

@@ -100,7 +100,7 @@ func TestAConflictOfAnInvalidValueIsNotDecided(t *testing.T) {
 func TestNoNameIsMadeUpForANewEntry(t *testing.T) {
 	t.Parallel()
 	h := byHand(t, sim.Options{}, nil)
-	id, p := h.linked(mapping.Contact{Name: "Ana Novak", CompanyName: "Firma d.o.o.", Email: "ana@firma.si", TaxNumber: "SI12345678"})
+	id, p := h.linked(mapping.Contact{Name: "Ana Novak", CompanyName: "Firma d.o.o.", Email: "ana@firma.si", TaxNumber: "SI12345679"})
 	h.edit(p, func(p *metakocka.Partner) { p.Contacts = nil })
 	h.pull(p.MKID)
 	require.Empty(t, h.contact(id).Email)
@@ -114,7 +114,7 @@ func TestNoNameIsMadeUpForANewEntry(t *testing.T) {
 func TestNoNameIsMadeUpWhereTheCompanyIsCleared(t *testing.T) {
 	t.Parallel()
 	h := byHand(t, sim.Options{}, nil)
-	id, p := h.linked(mapping.Contact{Name: "Ana Novak", CompanyName: "Firma d.o.o.", Email: "ana@firma.si", TaxNumber: "SI12345678"})
+	id, p := h.linked(mapping.Contact{Name: "Ana Novak", CompanyName: "Firma d.o.o.", Email: "ana@firma.si", TaxNumber: "SI12345679"})
 	h.edit(p, func(p *metakocka.Partner) { p.Contacts[0].Name = "" })
 	h.pull(p.MKID)
 	require.Equal(t, "Ana Novak", h.contact(id).Name)
@@ -172,9 +172,9 @@ func TestADeferredUniqueConstraintRefusesAnEdit(t *testing.T) {
 	h := byHand(t, sim.Options{}, func(w *world) {
 		w.exec("ALTER TABLE contacts ADD UNIQUE (tax_number) DEFERRABLE INITIALLY DEFERRED")
 	})
-	h.linked(mapping.Contact{Name: "Bor", Email: "bor@firma.si", TaxNumber: "SI11111111"})
+	h.linked(mapping.Contact{Name: "Bor", Email: "bor@firma.si", TaxNumber: "SI11234059"})
 	id, p := h.linked(mapping.Contact{Name: "Ana Novak", Email: "ana@firma.si"})
-	h.edit(p, func(p *metakocka.Partner) { p.TaxIDNumber = "SI11111111" })
+	h.edit(p, func(p *metakocka.Partner) { p.TaxIDNumber = "SI11234059" })
 	now, _ := h.erp.Partner(p.MKID)
 	_, err := h.s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &now})
 	var rejected *syncer.RejectError

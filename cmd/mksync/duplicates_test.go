@@ -16,11 +16,11 @@ func TestLikelyDuplicatesAreListedByCommand(t *testing.T) {
 		id, _ := w.synced(mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si", Phone: "040 111 222"})
 		// It holds more, but a running service cannot link it.
 		w.add(mapping.Contact{Name: "NOVAK Ana", Email: "ana(at)novak.si", Phone: "+386 40 111 222", Notes: "twice", Website: "novak.si", Country: "SI"})
-		w.add(mapping.Contact{Name: "Bor Kos", Email: "info@kos.si", TaxNumber: "12345678"})
-		w.add(mapping.Contact{Name: "Bor Kos", Email: "info@kos.si", TaxNumber: "87654321"})
+		w.add(mapping.Contact{Name: "Bor Kos", Email: "info@kos.si", TaxNumber: "12345679"})
+		w.add(mapping.Contact{Name: "Bor Kos", Email: "info@kos.si", TaxNumber: "87654326"})
 		w.add(mapping.Contact{Name: "Cene Zajc"})
 		for range 2 {
-			_, err := w.erp.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI55555555"})
+			_, err := w.erp.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI51234050"})
 			require.NoError(w.t, err)
 		}
 		_, stop := w.start(rolePoller)

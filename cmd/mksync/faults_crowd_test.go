@@ -156,7 +156,7 @@ func (c *crowd) newPerson() *citizen {
 		p.want.Email = fmt.Sprintf("oseba%d@primer.si", n)
 	}
 	if n%5 == 0 {
-		p.want.TaxNumber = fmt.Sprintf("SI%08d", 10_000_000+n)
+		p.want.TaxNumber = "SI" + taxNumber(1_000_000+n)
 	}
 	if n%2 == 0 {
 		p.want.Phone = fmt.Sprintf("040 1%02d %03d", n/1000%100, n%1000)
@@ -261,7 +261,7 @@ func (c *crowd) value(f mapping.Field, n int) string {
 	case mapping.FieldCompanyName:
 		return c.orEmpty(fmt.Sprintf("Podjetje Številka %d firma %d", n, v))
 	case mapping.FieldTaxNumber:
-		return c.orEmpty(fmt.Sprintf("SI%08d", 20_000_000+v))
+		return c.orEmpty("SI" + taxNumber(2_000_000+v))
 	case mapping.FieldEmail:
 		return c.orEmpty(fmt.Sprintf("posta%d@primer.si", v))
 	case mapping.FieldPhone:

@@ -17,7 +17,7 @@ var keepsAll = sim.Options{Notes: sim.Kept, Website: sim.Kept}
 func company() mapping.Contact {
 	return mapping.Contact{
 		Name: "Žiga Kovač", CompanyName: "Kovač d.o.o.", Email: "ziga@kovac.si", Phone: "040 123 456",
-		Address: "Slovenska cesta 1, Ljubljana, 1000", Country: "SI", TaxNumber: "SI12345678",
+		Address: "Slovenska cesta 1, Ljubljana, 1000", Country: "SI", TaxNumber: "SI12345679",
 		Notes: "Pays late", Website: "https://kovac.si",
 	}
 }
@@ -40,7 +40,7 @@ func fieldEdits() []fieldEdit {
 			return [3]string{p.Addresses[0].Street, p.Addresses[0].City, p.Addresses[0].PostNumber}
 		}},
 		{mapping.FieldCountry, "AT", []any{"Avstrija", true}, func(p metakocka.Partner) any { return []any{p.Addresses[0].Country, p.ForeignCounty} }},
-		{mapping.FieldTaxNumber, "ATU12345678", []any{"ATU12345678", true}, func(p metakocka.Partner) any { return []any{p.TaxIDNumber, p.Taxpayer} }},
+		{mapping.FieldTaxNumber, "ATU12345679", []any{"ATU12345679", true}, func(p metakocka.Partner) any { return []any{p.TaxIDNumber, p.Taxpayer} }},
 		{mapping.FieldNotes, "Pays early", "Pays early", func(p metakocka.Partner) any { return p.Notes }},
 		{mapping.FieldWebsite, "https://novak.si", "https://novak.si", func(p metakocka.Partner) any { return p.Website }},
 	}
@@ -136,7 +136,7 @@ func TestEveryEditInMetaKockaReachesTheContactOnce(t *testing.T) {
 			p.Addresses[0].Street, p.Addresses[0].City, p.Addresses[0].PostNumber = "Dunajska 5", "Maribor", "2000"
 		}},
 		{mapping.FieldCountry, "AT", func(p *metakocka.Partner) { p.Addresses[0].Country = "Avstrija" }},
-		{mapping.FieldTaxNumber, "ATU12345678", func(p *metakocka.Partner) { p.TaxIDNumber = "ATU12345678" }},
+		{mapping.FieldTaxNumber, "ATU12345679", func(p *metakocka.Partner) { p.TaxIDNumber = "ATU12345679" }},
 		{mapping.FieldNotes, "Pays early", func(p *metakocka.Partner) { p.Notes = "Pays early" }},
 		{mapping.FieldWebsite, "https://novak.si", func(p *metakocka.Partner) { p.Website = "https://novak.si" }},
 		{mapping.FieldWebsite, "", func(p *metakocka.Partner) { p.Website = "" }},
@@ -162,7 +162,7 @@ func TestPersonBecomesCompanyAndBack(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{})
 	s := w.up()
-	id := w.add(mapping.Contact{Name: "Žiga Kovač", TaxNumber: "SI12345678"})
+	id := w.add(mapping.Contact{Name: "Žiga Kovač", TaxNumber: "SI12345679"})
 	look := func(p metakocka.Partner) any {
 		return []any{p.Customer, p.Contacts[0].Name, p.BusinessEntity, p.Taxpayer}
 	}
@@ -179,6 +179,6 @@ func TestPersonBecomesCompanyAndBack(t *testing.T) {
 	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Customer, p.BusinessEntity = "Ž. Kovač", false })
 	w.contactIs(id, mapping.FieldName, "Ž. Kovač")
 	require.Equal(t, written{Adds: 1, Updates: 2, Contacts: 2}, w.quiet(s))
-	require.Equal(t, mapping.Contact{Name: "Ž. Kovač", TaxNumber: "SI12345678"}, w.contact(id))
+	require.Equal(t, mapping.Contact{Name: "Ž. Kovač", TaxNumber: "SI12345679"}, w.contact(id))
 	require.Equal(t, "synced: ", w.mapping(id))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,30 +18,30 @@ func person(id, name, tax, email string) metakocka.Partner {
 func TestFirstMatch(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{EmailHeedsCase: true, Partners: []metakocka.Partner{
-		person("7001", "With SI", "SI11111111", ""),
-		person("7002", "Without SI", "22222222", ""),
-		person("7003", "Spaced", "SI 333 333 33", ""),
+		person("7001", "With SI", "SI11234059", ""),
+		person("7002", "Without SI", "21234051", ""),
+		person("7003", "Spaced", "SI 312 340 54", ""),
 		person("7004", "By e-mail", "", "By.Mail@partner.si"),
-		person("7005", "Twin", "SI55555555", ""), person("7006", "Other twin", "55555555", ""),
+		person("7005", "Twin", "SI51234050", ""), person("7006", "Other twin", "51234050", ""),
 		person("7007", "Twin mail", "", "twin@partner.si"), person("7008", "Other twin mail", "", "twin@partner.si"),
-		person("7009", "Other tax", "SI99999999", "tax@partner.si"),
+		person("7009", "Other tax", "SI91234069", "tax@partner.si"),
 		{MKID: "7010", Customer: "Second person", Contacts: []metakocka.Contact{{MKID: "1", Email: "first@partner.si"}, {MKID: "2", Email: "second@partner.si"}}},
-		person("7011", "Has tax", "SI12121212", "has@partner.si"),
+		person("7011", "Has tax", "SI12121215", "has@partner.si"),
 	}})
 	s := w.up()
 	w.polls(2)
 	cases := []struct{ tax, email, partner, mapping string }{
-		{"11111111", "", "7001", "synced"},
-		{"SI22222222", "", "7002", "synced"},
-		{"SI33333333", "", "7003", "synced"},
+		{"11234059", "", "7001", "synced"},
+		{"SI21234051", "", "7002", "synced"},
+		{"SI31234054", "", "7003", "synced"},
 		{"", "by.mail@partner.si", "7004", "synced"},
-		{"55555555", "", "", "held: several partners have its tax number (7005, 7006): which one is it?"},
+		{"51234050", "", "", "held: several partners have its tax number (7005, 7006): which one is it?"},
 		{"", "Twin@partner.si", "", "held: several partners have its e-mail (7007, 7008): which one is it?"},
-		{"88888888", "tax@partner.si", "new", "synced"},
+		{"81234058", "tax@partner.si", "new", "synced"},
 		{"", "second@partner.si", "", "held: its e-mail is that of a further contact person of partner 7010: is it that partner?"},
 		{"", "has@partner.si", "7011", "synced"},
-		{"12121212", "other@partner.si", "", "held: matches partner 7011, which contact"},
-		{"77777777", "none@partner.si", "new", "synced"},
+		{"12121215", "other@partner.si", "", "held: matches partner 7011, which contact"},
+		{"71234055", "none@partner.si", "new", "synced"},
 	}
 	news := 0
 	for _, c := range cases {
@@ -63,9 +64,9 @@ func TestFirstMatch(t *testing.T) {
 func TestContactsOfASnapshotAreMatchedAsSeen(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{
-		person("7001", "Ana", "SI11111111", ""), person("7002", "Bor", "", "Bor@partner.si"),
+		person("7001", "Ana", "SI11234059", ""), person("7002", "Bor", "", "Bor@partner.si"),
 	}})
-	ana := w.add(mapping.Contact{Name: "Ana", TaxNumber: "11111111", Phone: "041 111 222"})
+	ana := w.add(mapping.Contact{Name: "Ana", TaxNumber: "11234059", Phone: "041 111 222"})
 	bor := w.add(mapping.Contact{Name: "Bor", Email: "bor@partner.si"})
 	w.add(mapping.Contact{Name: "Cene", Email: "cene@partner.si"})
 	s := w.up()
@@ -75,4 +76,18 @@ func TestContactsOfASnapshotAreMatchedAsSeen(t *testing.T) {
 	require.Equal(t, "7001", w.partner(ana).MKID)
 	require.Equal(t, "7002", w.partner(bor).MKID)
 	require.Equal(t, "041 111 222", w.partner(ana).Contacts[0].GSM)
+}
+
+// taxNumber is the nth of some valid Slovenian tax numbers, of seven digits from n
+// on and their check digit.
+func taxNumber(n int) string {
+	for n = 11 * n % 9_000_000; ; n++ {
+		seven, sum := fmt.Sprintf("%07d", 1_000_000+n), 0
+		for i, r := range seven {
+			sum += (8 - i) * int(r-'0')
+		}
+		if check := 11 - sum%11; check != 11 {
+			return seven + fmt.Sprint(check%10)
+		}
+	}
 }

@@ -38,7 +38,7 @@ func TestPartnersAreImportedOnce(t *testing.T) {
 	id := w.contactOf("7001")
 	require.Equal(t, mapping.Contact{
 		Name: "Žiga Kovač", CompanyName: "Kovač d.o.o.", Email: "ziga@kovac.si", Phone: "01 234 56 78", Country: "SI",
-		Address: "Slovenska cesta 1, Ljubljana, 1000", TaxNumber: "SI12345678", Notes: "Old notes",
+		Address: "Slovenska cesta 1, Ljubljana, 1000", TaxNumber: "SI12345679", Notes: "Old notes",
 	}, w.contact(id))
 	require.Equal(t, mapping.Contact{Name: "Brez d.o.o.", CompanyName: "Brez d.o.o."}, w.contact(w.contactOf("7003")))
 	require.Equal(t, mapping.Contact{Name: "Odd"}, w.contact(w.contactOf("7004")))
@@ -148,8 +148,8 @@ func TestDeletePoliciesAndComingBack(t *testing.T) {
 		buyer                        bool
 		updates                      int
 	}{
-		"unlink":     {"Kovač d.o.o.", "ziga@kovac.si", "Slovenska cesta 1", "SI12345678", true, 0},
-		"deactivate": {"Kovač d.o.o.", "ziga@kovac.si", "Slovenska cesta 1", "SI12345678", false, 1},
+		"unlink":     {"Kovač d.o.o.", "ziga@kovac.si", "Slovenska cesta 1", "SI12345679", true, 0},
+		"deactivate": {"Kovač d.o.o.", "ziga@kovac.si", "Slovenska cesta 1", "SI12345679", false, 1},
 		"anonymize":  {"Anonymized", "", "", "", false, 2}, // empty values, then markers
 	} {
 		t.Run(policy, func(t *testing.T) {
@@ -181,7 +181,7 @@ func TestDeletePoliciesAndComingBack(t *testing.T) {
 			require.Equal(t, p.MKID, w.partner(id).MKID)
 			require.Len(t, w.erp.Partners(), 1)
 			got = w.partner(id)
-			require.Equal(t, []any{"Kovač d.o.o.", "Žiga Kovač", "nov@kovac.si", "SI12345678", true},
+			require.Equal(t, []any{"Kovač d.o.o.", "Žiga Kovač", "nov@kovac.si", "SI12345679", true},
 				[]any{got.Customer, got.Contacts[0].Name, got.Contacts[0].Email, got.TaxIDNumber, *got.Buyer})
 			w.set(id, mapping.FieldPhone, "041 222 333")
 			w.partnerIs(id, "041 222 333", func(p metakocka.Partner) any { return p.Contacts[0].GSM })

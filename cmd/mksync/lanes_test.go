@@ -119,7 +119,7 @@ func (k mass) editsAmong(t testing.TB, n, edits int, every time.Duration) (delay
 	w.cfg.PollInterval = time.Minute
 	add := func(from, to int) (ids []string) {
 		require.NoError(t, w.db.QueryRow(t.Context(), `WITH added AS (INSERT INTO contacts (name, email, tax_number)
-			SELECT 'Oseba ' || i, 'oseba' || i || '@primer.si', (10000000 + i)::text FROM generate_series($1::int, $2::int - 1) i RETURNING id)
+			SELECT 'Oseba ' || i, 'oseba' || i || '@primer.si', (10000003 + i)::text FROM generate_series($1::int, $2::int - 1) i RETURNING id)
 			SELECT array_agg(id::text) FROM added`, from, to).Scan(&ids))
 		return ids
 	}
@@ -211,7 +211,7 @@ func BenchmarkEditDuringABulkJob(b *testing.B) {
 
 // massPartner is the partner that is like the contact of its number.
 func massPartner(i int) metakocka.Partner {
-	p := person(fmt.Sprint(700000+i), fmt.Sprintf("Oseba %d", i), fmt.Sprintf("SI%08d", 10000000+i), fmt.Sprintf("oseba%d@primer.si", i))
+	p := person(fmt.Sprint(700000+i), fmt.Sprintf("Oseba %d", i), "SI"+taxNumber(1000000+i), fmt.Sprintf("oseba%d@primer.si", i))
 	p.Contacts[0].Phone = ""
 	return p
 }

@@ -100,7 +100,7 @@ func TestAPlanFromAnOldSweepMakesNoPartner(t *testing.T) {
 	ctx := t.Context()
 	require.NoError(t, h.s.poller.Poll(ctx))
 	ids := []string{
-		h.add(mapping.Contact{Name: "Nova Stranka", Email: "nova@primer.si"}), h.add(mapping.Contact{Name: "Druga Stranka", TaxNumber: "SI12345678"}),
+		h.add(mapping.Contact{Name: "Nova Stranka", Email: "nova@primer.si"}), h.add(mapping.Contact{Name: "Druga Stranka", TaxNumber: "SI12345679"}),
 	}
 	plan, err := h.s.matcher.Plan(ctx)
 	require.NoError(t, err)

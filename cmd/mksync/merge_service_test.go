@@ -32,7 +32,7 @@ func TestMergedContactStaysAway(t *testing.T) {
 	w.cfg.AutoImport = true
 	s := w.up()
 	l, c := twins()
-	l.TaxNumber = "12345678"
+	l.TaxNumber = "12345679"
 	loser, winner := w.add(l), w.add(c)
 	superfluous := w.partner(loser)
 	w.partner(winner)

@@ -162,8 +162,8 @@ func TestContactsWithoutTheLosersPartnerAreMerged(t *testing.T) {
 func TestHeldContactIsMergedWithTheOneThatHasItsPartner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
-	first, p := w.synced(mapping.Contact{Name: "Ana", TaxNumber: "12345678"})
-	second := w.add(mapping.Contact{Name: "Ana Novak", TaxNumber: "SI12345678"})
+	first, p := w.synced(mapping.Contact{Name: "Ana", TaxNumber: "12345679"})
+	second := w.add(mapping.Contact{Name: "Ana Novak", TaxNumber: "SI12345679"})
 	w.mksync("sync", second).refused("waits for a person")
 	w.merged(first, second)
 	w.status(second, "synced")
@@ -283,7 +283,7 @@ func TestUndoOfAMergeBringsAnAnonymizedPartnerBack(t *testing.T) {
 	w := newWorld(t, sim.Options{Notes: sim.Kept, ShowBuyer: true})
 	w.cfg.DeletePolicy = syncer.PolicyAnonymize
 	l, c := twins()
-	l.Address, l.Notes, l.TaxNumber = "Slovenska cesta 1, Ljubljana, 1000", "a note", "12345678"
+	l.Address, l.Notes, l.TaxNumber = "Slovenska cesta 1, Ljubljana, 1000", "a note", "12345679"
 	loser, p := w.synced(l)
 	winner, _ := w.synced(c)
 	w.edit(p, func(p *metakocka.Partner) { yes := true; p.Supplier, p.RegistrationNumber = &yes, "1234567000" })

@@ -20,7 +20,7 @@ func rich() metakocka.Partner {
 		}
 	}
 	return metakocka.Partner{
-		MKID: "7001", Customer: "Kovač d.o.o.", BusinessEntity: true, Taxpayer: true, TaxIDNumber: "SI12345678",
+		MKID: "7001", Customer: "Kovač d.o.o.", BusinessEntity: true, Taxpayer: true, TaxIDNumber: "SI12345679",
 		RegistrationNumber: "1234567000", Buyer: &yes, Supplier: &yes, Notes: "Old notes",
 		Contacts: []metakocka.Contact{
 			{MKID: "7101", AddressID: "7201", Name: "Žiga Kovač", GSM: "040 123 456", Phone: "01 234 56 78", Email: "ziga@kovac.si", Fax: "01 999 99 99"},
@@ -48,14 +48,14 @@ func TestAnUpdateLeavesWhatIsNotOurs(t *testing.T) {
 			opts.Notes, opts.Website, opts.Partners = sim.Kept, sim.Kept, []metakocka.Partner{rich()}
 			w := newAuditedWorld(t, opts)
 			s := w.up()
-			id := w.add(mapping.Contact{Name: "Žiga Kovač", CompanyName: "Kovač d.o.o.", TaxNumber: "12345678"})
+			id := w.add(mapping.Contact{Name: "Žiga Kovač", CompanyName: "Kovač d.o.o.", TaxNumber: "12345679"})
 			w.contactIs(id, mapping.FieldEmail, "ziga@kovac.si")
 			require.Equal(t, written{Contacts: 1}, w.quiet(s))
 			require.Equal(t, rich().Contacts, w.partner(id).Contacts)
 
 			c := mapping.Contact{
 				Name: "Ana Novak", CompanyName: "Novak s.p.", Email: "ana@novak.si", Phone: "02 333 44 55", Address: "Dunajska 5, Maribor, 2000",
-				Country: "AT", TaxNumber: "ATU12345678", Notes: "New notes", Website: "https://novak.si",
+				Country: "AT", TaxNumber: "ATU12345679", Notes: "New notes", Website: "https://novak.si",
 			}
 			for _, f := range mapping.Fields() {
 				w.set(id, f, c.Get(f))
@@ -88,9 +88,9 @@ func TestAnUpdateLeavesWhatIsNotOurs(t *testing.T) {
 
 func TestAPartnerWithoutEntriesGetsOneOfEach(t *testing.T) {
 	t.Parallel()
-	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{{MKID: "7001", Customer: "Kovač d.o.o.", BusinessEntity: true, TaxIDNumber: "SI12345678"}}})
+	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{{MKID: "7001", Customer: "Kovač d.o.o.", BusinessEntity: true, TaxIDNumber: "SI12345679"}}})
 	s := w.up()
-	id := w.add(mapping.Contact{Name: "Žiga Kovač", CompanyName: "Kovač d.o.o.", TaxNumber: "12345678", Email: "ziga@kovac.si", Phone: "01 234 56 78"})
+	id := w.add(mapping.Contact{Name: "Žiga Kovač", CompanyName: "Kovač d.o.o.", TaxNumber: "12345679", Email: "ziga@kovac.si", Phone: "01 234 56 78"})
 	w.partnerIs(id, 1, func(p metakocka.Partner) any { return len(p.Contacts) })
 	w.quiet(s)
 	w.set(id, mapping.FieldAddress, "Slovenska cesta 1, Ljubljana, 1000")

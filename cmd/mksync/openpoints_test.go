@@ -69,7 +69,7 @@ func (o openPoint) play(t *testing.T) {
 	t.Helper()
 	o.opts.Partners = []metakocka.Partner{
 		{MKID: "7001", Customer: "Stari Partner", Contacts: []metakocka.Contact{{Email: "stari@partner.si"}}},
-		{MKID: "7002", Customer: "Drugi d.o.o.", BusinessEntity: true, TaxIDNumber: "SI87654321"},
+		{MKID: "7002", Customer: "Drugi d.o.o.", BusinessEntity: true, TaxIDNumber: "SI87654326"},
 	}
 	for i := range o.opts.AnswerCap {
 		o.opts.Partners = append(o.opts.Partners, metakocka.Partner{Customer: fmt.Sprintf("%c a", 'D'+i)})
@@ -86,7 +86,7 @@ func (o openPoint) play(t *testing.T) {
 	})
 	id := w.add(company())
 	p := w.partner(id)
-	require.Equal(t, []string{"Kovač d.o.o.", "SI12345678", "ziga@kovac.si", "Slovenska cesta 1"},
+	require.Equal(t, []string{"Kovač d.o.o.", "SI12345679", "ziga@kovac.si", "Slovenska cesta 1"},
 		[]string{p.Customer, p.TaxIDNumber, p.Contacts[0].Email, p.Addresses[0].Street})
 	w.idle(s)
 
@@ -102,7 +102,7 @@ func (o openPoint) play(t *testing.T) {
 	w.quiet(s)
 	require.Equal(t, mapping.Contact{
 		Name: "Žiga Kovač", CompanyName: "Kovač Group d.d.", Email: "nov@kovac.si", Phone: "041 777 666", Country: "HR",
-		Address: "Nova ulica 2, Celje, 3000", TaxNumber: "SI12345678", Notes: "Other", Website: "https://kovac.si",
+		Address: "Nova ulica 2, Celje, 3000", TaxNumber: "SI12345679", Notes: "Other", Website: "https://kovac.si",
 	}, w.contact(id))
 
 	w.exec("UPDATE contacts SET email = NULL, phone = NULL, address = NULL, tax_number = NULL WHERE id = $1", id)

@@ -19,7 +19,7 @@ const noOne = "00000000-0000-4000-8000-000000000000"
 func TestContactsAreSyncedAndPartnersImportedByCommand(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(w *world) string {
-		p, err := w.erp.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI87654321"})
+		p, err := w.erp.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI87654326"})
 		require.NoError(w.t, err)
 		_, stop := w.start(rolePoller)
 		w.eventually(func() error {
@@ -56,7 +56,8 @@ func TestContactsAreSyncedAndPartnersImportedByCommand(t *testing.T) {
 		require.NoError(t, w.erp.DeletePartner(partner))
 		require.Contains(t, w.mksync("sync", contact).lines()[0], "synced") // made anew
 		require.NotEqual(t, partner, w.partner(contact).MKID)
-		require.Equal(t, operator(), w.one("SELECT updated_by FROM metakocka_contact_mappings WHERE contact_id = $1", contact))
+		// A poll that saw the new partner may have stored it since, for nobody.
+		require.Contains(t, []string{operator(), ""}, w.one("SELECT updated_by FROM metakocka_contact_mappings WHERE contact_id = $1", contact))
 	})
 }
 

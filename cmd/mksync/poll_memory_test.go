@@ -14,7 +14,7 @@ import (
 // before is not read again, unless what is stored of it is something else.
 func TestPollReadsWhatIsStoredOtherwise(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("700", "Ana Novak", "SI10000001", "ana@primer.si")}})
+	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("700", "Ana Novak", "SI10000003", "ana@primer.si")}})
 	w.start(rolePoller)
 	const swept = "SELECT max(value->>'sweptAt') FROM mksync_state WHERE key = 'poller'"
 	polled := func() {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -19,7 +20,7 @@ type follower struct {
 	said      time.Time
 	drawn     bool // there is a line to write over
 	failures  []syncer.BulkItem
-	decisions []syncer.Decision
+	decisions []match.Decision
 }
 
 const (

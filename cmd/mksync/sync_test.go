@@ -15,7 +15,7 @@ func TestContactReachesMetaKockaAndBack(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	w.start()
 	id := w.one(`INSERT INTO contacts (name, company_name, email, phone, address, country, tax_number)
-		VALUES ('Žiga Kovač', 'Kovač d.o.o.', 'ziga@kovac.si', '040 123 456', 'Slovenska cesta 1, Ljubljana, 1000', 'SI', 'SI12345678') RETURNING id::text`)
+		VALUES ('Žiga Kovač', 'Kovač d.o.o.', 'ziga@kovac.si', '040 123 456', 'Slovenska cesta 1, Ljubljana, 1000', 'SI', 'SI12345679') RETURNING id::text`)
 	p := w.partner(id)
 	require.Equal(t, "Kovač d.o.o.", p.Customer)
 	require.NoError(t, w.erp.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].Email = "info@kovac.si" }))

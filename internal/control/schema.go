@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
-	"github.com/crmmind/mksync/syncer"
 )
 
 // object is a JSON object that is written with its names in order.
@@ -24,7 +24,7 @@ type schemas struct {
 var enums = map[reflect.Type][]any{
 	reflect.TypeFor[mapping.Status]():    values(mapping.Statuses()),
 	reflect.TypeFor[mapping.Field]():     values(mapping.Fields()),
-	reflect.TypeFor[syncer.Verdict]():    values(syncer.Verdicts()),
+	reflect.TypeFor[match.Verdict]():     values(match.Verdicts()),
 	reflect.TypeFor[mapping.JobStatus](): values([]mapping.JobStatus{mapping.JobQueued, mapping.JobRunning, mapping.JobDone, mapping.JobFailed, mapping.JobCancelled}),
 }
 

@@ -257,24 +257,26 @@ func (c *contacts) insertSQL(fields []mapping.Field, values []any) (sql string, 
 		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.filter), args
 }
 
-// matchSQL finds contacts by canonical tax number ($1) or e-mail ($2) that no
-// living link holds, those with the tax number first.
+// matchSQL finds contacts that may be a partner's ($4) and that no living link
+// holds: by the digits of its tax number ($1), its e-mails ($2, in canonical form),
+// or as one that waits with its keys ($3); those with the number first. What it finds
+// is compared afterwards.
 func (c *contacts) matchSQL() string {
-	var terms []string
+	terms, first := []string{"m.held_keys && $3::text[]"}, "false"
 	if col, ok := c.columns[mapping.FieldTaxNumber]; ok {
-		terms = append(terms, fmt.Sprintf("($1 <> '' AND regexp_replace(upper(c.%s::text), '[^0-9A-Z]', '', 'g') IN ($1, 'SI' || $1))", col.name))
+		digits := fmt.Sprintf("regexp_replace(c.%s::text, '[^0-9]', '', 'g')", col.name)
+		first = fmt.Sprintf("($1 <> '' AND (%[1]s = $1 OR length(%[1]s) = 11 AND left(%[1]s, 8) = $1))", digits)
+		terms = append(terms, first)
 	}
 	if col, ok := c.columns[mapping.FieldEmail]; ok {
-		terms = append(terms, fmt.Sprintf("($2 <> '' AND lower(btrim(c.%s::text)) = $2)", col.name))
-	}
-	if len(terms) == 0 {
-		return ""
+		terms = append(terms, fmt.Sprintf("EXISTS (SELECT FROM unnest($2::text[]) AS e WHERE position(e IN lower(c.%s::text)) > 0)", col.name))
 	}
 	return fmt.Sprintf(`SELECT c.%[1]s, %[2]s FROM %[3]s AS c
-		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s AND m.metakocka_id IS NOT NULL AND m.sync_status NOT IN ('deleted', 'unlinked')
-		WHERE m.id IS NULL AND ($1::text IS NOT NULL AND $2::text IS NOT NULL) AND (%[4]s)
-		ORDER BY coalesce(%[5]s, false) DESC, c.%[1]s LIMIT 10`,
-		c.key, c.selectList(), c.table, strings.Join(terms, " OR "), terms[0])
+		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
+		WHERE (m.metakocka_id IS NULL OR m.sync_status IN ('deleted', 'unlinked')) AND $1::text IS NOT NULL AND (%[4]s)
+			AND NOT EXISTS (SELECT FROM mksync_answers a WHERE a.contact_id = c.%[1]s AND a.metakocka_id = $4)
+		ORDER BY coalesce(%[5]s, false) DESC, c.%[1]s LIMIT 20`,
+		c.key, c.selectList(), c.table, strings.Join(terms, " OR "), first)
 }
 
 // contact makes a Contact of the text values read for c.fields.

@@ -15,15 +15,11 @@ import (
 const wakeSQL = `UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
 	WHERE held_keys && $1::text[] AND sync_status = 'held' AND metakocka_id IS NULL AND contact_id::text <> $2`
 
-// wakeForSQL is wakeSQL for the keys that partners $1 have as last seen, which are named
-// as mapping.MatchKeys names them.
+// wakeForSQL is wakeSQL for the keys that partners $1 have as last seen.
 const wakeForSQL = `
 	UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
-	WHERE sync_status = 'held' AND metakocka_id IS NULL AND held_keys && (SELECT array_agg(k) FROM (
-		SELECT 'tax ' || tax_number AS k FROM mksync_partners WHERE metakocka_id = ANY($1) AND tax_number <> ''
-		UNION SELECT 'email ' || email FROM mksync_partners WHERE metakocka_id = ANY($1) AND email <> ''
-		UNION SELECT 'email ' || lower(btrim(e #>> '{}')) FROM mksync_partners p, jsonb_path_query(p.data, 'lax $.partner_contact_list[*].email') e
-			WHERE metakocka_id = ANY($1)) x)`
+	WHERE sync_status = 'held' AND metakocka_id IS NULL AND held_keys && (
+		SELECT array_agg(k) FROM mksync_partners, unnest(keys) AS k WHERE metakocka_id = ANY($1))`
 
 // Wake has the contacts looked at again that are held for one of the keys.
 func (s *Store) Wake(ctx context.Context, keys []string, but string) error {

@@ -271,15 +271,15 @@ func (s *Store) MoveLink(ctx context.Context, from, to string) error {
 	})
 }
 
-// UnlinkedContacts finds contacts that no living link holds, by canonical tax
-// number or e-mail, with their ids; ten at most.
-func (s *Store) UnlinkedContacts(ctx context.Context, taxNumber, email string) (map[string]mapping.Contact, error) {
+// UnlinkedContacts finds contacts that no living link holds by a partner's keys, but
+// those of which a person said that they are somebody else; twenty at most.
+func (s *Store) UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error) {
 	t := s.table()
 	sql := t.matchSQL()
-	if sql == "" || taxNumber == "" && email == "" {
+	if sql == "" {
 		return nil, nil
 	}
-	rows, err := s.pool.Query(ctx, sql, taxNumber, email)
+	rows, err := s.pool.Query(ctx, sql, keys.Number, keys.Emails, keys.Names(), metakockaID)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("match contacts: %w", err))
 	}

@@ -16,7 +16,8 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]m
 		after = nilUUID
 	}
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
-		SELECT c.%[1]s::text, coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''), m.intent IS NOT NULL, NOT (%[4]s), %[2]s
+		SELECT c.%[1]s::text, coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''), m.intent IS NOT NULL, NOT (%[4]s),
+			ARRAY(SELECT metakocka_id FROM mksync_answers a WHERE a.contact_id = c.%[1]s), %[2]s
 		FROM %[3]s AS c LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
 		WHERE c.%[1]s > $1::uuid ORDER BY c.%[1]s LIMIT %[5]d`,
 		t.key, t.selectList(), t.table, t.filter, limit), append([]any{after}, t.args...)...)
@@ -26,7 +27,7 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]m
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.MatchContact, error) {
 		var c mapping.MatchContact
 		raw := make([]*string, len(t.fields))
-		err := row.Scan(append([]any{&c.ID, &c.MetaKockaID, &c.Status, &c.Unresolved, &c.LeftOut}, scanTargets(raw)...)...)
+		err := row.Scan(append([]any{&c.ID, &c.MetaKockaID, &c.Status, &c.Unresolved, &c.LeftOut, &c.Not}, scanTargets(raw)...)...)
 		c.Contact = t.contact(raw)
 		return c, err
 	})
@@ -40,9 +41,7 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]m
 // missing, by id.
 func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]mapping.MatchPartner, error) {
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
-		SELECT p.metakocka_id, p.name, p.tax_number, p.email,
-			jsonb_path_query_array(p.data, 'lax $.partner_contact_list[*].email'),
-			coalesce(m.contact_id::text, ''), m.id IS NULL AND EXISTS (SELECT FROM metakocka_contact_mappings d WHERE d.metakocka_id = p.metakocka_id)
+		SELECT p.metakocka_id, p.name, p.data, coalesce(m.contact_id::text, ''), m.id IS NULL AND EXISTS (SELECT FROM metakocka_contact_mappings d WHERE d.metakocka_id = p.metakocka_id)
 		FROM mksync_partners p
 		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked')
 		WHERE p.missing_since IS NULL AND p.metakocka_id > $1 ORDER BY p.metakocka_id LIMIT %d`, limit), after)
@@ -51,7 +50,7 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]m
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.MatchPartner, error) {
 		var p mapping.MatchPartner
-		err := row.Scan(&p.MetaKockaID, &p.Name, &p.TaxNumber, &p.Email, &p.Emails, &p.Holder, &p.Former)
+		err := row.Scan(&p.MetaKockaID, &p.Name, &p.Data, &p.Holder, &p.Former)
 		return p, err
 	})
 	if err != nil {
@@ -104,8 +103,12 @@ func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r mapping
 		r.Unresolved, err = collectLinks(rows)
 		return err
 	})
-	b.Queue(observedSQL+matchObserved, keys.TaxNumber, keys.Email).Query(func(rows pgx.Rows) error {
+	b.Queue(observedSQL+matchObserved, locks, keys.ByName()).Query(func(rows pgx.Rows) error {
 		r.Seen, err = collectObserved(rows)
+		return err
+	})
+	b.Queue("SELECT metakocka_id FROM mksync_answers WHERE contact_id = $1", s.id).Query(func(rows pgx.Rows) error {
+		r.Not, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
 	if err := s.conn.SendBatch(ctx, b).Close(); err != nil {

@@ -12,15 +12,15 @@ import (
 
 // observeSQL keeps since when the partner is known as it is, when it is seen so again.
 const observeSQL = `
-	INSERT INTO mksync_partners AS p (metakocka_id, hash, name, tax_number, email, data, changed_after)
-	VALUES ($1, $2, $3, $4, $5, $6, $7)
+	INSERT INTO mksync_partners AS p (metakocka_id, hash, name, tax_number, email, data, changed_after, keys)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 	ON CONFLICT (metakocka_id) DO UPDATE SET hash = excluded.hash, name = excluded.name, tax_number = excluded.tax_number,
-		email = excluded.email, data = excluded.data, missing_since = NULL,
+		email = excluded.email, data = excluded.data, keys = excluded.keys, missing_since = NULL,
 		changed_after = CASE WHEN p.hash = excluded.hash THEN p.changed_after ELSE excluded.changed_after END,
 		observed_at = CASE WHEN p.hash = excluded.hash THEN p.observed_at ELSE clock_timestamp() END`
 
 func observeArgs(p *mapping.ObservedPartner) []any {
-	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data, nullTime(p.ChangedAfter)}
+	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data, nullTime(p.ChangedAfter), p.Keys.All()}
 }
 
 // SeenPartners gives every partner that was ever seen, by id, and those that are
@@ -105,17 +105,17 @@ func (s *Store) MarkMissing(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// MatchObserved finds partners as last seen by canonical tax number or e-mail,
-// oldest first. The terms say what the indexes' own conditions say, or they would
-// not be used.
-func (s *Store) MatchObserved(ctx context.Context, taxNumber, email string) ([]mapping.ObservedPartner, error) {
-	return s.observed(ctx, matchObserved, taxNumber, email)
+// MatchObserved finds partners as last seen by a contact's keys, those with its
+// number or e-mail first; who has only its name is one of few.
+func (s *Store) MatchObserved(ctx context.Context, keys mapping.MatchKeys) ([]mapping.ObservedPartner, error) {
+	return s.observed(ctx, matchObserved, keys.Names(), keys.ByName())
 }
 
 const (
 	observedSQL   = "SELECT metakocka_id, hash, name, tax_number, email, data, first_seen_at, observed_at FROM mksync_partners "
-	matchObserved = `WHERE missing_since IS NULL AND ((tax_number <> '' AND tax_number = $1) OR (email <> '' AND email = $2))
-		ORDER BY first_seen_at, metakocka_id LIMIT 20`
+	matchObserved = `WHERE missing_since IS NULL AND keys && ($1::text[] || CASE WHEN (SELECT count(*) FROM (SELECT FROM mksync_partners
+			WHERE missing_since IS NULL AND keys && $2::text[] LIMIT 21) n) <= 20 THEN $2::text[] ELSE '{}' END)
+		ORDER BY keys && $1::text[] DESC, first_seen_at, metakocka_id LIMIT 40`
 )
 
 // Observed is a partner as last seen; nil: it never was, or is missing.

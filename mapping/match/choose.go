@@ -1,0 +1,50 @@
+package match
+
+import "slices"
+
+// Choice is what follows for whoever looks for its other half.
+type Choice struct {
+	// Link is the only one it may be; "": there is none.
+	Link string
+	// Candidates are those of whom a person has to choose; empty: none of them is
+	// it. Pair is what it has in common with the first.
+	Candidates []string
+	Pair       Pair
+}
+
+// Choose decides among candidates: the only one with the tax number, else the only
+// one with the e-mail. Several, or one of whom it is doubtful, wait for a person
+// (invariant 4). The order of the candidates does not matter.
+func Choose(who Party, candidates []Party) Choice {
+	by := map[Grade][]string{}
+	pairs := map[string]Pair{}
+	for _, c := range candidates {
+		p := Compare(who, c)
+		if _, twice := pairs[c.ID]; p.Grade == Strangers || twice {
+			continue
+		}
+		pairs[c.ID] = p
+		by[p.Grade] = append(by[p.Grade], c.ID)
+	}
+	for _, grade := range []Grade{ByTax, ByEmail, Doubtful, Proposed} {
+		found := by[grade]
+		if len(found) == 0 {
+			continue
+		}
+		if grade == ByEmail {
+			// A number that may be the same says another one.
+			for _, id := range by[Doubtful] {
+				if pairs[id].Why == WhyCountry {
+					found = append(found, id)
+				}
+			}
+		}
+		slices.Sort(found)
+		c := Choice{Candidates: found, Pair: pairs[found[0]]}
+		if len(found) == 1 && grade >= ByEmail {
+			c.Link = found[0]
+		}
+		return c
+	}
+	return Choice{}
+}

@@ -1,0 +1,348 @@
+package match
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// The first match of many contacts is one computation over both sides, so that
+// it does not depend on the order in which the contacts are worked off. A
+// contact claims the partner that Choose gives it; a partner takes the only contact that claims it, by tax number
+// before e-mail. Whatever is not the only one on both sides waits for a person
+// (invariant 4). Of contacts with one key and no partner the one with the
+// lowest id gets a partner; the others wait.
+
+// Verdict is what the first match makes of a contact.
+type Verdict string
+
+// The verdicts of the first match.
+const (
+	VerdictLinked    Verdict = "linked"    // it has a partner already
+	VerdictLink      Verdict = "link"      // one partner and one contact match
+	VerdictCreate    Verdict = "create"    // no partner matches: one is made
+	VerdictAmbiguous Verdict = "ambiguous" // a person must decide
+	VerdictInvalid   Verdict = "invalid"   // its values cannot be brought over
+	VerdictUnlinked  Verdict = "unlinked"  // its partner is gone; nothing is done unasked
+)
+
+// Verdicts are all verdicts, as a report lists them.
+func Verdicts() []Verdict {
+	return []Verdict{VerdictLinked, VerdictLink, VerdictCreate, VerdictAmbiguous, VerdictInvalid, VerdictUnlinked}
+}
+
+// Decision is the first match of one contact.
+type Decision struct {
+	ContactID   string  `json:"contactId"`
+	Name        string  `json:"name"`
+	Verdict     Verdict `json:"verdict"`
+	MetaKockaID string  `json:"metakockaId,omitempty"` // linked, link
+	Partner     string  `json:"partner,omitempty"`     // its name, for link
+	Reason      string  `json:"reason,omitempty"`
+
+	party Party
+	keyed []string // the partners that share a number or an e-mail with it, by id
+}
+
+// Candidates are the partners that share a number or an e-mail with the contact.
+func (d Decision) Candidates() []string { return d.keyed }
+
+// IsOf reports whether the contact has the keys that the decision was made by.
+func (d Decision) IsOf(now mapping.Contact) bool {
+	return slices.Equal(mapping.Keys(now).All(), mapping.Keys(d.party.Is).All())
+}
+
+// Holds reports whether the partners that share the contact's keys are those that
+// the decision was made of.
+func (d Decision) Holds(partners []Party) bool {
+	var keyed []string
+	for _, p := range partners {
+		if intersect(Keys(d.party).Names(), Keys(p).Names()) {
+			keyed = append(keyed, p.ID)
+		}
+	}
+	slices.Sort(keyed)
+	return slices.Equal(keyed, d.keyed)
+}
+
+// Partner is a partner as last seen.
+type Partner struct {
+	Party
+	Name   string
+	Holder string // the contact that holds it with a living link
+	Former bool   // only tombstones name it
+}
+
+// Plan is the first match of all contacts with all partners as they were when
+// it was made.
+type Plan struct {
+	decisions []Decision     // by contact id
+	byContact map[string]int // index of the contact's decision
+	partners  []Partner
+	claims    map[string][]claim // of unlinked contacts, by partner
+	contested map[string]int     // by partner: the decision on a contact that it matches with others
+	aside     map[string][]aside // by partner: contacts that match it and claim nothing
+}
+
+// aside is a contact that asks for no partner by itself, and keeps one that it
+// matches from being imported as another contact.
+type aside struct {
+	contactID string
+	leftOut   bool // by the filter; else its partner is gone
+	doubtful  string
+}
+
+// claim says that a partner is the only one it may be.
+type claim struct {
+	decision int
+	grade    Grade
+}
+
+// Decisions are those on all contacts, by id.
+func (p *Plan) Decisions() []Decision { return p.decisions }
+
+// Partners are all partners.
+func (p *Plan) Partners() []Partner { return p.partners }
+
+// Contact is the decision on a contact.
+func (p *Plan) Contact(id string) (Decision, bool) {
+	i, ok := p.byContact[id]
+	if !ok {
+		return Decision{}, false
+	}
+	return p.decisions[i], true
+}
+
+// Partner is the decision on a partner, from its own side: create makes its
+// contact.
+func (p *Plan) Partner(of Partner) Decision {
+	d := Decision{MetaKockaID: of.ID, Partner: of.Name, Verdict: VerdictCreate}
+	if of.Holder != "" {
+		d.Verdict, d.ContactID = VerdictLinked, of.Holder
+		return d
+	}
+	if of.Former {
+		d.Verdict, d.Reason = VerdictUnlinked, "its contact was deleted or unlinked; mksync import with its id brings it back"
+		return d
+	}
+	for _, c := range p.claims[of.ID] {
+		contact := p.decisions[c.decision]
+		if contact.Verdict == VerdictLink {
+			d.Verdict, d.ContactID, d.Name, d.Reason = VerdictLink, contact.ContactID, contact.Name, ""
+			return d
+		}
+		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", contact.ContactID, contact.Reason)
+	}
+	if i, ok := p.contested[of.ID]; ok && d.Verdict == VerdictCreate {
+		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", p.decisions[i].ContactID, p.decisions[i].Reason)
+	}
+	if d.Verdict == VerdictCreate {
+		p.besides(&d)
+	}
+	return d
+}
+
+// besides decides on a partner that only contacts match which claim nothing: one
+// whose partner is gone takes it.
+func (p *Plan) besides(d *Decision) {
+	found := p.aside[d.MetaKockaID]
+	if len(found) == 0 {
+		return
+	}
+	first := found[0]
+	d.Verdict = VerdictAmbiguous
+	switch {
+	case len(found) > 1:
+		d.Reason = SeveralContacts(d.MetaKockaID, []string{first.contactID, found[1].contactID})
+	case first.leftOut:
+		d.Reason = LeftOut(d.MetaKockaID, first.contactID)
+	case first.doubtful != "":
+		d.Reason = fmt.Sprintf("contact %s: %s", first.contactID, first.doubtful)
+	default:
+		d.Verdict, d.ContactID = VerdictLink, first.contactID
+	}
+}
+
+// matching is a Plan under way.
+type matching struct {
+	*Plan
+	byKey map[string][]int // indexes of partners
+	byID  map[string]int
+}
+
+// crowd is how many may have one name for it to propose anything.
+const crowd = 20
+
+// NewPlan matches contacts, which are in the order of their ids, with partners.
+func NewPlan(contacts []mapping.MatchContact, partners []Partner) *Plan {
+	m := &matching{
+		Plan: &Plan{
+			decisions: make([]Decision, 0, len(contacts)), byContact: make(map[string]int, len(contacts)),
+			partners: partners, claims: map[string][]claim{}, contested: map[string]int{}, aside: map[string][]aside{},
+		},
+		byKey: map[string][]int{}, byID: make(map[string]int, len(partners)),
+	}
+	for i, p := range partners {
+		m.byID[p.ID] = i
+		for _, key := range Keys(p.Party).All() {
+			m.byKey[key] = append(m.byKey[key], i)
+		}
+	}
+	for _, c := range contacts {
+		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, party: Party{ID: c.ID, Is: c.Contact}}
+		if c.LeftOut || c.Status == mapping.StatusUnlinked {
+			m.setAside(c, &d)
+		}
+		if c.LeftOut {
+			continue
+		}
+		i := len(m.decisions)
+		m.byContact[c.ID] = i
+		m.decisions = append(m.decisions, m.claim(c, i, d))
+	}
+	m.settleClaims()
+	m.settleRivals()
+	return m.Plan
+}
+
+// claim decides what can be decided from the contact alone, and notes which
+// partner it claims.
+func (m *matching) claim(c mapping.MatchContact, i int, d Decision) Decision {
+	switch {
+	case c.Status == mapping.StatusUnlinked:
+		d.Verdict, d.Reason = VerdictUnlinked, "its partner is gone from MetaKocka; mksync sync with its id makes it anew"
+		return d
+	case c.MetaKockaID != "" || c.Unresolved:
+		d.Verdict = VerdictLinked
+		return d
+	}
+	choice := m.choose(c, &d)
+	switch {
+	case choice.Link != "":
+		m.claims[choice.Link] = append(m.claims[choice.Link], claim{i, choice.Pair.Grade})
+		d.MetaKockaID, d.Partner = choice.Link, m.partners[m.byID[choice.Link]].Name
+		d.Verdict = VerdictLink
+	case len(choice.Candidates) > 0:
+		d.Verdict, d.Reason = VerdictAmbiguous, choice.Reason()
+		for _, id := range choice.Candidates {
+			m.contested[id] = i
+		}
+	default:
+		d.Verdict = VerdictCreate
+	}
+	if err := mapping.Nameless(c.Contact); err != nil {
+		d.Verdict, d.Reason = VerdictInvalid, err.Error()
+	}
+	return d
+}
+
+// choose is what the rule makes of the partners that share a key with the contact.
+func (m *matching) choose(c mapping.MatchContact, d *Decision) Choice {
+	keys := Keys(d.party)
+	near := map[int]bool{}
+	for _, key := range keys.Names() {
+		for _, i := range m.byKey[key] {
+			near[i] = true
+			d.keyed = append(d.keyed, m.partners[i].ID)
+		}
+	}
+	slices.Sort(d.keyed)
+	d.keyed = slices.Compact(d.keyed)
+	for _, key := range keys.ByName() {
+		if found := m.byKey[key]; len(found) <= crowd {
+			for _, i := range found {
+				near[i] = true
+			}
+		}
+	}
+	var candidates []Party
+	for i := range near {
+		if p := m.partners[i].Party; !slices.Contains(c.Not, p.ID) {
+			candidates = append(candidates, p)
+		}
+	}
+	return Choose(d.party, candidates)
+}
+
+// setAside notes the partners that a contact matches which claims none.
+func (m *matching) setAside(c mapping.MatchContact, d *Decision) {
+	choice := m.choose(c, d)
+	for _, id := range choice.Candidates {
+		m.aside[id] = append(m.aside[id], aside{c.ID, c.LeftOut, choice.Reason()})
+	}
+}
+
+// settleClaims gives every claimed partner to the only contact that claims it.
+func (m *matching) settleClaims() {
+	for _, p := range m.partners {
+		claims := m.claims[p.ID]
+		first := slices.DeleteFunc(slices.Clone(claims), func(c claim) bool { return c.grade != ByTax })
+		if len(first) == 0 {
+			first = claims
+		}
+		for _, c := range claims {
+			d := &m.decisions[c.decision]
+			switch {
+			case d.Verdict != VerdictLink:
+			case p.Holder != "":
+				m.hold(d, Taken(p.ID, p.Holder))
+			case len(first) > 1:
+				m.hold(d, claimedBySeveral(p.ID, m.contactsOf(first)))
+			case c != first[0]:
+				m.hold(d, Taken(p.ID, m.decisions[first[0].decision].ContactID))
+			}
+		}
+	}
+}
+
+func (*matching) hold(d *Decision, reason string) {
+	d.Verdict, d.Reason, d.MetaKockaID, d.Partner = VerdictAmbiguous, reason, "", ""
+}
+
+// settleRivals lets only one of the contacts that share a key, and match no
+// partner, get a partner of its own.
+func (m *matching) settleRivals() {
+	byKey := map[string][]int{}
+	note := func(i int) {
+		for _, key := range Keys(m.decisions[i].party).Names() {
+			byKey[key] = append(byKey[key], i)
+		}
+	}
+	for i, d := range m.decisions {
+		if d.Verdict == VerdictLinked || d.Verdict == VerdictLink {
+			note(i)
+		}
+	}
+	for i := range m.decisions {
+		d := &m.decisions[i]
+		if d.Verdict != VerdictCreate {
+			continue
+		}
+		if reason := m.rival(byKey, d); reason != "" {
+			m.hold(d, reason)
+			continue
+		}
+		note(i)
+	}
+}
+
+// rival is why a contact that is to get a partner may be another contact's twin.
+func (m *matching) rival(byKey map[string][]int, d *Decision) string {
+	for _, name := range Keys(d.party).Names() {
+		for _, i := range byKey[name] {
+			if pair := Compare(d.party, m.decisions[i].party); pair.Grade >= Doubtful {
+				return SameKey(m.decisions[i].ContactID, pair)
+			}
+		}
+	}
+	return ""
+}
+
+func (m *matching) contactsOf(claims []claim) []string {
+	var found []string
+	for _, c := range claims {
+		found = append(found, m.decisions[c.decision].ContactID)
+	}
+	return found
+}
