@@ -3,13 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -64,16 +64,21 @@ func TestJobsByCommand(t *testing.T) {
 func TestLargeJobsFitIntoMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
+	const most = 256 << 10 // a small one: what is read under the race detector takes long
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir(), MaxPayload: most})
+	require.NoError(t, err)
+	t.Cleanup(server.Shutdown)
+	w.cfg.NATSURL = Secret(server.URL())
 	w.api()
 	w.eventually(func() error { return w.mksync("mappings").err })
 	const n = 2000
-	length := "of some length" + strings.Repeat(", as some are", 40)
 	res := syncer.BulkSyncResult{Total: n, Failed: n}
 	for i := range n {
-		res.Results = append(res.Results, syncer.BulkItem{ContactID: uuid.NewString(), Error: fmt.Sprintf("a reason %s, number %d of them", length, i)})
+		res.Results = append(res.Results, syncer.BulkItem{ContactID: uuid.NewString(), Error: fmt.Sprintf("a reason of some length, as most of them are, number %d of them", i)})
 	}
 	text, err := json.Marshal(res)
 	require.NoError(t, err)
+	require.Greater(t, len(text), most)
 	id := w.one(`INSERT INTO mksync_jobs (operation, request, status, total, done, failed, result, finished_at)
 		VALUES ('contacts.bulk-sync', '{}', 'done', $1, $1, $1, $2, now()) RETURNING id::text`, n, text)
 	require.Len(t, w.mksync("jobs", "list").lines(), 1)

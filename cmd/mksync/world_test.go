@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/migrations"
@@ -75,7 +76,7 @@ func newWorldAt(t testing.TB, url string, opts sim.Options) *world {
 	cfg.MetaKockaURL = server.URL + "/rest/eshop/v1"
 	cfg.MetaKockaCompanyID = sim.DefaultCompanyID
 	cfg.MetaKockaSecretKey = Secret(sim.DefaultSecretKey)
-	cfg.MetaKockaTimeout = 2 * time.Second
+	cfg.MetaKockaTimeout = waits.Stretch(2 * time.Second)
 	cfg.MetaKockaSettle = 200 * time.Millisecond
 	cfg.PollInterval = 300 * time.Millisecond
 	cfg.HTTPAddr = "127.0.0.1:0"
