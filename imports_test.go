@@ -47,6 +47,10 @@ func forbidden(dir, imported string, test bool) string {
 	switch {
 	case within(imported, "cmd"):
 		return "nothing imports cmd"
+	case dir == "pgsession" && !test:
+		return "how a session is set up rests on nothing of ours"
+	case imported == "pgsession" && dir != "mapping" && !within(dir, "syncer"):
+		return "" // every connection to the customer's Postgres
 	case test:
 		return forbiddenInTest(dir, imported)
 	case imported == "internal/testenv", imported == "internal/testenv/natsserver", imported == "internal/testenv/waits" && dir != "internal/testenv":
@@ -173,6 +177,11 @@ func TestRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"cmd/mksync", "internal/testenv/pgserver", false, true},
 		{"cmd/mksync", "internal/testenv", false, false},
 		{"migrations", "mapping", false, false},
+		{"migrations", "pgsession", false, true},
+		{"cdc", "pgsession", false, true},
+		{"mapping", "pgsession", false, false},
+		{"syncer", "pgsession", false, false},
+		{"pgsession", "mapping", false, false},
 	} {
 		reason := forbidden(c.dir, c.imported, c.test)
 		require.Equal(t, c.allowed, reason == "", "%s imports %s: %s", c.dir, c.imported, reason)

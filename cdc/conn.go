@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/crmmind/mksync/pgsession"
 )
 
 const (
@@ -19,42 +19,19 @@ const (
 	closeTimeout   = 2 * time.Second
 )
 
-// sessionSettings make the texts of a snapshot and of the stream the same,
-// whatever the role's or the database's own settings are.
-var sessionSettings = map[string]string{
-	"application_name":   "mksync",
-	"client_encoding":    "UTF8",
-	"datestyle":          "ISO, YMD",
-	"intervalstyle":      "postgres",
-	"extra_float_digits": "3",
-	"timezone":           "UTC",
-	"bytea_output":       "hex",
-}
-
-// setUp switches off what would end a long snapshot or an idle session; not every
-// version knows all of them. And it makes Postgres notice within a minute that this
-// machine is gone, not after the two hours that are usual: until then nobody else gets
-// the listener's lock, and a snapshot that is read keeps vacuum from its work.
-const setUp = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
-('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
-SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 15; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '1min'`
-
 // connect opens a plain connection, or one that can replicate as well.
 func connect(ctx context.Context, cfg Config, replication bool) (*pgconn.PgConn, error) {
 	pc, err := pgconn.ParseConfig(cfg.DatabaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("read DatabaseURL: %w", err)
 	}
-	dropClientSettings(pc.RuntimeParams)
-	maps.Copy(pc.RuntimeParams, sessionSettings)
 	if replication {
 		pc.RuntimeParams["replication"] = "database"
 		pc.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 			return pgproto3.NewFrontend(newGatherer(r), w)
 		}
 	}
-	dialer := &net.Dialer{KeepAlive: 15 * time.Second}
-	pc.DialFunc = dialer.DialContext
+	pgsession.Prepare(pc)
 
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -62,19 +39,7 @@ func connect(ctx context.Context, cfg Config, replication bool) (*pgconn.PgConn,
 	if err != nil {
 		return nil, explainConnect(err, pc)
 	}
-	if _, err := exec(ctx, conn, setUp); err != nil {
-		closeConn(conn)
-		return nil, fmt.Errorf("prepare session: %w", err)
-	}
 	return conn, nil
-}
-
-// dropClientSettings removes what a URL may say to pgx and its pool, which
-// Postgres would refuse.
-func dropClientSettings(params map[string]string) {
-	maps.DeleteFunc(params, func(name, _ string) bool {
-		return strings.HasPrefix(name, "pool_") || strings.HasSuffix(name, "_cache_capacity") || name == "default_query_exec_mode"
-	})
 }
 
 // explainConnect turns the refusals that only a person can change into a SetupError.
@@ -100,6 +65,10 @@ func explainConnect(err error, pc *pgconn.Config) error {
 			What: fmt.Sprintf("role %q may not replicate", pc.User),
 			Do:   fmt.Sprintf("run as a superuser: ALTER ROLE %s REPLICATION", quoteIdent(pc.User)), Err: err,
 		}
+	}
+	if errors.Is(err, pgsession.ErrPooled) {
+		what, do, _ := strings.Cut(pgsession.ErrPooled.Error(), ": ")
+		return &SetupError{What: what, Do: do, Err: err}
 	}
 	return fmt.Errorf("connect to Postgres: %w", err)
 }

@@ -21,9 +21,9 @@ func Look(ctx context.Context, databaseURL string) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("pgx", databaseURL)
+	db, err := open(databaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
 	defer func() { _ = db.Close() }()
 	applied, err := appliedVersions(ctx, db)

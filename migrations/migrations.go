@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver goose runs on
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/crmmind/mksync/pgsession"
 )
 
 //go:embed *.sql
@@ -77,18 +79,31 @@ func steps(results []*goose.MigrationResult) []Step {
 	return done
 }
 
-func with(databaseURL string, use func(*goose.Provider) error) error {
-	db, err := sql.Open("pgx", databaseURL)
+// lockID names the lock that one migrating process has: goose's own number would be
+// that of a CRM that migrates with goose, too.
+const lockID = 0x6d6b73796e630001
+
+// open reaches the CRM's database with mksync's settings.
+func open(databaseURL string) (*sql.DB, error) {
+	c, err := pgsession.Parse(databaseURL)
 	if err != nil {
-		return fmt.Errorf("open database: %w", err)
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return stdlib.OpenDB(*c), nil
+}
+
+func with(databaseURL string, use func(*goose.Provider) error) error {
+	db, err := open(databaseURL)
+	if err != nil {
+		return err
 	}
 	defer func() { _ = db.Close() }()
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return fmt.Errorf("make migration lock: %w", err)
 	}
 	p, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithSessionLocker(locker), goose.WithTableName("mksync_migrations"))
+		goose.WithSessionLocker(locker), goose.WithTableName(versionTable))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -27,6 +26,7 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/pgsession"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -156,12 +156,7 @@ func (s *service) openStore(ctx context.Context) (err error) {
 // openStore connects to the CRM's database;
 // with each connection it makes sure that it is the database mksync knows.
 func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, error) {
-	return openStoreOf(ctx, cfg, func(ctx context.Context, conn *pgx.Conn) error {
-		if err := setUpSession(ctx, conn); err != nil {
-			return err
-		}
-		return sameDatabase(ctx, conn, cfg)
-	})
+	return openStoreOf(ctx, cfg, func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, cfg) })
 }
 
 // sameDatabase refuses a database that is not the one the listener's state belongs to:
@@ -176,15 +171,14 @@ func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg Config) error {
 	return cdc.CheckDatabase(ctx, conn.PgConn(), listenerConfig(cfg), state)
 }
 
-func openStoreOf(ctx context.Context, cfg Config, setUp func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, *pgstore.Store, error) {
+func openStoreOf(ctx context.Context, cfg Config, look func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, *pgstore.Store, error) {
 	pc, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {
 		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
 	}
 	pc.MaxConns = cfg.poolSize()
-	pc.ConnConfig.RuntimeParams["application_name"] = "mksync"
-	pc.ConnConfig.DialFunc = (&net.Dialer{KeepAlive: keepAlive}).DialContext
-	pc.AfterConnect = setUp
+	pgsession.Prepare(&pc.ConnConfig.Config)
+	pc.AfterConnect = look
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open database: %w", err)
@@ -195,23 +189,6 @@ func openStoreOf(ctx context.Context, cfg Config, setUp func(context.Context, *p
 		return nil, nil, explainDatabase(cfg, err)
 	}
 	return pool, store, nil
-}
-
-// keepAlive is how often a quiet connection to the CRM's database is probed, from
-// either end.
-const keepAlive = 15 * time.Second
-
-// setUpSession makes Postgres notice within a minute that this process's machine
-// is gone, not after the two hours that are usual: until then it would keep the
-// locks of contacts, and of what one process does alone. What is read behind a lock
-// has to see what was committed before it was got, whatever the role's default.
-func setUpSession(ctx context.Context, conn *pgx.Conn) error {
-	seconds := int(keepAlive.Seconds())
-	_, err := conn.PgConn().Exec(ctx, fmt.Sprintf(`SET default_transaction_isolation = 'read committed';
-		SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = 3;
-		SET tcp_user_timeout = '1min'`,
-		seconds, seconds)).ReadAll()
-	return err
 }
 
 func contactsConfig(cfg Config) pgstore.ContactsConfig {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/migrations"
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // explainDatabase says what a person has to do about an error of the database,
@@ -29,6 +30,8 @@ func explainDatabase(config Config, err error) error {
 	switch {
 	case errors.As(err, &setup):
 		return setup
+	case errors.Is(err, pgsession.ErrPooled):
+		return fmt.Errorf("%s: %w", where, pgsession.ErrPooled)
 	case errors.As(err, &pg):
 		return explainRefusal(pg, pc, role, err)
 	case errors.As(err, &connect):
@@ -64,6 +67,8 @@ func explainRefusal(pg *pgconn.PgError, pc *pgx.ConnConfig, role string, err err
 		return fmt.Errorf("the search_path of role %s names no schema that exists: run ALTER ROLE %s SET search_path = public", role, role)
 	case "42501":
 		return fmt.Errorf("role %s lacks a right (%s): run as the owner GRANT USAGE, CREATE ON SCHEMA public TO %s, or migrate as the role that owns mksync's tables", role, pg.Message, role)
+	case "55P03":
+		return fmt.Errorf("somebody else's session keeps a lock that mksync needs (%s): see pg_locks, and try again", pg.Message)
 	case "42P07":
 		return fmt.Errorf("a table of that name exists, which mksync did not make (%s): rename it, or give mksync a database or search_path of its own", pg.Message)
 	default:

@@ -46,7 +46,7 @@ func (app *cliEnv) acceptDatabase(ctx context.Context, asJSON bool) error {
 	if err := migrations.Check(ctx, cfg.DatabaseURL.Reveal()); err != nil {
 		return err
 	}
-	pool, store, err := openStoreOf(ctx, cfg, setUpSession)
+	pool, store, err := openStoreOf(ctx, cfg, nil)
 	if err != nil {
 		return err
 	}

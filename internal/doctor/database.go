@@ -14,6 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/pgsession"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -73,7 +74,7 @@ func checkDatabase(ctx context.Context, cfg Database) side {
 func unreachable(ctx context.Context, url string, where server) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := pgsession.Connect(ctx, url)
 	if err == nil {
 		_ = conn.Close(ctx)
 		return nil
@@ -117,7 +118,7 @@ func checkListener(ctx context.Context, cfg Database) []Finding {
 
 // checkContent looks at the contacts table and at mksync's own tables.
 func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
-	conn, err := pgx.Connect(ctx, cfg.URL)
+	conn, err := pgsession.Connect(ctx, cfg.URL)
 	if err != nil {
 		return []Finding{fail(nameDatabase, err.Error(), "try again")}
 	}

@@ -18,10 +18,7 @@ const guardWindow = 10 * time.Minute
 // deletion on side may be applied: yes when a person approved it, or when at
 // most limit were applied in the last ten minutes and no reason keeps it; else it is held.
 func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side mapping.Side, limit int, reason string) (admitted bool, err error) {
-	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mksync deletions', 0))"); err != nil {
-			return err
-		}
+	err = s.store.inTurn(ctx, s.conn, deletionsLock, func(tx pgx.Tx) error {
 		admitted, err = admit(ctx, tx, link, side, limit, reason)
 		return err
 	})
@@ -175,7 +172,7 @@ func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error 
 // given status, without anything done to the other side. mapping.ErrNotOpen: it
 // is not held.
 func (s *Store) RejectDeletion(ctx context.Context, d mapping.DeletionRecord, status mapping.Status, note, by string) error {
-	err := s.locked(ctx, "contact:"+d.ContactID, func(conn *pgxpool.Conn) error {
+	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_deletions SET status = 'rejected', closed_at = now(), closed_by = $2
 				WHERE id = $1 AND status IN ('held', 'approved')`, d.ID, nullText(by))

@@ -87,12 +87,9 @@ func jobScopeSQL(request string) string {
 // AddJob queues a job, and forgets those that were finished long ago.
 // mapping.ErrTooManyJobs.
 func (s *Store) AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (job mapping.Job, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		// One at a time, so that of two that overlap one sees the other.
-		_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mksync jobs', 0))")
-		if err == nil {
-			_, err = tx.Exec(ctx, "DELETE FROM mksync_jobs WHERE finished_at < now() - interval '"+keepJobs+"'")
-		}
+	// One at a time, so that of two that overlap one sees the other.
+	err = s.inTurn(ctx, s.pool, jobsLock, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM mksync_jobs WHERE finished_at < now() - interval '"+keepJobs+"'")
 		if err != nil {
 			return err
 		}

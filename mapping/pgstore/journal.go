@@ -124,7 +124,7 @@ func (s *Store) Conflicts(ctx context.Context, q mapping.RecordQuery) ([]mapping
 // the decision on the link, for the next reconcile to carry out where the values are as shown. It waits for a
 // reconcile of the contact that runs. mapping.ErrNotOpen: it is not parked.
 func (s *Store) DecideConflict(ctx context.Context, c mapping.ConflictRecord, take mapping.Side, by string) error {
-	err := s.locked(ctx, contactKey(c.ContactID), func(conn *pgxpool.Conn) error {
+	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, c.ContactID)}, func(conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_conflicts SET status = 'resolved', winner = $2, closed_at = now(), closed_by = $3
 				WHERE id = $1 AND status = 'parked'`, c.ID, string(take), nullText(by))

@@ -59,10 +59,6 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]m
 	return found, nil
 }
 
-// lockKeysSQL takes the locks of keys in one order, so that two cannot wait for
-// each other.
-const lockKeysSQL = `SELECT pg_advisory_lock(hashtextextended('key:' || k, 0)) FROM (SELECT DISTINCT k FROM unnest($1::text[]) k ORDER BY k) s`
-
 // SeenParties pages through the partners as last seen, by id, without those that
 // are missing and those that only tombstones name. Each partner's links are looked
 // up by its id: a join of the tables would go through all links for every page.
@@ -93,25 +89,36 @@ func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]map
 // round trip. The intents come first: a creation that ends in between is seen
 // among the partners.
 func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r mapping.Rivals, err error) {
-	locks := keys.Names()
-	if len(locks) == 0 {
+	var lock locks
+	for _, name := range keys.All() {
+		lock.names = append(lock.names, s.store.lockName(keyLock, name))
+	}
+	if len(lock.names) == 0 {
 		return r, nil
 	}
-	b := &pgx.Batch{}
-	b.Queue(lockKeysSQL, locks)
-	b.Queue(unresolvedSQL).Query(func(rows pgx.Rows) error {
-		r.Unresolved, err = collectLinks(rows)
-		return err
-	})
-	b.Queue(observedSQL+matchObserved, locks, keys.ByName()).Query(func(rows pgx.Rows) error {
-		r.Seen, err = collectObserved(rows)
-		return err
-	})
-	b.Queue("SELECT metakocka_id FROM mksync_answers WHERE contact_id = $1", s.id).Query(func(rows pgx.Rows) error {
-		r.Not, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
-	if err := s.conn.SendBatch(ctx, b).Close(); err != nil {
+	for held := false; !held && err == nil; {
+		b := &pgx.Batch{}
+		lock.queue(b)
+		b.Queue(unresolvedSQL).Query(func(rows pgx.Rows) error {
+			r.Unresolved, err = collectLinks(rows)
+			return err
+		})
+		b.Queue(observedSQL+matchObserved, keys.Names(), keys.ByName()).Query(func(rows pgx.Rows) error {
+			r.Seen, err = collectObserved(rows)
+			return err
+		})
+		b.Queue("SELECT metakocka_id FROM mksync_answers WHERE contact_id = $1", s.id).Query(func(rows pgx.Rows) error {
+			r.Not, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+		if err = s.conn.SendBatch(ctx, b).Close(); err == nil {
+			held, err = lock.held(ctx, s.conn)
+		}
+		if err == nil && !held { // what was read is of no use
+			err = lock.wait(ctx, s.conn, handOver)
+		}
+	}
+	if err != nil {
 		return r, fmt.Errorf("match contact %s: %w", s.id, err)
 	}
 	return r, nil

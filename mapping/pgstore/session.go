@@ -33,19 +33,24 @@ type loaded struct {
 	tables uint32
 }
 
-// begin takes the contact's lock and then reads the contact, in one round trip.
-// The read is a statement of its own, which sees what was committed before the
-// lock was got (the isolation must be READ COMMITTED).
-func (s *Session) begin(ctx context.Context, lock string) error {
+// begin takes the contact's lock and then reads the contact, in one round trip where
+// nobody else has the lock. The read is a statement of its own, which sees what was
+// committed before the lock was got (the isolation must be READ COMMITTED).
+func (s *Session) begin(ctx context.Context) error {
 	t := s.store.table()
+	lock := locks{names: []string{s.store.lockName(contactLock, s.id)}}
 	b := &pgx.Batch{}
-	b.Queue(lockSQL, lock)
-	var err error
-	b.Queue(t.loadSQL(), s.loadArgs(t)...).QueryRow(func(row pgx.Row) error {
+	lock.queue(b)
+	b.Queue(t.loadSQL(), s.loadArgs(t)...).QueryRow(func(row pgx.Row) (err error) {
 		s.first, err = s.scan(row, t)
 		return err
 	})
-	if err := s.conn.SendBatch(ctx, b).Close(); err != nil {
+	err := s.conn.SendBatch(ctx, b).Close()
+	if err == nil && len(lock.taken) == 0 {
+		s.first = nil // read without the lock
+		err = lock.wait(ctx, s.conn, handOver)
+	}
+	if err != nil {
 		return fmt.Errorf("lock and read contact %s: %w", s.id, err)
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +21,9 @@ import (
 
 // Store is safe for use by many goroutines.
 type Store struct {
-	pool *pgxpool.Pool
-	cfg  ContactsConfig
+	pool   *pgxpool.Pool
+	cfg    ContactsConfig
+	schema string // of mksync's own tables
 
 	mu       sync.Mutex
 	contacts *contacts
@@ -46,6 +46,13 @@ func New(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (*Store, e
 	s := &Store{pool: pool, cfg: cfg}
 	if err := pool.QueryRow(ctx, "SELECT "+stateTableSQL).Scan(&s.tables); err != nil {
 		return s, fmt.Errorf("look up mksync's tables: %w", err)
+	}
+	err := pool.QueryRow(ctx, schemaSQL).Scan(&s.schema)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, &TableError{"mksync's tables are missing: run `mksync migrate up`"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up mksync's tables: %w", err)
 	}
 	return s, s.refresh(ctx)
 }
@@ -97,17 +104,16 @@ func (s *Store) stale(ctx context.Context, err error) error {
 }
 
 // WithContact calls use while this process alone, of all processes, works on
-// the contact (invariant 16). The lock is a session lock of Postgres: it is gone
-// when the process is.
+// the contact (invariant 16).
 func (s *Store) WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return told(fmt.Errorf("reach the CRM's database: %w", err))
 	}
 	defer conn.Release()
-	defer s.release(conn, "SELECT pg_advisory_unlock_all()")
+	defer release(conn)
 	sess := &Session{store: s, conn: conn, id: contactID}
-	if err := sess.begin(ctx, contactKey(contactID)); err != nil {
+	if err := sess.begin(ctx); err != nil {
 		return s.stale(ctx, err)
 	}
 	err = use(sess)
@@ -135,68 +141,47 @@ func (s *Store) grows() bool {
 }
 
 // WithContacts calls use while this process alone works on both contacts. The
-// locks are taken in one order and held by one connection, so the sessions are
-// used one after the other.
+// locks are held by one connection, so the sessions are used one after the other.
 func (s *Store) WithContacts(ctx context.Context, one, other string, use func(one, other mapping.Session) error) error {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("reach the CRM's database: %w", err)
-	}
-	defer conn.Release()
-	defer s.release(conn, "SELECT pg_advisory_unlock_all()")
-	keys := []string{contactKey(one), contactKey(other)}
-	slices.Sort(keys)
-	for _, key := range keys {
-		if _, err := conn.Exec(ctx, lockSQL, key); err != nil {
-			return fmt.Errorf("lock %s: %w", key, err)
-		}
-	}
-	return s.stale(ctx, use(&Session{store: s, conn: conn, id: one}, &Session{store: s, conn: conn, id: other}))
+	both := []string{s.lockName(contactLock, one), s.lockName(contactLock, other)}
+	return s.locked(ctx, handOver, both, func(conn *pgxpool.Conn) error {
+		return use(&Session{store: s, conn: conn, id: one}, &Session{store: s, conn: conn, id: other})
+	})
 }
-
-// contactKey names a contact's lock.
-func contactKey(contactID string) string { return "contact:" + contactID }
-
-// The lock that $1 names: lockSQL waits until it is free.
-const (
-	lockSQL   = "SELECT pg_advisory_lock(hashtextextended($1, 0))"
-	unlockSQL = "SELECT pg_advisory_unlock(hashtextextended($1, 0))"
-)
 
 // WithPartner calls use while this process alone works on a partner that no
 // link names yet.
 func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() error) error {
-	return s.locked(ctx, "partner:"+metakockaID, func(*pgxpool.Conn) error { return use() })
+	return s.locked(ctx, handOver, []string{s.lockName(partnerLock, metakockaID)}, func(*pgxpool.Conn) error { return use() })
 }
 
 // Alone calls use while no other process has the named part to itself, and
 // waits for its turn until ctx ends. The context that use gets ends when the
 // lock is lost, as with a restart of the database: another process may have it.
 func (s *Store) Alone(ctx context.Context, name string, use func(context.Context) error) error {
-	key := aloneKey + name
-	return s.locked(ctx, key, func(conn *pgxpool.Conn) error { return whileHeld(ctx, conn, key, use) })
+	key := s.lockName(aloneLock, name)
+	return s.locked(ctx, standbyHandOver, []string{key}, func(conn *pgxpool.Conn) error { return whileHeld(ctx, conn, key, use) })
 }
 
 // TryAlone is Alone for who does not wait: taken is false where another process,
 // or another part of this one, has the named part to itself.
 func (s *Store) TryAlone(ctx context.Context, name string, use func(context.Context) error) (taken bool, err error) {
-	key := aloneKey + name
+	key := s.lockName(aloneLock, name)
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return false, fmt.Errorf("reach the CRM's database: %w", err)
 	}
 	defer conn.Release()
-	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", key).Scan(&taken); err != nil {
+	lock := locks{names: []string{key}}
+	if taken, err = lock.try(ctx, conn); err != nil {
 		return false, fmt.Errorf("lock %s: %w", key, err)
 	}
 	if !taken {
 		return false, nil
 	}
-	defer s.release(conn, unlockSQL, key)
+	defer release(conn)
 	return true, whileHeld(ctx, conn, key, use)
 }
-
-const aloneKey = "mksync:"
 
 // whileHeld calls use with a context that ends when conn's lock is lost.
 func whileHeld(ctx context.Context, conn *pgxpool.Conn, key string, use func(context.Context) error) error {
@@ -243,29 +228,31 @@ func watchLock(ctx context.Context, conn *pgxpool.Conn) error {
 	}
 }
 
-func (s *Store) locked(ctx context.Context, key string, use func(*pgxpool.Conn) error) error {
+// locked calls use while its connection holds the locks.
+func (s *Store) locked(ctx context.Context, most time.Duration, names []string, use func(*pgxpool.Conn) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("reach the CRM's database: %w", err)
 	}
 	defer conn.Release()
-	if _, err := conn.Exec(ctx, lockSQL, key); err != nil {
-		return fmt.Errorf("lock %s: %w", key, err)
+	defer release(conn)
+	lock := locks{names: names}
+	if err := lock.take(ctx, conn, most); err != nil {
+		return err
 	}
-	defer s.release(conn, unlockSQL, key)
 	return s.stale(ctx, use(conn))
 }
 
 // unlockTimeout bounds how long a database that swallows everything holds up a
-// worker; the connection is then dropped, and the lock with it.
+// worker; the connection is then dropped, and its locks with it.
 const unlockTimeout = 5 * time.Second
 
-// release gives locks back also when the caller's context is done. If that does
-// not work the connection is closed, which gives them back too.
-func (s *Store) release(conn *pgxpool.Conn, sql string, args ...any) {
+// release gives all locks of conn back, also when the caller's context is done. If
+// that does not work the connection is closed, which gives them back too.
+func release(conn *pgxpool.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), unlockTimeout)
 	defer cancel()
-	if _, err := conn.Exec(ctx, sql, args...); err != nil {
+	if _, err := conn.Exec(ctx, unlockAllSQL); err != nil {
 		_ = conn.Conn().Close(ctx)
 	}
 }
