@@ -137,6 +137,7 @@ type Intent struct {
 // together.
 type State struct {
 	Contact   *Contact  // nil: the contact does not exist
+	NoText    []Field   // whose values are no text; Contact lacks some of their bytes
 	InScope   bool      // the configured filter takes the contact
 	Replayed  bool      // a replay works on the contact, and nothing else may
 	UpdatedAt time.Time // the contact's updated_at; zero where there is none

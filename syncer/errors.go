@@ -148,6 +148,7 @@ func codeOf(err error) Code {
 	var pending *PendingError
 	var paused *PausedError
 	var unbelieved *UnlikelyError
+	var hidden *mapping.HiddenError
 	switch {
 	case errors.Is(err, metakocka.ErrNotFound), errors.Is(err, bus.ErrNotFound):
 		return CodeNotFound
@@ -157,7 +158,7 @@ func codeOf(err error) Code {
 		return CodeRefused
 	case errors.As(err, &paused), metakocka.IsTransient(err):
 		return CodeUnreachable
-	case errors.As(err, &pending), errors.As(err, &unbelieved), errors.Is(err, mapping.ErrTooManyJobs), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
+	case errors.As(err, &pending), errors.As(err, &unbelieved), errors.As(err, &hidden), errors.Is(err, mapping.ErrTooManyJobs), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
 		return CodeUnavailable
 	case errors.Is(err, context.DeadlineExceeded):
 		return CodeTimeout

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -111,10 +112,12 @@ func (g *Gate) pausedWithin(d time.Duration) bool {
 	return g.reason != "" || !g.opened.IsZero() && time.Since(g.opened) < d
 }
 
-// outage: MetaKocka was not reached, or refuses everything.
+// outage: MetaKocka was not reached, or refuses everything, or the CRM's database hides
+// what would have to be known.
 func outage(err error) bool {
 	var paused *PausedError
-	return metakocka.IsTransient(err) && !errors.Is(err, context.Canceled) || errors.As(err, &paused)
+	var hidden *mapping.HiddenError
+	return metakocka.IsTransient(err) && !errors.Is(err, context.Canceled) || errors.As(err, &paused) || errors.As(err, &hidden)
 }
 
 // reached: MetaKocka answered, or had not to be asked.

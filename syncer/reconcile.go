@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -140,6 +141,8 @@ func (k *task) run(ctx context.Context) error {
 		return k.leftOut(ctx)
 	case k.t.linkedOnly && k.link.MetaKockaID == "" && k.link.Intent == nil:
 		return nil
+	case len(k.st.NoText) > 0:
+		return k.noText(ctx)
 	case k.st.Link == nil:
 		k.link.ContactID, k.link.Status = k.id, mapping.StatusPending
 		return k.first(ctx)
@@ -159,6 +162,22 @@ func (k *task) run(ctx context.Context) error {
 	}
 	k.link.Base = k.link.BaseOr(mapping.Base{}) // a link that somebody wrote by hand has none
 	return k.update(ctx)
+}
+
+// noText puts a contact aside whose row holds bytes that are no text, as a database
+// without an encoding takes them: what they were meant to be is for a person to say. A
+// tombstone stays one.
+func (k *task) noText(ctx context.Context) error {
+	names := make([]string, len(k.st.NoText))
+	for i, f := range k.st.NoText {
+		names[i] = string(f)
+	}
+	reason := strings.Join(names, ", ") + ": the contact's row holds bytes that are no text in UTF-8: correct it in the CRM"
+	if k.st.Link != nil && !k.link.Status.Alive() {
+		return &RejectError{reason}
+	}
+	k.link.ContactID = k.id
+	return k.reject(ctx, reason)
 }
 
 func (k *task) load(ctx context.Context) error {

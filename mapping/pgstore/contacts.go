@@ -306,6 +306,18 @@ func (s *Store) FromRow(row map[string]any) (contact mapping.Contact, fields []m
 	return contact.Clean(), fields
 }
 
+// noText lists the fields of the values read for c.fields that are no UTF-8: a database
+// without an encoding holds any bytes.
+func (c *contacts) noText(raw []*string) []mapping.Field {
+	var found []mapping.Field
+	for i, f := range c.fields {
+		if raw[i] != nil && !utf8.ValidString(*raw[i]) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
 // values gives a contact's values for SQL: empty is NULL where the column
 // allows it. A value that is too long is refused here, because a cast cuts it.
 func (c *contacts) values(contact mapping.Contact, fields []mapping.Field) ([]any, error) {

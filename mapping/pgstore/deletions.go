@@ -93,7 +93,7 @@ func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
 		WHERE m.sync_status NOT IN ('deleted', 'unlinked') AND c.%[2]s IS NULL
 		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, t.table, t.key), reason)
 	if err != nil {
-		return 0, fmt.Errorf("hold deletions: %w", err)
+		return 0, s.stale(ctx, fmt.Errorf("hold deletions: %w", err))
 	}
 	_, err = s.pool.Exec(ctx, `UPDATE metakocka_contact_mappings m SET sync_status = 'held', last_error = d.reason, updated_at = now()
 		FROM mksync_deletions d WHERE d.link_id = m.id AND d.status = 'held' AND m.sync_status NOT IN ('deleted', 'unlinked', 'held')`)

@@ -47,6 +47,8 @@ func refusalReason(pg *pgconn.PgError) string {
 		return fmt.Sprintf("constraint %q does not allow the value", pg.ConstraintName)
 	case raisedBy(pg) != "":
 		return fmt.Sprintf("function %s, of a trigger of the contacts table, raised an error (SQLSTATE %s)", raisedBy(pg), pg.Code)
+	case pg.Code == "22P05":
+		return "a value has characters that the database's encoding lacks"
 	case pg.Code == "22001":
 		return "a value is too long for its column"
 	case pg.Code[:2] == "22":
@@ -131,3 +133,5 @@ func deleteRefusal(err error) error {
 	}
 	return refusal(err)
 }
+	case pg.Code == "22P05":
+		return "a value has characters that the database's encoding lacks"

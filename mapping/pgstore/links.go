@@ -291,7 +291,7 @@ func (s *Store) UnlinkedContacts(ctx context.Context, metakockaID string, keys m
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("match contacts: %w", err)
+		return nil, s.stale(ctx, fmt.Errorf("match contacts: %w", err))
 	}
 	return found, nil
 }

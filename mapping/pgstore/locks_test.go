@@ -21,6 +21,7 @@ const (
 	one     = "00000000-0000-4000-8000-000000000001"
 	other   = "00000000-0000-4000-8000-000000000002"
 	another = "00000000-0000-4000-8000-000000000003"
+	deleted = "00000000-0000-4000-8000-000000000004"
 )
 
 // keys are those that every contact of these tests has.
@@ -48,8 +49,8 @@ func waits(ctx context.Context, s *pgstore.Store) map[string]func(use func() err
 			})
 		},
 		"the guard of deletions": func(use func() error) error {
-			return s.WithContact(ctx, another, func(k mapping.Session) error {
-				link := mapping.Change{Link: mapping.Link{ContactID: another, Status: mapping.StatusPending}}
+			return s.WithContact(ctx, deleted, func(k mapping.Session) error {
+				link := mapping.Change{Link: mapping.Link{ContactID: deleted, Status: mapping.StatusPending}}
 				if err := k.Save(ctx, &link); err != nil {
 					return err
 				}
@@ -76,7 +77,7 @@ func TestWhoeverWaitsForALockHoldsBackNoVacuum(t *testing.T) {
 	for name := range waits(t.Context(), nil) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := migrated(t)
+			url := prepared.DB(t)
 			testenv.Exec(t, url, "CREATE TABLE churn AS SELECT g FROM generate_series(1, 1000) g")
 			release := held(t, url)
 			store, pool := openStore(t, url)
@@ -118,7 +119,7 @@ func held(t *testing.T, url string) (release func()) {
 	hold := func(name string) {
 		holding.Add(1)
 		done.Go(func() {
-			err := waits(t.Context(), store)[name](func() error {
+			err := waits(context.Background(), store)[name](func() error {
 				holding.Done()
 				<-let
 				return nil
@@ -131,17 +132,19 @@ func held(t *testing.T, url string) (release func()) {
 	hold("a partner")
 	hold("the keys of a contact")
 	holding.Wait()
-	tx, err := pool.Begin(t.Context())
+	conn, err := pool.Acquire(t.Context())
 	require.NoError(t, err)
 	for _, name := range []string{"mksync deletions", "mksync jobs"} {
-		_, err := tx.Exec(t.Context(), "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+		_, err := conn.Exec(t.Context(), "SELECT pg_advisory_lock(hashtextextended($1, 0))", name)
 		require.NoError(t, err)
 	}
 	var once sync.Once
 	release = func() {
 		once.Do(func() {
 			close(let)
-			require.NoError(t, tx.Commit(t.Context()))
+			_, err := conn.Exec(context.Background(), "SELECT pg_advisory_unlock_all()")
+			require.NoError(t, err)
+			conn.Release()
 			done.Wait()
 		})
 	}
@@ -174,7 +177,7 @@ func looking(t *testing.T, pool *pgxpool.Pool) {
 // after the other, and who is in waits for nobody.
 func TestLocksAreTakenAllOrNone(t *testing.T) {
 	t.Parallel()
-	url := migrated(t)
+	url := prepared.DB(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var work sync.WaitGroup
@@ -205,7 +208,7 @@ func TestLocksAreTakenAllOrNone(t *testing.T) {
 // of its own, and knows partners and contacts by ids that another knows, too.
 func TestInstallationsInOneDatabaseDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
-	database := migrated(t)
+	database := prepared.DB(t)
 	inSchema := func(schema string) string {
 		testenv.Exec(t, database, "CREATE SCHEMA "+schema)
 		u, err := url.Parse(database)

@@ -1,12 +1,15 @@
 package pgstore_test
 
 import (
+	"context"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/migrations"
@@ -15,21 +18,26 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// migrated is a database with contacts and mksync's tables.
-func migrated(t *testing.T) (url string) {
-	t.Helper()
-	url = testenv.DB(t)
-	testenv.ContactsTable(t, url)
-	_, err := migrations.Up(t.Context(), url)
-	require.NoError(t, err)
-	return url
-}
+// prepared is a database with contacts and mksync's tables, both empty.
+var prepared = testenv.NewTemplate(func(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, pgserver.ContactsSchema); err != nil {
+		return err
+	}
+	_, err = migrations.Up(ctx, url)
+	return err
+})
 
 // openStore is a store as a process of its own has it.
 func openStore(t *testing.T, url string) (*pgstore.Store, *pgxpool.Pool) {
 	t.Helper()
 	pc, err := pgxpool.ParseConfig(url)
 	require.NoError(t, err)
+	pc.MaxConns = 20
 	pgsession.Prepare(&pc.ConnConfig.Config)
 	pool, err := pgxpool.NewWithConfig(t.Context(), pc)
 	require.NoError(t, err)

@@ -90,7 +90,7 @@ func (s *Store) RemoveTombstones(ctx context.Context) (int64, error) {
 	tag, err := s.pool.Exec(ctx, "DELETE FROM metakocka_contact_mappings WHERE id IN (SELECT id FROM ("+s.table().orphansSQL()+") o WHERE kind = $2)",
 		guardWindow, string(mapping.OrphanBothGone))
 	if err != nil {
-		return 0, fmt.Errorf("remove tombstones: %w", err)
+		return 0, s.stale(ctx, fmt.Errorf("remove tombstones: %w", err))
 	}
 	return tag.RowsAffected(), nil
 }

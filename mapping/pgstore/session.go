@@ -107,7 +107,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	st.UpdatedAt, st.SweptAt = deref(updatedAt), deref(sweptAt)
 	if exists {
 		contact := t.contact(raw)
-		st.Contact = &contact
+		st.Contact, st.NoText = &contact, t.noText(raw)
 	}
 	st.Link = t.current(link)
 	st.Observed = seen.partner(st.Link)

@@ -85,13 +85,17 @@ func (s *Store) refresh(ctx context.Context) error {
 
 // stale looks the table up again where err came of a column or table that changed
 // under us, so that the next try fits. It tells errors that are about the database
-// (mapping.ErrStoreAway) or the table (mapping.ErrTable) from the rest.
+// (mapping.ErrStoreAway), the table (mapping.ErrTable) or rows that may be hidden
+// (*mapping.HiddenError) from the rest.
 func (s *Store) stale(ctx context.Context, err error) error {
 	var pg *pgconn.PgError
 	switch isPg := errors.As(err, &pg); {
 	case errors.Is(err, mapping.ErrTable): // said already
 		return err
 	case isPg && pg.Code == "42501":
+		if hidden := s.hidden(ctx); hidden != nil {
+			return hidden
+		}
 		return fmt.Errorf("%w: %w", mapping.ErrTable, err)
 	case !isPg || !ofTable(pg):
 		return told(err)
