@@ -24,7 +24,7 @@ var odd = map[string]string{
 	"extra_float_digits": "-15", "bytea_output": "escape", "standard_conforming_strings": "off",
 	"default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "row_security": "on",
 	"synchronous_commit": "off", "search_path": "public, pg_catalog", "statement_timeout": "150ms", "lock_timeout": "1ms",
-	"idle_in_transaction_session_timeout": "1ms", "idle_session_timeout": "1ms", "tcp_keepalives_idle": "7200",
+	"idle_in_transaction_session_timeout": "1ms", "idle_session_timeout": "2s", "tcp_keepalives_idle": "7200",
 }
 
 // oddRole is a role with such settings; its address has some more of them.

@@ -133,5 +133,23 @@ func deleteRefusal(err error) error {
 	}
 	return refusal(err)
 }
-	case pg.Code == "22P05":
-		return "a value has characters that the database's encoding lacks"
+
+// hiddenSQL names those of the contacts table and mksync's own whose row level security
+// applies to this role, and the role. Postgres's own words depend on the language.
+const hiddenSQL = `SELECT current_user, coalesce(array_agg(c.oid::regclass::text ORDER BY 1), '{}') FROM pg_class c
+	WHERE (c.oid = to_regclass($1) OR c.oid = ANY (ARRAY(SELECT o.oid FROM pg_class o JOIN pg_class m ON m.oid = to_regclass('metakocka_contact_mappings')
+		AND m.relnamespace = o.relnamespace WHERE o.relkind = 'r' AND (o.oid = m.oid OR o.relname LIKE 'mksync\_%'))))
+	AND row_security_active(c.oid)`
+
+// hidden is a *mapping.HiddenError where row level security applies to this role, and
+// nil where it does not.
+func (s *Store) hidden(ctx context.Context) error {
+	var hidden mapping.HiddenError
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+	defer cancel()
+	err := s.pool.QueryRow(ctx, hiddenSQL, s.table().table).Scan(&hidden.Role, &hidden.Tables)
+	if err != nil || len(hidden.Tables) == 0 {
+		return nil //nolint:nilerr // it is another right that is missing
+	}
+	return &hidden
+}

@@ -12,7 +12,7 @@ import (
 
 // Locks are session locks of Postgres: they are gone when the process is. Nobody
 // waits for one inside a statement, whose snapshot would keep VACUUM from removing
-// anything in the whole database for as long (invariant 21): who does not get it
+// anything in the whole database for as long (invariant 23): who does not get it
 // looks again.
 
 // lockName is the only place where locks get their names. Each installation has its

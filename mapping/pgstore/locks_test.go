@@ -69,7 +69,7 @@ func waits(ctx context.Context, s *pgstore.Store) map[string]func(use func() err
 	}
 }
 
-// TestWhoeverWaitsForALockHoldsBackNoVacuum (invariant 21): a process waits for another
+// TestWhoeverWaitsForALockHoldsBackNoVacuum (invariant 23): a process waits for another
 // one's lock, for days where it stands by, and meanwhile everything in the database can
 // be vacuumed. When the lock is free it gets it.
 func TestWhoeverWaitsForALockHoldsBackNoVacuum(t *testing.T) {
@@ -152,15 +152,14 @@ func held(t *testing.T, url string) (release func()) {
 	return release
 }
 
-// looking waits until a connection of the pool has asked for a lock more than once, or
-// waits for one inside a statement.
+// looking waits until somebody has asked again and again, or waits inside a statement.
 func looking(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	seen := map[string]bool{}
 	testenv.Eventually(t, 15*time.Second, func() error {
 		var at *time.Time
 		var waiting bool
-		err := pool.QueryRow(t.Context(), `SELECT max(query_start) FILTER (WHERE query LIKE '%advisory%'), coalesce(bool_or(wait_event = 'advisory'), false)
+		err := pool.QueryRow(t.Context(), `SELECT max(query_start), coalesce(bool_or(wait_event = 'advisory'), false)
 			FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`).Scan(&at, &waiting)
 		require.NoError(t, err)
 		if at != nil {

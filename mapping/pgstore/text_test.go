@@ -39,7 +39,9 @@ func TestContactsOfADatabaseWithoutUTF8(t *testing.T) {
 			}
 			_, err = pool.Exec(t.Context(), "INSERT INTO contacts (id, name, notes) VALUES ($1, 'Ana', $2)", other, "a\xe8b")
 			require.NoError(t, err)
-			load(t, store, other, func(_ mapping.Session, st mapping.State) { require.Equal(t, []mapping.Field{mapping.FieldNotes}, st.NoText) })
+			load(t, store, other, func(_ mapping.Session, st mapping.State) {
+				require.Equal(t, []mapping.Field{mapping.FieldNotes}, st.NoText)
+			})
 			pairs, err := store.Pairs(t.Context(), "", 10)
 			require.NoError(t, err)
 			require.Len(t, pairs, 2)
