@@ -256,4 +256,3 @@ func relay(back *pgproto3.Frontend, front *pgproto3.Backend) (idle bool, err err
 		}
 	}
 }
-
