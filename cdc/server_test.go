@@ -105,7 +105,10 @@ func testWaits(t *testing.T, srv *pgserver.Server) {
 		run.await(StateStreaming)
 		require.Empty(t, run.Status().Problem)
 		run.stop()
-		r.exec("SELECT pg_drop_replication_slot($1)", r.cfg.Slot)
+		testenv.Eventually(t, patience, func() error { // its walsender ends a moment after the listener
+			_, err := r.db.Exec(t.Context(), "SELECT pg_drop_replication_slot($1)", r.cfg.Slot)
+			return err
+		})
 	}
 }
 
