@@ -236,7 +236,7 @@ func TestRoleWithoutRights(t *testing.T) {
 	r.exec("GRANT SELECT ON mksync_migrations TO " + role)
 	r.cfg.Database.Deletes = true
 	res = r.run()
-	res.is("mksync's tables", doctor.Fail, "may not read and write metakocka_contact_mappings, mksync_conflicts")
+	res.is("mksync's tables", doctor.Fail, "may not read and write metakocka_contact_mappings, mksync_answers, mksync_conflicts")
 	res.is("publication", doctor.Fail, "may not make it")
 	res.is("contacts table", doctor.OK)
 	res.is("contacts rights", doctor.Fail, "delete rows", "DELETE ON public.contacts")

@@ -25,7 +25,7 @@ const (
 )
 
 // keys are those that every contact of these tests has.
-var keys = mapping.MatchKeys{TaxNumber: "12345678", Email: "ana@primer.si"}
+var keys = mapping.MatchKeys{Number: "12345678", Emails: []string{"ana@primer.si"}}
 
 // waits are all the ways of working under a lock; each calls use once it has its own.
 func waits(ctx context.Context, s *pgstore.Store) map[string]func(use func() error) error {

@@ -97,9 +97,12 @@ func TestHiddenRowsAreAnError(t *testing.T) {
 		"a contact": func() error {
 			return store.WithContact(t.Context(), one, func(k mapping.Session) error { _, err := k.Load(t.Context()); return err })
 		},
-		"all contacts":    func() error { _, err := store.Pairs(t.Context(), "", 10); return err },
-		"a first match":   func() error { _, err := store.MatchContacts(t.Context(), "", 10); return err },
-		"an import":       func() error { _, err := store.UnlinkedContacts(t.Context(), "12345678", ""); return err },
+		"all contacts":  func() error { _, err := store.Pairs(t.Context(), "", 10); return err },
+		"a first match": func() error { _, err := store.MatchContacts(t.Context(), "", 10); return err },
+		"an import": func() error {
+			_, err := store.UnlinkedContacts(t.Context(), "1", mapping.MatchKeys{Number: "12345678"})
+			return err
+		},
 		"a truncation":    func() error { _, err := store.HoldAll(t.Context(), "truncated"); return err },
 		"a clean-up":      func() error { _, err := store.RemoveTombstones(t.Context()); return err },
 		"a known contact": func() error { _, _, err := store.ContactKnown(t.Context(), one); return err },
