@@ -19,6 +19,11 @@ import (
 //go:embed *.sql
 var files embed.FS
 
+// closing takes mksync's tables from everybody but their owner. It may run again.
+//
+//go:embed close.plpgsql
+var closing string
+
 // ErrOldSchema says that the database lacks migrations that this build needs.
 var ErrOldSchema = errors.New("mksync's tables are missing or older than this version needs: run `mksync migrate up`, or start with `mksync run --migrate`")
 
@@ -29,14 +34,17 @@ type Step struct {
 	Applied bool
 }
 
-// Up applies every missing migration. Several processes may call it at once:
+// Up applies every missing migration, and closes the tables to others. Several processes may call it at once:
 // an advisory lock lets one of them work.
 func Up(ctx context.Context, databaseURL string) ([]Step, error) {
 	var done []Step
-	err := with(databaseURL, func(p *goose.Provider) error {
-		results, err := p.Up(ctx)
+	err := with(databaseURL, func(m migrator) error {
+		results, err := m.Up(ctx)
 		done = steps(results)
-		return err
+		if err != nil {
+			return err
+		}
+		return m.close(ctx)
 	})
 	return done, err
 }
@@ -44,8 +52,8 @@ func Up(ctx context.Context, databaseURL string) ([]Step, error) {
 // Down takes the newest migration back.
 func Down(ctx context.Context, databaseURL string) ([]Step, error) {
 	var done []Step
-	err := with(databaseURL, func(p *goose.Provider) error {
-		result, err := p.Down(ctx)
+	err := with(databaseURL, func(m migrator) error {
+		result, err := m.Down(ctx)
 		if errors.Is(err, goose.ErrNoNextVersion) {
 			return nil
 		}
@@ -92,7 +100,29 @@ func open(databaseURL string) (*sql.DB, error) {
 	return stdlib.OpenDB(*c), nil
 }
 
-func with(databaseURL string, use func(*goose.Provider) error) error {
+// migrator brings one database up or down.
+type migrator struct {
+	*goose.Provider
+	db     *sql.DB
+	locker lock.SessionLocker
+}
+
+// close runs closing as migrations run, one process at a time: two that change one
+// table's rights at once would fail.
+func (m migrator) close(ctx context.Context) error {
+	conn, err := m.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := m.locker.SessionLock(ctx, conn); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, closing)
+	return errors.Join(err, m.locker.SessionUnlock(context.WithoutCancel(ctx), conn))
+}
+
+func with(databaseURL string, use func(migrator) error) error {
 	db, err := open(databaseURL)
 	if err != nil {
 		return err
@@ -107,7 +137,7 @@ func with(databaseURL string, use func(*goose.Provider) error) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	if err := use(p); err != nil {
+	if err := use(migrator{Provider: p, db: db, locker: locker}); err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -220,6 +221,7 @@ func TestMergeNeedsTheRightToDelete(t *testing.T) {
 	t.Cleanup(func() { w.exec("DROP OWNED BY " + role); w.exec("DROP ROLE " + role) })
 	w.exec("GRANT ALL ON ALL TABLES IN SCHEMA public TO " + role)
 	w.exec("REVOKE DELETE ON contacts FROM " + role)
+	testenv.OwnTables(t, w.cfg.DatabaseURL.Reveal(), role)
 	w.exec("ALTER ROLE " + role + " NOSUPERUSER REPLICATION")
 	w.cfg.DatabaseURL = Secret(asRole(t, string(w.cfg.DatabaseURL), role))
 	w.mksync("merge", one, other).refused("may not delete contacts, so nothing is merged", "grant it DELETE")

@@ -35,6 +35,7 @@ const (
 	nameNew         = "new contacts"
 	nameUpdatedAt   = "last change"
 	nameSchema      = "mksync's tables"
+	nameReaders     = "other readers"
 	nameIdentity    = "database's identity"
 	nameFormer      = "former slot"
 )
@@ -133,7 +134,7 @@ func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
 	}
 	// Without the marks the host's name has to do.
 	where.marks, _ = readMarks(ctx, conn)
-	found := append(contacts, schema)
+	found := append(append(contacts, schema), checkReaders(ctx, conn)...)
 	if schema.Status == OK {
 		found = append(found, checkState(ctx, conn, cfg)...)
 	}

@@ -232,19 +232,45 @@ func TestRoleWithoutRights(t *testing.T) {
 	_, err := migrations.Up(t.Context(), r.url)
 	require.NoError(t, err)
 	r.exec("GRANT SELECT, INSERT, UPDATE ON contacts TO " + role)
-	r.run().is("mksync's tables", doctor.Fail, "cannot be looked up", "mksync_migrations")
-	r.exec("GRANT SELECT ON mksync_migrations TO " + role)
 	r.cfg.Database.Deletes = true
 	res = r.run()
-	res.is("mksync's tables", doctor.Fail, "may not read and write metakocka_contact_mappings, mksync_answers, mksync_conflicts")
+	res.is("mksync's tables", doctor.Fail, "may not read and write metakocka_contact_mappings, mksync_answers, mksync_conflicts",
+		"mksync_migrations", `OWNER TO "`+role)
+	res.is("other readers", doctor.OK)
 	res.is("publication", doctor.Fail, "may not make it")
 	res.is("contacts table", doctor.OK)
 	res.is("contacts rights", doctor.Fail, "delete rows", "DELETE ON public.contacts")
 	r.exec("GRANT DELETE ON contacts TO " + role)
+	testenv.OwnTables(t, r.url, role)
 	r.exec("ALTER TABLE contacts ENABLE ROW LEVEL SECURITY")
 	res = r.run()
 	res.is("contacts rights", doctor.OK)
+	res.is("mksync's tables", doctor.OK)
 	res.is("row level security", doctor.Fail, "can be hidden", "BYPASSRLS")
+}
+
+// TestWhoElseReadsTheTables: whoever finds the database is a failure, one role a note.
+func TestWhoElseReadsTheTables(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("database")
+	testenv.ContactsTable(t, r.url)
+	role := r.role("BYPASSRLS")
+	r.cfg.Database.URL = r.url
+	_, err := migrations.Up(t.Context(), r.url)
+	require.NoError(t, err)
+	r.exec("GRANT SELECT ON contacts TO PUBLIC")
+	r.run().is("other readers", doctor.OK, "nobody but")
+	r.exec("GRANT SELECT (hash) ON mksync_partners TO " + role)
+	r.run().is("other readers", doctor.Note, role+" may read or change mksync_partners", "REVOKE ALL ON mksync_partners FROM \""+role)
+	r.exec("GRANT SELECT ON mksync_state TO PUBLIC; ALTER TABLE mksync_state DISABLE ROW LEVEL SECURITY")
+	r.run().is("other readers", doctor.Fail, "open to the world", "PUBLIC", "mksync_state", "mksync migrate up")
+	_, err = migrations.Up(t.Context(), r.url)
+	require.NoError(t, err)
+	r.run().is("other readers", doctor.Note, "mksync_partners")
+	r.exec("ALTER ROLE " + role + " NOBYPASSRLS")
+	r.run().is("other readers", doctor.OK)
+	r.exec("CREATE POLICY open ON mksync_partners USING (true)")
+	r.run().is("other readers", doctor.Note)
 }
 
 func TestContactsTableOfAnotherShape(t *testing.T) {

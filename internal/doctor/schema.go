@@ -15,7 +15,7 @@ type schemaFacts struct {
 	schema    string // empty: the search path leads nowhere
 	role      string
 	mayCreate bool
-	denied    []string // mksync's tables that the role may not read and write
+	denied    []string // mksync's tables that the role may not read and write, or whose rows are hidden from it
 }
 
 const schemaQuery = `
@@ -24,9 +24,9 @@ SELECT coalesce(current_schema(), ''), current_user,
        ARRAY(SELECT c.relname::text FROM pg_class c
              WHERE c.relkind = 'r' AND pg_table_is_visible(c.oid)
                AND (c.relname = 'metakocka_contact_mappings' OR c.relname LIKE 'mksync\_%')
-               AND c.relname <> 'mksync_migrations'
-               AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-                        AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))
+               AND (row_security_active(c.oid) OR NOT has_table_privilege(c.oid, 'SELECT')
+                    OR c.relname <> 'mksync_migrations' AND NOT (has_table_privilege(c.oid, 'INSERT')
+                        AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')))
              ORDER BY 1)`
 
 // checkSchema says whether mksync's own tables are there, as this build wants
@@ -36,6 +36,9 @@ func checkSchema(ctx context.Context, conn *pgx.Conn, databaseURL string) (Findi
 	err := conn.QueryRow(ctx, schemaQuery).Scan(&f.schema, &f.role, &f.mayCreate, &f.denied)
 	if err != nil {
 		return Finding{}, err
+	}
+	if len(f.denied) > 0 {
+		return f.closed(), nil
 	}
 	steps, err := migrations.Look(ctx, databaseURL)
 	if err != nil {
@@ -63,12 +66,14 @@ func (f schemaFacts) finding(steps []migrations.Step) Finding {
 	case applied < known:
 		return note(nameSchema, fmt.Sprintf("they are not there yet; role %q may create them in schema %s", f.role, f.schema),
 			"run: mksync migrate up (or start with: mksync run --migrate)")
-	case len(f.denied) > 0:
-		tables := strings.Join(f.denied, ", ")
-		return fail(nameSchema, fmt.Sprintf("role %q may not read and write %s", f.role, tables),
-			fmt.Sprintf("run as their owner: GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s", tables, role))
 	}
 	return ok(nameSchema, fmt.Sprintf("up to date in schema %s (version %d)", f.schema, steps[len(steps)-1].Version))
+}
+
+// closed: mksync's tables are their owner's alone, so it is he who runs mksync.
+func (f schemaFacts) closed() Finding {
+	return fail(nameSchema, fmt.Sprintf("role %q may not read and write %s", f.role, strings.Join(f.denied, ", ")),
+		"let their owner run mksync, or run as a superuser, for each of them: ALTER TABLE <table> OWNER TO "+pgx.Identifier{f.role}.Sanitize())
 }
 
 func missing(applied int) string {

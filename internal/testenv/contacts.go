@@ -17,6 +17,16 @@ func ContactsTable(t testing.TB, url string) {
 	Exec(t, url, pgserver.ContactsSchema)
 }
 
+// OwnTables gives mksync's tables to the role, which they are then open to alone.
+func OwnTables(t testing.TB, url, role string) {
+	t.Helper()
+	Exec(t, url, `DO $$ DECLARE t regclass; BEGIN
+		FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND (relname = 'metakocka_contact_mappings' OR relname LIKE 'mksync\_%') LOOP
+			EXECUTE format('ALTER TABLE %s OWNER TO `+role+`', t);
+		END LOOP;
+	END $$`)
+}
+
 // Exec runs one statement in the database at url.
 func Exec(t testing.TB, url, sql string, args ...any) {
 	t.Helper()

@@ -1,0 +1,72 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// readers is who besides their owners, superusers and the role that runs mksync
+// reads or changes rows of mksync's tables.
+type readers struct {
+	roles  []string // everybody: PUBLIC
+	tables []string
+}
+
+// readersQuery asks Postgres, which knows of memberships, too. TRUNCATE heeds no row
+// level security; a policy may let anybody in.
+const readersQuery = `
+WITH own AS (
+	SELECT c.oid, c.relname::text AS name, c.relowner, c.relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS closed,
+	       EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0) AS public
+	FROM pg_class c
+	WHERE c.relkind = 'r' AND pg_table_is_visible(c.oid) AND (c.relname = 'metakocka_contact_mappings' OR c.relname LIKE 'mksync\_%')),
+reads AS (
+	SELECT CASE WHEN o.public AND NOT o.closed THEN 'PUBLIC' ELSE r.rolname::text END AS role, o.name
+	FROM own o JOIN pg_roles r ON NOT r.rolsuper AND r.rolname <> current_user AND r.rolname !~ '^pg_' AND NOT pg_has_role(r.oid, o.relowner, 'USAGE')
+	WHERE has_table_privilege(r.oid, o.oid, 'TRUNCATE')
+	   OR (r.rolbypassrls OR NOT o.closed) AND (has_table_privilege(r.oid, o.oid, 'INSERT, DELETE') OR has_any_column_privilege(r.oid, o.oid, 'SELECT, INSERT, UPDATE')))
+SELECT ARRAY(SELECT DISTINCT role FROM reads ORDER BY 1), ARRAY(SELECT DISTINCT name FROM reads ORDER BY 1), EXISTS (SELECT FROM own)`
+
+// open are roles whose rights are those of anybody who finds the database: Postgres's,
+// and Supabase's.
+var open = []string{"PUBLIC", "anon", "authenticated"}
+
+// checkReaders says who else reads mksync's tables, which hold customers' data; nothing
+// where there are none yet.
+func checkReaders(ctx context.Context, conn *pgx.Conn) []Finding {
+	var (
+		r    readers
+		some bool
+	)
+	err := conn.QueryRow(ctx, readersQuery).Scan(&r.roles, &r.tables, &some)
+	switch {
+	case err != nil:
+		return []Finding{unreadable(nameReaders, err)}
+	case !some:
+		return nil
+	case len(r.roles) == 0:
+		return []Finding{ok(nameReaders, "nobody but their owner, superusers and mksync's role")}
+	}
+	return []Finding{r.finding()}
+}
+
+func (r readers) finding() Finding {
+	detail := fmt.Sprintf("%s may read or change %s", strings.Join(r.roles, ", "), strings.Join(r.tables, ", "))
+	if slices.ContainsFunc(r.roles, func(role string) bool { return slices.Contains(open, role) }) {
+		return fail(nameReaders, "customers' data are open to the world: "+detail, "run as the tables' owner: mksync migrate up; then drop policies that let them in")
+	}
+	return note(nameReaders, detail, fmt.Sprintf("where that is not meant, run as the tables' owner: REVOKE ALL ON %s FROM %s",
+		strings.Join(r.tables, ", "), sanitized(r.roles)))
+}
+
+func sanitized(roles []string) string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = pgx.Identifier{role}.Sanitize()
+	}
+	return strings.Join(names, ", ")
+}
