@@ -312,7 +312,7 @@ func (k *task) comeBack(ctx context.Context) error {
 		return err
 	}
 	var p metakocka.Partner
-	if holders[k.link.MetaKockaID] == "" {
+	if holder := holders[k.link.MetaKockaID]; holder == "" || holder == k.id { // its own, where the retiring has no answer
 		p, err = k.read(ctx)
 	}
 	if p.MKID == "" && err == nil || errors.Is(err, metakocka.ErrNotFound) { // another contact's by now, or gone
