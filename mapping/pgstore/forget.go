@@ -16,7 +16,7 @@ const emptied = `loser_row = NULL, loser_link = NULL, winner_link = NULL, partne
 	winner_before = '{}', winner_after = '{}'`
 
 // blank is a partner as last seen of whom nothing is known but the id.
-const blank = `hash = '', name = '', tax_number = '', email = '', data = '{}'`
+const blank = `hash = '', name = '', tax_number = '', email = '', keys = '{}', data = '{}'`
 
 // eraseSQL takes a person ($1 contact, $2 partner) out of the journals, and out of what
 // was last seen of the partner.
