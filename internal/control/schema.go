@@ -50,8 +50,8 @@ func (s *schemas) of(t reflect.Type) object {
 	switch t.Kind() {
 	case reflect.Pointer:
 		inner := s.of(t.Elem())
-		if inner["type"] == "string" {
-			inner["type"] = []any{"string", "null"}
+		if scalar, ok := inner["type"].(string); ok {
+			inner["type"] = []any{scalar, "null"}
 		}
 		return inner
 	case reflect.Slice:
