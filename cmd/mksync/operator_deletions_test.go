@@ -134,7 +134,7 @@ func TestDeadLettersAreRetriedByCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	s, stop := w.start()
-	id := w.add(mapping.Contact{Name: "Ana", Email: "no address"})
+	id := w.add(mapping.Contact{Name: " ", Email: "ana@primer.si"})
 	w.eventually(func() error {
 		if len(w.letters(s)) == 0 {
 			return errors.New("no dead letter yet")

@@ -148,10 +148,7 @@ var typed = map[mapping.Field][]string{
 
 func (h *history) editContact() {
 	f := rapid.SampledFrom(mapping.Fields()).Filter(func(f mapping.Field) bool { return typed[f] != nil }).Draw(h.rand, "field")
-	v := rapid.SampledFrom(typed[f]).Draw(h.rand, "value")
-	if f == mapping.FieldEmail { // others have it too, which would be a question of matching
-		v = h.id + v
-	}
+	v := h.own(f, rapid.SampledFrom(typed[f]).Draw(h.rand, "value"))
 	h.exec(fmt.Sprintf("UPDATE contacts SET %s = nullif($2, ''), updated_at = now() WHERE id = $1", f), h.id, v)
 	h.crm++
 	if v == "" {
@@ -160,12 +157,24 @@ func (h *history) editContact() {
 	h.times = append(h.times, time.Now())
 }
 
+// own is a value that nobody of another history has: that would be a question of
+// matching.
+func (h *history) own(f mapping.Field, v string) string {
+	switch f {
+	case mapping.FieldEmail:
+		return h.id + v
+	case mapping.FieldName:
+		return v + " " + h.id
+	}
+	return v
+}
+
 func (h *history) editPartner() {
 	if h.partner == "" {
 		return
 	}
 	f := rapid.SampledFrom([]mapping.Field{mapping.FieldName, mapping.FieldPhone, mapping.FieldAddress}).Draw(h.rand, "field")
-	v := rapid.SampledFrom(typed[f]).Draw(h.rand, "value")
+	v := h.own(f, rapid.SampledFrom(typed[f]).Draw(h.rand, "value"))
 	require.NoError(h.rand, h.erp.EditPartner(h.partner, func(p *metakocka.Partner) { enterField(p, f, v) }))
 	h.entered++
 	h.look()
@@ -182,7 +191,9 @@ func (h *history) pusher(changedAt time.Time) {
 	ctx := context.WithoutCancel(h.t.Context())
 	res, err := h.s.reconciler.Contact(ctx, h.id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: changedAt})
 	h.mayRefuse(err)
-	h.partner = res.MetaKockaID
+	if res.MetaKockaID != "" {
+		h.partner = res.MetaKockaID
+	}
 	h.look()
 }
 
@@ -213,6 +224,8 @@ func (h *history) settle() {
 	for range 2 {
 		h.pusher(h.times[len(h.times)-1])
 		h.poll()
-		h.puller(h.seen[len(h.seen)-1])
+		if len(h.seen) > 0 { // else the CRM's table refused the contact all the time
+			h.puller(h.seen[len(h.seen)-1])
+		}
 	}
 }
