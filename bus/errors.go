@@ -35,6 +35,10 @@ var (
 	// ErrAckTimeout says that no acknowledgement came for too long.
 	ErrAckTimeout = errors.New("no acknowledgement in time")
 
+	// ErrUnwritable says that the server answers, and neither stores a message nor refuses
+	// it: its files cannot be written. Those behind it are refused as not following it.
+	ErrUnwritable = errors.New("the NATS server takes messages and stores none: its disk is full or cannot be written to (its log says which); make room, and start an external server again")
+
 	// ErrDisconnected says that the connection was lost with messages in flight.
 	ErrDisconnected = errors.New("connection to NATS was lost")
 

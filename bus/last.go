@@ -88,7 +88,7 @@ func (b *Bus) PublishSync(ctx context.Context, stream string, m Message) (sequen
 	}
 	ack, err := b.js.PublishMsg(ctx, msg, opts...)
 	if err != nil {
-		return 0, fmt.Errorf("publish to %s: %w", stream, err)
+		return 0, fmt.Errorf("publish to %s: %w", stream, b.unanswered(stream, m.ID, err))
 	}
 	return ack.Sequence, nil
 }

@@ -266,7 +266,7 @@ func (p *Publisher) onAck(m *nats.Msg) {
 		err = p.advance(a)
 	}
 	if err != nil {
-		_ = p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, err))
+		_ = p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, p.cause(err)))
 	}
 }
 
@@ -345,7 +345,7 @@ func (p *Publisher) watch(status chan nats.Status) {
 				idle, seen = 0, acked
 			}
 			if idle > parts {
-				p.failInFlight(ErrAckTimeout)
+				p.failInFlight(p.cause(ErrAckTimeout))
 			}
 			if !inFlight {
 				p.checkEnd()

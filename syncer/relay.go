@@ -83,8 +83,9 @@ type Relay struct {
 	log    *slog.Logger
 	life   string // as of the last Last
 
-	mu  sync.Mutex // guards pub
-	pub *bus.Publisher
+	mu         sync.Mutex // guards these:
+	pub        *bus.Publisher
+	unwritable error // what the publishers met, until one gets on
 
 	// Used by Publish alone, again and again.
 	buf    []byte
@@ -252,6 +253,26 @@ func (r *Relay) Err() error {
 	return nil
 }
 
+// Unwritable is nil, or that the stream's server cannot store what it is given: from when
+// that showed until an event is stored, also while the listener tries again.
+func (r *Relay) Unwritable() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.met()
+	return r.unwritable
+}
+
+// met notes how the publisher fares. Whoever calls it holds mu.
+func (r *Relay) met() {
+	switch {
+	case r.pub == nil:
+	case errors.Is(r.pub.Err(), bus.ErrUnwritable):
+		r.unwritable = r.pub.Err()
+	case r.pub.Acked() > 0:
+		r.unwritable = nil
+	}
+}
+
 func (r *Relay) publisher() *bus.Publisher {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -262,6 +283,7 @@ func (r *Relay) publisher() *bus.Publisher {
 // not acknowledged is read again.
 func (r *Relay) Close() {
 	r.mu.Lock()
+	r.met()
 	pub := r.pub
 	r.pub = nil
 	r.mu.Unlock()

@@ -121,6 +121,7 @@ type Monitor struct {
 	Connected    func() bool       // whether NATS is; nil: not
 	Listener     func() cdc.Status // nil: it runs elsewhere, or nowhere
 	Gate         *Gate             // nil: no pusher or puller here
+	Store        func() string     // why the streams take nothing; "": they do; nil: not known
 	Polls        bool              // this process has the poller's role
 	Pushes       bool              // the pusher's
 	Pulls        bool              // the puller's
@@ -273,6 +274,11 @@ func (m *Monitor) listener(s *Status) {
 }
 
 func (m *Monitor) streams(ctx context.Context, s *Status) {
+	if m.Store != nil {
+		if why := m.Store(); why != "" {
+			s.blocked("the streams cannot be written to", ", and changes wait where they are until they can: %s", why)
+		}
+	}
 	if m.Bus == nil || m.Connected == nil || !m.Connected() {
 		s.blocked("NATS is not connected", "")
 		return

@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -48,10 +49,17 @@ type Config struct {
 
 // Server is a running server.
 type Server struct {
-	ns    *server.Server
+	cfg   Config
+	log   *slog.Logger
 	dir   string
 	token string
+	addr  string // kept when the store is opened anew
 	lock  *os.File
+
+	mu      sync.Mutex // guards these:
+	ns      *server.Server
+	refusal string // why the store takes nothing; "": it does
+	streams int    // were there when it began to refuse
 }
 
 // Start starts a server on cfg.Dir, which it creates, and returns when clients can connect.
@@ -68,15 +76,15 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", cfg.Dir, err)
 	}
-	s := &Server{dir: dir, lock: lock}
-	if err := s.start(ctx, cfg); err != nil {
+	s := &Server{cfg: cfg, log: newLogger(cfg.Log).log, dir: dir, lock: lock}
+	if err := s.start(ctx); err != nil {
 		s.Shutdown()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context, cfg Config) error {
+func (s *Server) start(ctx context.Context) error {
 	// A crashed server's address must not be taken for ours.
 	if err := removeIfThere(filepath.Join(s.dir, urlFile)); err != nil {
 		return fmt.Errorf("remove old address: %w", err)
@@ -85,19 +93,29 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if s.token, err = loadToken(filepath.Join(s.dir, tokenFile)); err != nil {
 		return err
 	}
-	if s.ns, err = server.NewServer(options(cfg, s.dir, s.token)); err != nil {
-		return fmt.Errorf("configure NATS server: %w", err)
-	}
-	log := newLogger(cfg.Log)
-	s.ns.SetLoggerV2(log, false, false, false)
-	s.ns.Start()
-	if err := waitReady(ctx, s.ns, log.fatal); err != nil {
+	if err := s.serve(ctx); err != nil {
 		return err
 	}
+	s.addr = reachable(s.ns.Addr())
 	if err := writePrivate(filepath.Join(s.dir, urlFile), s.URL()+"\n"); err != nil {
 		return fmt.Errorf("write address: %w", err)
 	}
 	return nil
+}
+
+// serve opens the store and lets clients in.
+func (s *Server) serve(ctx context.Context) error {
+	ns, err := server.NewServer(options(s.cfg, s.dir, s.token))
+	if err != nil {
+		return fmt.Errorf("configure NATS server: %w", err)
+	}
+	s.mu.Lock()
+	s.ns = ns
+	s.mu.Unlock()
+	log := newLogger(s.cfg.Log)
+	ns.SetLoggerV2(log, false, false, false)
+	ns.Start()
+	return waitReady(ctx, ns, log.fatal)
 }
 
 func options(cfg Config, dir, token string) *server.Options {
@@ -157,8 +175,10 @@ func (s *Server) URL() string {
 }
 
 // Addr returns host and port for clients on this machine.
-func (s *Server) Addr() string {
-	a, ok := s.ns.Addr().(*net.TCPAddr)
+func (s *Server) Addr() string { return s.addr }
+
+func reachable(addr net.Addr) string {
+	a, ok := addr.(*net.TCPAddr)
 	if !ok {
 		return ""
 	}
@@ -175,12 +195,22 @@ func (s *Server) Shutdown() {
 		return
 	}
 	_ = removeIfThere(filepath.Join(s.dir, urlFile))
-	if s.ns != nil {
-		s.ns.Shutdown()
-		s.ns.WaitForShutdown()
-	}
+	s.stop()
 	_ = s.lock.Close() // frees the lock; the file stays, for removing it would race
 	s.lock = nil
+}
+
+func (s *Server) stop() {
+	if ns := s.running(); ns != nil {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	}
+}
+
+func (s *Server) running() *server.Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ns
 }
 
 // Lookup returns the address, token included, of the server that runs on dir.

@@ -267,6 +267,9 @@ func (s *service) Run(ctx context.Context) error {
 		syncer.NewReturner(s.bus, s.reconciler, s.log).Run(ctx)
 		return nil
 	})
+	if s.nats != nil {
+		g.Go(func() error { return s.nats.Run(ctx) })
+	}
 	if s.cfg.DebugAddr != "" {
 		g.Go(func() error { return telemetry.ServeProfiles(ctx, s.cfg.DebugAddr, s.log) })
 	}

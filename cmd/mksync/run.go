@@ -99,7 +99,19 @@ func (s *service) monitor() *syncer.Monitor {
 	if slices.Contains(s.roles, roleListener) {
 		m.Listener = s.listener.Status
 	}
+	m.Store = s.refusal
 	return m
+}
+
+// refusal is why the streams take nothing; "": they do.
+func (s *service) refusal() string {
+	if s.nats != nil {
+		return s.nats.Refusal()
+	}
+	if err := s.relay.Unwritable(); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // patience is how long a heartbeat, or an event, may make no headway: a few

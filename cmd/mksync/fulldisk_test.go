@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/testenv/smalldisk"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestTheStreamsDiskIsFull: what changes meanwhile waits where it is, the disk is named
+// for as long, and all of it is synced once there is room, without a restart.
+func TestTheStreamsDiskIsFull(t *testing.T) {
+	t.Parallel()
+	disk := smalldisk.New(t, 48)
+	w := newWorld(t, sim.Options{})
+	w.cfg.DataDir = filepath.Join(disk.Dir, "data")
+	s, stop := w.start()
+	t.Cleanup(stop) // before the disk goes
+	id := w.insert("Hana Smreka", "hana@primer.si")
+	w.status(id, "synced")
+	p := w.partner(id)
+
+	disk.Fill()
+	for i := range 60 {
+		w.exec("UPDATE contacts SET notes = repeat('x', 20000), phone = $2 WHERE id = $1", id, fmt.Sprintf("041 555 1%02d", i))
+	}
+	for i := range 20 {
+		w.insert(fmt.Sprintf("Polni Disk %d", i), fmt.Sprintf("polni%d@primer.si", i))
+	}
+	require.NoError(t, w.erp.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].Email = "hana.smreka@primer.si" }))
+	named := func() error {
+		said := strings.Join(s.monitor().Status(t.Context()).Problems, "\n")
+		for _, want := range []string{w.cfg.DataDir, "no space left on device", "MiB free"} {
+			if !strings.Contains(said, want) {
+				return fmt.Errorf("%q is not said: %q", want, said)
+			}
+		}
+		return nil
+	}
+	w.eventually(named)
+	w.ready(s, http.StatusServiceUnavailable, "the streams cannot be written to")
+	w.eventually(func() error { // the listener has tried again, and the first reason stands
+		if l := s.listener.Status(); !strings.Contains(l.Problem, bus.ErrUnwritable.Error()) {
+			return errors.New("the listener says " + l.Problem)
+		}
+		return named()
+	})
+
+	disk.Empty()
+	w.ready(s, http.StatusOK, "ready")
+	w.count("synced", 21)
+	w.agree(id, "041 555 159")
+	w.eventually(func() error {
+		if got := w.one("SELECT email FROM contacts WHERE id = $1", id); got != "hana.smreka@primer.si" {
+			return errors.New("e-mail is " + got)
+		}
+		return nil
+	})
+	require.Len(t, w.erp.Partners(), 21, "one for each contact")
+	require.Empty(t, s.nats.Refusal())
+}
