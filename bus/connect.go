@@ -47,7 +47,8 @@ func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, err
 	return nc, nil
 }
 
-// logHandlers report what happens to a connection. Addresses are logged without user parts.
+// logHandlers report what happens to a connection. Addresses are logged without
+// user parts, of which a token is one.
 func logHandlers(log *slog.Logger) []nats.Option {
 	return []nats.Option{
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
@@ -57,7 +58,7 @@ func logHandlers(log *slog.Logger) []nats.Option {
 			log.Warn("connection to NATS lost", "error", err)
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
+			log.Info("connected to NATS again", "server", nc.ConnectedAddr())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrConnectionClosed) {

@@ -66,7 +66,7 @@ func (b *Bus) unanswered(stream, id string, err error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if last, _, asked := b.Last(ctx, stream); asked == nil && last.ID != id {
-		return fmt.Errorf("%w (%w)", ErrUnwritable, err)
+		return fmt.Errorf("%w (%v)", ErrUnwritable, err) //nolint:errorlint // not to be taken for the caller's deadline
 	}
 	return err
 }

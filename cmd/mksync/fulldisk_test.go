@@ -26,17 +26,19 @@ func TestTheStreamsDiskIsFull(t *testing.T) {
 	s, stop := w.start()
 	t.Cleanup(stop) // before the disk goes
 	id := w.insert("Hana Smreka", "hana@primer.si")
+	edited := w.insert("Ivo Javor", "ivo@primer.si") // in MetaKocka, and there alone
 	w.status(id, "synced")
-	p := w.partner(id)
+	w.status(edited, "synced")
+	p := w.partner(edited)
 
 	disk.Fill()
 	for i := range 60 {
-		w.exec("UPDATE contacts SET notes = repeat('x', 20000), phone = $2 WHERE id = $1", id, fmt.Sprintf("041 555 1%02d", i))
+		w.exec("UPDATE contacts SET phone = $2 WHERE id = $1", id, fmt.Sprintf("041 555 1%02d", i))
 	}
 	for i := range 20 {
 		w.insert(fmt.Sprintf("Polni Disk %d", i), fmt.Sprintf("polni%d@primer.si", i))
 	}
-	require.NoError(t, w.erp.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].Email = "hana.smreka@primer.si" }))
+	require.NoError(t, w.erp.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].Email = "ivo.javor@primer.si" }))
 	named := func() error {
 		said := strings.Join(s.monitor().Status(t.Context()).Problems, "\n")
 		for _, want := range []string{w.cfg.DataDir, "no space left on device", "MiB free"} {
@@ -57,14 +59,26 @@ func TestTheStreamsDiskIsFull(t *testing.T) {
 
 	disk.Empty()
 	w.ready(s, http.StatusOK, "ready")
-	w.count("synced", 21)
-	w.agree(id, "041 555 159")
 	w.eventually(func() error {
-		if got := w.one("SELECT email FROM contacts WHERE id = $1", id); got != "hana.smreka@primer.si" {
-			return errors.New("e-mail is " + got)
+		if n := w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); n != 22 {
+			return fmt.Errorf("%d of 22 are synced: %s", n, w.one("SELECT string_agg(sync_status || ' ' || coalesce(last_error, ''), ', ') FROM metakocka_contact_mappings"))
 		}
 		return nil
 	})
-	require.Len(t, w.erp.Partners(), 21, "one for each contact")
+	w.agree(id, "041 555 159")
+	w.eventually(func() error {
+		if got := w.one("SELECT email FROM contacts WHERE id = $1", edited); got != "ivo.javor@primer.si" {
+			return fmt.Errorf("e-mail is %s, %+v, %q", got, w.partner(edited), s.monitor().Status(t.Context()).Problems)
+		}
+		return nil
+	})
+	require.Len(t, w.erp.Partners(), 22, "one for each contact")
+	once := map[string]bool{}
+	require.NoError(t, s.bus.Replay(t.Context(), bus.StreamContacts, bus.Range{}, func(m bus.Stored) error {
+		require.False(t, once[m.ID], "event %s is in the stream twice", m.ID)
+		once[m.ID] = true
+		return nil
+	}))
+	require.GreaterOrEqual(t, len(once), 2+60+20, "every change")
 	require.Empty(t, s.nats.Refusal())
 }
