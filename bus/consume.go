@@ -313,26 +313,32 @@ func (b *Bus) stuck(ctx context.Context, i *jetstream.ConsumerInfo) (time.Durati
 	return long, nil
 }
 
-// Unapplied tells whether a message of the subject waits for the consumer, or is
-// stored after one that does.
-func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string) (bool, error) {
+// Unapplied tells whether a message of the subject that counts waits for the consumer, or
+// is stored after one that does.
+func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string, counts func(Stored) bool) (bool, error) {
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
 		return false, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
-	last, err := s.GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read last message of %s: %w", subject, err)
-	}
+	var next uint64 = 1 // of a consumer that is to be made
 	c, err := b.js.Consumer(ctx, stream, durable)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return true, nil
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		next = c.CachedInfo().AckFloor.Stream + 1
+	case !errors.Is(err, jetstream.ErrConsumerNotFound):
 		return false, fmt.Errorf("look up consumer %s: %w", durable, err)
 	}
-	return c.CachedInfo().AckFloor.Stream < last.Sequence, nil
+	for {
+		m, err := s.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("read the messages of %s: %w", subject, err)
+		}
+		if counts(storedFromRaw(m)) {
+			return true, nil
+		}
+		next = m.Sequence + 1
+	}
 }

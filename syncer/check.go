@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
@@ -47,8 +48,8 @@ type CheckStore interface {
 type Backlog interface {
 	Streams
 	ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error)
-	// Unapplied tells whether a message of the subject waits for the consumer.
-	Unapplied(ctx context.Context, stream, durable, subject string) (bool, error)
+	// Unapplied tells whether a message of the subject that counts waits for the consumer.
+	Unapplied(ctx context.Context, stream, durable, subject string, counts func(bus.Stored) bool) (bool, error)
 }
 
 // CheckerConfig is how and when full checks are made.

@@ -183,7 +183,7 @@ func (run *checkRun) underWay(ctx context.Context, lsn string) (string, error) {
 	case !slot.Past:
 		return "the listener has not come far enough to tell deletions from a TRUNCATE", nil
 	}
-	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, ConsumerPusher, subjectTruncate)
+	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, ConsumerPusher, subjectTruncate, isOurs)
 	if err != nil || waits {
 		return heldTruncate, err
 	}

@@ -175,6 +175,8 @@ func isForeign(m bus.Stored) bool {
 	return err != nil
 }
 
+func isOurs(m bus.Stored) bool { return !isForeign(m) }
+
 // Publish implements cdc.Sink. A row that is larger than the server takes is left out
 // of its event: nothing of mksync's reads it there, and nothing would get past it.
 func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {

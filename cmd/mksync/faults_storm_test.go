@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -14,11 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -53,9 +49,11 @@ func newStorm(t *testing.T, s uint64) *storm {
 		env = clock.env
 	}
 	server, url := ownServer(t, env...)
+	ofRole := forServiceRole(t, url)
+	require.NoError(t, prepareDatabase(t.Context(), ofRole))
 	st := &storm{
 		clock: clock,
-		world: newWorldIn(t, url, sim.Options{Seed: s, Notes: sim.Kept}), postgres: server,
+		world: newWorldAt(t, url, sim.Options{Seed: s, Notes: sim.Kept}), postgres: server,
 		rand: rand.New(rand.NewPCG(s, 1)), counts: map[string]int{},
 	}
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -66,7 +64,7 @@ func newStorm(t *testing.T, s uint64) *storm {
 	st.nats = startNATS(t, port)
 	natsURL := st.nats.url(t)
 
-	st.cfg.DatabaseURL = Secret(st.wire("postgres", url))
+	st.cfg.DatabaseURL = Secret(st.wire("postgres", ofRole))
 	st.cfg.NATSURL = Secret(st.wire("nats", natsURL))
 	st.cfg.MetaKockaURL = st.wire("metakocka", st.cfg.MetaKockaURL)
 	st.cfg.MaxDeletes, st.cfg.PollInterval, st.cfg.AutoImport = 100_000, time.Second, true
@@ -116,32 +114,47 @@ func (st *storm) cycle() {
 
 // trouble is one bad thing, by weight.
 func (st *storm) trouble() {
-	switch roll := st.rand.IntN(100); {
-	case roll < 54:
-		st.spoil()
-	case roll < 60:
-		st.powerCut()
-	case roll < 66:
-		st.cut()
-	case roll < 72:
-		st.stopped()
-	case roll < 77:
-		st.terminated()
-	case roll < 82:
-		st.restartPostgres()
-	case roll < 87:
-		st.count("nats killed")
-		st.nats.kill()
-	case roll < 91:
-		st.dropSlot()
-	case roll < 94:
-		st.deleteStream(bus.StreamContacts)
-	case roll < 97:
-		st.deleteStream(bus.StreamPartners)
-	default:
-		st.count("nats data lost")
-		require.NoError(st.t, st.nats.lose())
+	kinds := []struct {
+		weight int
+		happen func()
+	}{
+		{54, st.spoil},
+		{6, st.powerCut},
+		{6, st.cut},
+		{6, st.stopped},
+		{5, st.terminated},
+		{5, st.restartPostgres},
+		{5, st.killNATS},
+		{3, st.loseNATS},
+		{4, st.dropSlot},
+		{4, st.advanceSlot},
+		{4, st.renewSlot},
+		{5, st.deleteStream},
+		{5, st.purgeStream},
+		{5, st.stranger},
+		{5, st.hideContacts},
 	}
+	all := 0
+	for _, k := range kinds {
+		all += k.weight
+	}
+	roll := st.rand.IntN(all)
+	for _, k := range kinds {
+		if roll -= k.weight; roll < 0 {
+			k.happen()
+			return
+		}
+	}
+}
+
+func (st *storm) killNATS() {
+	st.count("nats killed")
+	st.nats.kill()
+}
+
+func (st *storm) loseNATS() {
+	st.count("nats data lost")
+	require.NoError(st.t, st.nats.lose())
 }
 
 // spoil makes one wire bad for a while.
@@ -196,21 +209,6 @@ func (st *storm) restartPostgres() {
 	require.NoError(st.t, st.postgres.Restart(st.t.Context()))
 }
 
-// dropSlot drops the slot as soon as nobody uses it.
-func (st *storm) dropSlot() {
-	st.count("slot dropped")
-	ctx, cancel := context.WithTimeout(st.t.Context(), 10*time.Second)
-	defer cancel()
-	for ctx.Err() == nil {
-		_, _ = st.db.Exec(ctx, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active", st.cfg.Slot)
-		_, err := st.db.Exec(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1", st.cfg.Slot)
-		if err == nil {
-			return
-		}
-		idle(ctx, 2*time.Millisecond)
-	}
-}
-
 // powerCut takes from NATS what it stored a moment ago: it acknowledges before it
 // syncs its files. Everything else goes on.
 func (st *storm) powerCut() {
@@ -218,16 +216,6 @@ func (st *storm) powerCut() {
 	require.NoError(st.t, st.nats.keepCopy())
 	st.pause(natsSync/4, natsSync*3/4)
 	require.NoError(st.t, st.nats.goBack())
-}
-
-func (st *storm) deleteStream(name string) {
-	st.count("stream deleted")
-	nc, err := nats.Connect(st.nats.url(st.t))
-	require.NoError(st.t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	require.NoError(st.t, err)
-	_ = js.DeleteStream(st.t.Context(), name) // it may have been lost before
 }
 
 // moods are how MetaKocka behaves for the next while.

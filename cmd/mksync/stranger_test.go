@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // TestAStrangersMessages: somebody else publishes to the streams, also while the listener is
@@ -52,4 +53,18 @@ func TestAStrangersMessages(t *testing.T) {
 	added := w.insert("Gita Lipa", "gita@primer.si")
 	w.status(added, "synced")
 	require.Equal(t, "synced", w.one("SELECT sync_status FROM metakocka_contact_mappings WHERE contact_id = $1", id))
+}
+
+// TestAStrangersTruncateHoldsNoDeletion: it waits to be worked off, and is no TRUNCATE.
+func TestAStrangersTruncateHoldsNoDeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{})
+	ids := w.left(3)
+	s := w.parts()
+	require.NoError(t, s.conn.PublishMsg(&nats.Msg{Subject: "crm.contacts.truncate", Data: []byte("{}")}))
+	require.NoError(t, s.conn.Flush())
+	w.exec("DELETE FROM contacts WHERE id = $1", ids[0])
+	_, err := s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	require.NoError(t, err)
+	require.Equal(t, "deleted", w.one("SELECT sync_status FROM metakocka_contact_mappings WHERE contact_id = $1", ids[0]))
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/testenv"
+)
+
+// What follows is done by people who mean no harm: to the slot, to the streams, to the
+// contacts table.
+
+// serviceRole is the service's in the database: it owns the database, and no more, so that row
+// level security holds for it.
+const serviceRole = "mksync"
+
+// forServiceRole makes the role and returns the database's address for it.
+func forServiceRole(t testing.TB, address string) string {
+	t.Helper()
+	testenv.Exec(t, address, "CREATE ROLE "+serviceRole+" LOGIN REPLICATION PASSWORD 'x'")
+	testenv.Exec(t, address, "ALTER DATABASE crm OWNER TO "+serviceRole)
+	testenv.Exec(t, address, "GRANT ALL ON SCHEMA public TO "+serviceRole) // before Postgres 15 it is not the database's owner's
+	testenv.Exec(t, address, "GRANT pg_read_all_stats TO "+serviceRole)
+	return asRole(t, address, serviceRole)
+}
+
+// onSlot does something to the slot as soon as nobody uses it.
+func (st *storm) onSlot(what, sql string) {
+	st.count(what)
+	ctx, cancel := context.WithTimeout(st.t.Context(), 10*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		_, _ = st.db.Exec(ctx, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active", st.cfg.Slot)
+		if _, err := st.db.Exec(ctx, sql, st.cfg.Slot); err == nil {
+			return
+		}
+		idle(ctx, 2*time.Millisecond)
+	}
+}
+
+func (st *storm) dropSlot() {
+	st.onSlot("slot dropped", "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1")
+}
+
+// advanceSlot is first aid on a full disk.
+func (st *storm) advanceSlot() {
+	st.onSlot("slot advanced", "SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) FROM pg_replication_slots WHERE slot_name = $1")
+}
+
+// renewSlot drops the slot and makes it anew, by the same name, before anybody looks.
+func (st *storm) renewSlot() {
+	st.onSlot("slot made anew", `WITH gone AS MATERIALIZED (SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1)
+		SELECT pg_create_logical_replication_slot($1, 'pgoutput') FROM gone`)
+}
+
+// onStreams is somebody with the rights of an administrator of NATS.
+func (st *storm) onStreams(what string, do func(*nats.Conn, jetstream.JetStream)) {
+	st.count(what)
+	nc, err := nats.Connect(st.nats.url(st.t))
+	require.NoError(st.t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(st.t, err)
+	do(nc, js)
+}
+
+func (st *storm) someStream() string {
+	return []string{bus.StreamContacts, bus.StreamPartners}[st.rand.IntN(2)]
+}
+
+func (st *storm) deleteStream() {
+	st.onStreams("stream deleted", func(_ *nats.Conn, js jetstream.JetStream) {
+		_ = js.DeleteStream(st.t.Context(), st.someStream()) // it may have been lost before
+	})
+}
+
+// purgeStream takes from a stream what is in it, whether it was worked off or not.
+func (st *storm) purgeStream() {
+	st.onStreams("stream purged", func(_ *nats.Conn, js jetstream.JetStream) {
+		if stream, err := js.Stream(st.t.Context(), st.someStream()); err == nil {
+			_ = stream.Purge(st.t.Context())
+		}
+	})
+}
+
+// stranger publishes what mksync did not: about nobody, about the table, and about people
+// who are there, whom it says are gone.
+func (st *storm) stranger() {
+	st.onStreams("stranger", func(nc *nats.Conn, _ jetstream.JetStream) {
+		var id, partner string
+		_ = st.db.QueryRow(st.t.Context(), `SELECT contact_id::text, metakocka_id FROM metakocka_contact_mappings
+			WHERE metakocka_id IS NOT NULL ORDER BY random() LIMIT 1`).Scan(&id, &partner) // nobody yet: nobody
+		subjects := []string{"crm.contacts.update." + uuid.NewString(), "crm.contacts.update.x", "crm.contacts.truncate", "metakocka.partners.changed.x"}
+		if id != "" {
+			subjects = append(subjects, "crm.contacts.delete."+id, "metakocka.partners.deleted."+partner, "metakocka.partners.changed."+partner)
+		}
+		st.rand.Shuffle(len(subjects), func(i, j int) { subjects[i], subjects[j] = subjects[j], subjects[i] })
+		for _, subject := range subjects[:1+st.rand.IntN(3)] {
+			_ = nc.PublishMsg(&nats.Msg{Subject: subject, Data: []byte(`{"op":"delete"}`)})
+		}
+		_ = nc.FlushTimeout(time.Second) // the server may be on its way down
+	})
+}
+
+// hideContacts switches row level security on for a while, as a click in a hosted
+// Postgres does: without a policy nobody sees a row, the owner included.
+func (st *storm) hideContacts() {
+	st.count("contacts hidden")
+	st.alterContacts("ENABLE", "FORCE")
+	st.pause(200*time.Millisecond, 1500*time.Millisecond)
+	st.alterContacts("DISABLE", "NO FORCE")
+}
+
+func (st *storm) alterContacts(enable, force string) {
+	st.t.Helper()
+	sql := fmt.Sprintf("ALTER TABLE contacts %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY", enable, force)
+	var err error
+	for range 100 {
+		if _, err = st.db.Exec(st.t.Context(), sql); err == nil {
+			return
+		}
+		idle(st.t.Context(), 50*time.Millisecond) // Postgres was crashed a moment ago
+	}
+	require.NoError(st.t, err)
+}
