@@ -86,8 +86,8 @@ func passing(pg *pgconn.PgError) bool {
 	return pg.Code == "55P03" || pg.Code == "55006"
 }
 
-// ofTable: the table is not as it was when the statement was made. A function of
-// its triggers may miss a column or table just as well.
+// ofTable: the table is not as it was when the statement was made, or row level security
+// may hide rows of it. A function of its triggers may miss a column or table just as well.
 func ofTable(pg *pgconn.PgError) bool {
 	switch {
 	case raisedBy(pg) != "":
@@ -95,7 +95,7 @@ func ofTable(pg *pgconn.PgError) bool {
 	case pg.Code == "0A000": // a changed result type; a rule that cannot return rows has the same code
 		return pg.Routine == "RevalidateCachedQuery"
 	}
-	return pg.Code == "42703" || pg.Code == "42P01"
+	return pg.Code == "42703" || pg.Code == "42P01" || pg.Routine == "check_enable_rls" // a missing right has the same code
 }
 
 // away: nothing can be had from the database now, whichever contact is asked for.
