@@ -160,6 +160,8 @@ type Session interface {
 	// Rivals waits until no other process matches a contact with one of the keys,
 	// keeps it so until the session ends, and then reads what a first match needs.
 	Rivals(ctx context.Context, keys MatchKeys) (Rivals, error)
+	// Denied are the partners of which a person said that they are not the contact's.
+	Denied(ctx context.Context) ([]string, error)
 	// Save stores a change whole or not at all; the contact only when it still
 	// holds what Load read. Errors: ErrContactChanged, ErrPartnerTaken,
 	// *ContactRefusedError.
@@ -263,10 +265,16 @@ type Change struct {
 	Lapsed    []Field          // whose decisions do not hold for the values of now
 	Gone      string           // a partner that is not there any more; a poll that sees it tells
 	Erased    bool             // nothing of the person is to stay in mksync's journals
+	Denied    []Answer         // what a person says: these are not one
+	ByHand    bool             // a person says that the link's partner is the contact's
 	// Judge, where it is set, gives the link its verdict once the contact is written:
 	// of what the table made of it.
 	Judge func(l *Link, stored Contact)
 }
+
+// Answer is a person's: the partner is not the contact's. It is remembered, and nobody is
+// asked again.
+type Answer struct{ ContactID, MetaKockaID string }
 
 // ConflictStatus says what became of a conflict.
 type ConflictStatus string

@@ -110,7 +110,7 @@ func (k *task) resolve(ctx context.Context) error {
 }
 
 // findIntended looks for the partner that an unanswered creation may have made:
-// not another contact's, not there before, and with the content that was sent,
+// not another contact's, not there before, not denied by a person, and with the content that was sent,
 // or else the contact's by its keys. Where several hold just what was sent, the
 // newest is taken: they are alike, and each of their contacts gets one.
 func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
@@ -124,6 +124,11 @@ func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 	if err != nil {
 		return nil, err
 	}
+	denied, err := k.s.Denied(ctx)
+	if err != nil {
+		return nil, err
+	}
+	free = filter(free, func(p metakocka.Partner) bool { return !slices.Contains(denied, p.MKID) })
 	if same := filter(free, func(p metakocka.Partner) bool { return holds(p, sent) }); len(same) > 0 {
 		return &same[len(same)-1], nil
 	}

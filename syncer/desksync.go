@@ -11,12 +11,14 @@ import (
 // SyncRequest asks to sync one contact now.
 type SyncRequest struct {
 	ContactID string `json:"contactId"`
+	New       bool   `json:"new,omitempty"` // it is none of the partners that it matches: make one
 	By        string `json:"by,omitempty"`
 }
 
 // ImportRequest asks to import one partner now.
 type ImportRequest struct {
 	MetaKockaID string `json:"metakockaId"`
+	New         bool   `json:"new,omitempty"` // it is none of the contacts that match it: make one
 	By          string `json:"by,omitempty"`
 }
 
@@ -40,19 +42,34 @@ func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
 	if err != nil {
 		return o, err
 	}
+	if r.New {
+		if err := d.known(ctx, id); err != nil {
+			return o, err
+		}
+		res, err := d.contact(ctx, id, Trigger{Cause: CauseRequest, By: r.By, answer: &answer{says: sayNew}})
+		return outcomeOf(res), brought(res, err)
+	}
 	return d.sync(ctx, id, r.By, false)
+}
+
+// known refuses a contact that is not there, or is left out.
+func (d *Desk) known(ctx context.Context, id string) error {
+	exists, inScope, err := d.records.ContactKnown(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !exists:
+		return fault(CodeNotFound, "there is no contact %s", id)
+	case !inScope:
+		return fault(CodeRefused, "contact %s is left out by the configured filter", id)
+	}
+	return nil
 }
 
 // sync brings one contact over; planned: by a plan, where it is one of many.
 func (d *Desk) sync(ctx context.Context, id, by string, planned bool) (o Outcome, err error) {
-	exists, inScope, err := d.records.ContactKnown(ctx, id)
-	switch {
-	case err != nil:
+	if err := d.known(ctx, id); err != nil {
 		return o, err
-	case !exists:
-		return o, fault(CodeNotFound, "there is no contact %s", id)
-	case !inScope:
-		return o, fault(CodeRefused, "contact %s is left out by the configured filter", id)
 	}
 	t := Trigger{Cause: CauseRequest, By: by}
 	if planned {
@@ -101,7 +118,11 @@ func (d *Desk) Import(ctx context.Context, r ImportRequest) (o Outcome, err erro
 	if err := checkID("metakockaId", r.MetaKockaID); err != nil {
 		return o, err
 	}
-	res, err := d.reconciler.Partner(ctx, r.MetaKockaID, Trigger{Cause: CauseRequest, By: r.By})
+	t := Trigger{Cause: CauseRequest, By: r.By}
+	if r.New {
+		t.answer = &answer{says: sayOwn}
+	}
+	res, err := d.reconciler.Partner(ctx, r.MetaKockaID, t)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return o, fault(CodeNotFound, "MetaKocka has no partner %s", r.MetaKockaID)
 	}

@@ -37,7 +37,7 @@ func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger)
 // or is asked for, is linked again; an import brings back whose contact was deleted.
 func (r *Reconciler) formerPartner(ctx context.Context, l mapping.Link, t Trigger) (Result, error) {
 	asked := t.Cause == CauseRequest
-	if l.Status == mapping.StatusUnlinked && (t.Back || asked) {
+	if l.Status == mapping.StatusUnlinked && (t.Back || asked) && t.answer == nil {
 		t.Back = true
 		res, err := r.Contact(ctx, l.ContactID, t)
 		if err != nil || !asked || res.LinkID != "" && res.Status.Alive() {
@@ -171,6 +171,8 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) 
 	}
 	c := match.Choose(party, contacts)
 	switch {
+	case t.answer != nil: // the partner is none of them
+		return r.insert(ctx, p, t, denials(party, contacts)...)
 	case len(c.Candidates) == 0:
 		return r.insert(ctx, p, t)
 	case c.Link != "":
@@ -183,6 +185,9 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) 
 // earlier partner is gone.
 func (r *Reconciler) joined(ctx context.Context, p metakocka.Partner, contactID string, t Trigger) (Result, error) {
 	t.found = true
+	if t.Cause == CauseRequest { // a person named this partner, whichever others the contact matches
+		t.answer = &answer{says: sayLink, metakockaID: p.MKID, partner: &p}
+	}
 	res, err := r.Contact(ctx, contactID, t)
 	if err == nil && res.LinkID == "" && t.Cause == CauseRequest {
 		err = &RejectError{match.LeftOut(p.MKID, contactID)}
@@ -190,11 +195,12 @@ func (r *Reconciler) joined(ctx context.Context, p metakocka.Partner, contactID 
 	return res, err
 }
 
-// insert adds a contact for the partner; contact and link commit together.
-func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger) (res Result, err error) {
+// insert adds a contact for the partner; contact, link and what a person said of other
+// contacts commit together.
+func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger, denied ...mapping.Answer) (res Result, err error) {
 	switch {
 	case isAnonymous(p) && t.Cause == CauseRequest:
-		return Result{MetaKockaID: p.MKID}, &RejectError{fmt.Sprintf("partner %s was anonymized by mksync when its contact was deleted: it names nobody", p.MKID)}
+		return Result{MetaKockaID: p.MKID}, &RejectError{anonymized(p.MKID)}
 	case isAnonymous(p):
 		return Result{MetaKockaID: p.MKID}, nil
 	}
@@ -215,7 +221,10 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger)
 		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
 		all := mapping.MergeResult{CRM: contact, ToCRM: mapping.Diff(contact, mapping.Contact{})}
-		ch := mapping.Change{Link: k.link, Contact: contact, Observed: seen, Judge: k.judge(all, got, unreadable)}
+		ch := mapping.Change{Link: k.link, Contact: contact, Observed: seen, Judge: k.judge(all, got, unreadable), Denied: denied}
+		if len(denied) > 0 { // whoever waited for this partner need not
+			ch.Freed = seen.Keys.All()
+		}
 		if t.Plan != nil { // it is stored as it was seen
 			ch.Link.PartnerObservedAt, ch.Observed = k.st.SweptAt, nil
 		}
@@ -231,6 +240,11 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger)
 		return Result{MetaKockaID: p.MKID}, &RejectError{fmt.Sprintf("partner %s: %v", p.MKID, refused)}
 	}
 	return res, err
+}
+
+// anonymized is why a partner is neither imported nor linked.
+func anonymized(metakockaID string) string {
+	return fmt.Sprintf("partner %s was anonymized by mksync when its contact was deleted: it names nobody", metakockaID)
 }
 
 // importable is the contact that a partner's values make, without the fields

@@ -38,6 +38,8 @@ var (
 
 	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, (*Desk).Sync}
 	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, (*Desk).Import}
+	OpLink     = Operation[LinkRequest, Linked]{"contacts.link", slow, (*Desk).Link}
+	OpUnlink   = Operation[UnlinkRequest, Outcome]{"contacts.unlink", slow, (*Desk).Unlink}
 	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, (*Desk).Mapping}
 	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, (*Desk).Mappings}
 	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, (*Desk).Orphans}
@@ -91,7 +93,7 @@ type Endpoint interface {
 // Endpoints are all operations, for who serves them.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpSync, OpImport, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,
+		OpStatus, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpMerge, OpMerges, OpUndoMerge, OpDuplicates,

@@ -142,6 +142,7 @@ type Trigger struct {
 	// By is who asked; empty: mksync itself.
 	By string
 
+	answer     *answer               // what a person says of the match
 	restore    *restoration          // a conflict's outcome is to be taken back
 	merge      *mapping.ContactMerge // the contact was merged into another: its partner is superfluous
 	found      bool                  // a partner was seen that matches the contact

@@ -42,6 +42,8 @@ func (r *Reconciler) Preview(ctx context.Context, contactID string, t Trigger) (
 
 func (k *task) preview(ctx context.Context, p *Preview) error {
 	switch {
+	case k.t.answer != nil && k.st.Contact != nil:
+		return k.previewLink(ctx, p)
 	case k.st.Contact == nil:
 		if k.st.Link != nil && k.t.Deleted && (k.link.Status.Alive() || k.remakes() && k.cfg.DeletePolicy != PolicyUnlink) {
 			p.Does = "the contact is deleted: " + k.cfg.DeletePolicy + " its partner"
@@ -67,7 +69,11 @@ func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	if err != nil {
 		return err
 	}
-	found, held, err := k.lookFor(ctx, mapping.Rivals{Seen: seen})
+	denied, err := k.s.Denied(ctx)
+	if err != nil {
+		return err
+	}
+	found, held, err := k.lookFor(ctx, mapping.Rivals{Seen: seen, Not: denied})
 	switch {
 	case err != nil:
 		return err
@@ -118,4 +124,32 @@ func changes(fields []mapping.Field, from, to mapping.Contact) []FieldChange {
 		all = append(all, FieldChange{f, from.Get(f), to.Get(f)})
 	}
 	return all
+}
+
+// previewLink says what becomes of a link that a person asks for.
+func (k *task) previewLink(ctx context.Context, p *Preview) error {
+	id := k.t.answer.metakockaID
+	switch {
+	case !k.st.InScope:
+		return fault(CodeRefused, "contact %s is left out by the configured filter", k.id)
+	case k.link.Intent != nil && k.open(k.id, k.link.Intent):
+		return k.pending()
+	case !k.link.Status.Alive() || k.link.MetaKockaID != id:
+		partner, err := k.mayLink(ctx)
+		if err != nil {
+			return err
+		}
+		p.Does = "link it with partner " + partner.MKID
+		k.fresh()
+		k.link.MetaKockaID, k.link.Base = id, &mapping.Base{}
+	}
+	p.MetaKockaID = id
+	does := p.Does
+	if err := k.previewUpdate(ctx, p); err != nil {
+		return err
+	}
+	if does != "" {
+		p.Does = joined(does, p.Does)
+	}
+	return nil
 }

@@ -125,6 +125,8 @@ type task struct {
 	sent     []mapping.Field // written to MetaKocka
 	journal  map[mapping.Field]mapping.ConflictRecord
 	lapsed   []mapping.Field          // decisions that do not hold
+	denied   []mapping.Answer         // what a person said, to be stored with the link
+	byHand   bool                     // a person links the two
 	replaced []mapping.ConflictRecord // conflicts whose outcome was written by an update without an answer
 }
 
@@ -143,6 +145,8 @@ func (k *task) run(ctx context.Context) error {
 		return nil
 	case len(k.st.NoText) > 0:
 		return k.noText(ctx)
+	case k.t.answer != nil:
+		return k.answer(ctx)
 	case k.st.Link == nil:
 		k.link.ContactID, k.link.Status = k.id, mapping.StatusPending
 		return k.first(ctx)
@@ -226,6 +230,7 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 		k.link.HeldKeys = nil
 	}
 	ch.Link, ch.Conflicts, ch.Lapsed, ch.Freed = k.link, k.replaced, k.lapsed, k.freed()
+	ch.Denied, ch.ByHand = k.denied, k.byHand
 	for _, f := range mapping.Fields() {
 		if c, noted := k.journal[f]; noted {
 			ch.Conflicts = append(ch.Conflicts, c)
@@ -235,6 +240,7 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 		return err
 	}
 	k.link, k.replaced, k.lapsed = ch.Link, nil, nil
+	k.denied, k.byHand = nil, false
 	k.journal = map[mapping.Field]mapping.ConflictRecord{}
 	return nil
 }

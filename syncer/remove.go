@@ -260,14 +260,25 @@ func (k *task) deleteContact(ctx context.Context) error {
 
 // unlinked handles a contact whose partner is gone. A partner that is there again is
 // linked again. Only a person's request makes it anew, or a replay for which the CRM is
-// right; and a new partner that matches the contact takes its place.
+// right; and a new partner that matches the contact takes its place. Where a person
+// unlinked the two, they stay apart, and only what is asked for finds another partner.
 func (k *task) unlinked(ctx context.Context) error {
-	if !k.t.Back && k.t.Cause != CauseRequest && !k.remakes() && !k.t.found {
+	asked := k.t.Cause == CauseRequest || k.t.found
+	if !k.t.Back && !k.remakes() && !asked {
 		return nil
 	}
-	again, err := k.again(ctx)
-	if again || err != nil || k.t.Back {
+	denied, err := k.s.Denied(ctx)
+	if err != nil {
 		return err
+	}
+	byHand := slices.Contains(denied, k.link.MetaKockaID)
+	if !byHand {
+		if again, err := k.again(ctx); again || err != nil {
+			return err
+		}
+	}
+	if k.t.Back || byHand && !asked {
+		return nil
 	}
 	return k.anew(ctx)
 }
@@ -293,7 +304,7 @@ func (k *task) again(ctx context.Context) (bool, error) {
 	return true, k.claim(ctx, p, *k.link.BaseOr(mapping.Base{}))
 }
 
-func (k *task) remakes() bool { return k.t.Authority == AuthorityCRM }
+func (k *task) remakes() bool { return k.t.Authority == AuthorityCRM && k.t.answer == nil }
 
 func (k *task) anew(ctx context.Context) error {
 	k.link = mapping.Link{ID: k.link.ID, ContactID: k.id, Status: mapping.StatusPending, UpdatedBy: k.t.By}

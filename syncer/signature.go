@@ -32,6 +32,8 @@ type signed interface{ signature() *string }
 
 func (r *SyncRequest) signature() *string       { return &r.By }
 func (r *ImportRequest) signature() *string     { return &r.By }
+func (r *LinkRequest) signature() *string       { return &r.By }
+func (r *UnlinkRequest) signature() *string     { return &r.By }
 func (r *BulkSyncRequest) signature() *string   { return &r.By }
 func (r *BulkImportRequest) signature() *string { return &r.By }
 func (r *EntryRequest) signature() *string      { return &r.By }

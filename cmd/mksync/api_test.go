@@ -271,7 +271,7 @@ func TestAPIRefusesWhatItCannotRead(t *testing.T) {
 		`{"contactId":5}`:                 "contactId: must be a text, not a number",
 		`{"contactId":null}`:              "contactId: is missing",
 		`{"contactId":"7"}`:               `contactId: "7" is not a uuid`,
-		`{"contactID":"` + id + `"}`:      "contactID: is not a field of this request; known: contactId, by",
+		`{"contactID":"` + id + `"}`:      "contactID: is not a field of this request; known: contactId, new, by",
 		`{"contactId":"` + id + `"} {}`:   "something follows the object",
 		`{"contactId":"` + id + `"`:       "is not JSON",
 		`{"contactId":"a","contactId":1}`: "contactId: is given twice",

@@ -29,6 +29,18 @@ func (f *bulkFlags) add(cmd *cobra.Command, nouns, all, dryRun string) {
 	}
 }
 
+// newFlag is the answer that one is none of those there are.
+func (f *bulkFlags) newFlag(cmd *cobra.Command, isNew *bool, usage string) {
+	cmd.Flags().BoolVar(isNew, "new", false, usage)
+	args := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		if *isNew && (f.all || len(given) != 1 || given[0] == fromStdin) {
+			return errors.New("--new answers for one alone: name it by its id")
+		}
+		return args(cmd, given)
+	}
+}
+
 // several reports a request for more than those that are named one by one.
 func (f *bulkFlags) several(args []string) bool { return f.all || args[0] == fromStdin }
 

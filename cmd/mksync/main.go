@@ -105,6 +105,8 @@ func commands(app *cliEnv) []*cobra.Command {
 		newJobsCommand(app),
 		newConflictsCommand(app),
 		newDeletionsCommand(app),
+		newLinkCommand(app),
+		newUnlinkCommand(app),
 		newMergeCommand(app),
 		newDuplicatesCommand(app),
 		newDeadLettersCommand(app),

@@ -71,6 +71,8 @@ var types = map[string]struct{ request, answer any }{
 	"status":               {syncer.Nothing{}, syncer.Status{}},
 	"contacts.sync":        {syncer.SyncRequest{}, syncer.Outcome{}},
 	"contacts.import":      {syncer.ImportRequest{}, syncer.Outcome{}},
+	"contacts.link":        {syncer.LinkRequest{}, syncer.Linked{}},
+	"contacts.unlink":      {syncer.UnlinkRequest{}, syncer.Outcome{}},
 	"contacts.bulk-sync":   {syncer.BulkSyncRequest{}, syncer.BulkSyncResult{}},
 	"contacts.bulk-import": {syncer.BulkImportRequest{}, syncer.BulkImportResult{}},
 	"contacts.merge":       {syncer.MergeRequest{}, syncer.Merge{}},
@@ -204,7 +206,7 @@ func (d document) describesFields(t *testing.T, path string, s schema, typ refle
 		if f.Anonymous || name == "by" || name == "-" {
 			continue
 		}
-		require.Equal(t, !strings.Contains(options, "omitempty"), slices.Contains(s.Required, name), path+"."+name)
+		require.Equal(t, !strings.Contains(options, "omit"), slices.Contains(s.Required, name), path+"."+name)
 		d.describes(t, path+"."+name, s.Properties[name], f.Type)
 	}
 }

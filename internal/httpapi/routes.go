@@ -50,6 +50,8 @@ func routes() []route {
 		{method: http.MethodPost, path: "/contacts/bulk-sync", op: syncer.OpBulkSync, later: syncer.OpStartBulkSync},
 		{method: http.MethodPost, path: "/contacts/import", op: syncer.OpImport},
 		{method: http.MethodPost, path: "/contacts/bulk-import", op: syncer.OpBulkImport, later: syncer.OpStartBulkImport},
+		{method: http.MethodPost, path: "/contacts/link", op: syncer.OpLink},
+		{method: http.MethodPost, path: "/contacts/unlink", op: syncer.OpUnlink},
 		{method: http.MethodGet, path: "/contacts/mappings", op: syncer.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
 		{method: http.MethodPost, path: "/contacts/merge", op: syncer.OpMerge},
 		{method: http.MethodGet, path: "/contacts/duplicates", op: syncer.OpDuplicates, query: []param{{name: "limit", number: true}}},

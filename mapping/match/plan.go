@@ -42,6 +42,7 @@ type Decision struct {
 	Reason      string  `json:"reason,omitempty"`
 
 	party Party
+	not   []string // partners that a person said are somebody else
 	keyed []string // the partners that share a number or an e-mail with it, by id
 }
 
@@ -190,7 +191,7 @@ func NewPlan(contacts []mapping.MatchContact, partners []Partner) *Plan {
 		}
 	}
 	for _, c := range contacts {
-		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, party: Party{ID: c.ID, Is: c.Contact}}
+		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, party: Party{ID: c.ID, Is: c.Contact}, not: c.Not}
 		if c.LeftOut || c.Status == mapping.StatusUnlinked {
 			m.setAside(c, &d)
 		}
@@ -331,6 +332,9 @@ func (m *matching) settleRivals() {
 func (m *matching) rival(byKey map[string][]int, d *Decision) string {
 	for _, name := range Keys(d.party).Names() {
 		for _, i := range byKey[name] {
+			if slices.Contains(d.not, m.decisions[i].MetaKockaID) {
+				continue
+			}
 			if pair := Compare(d.party, m.decisions[i].party); pair.Grade >= Doubtful {
 				return SameKey(m.decisions[i].ContactID, pair)
 			}

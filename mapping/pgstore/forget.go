@@ -25,6 +25,7 @@ var eraseSQL = []string{
 		WHERE c.link_id = m.id AND m.contact_id = $1 AND m.metakocka_id IS NOT DISTINCT FROM $2::text`,
 	`UPDATE mksync_merges SET ` + emptied + ` WHERE (loser_id = $1 OR winner_id = $1 OR partner_id = $2::text OR moved_id = $2::text)
 		AND status IN ('merged', 'undone') AND loser_row IS NOT NULL`,
+	`DELETE FROM mksync_answers WHERE contact_id = $1 OR metakocka_id = $2::text`,
 	`UPDATE mksync_partners p SET ` + blank + ` FROM metakocka_contact_mappings m
 		WHERE p.metakocka_id = m.metakocka_id AND m.contact_id = $1 AND m.metakocka_id = $2::text`,
 }
@@ -39,6 +40,8 @@ var forgetSQL = []string{
 		AND NOT EXISTS (SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked'))`,
 	`UPDATE metakocka_contact_mappings SET base = NULL, overrides = NULL WHERE sync_status = 'deleted' AND updated_at < now() - $1::interval
 		AND (base IS NOT NULL OR overrides IS NOT NULL)`,
+	`DELETE FROM mksync_answers a WHERE NOT EXISTS (SELECT FROM metakocka_contact_mappings m
+		WHERE m.contact_id = a.contact_id AND (m.sync_status <> 'deleted' OR m.updated_at >= now() - $1::interval))`,
 }
 
 // ForgetOld forgets what is kept of people for a time only.

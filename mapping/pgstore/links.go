@@ -264,6 +264,9 @@ func (s *Store) MoveLink(ctx context.Context, from, to string) error {
 		_, err := one.(*Session).conn.Exec(ctx, fmt.Sprintf(`UPDATE metakocka_contact_mappings SET contact_id = $2, updated_at = now()
 			WHERE contact_id = $1 AND sync_status <> 'deleted' AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = $1::uuid)
 			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $2)`, t.table, t.key), from, to)
+		if err == nil {
+			_, err = one.(*Session).conn.Exec(ctx, movedAnswersSQL, from, to)
+		}
 		if err != nil {
 			return fmt.Errorf("move the link of contact %s to %s: %w", from, to, err)
 		}

@@ -107,7 +107,7 @@ func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r mapping
 			r.Seen, err = collectObserved(rows)
 			return err
 		})
-		b.Queue("SELECT metakocka_id FROM mksync_answers WHERE contact_id = $1", s.id).Query(func(rows pgx.Rows) error {
+		b.Queue(deniedSQL, s.id).Query(func(rows pgx.Rows) error {
 			r.Not, err = pgx.CollectRows(rows, pgx.RowTo[string])
 			return err
 		})

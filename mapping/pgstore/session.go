@@ -319,6 +319,7 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 	l := &ch.Link
 	isNew := l.ID == ""
 	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
+	queueAnswers(b, ch)
 	if ch.Erased {
 		for _, sql := range eraseSQL {
 			b.Queue(sql, l.ContactID, nullText(l.MetaKockaID))

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// newLinkCommand answers a match that waits.
+func newLinkCommand(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	var r syncer.LinkRequest
+	cmd := &cobra.Command{
+		Use:   "link CONTACT_ID METAKOCKA_ID",
+		Short: "Say that a contact and a partner are one",
+		Long: "Link a contact with a partner: the answer to a match that waits. The two are merged as in a first match:\n" +
+			"each side gets what only the other knows, and what differs is a conflict. With --take that side wins in\n" +
+			"every field that differs.\n\n" +
+			"Where the contact or the partner is linked already, mksync unlink comes first.",
+		Example: "  mksync link 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 228000046627 --dry-run\n" +
+			"  mksync link 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 228000046627 --take crm",
+		Args:              contactAndPartner,
+		ValidArgsFunction: completeLink(app),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.ContactID, r.MetaKockaID, r.By = args[0], args[1], operator()
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				l, err := syncer.OpLink.Ask(cmd.Context(), desk, r)
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return app.printJSON(l)
+				case r.DryRun:
+					app.showPreview(l.Preview)
+					return nil
+				}
+				return app.out().table([][]string{append([]string{l.ContactID}, outcomeLine(l.Outcome)...)})
+			})
+		},
+	}
+	choose(cmd, &r.Take, "take", "", "whose value both sides get where they differ (default: the usual rules)", syncer.AuthorityCRM, syncer.AuthorityMetaKocka)
+	cmd.Flags().BoolVar(&r.DryRun, "dry-run", false, "show what would be written; write nothing")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func contactAndPartner(_ *cobra.Command, args []string) error {
+	switch len(args) {
+	case 0, 1:
+		return errors.New("name a contact and a partner, by their ids")
+	case 2:
+		return nil
+	}
+	return fmt.Errorf("one contact and one partner at a time: got %d ids", len(args))
+}
+
+// completeLink completes contacts that wait, and then partners that nobody has.
+func completeLink(app *cliEnv) cobra.CompletionFunc {
+	held := completeIDs(app, syncer.OpMappings, syncer.MappingsRequest{Status: mapping.StatusHeld, Page: syncer.Page{Limit: mostCompleted}},
+		func(m syncer.Mapping) []string { return []string{m.ContactID, m.LastError} })
+	free := completeIDs(app, syncer.OpPartners, syncer.PartnersRequest{Unsynced: true, Page: syncer.Page{Limit: mostCompleted}}, partnerLine)
+	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		switch len(given) {
+		case 0:
+			return held(cmd, given, typed)
+		case 1:
+			return free(cmd, given, typed)
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// newUnlinkCommand parts two that are not one.
+func newUnlinkCommand(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "unlink CONTACT_ID",
+		Short: "Say that a contact and its partner are two",
+		Long: "Part a contact from its partner. Both stay as they are; what waits for a decision between them is closed.\n" +
+			"Nothing joins the two again but mksync link; mksync sync finds or makes another partner.",
+		Example: "  mksync unlink 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10",
+		Args:    oneID("contact"),
+		ValidArgsFunction: firstOnly(completeIDs(app, syncer.OpMappings, syncer.MappingsRequest{Page: syncer.Page{Limit: mostCompleted}},
+			func(m syncer.Mapping) []string {
+				return []string{m.ContactID, "partner " + or(m.MetaKockaID, "-"), string(m.SyncStatus)}
+			})),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+				o, err := syncer.OpUnlink.Ask(cmd.Context(), desk, syncer.UnlinkRequest{ContactID: args[0], By: operator()})
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return app.printJSON(o)
+				}
+				return app.out().table([][]string{append([]string{o.ContactID}, outcomeLine(o)...)})
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}

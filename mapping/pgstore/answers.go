@@ -1,0 +1,52 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping"
+)
+
+// What a person said of a contact and a partner is remembered: that they are two. That
+// they are one needs no memory but their link.
+
+const (
+	deniedSQL = "SELECT metakocka_id FROM mksync_answers WHERE contact_id = $1"
+	denySQL   = `INSERT INTO mksync_answers (contact_id, metakocka_id, by)
+		SELECT c::uuid, p, coalesce($3, '') FROM unnest($1::text[], $2::text[]) AS a (c, p) ON CONFLICT DO NOTHING`
+	joinedSQL = "DELETE FROM mksync_answers WHERE contact_id = $1 AND metakocka_id = $2"
+	// movedAnswersSQL lets the answers go with a link that went from contact $1 to $2.
+	movedAnswersSQL = `INSERT INTO mksync_answers (contact_id, metakocka_id, at, by)
+		SELECT $2, metakocka_id, at, by FROM mksync_answers WHERE contact_id = $1
+			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $1)
+		ON CONFLICT DO NOTHING`
+)
+
+// Denied are the partners of which a person said that they are not the contact's.
+func (s *Session) Denied(ctx context.Context) ([]string, error) {
+	rows, err := s.conn.Query(ctx, deniedSQL, s.id)
+	if err != nil {
+		return nil, fmt.Errorf("read answers on contact %s: %w", s.id, err)
+	}
+	denied, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read answers on contact %s: %w", s.id, err)
+	}
+	return denied, nil
+}
+
+// queueAnswers stores what a person said with a change.
+func queueAnswers(b *pgx.Batch, ch *mapping.Change) {
+	if len(ch.Denied) > 0 {
+		contacts, partners := make([]string, len(ch.Denied)), make([]string, len(ch.Denied))
+		for i, a := range ch.Denied {
+			contacts[i], partners[i] = a.ContactID, a.MetaKockaID
+		}
+		b.Queue(denySQL, contacts, partners, nullText(ch.Link.UpdatedBy))
+	}
+	if ch.ByHand {
+		b.Queue(joinedSQL, ch.Link.ContactID, ch.Link.MetaKockaID)
+	}
+}

@@ -1,0 +1,222 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// A person's answer stands above the first match: these two are one, these two are
+// not, the contact or the partner is none of those there are. That two are not one
+// is remembered, in the transaction that stores the link, so nobody is asked again.
+
+// says is what a person says of a match.
+type says int
+
+const (
+	sayLink   says = iota // the partner is the contact's
+	sayUnlink             // the contact's partner is not its own
+	sayNew                // the contact is none of the partners that it matches
+	sayOwn                // the partner is none of the contacts that match it
+)
+
+// answer is what a person says of the match of the contact, or of the partner.
+type answer struct {
+	says        says
+	metakockaID string             // of sayLink
+	partner     *metakocka.Partner // of sayLink, as it was read; nil: not yet
+	dry         bool               // nothing is to be written
+}
+
+// Link links a contact with a partner, as a person says. Take makes one side win in
+// every field that differs. Errors as Contact, and a *RequestError that says why not.
+func (r *Reconciler) Link(ctx context.Context, contactID, metakockaID string, take Authority, by string) (res Result, err error) {
+	err = r.links.WithPartner(ctx, metakockaID, func() error {
+		res, err = r.Contact(ctx, contactID, linkTrigger(metakockaID, take, by))
+		return err
+	})
+	return res, err
+}
+
+// PreviewLink says what Link would do. Errors as Link.
+func (r *Reconciler) PreviewLink(ctx context.Context, contactID, metakockaID string, take Authority) (Preview, error) {
+	t := linkTrigger(metakockaID, take, "")
+	t.answer.dry = true
+	return r.Preview(ctx, contactID, t)
+}
+
+func linkTrigger(metakockaID string, take Authority, by string) Trigger {
+	return Trigger{Cause: CauseRequest, By: by, Authority: take, answer: &answer{says: sayLink, metakockaID: metakockaID}}
+}
+
+// Unlink parts a contact from its partner for good: nothing but a person's Link joins the
+// two again. Errors as Contact, and a *RequestError that says why not.
+func (r *Reconciler) Unlink(ctx context.Context, contactID, by string) (Result, error) {
+	return r.Contact(ctx, contactID, Trigger{Cause: CauseRequest, By: by, answer: &answer{says: sayUnlink}})
+}
+
+// answer does what a person says.
+func (k *task) answer(ctx context.Context) error {
+	k.link.ContactID = k.id
+	made, err := k.lookedUp(ctx)
+	if err != nil {
+		return err
+	}
+	linked := k.link.Status.Alive() && k.link.MetaKockaID != ""
+	a := k.t.answer
+	switch {
+	case a.says == sayUnlink:
+		return k.unlinkByHand(ctx, linked)
+	case a.says == sayOwn && linked:
+		return fault(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", k.link.MetaKockaID, k.id)
+	case a.says == sayNew && !made && linked:
+		return k.partnerFirst()
+	case a.says == sayNew && !linked:
+		return k.makeOwn(ctx)
+	case a.says != sayLink: // its creation had an answer meanwhile
+		return k.update(ctx)
+	}
+	return k.linkByHand(ctx)
+}
+
+func (k *task) partnerFirst() error {
+	return fault(CodeConflict, "contact %s is linked with partner %s: mksync unlink %[1]s first", k.id, k.link.MetaKockaID)
+}
+
+// linkByHand merges the two as a first match does.
+func (k *task) linkByHand(ctx context.Context) error {
+	if k.link.Status.Alive() && k.link.MetaKockaID == k.t.answer.metakockaID {
+		if in := k.link.Intent; in != nil && k.open(k.id, in) {
+			return k.pending()
+		}
+		k.link.Base = k.link.BaseOr(mapping.Base{})
+		return k.update(ctx)
+	}
+	p, err := k.mayLink(ctx)
+	if err != nil {
+		return err
+	}
+	k.byHand = true
+	if k.link.Status == mapping.StatusDeleted && k.link.MetaKockaID == p.MKID {
+		return k.takeBack(ctx, p)
+	}
+	k.fresh()
+	return k.claim(ctx, p, mapping.Base{})
+}
+
+// mayLink reads the partner that a person named, where nothing stands against the link.
+func (k *task) mayLink(ctx context.Context) (p metakocka.Partner, err error) {
+	a := k.t.answer
+	if k.link.Status.Alive() && k.link.MetaKockaID != "" {
+		return p, k.partnerFirst()
+	}
+	if err := mapping.Nameless(*k.st.Contact); err != nil {
+		return p, &RejectError{err.Error()}
+	}
+	link, unresolved, err := k.links.LinkOrIntents(ctx, a.metakockaID)
+	if err != nil {
+		return p, err
+	}
+	if link != nil && link.Status.Alive() {
+		given := false
+		if !a.dry {
+			given, err = k.given(ctx, a.metakockaID)
+		}
+		if err != nil {
+			return p, err
+		}
+		if !given {
+			return p, fault(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", a.metakockaID, link.ContactID)
+		}
+	}
+
+	// It may be one that was just made for another contact.
+	if p, err = k.named(ctx); err != nil {
+		return p, err
+	}
+	for _, l := range unresolved {
+		if l.ContactID != k.id && maybeOurs(p, l) {
+			return p, &PendingError{ContactID: l.ContactID}
+		}
+	}
+	if isAnonymous(p) {
+		return p, &RejectError{anonymized(p.MKID)}
+	}
+	return p, nil
+}
+
+// named is the partner that a person named.
+func (k *task) named(ctx context.Context) (metakocka.Partner, error) {
+	if p := k.t.answer.partner; p != nil {
+		return *p, nil
+	}
+	p, err := k.erp.Get(ctx, k.t.answer.metakockaID)
+	if errors.Is(err, metakocka.ErrNotFound) {
+		return p, fault(CodeNotFound, "MetaKocka has no partner %s", k.t.answer.metakockaID)
+	}
+	return p, aboutAll(err)
+}
+
+// unlinkByHand leaves a contact without its partner, and remembers that they are two.
+func (k *task) unlinkByHand(ctx context.Context, linked bool) error {
+	switch in := k.link.Intent; {
+	case !linked:
+		return fault(CodeConflict, "contact %s is not linked with a partner", k.id)
+	case in != nil && k.open(k.id, in):
+		return k.pending()
+	}
+	k.denied = []mapping.Answer{{ContactID: k.id, MetaKockaID: k.link.MetaKockaID}}
+	k.forgetPerson()
+	return k.settle(ctx, mapping.StatusUnlinked, unlinkedBy(k.t.By), mapping.Change{})
+}
+
+func unlinkedBy(name string) string {
+	return "unlinked by " + orWords(name, "a person") + ": `mksync link` links the two again, `mksync sync` with this contact's id finds or makes another partner"
+}
+
+// makeOwn makes a contact a partner of its own, and remembers that it is none of those
+// there are.
+func (k *task) makeOwn(ctx context.Context) error {
+	if err := mapping.Nameless(*k.st.Contact); err != nil {
+		return k.reject(ctx, err.Error())
+	}
+	k.fresh()
+	rivals, err := k.s.Rivals(ctx, match.Keys(k.party()))
+	if err != nil {
+		return err
+	}
+	if _, err := k.rivalsSettled(rivals.Unresolved); err != nil { // what they make is a candidate
+		return err
+	}
+	candidates, err := k.candidates(ctx, rivals.Seen)
+	if err != nil {
+		return err
+	}
+	for _, p := range candidates {
+		if match.Compare(k.party(), partnerParty(p)).Grade > match.Strangers {
+			k.denied = append(k.denied, mapping.Answer{ContactID: k.id, MetaKockaID: p.MKID})
+		}
+	}
+	return k.create(ctx)
+}
+
+// fresh begins the contact's link anew.
+func (k *task) fresh() {
+	k.link = mapping.Link{
+		ID: k.link.ID, ContactID: k.id, Status: mapping.StatusPending, UpdatedBy: k.t.By, CRMChangedAt: k.link.CRMChangedAt,
+	}
+}
+
+// denials say that a partner is none of the contacts that match it.
+func denials(partner match.Party, contacts []match.Party) []mapping.Answer {
+	var denied []mapping.Answer
+	for _, c := range contacts {
+		if match.Compare(partner, c).Grade > match.Strangers {
+			denied = append(denied, mapping.Answer{ContactID: c.ID, MetaKockaID: partner.ID})
+		}
+	}
+	return denied
+}
