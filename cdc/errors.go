@@ -39,6 +39,7 @@ var (
 	ErrKeyUnknown = errors.New("a change does not name its row")
 
 	errSlotBusy           = errors.New("slot is held by another instance")
+	errMakesRoom          = errors.New("somebody's statement waited for the table while the snapshot was read: the snapshot makes room and begins anew")
 	errStreamEnded        = errors.New("server ended the stream")
 	errLayoutChanged      = errors.New("partitions of the table were attached, detached, emptied or written anew")
 	errPublicationChanged = fmt.Errorf("%w: it was changed, or made again", ErrPublicationLost)

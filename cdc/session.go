@@ -15,7 +15,7 @@ type session struct {
 	*Listener
 	identity
 	conn   *pgconn.PgConn
-	reader atomic.Uint32 // process that reads the snapshot; 0: none does
+	reader atomic.Pointer[reader] // nil: no snapshot is read
 	facts  facts
 	walEnd LSN // the server's log when this instance's turn came
 

@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,9 +114,18 @@ func (s *session) publishSnapshot(ctx context.Context, name string, point LSN) e
 		return err
 	}
 	defer closeConn(conn)
-	s.reader.Store(conn.PID())
-	defer s.reader.Store(0)
-	_, err = exec(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+quoteLiteral(name)+
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	s.reader.Store(&reader{conn.PID(), stop})
+	defer s.reader.Store(nil)
+	if err := s.readSnapshot(ctx, conn, name, point); err != nil {
+		return cmp.Or(madeRoom(ctx), err)
+	}
+	return nil
+}
+
+func (s *session) readSnapshot(ctx context.Context, conn *pgconn.PgConn, name string, point LSN) error {
+	_, err := exec(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+quoteLiteral(name)+
 		"; SET LOCAL row_security = off; LOCK TABLE "+s.cfg.quotedTable()+" IN ACCESS SHARE MODE")
 	if err != nil {
 		return s.explainRead(err)

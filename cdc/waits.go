@@ -3,6 +3,7 @@ package cdc
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,6 +59,31 @@ func waitOf(ctx context.Context, conn *pgconn.PgConn, pid string) (*wait, error)
 	}, nil
 }
 
+// reader is the backend that reads the snapshot. It locks the table against ALTER and
+// the like, and takes as long as the sink: hours, where that is away.
+type reader struct {
+	pid  uint32
+	stop context.CancelCauseFunc
+}
+
+// makeRoom ends the reading when somebody waits for it: behind who waits for an ALTER's
+// lock stand all statements of the CRM (invariant 25).
+func (r *reader) makeRoom(ctx context.Context, conn *pgconn.PgConn) error {
+	waits, err := exec(ctx, conn, fmt.Sprintf("SELECT 1 FROM pg_locks w WHERE NOT w.granted AND %d = ANY (pg_blocking_pids(w.pid)) LIMIT 1", r.pid))
+	if len(waits) > 0 {
+		r.stop(errMakesRoom)
+	}
+	return err
+}
+
+// madeRoom is errMakesRoom where that is why the reading ended.
+func madeRoom(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errMakesRoom) {
+		return errMakesRoom
+	}
+	return nil
+}
+
 // tellWaits shows for whom the session waits, from now until stop is called.
 func (s *session) tellWaits(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -91,8 +117,11 @@ func (s *session) lookForWaits(ctx context.Context) error {
 	}()
 	for {
 		pids := fmt.Sprint(s.conn.PID())
-		if reader := s.reader.Load(); reader != 0 {
-			pids += fmt.Sprintf(", %d", reader)
+		if r := s.reader.Load(); r != nil {
+			pids += fmt.Sprintf(", %d", r.pid)
+			if err := r.makeRoom(ctx, conn); err != nil {
+				return err
+			}
 		}
 		w, err := waitOf(ctx, conn, pids)
 		if err != nil {
