@@ -38,8 +38,8 @@ type PollState struct {
 	Error           string    `json:"error,omitempty"` // of the last try; empty: it was complete
 	// LastEvent is the sequence of the last event in the partners' stream.
 	LastEvent uint64 `json:"lastEvent,omitempty"`
-	// EventsLost: the stream ended before LastEvent, and what it lost is not
-	// published again yet.
+	// EventsLost: the stream ended before LastEvent, or dropped events, and not all
+	// that it lost is published again yet. What is not has a forgotten hash.
 	EventsLost bool `json:"eventsLost,omitempty"`
 }
 

@@ -27,6 +27,8 @@ type Observations interface {
 	Now(ctx context.Context) (time.Time, error)
 	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
 	Observe(ctx context.Context, partners []mapping.ObservedPartner) error
+	// ForgetHashes makes all partners differ until they are observed again.
+	ForgetHashes(ctx context.Context) error
 	MarkMissing(ctx context.Context, metakockaIDs []string) error
 	// HoldMissing holds the loss of the partners' living links for a person;
 	// ReleaseMissing voids what is held for partners that are there.
@@ -231,33 +233,44 @@ func believed(seen map[string]mapping.SeenPartner) map[string]bool {
 	return ids
 }
 
-// lostHash is no partner's hash: what is stored with it differs from whatever
-// is seen.
-const lostHash = "lost"
+// forgotten begins a hash that is no partner's: what is stored with it differs from
+// whatever is seen.
+const forgotten = "lost:"
 
 // checkEvents returns where the stream ends. Where it ends before what was
 // published, it was deleted or lost: events that nobody had applied may be gone,
-// so everything counts as never seen and is published again.
+// so everything counts as never seen and is published again, in as many polls as
+// the stream has room for.
 func (p *Poller) checkEvents(ctx context.Context, last *mapping.PollState, seen map[string]mapping.SeenPartner) (end uint64, err error) {
 	stored, _, err := p.events.Last(ctx, bus.StreamPartners)
 	if err != nil {
 		return 0, err
 	}
-	if stored.Sequence < last.LastEvent && !last.EventsLost {
-		last.EventsLost = true
-		p.log.Warn("the stream of the partners' events lost its end; they are published again", "ends_at", stored.Sequence, "published", last.LastEvent)
-	}
-	err = lookForGap(ctx, p.events, p.store, bus.StreamPartners, func(what string) error {
-		last.EventsLost = true
-		p.log.Warn(what + ": all partners' events are published again")
+	forget := func(why string, args ...any) error {
+		last.EventsLost, last.LastEvent = true, stored.Sequence
+		p.log.Warn(why+": all partners' events are published again", args...)
+		for id, was := range seen {
+			was.Hash = forgotten + was.Hash
+			seen[id] = was
+		}
+		if err := p.store.ForgetHashes(ctx); err != nil { // first: else the loss would be forgotten, too
+			return err
+		}
 		return p.store.SavePollState(ctx, *last)
-	})
+	}
+	if stored.Sequence < last.LastEvent {
+		if err := forget("the stream of the partners' events lost its end", "ends_at", stored.Sequence, "published", last.LastEvent); err != nil {
+			return 0, err
+		}
+	}
+	err = lookForGap(ctx, p.events, p.store, bus.StreamPartners, func(what string) error { return forget(what) })
 	if err != nil {
 		return 0, err
 	}
-	if last.EventsLost {
+	if last.EventsLost { // so may be those of partners that are gone
 		for id, was := range seen {
-			seen[id] = mapping.SeenPartner{Hash: lostHash, Linked: was.Linked, Missing: was.Missing && !was.Linked}
+			was.Held, was.Missing = false, was.Missing && !was.Linked
+			seen[id] = was
 		}
 	}
 	return stored.Sequence, nil

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // deleteStream deletes a stream of the running service.
@@ -89,4 +93,68 @@ func lastEvent(t *testing.T, s *service) uint64 {
 	last, _, err := s.bus.Last(t.Context(), bus.StreamContacts)
 	require.NoError(t, err)
 	return last.Sequence
+}
+
+// forgetfulBus is a bus whose server has forgotten each message's id by the next poll, as
+// it does after two minutes.
+type forgetfulBus struct {
+	*bus.Bus
+	published int
+}
+
+func (f *forgetfulBus) PublishSync(ctx context.Context, stream string, m bus.Message) (uint64, error) {
+	m.ID += fmt.Sprint("-", f.published)
+	sequence, err := f.Bus.PublishSync(ctx, stream, m)
+	if err == nil {
+		f.published++
+	}
+	return sequence, err
+}
+
+// TestPartnersStreamLostThatHoldsFew: the stream holds fewer events than there are partners.
+// All come again, in several polls, each once.
+func TestPartnersStreamLostThatHoldsFew(t *testing.T) {
+	t.Parallel()
+	const partners = 60
+	w := newWorld(t, sim.Options{})
+	for i := range partners {
+		_, err := w.erp.AddPartner(person("", fmt.Sprintf("Oseba %d", i), "", fmt.Sprintf("o%d@primer.si", i)))
+		require.NoError(t, err)
+	}
+	poll := func(s *service) (published, polls int, err error) {
+		events := &forgetfulBus{Bus: s.bus}
+		poller := syncer.NewPoller(syncer.PollerConfig{}, s.erp, s.store, events, slog.New(slog.DiscardHandler))
+		for polls, err = 1, poller.Poll(t.Context()); err != nil && polls < 20; polls++ {
+			w.eventually(func() error { return pulled(t, s) })
+			err = poller.Poll(t.Context())
+		}
+		w.eventually(func() error { return pulled(t, s) })
+		return events.published, polls, err
+	}
+	s, stop := w.start(rolePuller)
+	_, _, err := poll(s)
+	require.NoError(t, err)
+	deleteStream(t, s, bus.StreamPartners)
+	stop()
+
+	w.cfg.StreamMaxBytes = 16 << 10
+	s, _ = w.start(rolePuller)
+	published, polls, err := poll(s)
+	require.NoError(t, err)
+	require.Greater(t, polls, 1, "the stream holds fewer")
+	require.Equal(t, partners, published, "each once")
+	published, _, err = poll(s)
+	require.NoError(t, err)
+	require.Zero(t, published)
+}
+
+// pulled: the puller is through with the stream.
+func pulled(t *testing.T, s *service) error {
+	t.Helper()
+	c, err := s.bus.Consumed(t.Context(), bus.StreamPartners, syncer.ConsumerPuller)
+	require.NoError(t, err)
+	if up := c.UpTo[syncer.ConsumerPuller]; up < c.Last {
+		return fmt.Errorf("pulled up to %d of %d", up, c.Last)
+	}
+	return nil
 }

@@ -16,8 +16,8 @@ const observeSQL = `
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 	ON CONFLICT (metakocka_id) DO UPDATE SET hash = excluded.hash, name = excluded.name, tax_number = excluded.tax_number,
 		email = excluded.email, data = excluded.data, keys = excluded.keys, missing_since = NULL,
-		changed_after = CASE WHEN p.hash = excluded.hash THEN p.changed_after ELSE excluded.changed_after END,
-		observed_at = CASE WHEN p.hash = excluded.hash THEN p.observed_at ELSE clock_timestamp() END`
+		changed_after = CASE WHEN p.hash IN (excluded.hash, 'lost:' || excluded.hash) THEN p.changed_after ELSE excluded.changed_after END,
+		observed_at = CASE WHEN p.hash IN (excluded.hash, 'lost:' || excluded.hash) THEN p.observed_at ELSE clock_timestamp() END`
 
 func observeArgs(p *mapping.ObservedPartner) []any {
 	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data, nullTime(p.ChangedAfter), p.Keys.All()}
@@ -62,6 +62,16 @@ func (s *Store) Observe(ctx context.Context, partners []mapping.ObservedPartner)
 	}
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("store partners: %w", err)
+	}
+	return nil
+}
+
+// ForgetHashes makes every partner differ from what is stored of it until it is observed
+// again: its event may be lost. When it changed stays known.
+func (s *Store) ForgetHashes(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, "UPDATE mksync_partners SET hash = 'lost:' || hash WHERE hash <> '' AND hash NOT LIKE 'lost:%'")
+	if err != nil {
+		return fmt.Errorf("forget partners' hashes: %w", err)
 	}
 	return nil
 }
