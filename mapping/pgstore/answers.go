@@ -18,10 +18,9 @@ const (
 		SELECT c::uuid, p, coalesce($3, '') FROM unnest($1::text[], $2::text[]) AS a (c, p) ON CONFLICT DO NOTHING`
 	joinedSQL = "DELETE FROM mksync_answers WHERE contact_id = $1 AND metakocka_id = $2"
 	// movedAnswersSQL lets the answers go with a link that went from contact $1 to $2.
-	movedAnswersSQL = `INSERT INTO mksync_answers (contact_id, metakocka_id, at, by)
-		SELECT $2, metakocka_id, at, by FROM mksync_answers WHERE contact_id = $1
-			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $1)
-		ON CONFLICT DO NOTHING`
+	movedAnswersSQL = `WITH moved AS (DELETE FROM mksync_answers WHERE contact_id = $1
+			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $1) RETURNING metakocka_id, at, by)
+		INSERT INTO mksync_answers (contact_id, metakocka_id, at, by) SELECT $2::uuid, metakocka_id, at, by FROM moved ON CONFLICT DO NOTHING`
 )
 
 // Denied are the partners of which a person said that they are not the contact's.
