@@ -15,6 +15,8 @@ type Base struct {
 	// Unkept are the fields in which the CRM did not keep the partner's value: its
 	// half is what it made of it.
 	Unkept []Field `json:"unkept,omitempty"`
+	// Phone says which of the partner's numbers the two agree on.
+	Phone PhonePlace `json:"phone,omitzero"`
 }
 
 // NotKept notes that the CRM made something else of the partner's value.

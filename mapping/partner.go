@@ -13,6 +13,8 @@ type Partner struct {
 	ContactName, Email, GSM, Phone    string
 	Street, City, PostNumber, Country string
 	Notes, Website                    string
+	// PhoneIn is the attribute whose number is the contact's (see Linked).
+	PhoneIn string
 }
 
 // FromPartner reads a partner as a contact. A value that cannot be read (a
@@ -21,12 +23,13 @@ type Partner struct {
 //
 // A company (business_entity) has its customer as company name and its contact
 // entry as name, which may be empty (see Contact.Named); a person's name is the
-// customer. The phone is phone, else gsm.
+// customer. The phone is in the attribute that is ours, else in phone, else in gsm.
 func FromPartner(p Partner) (c Contact, unreadable FieldErrors) {
+	number, _ := p.numbers()
 	c = Contact{
 		Name:      first(p.Customer, p.ContactName),
 		Email:     p.Email,
-		Phone:     first(p.Phone, p.GSM),
+		Phone:     number,
 		Address:   p.address().String(),
 		Country:   p.Country,
 		TaxNumber: p.TaxID,
@@ -51,8 +54,7 @@ func (p Partner) address() Address {
 // ToPartner returns old with the changed fields as target has them; attributes
 // of other fields stay as they are. target is everything the partner is to hold.
 //
-// Where the old partner has a phone, the attribute that holds it keeps it. A
-// partner's taxpayer flag follows a new tax number and a change between person
+// A number goes into the attribute that is ours. A partner's taxpayer flag follows a new tax number and a change between person
 // and company, its foreign flag follows a new country; else both are the ERP
 // user's.
 func ToPartner(target Contact, old Partner, changed []Field) Partner {
@@ -105,19 +107,6 @@ func (p *Partner) setNames(target Contact, name, company bool) {
 	// A person's partner may name somebody else for its contact entry.
 	if name && (p.BusinessEntity || own) || p.BusinessEntity != wasCompany {
 		p.ContactName = target.Name
-	}
-}
-
-// setPhone writes the number into the attribute it was read from; a first
-// number goes to gsm when it is a mobile one in the contact's country.
-func (p *Partner) setPhone(v, country string) {
-	switch {
-	case clean(FieldPhone, p.Phone) != "":
-		p.Phone = v
-	case clean(FieldPhone, p.GSM) != "" || isMobile(v, country):
-		p.GSM = v
-	default:
-		p.Phone = v
 	}
 }
 

@@ -65,14 +65,14 @@ func TestNewPartner(t *testing.T) {
 			Name: " Ana Kralj", Email: "ana@kralj.si", Phone: "041 123 456", Address: "Slovenska cesta 1\n1000 Ljubljana",
 			Country: "SI", TaxNumber: "12345678", Notes: "kliči po 16h", Website: "kralj.si",
 		}, Partner{
-			Customer: "Ana Kralj", ContactName: "Ana Kralj", Email: "ana@kralj.si", GSM: "041 123 456",
+			Customer: "Ana Kralj", ContactName: "Ana Kralj", Email: "ana@kralj.si", GSM: "041 123 456", PhoneIn: inGSM,
 			Street: "Slovenska cesta 1", City: "Ljubljana", PostNumber: "1000", Country: "Slovenia",
 			TaxID: "12345678", Notes: "kliči po 16h", Website: "kralj.si",
 		}},
 		{
 			"taxable company",
 			Contact{Name: "Štefan Žagar", CompanyName: "Žagar d.o.o.", TaxNumber: "SI 87654321", Phone: "01 234 56 78"},
-			Partner{Customer: "Žagar d.o.o.", BusinessEntity: true, Taxpayer: true, TaxID: "SI 87654321", ContactName: "Štefan Žagar", Phone: "01 234 56 78"},
+			Partner{Customer: "Žagar d.o.o.", BusinessEntity: true, Taxpayer: true, TaxID: "SI 87654321", ContactName: "Štefan Žagar", Phone: "01 234 56 78", PhoneIn: inPhone},
 		},
 		{
 			"company that is not liable for VAT",

@@ -61,7 +61,8 @@ func (r *Reconciler) judge(p mapping.Pair, partner func(id string) (metakocka.Pa
 	case err != nil:
 		return f, err
 	}
-	if f.Fields = r.moved(p, ContactOf(got)); len(f.Fields) > 0 || p.Link.Base == nil {
+	held, _ := mapping.FromPartner(linkedView(got, *p.Link, p.Contact))
+	if f.Fields = r.moved(p, held); len(f.Fields) > 0 || p.Link.Base == nil {
 		f.Kind = FindingDiffers
 	}
 	return f, nil

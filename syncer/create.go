@@ -65,7 +65,7 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	partner, _ := mapping.FromPartner(sent)
 	k.refusals.taken()
 	k.link.MetaKockaID, k.link.Intent = metakockaID, nil
-	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: k.outgoing(*k.st.Contact), Partner: partner}, true
+	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: k.outgoing(*k.st.Contact), Partner: partner, Phone: sent.PhonePlace()}, true
 	k.link.PartnerObservedAt = k.now()
 	seen, err := observed(unread(metakockaID, sent))
 	if err != nil {
@@ -101,7 +101,7 @@ func (k *task) resolve(ctx context.Context) error {
 			return k.claim(ctx, *p, mapping.Base{}) // found by a key: it may be somebody else's
 		}
 		k.link.BaseAssumed = true
-		return k.claim(ctx, *p, mapping.Base{CRM: sent.Named(), Partner: sent})
+		return k.claim(ctx, *p, mapping.Base{CRM: sent.Named(), Partner: sent, Phone: in.Partner.PhonePlace()})
 	case k.open(k.id, &in):
 		return k.pending()
 	}
@@ -169,7 +169,7 @@ func (k *task) notTaken(ctx context.Context, partners []metakocka.Partner, numbe
 // holds reports whether the partner holds what was sent, but for what MetaKocka
 // does not keep.
 func holds(p metakocka.Partner, sent mapping.Contact) bool {
-	got, _ := mapping.FromPartner(view(p))
+	got, _ := mapping.FromPartner(view(p).Linked(mapping.Base{}, sent.Phone))
 	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
 		return !mapping.Equal(f, sent.Get(f), got.Get(f)) && !mapping.LikelyDropped(f, sent.Get(f), got.Get(f))
 	})

@@ -208,7 +208,8 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 	if err != nil {
 		return res, fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
-	got, unreadable := mapping.FromPartner(view(p))
+	shown := view(p).Linked(mapping.Base{}, "")
+	got, unreadable := mapping.FromPartner(shown)
 	id := uuid.NewString()
 	err = r.links.WithContact(ctx, id, func(s mapping.Session) error {
 		k := &task{Reconciler: r, s: s, t: t, id: id}
@@ -217,7 +218,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		}
 		contact := k.importable(got)
 		k.link.ContactID, k.link.MetaKockaID = id, p.MKID
-		k.link.Base = &mapping.Base{CRM: contact, Partner: k.carried(mapping.SideMetaKocka, got)}
+		k.link.Base = &mapping.Base{CRM: contact, Partner: k.carried(mapping.SideMetaKocka, got), Phone: shown.PhonePlace()}
 		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
 		all := mapping.MergeResult{CRM: contact, ToCRM: mapping.Diff(contact, mapping.Contact{})}

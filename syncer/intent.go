@@ -85,7 +85,7 @@ func (k *task) settleUpdate(p metakocka.Partner) error {
 	if in == nil || in.Kind == mapping.IntentCreate {
 		return nil
 	}
-	got, _ := mapping.FromPartner(view(p))
+	got, _ := k.reads(p)
 	had, _ := mapping.FromPartner(in.Partner)
 	sent, _ := mapping.FromPartner(in.Sent)
 	took := slices.ContainsFunc(in.Fields, func(f mapping.Field) bool {

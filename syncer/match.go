@@ -139,12 +139,14 @@ func (k *task) claimSeen(ctx context.Context, seen mapping.ObservedPartner) erro
 	if err != nil {
 		return err
 	}
-	got, unreadable := mapping.FromPartner(view(p))
+	shown := view(p).Linked(mapping.Base{}, k.st.Contact.Phone)
+	got, unreadable := mapping.FromPartner(shown)
 	res := mapping.Merge(mapping.MergeInput{CRM: *k.st.Contact, Partner: got, Unreadable: unreadable.Fields()}, k.policy())
 	if len(unreadable)+len(res.ToCRM)+len(res.ToPartner)+len(res.Conflicts) > 0 || seen.Hash == "" {
 		return k.claim(ctx, p, mapping.Base{})
 	}
 	k.link.MetaKockaID, k.link.Intent, k.link.Base = p.MKID, nil, &res.Base
+	k.link.Base.Phone = shown.PhonePlace()
 	k.link.PartnerObservedAt = seen.ObservedAt
 	if k.st.SweptAt.After(seen.ObservedAt) {
 		k.link.PartnerObservedAt = k.st.SweptAt

@@ -242,12 +242,12 @@ func (u *undoing) change() mapping.MergeChange {
 // rebased is the loser's base with what MetaKocka did not take back, so that it
 // is not read as an edit.
 func (u *undoing) rebased(b mapping.Base) *mapping.Base {
-	got, _ := mapping.FromPartner(view(*u.revived))
+	got, _ := mapping.FromPartner(view(*u.revived).Linked(b, ""))
 	before, err := partnerOfRecord(u.m.PartnerBefore)
 	if err != nil {
 		return &b
 	}
-	was, _ := mapping.FromPartner(view(before))
+	was, _ := mapping.FromPartner(view(before).Linked(b, ""))
 	for _, f := range mapping.Diff(got, was) {
 		b.Partner.Set(f, got.Get(f))
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // view takes from a partner what is ours: its own attributes, its first contact
-// entry and its billing address.
+// entry and its billing address. See linkedView for one that is linked.
 func view(p metakocka.Partner) mapping.Partner {
 	contact, _ := p.PrimaryContact()
 	billing, _ := p.Billing()
@@ -25,6 +25,28 @@ func view(p metakocka.Partner) mapping.Partner {
 func ContactOf(p metakocka.Partner) mapping.Contact {
 	c, _ := mapping.FromPartner(view(p))
 	return c
+}
+
+// linkedView is what of a partner is ours, as its link reads it.
+func linkedView(p metakocka.Partner, l mapping.Link, contact *mapping.Contact) mapping.Partner {
+	base, number := *l.BaseOr(mapping.Base{}), ""
+	if contact != nil {
+		number = contact.Phone
+	}
+	if base.Phone.In == "" && l.Intent != nil { // the first number of all is on its way
+		base.Phone.In = l.Intent.Sent.PhoneIn
+	}
+	return view(p).Linked(base, number)
+}
+
+// shown is the linked partner as the link reads it.
+func (k *task) shown(p metakocka.Partner) mapping.Partner {
+	return linkedView(p, k.link, k.st.Contact)
+}
+
+// reads is the linked partner as a contact.
+func (k *task) reads(p metakocka.Partner) (mapping.Contact, mapping.FieldErrors) {
+	return mapping.FromPartner(k.shown(p))
 }
 
 // newPartner is what add_partner sends for p: a buyer.

@@ -98,7 +98,7 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 	case err != nil:
 		return aboutAll(err)
 	}
-	got, unreadable := mapping.FromPartner(view(partner))
+	got, unreadable := k.reads(partner)
 	base := k.link.BaseOr(mapping.Base{})
 	if k.link.BaseAssumed {
 		settled := settleAssumed(*base, got)

@@ -86,7 +86,7 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 		return false, err
 	case p != nil && holds(*p, sent): // else a key is the same only: it may be somebody else's
 		k.link.MetaKockaID, k.link.Intent = p.MKID, nil
-		k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: sent.Named(), Partner: sent}, true
+		k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: sent.Named(), Partner: sent, Phone: in.Partner.PhonePlace()}, true
 		return true, k.save(ctx, mapping.Change{})
 	case k.open(k.id, in):
 		return false, k.pending()
@@ -364,8 +364,9 @@ func (k *task) flagsBefore(p metakocka.Partner) map[string]string {
 // returning is the base for a contact that came back: the partner counts as
 // unchanged where the contact has a value that goes there, or where it was anonymized.
 func (k *task) returning(p metakocka.Partner) mapping.Base {
-	got, _ := mapping.FromPartner(view(p))
-	c, base := k.outgoing(*k.st.Contact), mapping.Base{Partner: got}
+	shown := k.shown(p)
+	got, _ := mapping.FromPartner(shown)
+	c, base := k.outgoing(*k.st.Contact), mapping.Base{Partner: got, Phone: shown.PhonePlace()}
 	for _, f := range mapping.Fields() {
 		if c.Get(f) == "" && (!isAnonymous(p) || !slices.Contains(namesOf, f)) {
 			base.Partner.Set(f, "")

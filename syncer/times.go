@@ -80,7 +80,7 @@ func (k *task) partnerTimes(f mapping.Field, now string, past []valueAt) mapping
 	if seen == nil || json.Unmarshal(seen.Data, &last) != nil {
 		return t
 	}
-	if mapping.Equal(f, ContactOf(last).Get(f), now) {
+	if held, _ := k.reads(last); mapping.Equal(f, held.Get(f), now) {
 		first, _ := since(f, now, past)
 		lower, t.PartnerBefore = first.after, seen.ObservedAt
 	}
@@ -125,7 +125,7 @@ func (k *task) partnerPast(ctx context.Context) (map[mapping.Field][]valueAt, er
 		if json.Unmarshal(m.Data, &ev) != nil || ev.Partner == nil {
 			return
 		}
-		c := ContactOf(*ev.Partner)
+		c, _ := k.reads(*ev.Partner)
 		for _, f := range mapping.Fields() {
 			past[f] = append(past[f], valueAt{value: c.Get(f), after: ev.After})
 		}

@@ -49,7 +49,7 @@ func (k *task) update(ctx context.Context) error {
 // knows, as when a database was restored to before its contact was deleted: that is no
 // edit made in the ERP.
 func (k *task) anonymizedSince(p metakocka.Partner) bool {
-	got, _ := mapping.FromPartner(view(p))
+	got, _ := k.reads(p)
 	return isAnonymous(p) && slices.ContainsFunc(namesOf, func(f mapping.Field) bool {
 		return !mapping.Equal(f, got.Get(f), k.link.Base.Partner.Get(f))
 	})
@@ -107,7 +107,8 @@ func (k *task) partnerAsBase() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	got, base := ContactOf(p), *k.link.Base
+	got, _ := k.reads(p)
+	base := *k.link.Base
 	if k.link.BaseAssumed {
 		base = settleAssumed(base, got)
 	}
@@ -135,18 +136,20 @@ func (r *Reconciler) stands(s mapping.Side, c, base mapping.Contact) bool {
 // seenAsExpected reports whether a poll saw the partner as the base has it. The
 // first sight of a partner that was just made also settles what MetaKocka kept.
 func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, error) {
-	got, unreadable := mapping.FromPartner(view(p))
+	shown := k.shown(p)
+	got, unreadable := mapping.FromPartner(shown)
 	base := *k.link.Base
 	if k.link.BaseAssumed {
 		base = settleAssumed(base, got)
 	}
+	base.Phone = shown.PhonePlace()
 	if !k.stands(mapping.SideMetaKocka, got, base.Partner) {
 		return false, nil
 	}
 	was := k.link
 	k.link.Base, k.link.BaseAssumed = &base, false
 	status, reason := k.verdict(*k.st.Contact, got, mapping.MergeResult{}, unreadable)
-	if !was.BaseAssumed && status == was.Status && reason == was.LastError {
+	if !was.BaseAssumed && base.Phone == was.Base.Phone && status == was.Status && reason == was.LastError {
 		return true, nil
 	}
 	return true, k.settle(ctx, status, reason, mapping.Change{})
@@ -169,18 +172,22 @@ func settleAssumed(b mapping.Base, got mapping.Contact) mapping.Base {
 func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 	if left := markersLeft(view(p)); left != nil { // a clearing was cut off
 		var err error
-		instead := mapping.ToPartner(k.link.Base.Partner, view(p), mapping.Fields())
-		p, err = k.unmark(k.sending(ctx, k.updateIntent(view(p), instead, nil)), p, instead)
+		had := k.shown(p)
+		instead := mapping.ToPartner(k.link.Base.Partner, had, mapping.Fields())
+		p, err = k.unmark(k.sending(ctx, k.updateIntent(had, instead, nil)), p, instead)
 		if err = k.answered(ctx, err); err != nil {
 			return k.writeFailed(ctx, err)
 		}
 	}
 	for range maxWrites {
-		got, unreadable := mapping.FromPartner(view(p))
+		shown := k.shown(p)
+		got, unreadable := mapping.FromPartner(shown)
+		base := *k.link.Base
 		if k.link.BaseAssumed {
-			base := settleAssumed(*k.link.Base, got)
-			k.link.Base, k.link.BaseAssumed = &base, false
+			base = settleAssumed(base, got)
 		}
+		base.Phone = shown.PhonePlace()
+		k.link.Base, k.link.BaseAssumed = &base, false
 		res, times, err := k.combine(ctx, got, unreadable)
 		if err != nil {
 			return err
@@ -191,7 +198,7 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		}
 		k.record(conflicts, times)
 		k.nameAlong(&res, got)
-		want := mapping.ToPartner(res.Partner, view(p), res.ToPartner)
+		want := mapping.ToPartner(res.Partner, shown, res.ToPartner)
 		_, differs := partnerUpdate(p, want)
 		switch {
 		case !differs && len(res.ToPartner) == 0:
@@ -262,7 +269,7 @@ func (k *task) writeFailed(ctx context.Context, err error) error {
 // advance moves the base of the fields just written to what each side now
 // holds, also where MetaKocka did not keep a value.
 func (k *task) advance(res mapping.MergeResult, written metakocka.Partner) {
-	got, _ := mapping.FromPartner(view(written))
+	got, _ := k.reads(written)
 	base := *k.link.Base
 	for _, f := range res.ToPartner {
 		base.CRM.Set(f, k.st.Contact.Get(f))
@@ -283,8 +290,8 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 		return fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
 	written, decided, heldAt := *k.link.Base, maps.Clone(k.link.Overrides), k.link.PartnerObservedAt
+	got, _ := k.reads(p)
 	k.link.Base, k.link.Intent = &res.Base, nil
-	got, _ := mapping.FromPartner(view(p))
 	if k.stands(mapping.SideMetaKocka, got, res.Base.Partner) {
 		k.link.PartnerObservedAt = k.readAt
 	}

@@ -17,7 +17,7 @@ import (
 // write turns the partner into want, for the sake of some fields, sets the
 // flags, and returns what MetaKocka then holds.
 func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Partner, fields []mapping.Field, flags map[string]string) (metakocka.Partner, error) {
-	had := view(p)
+	had := k.shown(p)
 	u, _ := partnerUpdate(p, want)
 	maps.Copy(u.Set, flags)
 	sending := k.sending(ctx, k.updateIntent(had, want, fields))
