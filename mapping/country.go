@@ -17,8 +17,18 @@ func ParseCountry(v string) (string, bool) {
 	if code, ok := nearCountry(v); ok {
 		return code, true
 	}
-	code, found := allNames()[foldCountry(v)]
+	folded := foldCountry(v)
+	if code, found := roadCodes[folded]; found {
+		return code, true
+	}
+	code, found := allNames()[folded]
 	return code, found && code != ""
+}
+
+// roadCodes are the letters on cars that are no ISO code, where a country is asked
+// for; at the end of an address they are a house's.
+var roadCodes = map[string]string{
+	"a": "AT", "b": "BE", "d": "DE", "e": "ES", "f": "FR", "h": "HU", "i": "IT", "p": "PT", "rh": "HR", "srb": "RS",
 }
 
 // nearCountry is ParseCountry for codes, abbreviations, and names in the languages

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,7 @@ func TestParseCountry(t *testing.T) {
 		"UK": "GB", "GB": "GB", "United Kingdom": "GB", "Velika Britanija": "GB", "Združeno kraljestvo": "GB", "England": "GB",
 		"Nizozemska": "NL", "Holland": "NL", "The Netherlands": "NL", "Francija": "FR", "Poljska": "PL", "Polska": "PL",
 		"Turčija": "TR", "Türkiye": "TR", "EL": "GR", "Grčija": "GR", "Côte d'Ivoire": "CI", "日本": "JP", "Irska": "IE",
+		"RH": "HR", "A": "AT", "D": "DE", "I": "IT", "h": "HU", "SRB": "RS",
 	} {
 		got, ok := ParseCountry(in)
 		require.True(t, ok, in)
@@ -44,6 +46,11 @@ func TestEveryCountryHasANameThatReadsBack(t *testing.T) {
 		code, ok := ParseCountry(name)
 		require.True(t, ok, name)
 		require.Equal(t, region.String(), code, name)
+		for _, v := range []string{region.String(), region.ISO3()} {
+			code, ok := ParseCountry(strings.ToLower(v))
+			require.True(t, ok, v)
+			require.Equal(t, region.String(), code, v)
+		}
 	}
 	require.Equal(t, "Slovenia", CountryName("si"))
 	require.Empty(t, CountryName("Slovenija"))
