@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -198,6 +199,7 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		}
 		k.record(conflicts, times)
 		k.nameAlong(&res, got)
+		k.nameOver(&res, shown)
 		want := mapping.ToPartner(res.Partner, shown, res.ToPartner)
 		_, differs := partnerUpdate(p, want)
 		switch {
@@ -228,6 +230,23 @@ func (k *task) nameAlong(res *mapping.MergeResult, got mapping.Contact) {
 	}
 	res.Partner.Name, res.Base.Partner.Name, res.Base.CRM.Name = name, name, name
 	res.ToPartner = append(res.ToPartner, mapping.FieldName)
+}
+
+// nameOver notes whose name goes where a person becomes a company: the contact entry,
+// which may have named somebody else, then holds the contact's name.
+func (k *task) nameOver(res *mapping.MergeResult, had mapping.Partner) {
+	name, other := res.Partner.Name, had.ContactName
+	turns := slices.Contains(res.ToPartner, mapping.FieldCompanyName) && res.Partner.CompanyName != "" && !had.BusinessEntity
+	if !turns || strings.TrimSpace(other) == "" || mapping.Equal(mapping.FieldName, other, had.Customer) || mapping.Equal(mapping.FieldName, other, name) {
+		return
+	}
+	k.record([]mapping.Conflict{{
+		Field: mapping.FieldName, BaseCRM: k.link.Base.CRM.Name, BasePartner: k.link.Base.Partner.Name,
+		CRM: res.CRM.Name, Partner: other, Rule: mapping.RuleCRM, Winner: mapping.SideCRM,
+	}}, nil)
+	if !slices.Contains(res.ToPartner, mapping.FieldName) && !slices.Contains(res.ToCRM, mapping.FieldName) {
+		res.ToPartner = append(res.ToPartner, mapping.FieldName)
+	}
 }
 
 // intended are the fields of a write whose base may move when it turns out that it took

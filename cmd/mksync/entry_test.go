@@ -78,3 +78,19 @@ func TestTheOtherNumberIsTheERPsOwn(t *testing.T) {
 		require.Equal(t, "synced: ", w.mapping(id))
 	}
 }
+
+func TestSomebodyElsesNameIsInTheJournalWhenAPersonBecomesACompany(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	s := w.up()
+	id := w.add(mapping.Contact{Name: "Ana Novak", Email: "ana@novak-names.si"})
+	w.status(id, "synced")
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Name = "Maja Kos" })
+	w.idle(s)
+	require.Equal(t, "Ana Novak", w.contact(id).Name)
+	w.set(id, mapping.FieldCompanyName, "Novak d.o.o.")
+	w.partnerIs(id, [2]string{"Novak d.o.o.", "Ana Novak"}, func(p metakocka.Partner) any { return [2]string{p.Customer, p.Contacts[0].Name} })
+	w.quiet(s)
+	require.Equal(t, "name|Ana Novak|Maja Kos|crm|decided", w.one("SELECT concat_ws('|', field, crm_value, partner_value, winner, status) FROM mksync_conflicts"))
+	require.Equal(t, "synced: ", w.mapping(id))
+}
