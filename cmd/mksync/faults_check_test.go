@@ -155,7 +155,7 @@ func (c *crowd) person(v *verdict, s sides, p *citizen) {
 	switch {
 	case p.gone && isLinked && l.status != string(mapping.StatusDeleted):
 		v.losses = append(v.losses, fmt.Sprintf("the deletion of contact %s (%s): its link is %s", id, p.want.Name, l.status))
-	case p.gone:
+	case p.gone, p.out:
 	case p.lost && l.status != string(mapping.StatusUnlinked):
 		v.losses = append(v.losses, fmt.Sprintf("the deletion of partner %s (%s): its link is %s %s", l.partner, p.want.Name, l.status, l.reason))
 	case p.lost:

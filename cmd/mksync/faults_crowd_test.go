@@ -57,6 +57,7 @@ type citizen struct {
 	gone    bool // deleted in the CRM
 	lost    bool // deleted in the ERP
 	never   bool // rolled back
+	out     bool // left out by the filter
 	edits   int  // in the CRM, the insertion included
 	cleared int  // values emptied there
 }
@@ -71,14 +72,17 @@ type crowd struct {
 	version int
 	edits   edits
 	imports bool     // partners are entered in the ERP, too
+	filters bool     // contacts leave and enter the filter
 	erased  []string // partners deleted in the ERP
 	hitch   error
 }
 
 // edits counts what the crowd did.
-type edits struct{ crm, cleared, erp, inserted, entered, removed, vanished int }
+type edits struct{ crm, cleared, erp, inserted, entered, removed, vanished, crossed int }
 
-func (e edits) total() int { return e.crm + e.erp + e.inserted + e.entered + e.removed + e.vanished }
+func (e edits) total() int {
+	return e.crm + e.erp + e.inserted + e.entered + e.removed + e.vanished + e.crossed
+}
 
 func newCrowd(w *world, r *rand.Rand) *crowd { return &crowd{w: w, rand: r} }
 
@@ -96,6 +100,9 @@ func (c *crowd) run(ctx context.Context, every time.Duration) {
 func (c *crowd) edit() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.filters && c.rand.IntN(10) == 0 {
+		c.cross(c.any(ownerCRM, ownerERP, ownerBoth, ownerContested))
+	}
 	switch roll := c.rand.IntN(100); {
 	case roll < 20 || len(c.people) < 5:
 		c.insert()
@@ -263,7 +270,7 @@ func (c *crowd) value(f mapping.Field, n int) string {
 	case mapping.FieldTaxNumber:
 		return c.orEmpty("SI" + taxNumber(2_000_000+v))
 	case mapping.FieldEmail:
-		return c.orEmpty(fmt.Sprintf("posta%d@primer.si", v))
+		return c.orEmpty(fmt.Sprintf("Posta%d@Primer.si", v))
 	case mapping.FieldPhone:
 		return fmt.Sprintf("041 %03d %03d", 100+v/1000%900, v%1000)
 	case mapping.FieldAddress:

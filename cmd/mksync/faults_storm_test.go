@@ -32,6 +32,7 @@ type storm struct {
 	instances []*keeper
 	slowStops []string
 	writes    *writeCount
+	config    string // the instances' file
 
 	mu     sync.Mutex // guards these
 	counts map[string]int
@@ -70,6 +71,8 @@ func newStorm(t *testing.T, s uint64) *storm {
 	st.cfg.MaxDeletes, st.cfg.PollInterval, st.cfg.AutoImport = 100_000, time.Second, true
 	st.cfg.MetaKockaSettle = time.Second
 	st.cfg.NATSSyncInterval = natsSync
+	st.config = st.filterContacts()
+	st.whenWriting("INSERT OR UPDATE", "NEW.email := lower(NEW.email);")
 	st.watchWrites()
 	return st
 }
@@ -84,7 +87,7 @@ func (st *storm) wire(name, address string) string {
 func (st *storm) runService() {
 	st.cfg.DataDir = st.t.TempDir()
 	name := fmt.Sprintf("instance %d", len(st.instances)+1)
-	st.instances = append(st.instances, keep(st.t, name, append(st.environ(), childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
+	st.instances = append(st.instances, keep(st.t, name, append(st.environ(), "MKSYNC_CONFIG="+st.config, childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
 }
 
 func (st *storm) count(what string) {

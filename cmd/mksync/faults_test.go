@@ -28,7 +28,7 @@ func TestFaults(t *testing.T) {
 	s := seed(t)
 	st := newStorm(t, s)
 	people := newCrowd(st.world, rand.New(rand.NewPCG(s, 2)))
-	people.imports = true
+	people.imports, people.filters = true, true
 	t.Cleanup(func() { st.explain(t) })
 	for range 30 {
 		people.insert()
@@ -44,6 +44,7 @@ func TestFaults(t *testing.T) {
 	st.calm()
 	stop()
 	<-done
+	people.comeBack()
 
 	took, v := waitSettled(t, people, 30*time.Second+time.Duration(cycles)*time.Second)
 	st.rest(people)
