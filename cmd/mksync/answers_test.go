@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -113,6 +115,32 @@ func TestAnAnswerOutlastsARefusal(t *testing.T) {
 	require.Contains(t, w.one("SELECT string_agg(metakocka_id, ' ') FROM mksync_answers WHERE contact_id = $1", bor), "7001")
 	w.mksync("import", "7001", "--new").refused("partner 7001 is linked with contact "+firm, "mksync unlink "+firm+" first")
 	w.quiet(s)
+}
+
+// TestALostCallDoesNotUndoAnAnswer: what became of a creation is looked for among
+// partners that a person has not said are others, also where one holds just what was sent.
+func TestALostCallDoesNotUndoAnAnswer(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	w.cfg.PollInterval = time.Hour
+	w.up()
+	w.eventually(func() error {
+		if w.count("SELECT count(*) FROM mksync_state WHERE key = 'poller' AND value->>'sweptAt' IS NOT NULL") == 0 {
+			return errors.New("no poll yet")
+		}
+		return nil
+	})
+	for _, id := range []string{"7001", "7002"} { // no poll sees them
+		_, err := w.erp.AddPartner(person(id, "Dva Enaka", "", "dva@enaka-test.si"))
+		require.NoError(t, err)
+	}
+	id := w.add(mapping.Contact{Name: "Dva Enaka", Email: "dva@enaka-test.si"})
+	w.status(id, "held")
+	require.NoError(t, w.erp.FailNext(metakocka.EndpointAdd, sim.FaultBefore))
+	require.Error(t, w.mksync("sync", id, "--new").err)
+	w.eventually(func() error { return w.mksync("sync", id).err })
+	require.NotContains(t, []string{"7001", "7002"}, w.partner(id).MKID)
+	require.Len(t, w.erp.Partners(), 3)
 }
 
 // TestWhatAPersonUnlinkedStaysApart over polls, edits, a sync and an import, until a
