@@ -83,12 +83,12 @@ func (c *Checker) look(ctx context.Context) error {
 
 // terms are on what the contacts are synced.
 func (c *Checker) terms() string {
-	policy := c.reconciler.policy()
+	policy := c.reconciler.cfg.Policy
 	directions := map[mapping.Field]mapping.Direction{}
 	for _, f := range mapping.Fields() {
 		directions[f] = policy.For(f).Direction
 	}
-	return fmt.Sprint(c.store.Terms(), " ", directions)
+	return fmt.Sprint(c.store.Terms(), " ", directions, " ", c.reconciler.unkept.terms())
 }
 
 // changed brings in order what a change of directions, columns or filter means for

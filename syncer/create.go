@@ -65,7 +65,16 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	partner, _ := mapping.FromPartner(sent)
 	k.refusals.taken()
 	k.link.MetaKockaID, k.link.Intent = metakockaID, nil
-	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: k.outgoing(*k.st.Contact), Partner: partner, Phone: sent.PhonePlace()}, true
+	agreed := k.outgoing(*k.st.Contact)
+	for _, f := range mapping.Fields() { // it was refused with these, and sent without them
+		if free(f) && agreed.Get(f) != "" && partner.Get(f) == "" {
+			if err := k.unkept.saw(ctx, f, false); err != nil {
+				return err
+			}
+			agreed.Set(f, "")
+		}
+	}
+	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: agreed, Partner: partner, Phone: sent.PhonePlace()}, true
 	k.link.PartnerObservedAt = k.now()
 	seen, err := observed(unread(metakockaID, sent))
 	if err != nil {

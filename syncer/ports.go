@@ -20,6 +20,7 @@ type ERP interface {
 
 // Links is what the reconciler needs of the store; *pgstore.Store is one.
 type Links interface {
+	States
 	// WithContact runs use while no other process works on the contact.
 	WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error
 	// WithContacts is WithContact for two contacts; the sessions are used one

@@ -29,6 +29,7 @@ type Reconciler struct {
 	absences absences
 	refusals *refusals
 	troubles *troubles
+	unkept   unkept
 
 	unclearable sync.Map // attributes in which MetaKocka keeps the remove marker as a text
 }
@@ -38,7 +39,7 @@ func NewReconciler(cfg Config, links Links, events EventLog, erp ERP, log *slog.
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("check field policy: %w", err)
 	}
-	return &Reconciler{cfg: cfg, links: links, events: events, erp: erp, log: log, refusals: newRefusals(), troubles: &troubles{log: log}}, nil
+	return &Reconciler{cfg: cfg, links: links, events: events, erp: erp, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log}}, nil
 }
 
 // Contact reconciles a contact with its partner, and finds or makes the partner
@@ -99,14 +100,15 @@ func (r *Reconciler) settleLetters(ctx context.Context, res Result, err error) e
 // in one reconcile.
 const maxTries = 5
 
-// policy is the configured policy without the fields the contacts table lacks.
+// policy is the configured policy without the fields the contacts table lacks, and
+// without sending what the installation does not keep.
 func (r *Reconciler) policy() mapping.Policy {
 	p := mapping.Policy{Fields: map[mapping.Field]mapping.FieldPolicy{}, TieWinner: r.cfg.Policy.TieWinner}
 	for _, f := range mapping.Fields() {
 		p.Fields[f] = mapping.FieldPolicy{Direction: mapping.DirectionOff, Rule: mapping.RuleNewest}
 	}
 	for _, f := range r.links.Fields() {
-		p.Fields[f] = r.cfg.Policy.For(f)
+		p.Fields[f] = r.unkept.policy(f, r.cfg.Policy.For(f))
 	}
 	return p
 }

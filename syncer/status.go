@@ -26,8 +26,10 @@ type Status struct {
 	HeldMatches   int                    `json:"heldMatches"`
 	// Differing are the links whose sides knowingly differ, and what the last full
 	// check found besides and did not repair.
-	Differing int         `json:"differing"`
-	Check     CheckStatus `json:"check"`
+	Differing int `json:"differing"`
+	// NotKept are fields that the MetaKocka installation was found not to keep.
+	NotKept []mapping.Field `json:"notKept"`
+	Check   CheckStatus     `json:"check"`
 	// Failing are the contacts and partners that this process fails at again and again.
 	Failing int `json:"-"`
 
@@ -133,7 +135,7 @@ type Monitor struct {
 // Status asks every part how it stands. What cannot be asked is a problem, not
 // an error.
 func (m *Monitor) Status(ctx context.Context) Status {
-	s := Status{Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, Mappings: map[mapping.Status]int{}}
+	s := Status{Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, NotKept: []mapping.Field{}, Mappings: map[mapping.Status]int{}}
 	if err := m.database(ctx, &s); err != nil {
 		s.blocked("the CRM's database does not answer", ": %v", err)
 	}
@@ -177,6 +179,11 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	if n := counts.OpenMerges; n > 0 {
 		s.problem("%d merges of contacts are not finished: mksync merge list", n)
 	}
+	var unkept Unkept
+	if _, err := m.Figures.LoadState(ctx, UnkeptKey, &unkept); err != nil {
+		return err
+	}
+	s.NotKept = append(s.NotKept, unkept.Fields()...)
 	slot, err := m.Figures.Slot(ctx, m.SlotName)
 	if err != nil {
 		return err

@@ -141,7 +141,10 @@ func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, e
 	got, unreadable := mapping.FromPartner(shown)
 	base := *k.link.Base
 	if k.link.BaseAssumed {
-		base = settleAssumed(base, got)
+		var err error
+		if base, err = k.settleCreated(ctx, base, got); err != nil {
+			return false, err
+		}
 	}
 	base.Phone = shown.PhonePlace()
 	if !k.stands(mapping.SideMetaKocka, got, base.Partner) {
@@ -154,6 +157,33 @@ func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, e
 		return true, nil
 	}
 	return true, k.settle(ctx, status, reason, mapping.Change{})
+}
+
+// settleCreated is settleAssumed where something is learned of the installation as
+// well: what it does not keep was not agreed on.
+func (k *task) settleCreated(ctx context.Context, b mapping.Base, got mapping.Contact) (mapping.Base, error) {
+	sent := slices.DeleteFunc(mapping.Fields(), func(f mapping.Field) bool { return b.Partner.Get(f) == "" })
+	err := k.learn(ctx, b.Partner, got, sent)
+	b = settleAssumed(b, got)
+	for _, f := range sent {
+		if k.unkept.drops(f) && got.Get(f) == "" {
+			b.CRM.Set(f, "")
+		}
+	}
+	return b, err
+}
+
+// learn finds out what the installation keeps, from what was sent and what it holds.
+func (k *task) learn(ctx context.Context, sent, got mapping.Contact, fields []mapping.Field) error {
+	for _, f := range fields {
+		if !free(f) || sent.Get(f) == "" {
+			continue
+		}
+		if err := k.unkept.saw(ctx, f, got.Get(f) != ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settleAssumed takes what MetaKocka evidently did not keep of a creation into
@@ -185,7 +215,10 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		got, unreadable := mapping.FromPartner(shown)
 		base := *k.link.Base
 		if k.link.BaseAssumed {
-			base = settleAssumed(base, got)
+			var err error
+			if base, err = k.settleCreated(ctx, base, got); err != nil {
+				return err
+			}
 		}
 		base.Phone = shown.PhonePlace()
 		k.link.Base, k.link.BaseAssumed = &base, false
@@ -212,6 +245,9 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		written, err := k.write(ctx, p, want, k.intended(res.ToPartner), nil)
 		if err != nil {
 			return k.writeFailed(ctx, err)
+		}
+		if err := k.learn(ctx, res.Partner, ContactOf(written), res.ToPartner); err != nil {
+			return err
 		}
 		k.advance(res, written)
 		p = written
@@ -291,6 +327,9 @@ func (k *task) advance(res mapping.MergeResult, written metakocka.Partner) {
 	got, _ := k.reads(written)
 	base := *k.link.Base
 	for _, f := range res.ToPartner {
+		if k.unkept.drops(f) {
+			continue // it was not agreed on
+		}
 		base.CRM.Set(f, k.st.Contact.Get(f))
 		base.Partner.Set(f, got.Get(f))
 		delete(k.link.Overrides, f)

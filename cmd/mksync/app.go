@@ -214,7 +214,7 @@ func (s *service) openERP(context.Context) (err error) {
 	return err
 }
 
-func (s *service) openSyncers(context.Context) (err error) {
+func (s *service) openSyncers(ctx context.Context) (err error) {
 	s.gate = syncer.NewGate(s.pace.gateMin, s.pace.gateMax)
 	s.reconciler, err = syncer.NewReconciler(syncer.Config{
 		Policy: s.cfg.Policy(), DeletePolicy: s.cfg.DeletePolicy, RemoteDeletePolicy: s.cfg.RemoteDeletePolicy,
@@ -222,6 +222,9 @@ func (s *service) openSyncers(context.Context) (err error) {
 		CallTimeout: s.cfg.MetaKockaTimeout, Settle: s.cfg.MetaKockaSettle, EventWait: s.pace.eventWait,
 	}, s.store, s.bus, s.erp, s.log)
 	if err != nil {
+		return err
+	}
+	if err := s.reconciler.Recall(ctx); err != nil {
 		return err
 	}
 	s.matcher = syncer.NewMatcher(s.reconciler, s.store)

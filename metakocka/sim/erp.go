@@ -197,3 +197,10 @@ func fallback(v, old *bool) *bool {
 	}
 	return v
 }
+
+// SetNotes changes what happens to notes, as Options.Notes says it.
+func (s *Server) SetNotes(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.Notes = what
+}
