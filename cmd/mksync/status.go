@@ -143,6 +143,9 @@ func statusSheet(s syncer.Status, by string) (sheet []pair) {
 	line("mappings", "%s", mappingsText(s.Mappings))
 	line("waiting for you", "%s, %s, %s, %s", amount(s.Conflicts, "conflict", "conflicts"), amount(s.DeadLetters, "dead letter", "dead letters"),
 		amount(s.HeldDeletions, "held deletion", "held deletions"), amount(s.Differing, "link that differs", "links that differ"))
+	if len(s.NotKept) > 0 {
+		line("not kept", "%v: the MetaKocka installation drops it; it is tried again once a day", s.NotKept)
+	}
 	if len(s.Problems) == 0 {
 		line("problems", "none")
 	}
