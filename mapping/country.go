@@ -41,7 +41,7 @@ func nearCountry(v string) (string, bool) {
 	if code, ok := plainCountry(folded); ok {
 		return code, true
 	}
-	return labelledCountry(v, folded)
+	return labelledCountry(folded)
 }
 
 // plainCountry looks a folded code or name up.
@@ -69,7 +69,7 @@ var countryLabels = setOf("republika", "republic", "republik", "repubblica", "re
 
 // labelledCountry finds a name among labels: Republika Hrvaška, "Moldova, Republic
 // of", "United Kingdom (UK)".
-func labelledCountry(v, folded string) (string, bool) {
+func labelledCountry(folded string) (string, bool) {
 	name, rest, found := strings.Cut(strings.NewReplacer("(", ",", ")", "").Replace(folded), ",")
 	if found {
 		name, rest = collapse(name), collapse(strings.ReplaceAll(rest, ",", " "))

@@ -17,7 +17,7 @@ func Freed(was, now Link) []string {
 	old, base := was.BaseOr(Base{}), now.BaseOr(Base{})
 	same := func(a, b Contact) bool { return slices.Equal(Keys(a).All(), Keys(b).All()) }
 	given := was.Status.Alive() && !now.Status.Alive() || was.MetaKockaID != now.MetaKockaID
-	moved := was.Base != nil && now.Base != nil && !(same(old.CRM, base.CRM) && same(old.Partner, base.Partner))
+	moved := was.Base != nil && now.Base != nil && (!same(old.CRM, base.CRM) || !same(old.Partner, base.Partner))
 	if !given && !moved {
 		return nil
 	}

@@ -75,8 +75,11 @@ func TestTaxNumbersTakenApart(t *testing.T) {
 		require.True(t, hasVATPrefix(v), v)
 	}
 	for _, same := range [][3]string{
-		{"HR22222222226", "22222222226", "HR"}, {"EL123456789", "GR123456789", "GR"}, {"GB123456789", "XI123456789", "GB"},
-		{"CHE-123.456.789 MWST", "CHE123456789", "CH"}, {"HU12345676", "12345676-2-41", "HU"},
+		{"HR22222222226", "22222222226", "HR"},
+		{"EL123456789", "GR123456789", "GR"},
+		{"GB123456789", "XI123456789", "GB"},
+		{"CHE-123.456.789 MWST", "CHE123456789", "CH"},
+		{"HU12345676", "12345676-2-41", "HU"},
 	} {
 		_, sure := ReadTax(same[0], same[2]).Same(ReadTax(same[1], same[2]))
 		require.True(t, sure, "%v", same)

@@ -31,7 +31,7 @@ func (c *Checker) Run(ctx context.Context) error {
 func (c *Checker) watch(ctx context.Context) error {
 	for {
 		err := lookForGap(ctx, c.backlog, c.store, bus.StreamContacts, func(what string) error {
-			c.log.Warn(what + ": everything will be compared and brought in order")
+			c.log.Warn("contacts' events are missing: everything will be compared and brought in order", "what", what)
 			return noteDropped(ctx, c.store, bus.StreamContacts, what)
 		})
 		if err != nil {

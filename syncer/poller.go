@@ -248,7 +248,7 @@ func (p *Poller) checkEvents(ctx context.Context, last *mapping.PollState, seen 
 	}
 	forget := func(why string, args ...any) error {
 		last.EventsLost, last.LastEvent = true, stored.Sequence
-		p.log.Warn(why+": all partners' events are published again", args...)
+		p.log.Warn("partners' events are missing: all are published again", append(args, "what", why)...)
 		for id, was := range seen {
 			was.Hash = forgotten + was.Hash
 			seen[id] = was

@@ -61,9 +61,9 @@ func (k *task) preview(ctx context.Context, p *Preview) error {
 }
 
 func (k *task) previewFirst(ctx context.Context, p *Preview) error {
-	if err := mapping.Nameless(*k.st.Contact); err != nil {
-		p.Does = "nothing: " + err.Error()
-		return nil
+	if nameless := mapping.Nameless(*k.st.Contact); nameless != nil {
+		p.Does = "nothing: " + nameless.Error()
+		return nil //nolint:nilerr // this is the preview
 	}
 	seen, err := k.candidatesSeen(ctx)
 	if err != nil {

@@ -154,7 +154,8 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 func (r *Relay) newestOfOurs(ctx context.Context, pub *bus.Publisher) (m bus.Stored, found bool, err error) {
 	m, found = pub.Last()
 	foreign, subject := 0, m.Subject
-	for first := uint64(0); found && isForeign(m); foreign++ {
+	var first uint64
+	for ; found && isForeign(m); foreign++ {
 		last := m.Sequence
 		if m, first, found, err = r.bus.Before(ctx, bus.StreamContacts, last); err != nil {
 			return m, false, err

@@ -41,7 +41,7 @@ func since(f mapping.Field, value string, all []valueAt) (valueAt, bool) {
 }
 
 // times tells when each side changed the fields of the conflicts. An event of the
-// contact that must be on its way is waited for (eventDue).
+// contact that must be on its way is waited for (eventDueError).
 func (k *task) times(ctx context.Context, got mapping.Contact, conflicts []mapping.Conflict) (map[mapping.Field]mapping.Times, error) {
 	contact, err := k.contactPast(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (k *task) times(ctx context.Context, got mapping.Contact, conflicts []mappi
 				at.before = k.t.CRMChangedAt
 			}
 		case !told && c.Rule == mapping.RuleNewest && !k.t.waited && !k.link.LastSyncedAt.IsZero():
-			return nil, &eventDue{field: c.Field, value: c.CRM}
+			return nil, &eventDueError{field: c.Field, value: c.CRM}
 		}
 		t.CRM = at.before
 		times[c.Field] = t.Until(k.now())
@@ -145,21 +145,21 @@ func (r *Reconciler) past(ctx context.Context, stream, subject string, use func(
 	return nil
 }
 
-// eventDue says that the contact holds a value that no event tells of yet: one must be
+// eventDueError says that the contact holds a value that no event tells of yet: one must be
 // on its way.
-type eventDue struct {
+type eventDueError struct {
 	field mapping.Field
 	value string
 }
 
-func (e *eventDue) Error() string {
+func (e *eventDueError) Error() string {
 	return fmt.Sprintf("the event that tells when %s was changed is not there yet", e.field)
 }
 
 // await waits a moment for the event that err says is due, and tells whether it was one
 // that was not waited for yet.
 func (r *Reconciler) await(ctx context.Context, id string, t *Trigger, err error) bool {
-	var due *eventDue
+	var due *eventDueError
 	if !errors.As(err, &due) || t.waited {
 		return false
 	}

@@ -80,7 +80,7 @@ func TestACreationWithoutAnswerOfAContactThatIsLeftOut(t *testing.T) {
 			h.eventually(func() error { return pull(stranger.MKID) })
 			require.NoError(t, h.erp.DeletePartner(stranger.MKID))
 		}
-		require.Equal(t, "", h.one("SELECT intent::text FROM metakocka_contact_mappings WHERE contact_id = $1", id))
+		require.Empty(t, h.one("SELECT intent::text FROM metakocka_contact_mappings WHERE contact_id = $1", id))
 		require.Len(t, h.erp.Partners(), before)
 		linked := h.one("SELECT coalesce(metakocka_id, '') FROM metakocka_contact_mappings WHERE contact_id = $1", id)
 		require.Equal(t, c.fault == sim.FaultAfter, linked != "", h.mapping(id))

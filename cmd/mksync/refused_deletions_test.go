@@ -115,7 +115,7 @@ func TestFlagsOfAPartnerThatComesBack(t *testing.T) {
 			h.pushed(id, false)
 			now, _ := h.erp.Partner(p.MKID)
 			require.Equal(t, []bool{false, true}, []bool{*now.Buyer, *now.Supplier})
-			require.Equal(t, "", h.one("SELECT flags::text FROM metakocka_contact_mappings"))
+			require.Empty(t, h.one("SELECT flags::text FROM metakocka_contact_mappings"))
 		})
 	}
 }

@@ -78,7 +78,7 @@ func runService(ctx context.Context, app *cliEnv, roles []string, may runOptions
 	}
 	defer s.Close()
 	for _, f := range doctor.Unprotected(cfg.DatabaseURL.Reveal(), cfg.NATSURL.Reveal()) {
-		log.Warn(f.Detail, "do", f.Do)
+		log.Warn("a connection is not protected", "what", f.Detail, "do", f.Do)
 	}
 	log.Info("mksync is running", "version", buildVersion(), "roles", strings.Join(roles, ","), "metakocka", cfg.MetaKockaURL)
 	err = s.Run(ctx)

@@ -168,7 +168,7 @@ func TestWhatFailsAgainAndAgainIsSaid(t *testing.T) {
 	}
 	w.eventually(problem)
 	status := s.monitor().Status(t.Context())
-	require.EqualValues(t, 1, status.Failing)
+	require.Equal(t, 1, status.Failing)
 	_, inFlight, err := s.bus.ConsumerState(t.Context(), "CRM_CONTACTS", syncer.ConsumerPusher)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, inFlight, "it comes again in minutes")

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ func TestFailedSignInsAreBoundedAndToldOnce(t *testing.T) {
 	s, log := server(t, nil, Config{})
 	codes := map[int]int{}
 	for range 3 * bursts * strangerRate {
-		r := httptest.NewRequest("GET", "/api/metakocka/jobs", nil)
+		r := httptest.NewRequest(http.MethodGet, "/api/metakocka/jobs", nil)
 		r.Header.Set("Authorization", "Bearer guessed-token-0123")
 		w := httptest.NewRecorder()
 		s.handler().ServeHTTP(w, r)

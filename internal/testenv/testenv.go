@@ -73,7 +73,7 @@ func (c *cluster) stop() error {
 // Main runs a package's tests, stops what they shared and fails when a
 // goroutine is left over. It does not return.
 func Main(m *testing.M, options ...goleak.Option) {
-	flag.Parse()
+	flag.Parse() //nolint:revive // it stands for a package's TestMain
 	if err := besideEachOther(runtime.GOMAXPROCS(0)); err != nil {
 		slog.Default().Error("set how many tests run at once", "error", err)
 	}

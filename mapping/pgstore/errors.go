@@ -149,7 +149,7 @@ func (s *Store) hidden(ctx context.Context) error {
 	defer cancel()
 	err := s.pool.QueryRow(ctx, hiddenSQL, s.table().table).Scan(&hidden.Role, &hidden.Tables)
 	if err != nil || len(hidden.Tables) == 0 {
-		return nil //nolint:nilerr // it is another right that is missing
+		return nil // it is another right that is missing
 	}
 	return &hidden
 }

@@ -19,6 +19,7 @@ import (
 
 // What a server is told.
 type (
+	// Options are a server's.
 	Options           = server.Options
 	User              = server.User
 	Permissions       = server.Permissions
@@ -54,17 +55,27 @@ func (l *Log) Lines() []string {
 	return slices.Clone(l.lines)
 }
 
-// Errorf, and the others, make Log a logger of the server.
+// Errorf collects a line; the server's logger has it and the others.
 func (l *Log) Errorf(f string, v ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, fmt.Sprintf(f, v...))
 }
+
+// Fatalf collects a line, too.
 func (l *Log) Fatalf(f string, v ...any) { l.Errorf(f, v...) }
-func (l *Log) Warnf(string, ...any)      {}
-func (l *Log) Noticef(string, ...any)    {}
-func (l *Log) Debugf(string, ...any)     {}
-func (l *Log) Tracef(string, ...any)     {}
+
+// Warnf says nothing of use.
+func (l *Log) Warnf(string, ...any) {}
+
+// Noticef says nothing of use.
+func (l *Log) Noticef(string, ...any) {}
+
+// Debugf says nothing of use.
+func (l *Log) Debugf(string, ...any) {}
+
+// Tracef says nothing of use.
+func (l *Log) Tracef(string, ...any) {}
 
 // patience is how long a server may take on a busy machine.
 const patience = time.Minute
@@ -143,7 +154,7 @@ func freePorts(t testing.TB, n int) []int {
 	for i := range ports {
 		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
 		require.NoError(t, err)
-		defer func() { _ = l.Close() }()
+		t.Cleanup(func() { _ = l.Close() })
 		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	return ports

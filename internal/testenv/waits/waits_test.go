@@ -21,12 +21,7 @@ func TestTheClockIsSlowWhereTheMachineIsBusy(t *testing.T) {
 	done := make(chan struct{})
 	for range 4 * runtime.GOMAXPROCS(0) {
 		go func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
+			for !closed(done) {
 			}
 		}()
 	}
@@ -76,4 +71,14 @@ func TestWaitsEnd(t *testing.T) {
 	ctx := Context(t, time.Millisecond)
 	<-ctx.Done()
 	require.ErrorIs(t, context.Cause(ctx), context.DeadlineExceeded)
+}
+
+// closed reports whether the channel is.
+func closed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
 }
