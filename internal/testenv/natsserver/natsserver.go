@@ -20,9 +20,12 @@ import (
 // What a server is told.
 type (
 	// Options are a server's.
-	Options           = server.Options
-	User              = server.User
-	Permissions       = server.Permissions
+	Options = server.Options
+	// User may sign in.
+	User = server.User
+	// Permissions are a user's.
+	Permissions = server.Permissions
+	// SubjectPermission is what of the subjects is allowed.
 	SubjectPermission = server.SubjectPermission
 )
 
