@@ -120,6 +120,20 @@ func CountryName(code string) string {
 	return strings.ReplaceAll(display.English.Regions().Name(region), " & ", " and ")
 }
 
+// OtherCountryName returns another English name of the country that a name is of, for
+// an ERP that does not know the one; "" where there is none.
+func OtherCountryName(name string) string {
+	code, ok := ParseCountry(name)
+	if _, renamed := countryNames[code]; !ok || !renamed || name != CountryName(code) {
+		return ""
+	}
+	region, _ := parseRegion(code)
+	if other := display.English.Regions().Name(region); other != name {
+		return other
+	}
+	return ""
+}
+
 // countryNames are English names that differ from those of the language tables
 // (CLDR 32), which are older than the renaming or longer than people write.
 var countryNames = map[string]string{

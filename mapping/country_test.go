@@ -66,3 +66,19 @@ func TestCountryAliasesAreReachable(t *testing.T) {
 		require.False(t, near, "%s needs no alias", alias)
 	}
 }
+
+func TestOtherNamesOfCountriesReadBack(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "Macedonia", OtherCountryName("North Macedonia"))
+	for _, name := range []string{"Macedonia", "Slovenia", "Atlantis", ""} {
+		require.Empty(t, OtherCountryName(name), name)
+	}
+	for code := range countryNames {
+		if other := OtherCountryName(CountryName(code)); other != "" {
+			require.LessOrEqual(t, len(other), limitCountry)
+			got, ok := ParseCountry(other)
+			require.True(t, ok, other)
+			require.Equal(t, code, got, other)
+		}
+	}
+}

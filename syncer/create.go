@@ -26,13 +26,21 @@ func (k *task) create(ctx context.Context) error {
 		}
 	}
 	p := mapping.NewPartner(mapping.Sendable(k.outgoing(*k.st.Contact), k.link.BaseOr(mapping.Base{}).Partner))
-	var bare func() (metakocka.Added, error)
+	full := []mapping.Partner{p}
 	if p.Notes != "" || p.Website != "" {
 		rest := p
 		rest.Notes, rest.Website = "", ""
-		bare = add(rest)
+		full = append(full, rest)
 	}
-	added, err := withoutExtras(ctx, k.searches, add(p), bare)
+	var forms []func() (metakocka.Added, error)
+	for _, p := range full {
+		forms = append(forms, add(p))
+		if other := mapping.OtherCountryName(p.Country); other != "" {
+			p.Country = other
+			forms = append(forms, add(p))
+		}
+	}
+	added, err := inTurn(ctx, k.searches, forms)
 	switch {
 	case err == nil:
 		return k.created(ctx, added.MKID, sent)

@@ -39,15 +39,16 @@ func notSent(err error) error {
 	return &unsent
 }
 
-// withoutExtras sends a write with notes and website, which are not documented: refused
-// with them it is sent bare, so that they do not keep back the rest. bare is nil where
-// there are none.
-func withoutExtras[T any](ctx context.Context, look func(context.Context) error, full, bare func() (T, error)) (T, error) {
-	got, err := proved(ctx, look, full)
-	if bare == nil || !metakocka.IsRefusal(err) {
-		return got, err
+// inTurn sends the first of several forms of a write that is not refused: with another
+// name of the country, or without notes and website, which are not documented, so that
+// they do not keep back the rest.
+func inTurn[T any](ctx context.Context, look func(context.Context) error, forms []func() (T, error)) (got T, err error) {
+	for _, form := range forms {
+		if got, err = proved(ctx, look, form); !metakocka.IsRefusal(err) {
+			break
+		}
 	}
-	return proved(ctx, look, bare)
+	return got, err
 }
 
 // searches is a call that is about no record.

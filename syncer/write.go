@@ -66,14 +66,31 @@ func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update
 	rest.Set = maps.Clone(u.Set)
 	delete(rest.Set, "notes")
 	delete(rest.Set, "website")
-	bare := k.updating(ctx, rest)
+	forms := k.updatingByAnyName(ctx, p, u)
 	switch {
 	case len(rest.Set) == len(u.Set):
-		bare = nil
 	case len(rest.Set) == 0 && u.Contact == nil && u.Address == nil:
-		bare = func() (metakocka.Partner, error) { return p, nil } // nothing is left of it
+		forms = append(forms, func() (metakocka.Partner, error) { return p, nil }) // nothing is left of it
+	default:
+		forms = append(forms, k.updatingByAnyName(ctx, p, rest)...)
 	}
-	return withoutExtras(ctx, k.standsAs(p), k.updating(ctx, u), bare)
+	return inTurn(ctx, k.standsAs(p), forms)
+}
+
+// updatingByAnyName sends an update, and in another form with another name of a country
+// that is new to the partner.
+func (k *task) updatingByAnyName(ctx context.Context, p metakocka.Partner, u metakocka.Update) []func() (metakocka.Partner, error) {
+	forms := []func() (metakocka.Partner, error){k.updating(ctx, u)}
+	had, _ := p.Billing()
+	if u.Address == nil || u.Address.Country == had.Country {
+		return forms
+	}
+	if other := mapping.OtherCountryName(u.Address.Country); other != "" {
+		a := *u.Address
+		a.Country, u.Address = other, &a
+		forms = append(forms, k.updating(ctx, u))
+	}
+	return forms
 }
 
 // clear empties what was to be emptied and stands all the same: an empty value
