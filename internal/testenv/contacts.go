@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"net/url"
 	"testing"
 	"time"
 
@@ -15,6 +16,18 @@ import (
 func ContactsTable(t testing.TB, url string) {
 	t.Helper()
 	Exec(t, url, pgserver.ContactsSchema)
+}
+
+// EncodedDB is an empty database of an encoding of its own.
+func EncodedDB(t testing.TB, encoding string) string {
+	t.Helper()
+	server, name := Server(t).URL(), SlotName(t)
+	Exec(t, server, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING '"+encoding+"' LC_COLLATE 'C' LC_CTYPE 'C'")
+	t.Cleanup(func() { Exec(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
+	u, err := url.Parse(server)
+	require.NoError(t, err)
+	u.Path = "/" + name
+	return u.String()
 }
 
 // OwnTables gives mksync's tables to the role, which they are then open to alone.

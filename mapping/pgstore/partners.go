@@ -2,10 +2,12 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/mapping"
 )
@@ -60,10 +62,27 @@ func (s *Store) Observe(ctx context.Context, partners []mapping.ObservedPartner)
 	for i := range partners {
 		b.Queue(observeSQL, observeArgs(&partners[i])...)
 	}
-	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+	results := s.pool.SendBatch(ctx, b)
+	defer func() { _ = results.Close() }()
+	for i := range b.Len() {
+		if _, err := results.Exec(); err != nil {
+			return notStored(ids[max(i-1, 0)], err)
+		}
+	}
+	if err := results.Close(); err != nil {
 		return fmt.Errorf("store partners: %w", err)
 	}
 	return nil
+}
+
+// notStored names a partner that the database cannot hold: nothing is seen of the
+// others either until that is mended.
+func notStored(id string, err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "22P05" {
+		return fmt.Errorf("store partners: %w", err)
+	}
+	return fmt.Errorf("partner %s has characters that the database's encoding lacks, and nothing comes from MetaKocka until they are changed there, or the database is one in UTF8: %w", id, err)
 }
 
 // ForgetHashes makes every partner differ from what is stored of it until it is observed

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
@@ -20,7 +19,8 @@ func TestContactsOfADatabaseWithoutUTF8(t *testing.T) {
 	for _, encoding := range []string{"LATIN2", "SQL_ASCII"} {
 		t.Run(encoding, func(t *testing.T) {
 			t.Parallel()
-			address := encoded(t, encoding)
+			address := testenv.EncodedDB(t, encoding)
+			testenv.ContactsTable(t, address)
 			_, err := migrations.Up(t.Context(), address)
 			require.NoError(t, err)
 			store, pool := openStore(t, address)
@@ -60,20 +60,6 @@ func load(t *testing.T, s interface {
 		use(k, st)
 		return nil
 	}))
-}
-
-// encoded is a database of its own encoding, with contacts.
-func encoded(t *testing.T, encoding string) string {
-	t.Helper()
-	server := testenv.Server(t).URL()
-	name := testenv.SlotName(t)
-	testenv.Exec(t, server, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" TEMPLATE template0 ENCODING '"+encoding+"' LC_COLLATE 'C' LC_CTYPE 'C'")
-	t.Cleanup(func() { testenv.Exec(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
-	u, err := url.Parse(server)
-	require.NoError(t, err)
-	u.Path = "/" + name
-	testenv.ContactsTable(t, u.String())
-	return u.String()
 }
 
 // TestHiddenRowsAreAnError, not an absence: with a policy that hides contacts from the
