@@ -72,11 +72,13 @@ func (k *task) answer(ctx context.Context) error {
 		return k.unlinkByHand(ctx, linked)
 	case a.says == sayOwn && linked:
 		return fault(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", k.link.MetaKockaID, k.id)
+	case a.says == sayOwn:
+		return fault(CodeUnavailable, "the partner was unlinked just now: ask again")
 	case a.says == sayNew && !made && linked:
 		return k.partnerFirst()
 	case a.says == sayNew && !linked:
 		return k.makeOwn(ctx)
-	case a.says != sayLink: // its creation had an answer meanwhile
+	case a.says == sayNew: // its creation had an answer meanwhile
 		return k.update(ctx)
 	}
 	return k.linkByHand(ctx)
@@ -120,32 +122,30 @@ func (k *task) mayLink(ctx context.Context) (p metakocka.Partner, err error) {
 	if err != nil {
 		return p, err
 	}
-	if link != nil && link.Status.Alive() {
-		given := false
-		if !a.dry {
-			given, err = k.given(ctx, a.metakockaID)
-		}
-		if err != nil {
-			return p, err
-		}
-		if !given {
-			return p, fault(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", a.metakockaID, link.ContactID)
-		}
-	}
-
-	// It may be one that was just made for another contact.
 	if p, err = k.named(ctx); err != nil {
 		return p, err
-	}
-	for _, l := range unresolved {
-		if l.ContactID != k.id && maybeOurs(p, l) {
-			return p, &PendingError{ContactID: l.ContactID}
-		}
 	}
 	if isAnonymous(p) {
 		return p, &RejectError{anonymized(p.MKID)}
 	}
-	return p, nil
+	for _, l := range unresolved { // it may be what was just made for another contact
+		if l.ContactID != k.id && maybeOurs(p, l) {
+			return p, &PendingError{ContactID: l.ContactID}
+		}
+	}
+	if link == nil || !link.Status.Alive() {
+		return p, nil
+	}
+
+	// Whom the filter leaves out gives its partner up.
+	given := false
+	if !a.dry {
+		given, err = k.given(ctx, a.metakockaID)
+	}
+	if err == nil && !given {
+		err = fault(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", a.metakockaID, link.ContactID)
+	}
+	return p, err
 }
 
 // named is the partner that a person named.

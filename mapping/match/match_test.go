@@ -151,3 +151,16 @@ func TestAPlanIsWhatTheRuleSays(t *testing.T) {
 		require.NotContains(t, choice.Candidates, without.MetaKockaID, "an answer is not asked for again")
 	})
 }
+
+// TestAnAnsweredColleagueIsNoTwin: a contact of which a person said that another's partner
+// is not its own gets one, although the two share a key.
+func TestAnAnsweredColleagueIsNoTwin(t *testing.T) {
+	t.Parallel()
+	lea := mapping.MatchContact{ID: "c1", Contact: contact{Name: "Lea", Email: "info@zora.si"}, MetaKockaID: "p1", Status: mapping.StatusSynced}
+	lan := mapping.MatchContact{ID: "c2", Contact: contact{Name: "Lea", Email: "info@zora.si"}}
+	d, _ := NewPlan([]mapping.MatchContact{lea, lan}, nil).Contact("c2")
+	require.Equal(t, VerdictAmbiguous, d.Verdict)
+	lan.Not = []string{"p1"}
+	d, _ = NewPlan([]mapping.MatchContact{lea, lan}, nil).Contact("c2")
+	require.Equal(t, VerdictCreate, d.Verdict)
+}

@@ -212,7 +212,7 @@ func NewPlan(contacts []mapping.MatchContact, partners []Partner) *Plan {
 func (m *matching) claim(c mapping.MatchContact, i int, d Decision) Decision {
 	switch {
 	case c.Status == mapping.StatusUnlinked:
-		d.Verdict, d.Reason = VerdictUnlinked, "its partner is gone from MetaKocka; mksync sync with its id makes it anew"
+		d.Verdict, d.Reason = VerdictUnlinked, "its partner is gone from MetaKocka, or a person unlinked the two; mksync sync with its id finds or makes one"
 		return d
 	case c.MetaKockaID != "" || c.Unresolved:
 		d.Verdict = VerdictLinked
