@@ -66,15 +66,28 @@ func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update
 	rest.Set = maps.Clone(u.Set)
 	delete(rest.Set, "notes")
 	delete(rest.Set, "website")
-	forms := k.updatingByAnyName(ctx, p, u)
-	switch {
-	case len(rest.Set) == len(u.Set):
-	case len(rest.Set) == 0 && u.Contact == nil && u.Address == nil:
-		forms = append(forms, func() (metakocka.Partner, error) { return p, nil }) // nothing is left of it
-	default:
-		forms = append(forms, k.updatingByAnyName(ctx, p, rest)...)
+	full := k.updatingByAnyName(ctx, p, u)
+	if len(rest.Set) == len(u.Set) {
+		return inTurn(ctx, k.standsAs(p), full)
 	}
-	return inTurn(ctx, k.standsAs(p), forms)
+	if len(rest.Set) == 0 && u.Contact == nil && u.Address == nil { // nothing is left of it but the proof that writes are taken
+		rest.Set["customer"] = p.Customer
+	}
+	got, err := inTurn(ctx, k.standsAs(p), full)
+	if !metakocka.IsRefusal(err) {
+		return got, err
+	}
+	if got, err = inTurn(ctx, k.standsAs(p), k.updatingByAnyName(ctx, p, rest)); err != nil {
+		return got, err
+	}
+
+	// What refused everything may have ended in between.
+	for _, form := range full {
+		if again, err := form(); !metakocka.IsRefusal(err) {
+			return again, err
+		}
+	}
+	return got, nil
 }
 
 // updatingByAnyName sends an update, and in another form with another name of a country

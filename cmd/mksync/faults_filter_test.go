@@ -42,12 +42,12 @@ func (c *crowd) cross(p *citizen) {
 	})
 }
 
-// comeBack brings most of those back who are left out.
+// comeBack brings everybody back who is left out.
 func (c *crowd) comeBack() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.people {
-		if p.out && !p.gone && c.rand.IntN(4) > 0 {
+		if p.out && !p.gone {
 			c.cross(p)
 		}
 	}

@@ -225,7 +225,7 @@ func (st *storm) powerCut() {
 func (st *storm) moods() {
 	usual := sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond, LateBy: 700 * time.Millisecond}
 	f := usual
-	switch st.rand.IntN(6) {
+	switch st.rand.IntN(7) {
 	case 0:
 		f.Endpoints = []string{metakocka.EndpointAdd}
 		f.CutAfter, f.CutHalf, f.GatewayTimeout, f.Garbage = 0.15, 0.05, 0.05, 0.05
@@ -239,6 +239,8 @@ func (st *storm) moods() {
 		f.CutBefore, f.CutAfter, f.LateProcessing = 0.05, 0.1, 0.05
 	case 4:
 		f.Down = st.rand.IntN(3) == 0
+	case 5: // writes alone, as by a licence that has run out
+		f.Endpoints, f.WrongKey = []string{metakocka.EndpointAdd, metakocka.EndpointUpdate}, 1
 	}
 	require.NoError(st.t, st.erp.SetFaults(f))
 }

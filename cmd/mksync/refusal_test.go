@@ -143,6 +143,29 @@ func TestAnUpdateWhoseClearingIsRefusedHasTakenEffect(t *testing.T) {
 	require.Empty(t, w.letters(s))
 }
 
+// TestNotesAreNotLostWhileWritesAreRefused: they alone are sent, and refused as each write
+// is. That is no installation that keeps no notes.
+func TestNotesAreNotLostWhileWritesAreRefused(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, sim.Options{Notes: sim.Kept}, nil)
+	id, _ := h.linked(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
+	require.NoError(t, h.erp.SetFaults(sim.Faults{WrongKey: 1, Endpoints: []string{metakocka.EndpointUpdate}}))
+	h.exec("UPDATE contacts SET notes = 'Pays late' WHERE id = $1", id)
+	_, err := h.push(id, false)
+	require.Error(t, err)
+	require.NotContains(t, h.mapping(id), "not kept")
+	require.NoError(t, h.erp.SetFaults(sim.Faults{}))
+	h.pushed(id, false)
+	require.Equal(t, "Pays late", h.partner(id).Notes)
+
+	// It ends right before the write without the notes.
+	require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.FaultRefused, sim.FaultRefused))
+	h.exec("UPDATE contacts SET notes = 'Pays in time', phone = '041 222 333' WHERE id = $1", id)
+	h.pushed(id, false)
+	require.Equal(t, "Pays in time", h.partner(id).Notes)
+	require.Equal(t, "synced: ", h.mapping(id))
+}
+
 // TestASyncByHandRemovesTheDeadLetter: also where the process consumes nothing.
 func TestASyncByHandRemovesTheDeadLetter(t *testing.T) {
 	t.Parallel()
