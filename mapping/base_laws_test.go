@@ -18,8 +18,8 @@ func TestLawWhatWasNeverAgreedOnIsNotReplacedSilently(t *testing.T) {
 		both := map[Field][]string{}
 		meet := func() {
 			for _, f := range Fields() {
-				if Equal(f, in.CRM.Get(f), in.Partner.Get(f)) {
-					both[f] = append(both[f], Canonical(f, in.CRM.Get(f)))
+				if Agree(f, in.CRM, in.Partner) {
+					both[f] = append(both[f], Canonical(f, in.CRM.Get(f)), Canonical(f, in.Partner.Get(f)))
 				}
 			}
 		}
@@ -32,6 +32,7 @@ func TestLawWhatWasNeverAgreedOnIsNotReplacedSilently(t *testing.T) {
 		}
 		edits()
 		r := Merge(in, anyPolicy(DirectionBoth).Draw(t, "policy"))
+		meet()
 		for _, f := range Fields() {
 			if slices.ContainsFunc(r.Conflicts, func(c Conflict) bool { return c.Field == f }) {
 				continue

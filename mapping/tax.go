@@ -76,7 +76,11 @@ type TaxID struct {
 // ReadTax takes a tax number of somebody in a country ("": not known) apart. A
 // filler has no number.
 func ReadTax(v, country string) TaxID {
-	v = canonicalTax(clean(FieldTaxNumber, v))
+	compact := compactTax(clean(FieldTaxNumber, v))
+	v = canonicalTax(compact)
+	if v != compact { // its letters are left out of the canonical form
+		return TaxID{Country: homeRegion, Number: v}
+	}
 	id := TaxID{Country: clean(FieldCountry, country), Number: v}
 	if code, rest, found := vatLetters(v); found {
 		id = TaxID{code, rest}

@@ -27,6 +27,9 @@ var about = map[string]string{
 	OpJobs.Name:            "a page of the jobs, newest first",
 	OpCancelJob.Name:       "cancel a job",
 
+	OpLink.Name:   "say that a partner is a contact's: the two are linked and merged",
+	OpUnlink.Name: "say that a contact's partner is not its: the link ends, and neither side is changed",
+
 	OpMerge.Name:      "merge two contacts and their partners' links",
 	OpMerges.Name:     "a page of the merges",
 	OpUndoMerge.Name:  "take a merge back",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -152,7 +153,7 @@ func TestAPartnerThatIsAwayForAMoment(t *testing.T) {
 	h.partnerIs(id, p.MKID, func(p metakocka.Partner) any { return p.MKID })
 
 	// And asked for by a person.
-	for _, ask := range []func() error{
+	for i, ask := range []func() error{
 		func() error {
 			_, err := h.s.desk(h.s.monitor()).Sync(ctx, syncer.SyncRequest{ContactID: id})
 			return err
@@ -164,7 +165,7 @@ func TestAPartnerThatIsAwayForAMoment(t *testing.T) {
 	} {
 		p = h.partner(id)
 		require.NoError(t, h.erp.DeletePartner(p.MKID))
-		h.set(id, mapping.FieldNotes, time.Now().String())
+		h.set(id, mapping.FieldPhone, fmt.Sprintf("041 444 44%d", i))
 		h.pushed(id, false)
 		require.Contains(t, h.mapping(id), "unlinked: ")
 		back()

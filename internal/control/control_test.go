@@ -93,7 +93,7 @@ func TestTheServiceShowsItself(t *testing.T) {
 		}
 	}
 	require.JSONEq(t, `{"type":"object","additionalProperties":false,"required":["contactId"],
-		"properties":{"contactId":{"type":"string"},"by":{"type":"string"}}}`, described["mksync.contacts.sync"].Metadata["request_schema"])
+		"properties":{"contactId":{"type":"string"},"new":{"type":"boolean"},"by":{"type":"string"}}}`, described["mksync.contacts.sync"].Metadata["request_schema"])
 	require.Contains(t, described["mksync.mappings.list"].Metadata["data_schema"], `"$defs":{"Mapping":`)
 
 	for range 3 {

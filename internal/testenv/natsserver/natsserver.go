@@ -153,12 +153,15 @@ func (c *Cluster) URL() string {
 // they differ.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
-	ports := make([]int, n)
+	ports, held := make([]int, n), make([]net.Listener, n)
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+		var err error
+		held[i], err = net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
 		require.NoError(t, err)
-		t.Cleanup(func() { _ = l.Close() })
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+		ports[i] = held[i].Addr().(*net.TCPAddr).Port
+	}
+	for _, l := range held {
+		require.NoError(t, l.Close())
 	}
 	return ports
 }
