@@ -75,6 +75,8 @@ func kindWithoutPartner(p mapping.Pair) FindingKind {
 	case p.Contact == nil && l == nil: // the contact was deleted since the pair was first read
 	case p.Contact == nil && l.Status.Alive() && p.Deletion == "":
 		return FindingContactGone
+	case p.Contact != nil && !p.InScope && l != nil && l.MetaKockaID == "" && l.Intent != nil:
+		return FindingUnlinked // it was left out while its creation had no answer
 	case p.Contact == nil, !p.InScope:
 	case l == nil:
 		return FindingUnlinked

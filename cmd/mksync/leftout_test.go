@@ -64,18 +64,27 @@ func TestACreationWithoutAnswerOfAContactThatIsLeftOut(t *testing.T) {
 		return err
 	}
 	for _, c := range []struct {
-		fault  sim.Fault
-		pushes bool
-	}{{sim.FaultAfter, true}, {sim.FaultAfter, false}, {sim.FaultBefore, true}, {sim.FaultBefore, false}} {
+		fault sim.Fault
+		found string // out by
+	}{
+		{sim.FaultAfter, "its event"}, {sim.FaultAfter, "another partner"}, {sim.FaultAfter, "a check"},
+		{sim.FaultBefore, "its event"}, {sim.FaultBefore, "another partner"}, {sim.FaultBefore, "a check"},
+	} {
 		id := h.add(mapping.Contact{Name: "Eva Bukev"})
 		require.NoError(t, h.erp.FailNext(metakocka.EndpointAdd, c.fault))
 		_, err := h.push(id, false)
 		require.True(t, metakocka.Uncertain(err), "%v", err)
 		h.exec("UPDATE contacts SET status = 'inactive' WHERE id = $1", id)
 		before := len(h.erp.Partners())
-		if c.pushes {
+		switch c.found {
+		case "its event":
 			h.pushed(id, false)
-		} else {
+		case "a check": // the event was lost
+			h.eventually(func() error {
+				_, err := h.s.checker.Check(context.WithoutCancel(t.Context()), syncer.CheckRequest{Repair: true})
+				return err
+			})
+		default:
 			stranger, err := h.erp.AddPartner(metakocka.Partner{Customer: "Eva Bukev", Notes: "another one"})
 			require.NoError(t, err)
 			h.eventually(func() error { return pull(stranger.MKID) })
