@@ -67,8 +67,12 @@ func TestACreationWithoutAnswerOfAContactThatIsLeftOut(t *testing.T) {
 		fault sim.Fault
 		found string // out by
 	}{
-		{sim.FaultAfter, "its event"}, {sim.FaultAfter, "another partner"}, {sim.FaultAfter, "a check"},
-		{sim.FaultBefore, "its event"}, {sim.FaultBefore, "another partner"}, {sim.FaultBefore, "a check"},
+		{sim.FaultAfter, "its event"},
+		{sim.FaultAfter, "another partner"},
+		{sim.FaultAfter, "a check"},
+		{sim.FaultBefore, "its event"},
+		{sim.FaultBefore, "another partner"},
+		{sim.FaultBefore, "a check"},
 	} {
 		id := h.add(mapping.Contact{Name: "Eva Bukev"})
 		require.NoError(t, h.erp.FailNext(metakocka.EndpointAdd, c.fault))

@@ -48,9 +48,12 @@ func realMatches() []realMatch {
 		all = append(all, realMatch{name, filler, email, "", c, same})
 	}
 	for i, n := range []struct{ partner, contact, code, country string }{
-		{"HR33392005961", "33392005961", "HR", "Croatia"}, {"136695976", "DE136695976", "DE", "Germany"},
-		{"EL094259216", "GR094259216", "GR", "Greece"}, {"CHE-116.281.710 MWST", "CHE-116.281.710", "CH", "Switzerland"},
-		{"GB980780684", "XI980780684", "GB", "United Kingdom"}, {"HU12892312", "12892312-2-41", "HU", "Hungary"},
+		{"HR33392005961", "33392005961", "HR", "Croatia"},
+		{"136695976", "DE136695976", "DE", "Germany"},
+		{"EL094259216", "GR094259216", "GR", "Greece"},
+		{"CHE-116.281.710 MWST", "CHE-116.281.710", "CH", "Switzerland"},
+		{"GB980780684", "XI980780684", "GB", "United Kingdom"},
+		{"HU12892312", "12892312-2-41", "HU", "Hungary"},
 	} {
 		name, email := fmt.Sprintf("Zunaj %c", 'P'+i), fmt.Sprintf("ana%d@zunaj-test.com", i)
 		all = append(all, realMatch{name, n.partner, email, n.country, mapping.Contact{Name: name, Email: email, TaxNumber: n.contact, Country: n.code}, near})
