@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -161,18 +162,22 @@ func startPooler(t *testing.T, database string, processes int, session bool) (*p
 	}
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
 	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	go func() {
+	var serving sync.WaitGroup
+	t.Cleanup(func() { // before the servers' connections are closed, which are given back at the end
+		cancel()
+		_ = listener.Close()
+		serving.Wait()
+	})
+	serving.Go(func() {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go p.serve(ctx, client)
+			serving.Go(func() { p.serve(ctx, client) })
 		}
-	}()
+	})
 	u, err := url.Parse(database)
 	require.NoError(t, err)
 	u.Host = listener.Addr().String()
