@@ -151,6 +151,7 @@ func (s *Server) SetFaults(f Faults) error {
 	if err := f.Validate(); err != nil {
 		return fmt.Errorf("set faults: %w", err)
 	}
+	f.EndpointLatency = maps.Clone(f.EndpointLatency) // the caller's may change
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = f
