@@ -38,7 +38,8 @@ func isEmail(v string) bool {
 
 // Emails lists the addresses of a field that may hold several, in canonical
 // form, each once. What is no address is left out, unless the field holds
-// nothing else.
+// nothing else and it has at least an @: words (nima maila) say nothing of whose
+// they are.
 func Emails(v string) []string {
 	v = clean(FieldEmail, v)
 	if v == "" {
@@ -50,8 +51,8 @@ func Emails(v string) []string {
 			found = append(found, e)
 		}
 	}
-	if len(found) == 0 {
-		return []string{Canonical(FieldEmail, v)}
+	if len(found) == 0 && strings.Contains(v, "@") {
+		found = []string{Canonical(FieldEmail, v)}
 	}
 	return found
 }

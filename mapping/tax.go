@@ -107,11 +107,16 @@ func (t TaxID) Same(other TaxID) (same, sure bool) {
 	return same, same && t.Country == other.Country
 }
 
-// Placeholder reports whether a number only fills its field: repeated digits, or
-// digits in a row.
+// Placeholder reports whether a number only fills its field: words (v postopku),
+// repeated digits, or digits in a row.
 func (t TaxID) Placeholder() bool {
-	return len(t.Number) < 4 || strings.Count(t.Number, t.Number[:1]) == len(t.Number) ||
-		strings.Contains("01234567890", t.Number) || strings.Contains("9876543210", t.Number)
+	return len(t.Number) < 4 || !hasDigit(t.Number) || patterned(t.Number)
+}
+
+// patterned reports whether a number is one digit again and again, or digits in a row.
+func patterned(number string) bool {
+	return strings.Count(number, number[:1]) == len(number) ||
+		strings.Contains("01234567890", number) || strings.Contains("9876543210", number)
 }
 
 // Doubtful reports whether a number says little about whose it is: a

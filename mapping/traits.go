@@ -39,6 +39,9 @@ func traitsOf(c Contact) *traits {
 		t.city = folded(address.PostNumber)
 	}
 	t.mailbox = SharedMailbox(t.email)
+	if d, ok := dial(c.Phone); ok && d.number != "" && patterned(strings.TrimPrefix(d.number, "+")) {
+		t.phone = "" // 00000000 is nobody's
+	}
 	return t
 }
 

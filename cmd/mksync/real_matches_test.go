@@ -38,6 +38,7 @@ func realMatches() []realMatch {
 	all := []realMatch{
 		{"Kranjc Peter", "00000000", "peter@kranjc-test.si", "", mapping.Contact{Name: "Jure Lisjak", TaxNumber: "00000000"}, apart},
 		{"Delta d.o.o.", "", "info@delta-test.si", "", mapping.Contact{Name: "Nace Brest", Email: "info@delta-test.si", Address: "Doma 9, 5000 Nova Gorica"}, apart},
+		{"Rezka Oblak", "v postopku", "nima maila", "Germany", mapping.Contact{Name: "Tone Hribar", TaxNumber: "v postopku", Email: "nima maila", Country: "DE"}, apart},
 		{"Urban Hren", "", "urban@hren-test.si; racuni@hren-test.si", "", mapping.Contact{Name: "Urban Hren", Email: "urban@hren-test.si"}, near},
 		{"Sara Gaber", "", "sara@gaber-test.si", "", mapping.Contact{Name: "Sara Gaber", Email: "sara@gaber-test.si\u00a0"}, same},
 		{"Lara Gaber", "", "lara@gaber-test.si", "", mapping.Contact{Name: "Lara Gaber", Email: "lara@gaber-test.si\n"}, same},

@@ -41,6 +41,10 @@ func TestWhatTwoHaveInCommon(t *testing.T) {
 		"a placeholder":                 {contact{Name: "Ana", TaxNumber: "00000000"}, contact{Name: "Bor", TaxNumber: "00000000"}, nil, Pair{}},
 		"digits in a row":               {contact{Name: "Ana", TaxNumber: "12345678"}, contact{Name: "Bor", TaxNumber: "12345678"}, nil, Pair{}},
 		"a filler":                      {contact{Name: "Ana", TaxNumber: "/"}, contact{Name: "Bor", TaxNumber: "/"}, nil, Pair{}},
+		"words for a number":            {contact{Name: "Ana", TaxNumber: "v postopku", Country: "DE"}, contact{Name: "Bor", TaxNumber: "v postopku", Country: "DE"}, nil, Pair{}},
+		"words for an e-mail":           {contact{Name: "Ana", Email: "nima maila"}, contact{Name: "Bor", Email: "nima maila"}, nil, Pair{}},
+		"a mailbox and no phone":        {contact{Name: "Ana", Email: "info@zora.si", Phone: "00000000"}, contact{Name: "Bor", Email: "info@zora.si", Phone: "00000000"}, nil, doubt(WhyMailbox, mapping.FieldEmail)},
+		"a name and no phone":           {contact{Name: "Ana Novak", Phone: "111 111 111"}, contact{Name: "Ana Novak", Phone: "111111111"}, nil, Pair{}},
 		"a filler and a number":         {contact{Name: "Ana", TaxNumber: "ni", Email: "ana@zora.si"}, contact{Name: "Ana", TaxNumber: taxAna, Email: "ana@zora.si"}, nil, byEmail},
 		"a wrong check digit":           {contact{Name: "Ana", TaxNumber: "50223055"}, contact{Name: "Bor", TaxNumber: "50223055"}, nil, doubt(WhyCheckDigit, mapping.FieldTaxNumber)},
 		"the same, and the same name":   {contact{Name: "Ana Novak", TaxNumber: "50223055"}, contact{Name: "NOVAK ANA", TaxNumber: "50223055"}, nil, byTax},
@@ -81,9 +85,9 @@ func party(id string) *rapid.Generator[Party] {
 		return Party{ID: id + draw("id", "1", "2", "3", "4"), Is: contact{
 			Name:        draw("name", "Ana Novak", "NOVAK ANA", "Bor Kos", "Lan"),
 			CompanyName: draw("company", "", "", "Zora d.o.o.", "Sinko s.p."),
-			TaxNumber:   draw("tax", "", "", taxAna, "SI"+taxAna, "SI 502 230 54", taxBor, "50223055", "00000000", "/", "DE811234567", "811234567"),
-			Email:       draw("email", "", "ana@zora.si", "ANA@zora.si ", "info@zora.si", "bor@zora.si; ana@zora.si", "-"),
-			Phone:       draw("phone", "", "041 222 333", "+386 41 222 333", "-"),
+			TaxNumber:   draw("tax", "", "", taxAna, "SI"+taxAna, "SI 502 230 54", taxBor, "50223055", "00000000", "/", "v postopku", "DE811234567", "811234567"),
+			Email:       draw("email", "", "ana@zora.si", "ANA@zora.si ", "info@zora.si", "bor@zora.si; ana@zora.si", "-", "nima maila"),
+			Phone:       draw("phone", "", "041 222 333", "+386 41 222 333", "-", "00000000"),
 			Address:     draw("address", "", "Cesta 1, Kranj, 4000", "Cesta 1, 4000 Kranj", "Pot 2, Koper, 6000"),
 			Country:     draw("country", "", "SI", "DE"),
 		}}
