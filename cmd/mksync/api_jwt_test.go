@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -82,15 +83,15 @@ func TestAPIUsersAreKnownByPublishedKeys(t *testing.T) {
 // TestUsersAreNotLetInByDefault: every visitor can become a signed-in user.
 func TestUsersAreNotLetInByDefault(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"service_role"}, DefaultConfig().jwtRoles())
+	require.Equal(t, []string{"service_role"}, config.Default().JWT().Roles)
 	for change, words := range map[string]string{
 		"anon": "anon is the role", "a,,b": "empty role", "": "empty role",
 	} {
-		cfg := DefaultConfig()
+		cfg := config.Default()
 		cfg.APIJWTRoles = change
 		require.ErrorContains(t, cfg.Validate(), words)
 	}
-	cfg := DefaultConfig()
+	cfg := config.Default()
 	cfg.APIJWTRoleClaim, cfg.APIJWKSURL, cfg.APIRate = "user_metadata.role", "http://abcd.supabase.co/auth/v1/.well-known/jwks.json", 0
 	err := cfg.Validate()
 	require.ErrorContains(t, err, "api_jwt_role_claim")

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -51,7 +52,7 @@ func (w *world) api(roles ...string) (*service, client) {
 // apiUntil is api with a way to stop the service.
 func (w *world) apiUntil(roles ...string) (s *service, c client, stop func()) {
 	w.t.Helper()
-	w.cfg.APIToken = Secret("crm:" + crmToken + ",billing:" + billingToken)
+	w.cfg.APIToken = config.Secret("crm:" + crmToken + ",billing:" + billingToken)
 	w.cfg.APIRate = 1e6 // who waits for a job asks again and again
 	s, stop = w.start(append(slices.Clone(roles), roleAPI)...)
 	w.eventually(func() error {
@@ -382,10 +383,10 @@ func TestBulkRequestsOverNATS(t *testing.T) {
 
 func TestTokensAreRead(t *testing.T) {
 	t.Parallel()
-	one, err := parseTokens(crmToken)
+	one, err := config.ParseTokens(crmToken)
 	require.NoError(t, err)
 	require.Equal(t, "api", one[0].Name)
-	two, err := parseTokens("crm:" + crmToken + ",billing:" + billingToken)
+	two, err := config.ParseTokens("crm:" + crmToken + ",billing:" + billingToken)
 	require.NoError(t, err)
 	require.Len(t, two, 2)
 	const secret = "a-long-secret-token"
@@ -394,12 +395,12 @@ func TestTokensAreRead(t *testing.T) {
 		"crm:" + secret + ",crm:" + crmToken: "the name crm comes twice", "crm:" + secret + ",b:" + secret: "same token", "crm:" + secret + ",": "entry 2",
 		"fifteen-letters": "16 characters at least", "crm:" + secret + ",b:fifteen-letters": "entry 2: a token has 16",
 	} {
-		_, err := parseTokens(Secret(text))
+		_, err := config.ParseTokens(config.Secret(text))
 		require.ErrorContains(t, err, words)
 		require.NotContains(t, err.Error(), secret)
 		require.NotContains(t, err.Error(), "fifteen")
 	}
-	cfg := DefaultConfig()
-	cfg.APIToken = Secret("crm:" + crmToken + ",crm:" + billingToken)
+	cfg := config.Default()
+	cfg.APIToken = config.Secret("crm:" + crmToken + ",crm:" + billingToken)
 	require.ErrorContains(t, cfg.Validate(), "the name crm comes twice")
 }

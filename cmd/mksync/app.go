@@ -20,12 +20,14 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/pgsession"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -44,15 +46,15 @@ var allRoles = []string{roleListener, rolePusher, rolePuller, rolePoller, roleAP
 // contactsAtOnce is how many contacts each role works on, and a snapshot besides:
 // while one calls, another stores. Each holds a connection, of which a server has
 // a hundred or so.
-func (c Config) contactsAtOnce() int { return min(max(2*c.MetaKockaConcurrency, 4), 12) }
+func contactsAtOnce(cfg config.Config) int { return min(max(2*cfg.MetaKockaConcurrency, 4), 12) }
 
 // poolSize is how many connections a process holds at most. It has to be more than
 // all parts hold while they wait for one more, or they would wait for each other
 // for ever: two for a partner that is imported (puller, single requests 4, bulk
 // requests), one for a contact (pusher, twice; merges that are finished 1), and one
 // each for jobs and for what runs alone (5).
-func (c Config) poolSize() int32 {
-	n := c.contactsAtOnce()
+func poolSize(cfg config.Config) int32 {
+	n := contactsAtOnce(cfg)
 	return int32(2*(n+4+syncer.BulkPlaces) + 2*n + 1 + syncer.JobsAtOnce + 5 + 1) //nolint:gosec // bounded
 }
 
@@ -71,7 +73,7 @@ var usualPace = pace{gateMin: time.Second, gateMax: 15 * time.Second, ackWait: 5
 // service is the running parts and what they share. This file is the only
 // place where parts are put together.
 type service struct {
-	cfg   Config
+	cfg   config.Config
 	log   *slog.Logger
 	pace  pace
 	roles []string
@@ -97,7 +99,7 @@ type service struct {
 
 // newService connects to everything and returns a service that is ready to
 // run, or one clear reason why it cannot. Close it in any case but an error.
-func newService(ctx context.Context, cfg Config, p pace, roles []string, log *slog.Logger) (*service, error) {
+func newService(ctx context.Context, cfg config.Config, p pace, roles []string, log *slog.Logger) (*service, error) {
 	s := &service{cfg: cfg, log: log, pace: p, roles: roles, metrics: newMetrics()}
 	for _, open := range []func(context.Context) error{
 		s.checkSchema, s.openNATS, s.openStore, s.openERP, s.openSyncers,
@@ -112,6 +114,11 @@ func newService(ctx context.Context, cfg Config, p pace, roles []string, log *sl
 
 func (s *service) checkSchema(ctx context.Context) error {
 	return checkSchema(ctx, s.cfg)
+}
+
+// checkSchema refuses to work on tables that are missing or old.
+func checkSchema(ctx context.Context, cfg config.Config) error {
+	return config.ExplainDatabase(cfg, migrations.Check(ctx, cfg.DatabaseURL.Reveal()))
 }
 
 func (s *service) openNATS(ctx context.Context) (err error) {
@@ -155,14 +162,14 @@ func (s *service) openStore(ctx context.Context) (err error) {
 
 // openStore connects to the CRM's database;
 // with each connection it makes sure that it is the database mksync knows.
-func openStore(ctx context.Context, cfg Config) (*pgxpool.Pool, *pgstore.Store, error) {
+func openStore(ctx context.Context, cfg config.Config) (*pgxpool.Pool, *pgstore.Store, error) {
 	return openStoreOf(ctx, cfg, func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, cfg) })
 }
 
 // sameDatabase refuses a database that is not the one the listener's state belongs to:
 // a copy, or one that was restored. Nobody works on it until a person accepts it
 // (invariant 13).
-func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg Config) error {
+func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 	var state cdc.State
 	found, err := pgstore.LoadStateOver(ctx, conn, syncer.ListenerStateKey, &state)
 	if err != nil || !found {
@@ -171,12 +178,12 @@ func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg Config) error {
 	return cdc.CheckDatabase(ctx, conn.PgConn(), listenerConfig(cfg), state)
 }
 
-func openStoreOf(ctx context.Context, cfg Config, look func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, *pgstore.Store, error) {
+func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, *pgstore.Store, error) {
 	pc, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {
 		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
 	}
-	pc.MaxConns = cfg.poolSize()
+	pc.MaxConns = poolSize(cfg)
 	pgsession.Prepare(&pc.ConnConfig.Config)
 	pc.AfterConnect = look
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
@@ -186,12 +193,12 @@ func openStoreOf(ctx context.Context, cfg Config, look func(context.Context, *pg
 	store, err := pgstore.New(ctx, pool, contactsConfig(cfg))
 	if err != nil {
 		pool.Close()
-		return nil, nil, explainDatabase(cfg, err)
+		return nil, nil, config.ExplainDatabase(cfg, err)
 	}
 	return pool, store, nil
 }
 
-func contactsConfig(cfg Config) pgstore.ContactsConfig {
+func contactsConfig(cfg config.Config) pgstore.ContactsConfig {
 	c := pgstore.ContactsConfig{
 		Table: cfg.ContactsTable, KeyColumn: "id", Columns: map[mapping.Field]string{},
 		UpdatedAt: cfg.ContactsUpdatedAt, Zone: cfg.ContactsUpdatedAtZone,
@@ -238,11 +245,11 @@ func (s *service) openSyncers(ctx context.Context) (err error) {
 	}, s.matcher, s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus, s.log)
 	s.jobs = syncer.NewJobs(syncer.TellJobs(s.store, control.Tell(s.conn, s.log)), s.pace.look, s.log)
-	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, s.cfg.contactsAtOnce())
+	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, contactsAtOnce(s.cfg))
 	return err
 }
 
-func listenerConfig(cfg Config) cdc.Config {
+func listenerConfig(cfg config.Config) cdc.Config {
 	return cdc.Config{
 		DatabaseURL: cfg.DatabaseURL.Reveal(), Table: cfg.ContactsTable, KeyColumn: "id",
 		Slot: cfg.Slot, Publication: cfg.Publication, StateTable: pgstore.StateTable, ConfirmDelay: cfg.ConfirmDelay(), Heartbeat: cfg.HeartbeatInterval,
@@ -253,7 +260,7 @@ func listenerConfig(cfg Config) cdc.Config {
 func (s *service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	worker := syncer.WorkerConfig{
-		Workers: s.cfg.contactsAtOnce(),
+		Workers: contactsAtOnce(s.cfg),
 		AckWait: s.pace.ackWait, SweepAge: max(15*time.Minute, 2*s.cfg.PollInterval),
 	}
 	parts := map[string]func(context.Context) error{

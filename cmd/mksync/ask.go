@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -69,7 +70,7 @@ func (c *serviceClient) Answer(ctx context.Context, name string, request []byte)
 
 // reach connects to the running service, which may take up to patience to answer
 // where it is just starting. Errors: control.ErrNoService where none runs.
-func reach(ctx context.Context, cfg Config, patience time.Duration) (*serviceClient, error) {
+func reach(ctx context.Context, cfg config.Config, patience time.Duration) (*serviceClient, error) {
 	nc, err := dial(ctx, cfg)
 	switch {
 	case errors.Is(err, control.ErrNoService):
@@ -95,7 +96,7 @@ func reach(ctx context.Context, cfg Config, patience time.Duration) (*serviceCli
 
 // withOwnDesk opens the service's parts without running any role.
 func (app *cliEnv) withOwnDesk(ctx context.Context, use func(syncer.Answerer) error) error {
-	cfg, log, err := app.load(needDatabase, needMetaKocka)
+	cfg, log, err := app.load(config.NeedDatabase, config.NeedMetaKocka)
 	if err != nil {
 		return err
 	}

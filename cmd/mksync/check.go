@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -81,7 +82,7 @@ var findingTexts = map[syncer.FindingKind]string{
 func findingLine(f syncer.Finding) []string {
 	what := findingTexts[f.Kind]
 	if len(f.Fields) > 0 {
-		what += " in " + strings.Join(words(f.Fields), ", ")
+		what += " in " + strings.Join(idsOf(f.Fields, func(f mapping.Field) string { return string(f) }), ", ")
 	}
 	line := []string{f.ContactID, "partner " + or(f.MetaKockaID, "-"), what}
 	switch {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -110,7 +111,7 @@ func TestTheFilterDecidesWhoIsSynced(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{})
 	w.exec("ALTER TABLE contacts ADD COLUMN kind text")
-	w.cfg.Filter = []Condition{{Column: "kind", Values: []string{"customer"}}, {Column: "email", NotNull: true}}
+	w.cfg.Filter = []config.Condition{{Column: "kind", Values: []string{"customer"}}, {Column: "email", NotNull: true}}
 	s := w.up()
 	in := w.one("INSERT INTO contacts (name, email, kind) VALUES ('Ana', 'ana@partner.si', 'customer') RETURNING id::text")
 	out := w.one("INSERT INTO contacts (name, email, kind) VALUES ('Bor', 'bor@partner.si', 'lead') RETURNING id::text")

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
@@ -26,7 +27,7 @@ func (w *world) refused(why string) {
 	log := telemetry.NewLogger(w.t.Output(), telemetry.LogConfig{Level: "info", Format: "text"})
 	for _, role := range allRoles {
 		_, err := newService(w.t.Context(), w.cfg, quickPace, []string{role}, log)
-		require.ErrorIs(w.t, explainDatabase(w.cfg, err), cdc.ErrSystemChanged, role)
+		require.ErrorIs(w.t, config.ExplainDatabase(w.cfg, err), cdc.ErrSystemChanged, role)
 		require.ErrorContains(w.t, err, why)
 	}
 	for _, command := range []string{"sync --all", "import --all", "check --repair", "deletions approve --all", "status"} {
@@ -72,7 +73,7 @@ func (w *world) copied() {
 	admin(fmt.Sprintf("CREATE DATABASE %s_copy TEMPLATE %s", origin, origin))
 	w.t.Cleanup(func() { admin(fmt.Sprintf("DROP DATABASE %s_copy WITH (FORCE)", origin)) })
 	u.Path += "_copy"
-	w.cfg.DatabaseURL = Secret(u.String())
+	w.cfg.DatabaseURL = config.Secret(u.String())
 	w.db = openPool(w.t, u.String())
 }
 

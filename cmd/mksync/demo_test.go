@@ -235,12 +235,6 @@ func TestDemoCountsAValueThatCannotBeSentAsWaiting(t *testing.T) {
 	require.NotEmpty(t, o.problems(), "without a reason nobody knows what to do")
 }
 
-func TestDemoIgnoresTheUsersOwnSettings(t *testing.T) {
-	t.Parallel()
-	kept := foreignEnvironment([]string{"PATH=/bin", "MKSYNC_CONFIG=/etc/mksync.yaml", "MKSYNC_DATABASE_URL=postgres://x", "MKSYNC_TEST_LOG=1"})
-	require.Equal(t, []string{"PATH=/bin", "MKSYNC_TEST_LOG=1"}, kept)
-}
-
 func TestTableCellsAreCutToTheirWidth(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "Žiga  ", cell("Žiga", 6))

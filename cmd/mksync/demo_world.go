@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -118,7 +119,8 @@ func (w *demoWorld) openService(ctx context.Context) (err error) {
 		return err
 	}
 	w.service.args = []string{"run", "--migrate", "--brisk"}
-	w.service.env = append(foreignEnvironment(w.app.environ), w.environment()...)
+	// The settings of the person's own service are not for the demo's.
+	w.service.env = append(config.Foreign(w.app.environ), w.environment()...)
 	if err := w.service.start(); err != nil {
 		return fmt.Errorf("start the service: %w", err)
 	}
@@ -143,19 +145,6 @@ func (w *demoWorld) environment() []string {
 		"MKSYNC_API_TOKEN=" + w.token,
 		"MKSYNC_LOG_FORMAT=text",
 	}
-}
-
-// foreignEnvironment is an environment without settings of mksync, which are
-// for the person's own service and not for the demo's.
-func foreignEnvironment(environ []string) []string {
-	var kept []string
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, variablePrefix) || foreignVariable(name) {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
 }
 
 // freeAddress is an address on which nobody listens now.

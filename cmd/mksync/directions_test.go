@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -132,7 +133,7 @@ func TestAChangeOfDirectionsIsNoticed(t *testing.T) {
 	w := newAuditedWorld(t, sim.Options{})
 	w.redirect(nil, mapping.DirectionOff)
 	w.exec("ALTER TABLE contacts ADD COLUMN kind text")
-	w.cfg.Filter = []Condition{{Column: "kind", Null: true}}
+	w.cfg.Filter = []config.Condition{{Column: "kind", Null: true}}
 	s, stop := w.start()
 	lead := w.one("INSERT INTO contacts (name, kind) VALUES ('Bor', 'lead') RETURNING id::text")
 	id := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Phone: "041 111 111"})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/mapping"
 )
@@ -97,24 +98,21 @@ func (app *cliEnv) doctorJSON(ctx context.Context) error {
 
 // examine looks at the configuration, then at all that it names.
 func (app *cliEnv) examine(ctx context.Context, emit func(doctor.Finding)) []doctor.Hint {
-	config, err := LoadConfig(app.configPath, app.environ, needDatabase, needMetaKocka)
-	var wrong *ConfigError
+	cfg, err := config.Load(app.configPath, app.environ, config.NeedDatabase, config.NeedMetaKocka)
+	var wrong *config.InvalidError
 	if !errors.As(err, &wrong) {
 		emit(doctor.Finding{Name: "configuration", Status: doctor.OK, Detail: app.configSource()})
-		return doctor.Run(ctx, doctorConfig(config, nil), emit)
+		return doctor.Run(ctx, doctorConfig(cfg, nil), emit)
 	}
 	for _, p := range wrong.Problems {
 		emit(doctor.Finding{Name: "configuration", Status: doctor.Fail, Detail: p.String()})
 	}
-	return doctor.Run(ctx, doctorConfig(config, wrong.Problems), emit)
+	return doctor.Run(ctx, doctorConfig(cfg, wrong.Problems), emit)
 }
 
 // configSource says where the configuration came from.
 func (app *cliEnv) configSource() string {
-	path := app.configPath
-	if path == "" {
-		path = variables(app.environ)[variablePrefix+"CONFIG"]
-	}
+	path := config.Path(app.configPath, app.environ)
 	if path == "" {
 		return "environment, without a file"
 	}
@@ -123,9 +121,9 @@ func (app *cliEnv) configSource() string {
 
 // doctorConfig is what the doctor looks at. A side whose own settings are wrong
 // is left out; a missing company or key leaves MetaKocka's address.
-func doctorConfig(c Config, problems []Problem) doctor.Config {
+func doctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 	cdc, contacts := listenerConfig(c), contactsConfig(c)
-	config := doctor.Config{
+	want := doctor.Config{
 		Database: doctor.Database{
 			Skip: wrongSetting(problems, "database_url", "contacts_table", "slot", "publication"),
 			URL:  cdc.DatabaseURL, Table: cdc.Table, KeyColumn: cdc.KeyColumn, UpdatedAt: contacts.UpdatedAt, Zone: contacts.Zone,
@@ -144,21 +142,21 @@ func doctorConfig(c Config, problems []Problem) doctor.Config {
 	for field, f := range c.Fields {
 		if f.Direction != mapping.DirectionOff {
 			written := f.Direction != mapping.DirectionToMetaKocka
-			config.Database.Fields[field] = doctor.Column{Name: f.Column, Written: written}
+			want.Database.Fields[field] = doctor.Column{Name: f.Column, Written: written}
 		}
 	}
 	for _, condition := range c.Filter {
-		config.Database.Filter = append(config.Database.Filter, condition.Column)
+		want.Database.Filter = append(want.Database.Filter, condition.Column)
 	}
-	return config
+	return want
 }
 
 // wrongSetting names the first of the keys that has a problem, as a reason not
 // to look further; empty when none has.
-func wrongSetting(problems []Problem, keys ...string) string {
+func wrongSetting(problems []config.Problem, keys ...string) string {
 	for _, key := range keys {
-		if slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == key }) {
-			return variable(key) + " is missing or wrong"
+		if slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Key == key }) {
+			return config.Variable(key) + " is missing or wrong"
 		}
 	}
 	return ""

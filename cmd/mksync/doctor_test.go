@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
@@ -88,17 +91,18 @@ func TestDoctorNamesAllThatIsWrongAndGoesOn(t *testing.T) {
 
 func TestDoctorLooksAtWhatIsConfigured(t *testing.T) {
 	t.Parallel()
-	path := writeFile(t, "mksync.yaml", `
+	path := filepath.Join(t.TempDir(), "mksync.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(`
 fields:
   notes: {direction: off}
   email: {direction: to_metakocka, column: mail}
 filter:
   - status: active
 remote_delete_policy: delete
-`)
-	config, err := LoadConfig(path, nil)
+`), 0o600))
+	cfg, err := config.Load(path, nil)
 	require.NoError(t, err)
-	got := doctorConfig(config, nil)
+	got := doctorConfig(cfg, nil)
 	require.NotContains(t, got.Database.Fields, mapping.FieldNotes)
 	require.Equal(t, doctor.Column{Name: "mail"}, got.Database.Fields[mapping.FieldEmail])
 	require.Equal(t, doctor.Column{Name: "phone", Written: true}, got.Database.Fields[mapping.FieldPhone])

@@ -9,6 +9,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -21,7 +22,7 @@ func TestEventsDroppedBeforeTheyAreWorkedOff(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
 	w := newWorld(t, sim.Options{})
-	w.cfg.NATSURL = Secret(server.URL())
+	w.cfg.NATSURL = config.Secret(server.URL())
 	s, stop := w.start()
 	edited, left := w.insert("Gita Lipa", "gita@primer.si"), w.insert("Hana Smreka", "hana@primer.si")
 	w.status(edited, "synced")

@@ -52,7 +52,7 @@ func (c *wallClock) set(t testing.TB, d time.Duration) {
 }
 
 // jumps are how far the clock goes wrong.
-var jumps = []time.Duration{5 * time.Second, time.Minute, 20 * time.Minute, 3 * time.Hour, 40 * time.Hour, 20 * day}
+var jumps = []time.Duration{5 * time.Second, time.Minute, 20 * time.Minute, 3 * time.Hour, 40 * time.Hour, 20 * 24 * time.Hour}
 
 // jump puts the database's clock forward or back, or right.
 func (st *storm) jump() {

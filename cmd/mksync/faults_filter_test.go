@@ -17,11 +17,11 @@ const filterConfig = `filter:
 `
 
 // filterContacts makes the columns of the filter and returns the file that sets it.
-func (st *storm) filterContacts() (config string) {
+func (st *storm) filterContacts() (path string) {
 	st.exec("ALTER TABLE contacts ADD COLUMN active boolean NOT NULL DEFAULT true, ADD COLUMN deleted_at timestamptz")
-	config = filepath.Join(st.t.TempDir(), "mksync.yaml")
-	require.NoError(st.t, os.WriteFile(config, []byte(filterConfig), 0o600))
-	return config
+	path = filepath.Join(st.t.TempDir(), "mksync.yaml")
+	require.NoError(st.t, os.WriteFile(path, []byte(filterConfig), 0o600))
+	return path
 }
 
 // cross takes a person out of the filter, or back into it. Both sides edit all the same

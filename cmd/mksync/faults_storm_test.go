@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -65,8 +66,8 @@ func newStorm(t *testing.T, s uint64) *storm {
 	st.nats = startNATS(t, port)
 	natsURL := st.nats.url(t)
 
-	st.cfg.DatabaseURL = Secret(st.wire("postgres", ofRole))
-	st.cfg.NATSURL = Secret(st.wire("nats", natsURL))
+	st.cfg.DatabaseURL = config.Secret(st.wire("postgres", ofRole))
+	st.cfg.NATSURL = config.Secret(st.wire("nats", natsURL))
 	st.cfg.MetaKockaURL = st.wire("metakocka", st.cfg.MetaKockaURL)
 	st.cfg.MaxDeletes, st.cfg.PollInterval, st.cfg.AutoImport = 100_000, time.Second, true
 	st.cfg.MetaKockaSettle = time.Second

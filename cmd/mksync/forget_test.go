@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -87,7 +88,7 @@ func TestAnImportedContactIsOneThatTheFilterTakes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	w.exec("ALTER TABLE contacts ADD COLUMN kind text DEFAULT 'lead', ADD COLUMN rank int")
-	w.cfg.Filter = []Condition{{Column: "kind", Values: []string{"customer"}}}
+	w.cfg.Filter = []config.Condition{{Column: "kind", Values: []string{"customer"}}}
 	s := w.parts()
 	imported := func(name string) (syncer.Result, error) {
 		p, err := w.erp.AddPartner(metakocka.Partner{Customer: name})
@@ -104,7 +105,7 @@ func TestAnImportedContactIsOneThatTheFilterTakes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "041 222 222", w.contact(res.ContactID).Phone, "what is edited later reaches it")
 
-	w.cfg.Filter = append(w.cfg.Filter, Condition{Column: "rank", NotNull: true})
+	w.cfg.Filter = append(w.cfg.Filter, config.Condition{Column: "rank", NotNull: true})
 	pool, store, err := openStore(t.Context(), w.cfg)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
@@ -80,7 +81,7 @@ func TestRowLevelSecuritySwitchedOnWhileRunning(t *testing.T) {
 	u, err := url.Parse(w.cfg.DatabaseURL.Reveal())
 	require.NoError(t, err)
 	u.User = url.UserPassword(role, "x")
-	w.cfg.DatabaseURL = Secret(u.String())
+	w.cfg.DatabaseURL = config.Secret(u.String())
 	s, _ := w.start()
 	id, other := w.insert("Ana Novak", "ana@primer.si"), w.insert("Bor Zajc", "bor@primer.si")
 	w.status(id, "synced")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -28,7 +29,7 @@ func newBeatingWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
 	w := newWorld(t, sim.Options{})
-	w.cfg.NATSURL = Secret(server.URL())
+	w.cfg.NATSURL = config.Secret(server.URL())
 	w.cfg.HeartbeatInterval, w.cfg.MetaKockaTimeout, w.cfg.PollInterval = 100*time.Millisecond, time.Second, time.Second
 	if w.one("SELECT current_setting('server_version_num')") < "140000" {
 		t.Skip("this Postgres passes no messages on")
@@ -79,7 +80,7 @@ func TestStandingStillBetweenSlotAndStream(t *testing.T) {
 	others, _ := w.start(rolePusher, rolePuller, rolePoller)
 	direct := w.cfg.DatabaseURL
 	wire, through := newWire(t, "postgres", direct.Reveal())
-	w.cfg.DatabaseURL = Secret(through)
+	w.cfg.DatabaseURL = config.Secret(through)
 	s, stop := w.start(roleListener)
 	w.beats(others)
 	w.noProblem(others)
@@ -122,7 +123,7 @@ func TestTheStreamsServerStandsStill(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	server := startNATS(t, port)
-	w.cfg.NATSURL = Secret(server.url(t))
+	w.cfg.NATSURL = config.Secret(server.url(t))
 	s, _ := w.start(roleListener)
 	w.beats(s)
 	server.signal(syscall.SIGSTOP, exitUnasked)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -22,7 +23,7 @@ func TestHeldContactsAreLookedAtAgain(t *testing.T) {
 		person("7003", "Trije", "", "trije@partner.si"), person("7004", "Trije", "", "trije@partner.si"),
 	}})
 	w.exec("ALTER TABLE contacts ADD COLUMN deleted_at timestamptz")
-	w.cfg.Filter = []Condition{{Column: "deleted_at", Null: true}}
+	w.cfg.Filter = []config.Condition{{Column: "deleted_at", Null: true}}
 	s := w.up()
 	held := map[string]string{} // a second contact with the key of a first one
 	first := map[string]string{}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -124,7 +125,7 @@ func TestImportsMakeNoSecondContact(t *testing.T) {
 				person("7003", "Cene", "SI31234054", ""), person("7004", "Cene", "SI31234054", ""),
 			}})
 			w.exec("ALTER TABLE contacts ADD COLUMN synced text")
-			w.cfg.Filter = []Condition{{Column: "synced", Values: []string{"yes"}}}
+			w.cfg.Filter = []config.Condition{{Column: "synced", Values: []string{"yes"}}}
 			ana := w.one("INSERT INTO contacts (name, tax_number, synced) VALUES ('Ana', '11234059', 'yes') RETURNING id::text")
 			bor := w.one("INSERT INTO contacts (name, tax_number) VALUES ('Bor', '21234051') RETURNING id::text")
 			cene := w.one("INSERT INTO contacts (name, tax_number, synced) VALUES ('Cene', '31234054', 'yes') RETURNING id::text")

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -68,7 +69,7 @@ func TestLargeJobsFitIntoMessages(t *testing.T) {
 	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir(), MaxPayload: most})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
-	w.cfg.NATSURL = Secret(server.URL())
+	w.cfg.NATSURL = config.Secret(server.URL())
 	w.api()
 	w.eventually(func() error { return w.mksync("mappings").err })
 	const n = 2000

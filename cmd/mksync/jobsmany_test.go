@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -25,7 +26,7 @@ func (w *world) sharing() {
 	server, err := embedded.Start(w.t.Context(), embedded.Config{Dir: w.t.TempDir()})
 	require.NoError(w.t, err)
 	w.t.Cleanup(server.Shutdown)
-	w.cfg.NATSURL = Secret(server.URL())
+	w.cfg.NATSURL = config.Secret(server.URL())
 }
 
 func (w *world) store() *pgstore.Store {

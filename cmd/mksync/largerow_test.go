@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -19,7 +20,7 @@ func TestARowLargerThanNATSTakesHoldsUpNobody(t *testing.T) {
 	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir(), MaxPayload: 256 << 10})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
-	w.cfg.NATSURL = Secret(server.URL())
+	w.cfg.NATSURL = config.Secret(server.URL())
 	w.exec("ALTER TABLE contacts ADD photo bytea")
 	w.exec("ALTER TABLE contacts REPLICA IDENTITY FULL")
 	large, small := w.insert("Ana", "ana@novak.si"), w.insert("Bor", "bor@novak.si")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -19,7 +20,7 @@ func filtered(t *testing.T) *hand {
 	t.Helper()
 	return byHand(t, sim.Options{}, func(w *world) {
 		w.exec("ALTER TABLE contacts ADD COLUMN status text NOT NULL DEFAULT 'active'")
-		w.cfg.Filter = []Condition{{Column: "status", Values: []string{"active"}}}
+		w.cfg.Filter = []config.Condition{{Column: "status", Values: []string{"active"}}}
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -39,7 +40,7 @@ func newListenerAccept(app *cliEnv) *cobra.Command {
 }
 
 func (app *cliEnv) acceptDatabase(ctx context.Context, asJSON bool) error {
-	cfg, _, err := app.load(needDatabase)
+	cfg, _, err := app.load(config.NeedDatabase)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -67,7 +68,7 @@ func TestContactsStreamLostWithEventsInIt(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
 	w := newWorld(t, sim.Options{})
-	w.cfg.NATSURL = Secret(server.URL())
+	w.cfg.NATSURL = config.Secret(server.URL())
 	_, stop := w.start()
 	id := w.insert("Hana Smreka", "hana@primer.si")
 	w.status(id, "synced")

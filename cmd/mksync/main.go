@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/telemetry"
 )
 
@@ -58,15 +59,15 @@ func (app *cliEnv) notes() *screen { return newScreen(app.stderr, app.environ) }
 
 // load reads the configuration, of which the command cannot do without the
 // needs, and makes the logger it asks for.
-func (app *cliEnv) load(needs ...need) (Config, *slog.Logger, error) {
-	config, err := LoadConfig(app.configPath, app.environ, needs...)
+func (app *cliEnv) load(needs ...config.Need) (config.Config, *slog.Logger, error) {
+	cfg, err := config.Load(app.configPath, app.environ, needs...)
 	if err != nil {
-		return Config{}, nil, err
+		return config.Config{}, nil, err
 	}
 	log := telemetry.NewLogger(app.notes().raw, telemetry.LogConfig{
-		Level: config.LogLevel, Format: config.LogFormat,
+		Level: cfg.LogLevel, Format: cfg.LogFormat,
 	})
-	return config, log, nil
+	return cfg, log, nil
 }
 
 // newRootCommand is mksync without a command; it shows the help.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/stretchr/testify/require"
 )
 
@@ -45,7 +46,7 @@ func TestLoadRefusesAWrongConfiguration(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
 	app := &cliEnv{stderr: &stderr, environ: []string{"MKSYNC_LOG_LEVEL=loud"}}
-	_, _, err := app.load(needDatabase)
+	_, _, err := app.load(config.NeedDatabase)
 	require.ErrorContains(t, err, "the configuration has 2 problems:")
 
 	app.environ = []string{"MKSYNC_LOG_LEVEL=warn"}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -223,7 +224,7 @@ func TestMergeNeedsTheRightToDelete(t *testing.T) {
 	w.exec("REVOKE DELETE ON contacts FROM " + role)
 	testenv.OwnTables(t, w.cfg.DatabaseURL.Reveal(), role)
 	w.exec("ALTER ROLE " + role + " NOSUPERUSER REPLICATION")
-	w.cfg.DatabaseURL = Secret(asRole(t, string(w.cfg.DatabaseURL), role))
+	w.cfg.DatabaseURL = config.Secret(asRole(t, string(w.cfg.DatabaseURL), role))
 	w.mksync("merge", one, other).refused("may not delete contacts, so nothing is merged", "grant it DELETE")
 	w.mksync("merge", "--dry-run", one, other).refused("grant it DELETE")
 	require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"))
@@ -233,7 +234,7 @@ func TestContactOutsideTheFilterIsNotMerged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	in, out := w.add(mapping.Contact{Name: "Ana", Country: "SI"}), w.add(mapping.Contact{Name: "Bor"})
-	w.cfg.Filter = []Condition{{Column: "country", Values: []string{"SI"}}}
+	w.cfg.Filter = []config.Condition{{Column: "country", Values: []string{"SI"}}}
 	s, _ := w.start(roleAPI)
 	for _, pair := range [][2]string{{in, out}, {out, in}} {
 		_, err := syncer.OpMerge.Ask(t.Context(), s.desk(s.monitor()), syncer.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -34,21 +35,21 @@ func newMigrateCommand(app *cliEnv) *cobra.Command {
 }
 
 // migration completes a command that works on the tables.
-func migration(app *cliEnv, do func(ctx context.Context, cfg Config, asJSON bool) error, cmd *cobra.Command) *cobra.Command {
+func migration(app *cliEnv, do func(ctx context.Context, cfg config.Config, asJSON bool) error, cmd *cobra.Command) *cobra.Command {
 	var asJSON bool
 	cmd.Args = noArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, _, err := app.load(needDatabase)
+		cfg, _, err := app.load(config.NeedDatabase)
 		if err != nil {
 			return err
 		}
-		return explainDatabase(cfg, do(cmd.Context(), cfg, asJSON))
+		return config.ExplainDatabase(cfg, do(cmd.Context(), cfg, asJSON))
 	}
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func (app *cliEnv) migrateUp(ctx context.Context, cfg Config, asJSON bool) error {
+func (app *cliEnv) migrateUp(ctx context.Context, cfg config.Config, asJSON bool) error {
 	done, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal())
 	if err != nil || asJSON {
 		return app.migrated(done, err)
@@ -64,7 +65,7 @@ func (app *cliEnv) migrateUp(ctx context.Context, cfg Config, asJSON bool) error
 	return err
 }
 
-func (app *cliEnv) migrateDown(ctx context.Context, cfg Config, asJSON bool) error {
+func (app *cliEnv) migrateDown(ctx context.Context, cfg config.Config, asJSON bool) error {
 	done, err := migrations.Down(ctx, cfg.DatabaseURL.Reveal())
 	if err != nil || asJSON {
 		return app.migrated(done, err)
@@ -99,7 +100,7 @@ type migrationStep struct {
 	Applied bool   `json:"applied"`
 }
 
-func (app *cliEnv) migrateStatus(ctx context.Context, cfg Config, asJSON bool) error {
+func (app *cliEnv) migrateStatus(ctx context.Context, cfg config.Config, asJSON bool) error {
 	steps, err := migrations.Look(ctx, cfg.DatabaseURL.Reveal())
 	if err != nil {
 		return err

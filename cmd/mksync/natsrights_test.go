@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/metakocka"
@@ -31,7 +32,7 @@ func TestTheDocumentedRightsOnNATS(t *testing.T) {
 	log := natsserver.Watch(server)
 
 	w := newWorld(t, sim.Options{})
-	w.cfg.NATSURL = Secret("nats://mksync:ours@" + server.Addr().String())
+	w.cfg.NATSURL = config.Secret("nats://mksync:ours@" + server.Addr().String())
 	s, _ := w.start()
 	id := w.insert("Hana Smreka", "hana@primer.si")
 	w.status(id, "synced")

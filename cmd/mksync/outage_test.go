@@ -14,6 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -130,7 +131,7 @@ func TestNATSRestarted(t *testing.T) {
 	first, err := embedded.Start(t.Context(), embedded.Config{Dir: dir})
 	require.NoError(t, err)
 	w := newWorld(t, sim.Options{})
-	w.cfg.NATSURL = Secret(first.URL())
+	w.cfg.NATSURL = config.Secret(first.URL())
 	s, _ := w.start()
 	id := w.insert("Bine Kos", "bine@primer.si")
 	w.status(id, "synced")

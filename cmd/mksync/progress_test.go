@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -60,7 +61,7 @@ func TestProgressIsToldByEveryProcess(t *testing.T) {
 	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
-	w.cfg.NATSURL = Secret(server.URL())
+	w.cfg.NATSURL = config.Secret(server.URL())
 	const n = 12
 	var ids []string
 	for i := range n {

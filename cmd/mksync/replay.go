@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -84,7 +85,7 @@ func readTime(text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	if d, err := parseDuration(text); err == nil {
+	if d, err := config.ParseDuration(text); err == nil {
 		return now.Add(-d), nil
 	}
 	return time.Time{}, fmt.Errorf("%q is not a time such as 2026-08-31T14:00:00Z, \"2026-08-31 14:00\" or 36h ago", text)
@@ -93,13 +94,13 @@ func readTime(text string, now time.Time) (time.Time, error) {
 // withParts gives use the service's parts without running any role, on the NATS
 // server of the running service where there is one.
 func (app *cliEnv) withParts(ctx context.Context, use func(*service) error) error {
-	cfg, log, err := app.load(needDatabase, needMetaKocka)
+	cfg, log, err := app.load(config.NeedDatabase, config.NeedMetaKocka)
 	if err != nil {
 		return err
 	}
 	if cfg.NATSURL == "" {
 		if url, ok := embedded.Lookup(cfg.DataDir); ok {
-			cfg.NATSURL = Secret(url)
+			cfg.NATSURL = config.Secret(url)
 		}
 	}
 	s, err := newService(ctx, cfg, usualPace, nil, log)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/httpapi"
@@ -56,14 +57,14 @@ func newRunCommand(app *cliEnv) *cobra.Command {
 type runOptions struct{ migrate, lowerStreams bool }
 
 func runService(ctx context.Context, app *cliEnv, roles []string, may runOptions, p pace) error {
-	cfg, log, err := app.load(needDatabase, needMetaKocka)
+	cfg, log, err := app.load(config.NeedDatabase, config.NeedMetaKocka)
 	if err != nil {
 		return err
 	}
 	cfg.LowerStreams = may.lowerStreams
 	if may.migrate {
 		if _, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal()); err != nil {
-			return explainDatabase(cfg, err)
+			return config.ExplainDatabase(cfg, err)
 		}
 	}
 	s, err := newService(ctx, cfg, p, roles, log)
@@ -116,7 +117,9 @@ func (s *service) refusal() string {
 
 // patience is how long a heartbeat, or an event, may make no headway: a few
 // heartbeats, and calls of MetaKocka that run into their time-out.
-func patience(cfg Config) time.Duration { return 3*cfg.HeartbeatInterval + 2*cfg.MetaKockaTimeout }
+func patience(cfg config.Config) time.Duration {
+	return 3*cfg.HeartbeatInterval + 2*cfg.MetaKockaTimeout
+}
 
 // desk is where this process is asked for things.
 func (s *service) desk(m *syncer.Monitor) *syncer.Desk {
@@ -128,7 +131,7 @@ func (s *service) runAPI(ctx context.Context) error {
 	monitor := s.monitor()
 	s.metrics.watch(monitor.Status)
 	desk := s.desk(monitor)
-	tokens, err := parseTokens(s.cfg.APIToken)
+	tokens, err := config.ParseTokens(s.cfg.APIToken)
 	if err != nil {
 		return fmt.Errorf("read MKSYNC_API_TOKEN: %w", err)
 	}
@@ -139,7 +142,7 @@ func (s *service) runAPI(ctx context.Context) error {
 	server, err := httpapi.New(ctx, httpapi.Config{
 		AsyncAPI: asyncAPI,
 		Addr:     s.cfg.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
-		Desk: desk, Tokens: tokens, JWT: s.cfg.jwt(), Rate: float64(s.cfg.APIRate),
+		Desk: desk, Tokens: tokens, JWT: s.cfg.JWT(), Rate: float64(s.cfg.APIRate),
 		Follow: func(job string, news func()) (func(), error) { return control.Follow(s.conn, job, news) },
 	}, s.log)
 	if err != nil {

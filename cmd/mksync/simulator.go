@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,7 +54,7 @@ func newSimulatorCommand(app *cliEnv) *cobra.Command {
 	flags.Uint64Var(&f.options.Seed, "seed", 0, "of the chance that decides which calls go wrong")
 	flags.BoolVar(&f.options.Serial, "serial", false, "run calls one after another, as MetaKocka does")
 	flags.IntVar(&f.options.AnswerCap, "answer-cap", 0, "most partners in one answer; 0: all")
-	choose(cmd, &f.listAll, "list-all", "all", "what get_partner without arguments, or with an empty name, does", sortedKeys(listAllWords)...)
+	choose(cmd, &f.listAll, "list-all", "all", "what get_partner without arguments, or with an empty name, does", slices.Sorted(maps.Keys(listAllWords))...)
 	choose(cmd, &f.options.Notes, "notes", sim.Dropped, "what happens to notes", sim.Kept, sim.Dropped, sim.Refused)
 	choose(cmd, &f.options.Website, "website", sim.Dropped, "what happens to websites", sim.Kept, sim.Dropped, sim.Refused)
 	choose(cmd, &f.options.TooLong, "too-long", sim.Cut, "what happens to values that are too long", sim.Cut, sim.Refused)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
@@ -46,7 +47,7 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 			return noArgs(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := app.load(needDatabase)
+			cfg, _, err := app.load(config.NeedDatabase)
 			if err != nil {
 				return err
 			}
@@ -73,7 +74,7 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 
 // askStatus asks the running service, or the database where none runs; by says
 // which.
-func askStatus(ctx context.Context, cfg Config) (s syncer.Status, by string, err error) {
+func askStatus(ctx context.Context, cfg config.Config) (s syncer.Status, by string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	nc, _ := dial(ctx, cfg)
@@ -93,7 +94,7 @@ func askStatus(ctx context.Context, cfg Config) (s syncer.Status, by string, err
 
 // dial connects to the NATS server that the service uses, without waiting for
 // one.
-func dial(ctx context.Context, cfg Config) (*nats.Conn, error) {
+func dial(ctx context.Context, cfg config.Config) (*nats.Conn, error) {
 	url := cfg.NATSURL.Reveal()
 	if url == "" {
 		var ok bool
@@ -105,7 +106,7 @@ func dial(ctx context.Context, cfg Config) (*nats.Conn, error) {
 }
 
 // ownStatus is the status as far as the database and NATS alone know it.
-func ownStatus(ctx context.Context, cfg Config, nc *nats.Conn) (syncer.Status, error) {
+func ownStatus(ctx context.Context, cfg config.Config, nc *nats.Conn) (syncer.Status, error) {
 	if err := checkSchema(ctx, cfg); err != nil {
 		return syncer.Status{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -35,7 +36,7 @@ func (s *service) watchTable(ctx context.Context) error {
 		}
 		err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return sameDatabase(ctx, conn.Conn(), s.cfg) })
 		if errors.Is(err, cdc.ErrSystemChanged) {
-			return explainDatabase(s.cfg, err)
+			return config.ExplainDatabase(s.cfg, err)
 		}
 		if err := s.store.Refresh(ctx); err != nil {
 			if ctx.Err() == nil && err.Error() != said {

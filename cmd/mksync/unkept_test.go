@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -223,7 +224,7 @@ func TestARightThatIsTakenAway(t *testing.T) {
 	u, err := url.Parse(w.cfg.DatabaseURL.Reveal())
 	require.NoError(t, err)
 	u.User = url.UserPassword(role, "x")
-	w.cfg.DatabaseURL = Secret(u.String())
+	w.cfg.DatabaseURL = config.Secret(u.String())
 	s := w.parts()
 	id := w.linked(s, "rights@primer.si")
 

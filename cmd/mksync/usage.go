@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -118,7 +119,7 @@ func explainFlag(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-		return fmt.Errorf("%s has no flag --%s%s", cmd.CommandPath(), unknown.GetSpecifiedName(), suggestion("--"+unknown.GetSpecifiedName(), names))
+		return fmt.Errorf("%s has no flag --%s%s", cmd.CommandPath(), unknown.GetSpecifiedName(), config.Suggestion("--"+unknown.GetSpecifiedName(), names))
 	case errors.As(err, &invalid):
 		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, inWords(invalid))
 	}
@@ -150,7 +151,7 @@ func group(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
 		for _, c := range cmd.Commands() {
 			names = append(names, c.Name())
 		}
-		near := suggestion(args[0], names)
+		near := config.Suggestion(args[0], names)
 		if near == "" {
 			near = "; there are " + strings.Join(names, ", ")
 		}
@@ -224,9 +225,8 @@ func choose[T ~string](cmd *cobra.Command, value *T, name string, initial T, usa
 
 // Set implements pflag.Value.
 func (c choice[T]) Set(text string) error {
-	v := &validator{}
-	if v.oneOf("", text, c.words...); len(v.problems) > 0 {
-		return errors.New(v.problems[0].Text)
+	if err := config.OneOf(text, c.words...); err != nil {
+		return err
 	}
 	*c.value = T(text)
 	return nil

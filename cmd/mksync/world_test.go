@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
@@ -27,7 +28,7 @@ type world struct {
 	t   testing.TB
 	db  *pgxpool.Pool
 	erp *sim.Server
-	cfg Config
+	cfg config.Config
 }
 
 // prepared is a database with contacts and mksync's tables, both empty.
@@ -67,15 +68,15 @@ func newWorldAt(t testing.TB, url string, opts sim.Options) *world {
 	server := httptest.NewServer(erp)
 	t.Cleanup(server.Close)
 
-	cfg := DefaultConfig()
-	cfg.DatabaseURL = Secret(url)
+	cfg := config.Default()
+	cfg.DatabaseURL = config.Secret(url)
 	cfg.Slot = testenv.SlotName(t)
 	cfg.Publication = cfg.Slot
 	cfg.DataDir = t.TempDir()
 	cfg.NATSSyncInterval = 0
 	cfg.MetaKockaURL = server.URL + "/rest/eshop/v1"
 	cfg.MetaKockaCompanyID = sim.DefaultCompanyID
-	cfg.MetaKockaSecretKey = Secret(sim.DefaultSecretKey)
+	cfg.MetaKockaSecretKey = config.Secret(sim.DefaultSecretKey)
 	cfg.MetaKockaTimeout = waits.Stretch(2 * time.Second)
 	cfg.MetaKockaSettle = 200 * time.Millisecond
 	cfg.PollInterval = 300 * time.Millisecond

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -61,7 +62,7 @@ func TestLawAtMostOneWritePerEdit(t *testing.T) {
 			w := newAuditedWorld(t, c.opts)
 			w.whenWriting("UPDATE", c.trigger)
 			w.exec("ALTER TABLE contacts ADD COLUMN kept boolean NOT NULL DEFAULT true")
-			w.cfg.Filter = []Condition{{Column: "kept", Values: []string{"true"}}}
+			w.cfg.Filter = []config.Condition{{Column: "kept", Values: []string{"true"}}}
 			pace := quickPace
 			pace.eventWait = 0 // nobody listens
 			s, err := newService(t.Context(), w.cfg, pace, nil, slog.New(slog.DiscardHandler))

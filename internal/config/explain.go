@@ -1,7 +1,6 @@
-package main
+package config
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,13 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/cdc"
-	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/pgsession"
 )
 
-// explainDatabase says what a person has to do about an error of the database,
+// ExplainDatabase says what a person has to do about an error of the database,
 // without quoting the address, which holds the password.
-func explainDatabase(config Config, err error) error {
+func ExplainDatabase(config Config, err error) error {
 	pc, parseErr := pgx.ParseConfig(config.DatabaseURL.Reveal())
 	if parseErr != nil {
 		return err
@@ -74,9 +72,4 @@ func explainRefusal(pg *pgconn.PgError, pc *pgx.ConnConfig, role string, err err
 	default:
 		return err
 	}
-}
-
-// checkSchema refuses to work on tables that are missing or old.
-func checkSchema(ctx context.Context, cfg Config) error {
-	return explainDatabase(cfg, migrations.Check(ctx, cfg.DatabaseURL.Reveal()))
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -105,7 +105,7 @@ func (r *fileReader) readRoot(root *yaml.Node) {
 	for _, e := range r.entries(root, "") {
 		given[e.key] = e
 		if !slices.Contains(known, e.key) {
-			r.add("", e.where, "unknown key"+suggestion(e.key, known))
+			r.add("", e.where, "unknown key"+Suggestion(e.key, known))
 		}
 	}
 	for _, key := range sortedKeys(byKey) {

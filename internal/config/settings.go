@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -72,8 +72,8 @@ func settings(c *Config) []setting {
 	}
 }
 
-// variable is the environment variable of a key.
-func variable(key string) string { return variablePrefix + strings.ToUpper(key) }
+// Variable is the environment variable of a key.
+func Variable(key string) string { return variablePrefix + strings.ToUpper(key) }
 
 // isSecret reports whether the setting may also be given as a file.
 func (s setting) isSecret() bool {
@@ -94,7 +94,7 @@ func (s setting) set(text string) error {
 	case *bool:
 		*p, err = parseBool(text)
 	case *time.Duration:
-		*p, err = parseDuration(text)
+		*p, err = ParseDuration(text)
 	case *ByteSize:
 		*p, err = parseSize(text)
 	default:
@@ -142,8 +142,8 @@ func parseBool(text string) (bool, error) {
 	}
 }
 
-// parseDuration reads a Go duration or a number of days, 30d.
-func parseDuration(text string) (time.Duration, error) {
+// ParseDuration reads a Go duration or a number of days, 30d.
+func ParseDuration(text string) (time.Duration, error) {
 	wrong := fmt.Errorf("%q is not a duration such as 500ms, 60s, 5m or 30d", text)
 	if digits, isDays := strings.CutSuffix(text, "d"); isDays {
 		days, err := strconv.Atoi(digits)

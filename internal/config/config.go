@@ -1,4 +1,6 @@
-package main
+// Package config is everything that can be set: the defaults, the YAML file, the
+// environment, and what is wrong with them, in lines that say where to look.
+package config
 
 import (
 	"log/slog"
@@ -10,7 +12,7 @@ import (
 
 // Config is everything that can be set. Each setting has one key: `poll_interval`
 // in the YAML file is MKSYNC_POLL_INTERVAL in the environment, and the
-// environment wins. LoadConfig makes one.
+// environment wins. Load makes one.
 type Config struct {
 	// The CRM's side.
 	DatabaseURL   Secret
@@ -22,8 +24,8 @@ type Config struct {
 	Publication                              string
 	// HeartbeatInterval is between two heartbeats of the listener; 0: none.
 	HeartbeatInterval time.Duration
-	Fields            map[mapping.Field]FieldConfig // every field is there
-	Filter            []Condition                   // a contact is synced when all hold; none: all are
+	Fields            map[mapping.Field]Field // every field is there
+	Filter            []Condition             // a contact is synced when all hold; none: all are
 
 	// NATS: an external server, or an embedded one in DataDir where the URL is empty.
 	NATSURL           Secret
@@ -72,22 +74,22 @@ type Config struct {
 	LogFormat string // empty: text on a terminal, json elsewhere
 }
 
-// FieldConfig says how one canonical field is synced. An empty Rule stands for
+// Field says how one canonical field is synced. An empty Rule stands for
 // the ConflictRule.
-type FieldConfig struct {
+type Field struct {
 	Column string // of the contacts table
 	mapping.FieldPolicy
 }
 
-// DefaultConfig is the configuration before anything is set.
-func DefaultConfig() Config {
+// Default is the configuration before anything is set.
+func Default() Config {
 	c := Config{
 		ContactsTable:     "public.contacts",
 		ContactsUpdatedAt: "updated_at", ContactsUpdatedAtZone: "UTC",
 		Slot:                 "mksync",
 		Publication:          "mksync",
 		HeartbeatInterval:    30 * time.Second,
-		Fields:               map[mapping.Field]FieldConfig{},
+		Fields:               map[mapping.Field]Field{},
 		NATSSyncInterval:     -1,
 		DataDir:              "./mksync-data",
 		StreamReplicas:       1,
@@ -113,7 +115,7 @@ func DefaultConfig() Config {
 		LogLevel:             "info",
 	}
 	for _, field := range mapping.Fields() {
-		c.Fields[field] = FieldConfig{
+		c.Fields[field] = Field{
 			Column:      string(field),
 			FieldPolicy: mapping.FieldPolicy{Direction: mapping.DirectionBoth},
 		}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func writeFile(t *testing.T, name, text string) string {
 // problems are the lines that a configuration is refused with.
 func problems(t *testing.T, err error) []string {
 	t.Helper()
-	var configErr *ConfigError
+	var configErr *InvalidError
 	require.ErrorAs(t, err, &configErr)
 	lines := make([]string, 0, len(configErr.Problems))
 	for _, p := range configErr.Problems {
@@ -38,9 +38,9 @@ func problems(t *testing.T, err error) []string {
 
 func TestNothingSetGivesTheDefaults(t *testing.T) {
 	t.Parallel()
-	config, err := LoadConfig("", nil)
+	config, err := Load("", nil)
 	require.NoError(t, err)
-	require.Equal(t, DefaultConfig(), config)
+	require.Equal(t, Default(), config)
 	require.Equal(t, "https://main.metakocka.si/rest/eshop/v1", config.MetaKockaURL)
 	require.Equal(t, 2, config.MetaKockaConcurrency)
 	require.Equal(t, 60*time.Second, config.PollInterval)
@@ -52,7 +52,7 @@ func TestNothingSetGivesTheDefaults(t *testing.T) {
 func TestEnvironmentWinsOverTheFile(t *testing.T) {
 	t.Parallel()
 	path := writeFile(t, "mksync.yaml", "poll_interval: 5m\nmax_deletes: 7\nauto_import: yes\ncontacts_max_age: 2d\nstream_max_bytes: 1.5GiB\n")
-	config, err := LoadConfig("", []string{
+	config, err := Load("", []string{
 		"MKSYNC_CONFIG=" + path, "MKSYNC_POLL_INTERVAL=30s", "MKSYNC_MAX_DELETES=", "POLL_INTERVAL=1h",
 	})
 	require.NoError(t, err)
@@ -68,12 +68,12 @@ func TestSecretsAreReadFromFiles(t *testing.T) {
 	secret := writeFile(t, "key", "k-123\n")
 	token := writeFile(t, "token", "t-456-t-456-t-456")
 	path := writeFile(t, "mksync.yaml", "metakocka_secret_key: old\napi_token_file: "+token+"\n")
-	config, err := LoadConfig(path, []string{"MKSYNC_METAKOCKA_SECRET_KEY_FILE=" + secret})
+	config, err := Load(path, []string{"MKSYNC_METAKOCKA_SECRET_KEY_FILE=" + secret})
 	require.NoError(t, err)
 	require.Equal(t, "k-123", config.MetaKockaSecretKey.Reveal())
 	require.Equal(t, "t-456-t-456-t-456", config.APIToken.Reveal())
 
-	_, err = LoadConfig("", []string{
+	_, err = Load("", []string{
 		"MKSYNC_API_TOKEN=a-token-of-16-or-more", "MKSYNC_API_TOKEN_FILE=" + token,
 		"MKSYNC_METAKOCKA_SECRET_KEY_FILE=" + writeFile(t, "empty", "\n"),
 		"MKSYNC_DATABASE_URL_FILE=" + filepath.Join(t.TempDir(), "missing"),
@@ -103,10 +103,10 @@ filter:
   - status: {a: b}
   - kind: [a, null]
 `)
-	_, err := LoadConfig(path, []string{
+	_, err := Load(path, []string{
 		"MKSYNC_METAKOCKA_SECRET=x", "MKSYNC_POLL_INTERVAL=60", "MKSYNC_DELETE_POLICY=anonymise",
 		"MKSYNC_METAKOCKA_URL=main.metakocka.si", "MKSYNC_SLOT=My-Slot", "MKSYNC_METAKOCKA_TIMEOUT=-1s",
-	}, needDatabase, needMetaKocka)
+	}, NeedDatabase, NeedMetaKocka)
 	require.Equal(t, []string{
 		"mksync.yaml line 5: max_deletes: given twice",
 		"mksync.yaml line 2: pol_interval: unknown key; did you mean poll_interval?",
@@ -145,21 +145,21 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 		"nats_url: ftp://host:4222": "not a NATS address",
 		"stream_replicas: 3":        "needs a NATS cluster",
 	} {
-		_, err := LoadConfig(writeFile(t, "mksync.yaml", text), nil)
+		_, err := Load(writeFile(t, "mksync.yaml", text), nil)
 		require.ErrorContains(t, err, want, text)
 	}
 	for _, text := range []string{"", "# nothing\n", "fields:\nfilter:\nslot:\n"} {
-		config, err := LoadConfig(writeFile(t, "mksync.yaml", text), nil)
+		config, err := Load(writeFile(t, "mksync.yaml", text), nil)
 		require.NoError(t, err, text)
-		require.Equal(t, DefaultConfig(), config)
+		require.Equal(t, Default(), config)
 	}
-	_, err := LoadConfig(filepath.Join(t.TempDir(), "missing.yaml"), nil)
+	_, err := Load(filepath.Join(t.TempDir(), "missing.yaml"), nil)
 	require.ErrorContains(t, err, "configuration file: open ")
 }
 
 func TestFieldsAndFilterAreRead(t *testing.T) {
 	t.Parallel()
-	config, err := LoadConfig(writeFile(t, "mksync.yaml", `
+	config, err := Load(writeFile(t, "mksync.yaml", `
 conflict_rule: crm
 fields:
   phone: {column: mobile, direction: to_metakocka, rule: manual, keep_non_empty: true}
@@ -192,7 +192,7 @@ filter:
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
 	const hidden = "hunter2-hunter2-hunter2"
-	config, err := LoadConfig("", []string{
+	config, err := Load("", []string{
 		"MKSYNC_DATABASE_URL=postgres://crm:" + hidden + "@db.test:5432/crm?password=" + hidden,
 		"MKSYNC_NATS_URL=nats://" + hidden + "@nats.test:4222",
 		"MKSYNC_METAKOCKA_SECRET_KEY=" + hidden, "MKSYNC_API_TOKEN=" + hidden,
@@ -212,7 +212,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	require.Contains(t, out.String(), "postgres://db.test:5432/crm")
 	require.Contains(t, out.String(), "nats://nats.test:4222")
 
-	_, err = LoadConfig("", []string{
+	_, err = Load("", []string{
 		"MKSYNC_DATABASE_URL=postgres://crm:" + hidden + "/@x:y:z/crm", "MKSYNC_NATS_URL=nats://" + hidden + " x",
 		"MKSYNC_API_TOKEN=" + hidden + " x",
 	})
@@ -226,34 +226,34 @@ func TestABareAtInAPasswordIsNotPrinted(t *testing.T) {
 	for _, address := range []string{
 		"postgres://crm:half@tail@db.test:5432/crm", "postgres://crm:half@tail/more@db.test/crm", "postgresql://crm:ha/lf@tail@db.test/crm",
 	} {
-		config, err := LoadConfig("", []string{"MKSYNC_DATABASE_URL=" + address, "MKSYNC_NATS_URL=nats://crm:42/tail@nats.test"})
+		config, err := Load("", []string{"MKSYNC_DATABASE_URL=" + address, "MKSYNC_NATS_URL=nats://crm:42/tail@nats.test"})
 		lines := problems(t, err)
 		require.Len(t, lines, 2)
 		require.Contains(t, lines[0], "an @ as %40")
 		require.NotContains(t, err.Error()+fmt.Sprint(config.Redacted()), "tail")
 	}
-	_, err := LoadConfig("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half%40tail@db.test/crm?application_name=a@b"})
+	_, err := Load("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half%40tail@db.test/crm?application_name=a@b"})
 	require.NoError(t, err)
 }
 
 func TestAMissingCertificateIsNamed(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "root.crt")
-	_, err := LoadConfig("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half@db.test/crm?sslmode=verify-full&sslrootcert=" + missing})
+	_, err := Load("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half@db.test/crm?sslmode=verify-full&sslrootcert=" + missing})
 	require.ErrorContains(t, err, "MKSYNC_DATABASE_URL: the file "+missing+", which it names, cannot be read: no such file")
-	_, err = LoadConfig("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half@db.test/crm?sslmode=verify-full&sslrootcert=" + writeFile(t, "root.crt", "nothing")})
+	_, err = Load("", []string{"MKSYNC_DATABASE_URL=postgres://crm:half@db.test/crm?sslmode=verify-full&sslrootcert=" + writeFile(t, "root.crt", "nothing")})
 	require.ErrorContains(t, err, "certificates in PEM")
 	require.NotContains(t, err.Error(), "half")
 }
 
 func TestVariablesOfOthersAreLeftAlone(t *testing.T) {
 	t.Parallel()
-	_, err := LoadConfig("", []string{
+	_, err := Load("", []string{
 		"MKSYNC_SERVICE_HOST=10.0.0.1", "MKSYNC_SERVICE_PORT_HTTP=80", "MKSYNC_PORT=tcp://10.0.0.1:80",
 		"MKSYNC_WEB_PORT_80_TCP_ADDR=10.0.0.1", "MKSYNC_TEST_DATABASE_URL=x",
 	})
 	require.NoError(t, err)
-	_, err = LoadConfig("", []string{"MKSYNC_SUPPORT=1"})
+	_, err = Load("", []string{"MKSYNC_SUPPORT=1"})
 	require.Equal(t, []string{"MKSYNC_SUPPORT: unknown variable"}, problems(t, err))
 }
 
@@ -267,7 +267,7 @@ func TestConfirmDelayOutlastsTheSyncInterval(t *testing.T) {
 		"MKSYNC_NATS_SYNC_INTERVAL=500ms":      time.Second,
 		"MKSYNC_NATS_URL=a:4222, nats://b:422": 150 * time.Second,
 	} {
-		config, err := LoadConfig("", []string{env})
+		config, err := Load("", []string{env})
 		require.NoError(t, err, env)
 		require.Equal(t, want, config.ConfirmDelay(), env)
 	}
@@ -277,9 +277,9 @@ func TestConfirmDelayOutlastsTheSyncInterval(t *testing.T) {
 func TestExampleFileIsTrue(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("..", "..", "mksync.example.yaml")
-	config, err := LoadConfig(path, nil)
+	config, err := Load(path, nil)
 	require.NoError(t, err)
-	require.Equal(t, DefaultConfig(), config)
+	require.Equal(t, Default(), config)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, s := range settings(&config) {
@@ -294,8 +294,14 @@ func TestExampleFileIsTrue(t *testing.T) {
 			lines = append(lines, match[1])
 		}
 	}
-	config, err = LoadConfig(writeFile(t, "commented.yaml", strings.Join(lines, "\n")), nil)
+	config, err = Load(writeFile(t, "commented.yaml", strings.Join(lines, "\n")), nil)
 	require.NoError(t, err)
 	require.Len(t, config.Filter, 4)
 	require.Equal(t, "1234", config.MetaKockaCompanyID)
+}
+
+func TestDemoIgnoresTheUsersOwnSettings(t *testing.T) {
+	t.Parallel()
+	kept := Foreign([]string{"PATH=/bin", "MKSYNC_CONFIG=/etc/mksync.yaml", "MKSYNC_DATABASE_URL=postgres://x", "MKSYNC_TEST_LOG=1"})
+	require.Equal(t, []string{"PATH=/bin", "MKSYNC_TEST_LOG=1"}, kept)
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"os"
@@ -26,12 +26,12 @@ func FuzzConfig(f *testing.F) {
 		}
 		path := filepath.Join(t.TempDir(), "mksync.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		c, err := LoadConfig(path, []string{"MKSYNC_METAKOCKA_SECRET_KEY=" + secret}, needDatabase)
+		c, err := Load(path, []string{"MKSYNC_METAKOCKA_SECRET_KEY=" + secret}, NeedDatabase)
 		if err != nil {
 			require.NotContains(t, err.Error(), secret)
 			require.NotEmpty(t, strings.TrimSpace(err.Error()))
 			return
 		}
-		require.NoError(t, c.Validate(needDatabase))
+		require.NoError(t, c.Validate(NeedDatabase))
 	})
 }

@@ -1,18 +1,19 @@
-package main
+package config
 
 import (
+	"cmp"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// need is something that a command cannot do without.
-type need string
+// Need is something that a command cannot do without.
+type Need string
 
 const (
-	needDatabase  need = "database"
-	needMetaKocka need = "metakocka"
+	NeedDatabase  Need = "database"
+	NeedMetaKocka Need = "metakocka"
 )
 
 // loader gathers the configuration and what is wrong with it.
@@ -22,23 +23,26 @@ type loader struct {
 	problems []Problem
 }
 
-// LoadConfig reads the defaults, then the YAML file at path (or the one that
+// Load reads the defaults, then the YAML file at path (or the one that
 // MKSYNC_CONFIG names; none is fine), then the environment. Its error is a
 // *ConfigError that names everything that is wrong at once.
-func LoadConfig(path string, environ []string, needs ...need) (Config, error) {
-	l := &loader{config: DefaultConfig(), where: map[string]string{}}
+func Load(path string, environ []string, needs ...Need) (Config, error) {
+	l := &loader{config: Default(), where: map[string]string{}}
 	env := variables(environ)
-	if path == "" {
-		path = env[variablePrefix+"CONFIG"]
-	}
-	if path != "" {
+	if path = Path(path, environ); path != "" {
 		l.readFile(path)
 	}
 	l.readEnvironment(env)
 	for _, p := range l.config.problems(needs) {
 		l.add(p.Key, l.where[p.Key], p.Text)
 	}
-	return l.config, configError(l.problems)
+	return l.config, invalid(l.problems)
+}
+
+// Path is where the YAML file is: path, or else what MKSYNC_CONFIG names; empty:
+// there is none.
+func Path(path string, environ []string) string {
+	return cmp.Or(path, variables(environ)[variablePrefix+"CONFIG"])
 }
 
 func (l *loader) add(key, where, text string) {
@@ -62,7 +66,7 @@ func variables(environ []string) map[string]string {
 func (l *loader) readEnvironment(env map[string]string) {
 	known := []string{variablePrefix + "CONFIG"}
 	for _, s := range settings(&l.config) {
-		name := variable(s.key)
+		name := Variable(s.key)
 		known = append(known, name)
 		if s.isSecret() {
 			known = append(known, name+"_FILE")
@@ -73,7 +77,7 @@ func (l *loader) readEnvironment(env map[string]string) {
 	}
 	for _, name := range sortedKeys(env) {
 		if !slices.Contains(known, name) && !foreignVariable(name) {
-			l.add("", name, "unknown variable"+suggestion(name, known))
+			l.add("", name, "unknown variable"+Suggestion(name, known))
 		}
 	}
 }
@@ -84,6 +88,18 @@ var foreignNames = regexp.MustCompile(
 	`^MKSYNC_(TEST_.*|(.+_)?(SERVICE_(HOST|PORT)(_.*)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?))$`)
 
 func foreignVariable(name string) bool { return foreignNames.MatchString(name) }
+
+// Foreign is an environment without settings of mksync.
+func Foreign(environ []string) []string {
+	var kept []string
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, variablePrefix) || foreignVariable(name) {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
 
 // apply sets one setting from its text.
 func (l *loader) apply(s setting, where, value string) {
@@ -118,9 +134,9 @@ func (l *loader) applySecretFile(s setting, where, file string) {
 	}
 }
 
-// suggestion names the known word nearest to an unknown one, as the end of a
+// Suggestion names the known word nearest to an unknown one, as the end of a
 // sentence; empty when none is near.
-func suggestion(unknown string, known []string) string {
+func Suggestion(unknown string, known []string) string {
 	best, bestDistance := "", max(2, len(unknown)/4)+1
 	for _, candidate := range known {
 		if d := editDistance(unknown, candidate); d < bestDistance {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -20,9 +20,9 @@ import (
 
 // Validate reports everything that is wrong with the values as a *ConfigError.
 // A setting is missing only where one of the needs asks for it.
-func (c Config) Validate(needs ...need) error { return configError(c.problems(needs)) }
+func (c Config) Validate(needs ...Need) error { return invalid(c.problems(needs)) }
 
-func (c Config) problems(needs []need) []Problem {
+func (c Config) problems(needs []Need) []Problem {
 	v := &validator{}
 	v.missing(c, needs)
 	v.database(c)
@@ -46,15 +46,25 @@ func (v *validator) check(ok bool, key, format string, args ...any) {
 
 // oneOf checks a value against the words that are allowed.
 func (v *validator) oneOf(key, value string, allowed ...string) {
-	v.check(slices.Contains(allowed, value), key, "%q is not one of %s%s",
-		value, strings.Join(allowed, ", "), suggestion(value, allowed))
+	if err := OneOf(value, allowed...); err != nil {
+		v.check(false, key, "%s", err)
+	}
 }
 
-func (v *validator) missing(c Config, needs []need) {
-	if slices.Contains(needs, needDatabase) {
+// OneOf checks a value against the words that are allowed; its error names the
+// one that may have been meant.
+func OneOf(value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%q is not one of %s%s", value, strings.Join(allowed, ", "), Suggestion(value, allowed))
+}
+
+func (v *validator) missing(c Config, needs []Need) {
+	if slices.Contains(needs, NeedDatabase) {
 		v.check(c.DatabaseURL != "", "database_url", "missing; set it to the CRM's Postgres, postgres://user:password@host:5432/crm")
 	}
-	if slices.Contains(needs, needMetaKocka) {
+	if slices.Contains(needs, NeedMetaKocka) {
 		v.check(c.MetaKockaCompanyID != "", "metakocka_company_id", "missing; set it to the company's id in MetaKocka")
 		v.check(c.MetaKockaSecretKey != "", "metakocka_secret_key", "missing; set it, or MKSYNC_METAKOCKA_SECRET_KEY_FILE, to the company's API key in MetaKocka")
 	}
@@ -169,7 +179,7 @@ func (v *validator) service(c Config) {
 	v.check(isAddress(c.HTTPAddr), "http_addr", "%q is not an address such as 127.0.0.1:8080", c.HTTPAddr)
 	v.check(c.DebugAddr == "" || isAddress(c.DebugAddr), "debug_addr", "%q is not an address such as 127.0.0.1:6060", c.DebugAddr)
 	v.check(!strings.ContainsAny(c.APIToken.Reveal(), " \t\r\n"), "api_token", "holds white space, which a header cannot carry")
-	if _, err := parseTokens(c.APIToken); err != nil {
+	if _, err := ParseTokens(c.APIToken); err != nil {
 		v.check(false, "api_token", "%s", err)
 	}
 	v.jwt(c)

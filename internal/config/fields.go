@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"slices"
@@ -28,7 +28,7 @@ func (r *fileReader) readFields(fields entry) {
 		field := mapping.Field(e.key)
 		config, ok := r.config.Fields[field]
 		if !ok {
-			r.add("", e.where, "unknown field"+suggestion(e.key, words(mapping.Fields())))
+			r.add("", e.where, "unknown field"+Suggestion(e.key, words(mapping.Fields())))
 			continue
 		}
 		r.readField(&config, e)
@@ -37,7 +37,7 @@ func (r *fileReader) readFields(fields entry) {
 }
 
 // readField applies the settings of one field.
-func (r *fileReader) readField(config *FieldConfig, field entry) {
+func (r *fileReader) readField(config *Field, field entry) {
 	places := []setting{
 		{"column", &config.Column},
 		{"direction", (*string)(&config.Direction)},
@@ -47,7 +47,7 @@ func (r *fileReader) readField(config *FieldConfig, field entry) {
 	for _, e := range r.entries(field.value, join("fields", field.key)) {
 		i := slices.IndexFunc(places, func(s setting) bool { return s.key == e.key })
 		if i < 0 {
-			r.add("", e.where, "unknown key"+suggestion(e.key, []string{"column", "direction", "rule", "keep_non_empty"}))
+			r.add("", e.where, "unknown key"+Suggestion(e.key, []string{"column", "direction", "rule", "keep_non_empty"}))
 			continue
 		}
 		if text, ok := r.scalar("", e); ok {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -16,9 +16,9 @@ const usualCaller = "api"
 // address.
 const minToken = 16
 
-// parseTokens reads MKSYNC_API_TOKEN: one token, or name:token pairs separated
+// ParseTokens reads MKSYNC_API_TOKEN: one token, or name:token pairs separated
 // by commas. Its errors never quote a token.
-func parseTokens(text Secret) ([]httpapi.Token, error) {
+func ParseTokens(text Secret) ([]httpapi.Token, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -62,8 +62,8 @@ func (c Config) jwtRoles() []string {
 	return roles
 }
 
-// jwt is which JSON Web Tokens are let in.
-func (c Config) jwt() httpapi.JWT {
+// JWT is which JSON Web Tokens are let in.
+func (c Config) JWT() httpapi.JWT {
 	return httpapi.JWT{
 		Secret: c.APIJWTSecret.Reveal(), JWKSURL: c.APIJWKSURL, Audience: c.APIJWTAudience, Issuer: c.APIJWTIssuer,
 		Roles: c.jwtRoles(), RoleClaim: c.APIJWTRoleClaim,
