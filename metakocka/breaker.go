@@ -10,9 +10,6 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// probeInterval is how often a waiting caller looks whether the probe is over.
-const probeInterval = 50 * time.Millisecond
-
 // breaker pauses all calls after transient failures in a row, and lets one call
 // probe after a cool-down. A refusal is an answer and counts as success; a call
 // its caller gave up says nothing.
@@ -81,16 +78,6 @@ func (b *breaker) note(err error) {
 
 func (b *breaker) open() bool { return b.circuit.State() == gobreaker.StateOpen }
 
-// probing reports whether a probe is in flight, so that another call would be
-// held back.
-func (b *breaker) probing() bool {
-	if b.circuit.State() != gobreaker.StateHalfOpen {
-		return false
-	}
-	counts := b.circuit.Counts()
-	return counts.Requests > counts.TotalExclusions
-}
-
 // probeAt is when the next call may probe; zero when calls are allowed now.
 func (b *breaker) probeAt() time.Time {
 	if !b.open() {
@@ -99,21 +86,6 @@ func (b *breaker) probeAt() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.openedAt.Add(b.cooldown)
-}
-
-func (b *breaker) wait(ctx context.Context) error {
-	for {
-		pause := probeInterval
-		switch {
-		case b.open():
-			pause = max(time.Until(b.probeAt()), 0) + time.Millisecond
-		case !b.probing():
-			return ctx.Err()
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return err
-		}
-	}
 }
 
 // State is what a status page shows of a Client.

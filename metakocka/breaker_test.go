@@ -66,12 +66,12 @@ func TestBreakerPausesProbesAndGoesOn(t *testing.T) {
 		require.False(t, Uncertain(err))
 		require.EqualValues(t, 3, s.calls.Load(), "an open breaker sends nothing")
 
-		require.NoError(t, c.WaitReady(t.Context()))
+		require.NoError(t, ready(t.Context(), c))
 		require.True(t, IsTransient(gets(t.Context(), c)), "the probe")
 		require.True(t, c.State().Open, "a failed probe pauses again")
 
 		status = http.StatusOK
-		require.NoError(t, c.WaitReady(t.Context()))
+		require.NoError(t, ready(t.Context(), c))
 		require.NoError(t, gets(t.Context(), c))
 		require.Equal(t, State{LastError: c.State().LastError, LastErrorAt: c.State().LastErrorAt}, c.State())
 		require.WithinDuration(t, start.Add(2*time.Minute), time.Now(), time.Second)
@@ -111,7 +111,12 @@ func TestACallGivenUpSaysNothingAboutTheServer(t *testing.T) {
 	})
 }
 
-// While the probe is in flight other calls are told at once, and WaitReady waits.
+// ready waits until a call may probe.
+func ready(ctx context.Context, c *Client) error {
+	return sleep(ctx, time.Until(c.State().ProbeAt)+time.Millisecond)
+}
+
+// While the probe is in flight other calls are told at once.
 func TestOneProbeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -124,19 +129,14 @@ func TestOneProbeAtATime(t *testing.T) {
 		}}
 		c := fakeClient(t, s, Config{BreakerFailures: 1, BreakerCooldown: time.Second})
 		require.Error(t, gets(t.Context(), c))
-		require.NoError(t, c.WaitReady(t.Context()))
+		require.NoError(t, ready(t.Context(), c))
 		status = 200
 		probe := make(chan error)
 		go func() { probe <- gets(t.Context(), c) }()
 		synctest.Wait()
 		require.ErrorIs(t, gets(t.Context(), c), ErrBreakerOpen)
-		ready := make(chan error, 1)
-		go func() { ready <- c.WaitReady(t.Context()) }()
-		synctest.Wait()
-		require.Empty(t, ready)
 		close(gate)
 		require.NoError(t, <-probe)
-		require.NoError(t, <-ready)
 	})
 }
 

@@ -66,10 +66,6 @@ func (c *Client) State() State {
 	return s
 }
 
-// WaitReady waits while the breaker holds calls back. After the pause one call
-// may probe; the others wait for how it goes.
-func (c *Client) WaitReady(ctx context.Context) error { return c.breaker.wait(ctx) }
-
 // Find searches partners. Nothing found is an empty Found and no error.
 func (c *Client) Find(ctx context.Context, q Query) (Found, error) {
 	args := q.arguments()

@@ -11,7 +11,7 @@ var (
 	ErrNotFound = errors.New("no such partner in MetaKocka")
 
 	// ErrBreakerOpen is inside the TransientError of a call that was not made
-	// because the calls before it went unanswered. WaitReady waits for its end.
+	// because the calls before it went unanswered. State tells when one may probe.
 	ErrBreakerOpen = errors.New("calls are paused after repeated failures")
 
 	// ErrUnreadable is inside the TransientError of an answer that is an object but

@@ -125,17 +125,12 @@ type Added struct {
 //
 // An entry with an MKID updates that entry, and is sent whole: its own
 // attributes even when empty, and everything in Extra. An entry without one is
-// added, so such an Update sent twice adds two (see Repeatable).
+// added, so such an Update sent twice adds two.
 type Update struct {
 	MKID    string
 	Set     map[string]string
 	Contact *Contact
 	Address *Address
-}
-
-// Repeatable reports whether sending the update twice is the same as once.
-func (u Update) Repeatable() bool {
-	return (u.Contact == nil || u.Contact.MKID != "") && (u.Address == nil || u.Address.MKID != "")
 }
 
 func (u Update) validate() error {

@@ -61,13 +61,6 @@ func LockObserver(reg prometheus.Registerer) func(endpoint string, d time.Durati
 	return func(endpoint string, d time.Duration) { waits.WithLabelValues(endpoint).Observe(d.Seconds()) }
 }
 
-// Counters makes a counter with labels, registered.
-func Counters(reg prometheus.Registerer, name, help string, labels ...string) *prometheus.CounterVec {
-	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-	reg.MustRegister(vec)
-	return vec
-}
-
 // Sample is the value of one gauge at the moment of a scrape.
 type Sample struct {
 	Name, Help string
