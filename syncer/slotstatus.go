@@ -26,9 +26,9 @@ func (s *Status) retained(name string, slot mapping.Slot) {
 			safe = max(*slot.SafeBytes, 0)
 		}
 		s.problem("the slot %s keeps %s of log, and Postgres gives it up after %s more (max_slot_wal_keep_size): %s",
-			name, bytesText(slot.RetainedBytes), bytesText(uint64(safe)), look)
+			name, logSize(slot.RetainedBytes), logSize(uint64(safe)), look)
 	case slot.RetainedBytes > muchLog:
-		s.problem("the slot %s keeps %s of log, and Postgres sets no limit: %s", name, bytesText(slot.RetainedBytes), look)
+		s.problem("the slot %s keeps %s of log, and Postgres sets no limit: %s", name, logSize(slot.RetainedBytes), look)
 	}
 }
 
@@ -46,20 +46,35 @@ func (m *Monitor) formerSlots(ctx context.Context, s *Status) error {
 		}
 		if slot.Found && name != m.SlotName {
 			s.problem("the slot %s, which mksync had before it was given %s, keeps %s of log for nobody: SELECT pg_drop_replication_slot('%s')",
-				name, state.Slot, bytesText(slot.RetainedBytes), name)
+				name, state.Slot, logSize(slot.RetainedBytes), name)
 		}
 	}
 	return nil
 }
 
-// bytesText is a size for people.
-func bytesText(n uint64) string {
-	const kib = 1024
-	switch {
-	case n >= kib*kib*kib:
-		return fmt.Sprintf("%.1f GiB", float64(n)/kib/kib/kib)
-	case n >= kib*kib:
-		return fmt.Sprintf("%.1f MiB", float64(n)/kib/kib)
+// Unit is a unit of sizes.
+type Unit uint
+
+// The units of sizes, each 1024 of the one before it.
+const (
+	Bytes Unit = iota
+	KiB
+	MiB
+	GiB
+)
+
+// SizeText is a size for people, in the largest unit from least to most of which there
+// is one.
+func SizeText(n uint64, least, most Unit) string {
+	u := most
+	for u > least && n < 1<<(10*u) {
+		u--
 	}
-	return fmt.Sprintf("%.1f KiB", float64(n)/kib)
+	if u == Bytes {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %ciB", float64(n)/float64(uint64(1)<<(10*u)), "BKMG"[u])
 }
+
+// logSize is a size of log: what is told of has some.
+func logSize(n uint64) string { return SizeText(n, KiB, GiB) }

@@ -213,16 +213,7 @@ func ago(t *time.Time) string {
 	return max(time.Since(*t), 0).Round(time.Second).String() + " ago"
 }
 
-func bytesText(n uint64) string {
-	const kib = 1024
-	switch {
-	case n >= kib*kib:
-		return fmt.Sprintf("%.1f MiB", float64(n)/kib/kib)
-	case n >= kib:
-		return fmt.Sprintf("%.1f KiB", float64(n)/kib)
-	}
-	return fmt.Sprintf("%d B", n)
-}
+func bytesText(n uint64) string { return syncer.SizeText(n, syncer.Bytes, syncer.MiB) }
 
 func or(text, otherwise string) string {
 	if text == "" {
