@@ -21,7 +21,10 @@ type Operation[Req, Res any] struct {
 	Name string
 	// Within bounds how long the answer may take.
 	Within time.Duration
-	do     func(d *Desk, ctx context.Context, req Req) (Res, error)
+	// Live: it takes one of the desk's live slots, for it calls MetaKocka while somebody
+	// waits, or reads as much.
+	Live bool
+	do   func(d *Desk, ctx context.Context, req Req) (Res, error)
 }
 
 // Times that operations may take: reading, or calling MetaKocka several times.
@@ -32,51 +35,57 @@ const (
 	everything = 24 * time.Hour
 )
 
+// Whether an operation waits for a live slot.
+const (
+	live   = true
+	atOnce = false
+)
+
 // The operations. A name is a noun and a verb.
 var (
-	OpStatus = Operation[Nothing, Status]{"status", quick, (*Desk).Status}
+	OpStatus = Operation[Nothing, Status]{"status", quick, atOnce, (*Desk).Status}
 
-	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, (*Desk).Sync}
-	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, (*Desk).Import}
-	OpLink     = Operation[LinkRequest, Linked]{"contacts.link", slow, (*Desk).Link}
-	OpUnlink   = Operation[UnlinkRequest, Outcome]{"contacts.unlink", slow, (*Desk).Unlink}
-	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, (*Desk).Mapping}
-	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, (*Desk).Mappings}
-	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, (*Desk).Orphans}
-	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, (*Desk).Prune}
-	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, (*Desk).Partners}
+	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, live, (*Desk).Sync}
+	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, live, (*Desk).Import}
+	OpLink     = Operation[LinkRequest, Linked]{"contacts.link", slow, live, (*Desk).Link}
+	OpUnlink   = Operation[UnlinkRequest, Outcome]{"contacts.unlink", slow, live, (*Desk).Unlink}
+	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, atOnce, (*Desk).Mapping}
+	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, atOnce, (*Desk).Mappings}
+	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, atOnce, (*Desk).Orphans}
+	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, live, (*Desk).Prune}
+	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, atOnce, (*Desk).Partners}
 
 	// These tell a Watch how far they are.
-	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, (*Desk).BulkSync}
-	OpBulkImport = Operation[BulkImportRequest, BulkImportResult]{"contacts.bulk-import", everything, (*Desk).BulkImport}
+	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, atOnce, (*Desk).BulkSync}
+	OpBulkImport = Operation[BulkImportRequest, BulkImportResult]{"contacts.bulk-import", everything, atOnce, (*Desk).BulkImport}
 
-	OpStartBulkSync   = Operation[BulkSyncRequest, Job]{"jobs.bulk-sync", quick, (*Desk).StartBulkSync}
-	OpStartBulkImport = Operation[BulkImportRequest, Job]{"jobs.bulk-import", quick, (*Desk).StartBulkImport}
-	OpJob             = Operation[JobRequest, Job]{"jobs.show", quick, (*Desk).Job}
-	OpJobs            = Operation[Page, List[Job]]{"jobs.list", quick, (*Desk).Jobs}
-	OpCancelJob       = Operation[EntryRequest, Job]{"jobs.cancel", quick, (*Desk).CancelJob}
+	OpStartBulkSync   = Operation[BulkSyncRequest, Job]{"jobs.bulk-sync", quick, atOnce, (*Desk).StartBulkSync}
+	OpStartBulkImport = Operation[BulkImportRequest, Job]{"jobs.bulk-import", quick, atOnce, (*Desk).StartBulkImport}
+	OpJob             = Operation[JobRequest, Job]{"jobs.show", quick, atOnce, (*Desk).Job}
+	OpJobs            = Operation[Page, List[Job]]{"jobs.list", quick, atOnce, (*Desk).Jobs}
+	OpCancelJob       = Operation[EntryRequest, Job]{"jobs.cancel", quick, atOnce, (*Desk).CancelJob}
 
-	OpCheck = Operation[CheckRequest, CheckReport]{"check", everything, (*Desk).Check}
+	OpCheck = Operation[CheckRequest, CheckReport]{"check", everything, atOnce, (*Desk).Check}
 
-	OpConflicts       = Operation[JournalRequest, List[Conflict]]{"conflicts.list", quick, (*Desk).Conflicts}
-	OpConflict        = Operation[EntryRequest, Conflict]{"conflicts.show", quick, (*Desk).Conflict}
-	OpResolveConflict = Operation[ResolveRequest, Decided[Conflict]]{"conflicts.resolve", slow, (*Desk).ResolveConflict}
-	OpUndoConflict    = Operation[EntryRequest, Decided[Conflict]]{"conflicts.undo", slow, (*Desk).UndoConflict}
+	OpConflicts       = Operation[JournalRequest, List[Conflict]]{"conflicts.list", quick, atOnce, (*Desk).Conflicts}
+	OpConflict        = Operation[EntryRequest, Conflict]{"conflicts.show", quick, atOnce, (*Desk).Conflict}
+	OpResolveConflict = Operation[ResolveRequest, Decided[Conflict]]{"conflicts.resolve", slow, live, (*Desk).ResolveConflict}
+	OpUndoConflict    = Operation[EntryRequest, Decided[Conflict]]{"conflicts.undo", slow, live, (*Desk).UndoConflict}
 
-	OpMerge     = Operation[MergeRequest, Merge]{"contacts.merge", slow, (*Desk).Merge}
-	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, (*Desk).Merges}
-	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, (*Desk).UndoMerge}
+	OpMerge     = Operation[MergeRequest, Merge]{"contacts.merge", slow, live, (*Desk).Merge}
+	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, atOnce, (*Desk).Merges}
+	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, live, (*Desk).UndoMerge}
 
-	OpDuplicates = Operation[DuplicatesRequest, Duplicates]{"contacts.duplicates", slow, (*Desk).Duplicates}
+	OpDuplicates = Operation[DuplicatesRequest, Duplicates]{"contacts.duplicates", slow, live, (*Desk).Duplicates}
 
-	OpDeletions       = Operation[JournalRequest, List[Deletion]]{"deletions.list", quick, (*Desk).Deletions}
-	OpApproveDeletion = Operation[EntryRequest, Decided[Deletion]]{"deletions.approve", slow, (*Desk).ApproveDeletion}
-	OpRejectDeletion  = Operation[EntryRequest, Decided[Deletion]]{"deletions.reject", slow, (*Desk).RejectDeletion}
+	OpDeletions       = Operation[JournalRequest, List[Deletion]]{"deletions.list", quick, atOnce, (*Desk).Deletions}
+	OpApproveDeletion = Operation[EntryRequest, Decided[Deletion]]{"deletions.approve", slow, live, (*Desk).ApproveDeletion}
+	OpRejectDeletion  = Operation[EntryRequest, Decided[Deletion]]{"deletions.reject", slow, live, (*Desk).RejectDeletion}
 
 	// Not "deadletters": what is sent to mksync.deadletters.> is stored in the
 	// stream of dead letters.
-	OpDeadLetters     = Operation[Page, List[DeadLetter]]{"dead-letters.list", quick, (*Desk).DeadLetters}
-	OpRetryDeadLetter = Operation[EntryRequest, DeadLetter]{"dead-letters.retry", quick, (*Desk).RetryDeadLetter}
+	OpDeadLetters     = Operation[Page, List[DeadLetter]]{"dead-letters.list", quick, atOnce, (*Desk).DeadLetters}
+	OpRetryDeadLetter = Operation[EntryRequest, DeadLetter]{"dead-letters.retry", quick, atOnce, (*Desk).RetryDeadLetter}
 )
 
 // Endpoint is an Operation without its types.
@@ -145,7 +154,7 @@ func (o Operation[Req, Res]) serve(ctx context.Context, d *Desk, request []byte)
 	if err := sign(ctx, &req); err != nil {
 		return nil, err
 	}
-	if o.Within == slow {
+	if o.Live {
 		if err := d.live.enter(ctx); err != nil {
 			return nil, AsRequestError(err)
 		}
