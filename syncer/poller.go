@@ -177,7 +177,8 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 		return last, err
 	}
 	p.partners.Resume(enumerate.Way(last.Way))
-	swept, err := p.partners.Enumerate(ctx, believed(seen))
+	expected := believed(seen)
+	swept, err := p.partners.Enumerate(ctx, expected)
 	if err != nil {
 		return last, aboutAll(err)
 	}
@@ -191,7 +192,7 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 	if swept.Unread(func(id, hash string) bool { return !d.settled(id, hash) }) {
 		p.partners.Forget()
 		d.calls = swept.Calls
-		if swept, err = p.partners.Enumerate(ctx, believed(seen)); err != nil {
+		if swept, err = p.partners.Enumerate(ctx, expected); err != nil {
 			return last, aboutAll(err)
 		}
 	}
