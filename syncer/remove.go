@@ -210,7 +210,7 @@ func (k *task) partnerGone(ctx context.Context) error {
 	if k.cfg.RemoteDeletePolicy != PolicyDelete {
 		return k.unlink(ctx)
 	}
-	if k.link.Base == nil || !k.agrees(*k.st.Contact, k.link.Base.CRM) { // edited since
+	if k.link.Base == nil || !k.stands(*k.st.Contact, k.link.Base.CRM, anyway) { // edited since
 		if err := k.s.VoidDeletion(ctx, k.link, mapping.SideMetaKocka); err != nil {
 			return err
 		}

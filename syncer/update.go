@@ -79,7 +79,7 @@ func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 	l := k.link
 	quiet := l.Base != nil && l.Intent == nil && len(l.Overrides) == 0 &&
 		(l.Status == mapping.StatusSynced || l.Status == mapping.StatusPartial)
-	if !quiet || !k.stands(mapping.SideCRM, *k.st.Contact, l.Base.CRM) {
+	if !quiet || !k.stands(*k.st.Contact, l.Base.CRM, from(mapping.SideCRM)) {
 		return false, nil
 	}
 	switch {
@@ -113,26 +113,25 @@ func (k *task) partnerAsBase() (bool, error) {
 	if k.link.BaseAssumed {
 		base = settleAssumed(base, got)
 	}
-	return k.agrees(got, base.Partner), nil
+	return k.stands(got, base.Partner, anyway), nil
 }
 
-// agrees reports whether a side holds what its half of the base has, in the fields
-// that are synced at all.
-func (r *Reconciler) agrees(now, base mapping.Contact) bool {
+// stands reports whether a side holds its half of the base, in the fields whose
+// direction counts.
+func (r *Reconciler) stands(now, base mapping.Contact, counts func(mapping.Direction) bool) bool {
 	policy := r.policy()
 	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
-		return policy.For(f).Direction != mapping.DirectionOff && !mapping.Unedited(f, base.Get(f), now.Get(f))
+		return counts(policy.For(f).Direction) && !mapping.Unedited(f, base.Get(f), now.Get(f))
 	})
 }
 
-// stands reports whether a side holds its half of the base, in the fields that it has
-// a say in.
-func (r *Reconciler) stands(s mapping.Side, c, base mapping.Contact) bool {
-	policy := r.policy()
-	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
-		return policy.For(f).Direction.From(s) && !mapping.Unedited(f, base.Get(f), c.Get(f))
-	})
+// from counts the fields that a side has a say in.
+func from(s mapping.Side) func(mapping.Direction) bool {
+	return func(d mapping.Direction) bool { return d.From(s) }
 }
+
+// anyway counts the fields that are synced at all.
+func anyway(d mapping.Direction) bool { return d != mapping.DirectionOff }
 
 // seenAsExpected reports whether a poll saw the partner as the base has it. The
 // first sight of a partner that was just made also settles what MetaKocka kept.
@@ -147,7 +146,7 @@ func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, e
 		}
 	}
 	base.Phone = shown.PhonePlace()
-	if !k.stands(mapping.SideMetaKocka, got, base.Partner) {
+	if !k.stands(got, base.Partner, from(mapping.SideMetaKocka)) {
 		return false, nil
 	}
 	was := k.link
@@ -350,7 +349,7 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 	written, decided, heldAt := *k.link.Base, maps.Clone(k.link.Overrides), k.link.PartnerObservedAt
 	got, _ := k.reads(p)
 	k.link.Base, k.link.Intent = &res.Base, nil
-	if k.stands(mapping.SideMetaKocka, got, res.Base.Partner) {
+	if k.stands(got, res.Base.Partner, from(mapping.SideMetaKocka)) {
 		k.link.PartnerObservedAt = k.readAt
 	}
 	status, reason := k.verdict(res.CRM, got, res, unreadable)
