@@ -46,11 +46,3 @@ func (c CheckState) Rests(now time.Time) bool {
 
 // CheckStateKey is where a CheckState is remembered.
 const CheckStateKey = "check"
-
-// SlotPosition says how far a replication slot has come.
-type SlotPosition struct {
-	Found  bool
-	Usable bool // Postgres has not invalidated it
-	Active bool // somebody reads it
-	Past   bool // everything before the position asked about was read, and is stored
-}

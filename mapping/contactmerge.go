@@ -66,16 +66,3 @@ type Hindrance struct {
 	Referrers            []string // tables with rows that refer to the contact
 	Unknown              []string // columns that mksync does not sync and only this contact has a value in
 }
-
-// TakeOver fills what the winner lacks with what the loser has, of the given
-// fields, and names those that it filled.
-func TakeOver(winner, loser Contact, fields []Field) (Contact, []Field) {
-	var taken []Field
-	for _, f := range fields {
-		if Canonical(f, winner.Get(f)) == "" && Canonical(f, loser.Get(f)) != "" {
-			winner.Set(f, loser.Get(f))
-			taken = append(taken, f)
-		}
-	}
-	return winner, taken
-}

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -66,17 +65,4 @@ func (e FieldErrors) Fields() []Field {
 		out[i] = fe.Field
 	}
 	return out
-}
-
-// HiddenError says that rows of the tables may be hidden from mksync's role: what is not
-// seen there may well be there, so nothing can be decided until that ends.
-type HiddenError struct {
-	Role   string
-	Tables []string
-}
-
-// Error says what to do, too.
-func (e *HiddenError) Error() string {
-	return fmt.Sprintf("row level security of %s applies to role %q, so rows may be hidden from it: run as a superuser ALTER ROLE %s BYPASSRLS, or let the tables' owner run mksync",
-		strings.Join(e.Tables, ", "), e.Role, `"`+strings.ReplaceAll(e.Role, `"`, `""`)+`"`)
 }

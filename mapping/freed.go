@@ -2,15 +2,6 @@ package mapping
 
 import "slices"
 
-// Keys are what a contact and a partner are matched by.
-func Keys(c Contact) MatchKeys {
-	k := MatchKeys{Emails: Emails(c.Email), Persons: NameKeys(c)}
-	if id := ReadTax(c.TaxNumber, c.Country); !id.Placeholder() {
-		k.Number = id.Digits()
-	}
-	return k
-}
-
 // Freed names the keys that may have become free with a link: it joins nothing any
 // more, has another partner, or one of its sides has other keys.
 func Freed(was, now Link) []string {

@@ -2,12 +2,8 @@ package mapping
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 )
-
-// ErrTooManyJobs says that so many jobs wait that no more are taken.
-var ErrTooManyJobs = errors.New("too many jobs wait already: try again when some are done")
 
 // MostOpenJobs is how many jobs may wait or run.
 const MostOpenJobs = 100

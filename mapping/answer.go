@@ -1,0 +1,5 @@
+package mapping
+
+// Answer is a person's: the partner is not the contact's. It is remembered, and nobody is
+// asked again.
+type Answer struct{ ContactID, MetaKockaID string }
