@@ -25,8 +25,11 @@ const module = "github.com/crmmind/mksync"
 // leaves import nothing of ours; their children import only their parents.
 func leaves() []string { return []string{"cdc", "bus", "mapping", "metakocka"} }
 
-// computations are children of the leaves that only compute, or only ask.
-func computations() []string { return []string{"mapping/match", "metakocka/enumerate"} }
+// computations are children of the leaves that only compute, only ask, or only say
+// what is kept.
+func computations() []string {
+	return []string{"mapping/match", "mapping/store", "metakocka/enumerate"}
+}
 
 // within reports whether dir is parent or lies below it.
 func within(dir, parent string) bool {
@@ -57,6 +60,8 @@ func forbidden(dir, imported string, test bool) string {
 		return imported + " is for tests"
 	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && dir != "bench" && !within(dir, "cmd"):
 		return "pgserver is for tests, for the demo and for the benchmark"
+	case imported == "mapping/store" && leafOf(dir) == "mapping" && dir != "mapping":
+		return "" // the records that are matched and kept
 	case leafOf(dir) != "" && !within(dir, imported):
 		return "a leaf imports nothing of ours, its child only its parents"
 	case dir == "migrations":
@@ -89,7 +94,7 @@ func forbiddenLibrary(dir, library string, test bool) string {
 		return "pgserver is the only importer of testcontainers"
 	case test:
 		return ""
-	case dir == "mapping" && (slices.Contains(pure, library) || within(library, "github.com/jackc")):
+	case slices.Contains([]string{"mapping", "mapping/match", "mapping/store"}, dir) && (slices.Contains(pure, library) || within(library, "github.com/jackc")):
 		return "mapping is pure"
 	case dir == "syncer" && within(library, "github.com/jackc/pgx/v5"):
 		return "the database belongs to the stores"

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // growthSection measures what grows with the number of links, at sizes ten times
@@ -95,11 +95,11 @@ func (w *world) growth(ctx context.Context, r *result, n int) error {
 
 // fullSweep waits for the first poll, which is one.
 func fullSweep(ctx context.Context, w *world) (float64, error) {
-	err := w.reaches(ctx, 10*time.Minute, 1, "SELECT (value->>'partners')::float8 FROM mksync_state WHERE key = $1", mapping.PollStateKey)
+	err := w.reaches(ctx, 10*time.Minute, 1, "SELECT (value->>'partners')::float8 FROM mksync_state WHERE key = $1", store.PollStateKey)
 	if err != nil {
 		return 0, err
 	}
-	return w.number(ctx, "SELECT 1000 * (value->>'duration')::float8 FROM mksync_state WHERE key = $1", mapping.PollStateKey)
+	return w.number(ctx, "SELECT 1000 * (value->>'duration')::float8 FROM mksync_state WHERE key = $1", store.PollStateKey)
 }
 
 // startUp starts mksync, first without the poller, whose first poll would compete.

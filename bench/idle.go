@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // idleSection measures what mksync takes while nothing happens, its polls included.
@@ -83,12 +83,12 @@ func liveHeap(ctx context.Context, profiles string) (float64, error) {
 // and the one after it, which looks for other scripts.
 func (w *world) usualPolls(ctx context.Context, partners int) error {
 	const ended = "SELECT coalesce(extract(epoch FROM (value->>'endedAt')::timestamptz), 0)::float8 FROM mksync_state WHERE key = $1"
-	if err := w.reaches(ctx, 2*time.Minute, float64(partners), "SELECT (value->>'partners')::float8 FROM mksync_state WHERE key = $1", mapping.PollStateKey); err != nil {
+	if err := w.reaches(ctx, 2*time.Minute, float64(partners), "SELECT (value->>'partners')::float8 FROM mksync_state WHERE key = $1", store.PollStateKey); err != nil {
 		return err
 	}
-	first, err := w.number(ctx, ended, mapping.PollStateKey)
+	first, err := w.number(ctx, ended, store.PollStateKey)
 	if err != nil {
 		return err
 	}
-	return w.reaches(ctx, 2*time.Minute, first+1, ended, mapping.PollStateKey)
+	return w.reaches(ctx, 2*time.Minute, first+1, ended, store.PollStateKey)
 }

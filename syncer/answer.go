@@ -6,6 +6,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -102,7 +103,7 @@ func (k *task) linkByHand(ctx context.Context) error {
 		return err
 	}
 	k.byHand = true
-	if k.link.Status == mapping.StatusDeleted && k.link.MetaKockaID == p.MKID {
+	if k.link.Status == store.StatusDeleted && k.link.MetaKockaID == p.MKID {
 		return k.takeBack(ctx, p)
 	}
 	k.fresh()
@@ -168,9 +169,9 @@ func (k *task) unlinkByHand(ctx context.Context, linked bool) error {
 	case in != nil && k.open(k.id, in):
 		return k.pending()
 	}
-	k.denied = []mapping.Answer{{ContactID: k.id, MetaKockaID: k.link.MetaKockaID}}
+	k.denied = []store.Answer{{ContactID: k.id, MetaKockaID: k.link.MetaKockaID}}
 	k.forgetPerson()
-	return k.settle(ctx, mapping.StatusUnlinked, unlinkedBy(k.t.By), mapping.Change{})
+	return k.settle(ctx, store.StatusUnlinked, unlinkedBy(k.t.By), store.Change{})
 }
 
 func unlinkedBy(name string) string {
@@ -197,7 +198,7 @@ func (k *task) makeOwn(ctx context.Context) error {
 	}
 	for _, p := range candidates {
 		if match.Compare(k.party(), partnerParty(p)).Grade > match.Strangers {
-			k.denied = append(k.denied, mapping.Answer{ContactID: k.id, MetaKockaID: p.MKID})
+			k.denied = append(k.denied, store.Answer{ContactID: k.id, MetaKockaID: p.MKID})
 		}
 	}
 	return k.create(ctx)
@@ -205,17 +206,17 @@ func (k *task) makeOwn(ctx context.Context) error {
 
 // fresh begins the contact's link anew.
 func (k *task) fresh() {
-	k.link = mapping.Link{
-		ID: k.link.ID, ContactID: k.id, Status: mapping.StatusPending, UpdatedBy: k.t.By, CRMChangedAt: k.link.CRMChangedAt,
+	k.link = store.Link{
+		ID: k.link.ID, ContactID: k.id, Status: store.StatusPending, UpdatedBy: k.t.By, CRMChangedAt: k.link.CRMChangedAt,
 	}
 }
 
 // denials say that a partner is none of the contacts that match it.
-func denials(partner match.Party, contacts []match.Party) []mapping.Answer {
-	var denied []mapping.Answer
+func denials(partner match.Party, contacts []match.Party) []store.Answer {
+	var denied []store.Answer
 	for _, c := range contacts {
 		if match.Compare(partner, c).Grade > match.Strangers {
-			denied = append(denied, mapping.Answer{ContactID: c.ID, MetaKockaID: partner.ID})
+			denied = append(denied, store.Answer{ContactID: c.ID, MetaKockaID: partner.ID})
 		}
 	}
 	return denied

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -36,13 +36,13 @@ func NewBulk(m *Matcher, gate *Gate, refresh func(ctx context.Context) error, wo
 
 // BulkItem is what became of one contact or partner of many.
 type BulkItem struct {
-	ContactID   string         `json:"contactId,omitempty"`
-	MetaKockaID string         `json:"metakockaId,omitempty"`
-	Success     bool           `json:"success"`
-	MappingID   string         `json:"mappingId,omitempty"`
-	SyncStatus  mapping.Status `json:"syncStatus,omitempty"`
-	Verdict     match.Verdict  `json:"verdict,omitempty"`
-	Error       string         `json:"error,omitempty"`
+	ContactID   string        `json:"contactId,omitempty"`
+	MetaKockaID string        `json:"metakockaId,omitempty"`
+	Success     bool          `json:"success"`
+	MappingID   string        `json:"mappingId,omitempty"`
+	SyncStatus  store.Status  `json:"syncStatus,omitempty"`
+	Verdict     match.Verdict `json:"verdict,omitempty"`
+	Error       string        `json:"error,omitempty"`
 }
 
 // inFlight is how long a write under way may go on after the request is stopped.
@@ -170,7 +170,7 @@ func (run *bulkRun) finished(i int, verdict match.Verdict, res Result, err error
 	}
 	if err != nil {
 		item.Error, item.Verdict = run.words(err), ""
-		if res.Status == mapping.StatusHeld {
+		if res.Status == store.StatusHeld {
 			item.Error, item.Verdict = res.LastError, match.VerdictAmbiguous
 		}
 	}

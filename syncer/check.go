@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
 )
@@ -23,12 +23,12 @@ type CheckStore interface {
 	States
 	enumerate.NameSource
 	PollStates
-	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
+	SeenPartners(ctx context.Context) (map[string]store.SeenPartner, error)
 	// Pairs pages through all contacts and all links by contact id.
-	Pairs(ctx context.Context, after string, limit int) ([]mapping.Pair, error)
-	PairsOf(ctx context.Context, contactIDs []string) ([]mapping.Pair, error)
-	CheckState(ctx context.Context) (mapping.CheckState, error)
-	SaveCheckState(ctx context.Context, c mapping.CheckState) error
+	Pairs(ctx context.Context, after string, limit int) ([]store.Pair, error)
+	PairsOf(ctx context.Context, contactIDs []string) ([]store.Pair, error)
+	CheckState(ctx context.Context) (store.CheckState, error)
+	SaveCheckState(ctx context.Context, c store.CheckState) error
 	Now(ctx context.Context) (time.Time, error)
 	// ForgetOld forgets what is kept of people for a time only.
 	ForgetOld(ctx context.Context) error
@@ -40,7 +40,7 @@ type CheckStore interface {
 	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
 
 	LogPosition(ctx context.Context) (string, error)
-	SlotPosition(ctx context.Context, slot, lsn string) (mapping.SlotPosition, error)
+	SlotPosition(ctx context.Context, slot, lsn string) (store.SlotPosition, error)
 	TruncateWaits(ctx context.Context, slot, publication string) (bool, error)
 }
 
@@ -216,7 +216,7 @@ const checkPage = 500
 
 // compare looks at every pair once.
 func (run *checkRun) compare(ctx context.Context) error {
-	var absent, held []mapping.Pair
+	var absent, held []store.Pair
 	linked := 0
 	for after := ""; ; {
 		pairs, err := run.store.Pairs(ctx, after, checkPage)
@@ -247,13 +247,13 @@ func (run *checkRun) compare(ctx context.Context) error {
 }
 
 // heldMatch reports whether the contact's match waits for a person.
-func heldMatch(p mapping.Pair) bool {
-	return p.Contact != nil && p.InScope && p.Link != nil && p.Link.Status == mapping.StatusHeld && p.Link.MetaKockaID == "" && p.Deletion == ""
+func heldMatch(p store.Pair) bool {
+	return p.Contact != nil && p.InScope && p.Link != nil && p.Link.Status == store.StatusHeld && p.Link.MetaKockaID == "" && p.Deletion == ""
 }
 
 // judgeHeld matches held contacts anew, as the first match of all does: one that is
 // clear by now has no reason to wait.
-func (run *checkRun) judgeHeld(ctx context.Context, held []mapping.Pair) error {
+func (run *checkRun) judgeHeld(ctx context.Context, held []store.Pair) error {
 	if len(held) == 0 {
 		return nil
 	}
@@ -270,7 +270,7 @@ func (run *checkRun) judgeHeld(ctx context.Context, held []mapping.Pair) error {
 	return nil
 }
 
-func (run *checkRun) count(p mapping.Pair) {
+func (run *checkRun) count(p store.Pair) {
 	if p.Contact != nil && p.InScope {
 		run.rep.Contacts++
 	}
@@ -280,7 +280,7 @@ func (run *checkRun) count(p mapping.Pair) {
 }
 
 // judged notes what the sweep shows of a pair; false: the sweep lacks its partner.
-func (run *checkRun) judged(p mapping.Pair) bool {
+func (run *checkRun) judged(p store.Pair) bool {
 	f, err := run.reconciler.judge(p, run.seen.swept)
 	if err != nil {
 		return false
@@ -296,7 +296,7 @@ func (run *checkRun) note(f Finding) {
 }
 
 // doubt asks by id for partners that the sweep did not bring.
-func (run *checkRun) doubt(ctx context.Context, absent []mapping.Pair, linked int) error {
+func (run *checkRun) doubt(ctx context.Context, absent []store.Pair, linked int) error {
 	tooMany := unlikely(len(absent), linked)
 	for _, p := range absent {
 		f, err := run.reconciler.judge(p, run.seen.ask(ctx))
@@ -358,7 +358,7 @@ func (run *checkRun) again(ctx context.Context) error {
 
 // judgeAgain asks for the partner where the pair is still not in order: the
 // sweep may have seen it before it was written.
-func (run *checkRun) judgeAgain(ctx context.Context, p mapping.Pair) error {
+func (run *checkRun) judgeAgain(ctx context.Context, p store.Pair) error {
 	f, err := run.reconciler.judge(p, run.seen.swept)
 	if f.Kind == FindingDiffers || errors.Is(err, errAbsent) {
 		f, err = run.reconciler.judge(p, run.seen.ask(ctx))

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // bulkRepair is the number of contacts without a link from which on they are
@@ -79,11 +79,11 @@ func (f *Finding) repaired(res Result, err error) error {
 	var pending *PendingError
 	switch {
 	case err == nil:
-		f.Repaired, f.Note = res.Status != mapping.StatusHeld, string(res.Status)
+		f.Repaired, f.Note = res.Status != store.StatusHeld, string(res.Status)
 		if res.MetaKockaID != "" {
 			f.MetaKockaID = res.MetaKockaID
 		}
-	case errors.As(err, &rejected), errors.As(err, &pending), errors.Is(err, errAgain), errors.Is(err, mapping.ErrContactChanged):
+	case errors.As(err, &rejected), errors.As(err, &pending), errors.Is(err, errAgain), errors.Is(err, store.ErrContactChanged):
 		f.Note = err.Error()
 	default:
 		return err

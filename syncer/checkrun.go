@@ -8,6 +8,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Run makes full checks until ctx ends: one every interval, and one with repair
@@ -93,7 +94,7 @@ func (c *Checker) terms() string {
 
 // changed brings in order what a change of directions, columns or filter means for
 // contacts that no event is about.
-func (c *Checker) changed(ctx context.Context, state mapping.CheckState, terms string) error {
+func (c *Checker) changed(ctx context.Context, state store.CheckState, terms string) error {
 	if state.Terms != "" {
 		rep, err := c.Check(ctx, CheckRequest{Repair: true})
 		if err != nil {
@@ -111,7 +112,7 @@ func (c *Checker) changed(ctx context.Context, state mapping.CheckState, terms s
 const forgetEvery = 24 * time.Hour
 
 // forget has the store forget what is old, once a day in one process.
-func (c *Checker) forget(ctx context.Context, state mapping.CheckState, now time.Time) error {
+func (c *Checker) forget(ctx context.Context, state store.CheckState, now time.Time) error {
 	if err := c.store.ForgetOld(ctx); err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (c *Checker) rest(took time.Duration) time.Duration {
 	return time.Duration(max(60, 2*took.Seconds()) * float64(c.cfg.Look))
 }
 
-func (c *Checker) periodic(ctx context.Context, state mapping.CheckState, now time.Time) error {
+func (c *Checker) periodic(ctx context.Context, state store.CheckState, now time.Time) error {
 	if c.cfg.Interval <= 0 {
 		return nil
 	}
@@ -148,7 +149,7 @@ func (c *Checker) periodic(ctx context.Context, state mapping.CheckState, now ti
 }
 
 // rearranged: the partitions changed, and nothing was checked since.
-func rearranged(l cdc.State, state mapping.CheckState) bool {
+func rearranged(l cdc.State, state store.CheckState) bool {
 	return l.Rearranged() != "" && l.Rearranged() != state.Layout
 }
 
@@ -157,7 +158,7 @@ const heldPartitions = "partitions of the contacts table were attached, detached
 // recover finds what was missed before a snapshot, or came and went with a
 // partition. The contacts of the snapshot itself are the pusher's; the check comes
 // when it is through with them.
-func (c *Checker) recover(ctx context.Context, l cdc.State, state mapping.CheckState) error {
+func (c *Checker) recover(ctx context.Context, l cdc.State, state store.CheckState) error {
 	if err := c.snapshotApplied(ctx); err != nil {
 		return err
 	}

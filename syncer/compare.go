@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -44,7 +45,7 @@ var errAbsent = errors.New("partner is not in the sweep")
 
 // judge says what is wrong with a pair; "" where nothing is. partner gives the
 // linked partner as it is now, metakocka.ErrNotFound, or errAbsent.
-func (r *Reconciler) judge(p mapping.Pair, partner func(id string) (metakocka.Partner, error)) (f Finding, err error) {
+func (r *Reconciler) judge(p store.Pair, partner func(id string) (metakocka.Partner, error)) (f Finding, err error) {
 	f = Finding{ContactID: p.ContactID}
 	if p.Link != nil {
 		f.MappingID, f.MetaKockaID = p.Link.ID, p.Link.MetaKockaID
@@ -69,7 +70,7 @@ func (r *Reconciler) judge(p mapping.Pair, partner func(id string) (metakocka.Pa
 }
 
 // kindWithoutPartner is what can be said without looking at the partner.
-func kindWithoutPartner(p mapping.Pair) FindingKind {
+func kindWithoutPartner(p store.Pair) FindingKind {
 	l := p.Link
 	switch {
 	case p.Contact == nil && l == nil: // the contact was deleted since the pair was first read
@@ -80,9 +81,9 @@ func kindWithoutPartner(p mapping.Pair) FindingKind {
 	case p.Contact == nil, !p.InScope:
 	case l == nil:
 		return FindingUnlinked
-	case l.Status == mapping.StatusDeleted, p.Deletion == mapping.SideCRM:
+	case l.Status == store.StatusDeleted, p.Deletion == mapping.SideCRM:
 		return FindingContactBack
-	case l.MetaKockaID == "" && l.Status == mapping.StatusPending:
+	case l.MetaKockaID == "" && l.Status == store.StatusPending:
 		return FindingUnlinked
 	}
 	return ""
@@ -90,14 +91,14 @@ func kindWithoutPartner(p mapping.Pair) FindingKind {
 
 // paired reports whether the pair has two sides to compare. What is held waits
 // for a person.
-func paired(p mapping.Pair) bool {
+func paired(p store.Pair) bool {
 	l := p.Link
-	return p.Contact != nil && p.InScope && l != nil && l.Status.Alive() && l.Status != mapping.StatusHeld && l.MetaKockaID != ""
+	return p.Contact != nil && p.InScope && l != nil && l.Status.Alive() && l.Status != store.StatusHeld && l.MetaKockaID != ""
 }
 
 // moved are the fields in which a side with a say is not as its base has it. A parked
 // field's base stays behind until a person decides.
-func (r *Reconciler) moved(p mapping.Pair, partner mapping.Contact) []mapping.Field {
+func (r *Reconciler) moved(p store.Pair, partner mapping.Contact) []mapping.Field {
 	l := p.Link
 	if l.Base == nil {
 		return nil
@@ -108,7 +109,7 @@ func (r *Reconciler) moved(p mapping.Pair, partner mapping.Contact) []mapping.Fi
 	}
 	var fields []mapping.Field
 	for _, f := range mapping.Fields() {
-		parked := l.Status == mapping.StatusConflict && slices.Contains(l.Differing, f)
+		parked := l.Status == store.StatusConflict && slices.Contains(l.Differing, f)
 		d := policy.For(f).Direction
 		edited := d.From(mapping.SideCRM) && !mapping.Unedited(f, base.CRM.Get(f), p.Contact.Get(f)) ||
 			d.From(mapping.SideMetaKocka) && !mapping.Unedited(f, base.Partner.Get(f), partner.Get(f))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -22,7 +23,7 @@ func (k *task) create(ctx context.Context) error {
 	add := func(p mapping.Partner) func() (metakocka.Added, error) {
 		return func() (metakocka.Added, error) {
 			sent = p
-			return k.erp.Add(k.sending(ctx, mapping.Intent{Kind: mapping.IntentCreate, Partner: p}), newPartner(p))
+			return k.erp.Add(k.sending(ctx, store.Intent{Kind: store.IntentCreate, Partner: p}), newPartner(p))
 		}
 	}
 	p := mapping.NewPartner(mapping.Sendable(k.outgoing(*k.st.Contact), k.link.BaseOr(mapping.Base{}).Partner))
@@ -90,7 +91,7 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	}
 	seen.Hash = "" // so that the next poll takes a look
 	status, reason := k.verdict(withUnsent(*k.st.Contact, partner), partner, mapping.MergeResult{}, nil)
-	return k.settle(ctx, status, reason, mapping.Change{Observed: seen})
+	return k.settle(ctx, status, reason, store.Change{Observed: seen})
 }
 
 // withUnsent is what a partner was made of, with the contact's values that could not
@@ -192,4 +193,4 @@ func holds(p metakocka.Partner, sent mapping.Contact) bool {
 	})
 }
 
-func isTaken(err error) bool { return errors.Is(err, mapping.ErrPartnerTaken) }
+func isTaken(err error) bool { return errors.Is(err, store.ErrPartnerTaken) }

@@ -11,39 +11,40 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // ConflictJournal is the store's journal of conflicts.
 type ConflictJournal interface {
-	Conflicts(ctx context.Context, q mapping.RecordQuery) ([]mapping.ConflictRecord, error)
+	Conflicts(ctx context.Context, q store.RecordQuery) ([]store.ConflictRecord, error)
 	// DecideConflict stores a person's decision. mapping.ErrNotOpen.
-	DecideConflict(ctx context.Context, c mapping.ConflictRecord, take mapping.Side, by string) error
+	DecideConflict(ctx context.Context, c store.ConflictRecord, take mapping.Side, by string) error
 	CloseUndone(ctx context.Context, id int64, by string) error
 }
 
 // DeletionJournal is the store's journal of deletions.
 type DeletionJournal interface {
-	Deletions(ctx context.Context, q mapping.RecordQuery) ([]mapping.DeletionRecord, error)
+	Deletions(ctx context.Context, q store.RecordQuery) ([]store.DeletionRecord, error)
 	// ApproveDeletion lets the next reconcile apply it. mapping.ErrNotOpen.
 	ApproveDeletion(ctx context.Context, id int64, by string) error
 	// RejectDeletion makes the link a tombstone and nothing else. mapping.ErrNotOpen.
-	RejectDeletion(ctx context.Context, d mapping.DeletionRecord, status mapping.Status, note, by string) error
+	RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note, by string) error
 }
 
 // Directory looks links, partners and contacts up.
 type Directory interface {
-	Links(ctx context.Context, q mapping.LinkQuery) ([]mapping.Link, error)
-	LinkByPartner(ctx context.Context, metakockaID string) (*mapping.Link, error)
-	ListPartners(ctx context.Context, q mapping.PartnerQuery) ([]mapping.ListedPartner, error)
+	Links(ctx context.Context, q store.LinkQuery) ([]store.Link, error)
+	LinkByPartner(ctx context.Context, metakockaID string) (*store.Link, error)
+	ListPartners(ctx context.Context, q store.PartnerQuery) ([]store.ListedPartner, error)
 	ContactKnown(ctx context.Context, id string) (exists, inScope bool, err error)
 	// MatchContacts and SeenParties page through all contacts and all partners.
-	MatchContacts(ctx context.Context, after string, limit int) ([]mapping.MatchContact, error)
-	SeenParties(ctx context.Context, after string, limit int) ([]mapping.SeenParty, error)
+	MatchContacts(ctx context.Context, after string, limit int) ([]store.MatchContact, error)
+	SeenParties(ctx context.Context, after string, limit int) ([]store.SeenParty, error)
 }
 
 // OrphanStore finds links that have lost a side and prunes what is safe.
 type OrphanStore interface {
-	Orphans(ctx context.Context, after string, limit int) ([]mapping.Orphan, error)
+	Orphans(ctx context.Context, after string, limit int) ([]store.Orphan, error)
 	RemoveTombstones(ctx context.Context) (int64, error)
 	HoldAll(ctx context.Context, reason string) (int64, error)
 }

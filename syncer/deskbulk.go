@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // few is up to how many contacts MetaKocka is asked for each by its keys; more
@@ -185,7 +185,7 @@ func (run *bulkRun) syncAll(ctx context.Context, all []match.Decision, by string
 		res, err := run.matcher.reconciler.Contact(ctx, was.ContactID, Trigger{Cause: CauseBulk, By: by, Plan: plan})
 		switch {
 		case err == nil && res.LinkID == "": // deleted meanwhile
-		case err == nil && res.Status == mapping.StatusUnlinked:
+		case err == nil && res.Status == store.StatusUnlinked:
 			was.Verdict = match.VerdictUnlinked
 		default:
 			err = brought(res, err)

@@ -6,32 +6,33 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Conflict is an entry of the conflict journal as users see it.
 type Conflict struct {
-	ID                     string                 `json:"id"`
-	MappingID              string                 `json:"mappingId"`
-	ContactID              string                 `json:"contactId"`
-	MetaKockaID            string                 `json:"metakockaId"`
-	Field                  mapping.Field          `json:"field"`
-	Status                 mapping.ConflictStatus `json:"status"`
-	Rule                   mapping.Rule           `json:"rule"`
-	Winner                 mapping.Side           `json:"winner"`      // "" while it waits
-	Undecidable            bool                   `json:"undecidable"` // the times did not tell
-	CRMValue               string                 `json:"crmValue"`
-	MetaKockaValue         string                 `json:"metakockaValue"`
-	CRMBefore              string                 `json:"crmBefore"`
-	MetaKockaBefore        string                 `json:"metakockaBefore"`
-	CRMChangedAt           *time.Time             `json:"crmChangedAt"`
-	MetaKockaChangedAfter  *time.Time             `json:"metakockaChangedAfter"`
-	MetaKockaChangedBefore *time.Time             `json:"metakockaChangedBefore"`
-	CreatedAt              time.Time              `json:"createdAt"`
-	ClosedAt               *time.Time             `json:"closedAt"`
-	ClosedBy               string                 `json:"closedBy"`
+	ID                     string               `json:"id"`
+	MappingID              string               `json:"mappingId"`
+	ContactID              string               `json:"contactId"`
+	MetaKockaID            string               `json:"metakockaId"`
+	Field                  mapping.Field        `json:"field"`
+	Status                 store.ConflictStatus `json:"status"`
+	Rule                   mapping.Rule         `json:"rule"`
+	Winner                 mapping.Side         `json:"winner"`      // "" while it waits
+	Undecidable            bool                 `json:"undecidable"` // the times did not tell
+	CRMValue               string               `json:"crmValue"`
+	MetaKockaValue         string               `json:"metakockaValue"`
+	CRMBefore              string               `json:"crmBefore"`
+	MetaKockaBefore        string               `json:"metakockaBefore"`
+	CRMChangedAt           *time.Time           `json:"crmChangedAt"`
+	MetaKockaChangedAfter  *time.Time           `json:"metakockaChangedAfter"`
+	MetaKockaChangedBefore *time.Time           `json:"metakockaChangedBefore"`
+	CreatedAt              time.Time            `json:"createdAt"`
+	ClosedAt               *time.Time           `json:"closedAt"`
+	ClosedBy               string               `json:"closedBy"`
 }
 
-func conflictOf(c mapping.ConflictRecord) Conflict {
+func conflictOf(c store.ConflictRecord) Conflict {
 	return Conflict{
 		ID: conflictID(c), MappingID: c.LinkID, ContactID: c.ContactID, MetaKockaID: c.MetaKockaID,
 		Field: c.Field, Status: c.Status, Rule: c.Rule, Winner: c.Winner, Undecidable: c.Undecidable,
@@ -41,7 +42,7 @@ func conflictOf(c mapping.ConflictRecord) Conflict {
 	}
 }
 
-func conflictID(c mapping.ConflictRecord) string { return strconv.FormatInt(c.ID, 10) }
+func conflictID(c store.ConflictRecord) string { return strconv.FormatInt(c.ID, 10) }
 
 func known(t time.Time) *time.Time {
 	if t.IsZero() {
@@ -58,13 +59,13 @@ type JournalRequest struct {
 	Page
 }
 
-func (r JournalRequest) query() (q mapping.RecordQuery, err error) {
+func (r JournalRequest) query() (q store.RecordQuery, err error) {
 	if r.Of != "" {
 		if err := checkID("of", r.Of); err != nil {
 			return q, err
 		}
 	}
-	q = mapping.RecordQuery{Of: r.Of, Open: !r.All}
+	q = store.RecordQuery{Of: r.Of, Open: !r.All}
 	if q.After, err = r.number(); err != nil {
 		return q, err
 	}
@@ -106,22 +107,22 @@ func (d *Desk) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict],
 func (d *Desk) Conflict(ctx context.Context, r EntryRequest) (Conflict, error) {
 	c, err := d.conflict(ctx, r.ID, parked)
 	if isCode(err, CodeConflict) {
-		c, err = d.conflict(ctx, r.ID, func(mapping.ConflictRecord) bool { return true })
+		c, err = d.conflict(ctx, r.ID, func(store.ConflictRecord) bool { return true })
 	}
 	return conflictOf(c), err
 }
 
-func parked(c mapping.ConflictRecord) bool { return c.Status == mapping.ConflictParked }
+func parked(c store.ConflictRecord) bool { return c.Status == store.ConflictParked }
 
-func decided(c mapping.ConflictRecord) bool {
-	return c.Winner != "" && (c.Status == mapping.ConflictDecided || c.Status == mapping.ConflictResolved)
+func decided(c store.ConflictRecord) bool {
+	return c.Winner != "" && (c.Status == store.ConflictDecided || c.Status == store.ConflictResolved)
 }
 
-func (d *Desk) conflict(ctx context.Context, id string, fits func(mapping.ConflictRecord) bool) (c mapping.ConflictRecord, err error) {
+func (d *Desk) conflict(ctx context.Context, id string, fits func(store.ConflictRecord) bool) (c store.ConflictRecord, err error) {
 	if err := checkID("id", id); err != nil {
 		return c, err
 	}
-	found, err := d.records.Conflicts(ctx, mapping.RecordQuery{Of: id})
+	found, err := d.records.Conflicts(ctx, store.RecordQuery{Of: id})
 	if err != nil {
 		return c, err
 	}
@@ -138,7 +139,7 @@ func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decid
 	if err != nil {
 		return res, err
 	}
-	again := c.Status == mapping.ConflictResolved && c.Winner == r.Take
+	again := c.Status == store.ConflictResolved && c.Winner == r.Take
 	if !again {
 		if err := d.mayResolve(ctx, c, r.Take); err != nil {
 			return res, err
@@ -160,8 +161,8 @@ func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decid
 }
 
 // mayResolve refuses what the next reconcile would not carry out.
-func (d *Desk) mayResolve(ctx context.Context, c mapping.ConflictRecord, take mapping.Side) error {
-	if c.Status == mapping.ConflictResolved && c.Winner == "" {
+func (d *Desk) mayResolve(ctx context.Context, c store.ConflictRecord, take mapping.Side) error {
+	if c.Status == store.ConflictResolved && c.Winner == "" {
 		return fault(CodeConflict, "conflict %d is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
 	}
 	if !parked(c) {
@@ -178,7 +179,7 @@ func (d *Desk) mayResolve(ctx context.Context, c mapping.ConflictRecord, take ma
 }
 
 // resolved makes sure that the decision was carried out.
-func (d *Desk) resolved(ctx context.Context, c mapping.ConflictRecord) error {
+func (d *Desk) resolved(ctx context.Context, c store.ConflictRecord) error {
 	link, err := d.link(ctx, c.LinkID)
 	if err != nil {
 		return err
@@ -190,8 +191,8 @@ func (d *Desk) resolved(ctx context.Context, c mapping.ConflictRecord) error {
 }
 
 // asShown makes sure that a conflict was decided on the values that there were.
-func (d *Desk) asShown(ctx context.Context, c mapping.ConflictRecord) error {
-	waiting, err := d.records.Conflicts(ctx, mapping.RecordQuery{Of: c.LinkID, Open: true})
+func (d *Desk) asShown(ctx context.Context, c store.ConflictRecord) error {
+	waiting, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID, Open: true})
 	for _, other := range waiting {
 		if other.Field == c.Field && other.ID != c.ID {
 			return fault(CodeConflict, "%s was changed since conflict %d was shown, and nothing is overwritten that nobody has seen: it waits as conflict %d", c.Field, c.ID, other.ID)
@@ -200,11 +201,11 @@ func (d *Desk) asShown(ctx context.Context, c mapping.ConflictRecord) error {
 	return err
 }
 
-func (d *Desk) decidedConflict(ctx context.Context, c mapping.ConflictRecord, done Result, err error) (res Decided[Conflict], _ error) {
+func (d *Desk) decidedConflict(ctx context.Context, c store.ConflictRecord, done Result, err error) (res Decided[Conflict], _ error) {
 	if err != nil {
 		return res, notYet(err, "the decision on conflict %d is stored, but not carried out yet", c.ID)
 	}
-	found, err := d.records.Conflicts(ctx, mapping.RecordQuery{Of: c.LinkID})
+	found, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID})
 	if err != nil {
 		return res, err
 	}
@@ -228,7 +229,7 @@ func (d *Desk) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Co
 	switch {
 	case parked(c):
 		return res, fault(CodeConflict, "conflict %d is not decided yet: there is nothing to undo", c.ID)
-	case c.Status == mapping.ConflictUndone:
+	case c.Status == store.ConflictUndone:
 		return res, fault(CodeConflict, "conflict %d is undone already", c.ID)
 	case !decided(c):
 		return res, fault(CodeConflict, "conflict %d ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
@@ -243,10 +244,10 @@ func (d *Desk) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Co
 	return d.decidedConflict(ctx, c, done, nil)
 }
 
-func (d *Desk) link(ctx context.Context, id string) (mapping.Link, error) {
-	links, err := d.records.Links(ctx, mapping.LinkQuery{ID: id})
+func (d *Desk) link(ctx context.Context, id string) (store.Link, error) {
+	links, err := d.records.Links(ctx, store.LinkQuery{ID: id})
 	if err != nil || len(links) == 0 {
-		return mapping.Link{}, orNotFound(err, "there is no mapping %s", id)
+		return store.Link{}, orNotFound(err, "there is no mapping %s", id)
 	}
 	return links[0], nil
 }

@@ -6,32 +6,33 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Deletion is an entry of the deletion journal as users see it.
 type Deletion struct {
-	ID          string                 `json:"id"`
-	MappingID   string                 `json:"mappingId"`
-	ContactID   string                 `json:"contactId"`
-	MetaKockaID string                 `json:"metakockaId"`
-	Side        mapping.Side           `json:"side"` // where the record was deleted
-	Reason      string                 `json:"reason"`
-	Status      mapping.DeletionStatus `json:"status"`
-	CreatedAt   time.Time              `json:"createdAt"`
-	ClosedAt    *time.Time             `json:"closedAt"`
-	ClosedBy    string                 `json:"closedBy"`
+	ID          string               `json:"id"`
+	MappingID   string               `json:"mappingId"`
+	ContactID   string               `json:"contactId"`
+	MetaKockaID string               `json:"metakockaId"`
+	Side        mapping.Side         `json:"side"` // where the record was deleted
+	Reason      string               `json:"reason"`
+	Status      store.DeletionStatus `json:"status"`
+	CreatedAt   time.Time            `json:"createdAt"`
+	ClosedAt    *time.Time           `json:"closedAt"`
+	ClosedBy    string               `json:"closedBy"`
 }
 
-func deletionOf(d mapping.DeletionRecord) Deletion {
+func deletionOf(d store.DeletionRecord) Deletion {
 	return Deletion{
 		ID: deletionID(d), MappingID: d.LinkID, ContactID: d.ContactID, MetaKockaID: d.MetaKockaID, Side: d.Side,
 		Reason: d.Reason, Status: d.Status, CreatedAt: d.CreatedAt, ClosedAt: known(d.ClosedAt), ClosedBy: d.ClosedBy,
 	}
 }
 
-func deletionID(d mapping.DeletionRecord) string { return strconv.FormatInt(d.ID, 10) }
+func deletionID(d store.DeletionRecord) string { return strconv.FormatInt(d.ID, 10) }
 
-func openDeletion(d mapping.DeletionRecord) bool { return d.Status.Open() }
+func openDeletion(d store.DeletionRecord) bool { return d.Status.Open() }
 
 // Deletions lists the deletion journal. Without All it is what waits for a
 // person, and what was approved and could not be applied yet.
@@ -45,11 +46,11 @@ func (d *Desk) Deletions(ctx context.Context, r JournalRequest) (List[Deletion],
 }
 
 // deletion finds an open deletion.
-func (d *Desk) deletion(ctx context.Context, id string) (rec mapping.DeletionRecord, err error) {
+func (d *Desk) deletion(ctx context.Context, id string) (rec store.DeletionRecord, err error) {
 	if err := checkID("id", id); err != nil {
 		return rec, err
 	}
-	found, err := d.records.Deletions(ctx, mapping.RecordQuery{Of: id})
+	found, err := d.records.Deletions(ctx, store.RecordQuery{Of: id})
 	if err != nil {
 		return rec, err
 	}
@@ -94,15 +95,15 @@ func (d *Desk) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[
 	if err != nil {
 		return res, err
 	}
-	status, note := mapping.StatusDeleted, noteKeptPartner
+	status, note := store.StatusDeleted, noteKeptPartner
 	if rec.Side == mapping.SideMetaKocka {
-		status, note = mapping.StatusUnlinked, noteKeptContact
+		status, note = store.StatusUnlinked, noteKeptContact
 	}
 	if err := d.records.RejectDeletion(ctx, rec, status, note, r.By); err != nil {
 		return res, err
 	}
 	if link, err := d.link(ctx, rec.LinkID); err == nil && !link.Status.Alive() {
-		if err := d.reconciler.links.Wake(ctx, mapping.Freed(link, mapping.Link{}), rec.ContactID); err != nil {
+		if err := d.reconciler.links.Wake(ctx, store.Freed(link, store.Link{}), rec.ContactID); err != nil {
 			return res, err
 		}
 	}
@@ -114,8 +115,8 @@ func (d *Desk) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[
 	return d.decidedDeletion(ctx, rec, done)
 }
 
-func (d *Desk) decidedDeletion(ctx context.Context, rec mapping.DeletionRecord, done Result) (res Decided[Deletion], err error) {
-	found, err := d.records.Deletions(ctx, mapping.RecordQuery{Of: rec.LinkID})
+func (d *Desk) decidedDeletion(ctx context.Context, rec store.DeletionRecord, done Result) (res Decided[Deletion], err error) {
+	found, err := d.records.Deletions(ctx, store.RecordQuery{Of: rec.LinkID})
 	if err != nil {
 		return res, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // What a pair of likely duplicates is of.
@@ -43,7 +44,7 @@ type Duplicate struct {
 
 // duplicateSearch is one search for duplicates.
 type duplicateSearch struct {
-	contacts map[string]mapping.MatchContact
+	contacts map[string]store.MatchContact
 	limit    int
 	found    []Duplicate
 	total    int
@@ -56,11 +57,11 @@ func (d *Desk) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates,
 	if err != nil {
 		return Duplicates{}, err
 	}
-	contacts, err := pages(ctx, d.records.MatchContacts, func(c mapping.MatchContact) string { return c.ID })
+	contacts, err := pages(ctx, d.records.MatchContacts, func(c store.MatchContact) string { return c.ID })
 	if err != nil {
 		return Duplicates{}, err
 	}
-	s := &duplicateSearch{limit: limit, contacts: map[string]mapping.MatchContact{}}
+	s := &duplicateSearch{limit: limit, contacts: map[string]store.MatchContact{}}
 	s.amongContacts(contacts)
 	if err := s.amongPartners(ctx, d.records.SeenParties); err != nil {
 		return Duplicates{}, err
@@ -69,7 +70,7 @@ func (d *Desk) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates,
 	return Duplicates{Items: orNone(s.found[:min(limit, len(s.found))]), Total: s.total}, nil
 }
 
-func (s *duplicateSearch) amongContacts(contacts []mapping.MatchContact) {
+func (s *duplicateSearch) amongContacts(contacts []store.MatchContact) {
 	parties := make([]mapping.Party, len(contacts))
 	for i, c := range contacts {
 		s.contacts[c.ID] = c
@@ -88,7 +89,7 @@ func (s *duplicateSearch) amongContacts(contacts []mapping.MatchContact) {
 
 // amongPartners adds the pairs of partners of which not both are linked: the
 // others are their contacts' business.
-func (s *duplicateSearch) amongPartners(ctx context.Context, page func(context.Context, string, int) ([]mapping.SeenParty, error)) error {
+func (s *duplicateSearch) amongPartners(ctx context.Context, page func(context.Context, string, int) ([]store.SeenParty, error)) error {
 	var parties []mapping.Party
 	for after := ""; ; {
 		seen, err := page(ctx, after, matchPage)
@@ -96,7 +97,7 @@ func (s *duplicateSearch) amongPartners(ctx context.Context, page func(context.C
 			return err
 		}
 		for _, p := range seen {
-			partner, err := decodeSeen(mapping.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
+			partner, err := decodeSeen(store.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
 			if err != nil {
 				return err
 			}

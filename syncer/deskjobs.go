@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // WithJobs lets the desk take requests that are worked on later.
@@ -20,11 +20,11 @@ func (d *Desk) WithJobs(j *Jobs) *Desk {
 
 // Job is a bulk request that is worked on after it was answered.
 type Job struct {
-	ID        string            `json:"id"`
-	Operation string            `json:"operation"`
-	Status    mapping.JobStatus `json:"status"`
-	Doing     string            `json:"doing,omitempty"`
-	Paused    string            `json:"paused,omitempty"` // why MetaKocka is waited for
+	ID        string          `json:"id"`
+	Operation string          `json:"operation"`
+	Status    store.JobStatus `json:"status"`
+	Doing     string          `json:"doing,omitempty"`
+	Paused    string          `json:"paused,omitempty"` // why MetaKocka is waited for
 	// WaitsFor are the open jobs over the same contacts that come first.
 	WaitsFor []string `json:"waitsFor,omitempty"`
 	Total    int      `json:"total"` // 0: not known yet
@@ -45,7 +45,7 @@ type Job struct {
 	Next       string     `json:"next,omitempty"`       // where the next page of its results begins
 }
 
-func jobOf(j mapping.Job) Job {
+func jobOf(j store.Job) Job {
 	if !j.FinishedAt.IsZero() {
 		j.Doing, j.Paused, j.ExpectedAt = "", "", time.Time{}
 	}
@@ -230,7 +230,7 @@ func (d *Desk) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
 		return l, err
 	}
 	found, err := d.jobs.store.Jobs(ctx, p.After, limit)
-	l = listOf(found, limit, jobOf, func(j mapping.Job) string { return j.ID })
+	l = listOf(found, limit, jobOf, func(j store.Job) string { return j.ID })
 	return l, err
 }
 
@@ -245,7 +245,7 @@ func (d *Desk) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
 	}
 	d.jobs.wake() // where nobody works on it, its result is still to be stored
 	j, err = d.job(ctx, j.ID)
-	if err == nil && slices.Contains([]mapping.JobStatus{mapping.JobDone, mapping.JobFailed}, j.Status) {
+	if err == nil && slices.Contains([]store.JobStatus{store.JobDone, store.JobFailed}, j.Status) {
 		err = fault(CodeConflict, "job %s is %s already", j.ID, j.Status)
 	}
 	return j, err

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // DeadLetter is a key's events that could not be applied, as users see them.
@@ -89,11 +89,11 @@ func (d *Desk) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter Dead
 // stands for.
 func (d *Desk) keysOf(ctx context.Context, id string) (map[string]bool, error) {
 	keys := map[string]bool{id: true}
-	var links []mapping.Link
+	var links []store.Link
 	u, err := checkUUID("id", id)
 	if err == nil {
 		keys[u] = true
-		for _, q := range []mapping.LinkQuery{{ID: u}, {ContactID: u}} {
+		for _, q := range []store.LinkQuery{{ID: u}, {ContactID: u}} {
 			more, err := d.records.Links(ctx, q)
 			if err != nil {
 				return nil, err
@@ -101,7 +101,7 @@ func (d *Desk) keysOf(ctx context.Context, id string) (map[string]bool, error) {
 			links = append(links, more...)
 		}
 	}
-	byPartner, err := d.records.Links(ctx, mapping.LinkQuery{MetaKockaID: id})
+	byPartner, err := d.records.Links(ctx, store.LinkQuery{MetaKockaID: id})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Mapping is a link as users see it.
@@ -14,7 +15,7 @@ type Mapping struct {
 	ContactID     string          `json:"contactId"`
 	MetaKockaID   string          `json:"metakockaId"`
 	MetaKockaType string          `json:"metakockaType"`
-	SyncStatus    mapping.Status  `json:"syncStatus"`
+	SyncStatus    store.Status    `json:"syncStatus"`
 	LastSyncedAt  *time.Time      `json:"lastSyncedAt"`
 	LastError     string          `json:"lastError"`
 	Differing     []mapping.Field `json:"differing,omitempty"`
@@ -24,7 +25,7 @@ type Mapping struct {
 	UpdatedBy     string          `json:"updatedBy,omitempty"`
 }
 
-func mappingOf(l mapping.Link) Mapping {
+func mappingOf(l store.Link) Mapping {
 	return Mapping{
 		ID: l.ID, ContactID: l.ContactID, MetaKockaID: l.MetaKockaID, MetaKockaType: l.Type, SyncStatus: l.Status,
 		LastSyncedAt: known(l.LastSyncedAt), LastError: l.LastError, Differing: l.Differing,
@@ -58,7 +59,7 @@ func (d *Desk) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err er
 	if err != nil {
 		return m, err
 	}
-	links, err := d.records.Links(ctx, mapping.LinkQuery{ContactID: contactID})
+	links, err := d.records.Links(ctx, store.LinkQuery{ContactID: contactID})
 	if err != nil || len(links) == 0 {
 		return m, orNotFound(err, "contact %s has no mapping", contactID)
 	}
@@ -67,14 +68,14 @@ func (d *Desk) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err er
 
 // MappingsRequest chooses mappings; empty fields choose all.
 type MappingsRequest struct {
-	ContactID   string         `json:"contactId,omitempty"`
-	MetaKockaID string         `json:"metakockaId,omitempty"`
-	Status      mapping.Status `json:"status,omitempty"`
+	ContactID   string       `json:"contactId,omitempty"`
+	MetaKockaID string       `json:"metakockaId,omitempty"`
+	Status      store.Status `json:"status,omitempty"`
 	Page
 }
 
-func (r MappingsRequest) query() (q mapping.LinkQuery, err error) {
-	q = mapping.LinkQuery{MetaKockaID: r.MetaKockaID, Status: r.Status}
+func (r MappingsRequest) query() (q store.LinkQuery, err error) {
+	q = store.LinkQuery{MetaKockaID: r.MetaKockaID, Status: r.Status}
 	if r.ContactID != "" {
 		if q.ContactID, err = checkUUID("contactId", r.ContactID); err != nil {
 			return q, err
@@ -85,8 +86,8 @@ func (r MappingsRequest) query() (q mapping.LinkQuery, err error) {
 			return q, err
 		}
 	}
-	if r.Status != "" && !slices.Contains(mapping.Statuses(), r.Status) {
-		return q, fault(CodeMalformed, "status: %q is none of %v", clip(string(r.Status)), mapping.Statuses())
+	if r.Status != "" && !slices.Contains(store.Statuses(), r.Status) {
+		return q, fault(CodeMalformed, "status: %q is none of %v", clip(string(r.Status)), store.Statuses())
 	}
 	if r.After != "" {
 		if q.After, err = checkUUID("after", r.After); err != nil {
@@ -104,23 +105,23 @@ func (d *Desk) Mappings(ctx context.Context, r MappingsRequest) (List[Mapping], 
 		return List[Mapping]{}, err
 	}
 	found, err := d.records.Links(ctx, q)
-	return listOf(found, q.Limit, mappingOf, func(l mapping.Link) string { return l.ContactID }), err
+	return listOf(found, q.Limit, mappingOf, func(l store.Link) string { return l.ContactID }), err
 }
 
 // Partner is a partner as last seen, and the mapping that names it if one does.
 type Partner struct {
-	MetaKockaID   string         `json:"metakockaId"`
-	Name          string         `json:"name"`
-	TaxNumber     string         `json:"taxNumber"`
-	Email         string         `json:"email"`
-	ContactID     string         `json:"contactId,omitempty"`
-	MappingID     string         `json:"mappingId,omitempty"`
-	MappingStatus mapping.Status `json:"mappingStatus,omitempty"` // deleted, unlinked: no contact is linked any more
-	FirstSeenAt   time.Time      `json:"firstSeenAt"`
-	ObservedAt    time.Time      `json:"observedAt"`
+	MetaKockaID   string       `json:"metakockaId"`
+	Name          string       `json:"name"`
+	TaxNumber     string       `json:"taxNumber"`
+	Email         string       `json:"email"`
+	ContactID     string       `json:"contactId,omitempty"`
+	MappingID     string       `json:"mappingId,omitempty"`
+	MappingStatus store.Status `json:"mappingStatus,omitempty"` // deleted, unlinked: no contact is linked any more
+	FirstSeenAt   time.Time    `json:"firstSeenAt"`
+	ObservedAt    time.Time    `json:"observedAt"`
 }
 
-func partnerOf(p mapping.ListedPartner) Partner {
+func partnerOf(p store.ListedPartner) Partner {
 	return Partner{
 		MetaKockaID: p.MetaKockaID, Name: p.Name, TaxNumber: p.TaxNumber, Email: p.Email, ContactID: p.ContactID,
 		MappingID: p.LinkID, MappingStatus: p.LinkStatus, FirstSeenAt: p.FirstSeenAt, ObservedAt: p.ObservedAt,
@@ -142,30 +143,30 @@ func (d *Desk) Partners(ctx context.Context, r PartnersRequest) (List[Partner], 
 	if err != nil {
 		return List[Partner]{}, err
 	}
-	found, err := d.records.ListPartners(ctx, mapping.PartnerQuery{Unsynced: r.Unsynced, After: r.After, Limit: limit})
-	return listOf(found, limit, partnerOf, func(p mapping.ListedPartner) string { return p.MetaKockaID }), err
+	found, err := d.records.ListPartners(ctx, store.PartnerQuery{Unsynced: r.Unsynced, After: r.After, Limit: limit})
+	return listOf(found, limit, partnerOf, func(p store.ListedPartner) string { return p.MetaKockaID }), err
 }
 
 // Orphan is a mapping that has lost a side, and what pruning does with it.
 type Orphan struct {
-	ID          string             `json:"id"`
-	ContactID   string             `json:"contactId"`
-	MetaKockaID string             `json:"metakockaId"`
-	SyncStatus  mapping.Status     `json:"syncStatus"`
-	Kind        mapping.OrphanKind `json:"kind"`
-	Pruning     string             `json:"pruning"` // hold, remove, none
+	ID          string           `json:"id"`
+	ContactID   string           `json:"contactId"`
+	MetaKockaID string           `json:"metakockaId"`
+	SyncStatus  store.Status     `json:"syncStatus"`
+	Kind        store.OrphanKind `json:"kind"`
+	Pruning     string           `json:"pruning"` // hold, remove, none
 }
 
-func orphanOf(o mapping.Orphan) Orphan {
+func orphanOf(o store.Orphan) Orphan {
 	return Orphan{o.LinkID, o.ContactID, o.MetaKockaID, o.Status, o.Kind, pruning[o.Kind]}
 }
 
 // pruning is what becomes of each kind: nothing that a person could miss is
 // removed, and no deletion is applied without being approved.
-var pruning = map[mapping.OrphanKind]string{
-	mapping.OrphanContactGone: "hold",
-	mapping.OrphanBothGone:    "remove",
-	mapping.OrphanPartnerGone: "none",
+var pruning = map[store.OrphanKind]string{
+	store.OrphanContactGone: "hold",
+	store.OrphanBothGone:    "remove",
+	store.OrphanPartnerGone: "none",
 }
 
 // OrphansRequest asks for a page of the orphans.
@@ -184,7 +185,7 @@ func (d *Desk) Orphans(ctx context.Context, r OrphansRequest) (l List[Orphan], e
 		}
 	}
 	found, err := d.records.Orphans(ctx, after, limit)
-	return listOf(found, limit, orphanOf, func(o mapping.Orphan) string { return o.ContactID }), err
+	return listOf(found, limit, orphanOf, func(o store.Orphan) string { return o.ContactID }), err
 }
 
 // Pruned is what was done with the orphans.

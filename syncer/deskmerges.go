@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // MergeRequest merges a contact into another one. With DryRun nothing is written.
@@ -18,11 +19,11 @@ type MergeRequest struct {
 
 // Merge is a merge of two contacts as users see it.
 type Merge struct {
-	ID              string              `json:"id,omitempty"`     // empty: of a dry run
-	Status          mapping.MergeStatus `json:"status,omitempty"` // empty: of a dry run
-	LoserContactID  string              `json:"loserContactId"`
-	WinnerContactID string              `json:"winnerContactId"`
-	TakenOver       []mapping.Field     `json:"takenOver"`
+	ID              string            `json:"id,omitempty"`     // empty: of a dry run
+	Status          store.MergeStatus `json:"status,omitempty"` // empty: of a dry run
+	LoserContactID  string            `json:"loserContactId"`
+	WinnerContactID string            `json:"winnerContactId"`
+	TakenOver       []mapping.Field   `json:"takenOver"`
 	// MovedMetaKockaID is the loser's partner, which became the winner's.
 	MovedMetaKockaID string `json:"movedMetakockaId,omitempty"`
 	// SuperfluousMetaKockaID is the loser's partner where the winner has its own,
@@ -48,7 +49,7 @@ type MergedField struct {
 	Taken  bool          `json:"taken"` // from the loser
 }
 
-func mergeShown(m mapping.ContactMerge) Merge {
+func mergeShown(m store.ContactMerge) Merge {
 	out := Merge{
 		Status: m.Status, LoserContactID: m.LoserID, WinnerContactID: m.WinnerID, TakenOver: orNone(m.Taken),
 		MovedMetaKockaID: m.MovedID, SuperfluousMetaKockaID: m.PartnerID, Policy: m.Policy, Note: m.Note,
@@ -57,13 +58,13 @@ func mergeShown(m mapping.ContactMerge) Merge {
 	if m.ID != 0 {
 		out.ID = mergeID(m)
 	}
-	if m.Status == mapping.MergeUndone {
+	if m.Status == store.MergeUndone {
 		out.UndoneBy = m.UndoneBy
 	}
 	return out
 }
 
-func mergeID(m mapping.ContactMerge) string { return strconv.FormatInt(m.ID, 10) }
+func mergeID(m store.ContactMerge) string { return strconv.FormatInt(m.ID, 10) }
 
 // Merge merges two contacts, or with DryRun says what that would do. Asked again
 // it finishes what was cut off, and does nothing where all is done.
@@ -104,7 +105,7 @@ func (d *Desk) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err 
 			return l, err
 		}
 	}
-	q := mapping.MergeQuery{Of: r.Of}
+	q := store.MergeQuery{Of: r.Of}
 	if q.Limit, err = r.limit(); err != nil {
 		return l, err
 	}
@@ -122,7 +123,7 @@ func (d *Desk) UndoMerge(ctx context.Context, r EntryRequest) (m Merge, err erro
 	if err != nil || id <= 0 {
 		return m, fault(CodeMalformed, "id: %q is not the number of a merge", clip(r.ID))
 	}
-	found, err := d.reconciler.links.Merges(ctx, mapping.MergeQuery{ID: id})
+	found, err := d.reconciler.links.Merges(ctx, store.MergeQuery{ID: id})
 	if err != nil || len(found) == 0 {
 		return m, orNotFound(err, "there is no merge %d", id)
 	}

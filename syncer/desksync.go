@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -24,11 +24,11 @@ type ImportRequest struct {
 
 // Outcome says where a contact and its partner stand after a request.
 type Outcome struct {
-	MappingID   string         `json:"mappingId"`
-	ContactID   string         `json:"contactId"`
-	MetaKockaID string         `json:"metakockaId"`
-	SyncStatus  mapping.Status `json:"syncStatus"`
-	LastError   string         `json:"lastError,omitempty"`
+	MappingID   string       `json:"mappingId"`
+	ContactID   string       `json:"contactId"`
+	MetaKockaID string       `json:"metakockaId"`
+	SyncStatus  store.Status `json:"syncStatus"`
+	LastError   string       `json:"lastError,omitempty"`
 }
 
 func outcomeOf(r Result) Outcome {
@@ -78,7 +78,7 @@ func (d *Desk) sync(ctx context.Context, id, by string, planned bool) (o Outcome
 		}
 	}
 	res, err := d.contact(ctx, id, t)
-	if err == nil && res.Status == mapping.StatusUnlinked {
+	if err == nil && res.Status == store.StatusUnlinked {
 		res, err = d.contact(ctx, id, t)
 	}
 	return outcomeOf(res), brought(res, err)
@@ -104,7 +104,7 @@ func brought(res Result, err error) error {
 	switch {
 	case err != nil:
 		return err
-	case res.Status == mapping.StatusHeld:
+	case res.Status == store.StatusHeld:
 		return fault(CodeConflict, "contact %s waits for a person: %s", res.ContactID, res.LastError)
 	case res.LinkID == "" || !res.Status.Alive():
 		return fault(CodeConflict, "contact %s is not linked: %s", res.ContactID, orWords(res.LastError, "it was deleted meanwhile"))

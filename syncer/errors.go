@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -144,21 +144,21 @@ func AsRequestError(err error) *RequestError {
 
 func codeOf(err error) Code {
 	var rejected *RejectError
-	var refused *mapping.ContactRefusedError
+	var refused *store.ContactRefusedError
 	var pending *PendingError
 	var paused *PausedError
 	var unbelieved *UnlikelyError
-	var hidden *mapping.HiddenError
+	var hidden *store.HiddenError
 	switch {
 	case errors.Is(err, metakocka.ErrNotFound), errors.Is(err, bus.ErrNotFound):
 		return CodeNotFound
-	case errors.Is(err, mapping.ErrNotOpen), errors.Is(err, mapping.ErrPartnerTaken):
+	case errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrPartnerTaken):
 		return CodeConflict
 	case errors.As(err, &rejected), errors.As(err, &refused):
 		return CodeRefused
 	case errors.As(err, &paused), metakocka.IsTransient(err):
 		return CodeUnreachable
-	case errors.As(err, &pending), errors.As(err, &unbelieved), errors.As(err, &hidden), errors.Is(err, mapping.ErrTooManyJobs), errors.Is(err, mapping.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
+	case errors.As(err, &pending), errors.As(err, &unbelieved), errors.As(err, &hidden), errors.Is(err, store.ErrTooManyJobs), errors.Is(err, store.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
 		return CodeUnavailable
 	case errors.Is(err, context.DeadlineExceeded):
 		return CodeTimeout

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -116,7 +116,7 @@ func (g *Gate) pausedWithin(d time.Duration) bool {
 // what would have to be known.
 func outage(err error) bool {
 	var paused *PausedError
-	var hidden *mapping.HiddenError
+	var hidden *store.HiddenError
 	return metakocka.IsTransient(err) && !errors.Is(err, context.Canceled) || errors.As(err, &paused) || errors.As(err, &hidden)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -35,9 +36,9 @@ func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger)
 
 // formerPartner handles a partner that only a tombstone names. One that is there again,
 // or is asked for, is linked again; an import brings back whose contact was deleted.
-func (r *Reconciler) formerPartner(ctx context.Context, l mapping.Link, t Trigger) (Result, error) {
+func (r *Reconciler) formerPartner(ctx context.Context, l store.Link, t Trigger) (Result, error) {
 	asked := t.Cause == CauseRequest
-	if l.Status == mapping.StatusUnlinked && (t.Back || asked) && t.answer == nil {
+	if l.Status == store.StatusUnlinked && (t.Back || asked) && t.answer == nil {
 		t.Back = true
 		res, err := r.Contact(ctx, l.ContactID, t)
 		if err != nil || !asked || res.LinkID != "" && res.Status.Alive() {
@@ -53,7 +54,7 @@ func (r *Reconciler) formerPartner(ctx context.Context, l mapping.Link, t Trigge
 // unknownPartner decides what to do with a partner that no link names. It may
 // be one that we just made and whose link is not stored yet: that has to be
 // known first.
-func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t Trigger, unresolved []mapping.Link) (Result, error) {
+func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t Trigger, unresolved []store.Link) (Result, error) {
 	if t.Observed == nil && len(unresolved) > 0 {
 		p, err := r.known(ctx, metakockaID)
 		if err != nil {
@@ -80,8 +81,8 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 
 // maybeOurs reports whether the partner may be what the link's intent made; its
 // name may have been cut.
-func maybeOurs(p metakocka.Partner, l mapping.Link) bool {
-	if l.Intent == nil || l.Intent.Kind != mapping.IntentCreate {
+func maybeOurs(p metakocka.Partner, l store.Link) bool {
+	if l.Intent == nil || l.Intent.Kind != store.IntentCreate {
 		return false
 	}
 	sent := l.Intent.Partner.Customer
@@ -197,7 +198,7 @@ func (r *Reconciler) joined(ctx context.Context, p metakocka.Partner, contactID 
 
 // insert adds a contact for the partner; contact, link and what a person said of other
 // contacts commit together.
-func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger, denied ...mapping.Answer) (res Result, err error) {
+func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger, denied ...store.Answer) (res Result, err error) {
 	switch {
 	case isAnonymous(p) && t.Cause == CauseRequest:
 		return Result{MetaKockaID: p.MKID}, &RejectError{anonymized(p.MKID)}
@@ -211,7 +212,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 	shown := view(p).Linked(mapping.Base{}, "")
 	got, unreadable := mapping.FromPartner(shown)
 	id := uuid.NewString()
-	err = r.links.WithContact(ctx, id, func(s mapping.Session) error {
+	err = r.links.WithContact(ctx, id, func(s store.Session) error {
 		k := &task{Reconciler: r, s: s, t: t, id: id}
 		if err := k.load(ctx); err != nil {
 			return err
@@ -222,7 +223,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
 		all := mapping.MergeResult{CRM: contact, ToCRM: mapping.Diff(contact, mapping.Contact{})}
-		ch := mapping.Change{Link: k.link, Contact: contact, Observed: seen, Judge: k.judge(all, got, unreadable), Denied: denied}
+		ch := store.Change{Link: k.link, Contact: contact, Observed: seen, Judge: k.judge(all, got, unreadable), Denied: denied}
 		if len(denied) > 0 { // whoever waited for this partner need not
 			ch.Freed = seen.Keys.All()
 		}
@@ -236,7 +237,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		res = k.result()
 		return err
 	})
-	var refused *mapping.ContactRefusedError
+	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		return Result{MetaKockaID: p.MKID}, &RejectError{fmt.Sprintf("partner %s: %v", p.MKID, refused)}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -18,7 +19,7 @@ import (
 // the first, and what the first wrote be read as an edit made in the ERP.
 
 // sending gives a context whose writes store the intent before they are sent.
-func (k *task) sending(ctx context.Context, in mapping.Intent) context.Context {
+func (k *task) sending(ctx context.Context, in store.Intent) context.Context {
 	return metakocka.BeforeSend(ctx, func(ctx context.Context) error {
 		now := k.now()
 		in.SentAt, in.Deadline = now, now.Add(metakocka.PreparedFor+k.cfg.CallTimeout+k.cfg.Settle)
@@ -33,7 +34,7 @@ func (k *task) sending(ctx context.Context, in mapping.Intent) context.Context {
 func (k *task) saveLink(ctx context.Context) error {
 	journal := k.journal
 	k.journal = nil
-	err := k.save(ctx, mapping.Change{})
+	err := k.save(ctx, store.Change{})
 	k.journal = journal
 	return err
 }
@@ -60,17 +61,17 @@ func (k *task) pending() error {
 }
 
 // updateIntent is what write is about to do.
-func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field) mapping.Intent {
-	in := mapping.Intent{Kind: mapping.IntentUpdate, Partner: had, Sent: want, Fields: fields}
+func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field) store.Intent {
+	in := store.Intent{Kind: store.IntentUpdate, Partner: had, Sent: want, Fields: fields}
 	for _, f := range fields {
-		if c, noted := k.journal[f]; noted && c.Status == mapping.ConflictDecided {
+		if c, noted := k.journal[f]; noted && c.Status == store.ConflictDecided {
 			in.Decided = append(in.Decided, c)
 		}
 	}
 	if k.st.Contact != nil {
 		in.CRM = *k.st.Contact
 	} else {
-		in.Kind = mapping.IntentRetire
+		in.Kind = store.IntentRetire
 	}
 	return in
 }
@@ -82,7 +83,7 @@ func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field) m
 // of one that is on its way.
 func (k *task) settleUpdate(p metakocka.Partner) error {
 	in := k.link.Intent
-	if in == nil || in.Kind == mapping.IntentCreate {
+	if in == nil || in.Kind == store.IntentCreate {
 		return nil
 	}
 	got, _ := k.reads(p)
@@ -107,7 +108,7 @@ func (k *task) settleUpdate(p metakocka.Partner) error {
 // took moves the base of the fields that an update without an answer wrote, and notes
 // for the journal what it replaced. A field that stands as before it is left: it is
 // written again. One that holds a third value was edited in the ERP since.
-func (k *task) took(in *mapping.Intent, had, sent, got mapping.Contact) {
+func (k *task) took(in *store.Intent, had, sent, got mapping.Contact) {
 	base := *k.link.Base
 	for _, f := range in.Fields {
 		now := got.Get(f)
@@ -122,7 +123,7 @@ func (k *task) took(in *mapping.Intent, had, sent, got mapping.Contact) {
 		base.CRM.Set(f, in.CRM.Get(f))
 		delete(k.link.Overrides, f)
 		k.sent = append(k.sent, f)
-		k.replaced = append(k.replaced, filter(in.Decided, func(c mapping.ConflictRecord) bool { return c.Field == f })...)
+		k.replaced = append(k.replaced, filter(in.Decided, func(c store.ConflictRecord) bool { return c.Field == f })...)
 	}
 	k.link.Base = &base
 }

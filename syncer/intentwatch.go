@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // A write without an answer is waited for until it can no longer take effect. No
@@ -13,7 +13,7 @@ import (
 // process has to have watched the intent for as long.
 
 // open reports whether the write that an intent tells of may still take effect.
-func (k *task) open(contactID string, in *mapping.Intent) bool {
+func (k *task) open(contactID string, in *store.Intent) bool {
 	full := in.Deadline.Sub(in.SentAt)
 	if time.Since(k.watch.first(contactID, in.SentAt)) >= full {
 		return false

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // TellJobs returns a store that tells how a job stands, without its result,
@@ -35,7 +35,7 @@ func (s toldJobs) changed(ctx context.Context, id string) {
 }
 
 // AddJob implements JobStore.
-func (s toldJobs) AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (mapping.Job, error) {
+func (s toldJobs) AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (store.Job, error) {
 	j, err := s.JobStore.AddJob(ctx, operation, request, by)
 	if err == nil {
 		s.changed(ctx, j.ID)
@@ -44,7 +44,7 @@ func (s toldJobs) AddJob(ctx context.Context, operation string, request json.Raw
 }
 
 // TakeJob implements JobStore.
-func (s toldJobs) TakeJob(ctx context.Context, id string) (*mapping.Job, error) {
+func (s toldJobs) TakeJob(ctx context.Context, id string) (*store.Job, error) {
 	j, err := s.JobStore.TakeJob(ctx, id)
 	if err == nil && j != nil {
 		s.changed(ctx, j.ID)
@@ -53,7 +53,7 @@ func (s toldJobs) TakeJob(ctx context.Context, id string) (*mapping.Job, error) 
 }
 
 // SaveJob implements JobStore.
-func (s toldJobs) SaveJob(ctx context.Context, j mapping.Job, items []mapping.JobItem) (going bool, err error) {
+func (s toldJobs) SaveJob(ctx context.Context, j store.Job, items []store.JobItem) (going bool, err error) {
 	going, err = s.JobStore.SaveJob(ctx, j, items)
 	if err == nil {
 		s.changed(ctx, j.ID)
@@ -62,7 +62,7 @@ func (s toldJobs) SaveJob(ctx context.Context, j mapping.Job, items []mapping.Jo
 }
 
 // FinishJob implements JobStore.
-func (s toldJobs) FinishJob(ctx context.Context, j mapping.Job) error {
+func (s toldJobs) FinishJob(ctx context.Context, j store.Job) error {
 	err := s.JobStore.FinishJob(ctx, j)
 	if err == nil {
 		s.changed(ctx, j.ID)

@@ -9,25 +9,25 @@ import (
 	"sync"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // JobStore keeps jobs; *pgstore.Store is one.
 type JobStore interface {
 	// AddJob queues a job. mapping.ErrTooManyJobs.
-	AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (mapping.Job, error)
-	Job(ctx context.Context, id string) (*mapping.Job, error)
-	Jobs(ctx context.Context, before string, limit int) ([]mapping.Job, error)
+	AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (store.Job, error)
+	Job(ctx context.Context, id string) (*store.Job, error)
+	Jobs(ctx context.Context, before string, limit int) ([]store.Job, error)
 	// ReadyJobs are the open jobs that wait for no other, and the cancelled ones that
 	// are still without a result, oldest first; also those that a process works on.
 	ReadyJobs(ctx context.Context) ([]string, error)
 	// TakeJob takes a job up; nil: it is not ready any more.
-	TakeJob(ctx context.Context, id string) (*mapping.Job, error)
+	TakeJob(ctx context.Context, id string) (*store.Job, error)
 	JobItems(ctx context.Context, jobID string) (map[string]json.RawMessage, error)
 	// SaveJob stores how far a job is; going is false when it was cancelled.
-	SaveJob(ctx context.Context, j mapping.Job, items []mapping.JobItem) (going bool, err error)
-	FinishJob(ctx context.Context, j mapping.Job) error
+	SaveJob(ctx context.Context, j store.Job, items []store.JobItem) (going bool, err error)
+	FinishJob(ctx context.Context, j store.Job) error
 	CancelJob(ctx context.Context, id, by string) error
 	// TryAlone runs use unless another process has the named part to itself.
 	TryAlone(ctx context.Context, name string, use func(ctx context.Context) error) (taken bool, err error)
@@ -150,7 +150,7 @@ var errCancelled = errors.New("the job was cancelled")
 // jobRun is one job under way.
 type jobRun struct {
 	*Jobs
-	job     mapping.Job
+	job     store.Job
 	known   map[string]BulkItem // finished items of named ones
 	named   int                 // how many there are; 0: all there are
 	key     func(BulkItem) string
@@ -158,9 +158,9 @@ type jobRun struct {
 }
 
 // one works on a job. An error means that it is to be taken up again.
-func (j *Jobs) one(ctx context.Context, d *Desk, job mapping.Job) error {
+func (j *Jobs) one(ctx context.Context, d *Desk, job store.Job) error {
 	run := &jobRun{Jobs: j, job: job, known: map[string]BulkItem{}}
-	if job.Status == mapping.JobCancelled {
+	if job.Status == store.JobCancelled {
 		run.stopped = errCancelled
 	}
 	if err := run.load(ctx); err != nil {
@@ -174,15 +174,15 @@ func (j *Jobs) one(ctx context.Context, d *Desk, job mapping.Job) error {
 	case run.stopped != nil && !cancelled:
 		return run.stopped
 	case cancelled && result != nil:
-		run.job.Status = mapping.JobCancelled
+		run.job.Status = store.JobCancelled
 	case err != nil && outage(err):
 		run.job.Paused = err.Error()
 		_, saved := j.store.SaveJob(ctx, run.job, nil)
 		return errors.Join(err, saved)
 	case err != nil:
-		run.job.Status, run.job.Error = mapping.JobFailed, publicWords(j.log.With("job", job.ID), err)
+		run.job.Status, run.job.Error = store.JobFailed, publicWords(j.log.With("job", job.ID), err)
 	default:
-		run.job.Status = mapping.JobDone
+		run.job.Status = store.JobDone
 	}
 	if result != nil {
 		if run.job.Result, err = json.Marshal(result); err != nil {
@@ -215,7 +215,7 @@ func (run *jobRun) watch(ctx context.Context, p Progress) error {
 	if p.ExpectedAt != nil {
 		j.ExpectedAt = *p.ExpectedAt
 	}
-	var items []mapping.JobItem
+	var items []store.JobItem
 	if run.named > 0 {
 		for _, item := range p.Results {
 			text, err := json.Marshal(item)
@@ -223,7 +223,7 @@ func (run *jobRun) watch(ctx context.Context, p Progress) error {
 				return run.stop(fmt.Errorf("write job's item: %w", err))
 			}
 			run.known[run.key(item)] = item
-			items = append(items, mapping.JobItem{ID: run.key(item), Item: text})
+			items = append(items, store.JobItem{ID: run.key(item), Item: text})
 		}
 		run.count()
 	} else {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -60,7 +61,7 @@ func partnerParty(p metakocka.Partner) match.Party {
 	return party
 }
 
-func seenParties(seen []mapping.ObservedPartner) ([]match.Party, error) {
+func seenParties(seen []store.ObservedPartner) ([]match.Party, error) {
 	parties := make([]match.Party, len(seen))
 	for i, s := range seen {
 		p, err := decodeSeen(s)
@@ -85,10 +86,10 @@ func (k *task) sweptLately() bool {
 
 // rivalsSettled waits for the creations of other contacts with the same keys
 // that have no answer yet; false: one had none in time, so only MetaKocka knows.
-func (k *task) rivalsSettled(unresolved []mapping.Link) (bool, error) {
+func (k *task) rivalsSettled(unresolved []store.Link) (bool, error) {
 	mine, settled := k.party(), true
 	for _, l := range unresolved {
-		if l.ContactID == k.id || l.Intent == nil || l.Intent.Kind != mapping.IntentCreate {
+		if l.ContactID == k.id || l.Intent == nil || l.Intent.Kind != store.IntentCreate {
 			continue
 		}
 		sent, _ := mapping.FromPartner(l.Intent.Partner)
@@ -105,7 +106,7 @@ func (k *task) rivalsSettled(unresolved []mapping.Link) (bool, error) {
 
 // asPlanned does what the first match of all contacts decided; false: contact or
 // partners are no longer as they were then.
-func (k *task) asPlanned(ctx context.Context, seen []mapping.ObservedPartner) (bool, error) {
+func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (bool, error) {
 	d, planned := k.t.Plan.Contact(k.id)
 	if !planned || !d.IsOf(*k.st.Contact) {
 		return false, nil
@@ -125,7 +126,7 @@ func (k *task) asPlanned(ctx context.Context, seen []mapping.ObservedPartner) (b
 	case match.VerdictCreate:
 		return true, k.create(ctx)
 	case match.VerdictLink:
-		i := slices.IndexFunc(seen, func(p mapping.ObservedPartner) bool { return p.MetaKockaID == d.MetaKockaID })
+		i := slices.IndexFunc(seen, func(p store.ObservedPartner) bool { return p.MetaKockaID == d.MetaKockaID })
 		return true, k.claimSeen(ctx, seen[i])
 	case match.VerdictLinked, match.VerdictAmbiguous, match.VerdictInvalid, match.VerdictUnlinked:
 	}
@@ -134,7 +135,7 @@ func (k *task) asPlanned(ctx context.Context, seen []mapping.ObservedPartner) (b
 
 // claimSeen links the contact with a partner as last seen. Where the two agree
 // nothing is written, so nothing needs to be asked.
-func (k *task) claimSeen(ctx context.Context, seen mapping.ObservedPartner) error {
+func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error {
 	p, err := decodeSeen(seen)
 	if err != nil {
 		return err
@@ -152,14 +153,14 @@ func (k *task) claimSeen(ctx context.Context, seen mapping.ObservedPartner) erro
 		k.link.PartnerObservedAt = k.st.SweptAt
 	}
 	status, reason := k.verdict(res.CRM, got, res, nil)
-	return k.unlessTaken(ctx, p, k.settle(ctx, status, reason, mapping.Change{}))
+	return k.unlessTaken(ctx, p, k.settle(ctx, status, reason, store.Change{}))
 }
 
 // claim links the contact with a partner and merges the two.
 func (k *task) claim(ctx context.Context, p metakocka.Partner, base mapping.Base) error {
 	k.link.MetaKockaID, k.link.Intent, k.link.Base = p.MKID, nil, &base
-	k.link.Status, k.link.LastError = mapping.StatusPending, ""
-	err := k.save(ctx, mapping.Change{})
+	k.link.Status, k.link.LastError = store.StatusPending, ""
+	err := k.save(ctx, store.Change{})
 	if err != nil {
 		return k.unlessTaken(ctx, p, err)
 	}
@@ -172,7 +173,7 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 	if !isTaken(err) {
 		return err
 	}
-	if was := k.st.Link; was != nil && was.Intent != nil && was.Intent.Kind == mapping.IntentCreate && was.MetaKockaID == "" {
+	if was := k.st.Link; was != nil && was.Intent != nil && was.Intent.Kind == store.IntentCreate && was.MetaKockaID == "" {
 		return errAgain // the intent stands: its partner may be another one
 	}
 	given, err := k.given(ctx, p.MKID)
@@ -197,7 +198,7 @@ func (k *task) takenBy(ctx context.Context, p metakocka.Partner) string {
 
 // lookFor applies the rules of the first match to what MetaKocka has now. held says
 // why a person must decide; neither: there is no such partner.
-func (k *task) lookFor(ctx context.Context, rivals mapping.Rivals) (found *metakocka.Partner, held string, err error) {
+func (k *task) lookFor(ctx context.Context, rivals store.Rivals) (found *metakocka.Partner, held string, err error) {
 	partners, err := k.candidates(ctx, rivals.Seen)
 	if err != nil {
 		return nil, "", err
@@ -228,7 +229,7 @@ func choose(who match.Party, partners []metakocka.Partner, not []string) (found 
 // candidates are the partners that may be this contact's. MetaKocka is asked,
 // but may find a key only as it is written there; a partner that was seen with
 // the same key, written otherwise, is asked for by id.
-func (k *task) candidates(ctx context.Context, seen []mapping.ObservedPartner) ([]metakocka.Partner, error) {
+func (k *task) candidates(ctx context.Context, seen []store.ObservedPartner) ([]metakocka.Partner, error) {
 	found, err := k.search(ctx, keyQueries(*k.st.Contact))
 	if err != nil {
 		return nil, err
@@ -249,11 +250,11 @@ func (k *task) candidates(ctx context.Context, seen []mapping.ObservedPartner) (
 }
 
 // candidatesSeen are the candidates as last seen.
-func (k *task) candidatesSeen(ctx context.Context) ([]mapping.ObservedPartner, error) {
+func (k *task) candidatesSeen(ctx context.Context) ([]store.ObservedPartner, error) {
 	return k.links.MatchObserved(ctx, match.Keys(k.party()))
 }
 
-func decodeSeen(seen mapping.ObservedPartner) (p metakocka.Partner, err error) {
+func decodeSeen(seen store.ObservedPartner) (p metakocka.Partner, err error) {
 	if err := json.Unmarshal(seen.Data, &p); err != nil {
 		return p, fmt.Errorf("read partner %s as last seen: %w", seen.MetaKockaID, err)
 	}

@@ -4,14 +4,14 @@ import (
 	"context"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Sides lists both sides for the first match, in pages; *pgstore.Store does.
 type Sides interface {
-	MatchContacts(ctx context.Context, after string, limit int) ([]mapping.MatchContact, error)
-	MatchPartners(ctx context.Context, after string, limit int) ([]mapping.MatchPartner, error)
+	MatchContacts(ctx context.Context, after string, limit int) ([]store.MatchContact, error)
+	MatchPartners(ctx context.Context, after string, limit int) ([]store.MatchPartner, error)
 }
 
 // matchPage is how many contacts or partners are read in one round trip.
@@ -67,7 +67,7 @@ func (m *Matcher) make(ctx context.Context) (*match.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	contacts, err := pages(ctx, m.sides.MatchContacts, func(c mapping.MatchContact) string { return c.ID })
+	contacts, err := pages(ctx, m.sides.MatchContacts, func(c store.MatchContact) string { return c.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (m *Matcher) partners(ctx context.Context) (all []match.Partner, err error)
 			return nil, err
 		}
 		for _, p := range page {
-			seen, err := decodeSeen(mapping.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
+			seen, err := decodeSeen(store.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
 			if err != nil {
 				return nil, err
 			}

@@ -6,17 +6,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // slowSides are read until they are let go.
 type slowSides struct{ began, goOn chan struct{} }
 
-func (s slowSides) MatchContacts(context.Context, string, int) ([]mapping.MatchContact, error) {
+func (s slowSides) MatchContacts(context.Context, string, int) ([]store.MatchContact, error) {
 	return nil, nil
 }
 
-func (s slowSides) MatchPartners(context.Context, string, int) ([]mapping.MatchPartner, error) {
+func (s slowSides) MatchPartners(context.Context, string, int) ([]store.MatchPartner, error) {
 	close(s.began)
 	<-s.goOn
 	return nil, nil

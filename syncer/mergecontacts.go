@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Merging two contacts: the winner takes over what it lacks, the loser is
@@ -23,27 +24,27 @@ import (
 type merging struct {
 	*Reconciler
 	loser, winner *task
-	m             mapping.ContactMerge
-	change        mapping.MergeChange
+	m             store.ContactMerge
+	change        store.MergeChange
 	unknown       []string // columns of the loser that nobody takes over
 }
 
 // Merge merges the loser into the winner. A merge of the two that was cut off is
 // finished; one that is done already is returned. Errors: *RequestError where the
 // two cannot be merged, else as Contact.
-func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (mapping.ContactMerge, error) {
+func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (store.ContactMerge, error) {
 	if m, found, err := r.mergedBefore(ctx, loserID, winnerID); err != nil || found {
-		if err == nil && m.Status == mapping.MergeRunning {
+		if err == nil && m.Status == store.MergeRunning {
 			err = r.FinishMerge(ctx, &m)
 		}
 		return m, err
 	}
 	for _, id := range []string{loserID, winnerID} {
 		if err := r.settled(ctx, id, by); err != nil {
-			return mapping.ContactMerge{}, err
+			return store.ContactMerge{}, err
 		}
 	}
-	var done mapping.ContactMerge
+	var done store.ContactMerge
 	err := r.lockedBoth(ctx, loserID, winnerID, by, func(loser, winner *task) error {
 		j, err := r.mergeOf(ctx, loser, winner)
 		if err != nil {
@@ -56,7 +57,7 @@ func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (m
 		return notDeleted(loserID, err)
 	})
 	if err != nil {
-		return mapping.ContactMerge{}, err
+		return store.ContactMerge{}, err
 	}
 	return done, r.FinishMerge(ctx, &done)
 }
@@ -71,12 +72,12 @@ func (r *Reconciler) PreviewMerge(ctx context.Context, loserID, winnerID string)
 }
 
 // mergedBefore finds the merge of the two that stands, if the loser is gone.
-func (r *Reconciler) mergedBefore(ctx context.Context, loserID, winnerID string) (m mapping.ContactMerge, found bool, err error) {
-	all, err := r.links.Merges(ctx, mapping.MergeQuery{LoserID: loserID, WinnerID: winnerID, Limit: 1})
-	if err != nil || len(all) == 0 || all[0].Status == mapping.MergeUndone {
+func (r *Reconciler) mergedBefore(ctx context.Context, loserID, winnerID string) (m store.ContactMerge, found bool, err error) {
+	all, err := r.links.Merges(ctx, store.MergeQuery{LoserID: loserID, WinnerID: winnerID, Limit: 1})
+	if err != nil || len(all) == 0 || all[0].Status == store.MergeUndone {
 		return m, false, err
 	}
-	err = r.links.WithContact(ctx, loserID, func(s mapping.Session) error {
+	err = r.links.WithContact(ctx, loserID, func(s store.Session) error {
 		st, err := s.Load(ctx)
 		found = st.Contact == nil
 		return err
@@ -100,7 +101,7 @@ func (r *Reconciler) settled(ctx context.Context, id, by string) error {
 func (r *Reconciler) lockedBoth(ctx context.Context, loserID, winnerID, by string, use func(loser, winner *task) error) error {
 	t := Trigger{Cause: CauseMerge, By: by}
 	for try := 0; ; try++ {
-		err := r.links.WithContacts(ctx, loserID, winnerID, func(l, w mapping.Session) error {
+		err := r.links.WithContacts(ctx, loserID, winnerID, func(l, w store.Session) error {
 			loser := &task{Reconciler: r, s: l, t: t, id: loserID}
 			winner := &task{Reconciler: r, s: w, t: t, id: winnerID}
 			if err := errors.Join(loser.load(ctx), winner.load(ctx)); err != nil {
@@ -108,7 +109,7 @@ func (r *Reconciler) lockedBoth(ctx context.Context, loserID, winnerID, by strin
 			}
 			return use(loser, winner)
 		})
-		again := errors.Is(err, mapping.ErrContactChanged) || errors.Is(err, errAgain)
+		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, errAgain)
 		if !again || try >= maxTries {
 			return err
 		}
@@ -129,7 +130,7 @@ func (r *Reconciler) mergeOf(ctx context.Context, loser, winner *task) (*merging
 	j := &merging{Reconciler: r, loser: loser, winner: winner, unknown: h.Unknown}
 	merged, taken := mapping.TakeOver(*winner.st.Contact, *loser.st.Contact, r.links.Fields())
 	j.change.Contact, j.change.Fields = merged, taken
-	j.m = mapping.ContactMerge{
+	j.m = store.ContactMerge{
 		LoserID: loser.id, WinnerID: winner.id, Taken: taken, WinnerBefore: *winner.st.Contact, WinnerAfter: merged,
 		LoserLink: loser.st.Link, WinnerLink: winner.st.Link, CreatedBy: loser.t.By,
 	}
@@ -147,7 +148,7 @@ func (k *task) mergeable(ctx context.Context) error {
 		return fault(CodeRefused, "contact %s is left out by the configured filter", k.id)
 	case l.Intent != nil:
 		return fault(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", k.id)
-	case l.Status == mapping.StatusDeleted && l.MetaKockaID != "":
+	case l.Status == store.StatusDeleted && l.MetaKockaID != "":
 		return fault(CodeConflict, "contact %s was deleted, came back and is not linked again yet: mksync sync %s", k.id, k.id)
 	}
 	return nil
@@ -155,11 +156,11 @@ func (k *task) mergeable(ctx context.Context) error {
 
 // notThere says where a contact went.
 func (k *task) notThere(ctx context.Context) error {
-	merges, err := k.links.Merges(ctx, mapping.MergeQuery{LoserID: k.id, Limit: 1})
+	merges, err := k.links.Merges(ctx, store.MergeQuery{LoserID: k.id, Limit: 1})
 	if err != nil {
 		return err
 	}
-	if len(merges) > 0 && merges[0].Status != mapping.MergeUndone {
+	if len(merges) > 0 && merges[0].Status != store.MergeUndone {
 		return fault(CodeNotFound, "there is no contact %s: it was merged into contact %s (merge %d)", k.id, merges[0].WinnerID, merges[0].ID)
 	}
 	return fault(CodeNotFound, "there is no contact %s", k.id)
@@ -167,7 +168,7 @@ func (k *task) notThere(ctx context.Context) error {
 
 // hindered refuses what a person has to decide first, and a deletion that the
 // database would not do, or that would take more with it.
-func (r *Reconciler) hindered(ctx context.Context, loser, winner *task) (h mapping.Hindrance, err error) {
+func (r *Reconciler) hindered(ctx context.Context, loser, winner *task) (h store.Hindrance, err error) {
 	for _, k := range []*task{winner, loser} {
 		if h, err = k.s.Hindrance(ctx, winner.id); err != nil {
 			return h, err
@@ -198,7 +199,7 @@ func (k *task) linked() bool {
 func (j *merging) pair() {
 	if j.loser.st.Link != nil {
 		gone := j.loser.link
-		gone.Status, gone.LastError, gone.Intent, gone.Overrides = mapping.StatusDeleted, "merged into contact "+j.winner.id, nil, nil
+		gone.Status, gone.LastError, gone.Intent, gone.Overrides = store.StatusDeleted, "merged into contact "+j.winner.id, nil, nil
 		j.change.Loser = &gone
 	}
 	switch {
@@ -214,15 +215,15 @@ func (j *merging) pair() {
 
 // handedOver is a link whose partner becomes another contact's. The base stays:
 // what the two contacts differ in goes to the partner, as an edit of the CRM's.
-func handedOver(l mapping.Link, to *task) *mapping.Link {
+func handedOver(l store.Link, to *task) *store.Link {
 	l.ID, l.ContactID = to.link.ID, to.id
-	l.Status, l.LastError, l.Intent, l.UpdatedBy = mapping.StatusPending, "", nil, to.t.By
+	l.Status, l.LastError, l.Intent, l.UpdatedBy = store.StatusPending, "", nil, to.t.By
 	return &l
 }
 
 // notDeleted says that the database refused the loser's deletion.
 func notDeleted(loserID string, err error) error {
-	var refused *mapping.ContactRefusedError
+	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		return fault(CodeRefused, "nothing is merged, for contact %s cannot be deleted or its values not be taken over: %s", loserID, refused.Reason)
 	}

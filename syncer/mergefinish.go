@@ -8,14 +8,14 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
 // FinishMerge does what is left of a merge: the superfluous partner is dealt
 // with, and the winner and its partner are brought together. Errors as Contact.
-func (r *Reconciler) FinishMerge(ctx context.Context, m *mapping.ContactMerge) error {
-	if m.Status != mapping.MergeRunning {
+func (r *Reconciler) FinishMerge(ctx context.Context, m *store.ContactMerge) error {
+	if m.Status != store.MergeRunning {
 		return nil
 	}
 	if m.PartnerID != "" && m.Policy != PolicyUnlink && m.PartnerAfter == nil {
@@ -28,15 +28,15 @@ func (r *Reconciler) FinishMerge(ctx context.Context, m *mapping.ContactMerge) e
 	if err != nil && !errors.As(err, &rejected) {
 		return r.unfinished(ctx, m, err)
 	}
-	m.Status = mapping.MergeDone
-	_, err = r.links.NoteMerge(ctx, *m, mapping.MergeRunning)
+	m.Status = store.MergeDone
+	_, err = r.links.NoteMerge(ctx, *m, store.MergeRunning)
 	return err
 }
 
 // unfinished says that the contacts are merged and MetaKocka is not through.
-func (r *Reconciler) unfinished(ctx context.Context, m *mapping.ContactMerge, why error) error {
+func (r *Reconciler) unfinished(ctx context.Context, m *store.ContactMerge, why error) error {
 	m.Note = AsRequestError(why).Message
-	_, err := r.links.NoteMerge(context.WithoutCancel(ctx), *m, mapping.MergeRunning)
+	_, err := r.links.NoteMerge(context.WithoutCancel(ctx), *m, store.MergeRunning)
 	if err != nil {
 		return errors.Join(why, err)
 	}
@@ -52,7 +52,7 @@ func (k *task) retireMerged(ctx context.Context) error {
 		return err
 	}
 	linkedAgain := k.st.Link != nil && k.link.Status.Alive()
-	if m.Status != mapping.MergeRunning || m.PartnerAfter != nil || linkedAgain {
+	if m.Status != store.MergeRunning || m.PartnerAfter != nil || linkedAgain {
 		return nil
 	}
 	if in := k.link.Intent; in != nil && k.open(k.id, in) {
@@ -79,16 +79,16 @@ func (k *task) retireMerged(ctx context.Context) error {
 }
 
 // retireKept keeps what the partner is in the merge's record, and retires it.
-func (k *task) retireKept(ctx context.Context, m *mapping.ContactMerge, p metakocka.Partner) (err error) {
+func (k *task) retireKept(ctx context.Context, m *store.ContactMerge, p metakocka.Partner) (err error) {
 	if m.PartnerBefore == nil {
 		if m.PartnerBefore, err = p.MarshalJSON(); err != nil {
 			return fmt.Errorf("keep partner %s: %w", p.MKID, err)
 		}
-		if _, err := k.links.NoteMerge(ctx, *m, mapping.MergeRunning); err != nil {
+		if _, err := k.links.NoteMerge(ctx, *m, store.MergeRunning); err != nil {
 			return err
 		}
 	}
-	k.link.Status = mapping.StatusDeleted
+	k.link.Status = store.StatusDeleted
 	written, note, err := k.retireAs(ctx, m.Policy, p)
 	switch {
 	case metakocka.IsRefusal(err):
@@ -100,10 +100,10 @@ func (k *task) retireKept(ctx context.Context, m *mapping.ContactMerge, p metako
 		return fmt.Errorf("keep partner %s: %w", p.MKID, err)
 	}
 	k.link.Intent, m.Note = nil, note
-	if _, err := k.links.NoteMerge(ctx, *m, mapping.MergeRunning); err != nil {
+	if _, err := k.links.NoteMerge(ctx, *m, store.MergeRunning); err != nil {
 		return err
 	}
-	return k.settle(ctx, mapping.StatusDeleted, joined("merged into contact "+m.WinnerID, note), mapping.Change{})
+	return k.settle(ctx, store.StatusDeleted, joined("merged into contact "+m.WinnerID, note), store.Change{})
 }
 
 func joined(text, note string) string {
@@ -115,8 +115,8 @@ func joined(text, note string) string {
 
 // refreshMerge reads a merge's record again: another process may have gone on
 // with it.
-func (r *Reconciler) refreshMerge(ctx context.Context, m *mapping.ContactMerge) error {
-	found, err := r.links.Merges(ctx, mapping.MergeQuery{ID: m.ID})
+func (r *Reconciler) refreshMerge(ctx context.Context, m *store.ContactMerge) error {
+	found, err := r.links.Merges(ctx, store.MergeQuery{ID: m.ID})
 	if err != nil || len(found) == 0 {
 		return orNotFound(err, "there is no merge %d", m.ID)
 	}
@@ -160,13 +160,13 @@ func (w *Merger) Run(ctx context.Context) error {
 // finish goes through all merges that something is left to do of. One that does
 // not work does not hold up the others.
 func (w *Merger) finish(ctx context.Context) error {
-	open, err := w.reconciler.links.Merges(ctx, mapping.MergeQuery{Open: true})
+	open, err := w.reconciler.links.Merges(ctx, store.MergeQuery{Open: true})
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, m := range open {
-		if m.Status == mapping.MergeUndoing {
+		if m.Status == store.MergeUndoing {
 			_, err = w.reconciler.UndoMerge(ctx, m, m.UndoneBy)
 		} else {
 			err = w.reconciler.FinishMerge(ctx, &m)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -19,13 +20,13 @@ import (
 // undoing is the undoing of a merge while both contacts are locked.
 type undoing struct {
 	loser, winner *task
-	m             *mapping.ContactMerge
+	m             *store.ContactMerge
 	revived       *metakocka.Partner // the superfluous partner as it is again; nil: it was left alone
 }
 
 // UndoMerge takes a merge back. Errors: a *RequestError that says what changed
 // since, else as Contact.
-func (r *Reconciler) UndoMerge(ctx context.Context, m mapping.ContactMerge, by string) (mapping.ContactMerge, error) {
+func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by string) (store.ContactMerge, error) {
 	err := r.lockedBoth(ctx, m.LoserID, m.WinnerID, by, func(loser, winner *task) error {
 		m.UndoneBy = by
 		if err := r.refreshMerge(ctx, &m); err != nil {
@@ -56,17 +57,17 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m mapping.ContactMerge, by s
 
 // notUndone says why a merge stands. One whose partner was brought back already,
 // and that something else stands against now, is finished once more.
-func (r *Reconciler) notUndone(ctx context.Context, m mapping.ContactMerge, why error) error {
-	var refused *mapping.ContactRefusedError
+func (r *Reconciler) notUndone(ctx context.Context, m store.ContactMerge, why error) error {
+	var refused *store.ContactRefusedError
 	if errors.As(why, &refused) {
 		why = fault(CodeRefused, "merge %d cannot be undone: %s", m.ID, refused.Reason)
 	}
 	final := isCode(why, CodeConflict) || isCode(why, CodeRefused)
-	if !final || m.Status != mapping.MergeUndoing {
+	if !final || m.Status != store.MergeUndoing {
 		return why
 	}
-	m.Status, m.PartnerAfter, m.Note = mapping.MergeRunning, nil, why.Error()
-	_, err := r.links.NoteMerge(ctx, m, mapping.MergeUndoing)
+	m.Status, m.PartnerAfter, m.Note = store.MergeRunning, nil, why.Error()
+	_, err := r.links.NoteMerge(ctx, m, store.MergeUndoing)
 	return errors.Join(why, err)
 }
 
@@ -77,9 +78,9 @@ func (u *undoing) unchanged() error {
 		return fault(CodeConflict, "merge %d cannot be undone: "+format, append([]any{m.ID}, args...)...)
 	}
 	switch {
-	case m.Status == mapping.MergeUndone:
+	case m.Status == store.MergeUndone:
 		return fault(CodeConflict, "merge %d is undone already", m.ID)
-	case m.Status == mapping.MergeRunning:
+	case m.Status == store.MergeRunning:
 		return fault(CodeUnavailable, "merge %d is not finished yet: %s", m.ID, orWords(m.Note, "try again in a moment"))
 	case m.LoserRow == nil:
 		return refuse("it is too long ago, and what it took away is not kept any more")
@@ -107,7 +108,7 @@ func (u *undoing) linksUnchanged(refuse func(string, ...any) error) error {
 	switch {
 	case l.Intent != nil:
 		return fault(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", m.WinnerID)
-	case l.Status == mapping.StatusConflict:
+	case l.Status == store.StatusConflict:
 		return refuse("contact %s has fields that wait for a decision: mksync conflicts list --of %s", m.WinnerID, m.WinnerID)
 	case was != "" && (!u.winner.linked() || l.MetaKockaID != was):
 		return refuse("contact %s is not linked with partner %s any more", m.WinnerID, was)
@@ -134,7 +135,7 @@ func (u *undoing) revive(ctx context.Context) error {
 	if in := k.link.Intent; in != nil && k.open(k.id, in) {
 		return k.pending()
 	}
-	k.link.ContactID, k.link.MetaKockaID, k.link.Status = m.LoserID, m.PartnerID, mapping.StatusDeleted
+	k.link.ContactID, k.link.MetaKockaID, k.link.Status = m.LoserID, m.PartnerID, store.StatusDeleted
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return u.partnerGone(m.PartnerID)
@@ -173,12 +174,12 @@ func (u *undoing) giveBack(ctx context.Context, p metakocka.Partner) error {
 	if err != nil {
 		return err
 	}
-	if m.Status == mapping.MergeDone && !asLeft(p, after) {
+	if m.Status == store.MergeDone && !asLeft(p, after) {
 		return fault(CodeConflict, "merge %d cannot be undone: partner %s was changed in MetaKocka since", m.ID, p.MKID)
 	}
-	if m.Status == mapping.MergeDone {
-		m.Status = mapping.MergeUndoing
-		if ok, err := k.links.NoteMerge(ctx, *m, mapping.MergeDone); err != nil || !ok {
+	if m.Status == store.MergeDone {
+		m.Status = store.MergeUndoing
+		if ok, err := k.links.NoteMerge(ctx, *m, store.MergeDone); err != nil || !ok {
 			return errors.Join(err, errAgain)
 		}
 	}
@@ -216,9 +217,9 @@ func formerFlags(buyer, supplier *bool) map[string]string {
 // change is what the undoing stores: the winner without what it took over, and
 // the links as they were. A partner that moved goes back with the base it has by
 // now, so that the loser's values are the CRM's edits.
-func (u *undoing) change() mapping.MergeChange {
+func (u *undoing) change() store.MergeChange {
 	m := u.m
-	ch := mapping.MergeChange{Contact: m.WinnerBefore, Fields: m.Taken}
+	ch := store.MergeChange{Contact: m.WinnerBefore, Fields: m.Taken}
 	if l := m.LoserLink; l != nil {
 		back := *l
 		back.UpdatedBy = u.loser.t.By
@@ -227,14 +228,14 @@ func (u *undoing) change() mapping.MergeChange {
 	switch {
 	case m.MovedID != "":
 		ch.Loser = handedOver(u.winner.link, u.loser)
-		ch.Winner = &mapping.Link{ContactID: m.WinnerID, Status: mapping.StatusPending, UpdatedBy: u.winner.t.By}
+		ch.Winner = &store.Link{ContactID: m.WinnerID, Status: store.StatusPending, UpdatedBy: u.winner.t.By}
 		if m.WinnerLink != nil {
 			former := *m.WinnerLink
 			former.UpdatedBy = u.winner.t.By
 			ch.Winner = &former
 		}
 	case u.revived != nil && ch.Loser.Base != nil:
-		ch.Loser.Base, ch.Loser.Status = u.rebased(*ch.Loser.Base), mapping.StatusPending
+		ch.Loser.Base, ch.Loser.Status = u.rebased(*ch.Loser.Base), store.StatusPending
 	}
 	return ch
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -28,7 +29,7 @@ func ContactOf(p metakocka.Partner) mapping.Contact {
 }
 
 // linkedView is what of a partner is ours, as its link reads it.
-func linkedView(p metakocka.Partner, l mapping.Link, contact *mapping.Contact) mapping.Partner {
+func linkedView(p metakocka.Partner, l store.Link, contact *mapping.Contact) mapping.Partner {
 	base, number := *l.BaseOr(mapping.Base{}), ""
 	if contact != nil {
 		number = contact.Phone
@@ -133,13 +134,13 @@ func addressID(p metakocka.Partner) string {
 }
 
 // observed is the partner as it is stored as last seen.
-func observed(p metakocka.Partner) (*mapping.ObservedPartner, error) {
+func observed(p metakocka.Partner) (*store.ObservedPartner, error) {
 	data, err := p.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
 	v := view(p)
-	return &mapping.ObservedPartner{
+	return &store.ObservedPartner{
 		MetaKockaID: p.MKID, Hash: p.Hash(), Name: v.Customer, Data: data,
 		TaxNumber: mapping.Canonical(mapping.FieldTaxNumber, v.TaxID),
 		Email:     mapping.Canonical(mapping.FieldEmail, v.Email),

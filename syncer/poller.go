@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
 )
 
 // PollStates reads what the poller remembers; *pgstore.Store does.
 type PollStates interface {
-	PollState(ctx context.Context) (mapping.PollState, error)
+	PollState(ctx context.Context) (store.PollState, error)
 }
 
 // Observations is what the poller needs of the store; *pgstore.Store is one.
@@ -23,10 +23,10 @@ type Observations interface {
 	PollStates
 	States
 	enumerate.NameSource
-	SavePollState(ctx context.Context, s mapping.PollState) error
+	SavePollState(ctx context.Context, s store.PollState) error
 	Now(ctx context.Context) (time.Time, error)
-	SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error)
-	Observe(ctx context.Context, partners []mapping.ObservedPartner) error
+	SeenPartners(ctx context.Context) (map[string]store.SeenPartner, error)
+	Observe(ctx context.Context, partners []store.ObservedPartner) error
 	// ForgetHashes makes all partners differ until they are observed again.
 	ForgetHashes(ctx context.Context) error
 	MarkMissing(ctx context.Context, metakockaIDs []string) error
@@ -167,7 +167,7 @@ func (p *Poller) remembered(ctx context.Context) error {
 	return errors.Join(err, p.store.SavePollState(save, next))
 }
 
-func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.PollState, error) {
+func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollState, error) {
 	start, err := p.store.Now(ctx)
 	if err != nil {
 		return last, err
@@ -213,7 +213,7 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 	if err != nil {
 		return last, err
 	}
-	next := mapping.PollState{
+	next := store.PollState{
 		SweptAt: start, EndedAt: now, Partners: len(swept.Of) + d.doubted, Calls: swept.Calls + d.calls, LastEvent: d.lastEvent,
 		Way: string(p.partners.Way()),
 	}
@@ -224,7 +224,7 @@ func (p *Poller) poll(ctx context.Context, last mapping.PollState) (mapping.Poll
 }
 
 // believed are the partners that a poll should bring.
-func believed(seen map[string]mapping.SeenPartner) map[string]bool {
+func believed(seen map[string]store.SeenPartner) map[string]bool {
 	ids := map[string]bool{}
 	for id, was := range seen {
 		if !was.Missing && !was.Held {
@@ -242,7 +242,7 @@ const forgotten = "lost:"
 // published, it was deleted or lost: events that nobody had applied may be gone,
 // so everything counts as never seen and is published again, in as many polls as
 // the stream has room for.
-func (p *Poller) checkEvents(ctx context.Context, last *mapping.PollState, seen map[string]mapping.SeenPartner) (end uint64, err error) {
+func (p *Poller) checkEvents(ctx context.Context, last *store.PollState, seen map[string]store.SeenPartner) (end uint64, err error) {
 	stored, _, err := p.events.Last(ctx, bus.StreamPartners)
 	if err != nil {
 		return 0, err
@@ -280,12 +280,12 @@ func (p *Poller) checkEvents(ctx context.Context, last *mapping.PollState, seen 
 // diff is the comparison of one sweep with what was last seen.
 type diff struct {
 	poller *Poller
-	seen   map[string]mapping.SeenPartner
+	seen   map[string]store.SeenPartner
 	start  time.Time // of this sweep
 	after  time.Time // start of the sweep before
 	began  uint64    // where the stream ended
 
-	changed []mapping.ObservedPartner
+	changed []store.ObservedPartner
 	missing []string
 	doubted int // not in the sweep, found by id
 	calls   int

@@ -7,6 +7,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -22,22 +23,22 @@ type ERP interface {
 type Links interface {
 	States
 	// WithContact runs use while no other process works on the contact.
-	WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error
+	WithContact(ctx context.Context, contactID string, use func(store.Session) error) error
 	// WithContacts is WithContact for two contacts; the sessions are used one
 	// after the other.
-	WithContacts(ctx context.Context, one, other string, use func(one, other mapping.Session) error) error
+	WithContacts(ctx context.Context, one, other string, use func(one, other store.Session) error) error
 	// MoveLink gives a contact's link to the id that the contact has now, unless the
 	// old id is there once more or the new one has a link.
 	MoveLink(ctx context.Context, from, to string) error
 	// Merges lists merges of contacts.
-	Merges(ctx context.Context, q mapping.MergeQuery) ([]mapping.ContactMerge, error)
+	Merges(ctx context.Context, q store.MergeQuery) ([]store.ContactMerge, error)
 	// NoteMerge stores how far a merge is, where it still is as it was.
-	NoteMerge(ctx context.Context, m mapping.ContactMerge, was mapping.MergeStatus) (ok bool, err error)
+	NoteMerge(ctx context.Context, m store.ContactMerge, was store.MergeStatus) (ok bool, err error)
 	// WithPartner runs use while no other process works on an unlinked partner.
 	WithPartner(ctx context.Context, metakockaID string, use func() error) error
 	// LinkOrIntents finds the link that names the partner, living ones first; nil:
 	// none. A creation under way is then among the links that have an intent.
-	LinkOrIntents(ctx context.Context, metakockaID string) (link *mapping.Link, unresolved []mapping.Link, err error)
+	LinkOrIntents(ctx context.Context, metakockaID string) (link *store.Link, unresolved []store.Link, err error)
 	// Holders tells which contacts hold the partners with a living link.
 	Holders(ctx context.Context, metakockaIDs []string) (map[string]string, error)
 	// GiveUp takes a partner from the contact that holds it, for another one, where the
@@ -50,13 +51,13 @@ type Links interface {
 	// those of which a person said that they are somebody else.
 	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error)
 	// MatchObserved finds partners as last seen by a contact's keys.
-	MatchObserved(ctx context.Context, keys mapping.MatchKeys) ([]mapping.ObservedPartner, error)
+	MatchObserved(ctx context.Context, keys mapping.MatchKeys) ([]store.ObservedPartner, error)
 	// Observed is a partner as last seen; nil: it is not there.
-	Observed(ctx context.Context, metakockaID string) (*mapping.ObservedPartner, error)
+	Observed(ctx context.Context, metakockaID string) (*store.ObservedPartner, error)
 	// SeenBefore tells which partners were seen up to the one with a number.
 	SeenBefore(ctx context.Context, metakockaIDs []string, number int64) (map[string]bool, error)
 	// Snapshot tells which transactions a read sees now.
-	Snapshot(ctx context.Context) (mapping.Snapshot, error)
+	Snapshot(ctx context.Context) (store.Snapshot, error)
 	// HoldAll holds the deletions of all links whose contact is gone.
 	HoldAll(ctx context.Context, reason string) (int64, error)
 	// Fields are the canonical fields that the contacts table has.
@@ -143,18 +144,18 @@ type Trigger struct {
 	// By is who asked; empty: mksync itself.
 	By string
 
-	answer     *answer               // what a person says of the match
-	restore    *restoration          // a conflict's outcome is to be taken back
-	merge      *mapping.ContactMerge // the contact was merged into another: its partner is superfluous
-	found      bool                  // a partner was seen that matches the contact
-	waited     bool                  // for an event that tells when the contact was changed
-	linkedOnly bool                  // a contact without a partner is left without
-	lookUp     bool                  // only what became of a creation without an answer is asked for
+	answer     *answer             // what a person says of the match
+	restore    *restoration        // a conflict's outcome is to be taken back
+	merge      *store.ContactMerge // the contact was merged into another: its partner is superfluous
+	found      bool                // a partner was seen that matches the contact
+	waited     bool                // for an event that tells when the contact was changed
+	linkedOnly bool                // a contact without a partner is left without
+	lookUp     bool                // only what became of a creation without an answer is asked for
 }
 
 // Result says where a link stands after a reconcile.
 type Result struct {
 	LinkID, ContactID, MetaKockaID string
-	Status                         mapping.Status // "": there is no link
+	Status                         store.Status // "": there is no link
 	LastError                      string
 }

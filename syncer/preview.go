@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -29,7 +30,7 @@ type FieldChange struct {
 // Preview says what Contact would do now. It reads both sides and writes
 // nothing. Errors as Contact.
 func (r *Reconciler) Preview(ctx context.Context, contactID string, t Trigger) (p Preview, err error) {
-	err = r.links.WithContact(ctx, contactID, func(s mapping.Session) error {
+	err = r.links.WithContact(ctx, contactID, func(s store.Session) error {
 		k := &task{Reconciler: r, s: s, t: t, id: contactID}
 		if err := k.load(ctx); err != nil {
 			return err
@@ -49,12 +50,12 @@ func (k *task) preview(ctx context.Context, p *Preview) error {
 			p.Does = "the contact is deleted: " + k.cfg.DeletePolicy + " its partner"
 		}
 		return nil
-	case !k.st.InScope, k.link.Status == mapping.StatusUnlinked && !k.remakes():
+	case !k.st.InScope, k.link.Status == store.StatusUnlinked && !k.remakes():
 		return nil
-	case k.link.Status == mapping.StatusDeleted:
+	case k.link.Status == store.StatusDeleted:
 		p.Does = "the contact is there again: link it"
 		return nil
-	case k.link.MetaKockaID == "" || k.link.Status == mapping.StatusUnlinked:
+	case k.link.MetaKockaID == "" || k.link.Status == store.StatusUnlinked:
 		return k.previewFirst(ctx, p)
 	}
 	return k.previewUpdate(ctx, p)
@@ -73,7 +74,7 @@ func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	if err != nil {
 		return err
 	}
-	found, held, err := k.lookFor(ctx, mapping.Rivals{Seen: seen, Not: denied})
+	found, held, err := k.lookFor(ctx, store.Rivals{Seen: seen, Not: denied})
 	switch {
 	case err != nil:
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // saveTimeout bounds the storing of what MetaKocka has already done, which goes
@@ -53,13 +54,13 @@ func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (
 	defer r.recovered(contactID, &err)
 	for try := 0; ; try++ {
 		res = Result{}
-		err = r.links.WithContact(ctx, contactID, func(s mapping.Session) error {
+		err = r.links.WithContact(ctx, contactID, func(s store.Session) error {
 			k := &task{Reconciler: r, s: s, t: t, id: contactID}
 			err := k.run(ctx)
 			res = k.result()
 			return r.settleLetters(ctx, res, err)
 		})
-		again := errors.Is(err, mapping.ErrContactChanged) || errors.Is(err, errAgain)
+		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, errAgain)
 		if !r.await(ctx, contactID, &t, err) && (!again || try >= maxTries) {
 			return res, err
 		}
@@ -116,20 +117,20 @@ func (r *Reconciler) policy() mapping.Policy {
 // task is one reconcile of one contact, under the contact's lock.
 type task struct {
 	*Reconciler
-	s  mapping.Session
+	s  store.Session
 	t  Trigger
 	id string
 
-	st       mapping.State
+	st       store.State
 	loadedAt time.Time // by this machine's clock, for elapsed time only
-	link     mapping.Link
+	link     store.Link
 	readAt   time.Time       // the database's clock just before the partner was last read
 	sent     []mapping.Field // written to MetaKocka
-	journal  map[mapping.Field]mapping.ConflictRecord
-	lapsed   []mapping.Field          // decisions that do not hold
-	denied   []mapping.Answer         // what a person said, to be stored with the link
-	byHand   bool                     // a person links the two
-	replaced []mapping.ConflictRecord // conflicts whose outcome was written by an update without an answer
+	journal  map[mapping.Field]store.ConflictRecord
+	lapsed   []mapping.Field        // decisions that do not hold
+	denied   []store.Answer         // what a person said, to be stored with the link
+	byHand   bool                   // a person links the two
+	replaced []store.ConflictRecord // conflicts whose outcome was written by an update without an answer
 }
 
 func (k *task) run(ctx context.Context) error {
@@ -150,16 +151,16 @@ func (k *task) run(ctx context.Context) error {
 	case k.t.answer != nil:
 		return k.answer(ctx)
 	case k.st.Link == nil:
-		k.link.ContactID, k.link.Status = k.id, mapping.StatusPending
+		k.link.ContactID, k.link.Status = k.id, store.StatusPending
 		return k.first(ctx)
-	case k.link.Status == mapping.StatusDeleted:
+	case k.link.Status == store.StatusDeleted:
 		return k.comeBack(ctx)
-	case k.link.Intent != nil && k.link.Intent.Kind == mapping.IntentRetire && k.link.Status.Alive():
+	case k.link.Intent != nil && k.link.Intent.Kind == store.IntentRetire && k.link.Status.Alive():
 		if k.open(k.id, k.link.Intent) {
 			return k.pending()
 		}
 		return k.comeBack(ctx)
-	case k.link.Status == mapping.StatusUnlinked:
+	case k.link.Status == store.StatusUnlinked:
 		return k.unlinked(ctx)
 	case k.link.MetaKockaID == "" && k.link.Intent != nil:
 		return k.resolve(ctx)
@@ -187,8 +188,8 @@ func (k *task) noText(ctx context.Context) error {
 }
 
 func (k *task) load(ctx context.Context) error {
-	var st mapping.State
-	err := awaitVisible(ctx, k.t.XIDs, func(ctx context.Context) (snap mapping.Snapshot, err error) {
+	var st store.State
+	err := awaitVisible(ctx, k.t.XIDs, func(ctx context.Context) (snap store.Snapshot, err error) {
 		st, err = k.s.Load(ctx)
 		return st.Snapshot, err
 	})
@@ -203,7 +204,7 @@ func (k *task) load(ctx context.Context) error {
 		k.link = *st.Link
 	}
 	k.link.UpdatedBy = k.t.By
-	k.journal = map[mapping.Field]mapping.ConflictRecord{}
+	k.journal = map[mapping.Field]store.ConflictRecord{}
 	return nil
 }
 
@@ -222,13 +223,13 @@ func (k *task) result() Result {
 
 // save stores the link. It goes on when the caller has given up, because what
 // it stores has happened.
-func (k *task) save(ctx context.Context, ch mapping.Change) error {
+func (k *task) save(ctx context.Context, ch store.Change) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	if k.t.CRMChangedAt.After(k.link.CRMChangedAt) {
 		k.link.CRMChangedAt = k.t.CRMChangedAt
 	}
-	if k.link.Status != mapping.StatusHeld && (k.link.Status != mapping.StatusPending || k.link.MetaKockaID != "") {
+	if k.link.Status != store.StatusHeld && (k.link.Status != store.StatusPending || k.link.MetaKockaID != "") {
 		k.link.HeldKeys = nil
 	}
 	ch.Link, ch.Conflicts, ch.Lapsed, ch.Freed = k.link, k.replaced, k.lapsed, k.freed()
@@ -243,14 +244,14 @@ func (k *task) save(ctx context.Context, ch mapping.Change) error {
 	}
 	k.link, k.replaced, k.lapsed = ch.Link, nil, nil
 	k.denied, k.byHand = nil, false
-	k.journal = map[mapping.Field]mapping.ConflictRecord{}
+	k.journal = map[mapping.Field]store.ConflictRecord{}
 	return nil
 }
 
 // settle ends a reconcile with a status and stores it.
-func (k *task) settle(ctx context.Context, status mapping.Status, reason string, ch mapping.Change) error {
+func (k *task) settle(ctx context.Context, status store.Status, reason string, ch store.Change) error {
 	k.link.Status, k.link.LastError = status, reason
-	if status == mapping.StatusSynced || status == mapping.StatusPartial || status == mapping.StatusConflict {
+	if status == store.StatusSynced || status == store.StatusPartial || status == store.StatusConflict {
 		k.link.LastSyncedAt = k.now()
 	}
 	return k.save(ctx, ch)
@@ -259,11 +260,11 @@ func (k *task) settle(ctx context.Context, status mapping.Status, reason string,
 // reject stores why this contact cannot be brought over. A tombstone stays one: what was
 // retired is no base to merge by.
 func (k *task) reject(ctx context.Context, reason string) error {
-	status := mapping.StatusError
-	if k.link.Status == mapping.StatusDeleted {
-		status = mapping.StatusDeleted
+	status := store.StatusError
+	if k.link.Status == store.StatusDeleted {
+		status = store.StatusDeleted
 	}
-	if err := k.settle(ctx, status, reason, mapping.Change{}); err != nil {
+	if err := k.settle(ctx, status, reason, store.Change{}); err != nil {
 		return err
 	}
 	return &RejectError{reason}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -18,7 +19,7 @@ func (k *task) contactGone(ctx context.Context) error {
 	if k.t.merge != nil {
 		return k.retireMerged(ctx)
 	}
-	if k.st.Link != nil && k.link.Status == mapping.StatusDeleted && k.t.Deleted && k.remakes() {
+	if k.st.Link != nil && k.link.Status == store.StatusDeleted && k.t.Deleted && k.remakes() {
 		return k.retireAgain(ctx)
 	}
 	if k.st.Link == nil || !k.link.Status.Alive() || !k.t.Deleted {
@@ -32,7 +33,7 @@ func (k *task) contactGone(ctx context.Context) error {
 		return err
 	}
 	if !admitted {
-		return k.settle(ctx, mapping.StatusHeld, "the contact was deleted; the deletion waits for approval", mapping.Change{})
+		return k.settle(ctx, store.StatusHeld, "the contact was deleted; the deletion waits for approval", store.Change{})
 	}
 	return k.retired(ctx)
 }
@@ -48,7 +49,7 @@ func (k *task) retired(ctx context.Context) error {
 		return err
 	}
 	k.forgetPerson()
-	return k.settle(ctx, mapping.StatusDeleted, note, mapping.Change{Observed: seen, Erased: k.cfg.DeletePolicy == PolicyAnonymize})
+	return k.settle(ctx, store.StatusDeleted, note, store.Change{Observed: seen, Erased: k.cfg.DeletePolicy == PolicyAnonymize})
 }
 
 // forgetPerson takes what is of the person out of a link that is to be a tombstone: that
@@ -69,7 +70,7 @@ func (k *task) neverMade(ctx context.Context) error {
 		return errAgain
 	}
 	k.forgetPerson()
-	return k.settle(ctx, mapping.StatusDeleted, "", mapping.Change{Erased: k.cfg.DeletePolicy == PolicyAnonymize})
+	return k.settle(ctx, store.StatusDeleted, "", store.Change{Erased: k.cfg.DeletePolicy == PolicyAnonymize})
 }
 
 // lookedUp finds out what became of a creation without an answer, of a contact that is
@@ -87,7 +88,7 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 	case p != nil && holds(*p, sent): // else a key is the same only: it may be somebody else's
 		k.link.MetaKockaID, k.link.Intent = p.MKID, nil
 		k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: sent.Named(), Partner: sent, Phone: in.Partner.PhonePlace()}, true
-		return true, k.save(ctx, mapping.Change{})
+		return true, k.save(ctx, store.Change{})
 	case k.open(k.id, in):
 		return false, k.pending()
 	}
@@ -100,9 +101,9 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 // it wait.
 func (k *task) leftOut(ctx context.Context) error {
 	in := k.link.Intent
-	if in == nil || in.Kind != mapping.IntentCreate || k.link.MetaKockaID != "" || !k.link.Status.Alive() {
+	if in == nil || in.Kind != store.IntentCreate || k.link.MetaKockaID != "" || !k.link.Status.Alive() {
 		if k.t.Cause == CauseContact && k.link.MetaKockaID != "" && k.link.Status.Alive() {
-			return k.links.Wake(ctx, mapping.Freed(k.link, mapping.Link{}), k.id) // those may have its partner
+			return k.links.Wake(ctx, store.Freed(k.link, store.Link{}), k.id) // those may have its partner
 		}
 		return nil
 	}
@@ -110,7 +111,7 @@ func (k *task) leftOut(ctx context.Context) error {
 	if made || err != nil {
 		return err
 	}
-	return k.save(ctx, mapping.Change{})
+	return k.save(ctx, store.Change{})
 }
 
 // retireAgain does what a deletion did once more, to a partner that a restored
@@ -124,7 +125,7 @@ func (k *task) retireAgain(ctx context.Context) error {
 
 // retire does to the partner what the delete policy says, and returns how it was seen
 // then and what MetaKocka did not take.
-func (k *task) retire(ctx context.Context) (seen *mapping.ObservedPartner, note string, err error) {
+func (k *task) retire(ctx context.Context) (seen *store.ObservedPartner, note string, err error) {
 	if k.cfg.DeletePolicy == PolicyUnlink {
 		return nil, "", nil
 	}
@@ -155,7 +156,7 @@ func (k *task) retireAs(ctx context.Context, policy string, p metakocka.Partner)
 		want = anonymous(p)
 	}
 	if k.link.Flags == nil {
-		k.link.Flags = &mapping.Flags{Buyer: p.Buyer, Supplier: p.Supplier}
+		k.link.Flags = &store.Flags{Buyer: p.Buyer, Supplier: p.Supplier}
 	}
 	written, err = k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"})
 	if err != nil || policy == PolicyDeactivate {
@@ -205,7 +206,7 @@ func (k *task) partnerGone(ctx context.Context) error {
 		return err
 	}
 	if held {
-		return k.settle(ctx, mapping.StatusHeld, "the partner is gone from MetaKocka, which waits for a person: mksync deletions list", mapping.Change{})
+		return k.settle(ctx, store.StatusHeld, "the partner is gone from MetaKocka, which waits for a person: mksync deletions list", store.Change{})
 	}
 	if k.cfg.RemoteDeletePolicy != PolicyDelete {
 		return k.unlink(ctx)
@@ -225,7 +226,7 @@ func (k *task) partnerGone(ctx context.Context) error {
 		return err
 	}
 	if !admitted {
-		return k.settle(ctx, mapping.StatusHeld, joined("the partner is gone from MetaKocka; deleting the contact waits for approval", referredTo(tables)), mapping.Change{})
+		return k.settle(ctx, store.StatusHeld, joined("the partner is gone from MetaKocka; deleting the contact waits for approval", referredTo(tables)), store.Change{})
 	}
 	return k.deleteContact(ctx)
 }
@@ -240,18 +241,18 @@ func referredTo(tables []string) string {
 
 // unlink leaves a contact without the partner that is gone.
 func (k *task) unlink(ctx context.Context) error {
-	return k.settle(ctx, mapping.StatusUnlinked,
-		"the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew", mapping.Change{Gone: k.link.MetaKockaID})
+	return k.settle(ctx, store.StatusUnlinked,
+		"the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew", store.Change{Gone: k.link.MetaKockaID})
 }
 
 // deleteContact deletes the contact of a partner that is gone, unless it was
 // edited since it was read, or the database keeps it.
 func (k *task) deleteContact(ctx context.Context) error {
-	k.link.Status, k.link.LastError = mapping.StatusUnlinked, "the partner is gone from MetaKocka; the contact was deleted"
+	k.link.Status, k.link.LastError = store.StatusUnlinked, "the partner is gone from MetaKocka; the contact was deleted"
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	err := k.s.DeleteContact(bounded, &mapping.Change{Link: k.link, Freed: k.freed()})
-	var refused *mapping.ContactRefusedError
+	err := k.s.DeleteContact(bounded, &store.Change{Link: k.link, Freed: k.freed()})
+	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		return k.reject(ctx, "the partner is gone from MetaKocka; the contact cannot be deleted: "+refused.Reason)
 	}
@@ -307,7 +308,7 @@ func (k *task) again(ctx context.Context) (bool, error) {
 func (k *task) remakes() bool { return k.t.Authority == AuthorityCRM && k.t.answer == nil }
 
 func (k *task) anew(ctx context.Context) error {
-	k.link = mapping.Link{ID: k.link.ID, ContactID: k.id, Status: mapping.StatusPending, UpdatedBy: k.t.By}
+	k.link = store.Link{ID: k.link.ID, ContactID: k.id, Status: store.StatusPending, UpdatedBy: k.t.By}
 	return k.first(ctx)
 }
 
@@ -315,7 +316,7 @@ func (k *task) anew(ctx context.Context) error {
 // contact's values win; what only the partner has is kept.
 func (k *task) comeBack(ctx context.Context) error {
 	if k.link.MetaKockaID == "" {
-		k.link.Status = mapping.StatusPending
+		k.link.Status = store.StatusPending
 		return k.first(ctx)
 	}
 	holders, err := k.links.Holders(ctx, []string{k.link.MetaKockaID})
@@ -327,7 +328,7 @@ func (k *task) comeBack(ctx context.Context) error {
 		p, err = k.read(ctx)
 	}
 	if p.MKID == "" && err == nil || errors.Is(err, metakocka.ErrNotFound) { // another contact's by now, or gone
-		k.link.MetaKockaID, k.link.Base, k.link.Status = "", nil, mapping.StatusPending
+		k.link.MetaKockaID, k.link.Base, k.link.Status = "", nil, store.StatusPending
 		return k.first(ctx)
 	}
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -210,7 +210,7 @@ func (p *Replayer) note(ctx context.Context, id string, err error) error {
 		p.sum.Done++
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &rejected), errors.Is(err, errAgain), errors.Is(err, mapping.ErrContactChanged):
+	case errors.As(err, &rejected), errors.Is(err, errAgain), errors.Is(err, store.ErrContactChanged):
 		p.sum.Done++
 		p.sum.Failed[id] = err.Error()
 		p.say("%s: %v", id, err)

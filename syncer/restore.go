@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // restoration takes a conflict's outcome back: both sides are to hold the
@@ -20,7 +21,7 @@ type restoration struct {
 
 // Restore takes a conflict's outcome back, as long as neither side has changed
 // the field since. Errors as Contact, and a *RequestError that says why not.
-func (r *Reconciler) Restore(ctx context.Context, c mapping.ConflictRecord, by string) (Result, error) {
+func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by string) (Result, error) {
 	t := Trigger{Cause: CauseRequest, By: by, restore: &restoration{field: c.Field, holds: c.CRM, value: c.Partner}}
 	if c.Winner == mapping.SideMetaKocka {
 		t.restore.holds, t.restore.value = c.Partner, c.CRM

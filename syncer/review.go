@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -19,7 +19,7 @@ import (
 // of its keys.
 func (k *task) heldMatch(ctx context.Context, reason string) error {
 	k.link.HeldKeys = match.Keys(k.party()).All()
-	return k.settle(ctx, mapping.StatusHeld, reason, mapping.Change{})
+	return k.settle(ctx, store.StatusHeld, reason, store.Change{})
 }
 
 // given takes a partner from a contact that the filter leaves out: a soft deletion, say,
@@ -38,7 +38,7 @@ func (k *task) freed() []string {
 	if k.st.Link == nil {
 		return nil
 	}
-	return mapping.Freed(*k.st.Link, k.link)
+	return store.Freed(*k.st.Link, k.link)
 }
 
 // HeldContacts are the contacts that are to be looked at again; *pgstore.Store has them.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // muchLog is how much log a slot may keep before that is a problem where Postgres has
@@ -14,7 +14,7 @@ const muchLog = 8 << 30
 // retained names a slot for which Postgres keeps much log, or will not for long. What
 // was not confirmed does not show that: a transaction that stays open holds the log from
 // where it began, however far the listener has come.
-func (s *Status) retained(name string, slot mapping.Slot) {
+func (s *Status) retained(name string, slot store.Slot) {
 	const look = "look for old transactions (pg_stat_activity, pg_prepared_xacts), and whether the listener streams"
 	switch {
 	case !slot.Found:

@@ -8,22 +8,23 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Status is how the sync stands; its JSON is what `mksync status --json` prints.
 type Status struct {
-	Version       string                 `json:"version"`
-	Problems      []string               `json:"problems"`
-	Listener      ListenerStatus         `json:"listener"`
-	Streams       []StreamStatus         `json:"streams"`
-	Pusher        WorkStatus             `json:"pusher"`
-	Puller        WorkStatus             `json:"puller"`
-	Poller        PollStatus             `json:"poller"`
-	Mappings      map[mapping.Status]int `json:"mappings"`
-	Conflicts     int                    `json:"conflicts"`
-	DeadLetters   int                    `json:"deadLetters"`
-	HeldDeletions int                    `json:"heldDeletions"`
-	HeldMatches   int                    `json:"heldMatches"`
+	Version       string               `json:"version"`
+	Problems      []string             `json:"problems"`
+	Listener      ListenerStatus       `json:"listener"`
+	Streams       []StreamStatus       `json:"streams"`
+	Pusher        WorkStatus           `json:"pusher"`
+	Puller        WorkStatus           `json:"puller"`
+	Poller        PollStatus           `json:"poller"`
+	Mappings      map[store.Status]int `json:"mappings"`
+	Conflicts     int                  `json:"conflicts"`
+	DeadLetters   int                  `json:"deadLetters"`
+	HeldDeletions int                  `json:"heldDeletions"`
+	HeldMatches   int                  `json:"heldMatches"`
 	// Differing are the links whose sides knowingly differ, and what the last full
 	// check found besides and did not repair.
 	Differing int `json:"differing"`
@@ -106,9 +107,9 @@ type CheckStatus struct {
 type Figures interface {
 	PollStates
 	States
-	Counts(ctx context.Context) (mapping.Counts, error)
-	Slot(ctx context.Context, name string) (mapping.Slot, error)
-	CheckState(ctx context.Context) (mapping.CheckState, error)
+	Counts(ctx context.Context) (store.Counts, error)
+	Slot(ctx context.Context, name string) (store.Slot, error)
+	CheckState(ctx context.Context) (store.CheckState, error)
 	Now(ctx context.Context) (time.Time, error)
 }
 
@@ -135,7 +136,7 @@ type Monitor struct {
 // Status asks every part how it stands. What cannot be asked is a problem, not
 // an error.
 func (m *Monitor) Status(ctx context.Context) Status {
-	s := Status{Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, NotKept: []mapping.Field{}, Mappings: map[mapping.Status]int{}}
+	s := Status{Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, NotKept: []mapping.Field{}, Mappings: map[store.Status]int{}}
 	if err := m.database(ctx, &s); err != nil {
 		s.blocked("the CRM's database does not answer", ": %v", err)
 	}

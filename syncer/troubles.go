@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // An error that is neither an outage nor a refusal is tried again, for it may pass.
@@ -69,7 +69,7 @@ func (t *troubles) met(key string, err error) time.Duration {
 			t.log.Warn("work on a contact fails again and again; it is tried every few minutes: mksync status", "key", key, "error", err)
 		}
 	}
-	if errors.Is(err, errNotVisible) || errors.Is(err, mapping.ErrTable) {
+	if errors.Is(err, errNotVisible) || errors.Is(err, store.ErrTable) {
 		return 0 // it is about all of them, and costs nobody a call
 	}
 	return min(troubleWait<<min(n-troubleAfter, 3), troubleMost)
@@ -78,7 +78,7 @@ func (t *troubles) met(key string, err error) time.Duration {
 // troubling: the error is neither an outage, of either system, nor a refusal, and no
 // request to come back.
 func troubling(err error) bool {
-	return err != nil && !reached(err) && !outage(err) && !errors.Is(err, mapping.ErrStoreAway) && !errors.Is(err, context.Canceled)
+	return err != nil && !reached(err) && !outage(err) && !errors.Is(err, store.ErrStoreAway) && !errors.Is(err, context.Canceled)
 }
 
 // now is what fails again and again.

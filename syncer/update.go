@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -18,7 +19,7 @@ const maxWrites = 4
 
 // update merges a linked contact and its partner.
 func (k *task) update(ctx context.Context) error {
-	if k.link.Status == mapping.StatusHeld {
+	if k.link.Status == store.StatusHeld {
 		if err := k.s.VoidDeletion(ctx, k.link, mapping.SideCRM); err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (k *task) read(ctx context.Context) (metakocka.Partner, error) {
 func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 	l := k.link
 	quiet := l.Base != nil && l.Intent == nil && len(l.Overrides) == 0 &&
-		(l.Status == mapping.StatusSynced || l.Status == mapping.StatusPartial)
+		(l.Status == store.StatusSynced || l.Status == store.StatusPartial)
 	if !quiet || !k.stands(*k.st.Contact, l.Base.CRM, from(mapping.SideCRM)) {
 		return false, nil
 	}
@@ -155,7 +156,7 @@ func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, e
 	if !was.BaseAssumed && base.Phone == was.Base.Phone && status == was.Status && reason == was.LastError {
 		return true, nil
 	}
-	return true, k.settle(ctx, status, reason, mapping.Change{})
+	return true, k.settle(ctx, status, reason, store.Change{})
 }
 
 // settleCreated is settleAssumed where something is learned of the installation as
@@ -359,10 +360,10 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 			k.sent = append(k.sent, f)
 		}
 	}
-	err = k.settle(ctx, status, reason, mapping.Change{
+	err = k.settle(ctx, status, reason, store.Change{
 		Contact: res.CRM, ToCRM: res.ToCRM, Observed: seen, Judge: k.judge(res, got, unreadable),
 	})
-	var refused *mapping.ContactRefusedError
+	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		k.link.Base, k.link.Overrides, k.link.PartnerObservedAt = &written, decided, heldAt
 		k.parkRefused()
@@ -376,7 +377,7 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 func (k *task) parkRefused() {
 	for f, c := range k.journal {
 		if c.Winner == mapping.SideMetaKocka {
-			c.Winner, c.Status = "", mapping.ConflictParked
+			c.Winner, c.Status = "", store.ConflictParked
 			k.journal[f] = c
 		}
 	}
@@ -388,10 +389,10 @@ func (k *task) record(conflicts []mapping.Conflict, times map[mapping.Field]mapp
 		if _, noted := k.journal[c.Field]; noted {
 			continue
 		}
-		status := mapping.ConflictDecided
+		status := store.ConflictDecided
 		if c.Winner == "" {
-			status = mapping.ConflictParked
+			status = store.ConflictParked
 		}
-		k.journal[c.Field] = mapping.ConflictRecord{Conflict: c, Times: times[c.Field], Status: status}
+		k.journal[c.Field] = store.ConflictRecord{Conflict: c, Times: times[c.Field], Status: status}
 	}
 }

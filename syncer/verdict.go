@@ -6,14 +6,15 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // What is said of a link whose sides differ.
 
 // judge gives the verdict anew once the contact is written: its table may make
 // something else of what it is given, or keep what it had.
-func (k *task) judge(res mapping.MergeResult, partner mapping.Contact, unreadable mapping.FieldErrors) func(*mapping.Link, mapping.Contact) {
-	return func(l *mapping.Link, stored mapping.Contact) {
+func (k *task) judge(res mapping.MergeResult, partner mapping.Contact, unreadable mapping.FieldErrors) func(*store.Link, mapping.Contact) {
+	return func(l *store.Link, stored mapping.Contact) {
 		spoiled := false
 		for _, f := range res.ToCRM {
 			if !mapping.Equal(f, stored.Get(f), res.CRM.Get(f)) {
@@ -33,7 +34,7 @@ func (k *task) judge(res mapping.MergeResult, partner mapping.Contact, unreadabl
 
 // verdict names the fields in which the sides still differ, and the status that
 // follows from it.
-func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) (mapping.Status, string) {
+func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) (store.Status, string) {
 	k.link.Differing = nil
 	var notes []string
 	for _, f := range mapping.Fields() {
@@ -44,11 +45,11 @@ func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, un
 	}
 	switch {
 	case len(res.Parked) > 0:
-		return mapping.StatusConflict, strings.Join(notes, "; ")
+		return store.StatusConflict, strings.Join(notes, "; ")
 	case len(notes) > 0:
-		return mapping.StatusPartial, strings.Join(notes, "; ")
+		return store.StatusPartial, strings.Join(notes, "; ")
 	}
-	return mapping.StatusSynced, ""
+	return store.StatusSynced, ""
 }
 
 // difference says why the sides differ in a field though they should not.

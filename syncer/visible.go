@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // How long a worker waits for a transaction to become visible before the event
@@ -18,7 +18,7 @@ const (
 // awaitVisible calls read until its snapshot sees all transactions. Postgres
 // hands a commit to logical decoding a moment before other sessions see it
 // (invariant 2).
-func awaitVisible(ctx context.Context, xids []uint32, read func(context.Context) (mapping.Snapshot, error)) error {
+func awaitVisible(ctx context.Context, xids []uint32, read func(context.Context) (store.Snapshot, error)) error {
 	deadline := time.Now().Add(visibleWait)
 	for wait := visibleFirst; ; wait *= 2 {
 		snap, err := read(ctx)

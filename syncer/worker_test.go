@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // clockedPolls is a database whose clock is not this machine's.
@@ -19,9 +19,9 @@ type clockedPolls struct {
 
 func (c clockedPolls) Now(context.Context) (time.Time, error) { return time.Now().Add(c.ahead), nil }
 
-func (c clockedPolls) PollState(ctx context.Context) (mapping.PollState, error) {
+func (c clockedPolls) PollState(ctx context.Context) (store.PollState, error) {
 	now, err := c.Now(ctx)
-	return mapping.PollState{EndedAt: now.Add(-c.ended)}, err
+	return store.PollState{EndedAt: now.Add(-c.ended)}, err
 }
 
 // TestFirstSweepGoesByTheDatabasesClock: the age of a sweep is told by the clock

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -65,7 +65,7 @@ func TestAPIUsersAreKnownByPublishedKeys(t *testing.T) {
 	r := c.do("POST", "/api/metakocka/contacts/bulk-import", `{"metakockaIds":["7002"]}`, "Prefer", "respond-async")
 	require.Equal(t, 202, r.status)
 	w.eventually(func() error {
-		if status := w.one("SELECT status FROM mksync_jobs WHERE created_by = 'user-3'"); status != string(mapping.JobDone) {
+		if status := w.one("SELECT status FROM mksync_jobs WHERE created_by = 'user-3'"); status != string(store.JobDone) {
 			return fmt.Errorf("the job is %s", status)
 		}
 		return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -164,7 +165,7 @@ type again struct {
 	act func()
 }
 
-func (a again) PairsOf(ctx context.Context, contactIDs []string) ([]mapping.Pair, error) {
+func (a again) PairsOf(ctx context.Context, contactIDs []string) ([]store.Pair, error) {
 	a.act()
 	return a.Store.PairsOf(ctx, contactIDs)
 }

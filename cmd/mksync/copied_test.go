@@ -17,6 +17,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -153,7 +154,7 @@ func TestDumpRestoredWhileRunning(t *testing.T) {
 	id := w.insert("Oseba A", "a@primer.si")
 	w.status(id, "synced")
 	w.exec("BEGIN; CREATE TABLE fresh (LIKE mksync_state INCLUDING ALL); INSERT INTO fresh SELECT * FROM mksync_state; DROP TABLE mksync_state; ALTER TABLE fresh RENAME TO mksync_state; COMMIT")
-	err := s.store.WithContact(t.Context(), id, func(session mapping.Session) error {
+	err := s.store.WithContact(t.Context(), id, func(session store.Session) error {
 		_, err := session.Load(t.Context())
 		return err
 	})

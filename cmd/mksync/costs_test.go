@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -136,14 +136,14 @@ func TestQuickEditsAreFewWrites(t *testing.T) {
 func TestAFirstSyncIsAnalyzed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
-	store := w.store()
+	kept := w.store()
 	link := func(id string) {
-		require.NoError(t, store.WithContact(t.Context(), id, func(s mapping.Session) error {
+		require.NoError(t, kept.WithContact(t.Context(), id, func(s store.Session) error {
 			st, err := s.Load(t.Context())
 			if err != nil {
 				return err
 			}
-			ch := mapping.Change{Link: mapping.Link{ContactID: id, Status: mapping.StatusPending}}
+			ch := store.Change{Link: store.Link{ContactID: id, Status: store.StatusPending}}
 			if st.Link != nil {
 				ch.Link = *st.Link
 			}

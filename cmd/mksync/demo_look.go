@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -110,7 +111,7 @@ func (d *demo) partner(ctx context.Context, name string) (metakocka.Partner, err
 }
 
 // has reports what keeps the status of a contact's link from being as wanted.
-func (d *demo) has(ctx context.Context, name string, want mapping.Status) error {
+func (d *demo) has(ctx context.Context, name string, want store.Status) error {
 	l, err := d.link(ctx, name)
 	switch {
 	case err != nil:

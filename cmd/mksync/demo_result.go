@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -24,7 +25,7 @@ type pairing struct {
 // sent agrees when only its field differs and the mapping says why.
 func (p pairing) problem() string {
 	switch {
-	case p.contact == nil && p.link.status == string(mapping.StatusDeleted):
+	case p.contact == nil && p.link.status == string(store.StatusDeleted):
 		return ""
 	case p.waits():
 		return ""
@@ -34,7 +35,7 @@ func (p pairing) problem() string {
 		return p.name + " is linked, but not in the CRM"
 	case p.partner == nil:
 		return p.name + " has no partner"
-	case p.link.status != string(mapping.StatusSynced):
+	case p.link.status != string(store.StatusSynced):
 		return fmt.Sprintf("%s is %s: %s", p.name, p.link.status, p.link.reason)
 	}
 	if differing := mapping.Diff(*p.contact, asContact(*p.partner)); len(differing) > 0 {
@@ -45,7 +46,7 @@ func (p pairing) problem() string {
 
 // waits reports a contact with a value that cannot be sent, and that says so.
 func (p pairing) waits() bool {
-	if p.contact == nil || p.partner == nil || p.link.status != string(mapping.StatusPartial) || p.link.reason == "" {
+	if p.contact == nil || p.partner == nil || p.link.status != string(store.StatusPartial) || p.link.reason == "" {
 		return false
 	}
 	invalid := mapping.Validate(*p.contact).Fields()

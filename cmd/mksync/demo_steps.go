@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -78,7 +79,7 @@ func (d *demo) firstSync(ctx context.Context) error {
 	began := time.Now()
 	for _, c := range residents() {
 		if _, err := d.until(ctx, c.Name+" is synced", func() error {
-			return errors.Join(d.has(ctx, c.Name, mapping.StatusSynced), d.agrees(ctx, c.Name))
+			return errors.Join(d.has(ctx, c.Name, store.StatusSynced), d.agrees(ctx, c.Name))
 		}); err != nil {
 			return err
 		}
@@ -250,7 +251,7 @@ func (d *demo) deletion(ctx context.Context) error {
 		return fmt.Errorf("delete contact: %w", err)
 	}
 	d.say.line(inCRM, "%s is deleted", katja)
-	after, err := d.until(ctx, "the link is a tombstone", func() error { return d.has(ctx, katja, mapping.StatusDeleted) })
+	after, err := d.until(ctx, "the link is a tombstone", func() error { return d.has(ctx, katja, store.StatusDeleted) })
 	if err != nil {
 		return err
 	}
@@ -303,7 +304,7 @@ func (d *demo) polls(ctx context.Context, n int) (int, error) {
 }
 
 func (d *demo) swept(ctx context.Context) (at string, err error) {
-	err = d.world.db.QueryRow(ctx, "SELECT coalesce(max(value->>'sweptAt'), '') FROM mksync_state WHERE key = $1", mapping.PollStateKey).Scan(&at)
+	err = d.world.db.QueryRow(ctx, "SELECT coalesce(max(value->>'sweptAt'), '') FROM mksync_state WHERE key = $1", store.PollStateKey).Scan(&at)
 	return at, err
 }
 
@@ -314,7 +315,7 @@ func (d *demo) badEmail(ctx context.Context) error {
 		return err
 	}
 	d.say.line(inCRM, "new contact %s, e-mail %s", c.Name, c.Email)
-	after, err := d.until(ctx, "all but its e-mail is there", func() error { return d.has(ctx, c.Name, mapping.StatusPartial) })
+	after, err := d.until(ctx, "all but its e-mail is there", func() error { return d.has(ctx, c.Name, store.StatusPartial) })
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -172,7 +173,7 @@ func (d *demo) killed(ctx context.Context) error {
 		return err
 	}
 	_, err = d.until(ctx, "everything has caught up", func() error {
-		return errors.Join(crowd.arrived(ctx), d.agrees(ctx, c.Name), d.has(ctx, c.Name, mapping.StatusSynced))
+		return errors.Join(crowd.arrived(ctx), d.agrees(ctx, c.Name), d.has(ctx, c.Name, store.StatusSynced))
 	})
 	if err != nil {
 		return err
@@ -342,7 +343,7 @@ func (d *demo) outage(ctx context.Context) error {
 	d.say.line(inERP, "back after %s, in which %s", took(down), amount(refused, "call was turned away", "calls were turned away"))
 	after, err := d.until(ctx, "everything has caught up", func() error {
 		return errors.Join(d.agrees(ctx, patient().Name), d.agrees(ctx, anja), d.agrees(ctx, spela),
-			d.has(ctx, patient().Name, mapping.StatusSynced), d.ready(ctx))
+			d.has(ctx, patient().Name, store.StatusSynced), d.ready(ctx))
 	})
 	if err != nil {
 		return err

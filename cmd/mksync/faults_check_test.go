@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -57,7 +58,7 @@ func (w *world) look(ctx context.Context) (s sides, err error) {
 	var l linked
 	_, err = pgx.ForEachRow(rows, []any{&id, &l.partner, &l.status, &l.reason, &l.intent}, func() error {
 		s.links[id] = l
-		if l.status != string(mapping.StatusDeleted) {
+		if l.status != string(store.StatusDeleted) {
 			s.holders[l.partner] = id
 		}
 		return nil
@@ -153,13 +154,13 @@ func (c *crowd) person(v *verdict, s sides, p *citizen) {
 		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) has an intent", id, p.want.Name))
 	}
 	switch {
-	case p.gone && isLinked && l.status != string(mapping.StatusDeleted):
+	case p.gone && isLinked && l.status != string(store.StatusDeleted):
 		v.losses = append(v.losses, fmt.Sprintf("the deletion of contact %s (%s): its link is %s", id, p.want.Name, l.status))
 	case p.gone, p.out:
-	case p.lost && l.status != string(mapping.StatusUnlinked):
+	case p.lost && l.status != string(store.StatusUnlinked):
 		v.losses = append(v.losses, fmt.Sprintf("the deletion of partner %s (%s): its link is %s %s", l.partner, p.want.Name, l.status, l.reason))
 	case p.lost:
-	case l.status != string(mapping.StatusSynced):
+	case l.status != string(store.StatusSynced):
 		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) is %q %s", id, p.want.Name, l.status, l.reason))
 	default:
 		c.agreement(v, s, p, id, l.partner)

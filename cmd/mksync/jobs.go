@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -55,7 +55,7 @@ func jobLine(j syncer.Job) []string {
 // jobDone says how far a job is.
 func jobDone(j syncer.Job) string {
 	switch {
-	case j.Total == 0 && j.Status == mapping.JobDone:
+	case j.Total == 0 && j.Status == store.JobDone:
 		return "nothing to do"
 	case j.Total == 0:
 		return or(j.Doing, "-")
@@ -230,7 +230,7 @@ func (app *cliEnv) watchJob(ctx context.Context, desk syncer.Answerer, id string
 	switch {
 	case err != nil:
 		return err
-	case shown.Status == mapping.JobDone:
+	case shown.Status == store.JobDone:
 		return partly(shown.Failed, shown.Total)
 	case shown.Done > 0:
 		return errInPart

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -51,7 +51,7 @@ func TestJobsAreWorkedOnLater(t *testing.T) {
 	_, c := w.api()
 	ana, bor := w.insert("Ana", "ana@novak.si"), w.insert(" ", "bor@novak.si")
 	job := c.until(w, c.later("bulk-sync", `{"contactIds":["`+strings.ToUpper(ana)+`","`+bor+`","`+ana+`"]}`), ended)
-	require.Equal(t, mapping.JobDone, job.Status)
+	require.Equal(t, store.JobDone, job.Status)
 	require.Equal(t, "contacts.bulk-sync", job.Operation)
 	var res syncer.BulkSyncResult
 	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&res)
@@ -101,7 +101,7 @@ func TestJobsWaitAndSurviveARestart(t *testing.T) {
 	gets := w.erp.Calls().Received[metakocka.EndpointGet]
 	_, c, _ = w.apiUntil()
 	job := c.until(w, path, ended)
-	require.Equal(t, []any{mapping.JobDone, 12, 12, 0}, []any{job.Status, job.Total, job.Done, job.Failed})
+	require.Equal(t, []any{store.JobDone, 12, 12, 0}, []any{job.Status, job.Total, job.Done, job.Failed})
 	require.Len(t, w.erp.Partners(), 12)
 	t.Logf("%d were done before; %d calls", done, w.erp.Calls().Received[metakocka.EndpointGet]-gets)
 	var res syncer.BulkSyncResult
@@ -127,12 +127,12 @@ func TestJobsAreCancelled(t *testing.T) {
 	for range 2 {
 		var job syncer.Job
 		c.do("DELETE", "/api/metakocka/"+waiting, "").data(&job)
-		require.Equal(t, mapping.JobCancelled, job.Status)
+		require.Equal(t, store.JobCancelled, job.Status)
 		require.Equal(t, "crm", job.FinishedBy)
 	}
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+running, "").status)
 	job := c.until(w, running, ended)
-	require.Equal(t, mapping.JobCancelled, job.Status)
+	require.Equal(t, store.JobCancelled, job.Status)
 	var res syncer.BulkSyncResult
 	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&res)
 	require.True(t, res.Stopped)
@@ -141,19 +141,19 @@ func TestJobsAreCancelled(t *testing.T) {
 }
 
 // abandoned is a job that was worked on by a process that is gone: item is done.
-func (w *world) abandoned(request json.RawMessage, j mapping.Job, item ...string) (path string) {
+func (w *world) abandoned(request json.RawMessage, j store.Job, item ...string) (path string) {
 	w.t.Helper()
-	store := w.store()
-	job, err := store.AddJob(w.t.Context(), syncer.OpBulkSync.Name, request, "")
+	kept := w.store()
+	job, err := kept.AddJob(w.t.Context(), syncer.OpBulkSync.Name, request, "")
 	require.NoError(w.t, err)
-	_, err = store.TakeJob(w.t.Context(), job.ID)
+	_, err = kept.TakeJob(w.t.Context(), job.ID)
 	require.NoError(w.t, err)
-	var items []mapping.JobItem
+	var items []store.JobItem
 	for _, id := range item {
-		items = append(items, mapping.JobItem{ID: id, Item: json.RawMessage(`{"contactId":"` + id + `","success":true}`)})
+		items = append(items, store.JobItem{ID: id, Item: json.RawMessage(`{"contactId":"` + id + `","success":true}`)})
 	}
 	j.ID = job.ID
-	_, err = store.SaveJob(w.t.Context(), j, items)
+	_, err = kept.SaveJob(w.t.Context(), j, items)
 	require.NoError(w.t, err)
 	return "jobs/" + job.ID
 }
@@ -164,7 +164,7 @@ func (w *world) cancelled(path string) {
 }
 
 // endedAs waits for a job's end and returns its result.
-func (c client) endedAs(w *world, path string, status mapping.JobStatus) (job syncer.Job, res syncer.BulkSyncResult) {
+func (c client) endedAs(w *world, path string, status store.JobStatus) (job syncer.Job, res syncer.BulkSyncResult) {
 	c.t.Helper()
 	job = c.until(w, path, ended)
 	require.Equal(c.t, status, job.Status)
@@ -179,22 +179,22 @@ func TestACancelledJobKeepsWhatItDid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	ids := w.persons(3)
-	some := w.abandoned(byContact(ids), mapping.Job{Total: 3, Done: 1}, ids[1])
+	some := w.abandoned(byContact(ids), store.Job{Total: 3, Done: 1}, ids[1])
 	w.cancelled(some)
-	all := w.abandoned(json.RawMessage(`{"syncAll":true}`), mapping.Job{Total: 9, Done: 5, Failed: 2})
+	all := w.abandoned(json.RawMessage(`{"syncAll":true}`), store.Job{Total: 9, Done: 5, Failed: 2})
 	w.cancelled(all)
 	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
 	_, c := w.api()
-	_, res := c.endedAs(w, some, mapping.JobCancelled)
+	_, res := c.endedAs(w, some, store.JobCancelled)
 	require.Equal(t, []any{3, 1, true}, []any{res.Total, res.Succeeded, res.Stopped})
 	require.Equal(t, ids[1], res.Results[0].ContactID)
-	_, res = c.endedAs(w, all, mapping.JobCancelled)
+	_, res = c.endedAs(w, all, store.JobCancelled)
 	require.Equal(t, []int{9, 3, 2}, []int{res.Total, res.Succeeded, res.Failed})
 
 	waits := c.later("bulk-sync", `{"syncAll":true}`)
 	c.until(w, waits, func(j syncer.Job) bool { return j.Paused != "" })
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+waits, "").status)
-	_, res = c.endedAs(w, waits, mapping.JobCancelled)
+	_, res = c.endedAs(w, waits, store.JobCancelled)
 	require.Empty(t, res.Results)
 	require.Zero(t, w.count("SELECT count(*) FROM mksync_job_items"))
 }
@@ -209,9 +209,9 @@ func TestAFailedJobKeepsWhatItDid(t *testing.T) {
 		require.NoError(t, w.erp.DeletePartner(p.MKID))
 	}
 	ids := w.persons(22)
-	path := w.abandoned(byContact(ids), mapping.Job{Total: 22, Done: 1}, ids[0])
+	path := w.abandoned(byContact(ids), store.Job{Total: 22, Done: 1}, ids[0])
 	_, c := w.api()
-	job, res := c.endedAs(w, path, mapping.JobFailed)
+	job, res := c.endedAs(w, path, store.JobFailed)
 	require.Contains(t, job.Error, "12 of 13 linked partners are missing")
 	require.Equal(t, []any{22, 1, true}, []any{res.Total, res.Succeeded, res.Stopped})
 	require.Equal(t, ids[0], res.Results[0].ContactID)
@@ -225,8 +225,8 @@ func TestAJobDoesNotTellInternalErrors(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	_, c := w.api()
 	w.exec("ALTER TABLE mksync_partners RENAME TO mksync_hidden")
-	_, res := c.endedAs(w, c.later("bulk-sync", string(byContact(w.persons(1)))), mapping.JobDone)
+	_, res := c.endedAs(w, c.later("bulk-sync", string(byContact(w.persons(1)))), store.JobDone)
 	require.Equal(t, syncer.ErrInternal.Message, res.Results[0].Error)
-	job, _ := c.endedAs(w, c.later("bulk-sync", `{"syncAll":true}`), mapping.JobFailed)
+	job, _ := c.endedAs(w, c.later("bulk-sync", `{"syncAll":true}`), store.JobFailed)
 	require.Equal(t, syncer.ErrInternal.Message, job.Error)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -49,7 +49,7 @@ func TestJobsByCommand(t *testing.T) {
 	require.Contains(t, shown.stdout, bad+"  failed  name:")
 	var asJSON shownJob
 	w.mksync("jobs", "show", id, "--json").read(&asJSON)
-	require.Equal(t, mapping.JobDone, asJSON.Status)
+	require.Equal(t, store.JobDone, asJSON.Status)
 	require.Len(t, asJSON.Failures, 1)
 	require.Nil(t, asJSON.Result)
 

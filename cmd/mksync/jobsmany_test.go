@@ -13,8 +13,8 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv/waits"
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -76,15 +76,15 @@ func TestJobsOverTheSameContactsRunOneAfterAnother(t *testing.T) {
 
 	job := c.until(w, same, func(j syncer.Job) bool { return len(j.WaitsFor) > 0 })
 	require.Equal(t, []string{first[len("jobs/"):]}, job.WaitsFor)
-	require.Equal(t, mapping.JobQueued, job.Status)
+	require.Equal(t, store.JobQueued, job.Status)
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+all, "").status)
 	for _, path := range []string{other, alone} {
 		c.until(w, path, ended)
 	}
 	require.Zero(t, w.count(`SELECT count(*) FROM mksync_jobs a JOIN mksync_jobs b ON b.id = ANY (a.waits_for)
 		WHERE a.started_at < b.finished_at`), "none began before what it waits for ended")
-	require.Equal(t, mapping.JobDone, c.until(w, first, ended).Status)
-	require.Equal(t, mapping.JobDone, c.until(w, same, ended).Status)
+	require.Equal(t, store.JobDone, c.until(w, first, ended).Status)
+	require.Equal(t, store.JobDone, c.until(w, same, ended).Status)
 	require.Zero(t, w.count(`SELECT count(*) FROM mksync_jobs a JOIN mksync_jobs b ON b.id = ANY (a.waits_for)
 		WHERE a.started_at < b.finished_at`))
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM mksync_jobs WHERE waits_for = ARRAY[$1::uuid] AND status = 'done'`, first[len("jobs/"):]))
@@ -97,9 +97,9 @@ func TestWhichJobsOverlap(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	ids := w.persons(3)
 	w.exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1, '7001', 'synced')", ids[0])
-	store := w.store()
-	add := func(operation, request string) mapping.Job {
-		j, err := store.AddJob(t.Context(), operation, json.RawMessage(request), "")
+	kept := w.store()
+	add := func(operation, request string) store.Job {
+		j, err := kept.AddJob(t.Context(), operation, json.RawMessage(request), "")
 		require.NoError(t, err)
 		return j
 	}
@@ -113,15 +113,15 @@ func TestWhichJobsOverlap(t *testing.T) {
 	require.Empty(t, add(syncs, `{"contactIds":["`+ids[2]+`"]}`).WaitsFor)
 	require.Len(t, add(syncs, `{"syncAll":true}`).WaitsFor, 5)
 	require.Len(t, add(imports, `{"metakockaIds":["7009"]}`).WaitsFor, 1)
-	ready, err := store.ReadyJobs(t.Context())
+	ready, err := kept.ReadyJobs(t.Context())
 	require.NoError(t, err)
 	require.Len(t, ready, 3)
-	require.NoError(t, store.CancelJob(t.Context(), a.ID, "me"))
-	again, err := store.ReadyJobs(t.Context())
+	require.NoError(t, kept.CancelJob(t.Context(), a.ID, "me"))
+	again, err := kept.ReadyJobs(t.Context())
 	require.NoError(t, err)
 	require.Len(t, again, 3, "the one that waited is ready")
 	require.NotEqual(t, ready, again)
-	blocked, err := store.TakeJob(t.Context(), a.ID)
+	blocked, err := kept.TakeJob(t.Context(), a.ID)
 	require.NoError(t, err)
 	require.Nil(t, blocked, "it is cancelled")
 	w.exec("UPDATE mksync_jobs SET finished_at = now() - interval '31 days' WHERE id = $1", a.ID)
@@ -201,7 +201,7 @@ func TestJobsSayWhenTheyAreLikelyDone(t *testing.T) {
 	w.latency(100 * time.Millisecond)
 	_, c := w.api()
 	path := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)
-	require.Nil(t, c.until(w, path, func(j syncer.Job) bool { return j.Status == mapping.JobRunning }).ExpectedAt)
+	require.Nil(t, c.until(w, path, func(j syncer.Job) bool { return j.Status == store.JobRunning }).ExpectedAt)
 	job := c.until(w, path, func(j syncer.Job) bool { return j.ExpectedAt != nil })
 	// At best two are done in 100 ms; else it is as quick as it has been so far.
 	left, soFar := float64(job.Total-job.Done), time.Since(*job.StartedAt).Seconds()/float64(job.Done)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -60,7 +60,7 @@ func contactAndPartner(_ *cobra.Command, args []string) error {
 
 // completeLink completes contacts that wait, and then partners that nobody has.
 func completeLink(app *cliEnv) cobra.CompletionFunc {
-	held := completeIDs(app, syncer.OpMappings, syncer.MappingsRequest{Status: mapping.StatusHeld, Page: syncer.Page{Limit: mostCompleted}},
+	held := completeIDs(app, syncer.OpMappings, syncer.MappingsRequest{Status: store.StatusHeld, Page: syncer.Page{Limit: mostCompleted}},
 		func(m syncer.Mapping) []string { return []string{m.ContactID, m.LastError} })
 	free := completeIDs(app, syncer.OpPartners, syncer.PartnersRequest{Unsynced: true, Page: syncer.Page{Limit: mostCompleted}}, partnerLine)
 	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/crmmind/mksync/internal/config"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/config"
 )
 
 func TestVersionIsPrinted(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -30,7 +30,7 @@ func newMappingsCommand(app *cliEnv) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only the contact with this id")
 	cmd.Flags().StringVar(&r.MetaKockaID, "partner", "", "only the partner with this id")
-	choose(cmd, &r.Status, "status", "", "only those with this status: "+statusWords(), mapping.Statuses()...)
+	choose(cmd, &r.Status, "status", "", "only those with this status: "+statusWords(), store.Statuses()...)
 	jsonFlag(cmd, &asJSON)
 	cmd.AddCommand(newMappingsPrune(app))
 	return cmd
@@ -38,7 +38,7 @@ func newMappingsCommand(app *cliEnv) *cobra.Command {
 
 func statusWords() string {
 	var words []string
-	for _, s := range mapping.Statuses() {
+	for _, s := range store.Statuses() {
 		words = append(words, string(s))
 	}
 	return strings.Join(words, ", ")

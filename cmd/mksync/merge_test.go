@@ -10,6 +10,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -99,7 +100,7 @@ func TestLinkedContactsAreMergedAndTakenApartByCommand(t *testing.T) {
 
 		var undone syncer.Merge
 		w.mksync("merge", "undo", id, "--json").read(&undone)
-		require.Equal(t, mapping.MergeUndone, undone.Status)
+		require.Equal(t, store.MergeUndone, undone.Status)
 		require.Equal(t, operator(), undone.UndoneBy)
 		require.Equal(t, loserRow, w.row(loser), "the row did not come back whole")
 		require.Equal(t, winnerBefore.Phone, w.contact(winner).Phone)

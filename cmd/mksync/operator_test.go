@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -156,7 +157,7 @@ func TestConflictsAreDecidedByCommand(t *testing.T) {
 		}
 		w.mksync("conflicts", "resolve", p.MKID, "--take", "metakocka", "--json").read(&done)
 		require.True(t, done[0].Success)
-		require.Equal(t, mapping.StatusSynced, done[0].Data.Outcome.SyncStatus)
+		require.Equal(t, store.StatusSynced, done[0].Data.Outcome.SyncStatus)
 		require.Equal(t, operator(), done[0].Data.Entry.ClosedBy)
 		require.NotNil(t, done[0].Data.Entry.ClosedAt)
 		w.contactIs(id, mapping.FieldPhone, "+38640333333")

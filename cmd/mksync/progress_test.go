@@ -14,7 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -85,7 +85,7 @@ func TestProgressIsToldByEveryProcess(t *testing.T) {
 		all := <-streams
 		require.Greater(t, len(all), 2)
 		last := all[len(all)-1]
-		require.Equal(t, []any{"end", mapping.JobDone, n, n}, []any{last.name, last.job.Status, last.job.Done, last.job.Total})
+		require.Equal(t, []any{"end", store.JobDone, n, n}, []any{last.name, last.job.Status, last.job.Done, last.job.Total})
 		for i, e := range all[:len(all)-1] {
 			require.Equal(t, "progress", e.name)
 			require.LessOrEqual(t, e.job.Done, all[i+1].job.Done)
@@ -94,7 +94,7 @@ func TestProgressIsToldByEveryProcess(t *testing.T) {
 		require.Equal(t, 204, r.status)
 	}
 	var job syncer.Job
-	for job.Status != mapping.JobDone {
+	for job.Status != store.JobDone {
 		m := <-messages
 		require.Equal(t, "mksync.progress."+strings.TrimPrefix(path, "jobs/"), m.Subject)
 		job = syncer.Job{}

@@ -15,7 +15,7 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -197,7 +197,7 @@ func checkText(c syncer.CheckStatus) string {
 	return text
 }
 
-func mappingsText(counts map[mapping.Status]int) string {
+func mappingsText(counts map[store.Status]int) string {
 	var parts []string
 	for status, n := range counts {
 		parts = append(parts, fmt.Sprintf("%d %s", n, status))

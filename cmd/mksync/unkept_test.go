@@ -14,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -241,7 +242,7 @@ func TestARightThatIsTakenAway(t *testing.T) {
 	err = w.phoned(s, id, "041 333 333")
 	require.ErrorContains(t, err, "permission denied")
 	require.NotErrorAs(t, err, &rejected)
-	require.ErrorIs(t, err, mapping.ErrTable)
+	require.ErrorIs(t, err, store.ErrTable)
 	w.exec("GRANT SELECT ON contacts TO " + role)
 	w.reconciled(s, id)
 	require.Equal(t, "041 333 333", w.contact(id).Phone)

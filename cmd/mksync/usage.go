@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/crmmind/mksync/internal/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/crmmind/mksync/internal/config"
 )
 
 // Exit statuses, which the root command's help and README explain.

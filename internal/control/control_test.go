@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -331,8 +331,8 @@ func TestProgressIsToldToWhoFollows(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, other.Flush())
 	tell := Tell(one, nil)
-	tell(syncer.Job{ID: "j2", Status: mapping.JobQueued})
-	tell(syncer.Job{ID: "j1", Status: mapping.JobRunning, Done: 3})
+	tell(syncer.Job{ID: "j2", Status: store.JobQueued})
+	tell(syncer.Job{ID: "j1", Status: store.JobRunning, Done: 3})
 	<-news
 	for _, id := range []string{"j2", "j1"} {
 		m, err := all.NextMsg(5 * time.Second)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -22,10 +23,10 @@ type schemas struct {
 
 // enums are the types whose values are known words.
 var enums = map[reflect.Type][]any{
-	reflect.TypeFor[mapping.Status]():    values(mapping.Statuses()),
-	reflect.TypeFor[mapping.Field]():     values(mapping.Fields()),
-	reflect.TypeFor[match.Verdict]():     values(match.Verdicts()),
-	reflect.TypeFor[mapping.JobStatus](): values([]mapping.JobStatus{mapping.JobQueued, mapping.JobRunning, mapping.JobDone, mapping.JobFailed, mapping.JobCancelled}),
+	reflect.TypeFor[store.Status]():    values(store.Statuses()),
+	reflect.TypeFor[mapping.Field]():   values(mapping.Fields()),
+	reflect.TypeFor[match.Verdict]():   values(match.Verdicts()),
+	reflect.TypeFor[store.JobStatus](): values([]store.JobStatus{store.JobQueued, store.JobRunning, store.JobDone, store.JobFailed, store.JobCancelled}),
 }
 
 func values[T any](all []T) (list []any) {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv/waits"
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -67,7 +67,7 @@ func (b *board) set(change func(*syncer.Job)) {
 // serving runs a server whose desk has one job; stop ends it.
 func serving(t *testing.T, b *board) (s *Server, stop func() error) {
 	t.Helper()
-	b.job = syncer.Job{ID: "5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10", Status: mapping.JobRunning, Total: 3, Result: []byte(`{"big":1}`)}
+	b.job = syncer.Job{ID: "5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10", Status: store.JobRunning, Total: 3, Result: []byte(`{"big":1}`)}
 	s, _ = server(t, b.Answer, Config{Follow: b.follow, Rate: 1e6})
 	s.pace = pace{look: time.Hour, beat: time.Hour}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -145,9 +145,9 @@ func TestAJobIsFollowedToItsEnd(t *testing.T) {
 	require.Equal(t, []any{"progress", 2}, []any{name, job.Done})
 	require.NotEqual(t, id, second)
 	b.set(func(*syncer.Job) {}) // nothing new
-	b.set(func(j *syncer.Job) { j.Done, j.Status = 3, mapping.JobDone })
+	b.set(func(j *syncer.Job) { j.Done, j.Status = 3, store.JobDone })
 	name, end, job := f.event()
-	require.Equal(t, []any{"end", 3, mapping.JobDone}, []any{name, job.Done, job.Status})
+	require.Equal(t, []any{"end", 3, store.JobDone}, []any{name, job.Done, job.Status})
 	_, more := f.block()
 	require.False(t, more)
 
@@ -190,7 +190,7 @@ func TestStreamsFindOutByThemselves(t *testing.T) {
 	b.mu.Unlock()
 	_, _ = f.block()
 	b.mu.Lock()
-	b.err, b.job.Status = nil, mapping.JobFailed
+	b.err, b.job.Status = nil, store.JobFailed
 	b.mu.Unlock()
 	for {
 		fields, more := f.block()

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -138,7 +139,7 @@ func TestAPlanIsWhatTheRuleSays(t *testing.T) {
 		for i, p := range all {
 			partners[i] = Partner{Party: p}
 		}
-		d, _ := NewPlan([]mapping.MatchContact{{ID: who.ID, Contact: who.Is}}, partners).Contact(who.ID)
+		d, _ := NewPlan([]store.MatchContact{{ID: who.ID, Contact: who.Is}}, partners).Contact(who.ID)
 		choice := Choose(who, all)
 		switch {
 		case choice.Link != "":
@@ -152,7 +153,7 @@ func TestAPlanIsWhatTheRuleSays(t *testing.T) {
 		}
 		require.True(t, d.IsOf(who.Is) && d.Holds(all))
 
-		without, _ := NewPlan([]mapping.MatchContact{{ID: who.ID, Contact: who.Is, Not: choice.Candidates}}, partners).Contact(who.ID)
+		without, _ := NewPlan([]store.MatchContact{{ID: who.ID, Contact: who.Is, Not: choice.Candidates}}, partners).Contact(who.ID)
 		require.NotContains(t, choice.Candidates, without.MetaKockaID, "an answer is not asked for again")
 	})
 }
@@ -161,11 +162,11 @@ func TestAPlanIsWhatTheRuleSays(t *testing.T) {
 // is not its own gets one, although the two share a key.
 func TestAnAnsweredColleagueIsNoTwin(t *testing.T) {
 	t.Parallel()
-	lea := mapping.MatchContact{ID: "c1", Contact: contact{Name: "Lea", Email: "info@zora.si"}, MetaKockaID: "p1", Status: mapping.StatusSynced}
-	lan := mapping.MatchContact{ID: "c2", Contact: contact{Name: "Lea", Email: "info@zora.si"}}
-	d, _ := NewPlan([]mapping.MatchContact{lea, lan}, nil).Contact("c2")
+	lea := store.MatchContact{ID: "c1", Contact: contact{Name: "Lea", Email: "info@zora.si"}, MetaKockaID: "p1", Status: store.StatusSynced}
+	lan := store.MatchContact{ID: "c2", Contact: contact{Name: "Lea", Email: "info@zora.si"}}
+	d, _ := NewPlan([]store.MatchContact{lea, lan}, nil).Contact("c2")
 	require.Equal(t, VerdictAmbiguous, d.Verdict)
 	lan.Not = []string{"p1"}
-	d, _ = NewPlan([]mapping.MatchContact{lea, lan}, nil).Contact("c2")
+	d, _ = NewPlan([]store.MatchContact{lea, lan}, nil).Contact("c2")
 	require.Equal(t, VerdictCreate, d.Verdict)
 }

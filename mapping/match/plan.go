@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // The first match of many contacts is one computation over both sides, so that
@@ -176,7 +177,7 @@ type matching struct {
 const crowd = 20
 
 // NewPlan matches contacts, which are in the order of their ids, with partners.
-func NewPlan(contacts []mapping.MatchContact, partners []Partner) *Plan {
+func NewPlan(contacts []store.MatchContact, partners []Partner) *Plan {
 	m := &matching{
 		Plan: &Plan{
 			decisions: make([]Decision, 0, len(contacts)), byContact: make(map[string]int, len(contacts)),
@@ -192,7 +193,7 @@ func NewPlan(contacts []mapping.MatchContact, partners []Partner) *Plan {
 	}
 	for _, c := range contacts {
 		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, party: Party{ID: c.ID, Is: c.Contact}, not: c.Not}
-		if c.LeftOut || c.Status == mapping.StatusUnlinked {
+		if c.LeftOut || c.Status == store.StatusUnlinked {
 			m.setAside(c, &d)
 		}
 		if c.LeftOut {
@@ -209,9 +210,9 @@ func NewPlan(contacts []mapping.MatchContact, partners []Partner) *Plan {
 
 // claim decides what can be decided from the contact alone, and notes which
 // partner it claims.
-func (m *matching) claim(c mapping.MatchContact, i int, d Decision) Decision {
+func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 	switch {
-	case c.Status == mapping.StatusUnlinked:
+	case c.Status == store.StatusUnlinked:
 		d.Verdict, d.Reason = VerdictUnlinked, "its partner is gone from MetaKocka, or a person unlinked the two; mksync sync with its id finds or makes one"
 		return d
 	case c.MetaKockaID != "" || c.Unresolved:
@@ -239,7 +240,7 @@ func (m *matching) claim(c mapping.MatchContact, i int, d Decision) Decision {
 }
 
 // choose is what the rule makes of the partners that share a key with the contact.
-func (m *matching) choose(c mapping.MatchContact, d *Decision) Choice {
+func (m *matching) choose(c store.MatchContact, d *Decision) Choice {
 	keys := Keys(d.party)
 	near := map[int]bool{}
 	for _, key := range keys.Names() {
@@ -267,7 +268,7 @@ func (m *matching) choose(c mapping.MatchContact, d *Decision) Choice {
 }
 
 // setAside notes the partners that a contact matches which claims none.
-func (m *matching) setAside(c mapping.MatchContact, d *Decision) {
+func (m *matching) setAside(c store.MatchContact, d *Decision) {
 	choice := m.choose(c, d)
 	for _, id := range choice.Candidates {
 		m.aside[id] = append(m.aside[id], aside{c.ID, c.LeftOut, choice.Reason()})

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // What a person said of a contact and a partner is remembered: that they are two. That
@@ -37,7 +37,7 @@ func (s *Session) Denied(ctx context.Context) ([]string, error) {
 }
 
 // queueAnswers stores what a person said with a change.
-func queueAnswers(b *pgx.Batch, ch *mapping.Change) {
+func queueAnswers(b *pgx.Batch, ch *store.Change) {
 	if len(ch.Denied) > 0 {
 		contacts, partners := make([]string, len(ch.Denied)), make([]string, len(ch.Denied))
 		for i, a := range ch.Denied {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // TestAnswersAreKeptAsLongAsTheyAreAbout: a person's answer is stored with the link, goes
@@ -13,54 +13,54 @@ import (
 // the contact is erased, or was deleted long ago.
 func TestAnswersAreKeptAsLongAsTheyAreAbout(t *testing.T) {
 	t.Parallel()
-	store, pool := openStore(t, prepared.DB(t))
+	kept, pool := openStore(t, prepared.DB(t))
 	exec := func(sql string, args ...any) {
 		t.Helper()
 		_, err := pool.Exec(t.Context(), sql, args...)
 		require.NoError(t, err)
 	}
-	save := func(id string, ch mapping.Change) {
+	save := func(id string, ch store.Change) {
 		t.Helper()
 		ch.Link.ContactID, ch.Link.UpdatedBy = id, "ana"
-		load(t, store, id, func(k mapping.Session, _ mapping.State) { require.NoError(t, k.Save(t.Context(), &ch)) })
+		load(t, kept, id, func(k store.Session, _ store.State) { require.NoError(t, k.Save(t.Context(), &ch)) })
 	}
 	denied := func(id string, want ...string) {
 		t.Helper()
-		load(t, store, id, func(k mapping.Session, _ mapping.State) {
+		load(t, kept, id, func(k store.Session, _ store.State) {
 			got, err := k.Denied(t.Context())
 			require.NoError(t, err)
 			require.ElementsMatch(t, want, got)
 		})
 	}
-	deny := func(id string, partners ...string) (all []mapping.Answer) {
+	deny := func(id string, partners ...string) (all []store.Answer) {
 		for _, p := range partners {
-			all = append(all, mapping.Answer{ContactID: id, MetaKockaID: p})
+			all = append(all, store.Answer{ContactID: id, MetaKockaID: p})
 		}
 		return all
 	}
-	held := mapping.Link{Status: mapping.StatusHeld}
+	held := store.Link{Status: store.StatusHeld}
 
-	save(one, mapping.Change{Link: held, Denied: deny(one, "7001", "7002")})
-	save(one, mapping.Change{Link: held, Denied: append(deny(one, "7001"), deny(other, "7001")...)})
+	save(one, store.Change{Link: held, Denied: deny(one, "7001", "7002")})
+	save(one, store.Change{Link: held, Denied: append(deny(one, "7001"), deny(other, "7001")...)})
 	denied(one, "7001", "7002")
 	denied(other, "7001")
-	save(one, mapping.Change{Link: mapping.Link{Status: mapping.StatusPending, MetaKockaID: "7002"}, ByHand: true})
+	save(one, store.Change{Link: store.Link{Status: store.StatusPending, MetaKockaID: "7002"}, ByHand: true})
 	denied(one, "7001")
 
 	exec("DELETE FROM mksync_answers WHERE contact_id = $1", other)
-	require.NoError(t, store.MoveLink(t.Context(), one, other))
+	require.NoError(t, kept.MoveLink(t.Context(), one, other))
 	denied(other, "7001")
 	denied(one)
 
-	deleted := mapping.Link{Status: mapping.StatusDeleted, MetaKockaID: "7002"}
-	save(other, mapping.Change{Link: deleted})
-	require.NoError(t, store.ForgetOld(t.Context()))
+	deleted := store.Link{Status: store.StatusDeleted, MetaKockaID: "7002"}
+	save(other, store.Change{Link: deleted})
+	require.NoError(t, kept.ForgetOld(t.Context()))
 	denied(other, "7001")
 	exec("UPDATE metakocka_contact_mappings SET updated_at = now() - interval '91 days'")
-	require.NoError(t, store.ForgetOld(t.Context()))
+	require.NoError(t, kept.ForgetOld(t.Context()))
 	denied(other)
 
-	save(one, mapping.Change{Link: held, Denied: deny(one, "7001")})
-	save(one, mapping.Change{Link: mapping.Link{Status: mapping.StatusDeleted}, Erased: true})
+	save(one, store.Change{Link: held, Denied: deny(one, "7001")})
+	save(one, store.Change{Link: store.Link{Status: store.StatusDeleted}, Erased: true})
 	denied(one)
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // nilUUID comes before every contact's id.
@@ -25,7 +25,7 @@ func (c *contacts) pairsSQL(keys string) string {
 }
 
 // Pairs pages through all contacts and all links, by contact id from after on.
-func (s *Store) Pairs(ctx context.Context, after string, limit int) ([]mapping.Pair, error) {
+func (s *Store) Pairs(ctx context.Context, after string, limit int) ([]store.Pair, error) {
 	if after == "" {
 		after = nilUUID
 	}
@@ -38,11 +38,11 @@ func (s *Store) Pairs(ctx context.Context, after string, limit int) ([]mapping.P
 }
 
 // PairsOf reads the pairs of some contacts again.
-func (s *Store) PairsOf(ctx context.Context, contactIDs []string) ([]mapping.Pair, error) {
+func (s *Store) PairsOf(ctx context.Context, contactIDs []string) ([]store.Pair, error) {
 	return s.pairs(ctx, s.table(), "SELECT unnest($1::uuid[]) AS id", contactIDs)
 }
 
-func (s *Store) pairs(ctx context.Context, t *contacts, keys string, from any) ([]mapping.Pair, error) {
+func (s *Store) pairs(ctx context.Context, t *contacts, keys string, from any) ([]store.Pair, error) {
 	rows, err := s.pool.Query(ctx, t.pairsSQL(keys), append([]any{from}, t.args...)...)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("compare contacts and links: %w", err))
@@ -54,8 +54,8 @@ func (s *Store) pairs(ctx context.Context, t *contacts, keys string, from any) (
 	return pairs, nil
 }
 
-func (c *contacts) pair(row pgx.CollectableRow) (mapping.Pair, error) {
-	var p mapping.Pair
+func (c *contacts) pair(row pgx.CollectableRow) (store.Pair, error) {
+	var p store.Pair
 	var exists bool
 	raw := make([]*string, len(c.fields))
 	link, linkTargets := newLinkRow()
@@ -78,14 +78,14 @@ func (s *Store) Terms() string {
 }
 
 // CheckState is what is remembered of full checks; zero before the first.
-func (s *Store) CheckState(ctx context.Context) (c mapping.CheckState, err error) {
-	_, err = s.LoadState(ctx, mapping.CheckStateKey, &c)
+func (s *Store) CheckState(ctx context.Context) (c store.CheckState, err error) {
+	_, err = s.LoadState(ctx, store.CheckStateKey, &c)
 	return c, err
 }
 
 // SaveCheckState remembers a full check.
-func (s *Store) SaveCheckState(ctx context.Context, c mapping.CheckState) error {
-	return s.SaveState(ctx, mapping.CheckStateKey, c)
+func (s *Store) SaveCheckState(ctx context.Context, c store.CheckState) error {
+	return s.SaveState(ctx, store.CheckStateKey, c)
 }
 
 // LogPosition is where the database's log ends now.
@@ -99,7 +99,7 @@ func (s *Store) LogPosition(ctx context.Context) (lsn string, err error) {
 // SlotPosition tells whether a slot's reader has come past lsn. The listener reports as
 // written what it has read and the stream has stored; what it has confirmed is as much,
 // but may be minutes behind.
-func (s *Store) SlotPosition(ctx context.Context, slot, lsn string) (p mapping.SlotPosition, err error) {
+func (s *Store) SlotPosition(ctx context.Context, slot, lsn string) (p store.SlotPosition, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT true, coalesce(s.wal_status, 'lost') <> 'lost', s.active,
 			coalesce(greatest(s.confirmed_flush_lsn, r.write_lsn) >= $2::text::pg_lsn, false)
 		FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = $1`, slot, lsn).Scan(&p.Found, &p.Usable, &p.Active, &p.Past)

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Condition is one term of the filter: the column holds one of Values, or with
@@ -325,7 +326,7 @@ func (c *contacts) values(contact mapping.Contact, fields []mapping.Field) ([]an
 	for i, f := range fields {
 		v := contact.Get(f)
 		if most := c.columns[f].limit; most > 0 && utf8.RuneCountInString(v) > most {
-			return nil, &mapping.ContactRefusedError{Reason: fmt.Sprintf("column %s holds at most %d characters", c.columns[f].name, most)}
+			return nil, &store.ContactRefusedError{Reason: fmt.Sprintf("column %s holds at most %d characters", c.columns[f].name, most)}
 		}
 		if v != "" || !c.columns[f].nullable {
 			values[i] = v

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // guardWindow is the time over which deletions are counted.
@@ -17,7 +18,7 @@ const guardWindow = 10 * time.Minute
 // AdmitDeletion decides, under one lock for all deletions, whether this link's
 // deletion on side may be applied: yes when a person approved it, or when at
 // most limit were applied in the last ten minutes and no reason keeps it; else it is held.
-func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side mapping.Side, limit int, reason string) (admitted bool, err error) {
+func (s *Session) AdmitDeletion(ctx context.Context, link store.Link, side mapping.Side, limit int, reason string) (admitted bool, err error) {
 	err = s.store.inTurn(ctx, s.conn, deletionsLock, func(tx pgx.Tx) error {
 		admitted, err = admit(ctx, tx, link, side, limit, reason)
 		return err
@@ -31,7 +32,7 @@ func (s *Session) AdmitDeletion(ctx context.Context, link mapping.Link, side map
 // admit leaves an approved deletion approved, and one that was admitted before
 // applied: the tombstone's saving closes them, so that a deletion cut off in
 // between is admitted again and counted once.
-func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side, limit int, reason string) (bool, error) {
+func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, limit int, reason string) (bool, error) {
 	// One that the other side waits with goes when that side is there again; this one is to stay.
 	_, err := tx.Exec(ctx, `UPDATE mksync_deletions SET side = $2 WHERE link_id = $1 AND status = 'held' AND side <> $2`, link.ID, string(side))
 	if err != nil {
@@ -42,7 +43,7 @@ func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side,
 			OR status = 'applied' AND closed_at IS NULL AND side = $2 AND created_at > clock_timestamp() - $3::interval)
 		ORDER BY status = 'applied' LIMIT 1), '')`, link.ID, string(side), guardWindow).Scan(&open)
 	if err != nil || open != "" {
-		return open != string(mapping.DeletionHeld) && err == nil, err
+		return open != string(store.DeletionHeld) && err == nil, err
 	}
 	var recent int
 	err = tx.QueryRow(ctx, "SELECT count(*) FROM mksync_deletions WHERE status = 'applied' AND closed_by IS NULL AND created_at > clock_timestamp() - $1::interval",
@@ -50,21 +51,21 @@ func admit(ctx context.Context, tx pgx.Tx, link mapping.Link, side mapping.Side,
 	if err != nil {
 		return false, err
 	}
-	status := mapping.DeletionApplied
+	status := store.DeletionApplied
 	switch {
 	case reason != "":
-		status = mapping.DeletionHeld
+		status = store.DeletionHeld
 	case recent >= limit:
-		status = mapping.DeletionHeld
+		status = store.DeletionHeld
 		reason = fmt.Sprintf("more than %d deletions in ten minutes", limit)
 	}
 	_, err = tx.Exec(ctx, "INSERT INTO mksync_deletions (link_id, side, reason, status) VALUES ($1, $2, $3, $4)",
 		link.ID, string(side), reason, string(status))
-	return status == mapping.DeletionApplied, err
+	return status == store.DeletionApplied, err
 }
 
 // DeletionHeld tells whether the link's deletion on side waits for a person.
-func (s *Session) DeletionHeld(ctx context.Context, link mapping.Link, side mapping.Side) (held bool, err error) {
+func (s *Session) DeletionHeld(ctx context.Context, link store.Link, side mapping.Side) (held bool, err error) {
 	err = s.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM mksync_deletions WHERE link_id = $1 AND side = $2 AND status = 'held')",
 		link.ID, string(side)).Scan(&held)
 	if err != nil {
@@ -74,7 +75,7 @@ func (s *Session) DeletionHeld(ctx context.Context, link mapping.Link, side mapp
 }
 
 // VoidDeletion closes a held deletion of what came back on side.
-func (s *Session) VoidDeletion(ctx context.Context, link mapping.Link, side mapping.Side) error {
+func (s *Session) VoidDeletion(ctx context.Context, link store.Link, side mapping.Side) error {
 	_, err := s.conn.Exec(ctx, `UPDATE mksync_deletions SET status = 'void', closed_at = now()
 		WHERE link_id = $1 AND side = $2 AND status IN ('held', 'approved')`, link.ID, string(side))
 	if err != nil {
@@ -132,7 +133,7 @@ func (s *Store) ReleaseMissing(ctx context.Context, metakockaIDs []string) error
 }
 
 // Deletions lists the deletion journal, oldest first.
-func (s *Store) Deletions(ctx context.Context, q mapping.RecordQuery) ([]mapping.DeletionRecord, error) {
+func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.DeletionRecord, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT d.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), d.side, d.reason, d.status, d.created_at, d.closed_at, coalesce(d.closed_by, '')
 		FROM mksync_deletions d JOIN metakocka_contact_mappings m ON m.id = d.link_id
@@ -141,8 +142,8 @@ func (s *Store) Deletions(ctx context.Context, q mapping.RecordQuery) ([]mapping
 	if err != nil {
 		return nil, fmt.Errorf("read deletions: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.DeletionRecord, error) {
-		var d mapping.DeletionRecord
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.DeletionRecord, error) {
+		var d store.DeletionRecord
 		var closed *time.Time
 		err := row.Scan(&d.ID, &d.LinkID, &d.ContactID, &d.MetaKockaID, &d.Side, &d.Reason, &d.Status, &d.CreatedAt, &closed, &d.ClosedBy)
 		d.ClosedAt = deref(closed)
@@ -160,7 +161,7 @@ func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error 
 	tag, err := s.pool.Exec(ctx, `UPDATE mksync_deletions SET status = 'approved', closed_by = coalesce($2, 'mksync')
 		WHERE id = $1 AND status IN ('held', 'approved')`, id, nullText(by))
 	if err == nil && tag.RowsAffected() == 0 {
-		err = mapping.ErrNotOpen
+		err = store.ErrNotOpen
 	}
 	if err != nil {
 		return fmt.Errorf("approve deletion %d: %w", id, err)
@@ -171,13 +172,13 @@ func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error 
 // RejectDeletion closes a held deletion and makes its link a tombstone with the
 // given status, without anything done to the other side. mapping.ErrNotOpen: it
 // is not held.
-func (s *Store) RejectDeletion(ctx context.Context, d mapping.DeletionRecord, status mapping.Status, note, by string) error {
+func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note, by string) error {
 	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_deletions SET status = 'rejected', closed_at = now(), closed_by = $2
 				WHERE id = $1 AND status IN ('held', 'approved')`, d.ID, nullText(by))
 			if err == nil && tag.RowsAffected() == 0 {
-				return mapping.ErrNotOpen
+				return store.ErrNotOpen
 			}
 			if err != nil {
 				return err

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // TableError says that the contacts table cannot be worked with at all.
@@ -27,11 +27,11 @@ func refusal(err error) error {
 	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return &mapping.ContactRefusedError{Reason: swallowed}
+		return &store.ContactRefusedError{Reason: swallowed}
 	case !errors.As(err, &pg) || passing(pg) || ofTable(pg):
 		return err
 	}
-	return &mapping.ContactRefusedError{Reason: refusalReason(pg)}
+	return &store.ContactRefusedError{Reason: refusalReason(pg)}
 }
 
 // swallowed is what a write is told that the database neither does nor refuses.
@@ -116,10 +116,10 @@ func away(err error) bool {
 
 // told marks an error that is about the database, not about a contact.
 func told(err error) error {
-	if err == nil || !away(err) || errors.Is(err, mapping.ErrStoreAway) || errors.Is(err, context.Canceled) {
+	if err == nil || !away(err) || errors.Is(err, store.ErrStoreAway) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", mapping.ErrStoreAway, err)
+	return fmt.Errorf("%w: %w", store.ErrStoreAway, err)
 }
 
 // deleteRefusal is refusal for a contact's deletion.
@@ -127,9 +127,9 @@ func deleteRefusal(err error) error {
 	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return &mapping.ContactRefusedError{Reason: "the database keeps it: a trigger or row level security does not let it be deleted"}
+		return &store.ContactRefusedError{Reason: "the database keeps it: a trigger or row level security does not let it be deleted"}
 	case errors.As(err, &pg) && pg.Code[:2] == "23":
-		return &mapping.ContactRefusedError{Reason: fmt.Sprintf("constraint %q keeps it", pg.ConstraintName)}
+		return &store.ContactRefusedError{Reason: fmt.Sprintf("constraint %q keeps it", pg.ConstraintName)}
 	}
 	return refusal(err)
 }
@@ -144,7 +144,7 @@ const hiddenSQL = `SELECT current_user, coalesce(array_agg(c.oid::regclass::text
 // hidden is a *mapping.HiddenError where row level security applies to this role, and
 // nil where it does not.
 func (s *Store) hidden(ctx context.Context) error {
-	var hidden mapping.HiddenError
+	var hidden store.HiddenError
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 	defer cancel()
 	err := s.pool.QueryRow(ctx, hiddenSQL, s.table().table).Scan(&hidden.Role, &hidden.Tables)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Contacts whose match waits for a person wait for what has their keys: another
@@ -75,9 +75,9 @@ func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool,
 }
 
 // freed are the keys that a link no longer has that was.
-func freed(was, now *mapping.Link) []string {
+func freed(was, now *store.Link) []string {
 	if was == nil || now == nil {
 		return nil
 	}
-	return mapping.Freed(*was, *now)
+	return store.Freed(*was, *now)
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // keepJobs is how long finished jobs can be looked at.
@@ -33,8 +33,8 @@ const waitsForSQL = "SELECT w.id::text FROM mksync_jobs w WHERE w.id = ANY (j.wa
 // readyJob is true of a job j that is to be worked on.
 const readyJob = "(j." + openJob + " AND NOT EXISTS (" + waitsForSQL + ") OR " + cutOffJob + ")"
 
-func scanJob(row pgx.CollectableRow) (mapping.Job, error) {
-	var j mapping.Job
+func scanJob(row pgx.CollectableRow) (store.Job, error) {
+	var j store.Job
 	var started, finished, expected *time.Time
 	err := row.Scan(&j.ID, &j.Operation, &j.Request, &j.Status, &j.Doing, &j.Paused, &j.Total, &j.Done, &j.Failed, &j.Result, &j.Error,
 		&j.CreatedAt, &started, &finished, &j.CreatedBy, &j.FinishedBy, &expected, &j.WaitsFor)
@@ -48,7 +48,7 @@ type querier interface {
 }
 
 // readJob reads at most one job; nil: there is none.
-func readJob(ctx context.Context, q querier, sql string, args ...any) (*mapping.Job, error) {
+func readJob(ctx context.Context, q querier, sql string, args ...any) (*store.Job, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -86,31 +86,31 @@ func jobScopeSQL(request string) string {
 
 // AddJob queues a job, and forgets those that were finished long ago.
 // mapping.ErrTooManyJobs.
-func (s *Store) AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (job mapping.Job, err error) {
+func (s *Store) AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (job store.Job, err error) {
 	// One at a time, so that of two that overlap one sees the other.
 	err = s.inTurn(ctx, s.pool, jobsLock, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM mksync_jobs WHERE finished_at < now() - interval '"+keepJobs+"'")
 		if err != nil {
 			return err
 		}
-		j, err := readJob(ctx, tx, addJobSQL, operation, request, nullText(by), mapping.MostOpenJobs)
+		j, err := readJob(ctx, tx, addJobSQL, operation, request, nullText(by), store.MostOpenJobs)
 		switch {
 		case err != nil:
 			return err
 		case j == nil:
-			return mapping.ErrTooManyJobs
+			return store.ErrTooManyJobs
 		}
 		job = *j
 		return nil
 	})
-	if err != nil && !errors.Is(err, mapping.ErrTooManyJobs) {
+	if err != nil && !errors.Is(err, store.ErrTooManyJobs) {
 		err = fmt.Errorf("store job: %w", err)
 	}
 	return job, err
 }
 
 // Job is one job; nil: there is none.
-func (s *Store) Job(ctx context.Context, id string) (*mapping.Job, error) {
+func (s *Store) Job(ctx context.Context, id string) (*store.Job, error) {
 	j, err := readJob(ctx, s.pool, "SELECT "+jobColumns+" FROM mksync_jobs j WHERE j.id = $1", id)
 	if err != nil {
 		return nil, fmt.Errorf("read job: %w", err)
@@ -120,7 +120,7 @@ func (s *Store) Job(ctx context.Context, id string) (*mapping.Job, error) {
 
 // Jobs lists jobs without their results, newest first; before is the id of the
 // last one of the page before.
-func (s *Store) Jobs(ctx context.Context, before string, limit int) ([]mapping.Job, error) {
+func (s *Store) Jobs(ctx context.Context, before string, limit int) ([]store.Job, error) {
 	rows, err := s.pool.Query(ctx, "SELECT "+strings.Replace(jobColumns, "j.result", "NULL::jsonb", 1)+` FROM mksync_jobs j
 		WHERE $1 = '' OR j.number < (SELECT b.number FROM mksync_jobs b WHERE b.id::text = $1) ORDER BY j.number DESC`+limitSQL(limit), before)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Store) ReadyJobs(ctx context.Context) ([]string, error) {
 }
 
 // TakeJob takes a job up, a cancelled one as it is; nil: it is not ready any more.
-func (s *Store) TakeJob(ctx context.Context, id string) (*mapping.Job, error) {
+func (s *Store) TakeJob(ctx context.Context, id string) (*store.Job, error) {
 	j, err := readJob(ctx, s.pool, `UPDATE mksync_jobs AS j SET status = CASE status WHEN 'cancelled' THEN status ELSE 'running' END,
 			started_at = coalesce(started_at, now()), expected_at = NULL
 		WHERE j.id = $1 AND `+readyJob+` RETURNING `+jobColumns, id)
@@ -179,7 +179,7 @@ func (s *Store) JobItems(ctx context.Context, jobID string) (map[string]json.Raw
 
 // SaveJob stores how far a job is and the items finished since; going is false
 // when it was cancelled meanwhile.
-func (s *Store) SaveJob(ctx context.Context, j mapping.Job, items []mapping.JobItem) (going bool, err error) {
+func (s *Store) SaveJob(ctx context.Context, j store.Job, items []store.JobItem) (going bool, err error) {
 	b := &pgx.Batch{}
 	for _, i := range items {
 		b.Queue(`INSERT INTO mksync_job_items (job_id, id, item) VALUES ($1, $2, $3)
@@ -202,7 +202,7 @@ func (s *Store) SaveJob(ctx context.Context, j mapping.Job, items []mapping.JobI
 
 // FinishJob ends a job that runs; its result holds the items from then on. One
 // that was cancelled keeps that status.
-func (s *Store) FinishJob(ctx context.Context, j mapping.Job) error {
+func (s *Store) FinishJob(ctx context.Context, j store.Job) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE mksync_jobs SET status = CASE status WHEN 'running' THEN $2 ELSE status END, doing = '', paused = '', expected_at = NULL,
 				total = $3, done = $4, failed = $5, result = $6, error = $7, finished_at = coalesce(finished_at, now()) WHERE id = $1`,

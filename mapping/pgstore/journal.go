@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // supersededSQL closes a parked entry of field $2 that shows other values than are there
@@ -36,7 +37,7 @@ const conflictSQL = `
 	ON CONFLICT (link_id, field) WHERE status = 'parked' DO UPDATE SET crm_changed_at = excluded.crm_changed_at,
 		partner_after = excluded.partner_after, partner_before = excluded.partner_before`
 
-func conflictArgs(c mapping.ConflictRecord) []any {
+func conflictArgs(c store.ConflictRecord) []any {
 	return []any{
 		string(c.Field), c.BaseCRM, c.BasePartner, c.CRM, c.Partner,
 		nullTime(c.Times.CRM), nullTime(c.Times.PartnerAfter), nullTime(c.Times.PartnerBefore),
@@ -59,13 +60,13 @@ var closeJournalSQL = []string{
 
 // queueClosing closes the link's open entries where its status says that they
 // are settled.
-func queueClosing(b *pgx.Batch, l *mapping.Link) {
+func queueClosing(b *pgx.Batch, l *store.Link) {
 	switch l.Status {
-	case mapping.StatusSynced, mapping.StatusPartial, mapping.StatusConflict, mapping.StatusDeleted, mapping.StatusUnlinked:
+	case store.StatusSynced, store.StatusPartial, store.StatusConflict, store.StatusDeleted, store.StatusUnlinked:
 		for _, sql := range closeJournalSQL {
 			b.Queue(sql, l.ContactID, string(l.Status), fieldNames(l.Differing))
 		}
-	case mapping.StatusPending, mapping.StatusError, mapping.StatusHeld:
+	case store.StatusPending, store.StatusError, store.StatusHeld:
 	}
 }
 
@@ -95,7 +96,7 @@ func limitSQL(limit int) string {
 }
 
 // Conflicts lists the conflict journal, oldest first.
-func (s *Store) Conflicts(ctx context.Context, q mapping.RecordQuery) ([]mapping.ConflictRecord, error) {
+func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.ConflictRecord, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT c.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), c.field, c.base_crm, c.base_partner, c.crm_value, c.partner_value,
 			c.crm_changed_at, c.partner_after, c.partner_before, c.rule, c.winner, c.undecidable, c.status, c.created_at, c.closed_at, coalesce(c.closed_by, '')
@@ -105,8 +106,8 @@ func (s *Store) Conflicts(ctx context.Context, q mapping.RecordQuery) ([]mapping
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.ConflictRecord, error) {
-		var c mapping.ConflictRecord
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.ConflictRecord, error) {
+		var c store.ConflictRecord
 		var changed, after, before, closed *time.Time
 		err := row.Scan(&c.ID, &c.LinkID, &c.ContactID, &c.MetaKockaID, &c.Field, &c.BaseCRM, &c.BasePartner, &c.CRM, &c.Partner,
 			&changed, &after, &before, &c.Rule, &c.Winner, &c.Undecidable, &c.Status, &c.CreatedAt, &closed, &c.ClosedBy)
@@ -123,13 +124,13 @@ func (s *Store) Conflicts(ctx context.Context, q mapping.RecordQuery) ([]mapping
 // DecideConflict closes a parked conflict with a person's decision and leaves
 // the decision on the link, for the next reconcile to carry out where the values are as shown. It waits for a
 // reconcile of the contact that runs. mapping.ErrNotOpen: it is not parked.
-func (s *Store) DecideConflict(ctx context.Context, c mapping.ConflictRecord, take mapping.Side, by string) error {
+func (s *Store) DecideConflict(ctx context.Context, c store.ConflictRecord, take mapping.Side, by string) error {
 	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, c.ContactID)}, func(conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_conflicts SET status = 'resolved', winner = $2, closed_at = now(), closed_by = $3
 				WHERE id = $1 AND status = 'parked'`, c.ID, string(take), nullText(by))
 			if err == nil && tag.RowsAffected() == 0 {
-				return mapping.ErrNotOpen
+				return store.ErrNotOpen
 			}
 			if err != nil {
 				return err
@@ -157,8 +158,8 @@ func (s *Store) CloseUndone(ctx context.Context, id int64, by string) error {
 }
 
 // Counts reads all figures in one statement.
-func (s *Store) Counts(ctx context.Context) (mapping.Counts, error) {
-	c := mapping.Counts{Links: map[mapping.Status]int{}}
+func (s *Store) Counts(ctx context.Context) (store.Counts, error) {
+	c := store.Counts{Links: map[store.Status]int{}}
 	err := s.pool.QueryRow(ctx, `
 		SELECT coalesce((SELECT jsonb_object_agg(sync_status, n) FROM (SELECT sync_status, count(*) AS n FROM metakocka_contact_mappings GROUP BY 1) x), '{}'),
 		       (SELECT count(*) FROM mksync_conflicts WHERE status = 'parked'),
@@ -176,7 +177,7 @@ func (s *Store) Counts(ctx context.Context) (mapping.Counts, error) {
 }
 
 // Slot looks a replication slot up.
-func (s *Store) Slot(ctx context.Context, name string) (slot mapping.Slot, err error) {
+func (s *Store) Slot(ctx context.Context, name string) (slot store.Slot, err error) {
 	err = s.pool.QueryRow(ctx, `
 		SELECT true, active, coalesce(confirmed_flush_lsn::text, ''), greatest(pg_current_wal_lsn() - coalesce(confirmed_flush_lsn, restart_lsn), 0)::bigint,
 			coalesce(greatest(pg_current_wal_lsn() - restart_lsn, 0), 0)::bigint, coalesce(wal_status, 'lost'), safe_wal_size

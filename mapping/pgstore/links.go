@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 const linkColumns = `m.id::text, m.contact_id::text, m.metakocka_id, m.metakocka_type, m.sync_status, m.last_synced_at, m.last_error,
@@ -47,7 +48,7 @@ func (c *contacts) numbers() map[mapping.Field]int16 {
 }
 
 // current is the link with what of its base holds for the table as it is.
-func (c *contacts) current(r *linkRow) *mapping.Link {
+func (c *contacts) current(r *linkRow) *store.Link {
 	l := r.link()
 	if l == nil || l.Base == nil {
 		return l
@@ -72,7 +73,7 @@ func (s *Store) StampBases(ctx context.Context) error {
 	return nil
 }
 
-func (c *contacts) linkArgs(l *mapping.Link) []any {
+func (c *contacts) linkArgs(l *store.Link) []any {
 	var base *storedBase
 	if l.Base != nil {
 		base = &storedBase{*l.Base, c.numbers()}
@@ -96,7 +97,7 @@ func fieldNames(fields []mapping.Field) []string {
 	return names
 }
 
-func overrides(o map[mapping.Field]mapping.Decision) any {
+func overrides(o map[mapping.Field]store.Decision) any {
 	if len(o) == 0 {
 		return nil
 	}
@@ -109,10 +110,10 @@ type linkRow struct {
 	syncedAt, changedAt, observedAt, createdAt, updatedAt                  *time.Time
 	assumed                                                                *bool
 	base                                                                   *storedBase
-	intent                                                                 *mapping.Intent
-	overrides                                                              map[mapping.Field]mapping.Decision
+	intent                                                                 *store.Intent
+	overrides                                                              map[mapping.Field]store.Decision
 	differing, heldKeys                                                    []string
-	flags                                                                  *mapping.Flags
+	flags                                                                  *store.Flags
 }
 
 func newLinkRow() (*linkRow, []any) {
@@ -124,13 +125,13 @@ func newLinkRow() (*linkRow, []any) {
 	}
 }
 
-func (r *linkRow) link() *mapping.Link {
+func (r *linkRow) link() *store.Link {
 	if r.id == nil {
 		return nil
 	}
-	l := &mapping.Link{
+	l := &store.Link{
 		ID: *r.id, ContactID: *r.contactID, MetaKockaID: text(r.partnerID), Type: text(r.typ),
-		Status: mapping.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: text(r.lastError),
+		Status: store.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: text(r.lastError),
 		BaseAssumed: *r.assumed, CRMChangedAt: deref(r.changedAt), PartnerObservedAt: deref(r.observedAt),
 		Intent: r.intent, Overrides: r.overrides, Flags: r.flags, HeldKeys: r.heldKeys,
 		CreatedAt: deref(r.createdAt), CreatedBy: text(r.createdBy), UpdatedAt: deref(r.updatedAt), UpdatedBy: text(r.updatedBy),
@@ -152,7 +153,7 @@ func text(s *string) string {
 }
 
 // Links lists links by contact id.
-func (s *Store) Links(ctx context.Context, q mapping.LinkQuery) ([]mapping.Link, error) {
+func (s *Store) Links(ctx context.Context, q store.LinkQuery) ([]store.Link, error) {
 	where, args := linkTerms(q)
 	sql := "SELECT " + linkColumns + " FROM metakocka_contact_mappings AS m WHERE " + where + " ORDER BY m.contact_id"
 	if q.Limit > 0 {
@@ -169,17 +170,17 @@ func (s *Store) Links(ctx context.Context, q mapping.LinkQuery) ([]mapping.Link,
 	return links, nil
 }
 
-func collectLinks(rows pgx.Rows) ([]mapping.Link, error) {
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.Link, error) {
+func collectLinks(rows pgx.Rows) ([]store.Link, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Link, error) {
 		r, targets := newLinkRow()
 		if err := row.Scan(targets...); err != nil {
-			return mapping.Link{}, err
+			return store.Link{}, err
 		}
 		return *r.link(), nil
 	})
 }
 
-func linkTerms(q mapping.LinkQuery) (string, []any) {
+func linkTerms(q store.LinkQuery) (string, []any) {
 	terms, args := []string{"true"}, []any{}
 	add := func(term, value string) {
 		if value != "" {
@@ -203,7 +204,7 @@ const (
 
 // LinkByPartner finds the link that names the partner: the living one, else
 // the newest tombstone; nil when no link does.
-func (s *Store) LinkByPartner(ctx context.Context, metakockaID string) (*mapping.Link, error) {
+func (s *Store) LinkByPartner(ctx context.Context, metakockaID string) (*store.Link, error) {
 	r, targets := newLinkRow()
 	err := s.pool.QueryRow(ctx, partnerLinkSQL, metakockaID).Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -218,7 +219,7 @@ func (s *Store) LinkByPartner(ctx context.Context, metakockaID string) (*mapping
 // LinkOrIntents finds the link that names the partner, as LinkByPartner, and the
 // links that have an intent, in one round trip. The intents are read first: a
 // creation that ends in between is seen as a link.
-func (s *Store) LinkOrIntents(ctx context.Context, metakockaID string) (link *mapping.Link, unresolved []mapping.Link, err error) {
+func (s *Store) LinkOrIntents(ctx context.Context, metakockaID string) (link *store.Link, unresolved []store.Link, err error) {
 	b := &pgx.Batch{}
 	b.Queue(unresolvedSQL).Query(func(rows pgx.Rows) error {
 		unresolved, err = collectLinks(rows)
@@ -259,7 +260,7 @@ func (s *Store) Holders(ctx context.Context, metakockaIDs []string) (map[string]
 // MoveLink gives a contact's link to the id that the contact has now, unless the old id
 // is there once more or the new one has a link. A tombstone stays with the old id.
 func (s *Store) MoveLink(ctx context.Context, from, to string) error {
-	return s.WithContacts(ctx, from, to, func(one, _ mapping.Session) error {
+	return s.WithContacts(ctx, from, to, func(one, _ store.Session) error {
 		t := s.table()
 		_, err := one.(*Session).conn.Exec(ctx, fmt.Sprintf(`UPDATE metakocka_contact_mappings SET contact_id = $2, updated_at = now()
 			WHERE contact_id = $1 AND sync_status <> 'deleted' AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = $1::uuid)

@@ -14,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -34,14 +35,14 @@ func waits(ctx context.Context, s *pgstore.Store) map[string]func(use func() err
 			return s.Alone(ctx, "part", func(context.Context) error { return use() })
 		},
 		"a contact": func(use func() error) error {
-			return s.WithContact(ctx, one, func(mapping.Session) error { return use() })
+			return s.WithContact(ctx, one, func(store.Session) error { return use() })
 		},
 		"two contacts": func(use func() error) error {
-			return s.WithContacts(ctx, one, other, func(_, _ mapping.Session) error { return use() })
+			return s.WithContacts(ctx, one, other, func(_, _ store.Session) error { return use() })
 		},
 		"a partner": func(use func() error) error { return s.WithPartner(ctx, "7", use) },
 		"the keys of a contact": func(use func() error) error {
-			return s.WithContact(ctx, another, func(k mapping.Session) error {
+			return s.WithContact(ctx, another, func(k store.Session) error {
 				if _, err := k.Rivals(ctx, keys); err != nil {
 					return err
 				}
@@ -49,8 +50,8 @@ func waits(ctx context.Context, s *pgstore.Store) map[string]func(use func() err
 			})
 		},
 		"the guard of deletions": func(use func() error) error {
-			return s.WithContact(ctx, deleted, func(k mapping.Session) error {
-				link := mapping.Change{Link: mapping.Link{ContactID: deleted, Status: mapping.StatusPending}}
+			return s.WithContact(ctx, deleted, func(k store.Session) error {
+				link := store.Change{Link: store.Link{ContactID: deleted, Status: store.StatusPending}}
 				if err := k.Save(ctx, &link); err != nil {
 					return err
 				}
@@ -182,14 +183,14 @@ func TestLocksAreTakenAllOrNone(t *testing.T) {
 	var work sync.WaitGroup
 	var mu sync.Mutex
 	for i := range 6 {
-		store, _ := openStore(t, url)
+		kept, _ := openStore(t, url)
 		pair := [2]string{one, other}
 		if i%2 == 1 {
 			pair = [2]string{other, one}
 		}
 		work.Go(func() {
 			for range 10 {
-				err := store.WithContacts(ctx, pair[0], pair[1], func(_, _ mapping.Session) error {
+				err := kept.WithContacts(ctx, pair[0], pair[1], func(_, _ store.Session) error {
 					if !mu.TryLock() {
 						return fmt.Errorf("two at once")
 					}

@@ -7,10 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // MatchContacts pages through the contacts by id, each with where its link stands.
-func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]mapping.MatchContact, error) {
+func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]store.MatchContact, error) {
 	t := s.table()
 	if after == "" {
 		after = nilUUID
@@ -24,8 +25,8 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]m
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read contacts: %w", err))
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.MatchContact, error) {
-		var c mapping.MatchContact
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.MatchContact, error) {
+		var c store.MatchContact
 		raw := make([]*string, len(t.fields))
 		err := row.Scan(append([]any{&c.ID, &c.MetaKockaID, &c.Status, &c.Unresolved, &c.LeftOut, &c.Not}, scanTargets(raw)...)...)
 		c.Contact = t.contact(raw)
@@ -39,7 +40,7 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]m
 
 // MatchPartners pages through the partners as last seen, without those that are
 // missing, by id.
-func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]mapping.MatchPartner, error) {
+func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]store.MatchPartner, error) {
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
 		SELECT p.metakocka_id, p.name, p.data, coalesce(m.contact_id::text, ''), m.id IS NULL AND EXISTS (SELECT FROM metakocka_contact_mappings d WHERE d.metakocka_id = p.metakocka_id)
 		FROM mksync_partners p
@@ -48,8 +49,8 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]m
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.MatchPartner, error) {
-		var p mapping.MatchPartner
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.MatchPartner, error) {
+		var p store.MatchPartner
 		err := row.Scan(&p.MetaKockaID, &p.Name, &p.Data, &p.Holder, &p.Former)
 		return p, err
 	})
@@ -62,7 +63,7 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]m
 // SeenParties pages through the partners as last seen, by id, without those that
 // are missing and those that only tombstones name. Each partner's links are looked
 // up by its id: a join of the tables would go through all links for every page.
-func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]mapping.SeenParty, error) {
+func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]store.SeenParty, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT p.metakocka_id, p.data, coalesce(m.alive, false)
 		FROM mksync_partners p
@@ -73,8 +74,8 @@ func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]map
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.SeenParty, error) {
-		var p mapping.SeenParty
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.SeenParty, error) {
+		var p store.SeenParty
 		err := row.Scan(&p.MetaKockaID, &p.Data, &p.Linked)
 		return p, err
 	})
@@ -88,7 +89,7 @@ func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]map
 // keeps it so until the session ends, and reads what a first match needs, in one
 // round trip. The intents come first: a creation that ends in between is seen
 // among the partners.
-func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r mapping.Rivals, err error) {
+func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r store.Rivals, err error) {
 	var lock locks
 	for _, name := range keys.All() {
 		lock.names = append(lock.names, s.store.lockName(keyLock, name))

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Absorb merges the loser, a session of the same WithContacts, into this
@@ -19,7 +20,7 @@ import (
 // they still hold what Load read. It sets the record's id, the loser's row and
 // what the table made of the winner.
 // Errors: ErrContactChanged, *mapping.ContactRefusedError.
-func (s *Session) Absorb(ctx context.Context, loser mapping.Session, m *mapping.ContactMerge, ch mapping.MergeChange) error {
+func (s *Session) Absorb(ctx context.Context, loser store.Session, m *store.ContactMerge, ch store.MergeChange) error {
 	l, err := s.companion(loser)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (s *Session) Absorb(ctx context.Context, loser mapping.Session, m *mapping.
 // Release takes a merge back, in one transaction: the loser's row is there again,
 // the winner, only while it holds what Load read, has what it had, and so have
 // the links. Errors: ErrContactChanged, *mapping.ContactRefusedError.
-func (s *Session) Release(ctx context.Context, loser mapping.Session, m *mapping.ContactMerge, ch mapping.MergeChange) error {
+func (s *Session) Release(ctx context.Context, loser store.Session, m *store.ContactMerge, ch store.MergeChange) error {
 	l, err := s.companion(loser)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func (s *Session) Release(ctx context.Context, loser mapping.Session, m *mapping
 }
 
 // companion is the session of the other contact, on the same connection.
-func (s *Session) companion(other mapping.Session) (*Session, error) {
+func (s *Session) companion(other store.Session) (*Session, error) {
 	o, ok := other.(*Session)
 	if !ok || o.conn != s.conn {
 		return nil, errors.New("merge contacts: the two sessions are not of one WithContacts")
@@ -99,13 +100,13 @@ func (s *Session) unchanged(ctx context.Context, tx pgx.Tx) (bool, error) {
 
 // writeOrKeep writes the change's fields, or where there are none makes sure that
 // the contact is as it was read.
-func (s *Session) writeOrKeep(ctx context.Context, tx pgx.Tx, ch mapping.MergeChange) (mapping.Contact, error) {
+func (s *Session) writeOrKeep(ctx context.Context, tx pgx.Tx, ch store.MergeChange) (mapping.Contact, error) {
 	if len(ch.Fields) > 0 {
 		return s.writeFields(ctx, tx, ch.Contact, ch.Fields)
 	}
 	unchanged, err := s.unchanged(ctx, tx)
 	if err == nil && !unchanged {
-		err = mapping.ErrContactChanged
+		err = store.ErrContactChanged
 	}
 	return s.table.contact(s.raw), err
 }
@@ -162,7 +163,7 @@ func (c *contacts) takeSQL() (names []string, sql string) {
 }
 
 // saveLinks stores links in their order: the one that gives a partner up first.
-func saveLinks(ctx context.Context, tx pgx.Tx, t *contacts, links ...*mapping.Link) error {
+func saveLinks(ctx context.Context, tx pgx.Tx, t *contacts, links ...*store.Link) error {
 	for _, l := range links {
 		if l == nil {
 			continue
@@ -180,7 +181,7 @@ func saveLinks(ctx context.Context, tx pgx.Tx, t *contacts, links ...*mapping.Li
 // Hindrance tells what keeps the contact from being merged into the winner: what
 // waits for a person, missing rights, and rows of other tables that refer to it,
 // which the database would delete or cut off with it.
-func (s *Session) Hindrance(ctx context.Context, winnerID string) (h mapping.Hindrance, err error) {
+func (s *Session) Hindrance(ctx context.Context, winnerID string) (h store.Hindrance, err error) {
 	t := s.table
 	var mayDelete bool
 	err = s.conn.QueryRow(ctx, fmt.Sprintf(`

@@ -7,15 +7,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 const mergeColumns = `id, loser_id::text, winner_id::text, status, taken, winner_before, winner_after, loser_row, loser_link, winner_link,
 	coalesce(moved_id, ''), coalesce(partner_id, ''), policy, partner_before, partner_after, note,
 	created_at, coalesce(created_by, ''), finished_at, undone_at, coalesce(undone_by, '')`
 
-func scanMerge(row pgx.CollectableRow) (mapping.ContactMerge, error) {
-	var m mapping.ContactMerge
+func scanMerge(row pgx.CollectableRow) (store.ContactMerge, error) {
+	var m store.ContactMerge
 	var finished, undone *time.Time
 	err := row.Scan(&m.ID, &m.LoserID, &m.WinnerID, &m.Status, &m.Taken, &m.WinnerBefore, &m.WinnerAfter, &m.LoserRow, &m.LoserLink, &m.WinnerLink,
 		&m.MovedID, &m.PartnerID, &m.Policy, &m.PartnerBefore, &m.PartnerAfter, &m.Note,
@@ -25,7 +25,7 @@ func scanMerge(row pgx.CollectableRow) (mapping.ContactMerge, error) {
 }
 
 // Merges lists merges of contacts.
-func (s *Store) Merges(ctx context.Context, q mapping.MergeQuery) ([]mapping.ContactMerge, error) {
+func (s *Store) Merges(ctx context.Context, q store.MergeQuery) ([]store.ContactMerge, error) {
 	order := "id DESC"
 	if q.Open {
 		order = "id"
@@ -47,7 +47,7 @@ func (s *Store) Merges(ctx context.Context, q mapping.MergeQuery) ([]mapping.Con
 }
 
 // addMerge stores a new merge.
-func addMerge(ctx context.Context, tx pgx.Tx, m *mapping.ContactMerge) error {
+func addMerge(ctx context.Context, tx pgx.Tx, m *store.ContactMerge) error {
 	err := tx.QueryRow(ctx, `INSERT INTO mksync_merges (loser_id, winner_id, taken, winner_before, winner_after, loser_row, loser_link, winner_link,
 			moved_id, partner_id, policy, created_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id, created_at`,
@@ -56,13 +56,13 @@ func addMerge(ctx context.Context, tx pgx.Tx, m *mapping.ContactMerge) error {
 	if err != nil {
 		return fmt.Errorf("store the merge: %w", err)
 	}
-	m.Status = mapping.MergeRunning
+	m.Status = store.MergeRunning
 	return nil
 }
 
 // NoteMerge stores how far a merge is, where it still is as it was; ok is false
 // where it is not. What a partner was before is stored once.
-func (s *Store) NoteMerge(ctx context.Context, m mapping.ContactMerge, was mapping.MergeStatus) (ok bool, err error) {
+func (s *Store) NoteMerge(ctx context.Context, m store.ContactMerge, was store.MergeStatus) (ok bool, err error) {
 	tag, err := s.pool.Exec(ctx, `UPDATE mksync_merges SET status = $3, note = $4, partner_before = coalesce(partner_before, $5), partner_after = $6,
 			finished_at = CASE WHEN $3 = 'merged' THEN coalesce(finished_at, now()) ELSE finished_at END, undone_by = $7
 		WHERE id = $1 AND status = $2`,
@@ -74,13 +74,13 @@ func (s *Store) NoteMerge(ctx context.Context, m mapping.ContactMerge, was mappi
 }
 
 // closeMerge ends a merge that is taken back, with all data that it kept.
-func closeMerge(ctx context.Context, tx pgx.Tx, m *mapping.ContactMerge) error {
+func closeMerge(ctx context.Context, tx pgx.Tx, m *store.ContactMerge) error {
 	err := tx.QueryRow(ctx, `UPDATE mksync_merges SET status = 'undone', undone_at = now(), undone_by = $2, note = '', winner_before = '{}', winner_after = '{}',
 			loser_row = NULL, loser_link = NULL, winner_link = NULL, partner_before = NULL, partner_after = NULL
 		WHERE id = $1 AND status IN ('merged', 'undoing') RETURNING undone_at`, m.ID, nullText(m.UndoneBy)).Scan(&m.UndoneAt)
 	if err != nil {
 		return fmt.Errorf("close merge %d: %w", m.ID, err)
 	}
-	m.Status, m.Note = mapping.MergeUndone, ""
+	m.Status, m.Note = store.MergeUndone, ""
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // ContactKnown tells whether the contact is in the table, and whether the
@@ -23,7 +23,7 @@ func (s *Store) ContactKnown(ctx context.Context, id string) (exists, inScope bo
 
 // ListPartners lists the partners as last seen, without those that are missing,
 // by id.
-func (s *Store) ListPartners(ctx context.Context, q mapping.PartnerQuery) ([]mapping.ListedPartner, error) {
+func (s *Store) ListPartners(ctx context.Context, q store.PartnerQuery) ([]store.ListedPartner, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT p.metakocka_id, p.name, p.tax_number, p.email, p.first_seen_at, p.observed_at,
 			coalesce(m.id::text, ''), coalesce(m.contact_id::text, ''), coalesce(m.sync_status, '')
@@ -35,8 +35,8 @@ func (s *Store) ListPartners(ctx context.Context, q mapping.PartnerQuery) ([]map
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.ListedPartner, error) {
-		var p mapping.ListedPartner
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.ListedPartner, error) {
+		var p store.ListedPartner
 		err := row.Scan(&p.MetaKockaID, &p.Name, &p.TaxNumber, &p.Email, &p.FirstSeenAt, &p.ObservedAt, &p.LinkID, &p.ContactID, &p.LinkStatus)
 		return p, err
 	})
@@ -60,11 +60,11 @@ func (c *contacts) orphansSQL() string {
 		LEFT JOIN %[1]s c ON c.%[2]s = m.contact_id
 		LEFT JOIN mksync_partners p ON p.metakocka_id = m.metakocka_id
 		LEFT JOIN mksync_deletions d ON d.link_id = m.id AND d.status IN ('held', 'approved')`,
-		c.table, c.key, mapping.OrphanBothGone, mapping.OrphanContactGone, mapping.OrphanPartnerGone)
+		c.table, c.key, store.OrphanBothGone, store.OrphanContactGone, store.OrphanPartnerGone)
 }
 
 // Orphans lists the links that have lost a side, by contact id from after on.
-func (s *Store) Orphans(ctx context.Context, after string, limit int) ([]mapping.Orphan, error) {
+func (s *Store) Orphans(ctx context.Context, after string, limit int) ([]store.Orphan, error) {
 	if after == "" {
 		after = nilUUID
 	}
@@ -73,8 +73,8 @@ func (s *Store) Orphans(ctx context.Context, after string, limit int) ([]mapping
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read orphans: %w", err))
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.Orphan, error) {
-		var o mapping.Orphan
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Orphan, error) {
+		var o store.Orphan
 		err := row.Scan(&o.LinkID, &o.ContactID, &o.MetaKockaID, &o.Status, &o.Kind)
 		return o, err
 	})
@@ -88,7 +88,7 @@ func (s *Store) Orphans(ctx context.Context, after string, limit int) ([]mapping
 // their journals, and returns how many there were.
 func (s *Store) RemoveTombstones(ctx context.Context) (int64, error) {
 	tag, err := s.pool.Exec(ctx, "DELETE FROM metakocka_contact_mappings WHERE id IN (SELECT id FROM ("+s.table().orphansSQL()+") o WHERE kind = $2)",
-		guardWindow, string(mapping.OrphanBothGone))
+		guardWindow, string(store.OrphanBothGone))
 	if err != nil {
 		return 0, s.stale(ctx, fmt.Errorf("remove tombstones: %w", err))
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // observeSQL keeps since when the partner is known as it is, when it is seen so again.
@@ -21,13 +22,13 @@ const observeSQL = `
 		changed_after = CASE WHEN p.hash IN (excluded.hash, 'lost:' || excluded.hash) THEN p.changed_after ELSE excluded.changed_after END,
 		observed_at = CASE WHEN p.hash IN (excluded.hash, 'lost:' || excluded.hash) THEN p.observed_at ELSE clock_timestamp() END`
 
-func observeArgs(p *mapping.ObservedPartner) []any {
+func observeArgs(p *store.ObservedPartner) []any {
 	return []any{p.MetaKockaID, p.Hash, p.Name, p.TaxNumber, p.Email, p.Data, nullTime(p.ChangedAfter), p.Keys.All()}
 }
 
 // SeenPartners gives every partner that was ever seen, by id, and those that are
 // linked and were not seen yet.
-func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartner, error) {
+func (s *Store) SeenPartners(ctx context.Context) (map[string]store.SeenPartner, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT coalesce(p.metakocka_id, m.metakocka_id), coalesce(p.hash, ''),
 			p.missing_since IS NOT NULL, m.metakocka_id IS NOT NULL, coalesce(m.held, false)
@@ -38,9 +39,9 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartne
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
-	seen := map[string]mapping.SeenPartner{}
+	seen := map[string]store.SeenPartner{}
 	var id string
-	var row mapping.SeenPartner
+	var row store.SeenPartner
 	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.Missing, &row.Linked, &row.Held}, func() error {
 		seen[id] = row
 		return nil
@@ -52,7 +53,7 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]mapping.SeenPartne
 }
 
 // Observe stores partners as just seen.
-func (s *Store) Observe(ctx context.Context, partners []mapping.ObservedPartner) error {
+func (s *Store) Observe(ctx context.Context, partners []store.ObservedPartner) error {
 	b := &pgx.Batch{}
 	ids := make([]string, len(partners))
 	for i := range partners {
@@ -136,7 +137,7 @@ func (s *Store) MarkMissing(ctx context.Context, ids []string) error {
 
 // MatchObserved finds partners as last seen by a contact's keys, those with its
 // number or e-mail first; who has only its name is one of few.
-func (s *Store) MatchObserved(ctx context.Context, keys mapping.MatchKeys) ([]mapping.ObservedPartner, error) {
+func (s *Store) MatchObserved(ctx context.Context, keys mapping.MatchKeys) ([]store.ObservedPartner, error) {
 	return s.observed(ctx, matchObserved, keys.Names(), keys.ByName())
 }
 
@@ -148,7 +149,7 @@ const (
 )
 
 // Observed is a partner as last seen; nil: it never was, or is missing.
-func (s *Store) Observed(ctx context.Context, metakockaID string) (*mapping.ObservedPartner, error) {
+func (s *Store) Observed(ctx context.Context, metakockaID string) (*store.ObservedPartner, error) {
 	found, err := s.observed(ctx, "WHERE missing_since IS NULL AND metakocka_id = $1", metakockaID)
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -171,7 +172,7 @@ func (s *Store) SeenBefore(ctx context.Context, ids []string, number int64) (map
 	return found, nil
 }
 
-func (s *Store) observed(ctx context.Context, where string, args ...any) ([]mapping.ObservedPartner, error) {
+func (s *Store) observed(ctx context.Context, where string, args ...any) ([]store.ObservedPartner, error) {
 	rows, err := s.pool.Query(ctx, observedSQL+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
@@ -183,21 +184,21 @@ func (s *Store) observed(ctx context.Context, where string, args ...any) ([]mapp
 	return partners, nil
 }
 
-func collectObserved(rows pgx.Rows) ([]mapping.ObservedPartner, error) {
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (mapping.ObservedPartner, error) {
-		var p mapping.ObservedPartner
+func collectObserved(rows pgx.Rows) ([]store.ObservedPartner, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.ObservedPartner, error) {
+		var p store.ObservedPartner
 		err := row.Scan(&p.MetaKockaID, &p.Hash, &p.Name, &p.TaxNumber, &p.Email, &p.Data, &p.FirstSeenAt, &p.ObservedAt)
 		return p, err
 	})
 }
 
 // Snapshot tells which transactions a read sees now.
-func (s *Store) Snapshot(ctx context.Context) (mapping.Snapshot, error) {
+func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	var text string
 	if err := s.pool.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&text); err != nil {
-		return mapping.Snapshot{}, fmt.Errorf("read the database's snapshot: %w", err)
+		return store.Snapshot{}, fmt.Errorf("read the database's snapshot: %w", err)
 	}
-	return mapping.ParseSnapshot(text)
+	return store.ParseSnapshot(text)
 }
 
 // Now is the database's clock, which all stored times are by.
@@ -210,12 +211,12 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 }
 
 // PollState is what the poller remembers; zero before the first poll.
-func (s *Store) PollState(ctx context.Context) (p mapping.PollState, err error) {
-	_, err = s.LoadState(ctx, mapping.PollStateKey, &p)
+func (s *Store) PollState(ctx context.Context) (p store.PollState, err error) {
+	_, err = s.LoadState(ctx, store.PollStateKey, &p)
 	return p, err
 }
 
 // SavePollState remembers the poller's state.
-func (s *Store) SavePollState(ctx context.Context, p mapping.PollState) error {
-	return s.SaveState(ctx, mapping.PollStateKey, p)
+func (s *Store) SavePollState(ctx context.Context, p store.PollState) error {
+	return s.SaveState(ctx, store.PollStateKey, p)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Session works on one contact while its lock is held.
@@ -28,7 +29,7 @@ type Session struct {
 // loaded is what a read of the contact brought, how many columns its table had then,
 // and which table was StateTable.
 type loaded struct {
-	st     mapping.State
+	st     store.State
 	width  int16
 	tables uint32
 }
@@ -58,7 +59,7 @@ func (s *Session) begin(ctx context.Context) error {
 
 // Load reads the contact and its link, in one round trip; the first time what
 // was read with the lock.
-func (s *Session) Load(ctx context.Context) (mapping.State, error) {
+func (s *Session) Load(ctx context.Context) (store.State, error) {
 	got, err := s.first, error(nil)
 	if s.first = nil; got == nil {
 		got, err = s.load(ctx)
@@ -70,10 +71,10 @@ func (s *Session) Load(ctx context.Context) (mapping.State, error) {
 		}
 	}
 	if err != nil {
-		return mapping.State{}, err
+		return store.State{}, err
 	}
 	if got.tables != s.store.tables {
-		return mapping.State{}, ErrTablesReplaced
+		return store.State{}, ErrTablesReplaced
 	}
 	return got.st, nil
 }
@@ -98,7 +99,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
 	err := row.Scan(targets...)
 	if err == nil {
-		st.Snapshot, err = mapping.ParseSnapshot(snapshot)
+		st.Snapshot, err = store.ParseSnapshot(snapshot)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read contact %s: %w", s.id, err)
@@ -121,11 +122,11 @@ type observedRow struct {
 	observedAt, changedAfter *time.Time
 }
 
-func (r observedRow) partner(l *mapping.Link) *mapping.ObservedPartner {
+func (r observedRow) partner(l *store.Link) *store.ObservedPartner {
 	if r.hash == nil {
 		return nil
 	}
-	return &mapping.ObservedPartner{
+	return &store.ObservedPartner{
 		MetaKockaID: l.MetaKockaID, Hash: *r.hash, Data: r.data,
 		ObservedAt: deref(r.observedAt), ChangedAfter: deref(r.changedAfter),
 	}
@@ -141,7 +142,7 @@ func (c *contacts) loadSQL() string {
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL
-		LEFT JOIN mksync_state AS p ON p.key = '`+mapping.PollStateKey+`'`,
+		LEFT JOIN mksync_state AS p ON p.key = '`+store.PollStateKey+`'`,
 		c.key, c.filter, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL())
 }
 
@@ -150,7 +151,7 @@ func (c *contacts) loadSQL() string {
 // the table made of the written values, the change's Judge sees it, and the link
 // takes its id.
 // Errors: ErrContactChanged, ErrPartnerTaken, *mapping.ContactRefusedError.
-func (s *Session) Save(ctx context.Context, ch *mapping.Change) error {
+func (s *Session) Save(ctx context.Context, ch *store.Change) error {
 	var err error
 	if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
 		err = s.saveBoth(ctx, ch, fields)
@@ -164,7 +165,7 @@ func (s *Session) Save(ctx context.Context, ch *mapping.Change) error {
 }
 
 // saveBoth writes fields of the contact and then the rest of the change.
-func (s *Session) saveBoth(ctx context.Context, ch *mapping.Change, fields []mapping.Field) error {
+func (s *Session) saveBoth(ctx context.Context, ch *store.Change, fields []mapping.Field) error {
 	sql, args, err := s.update(ch.Contact, fields)
 	if err != nil {
 		return err
@@ -199,7 +200,7 @@ func (s *Session) unlessChanged(ctx context.Context, db rowReader, err error, re
 	if unchanged {
 		return refused(err)
 	}
-	return mapping.ErrContactChanged
+	return store.ErrContactChanged
 }
 
 // rowReader is a connection, or a transaction on it.
@@ -251,7 +252,7 @@ func (s *Session) readArgs() []any {
 }
 
 // Insert adds the contact of this session's id, with its link. Errors as Save.
-func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
+func (s *Session) Insert(ctx context.Context, ch *store.Change) error {
 	t := s.table
 	var fields []mapping.Field
 	for _, f := range t.fields {
@@ -271,7 +272,7 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 		if err := row.Scan(append(scanTargets(raw), &taken)...); err != nil || taken {
 			return err
 		}
-		return &mapping.ContactRefusedError{Reason: "the configured filter leaves the new contact out: let its columns have defaults that the filter takes"}
+		return &store.ContactRefusedError{Reason: "the configured filter leaves the new contact out: let its columns have defaults that the filter takes"}
 	}))
 	if err == nil {
 		stored := t.contact(raw)
@@ -292,7 +293,7 @@ func (s *Session) Insert(ctx context.Context, ch *mapping.Change) error {
 // DeleteContact removes the contact and stores its link's change with it, only
 // when the contact still holds what Load read: an edit made since is not lost.
 // Errors: ErrContactChanged, *mapping.ContactRefusedError.
-func (s *Session) DeleteContact(ctx context.Context, ch *mapping.Change) error {
+func (s *Session) DeleteContact(ctx context.Context, ch *store.Change) error {
 	var deleted bool
 	err := s.open(ctx, s.table.deleteSQL()+" RETURNING true", s.readArgs(), func(row pgx.Row) error { return row.Scan(&deleted) })
 	if err != nil {
@@ -311,7 +312,7 @@ const partnerIndex = "metakocka_contact_mappings_partner"
 
 // saveChange stores all of ch but the contact, and commits, in one round trip.
 // What comes first begins the transaction, if that is not done yet.
-func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...string) error {
+func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...string) error {
 	b := &pgx.Batch{}
 	for _, sql := range first {
 		b.Queue(sql)
@@ -338,7 +339,7 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 		b.Queue(lapsedSQL, l.ContactID, fieldNames(ch.Lapsed))
 	}
 	for _, c := range ch.Conflicts {
-		if c.Status == mapping.ConflictParked {
+		if c.Status == store.ConflictParked {
 			b.Queue(supersededSQL, l.ContactID, string(c.Field), c.CRM, c.Partner)
 		}
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
@@ -348,7 +349,7 @@ func (s *Session) saveChange(ctx context.Context, ch *mapping.Change, first ...s
 	err := s.rolledBack(ctx, s.conn.SendBatch(ctx, b).Close())
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.ConstraintName == partnerIndex {
-		return mapping.ErrPartnerTaken
+		return store.ErrPartnerTaken
 	}
 	s.grown = s.grown || err == nil && isNew && s.store.grows()
 	return err

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Store is safe for use by many goroutines.
@@ -90,17 +91,17 @@ func (s *Store) refresh(ctx context.Context) error {
 func (s *Store) stale(ctx context.Context, err error) error {
 	var pg *pgconn.PgError
 	switch isPg := errors.As(err, &pg); {
-	case errors.Is(err, mapping.ErrTable): // said already
+	case errors.Is(err, store.ErrTable): // said already
 		return err
 	case isPg && pg.Code == "42501":
 		if hidden := s.hidden(ctx); hidden != nil {
 			return hidden
 		}
-		return fmt.Errorf("%w: %w", mapping.ErrTable, err)
+		return fmt.Errorf("%w: %w", store.ErrTable, err)
 	case !isPg || !ofTable(pg):
 		return told(err)
 	}
-	err = fmt.Errorf("%w: %w", mapping.ErrTable, err)
+	err = fmt.Errorf("%w: %w", store.ErrTable, err)
 	if again := s.refresh(ctx); again != nil {
 		return errors.Join(err, again)
 	}
@@ -109,7 +110,7 @@ func (s *Store) stale(ctx context.Context, err error) error {
 
 // WithContact calls use while this process alone, of all processes, works on
 // the contact (invariant 16).
-func (s *Store) WithContact(ctx context.Context, contactID string, use func(mapping.Session) error) error {
+func (s *Store) WithContact(ctx context.Context, contactID string, use func(store.Session) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return told(fmt.Errorf("reach the CRM's database: %w", err))
@@ -146,7 +147,7 @@ func (s *Store) grows() bool {
 
 // WithContacts calls use while this process alone works on both contacts. The
 // locks are held by one connection, so the sessions are used one after the other.
-func (s *Store) WithContacts(ctx context.Context, one, other string, use func(one, other mapping.Session) error) error {
+func (s *Store) WithContacts(ctx context.Context, one, other string, use func(one, other store.Session) error) error {
 	both := []string{s.lockName(contactLock, one), s.lockName(contactLock, other)}
 	return s.locked(ctx, handOver, both, func(conn *pgxpool.Conn) error {
 		return use(&Session{store: s, conn: conn, id: one}, &Session{store: s, conn: conn, id: other})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -23,26 +24,26 @@ func TestContactsOfADatabaseWithoutUTF8(t *testing.T) {
 			testenv.ContactsTable(t, address)
 			_, err := migrations.Up(t.Context(), address)
 			require.NoError(t, err)
-			store, pool := openStore(t, address)
+			kept, pool := openStore(t, address)
 			_, err = pool.Exec(t.Context(), "INSERT INTO contacts (id, name, notes) VALUES ($1, 'Špela Črnigoj', 'ž')", one)
 			require.NoError(t, err)
-			load(t, store, one, func(k mapping.Session, st mapping.State) {
+			load(t, kept, one, func(k store.Session, st store.State) {
 				require.Equal(t, "Špela Črnigoj", st.Contact.Name)
 				require.Empty(t, st.NoText)
-				ch := mapping.Change{Link: mapping.Link{ContactID: one, Status: mapping.StatusSynced, Base: &mapping.Base{}}, Contact: *st.Contact}
+				ch := store.Change{Link: store.Link{ContactID: one, Status: store.StatusSynced, Base: &mapping.Base{}}, Contact: *st.Contact}
 				ch.Contact.Notes, ch.ToCRM = "čšž", []mapping.Field{mapping.FieldNotes}
 				require.NoError(t, k.Save(t.Context(), &ch))
 			})
-			load(t, store, one, func(_ mapping.Session, st mapping.State) { require.Equal(t, "čšž", st.Contact.Notes) })
+			load(t, kept, one, func(_ store.Session, st store.State) { require.Equal(t, "čšž", st.Contact.Notes) })
 			if encoding != "SQL_ASCII" {
 				return
 			}
 			_, err = pool.Exec(t.Context(), "INSERT INTO contacts (id, name, notes) VALUES ($1, 'Ana', $2)", other, "a\xe8b")
 			require.NoError(t, err)
-			load(t, store, other, func(_ mapping.Session, st mapping.State) {
+			load(t, kept, other, func(_ store.Session, st store.State) {
 				require.Equal(t, []mapping.Field{mapping.FieldNotes}, st.NoText)
 			})
-			pairs, err := store.Pairs(t.Context(), "", 10)
+			pairs, err := kept.Pairs(t.Context(), "", 10)
 			require.NoError(t, err)
 			require.Len(t, pairs, 2)
 		})
@@ -50,11 +51,11 @@ func TestContactsOfADatabaseWithoutUTF8(t *testing.T) {
 }
 
 func load(t *testing.T, s interface {
-	WithContact(ctx context.Context, id string, use func(mapping.Session) error) error
-}, id string, use func(mapping.Session, mapping.State),
+	WithContact(ctx context.Context, id string, use func(store.Session) error) error
+}, id string, use func(store.Session, store.State),
 ) {
 	t.Helper()
-	require.NoError(t, s.WithContact(t.Context(), id, func(k mapping.Session) error {
+	require.NoError(t, s.WithContact(t.Context(), id, func(k store.Session) error {
 		st, err := k.Load(t.Context())
 		require.NoError(t, err)
 		use(k, st)
@@ -79,20 +80,20 @@ func TestHiddenRowsAreAnError(t *testing.T) {
 	u, err := url.Parse(database)
 	require.NoError(t, err)
 	u.User = url.UserPassword(role, "x")
-	store, _ := openStore(t, u.String())
+	kept, _ := openStore(t, u.String())
 	reads := map[string]func() error{
 		"a contact": func() error {
-			return store.WithContact(t.Context(), one, func(k mapping.Session) error { _, err := k.Load(t.Context()); return err })
+			return kept.WithContact(t.Context(), one, func(k store.Session) error { _, err := k.Load(t.Context()); return err })
 		},
-		"all contacts":  func() error { _, err := store.Pairs(t.Context(), "", 10); return err },
-		"a first match": func() error { _, err := store.MatchContacts(t.Context(), "", 10); return err },
+		"all contacts":  func() error { _, err := kept.Pairs(t.Context(), "", 10); return err },
+		"a first match": func() error { _, err := kept.MatchContacts(t.Context(), "", 10); return err },
 		"an import": func() error {
-			_, err := store.UnlinkedContacts(t.Context(), "1", mapping.MatchKeys{Number: "12345678"})
+			_, err := kept.UnlinkedContacts(t.Context(), "1", mapping.MatchKeys{Number: "12345678"})
 			return err
 		},
-		"a truncation":    func() error { _, err := store.HoldAll(t.Context(), "truncated"); return err },
-		"a clean-up":      func() error { _, err := store.RemoveTombstones(t.Context()); return err },
-		"a known contact": func() error { _, _, err := store.ContactKnown(t.Context(), one); return err },
+		"a truncation":    func() error { _, err := kept.HoldAll(t.Context(), "truncated"); return err },
+		"a clean-up":      func() error { _, err := kept.RemoveTombstones(t.Context()); return err },
+		"a known contact": func() error { _, _, err := kept.ContactKnown(t.Context(), one); return err },
 	}
 	all := func(check func(name string, err error)) {
 		for name, read := range reads {
@@ -104,7 +105,7 @@ func TestHiddenRowsAreAnError(t *testing.T) {
 	testenv.Exec(t, database, "CREATE POLICY mine ON contacts USING (name = 'nobody')")
 	testenv.Exec(t, database, "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY")
 	all(func(name string, err error) {
-		var hidden *mapping.HiddenError
+		var hidden *store.HiddenError
 		require.ErrorAs(t, err, &hidden, name)
 		require.Equal(t, []string{"contacts"}, hidden.Tables)
 		require.Contains(t, err.Error(), "BYPASSRLS", name)

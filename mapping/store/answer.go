@@ -1,4 +1,4 @@
-package mapping
+package store
 
 // Answer is a person's: the partner is not the contact's. It is remembered, and nobody is
 // asked again.

@@ -1,16 +1,20 @@
-package mapping
+package store
 
-import "time"
+import (
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+)
 
 // Pair is a contact and its link as a full check sees them. Read again, neither may
 // be there any more.
 type Pair struct {
 	ContactID string
-	Contact   *Contact // nil: not in the table
-	InScope   bool     // the configured filter takes the contact
-	Link      *Link    // nil: never linked
+	Contact   *mapping.Contact // nil: not in the table
+	InScope   bool             // the configured filter takes the contact
+	Link      *Link            // nil: never linked
 	// Deletion is the side of the link's deletion that waits for a person; "": none.
-	Deletion Side
+	Deletion mapping.Side
 }
 
 // CheckState is what is remembered of full checks. Times are by the database's

@@ -1,4 +1,4 @@
-package mapping
+package store
 
 // Counts are the store's figures.
 type Counts struct {

@@ -1,4 +1,4 @@
-package mapping
+package store
 
 // SlotPosition says how far a replication slot has come.
 type SlotPosition struct {

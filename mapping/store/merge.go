@@ -1,8 +1,10 @@
-package mapping
+package store
 
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // MergeStatus says how far a merge of two contacts is.
@@ -22,9 +24,9 @@ type ContactMerge struct {
 	ID                int64
 	LoserID, WinnerID string
 	Status            MergeStatus
-	Taken             []Field // what the winner took over
+	Taken             []mapping.Field // what the winner took over
 	// WinnerBefore and WinnerAfter are the winner around the merge.
-	WinnerBefore, WinnerAfter Contact
+	WinnerBefore, WinnerAfter mapping.Contact
 	// LoserRow is the loser's row, every column as text; nil: it is not kept any more.
 	LoserRow              json.RawMessage
 	LoserLink, WinnerLink *Link  // as they were; nil: there was none
@@ -54,9 +56,9 @@ type MergeQuery struct {
 // MergeChange is what a merge, or its undoing, stores of the two contacts' links
 // and of the winner, in one transaction.
 type MergeChange struct {
-	Loser, Winner *Link   // nil: left as it is
-	Contact       Contact // the winner's values for Fields
-	Fields        []Field
+	Loser, Winner *Link           // nil: left as it is
+	Contact       mapping.Contact // the winner's values for Fields
+	Fields        []mapping.Field
 }
 
 // Hindrance is what keeps a contact from being merged into another.

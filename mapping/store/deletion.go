@@ -1,7 +1,9 @@
-package mapping
+package store
 
 import (
 	"time"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // DeletionStatus says what becomes of a deletion.
@@ -25,7 +27,7 @@ type DeletionRecord struct {
 	LinkID      string
 	ContactID   string
 	MetaKockaID string
-	Side        Side // where the record was deleted
+	Side        mapping.Side // where the record was deleted
 	Reason      string
 	Status      DeletionStatus
 	CreatedAt   time.Time

@@ -1,7 +1,9 @@
-package mapping
+package store
 
 import (
 	"time"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // IntentKind says what a stored intent was about to do.
@@ -18,17 +20,17 @@ const (
 // may still take effect; only after it may "not found" or "not changed" be read
 // as "did not happen".
 type Intent struct {
-	Kind     IntentKind `json:"kind"`
-	SentAt   time.Time  `json:"sent_at"`
-	Deadline time.Time  `json:"deadline"`
-	SentHere time.Time  `json:"sent_here,omitzero"` // as SentAt, by the clock of the machine that sent it
-	Seen     int64      `json:"seen,omitempty"`     // the number of the newest partner that was seen before
-	Partner  Partner    `json:"partner"`            // to create; for an update: as it was before
+	Kind     IntentKind      `json:"kind"`
+	SentAt   time.Time       `json:"sent_at"`
+	Deadline time.Time       `json:"deadline"`
+	SentHere time.Time       `json:"sent_here,omitzero"` // as SentAt, by the clock of the machine that sent it
+	Seen     int64           `json:"seen,omitempty"`     // the number of the newest partner that was seen before
+	Partner  mapping.Partner `json:"partner"`            // to create; for an update: as it was before
 
 	// Of an update: what is sent for which fields, and the contact it was made of.
-	Sent   Partner `json:"sent,omitzero"`
-	Fields []Field `json:"fields,omitempty"`
-	CRM    Contact `json:"crm,omitzero"`
+	Sent   mapping.Partner `json:"sent,omitzero"`
+	Fields []mapping.Field `json:"fields,omitempty"`
+	CRM    mapping.Contact `json:"crm,omitzero"`
 	// Decided are the conflicts whose losing values the update replaces. They belong in
 	// the journal once it has taken effect.
 	Decided []ConflictRecord `json:"decided,omitempty"`

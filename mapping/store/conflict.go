@@ -1,7 +1,9 @@
-package mapping
+package store
 
 import (
 	"time"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // ConflictStatus says what became of a conflict.
@@ -21,8 +23,8 @@ type ConflictRecord struct {
 	LinkID      string
 	ContactID   string
 	MetaKockaID string
-	Conflict
-	Times     Times
+	mapping.Conflict
+	Times     mapping.Times
 	Status    ConflictStatus
 	CreatedAt time.Time
 	ClosedAt  time.Time

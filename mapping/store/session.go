@@ -1,21 +1,23 @@
-package mapping
+package store
 
 import (
 	"context"
 	"time"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // State is what a reconcile decides from: the contact and the link, read
 // together.
 type State struct {
-	Contact   *Contact  // nil: the contact does not exist
-	NoText    []Field   // whose values are no text; Contact lacks some of their bytes
-	InScope   bool      // the configured filter takes the contact
-	Replayed  bool      // a replay works on the contact, and nothing else may
-	UpdatedAt time.Time // the contact's updated_at; zero where there is none
-	Link      *Link     // nil: never seen
-	Now       time.Time // the database's clock when they were read
-	Snapshot  Snapshot  // the transactions that the read saw
+	Contact   *mapping.Contact // nil: the contact does not exist
+	NoText    []mapping.Field  // whose values are no text; Contact lacks some of their bytes
+	InScope   bool             // the configured filter takes the contact
+	Replayed  bool             // a replay works on the contact, and nothing else may
+	UpdatedAt time.Time        // the contact's updated_at; zero where there is none
+	Link      *Link            // nil: never seen
+	Now       time.Time        // the database's clock when they were read
+	Snapshot  Snapshot         // the transactions that the read saw
 	// PartnersSeen is the number of the newest partner that was seen.
 	PartnersSeen int64
 	// SweptAt is when the last complete sweep over the partners began; zero:
@@ -31,7 +33,7 @@ type Session interface {
 	Load(ctx context.Context) (State, error)
 	// Rivals waits until no other process matches a contact with one of the keys,
 	// keeps it so until the session ends, and then reads what a first match needs.
-	Rivals(ctx context.Context, keys MatchKeys) (Rivals, error)
+	Rivals(ctx context.Context, keys mapping.MatchKeys) (Rivals, error)
 	// Denied are the partners of which a person said that they are not the contact's.
 	Denied(ctx context.Context) ([]string, error)
 	// Save stores a change whole or not at all; the contact only when it still
@@ -46,14 +48,14 @@ type Session interface {
 	// AdmitDeletion asks the guard whether the link's deletion on side may be
 	// applied; if not, it is held. At most limit are within ten minutes, and none
 	// that has a reason to wait for a person.
-	AdmitDeletion(ctx context.Context, link Link, side Side, limit int, reason string) (bool, error)
+	AdmitDeletion(ctx context.Context, link Link, side mapping.Side, limit int, reason string) (bool, error)
 	// Referrers names the tables whose rows refer to the contact by a foreign key, and
 	// those that may not be looked into.
 	Referrers(ctx context.Context) ([]string, error)
 	// DeletionHeld tells whether the link's deletion on side waits for a person.
-	DeletionHeld(ctx context.Context, link Link, side Side) (bool, error)
+	DeletionHeld(ctx context.Context, link Link, side mapping.Side) (bool, error)
 	// VoidDeletion closes a held deletion of what came back on side.
-	VoidDeletion(ctx context.Context, link Link, side Side) error
+	VoidDeletion(ctx context.Context, link Link, side mapping.Side) error
 
 	// Hindrance tells what keeps the contact from being merged into another.
 	Hindrance(ctx context.Context, winnerID string) (Hindrance, error)
@@ -76,17 +78,17 @@ type Rivals struct {
 // Change is everything a reconcile stores, in one transaction.
 type Change struct {
 	Link      Link
-	Contact   Contact          // the values to write for ToCRM
-	ToCRM     []Field          // contact fields to write
+	Contact   mapping.Contact  // the values to write for ToCRM
+	ToCRM     []mapping.Field  // contact fields to write
 	Conflicts []ConflictRecord // what was decided or parked
 	Observed  *ObservedPartner // the partner as just read, if it was
 	Freed     []string         // keys for which others may be held that are not any more
-	Lapsed    []Field          // whose decisions do not hold for the values of now
+	Lapsed    []mapping.Field  // whose decisions do not hold for the values of now
 	Gone      string           // a partner that is not there any more; a poll that sees it tells
 	Erased    bool             // nothing of the person is to stay in mksync's journals
 	Denied    []Answer         // what a person says: these are not one
 	ByHand    bool             // a person says that the link's partner is the contact's
 	// Judge, where it is set, gives the link its verdict once the contact is written:
 	// of what the table made of it.
-	Judge func(l *Link, stored Contact)
+	Judge func(l *Link, stored mapping.Contact)
 }

@@ -1,9 +1,11 @@
-package mapping
+package store
+
+import "github.com/crmmind/mksync/mapping"
 
 // MatchContact is a contact as the first match sees it.
 type MatchContact struct {
 	ID          string
-	Contact     Contact
+	Contact     mapping.Contact
 	MetaKockaID string // of its link, living or not
 	Status      Status // of its link; "": it has none
 	Unresolved  bool   // its link has an intent

@@ -1,6 +1,10 @@
-package mapping
+package store
 
-import "time"
+import (
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+)
 
 // ObservedPartner is a partner as last seen in MetaKocka.
 type ObservedPartner struct {
@@ -9,7 +13,7 @@ type ObservedPartner struct {
 	Name        string
 	TaxNumber   string // canonical
 	Email       string // canonical
-	Keys        MatchKeys
+	Keys        mapping.MatchKeys
 	Data        []byte // the partner as JSON
 	FirstSeenAt time.Time
 	ObservedAt  time.Time

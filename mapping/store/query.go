@@ -1,4 +1,4 @@
-package mapping
+package store
 
 // RecordQuery chooses entries of a journal, oldest first.
 type RecordQuery struct {

@@ -1,4 +1,4 @@
-package mapping
+package store
 
 // OrphanKind says what a link has lost.
 type OrphanKind string

@@ -1,8 +1,10 @@
-package mapping
+package store
 
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // Status says where a link stands. The words are stored and shown to users.
@@ -42,7 +44,7 @@ type Link struct {
 	LastError    string    `json:"lastError,omitzero"`
 
 	// Base is what each side held when they last agreed; nil before that.
-	Base *Base `json:"base,omitzero"`
+	Base *mapping.Base `json:"base,omitzero"`
 	// BaseAssumed: the partner's half of the base is what was sent to
 	// MetaKocka, not yet what was read back.
 	BaseAssumed bool `json:"baseAssumed,omitzero"`
@@ -54,9 +56,9 @@ type Link struct {
 	// Intent is a write whose end is not known yet.
 	Intent *Intent `json:"intent,omitzero"`
 	// Overrides are a person's decisions for parked fields.
-	Overrides map[Field]Decision `json:"overrides,omitzero"`
+	Overrides map[mapping.Field]Decision `json:"overrides,omitzero"`
 	// Differing are the fields in which the sides knowingly differ.
-	Differing []Field `json:"differing,omitzero"`
+	Differing []mapping.Field `json:"differing,omitzero"`
 	// Flags are the partner's as they were before it was retired; nil: it was not, or
 	// they are not known.
 	Flags *Flags `json:"flags,omitzero"`
@@ -73,9 +75,9 @@ type Link struct {
 // Decision is a person's, of a parked field: the side whose value both are to hold, and
 // the values that it was decided on. It holds for these; nil: for any.
 type Decision struct {
-	Take    Side    `json:"take"`
-	CRM     *string `json:"crm,omitempty"`
-	Partner *string `json:"partner,omitempty"`
+	Take    mapping.Side `json:"take"`
+	CRM     *string      `json:"crm,omitempty"`
+	Partner *string      `json:"partner,omitempty"`
 }
 
 // UnmarshalJSON also reads what an older version stored: the side alone.
@@ -90,9 +92,9 @@ func (d *Decision) UnmarshalJSON(data []byte) error {
 
 // Holds reports whether the two sides still hold the values that were decided on, or
 // agree by now.
-func (d Decision) Holds(f Field, crm, partner string) bool {
-	as := func(shown *string, now string) bool { return shown == nil || Equal(f, *shown, now) }
-	return as(d.CRM, crm) && as(d.Partner, partner) || Equal(f, crm, partner)
+func (d Decision) Holds(f mapping.Field, crm, partner string) bool {
+	as := func(shown *string, now string) bool { return shown == nil || mapping.Equal(f, *shown, now) }
+	return as(d.CRM, crm) && as(d.Partner, partner) || mapping.Equal(f, crm, partner)
 }
 
 // Flags are what a partner is to the ERP; nil where MetaKocka does not show it.
@@ -102,7 +104,7 @@ type Flags struct {
 }
 
 // BaseOr is the link's base, or other where there is no link or no base.
-func (l *Link) BaseOr(other Base) *Base {
+func (l *Link) BaseOr(other mapping.Base) *mapping.Base {
 	if l == nil || l.Base == nil {
 		return &other
 	}
