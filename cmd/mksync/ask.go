@@ -14,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -172,7 +173,7 @@ func printLines[T any](app *cliEnv, none string, items []T, line func(T) []strin
 	for i, item := range items {
 		rows[i] = line(item)
 	}
-	return app.out().table(rows)
+	return app.out().Table(rows)
 }
 
 func (app *cliEnv) printJSON(v any) error {
@@ -213,7 +214,7 @@ func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, as
 		if asJSON {
 			continue
 		}
-		if err := app.out().table([][]string{line(data)}); err != nil {
+		if err := app.out().Table([][]string{line(data)}); err != nil {
 			return err
 		}
 	}
@@ -240,7 +241,7 @@ func partly(failed, of int) error {
 // quote is a value fit for one line of a list.
 func quote(value string) string {
 	const most = 40
-	return fmt.Sprintf("%q", cut(value, most))
+	return fmt.Sprintf("%q", terminal.Cut(value, most))
 }
 
 func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }

@@ -142,7 +142,7 @@ func (app *cliEnv) printMatch(ctx context.Context, desk syncer.Answerer, kind bu
 	for i, d := range decisions {
 		rows[i] = []string{kind.id(d.ContactID, d.MetaKockaID), string(d.Verdict), decisionDetail(d)}
 	}
-	if err := app.out().table(rows); err != nil {
+	if err := app.out().Table(rows); err != nil {
 		return err
 	}
 	app.summary(kind.all, a, verdictWords)
@@ -174,7 +174,7 @@ func (app *cliEnv) printBulk(kind bulkKind, noun string, asJSON bool, a bulkAnsw
 			rows[i] = failureLine(kind.id(item.ContactID, item.MetaKockaID), item)
 		}
 		slices.SortFunc(rows, func(a, b []string) int { return cmp.Compare(a[0], b[0]) })
-		if err := app.out().table(rows); err != nil {
+		if err := app.out().Table(rows); err != nil {
 			return err
 		}
 		app.summary(noun, a, doneWords)

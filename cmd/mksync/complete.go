@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -39,7 +40,7 @@ func completeIDs[R, T any](app *cliEnv, op syncer.Operation[R, syncer.List[T]], 
 		var ids []cobra.Completion
 		for _, entry := range found.Items {
 			if cells := line(entry); !named[cells[0]] {
-				ids = append(ids, cobra.CompletionWithDesc(oneLine(cells[0]), cut(describe(cells), usualColumns)))
+				ids = append(ids, cobra.CompletionWithDesc(terminal.OneLine(cells[0]), terminal.Cut(describe(cells), terminal.UsualColumns)))
 			}
 		}
 		return ids, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
@@ -50,7 +51,7 @@ func completeIDs[R, T any](app *cliEnv, op syncer.Operation[R, syncer.List[T]], 
 func describe(cells []string) string {
 	text := ""
 	for _, c := range cells[1:] {
-		text = oneLine(text + " " + c)
+		text = terminal.OneLine(text + " " + c)
 	}
 	return text
 }

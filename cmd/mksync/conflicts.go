@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -84,7 +85,7 @@ func newConflictsShow(app *cliEnv) *cobra.Command {
 				if asJSON {
 					return app.printJSON(c)
 				}
-				return app.out().sheet(conflictSheet(c))
+				return app.out().Sheet(conflictSheet(c))
 			})
 		},
 	}
@@ -92,8 +93,8 @@ func newConflictsShow(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func conflictSheet(c syncer.Conflict) (sheet []pair) {
-	line := func(name, text string) { sheet = append(sheet, pair{name, text}) }
+func conflictSheet(c syncer.Conflict) (sheet []terminal.Pair) {
+	line := func(name, text string) { sheet = append(sheet, terminal.Pair{name, text}) }
 	line("conflict", c.ID)
 	line("field", string(c.Field))
 	line("state", conflictState(c))

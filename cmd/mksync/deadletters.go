@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -48,7 +49,7 @@ func deadLetterLine(l syncer.DeadLetter) []string {
 	if l.MetaKockaID != "" {
 		of = "partner " + l.MetaKockaID
 	}
-	return []string{l.ID, l.Consumer, of, amount(l.Count, "event", "events"), stamp(l.StoredAt), oneLine(l.Reason)}
+	return []string{l.ID, l.Consumer, of, amount(l.Count, "event", "events"), stamp(l.StoredAt), terminal.OneLine(l.Reason)}
 }
 
 func newDeadLettersRetry(app *cliEnv) *cobra.Command {

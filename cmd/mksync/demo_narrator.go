@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"github.com/crmmind/mksync/internal/terminal"
 	"time"
 )
 
@@ -13,59 +14,59 @@ const labelWidth = 16
 
 // narrator prints the story: headed steps of labelled lines. Colour is for
 // terminals only.
-type narrator struct{ to *screen }
+type narrator struct{ to *terminal.Screen }
 
-func newNarrator(to *screen) *narrator { return &narrator{to} }
+func newNarrator(to *terminal.Screen) *narrator { return &narrator{to} }
 
 // width is how wide the story is.
 func (n *narrator) width() int {
-	if c := n.to.columns(); c > 0 {
+	if c := n.to.Columns(); c > 0 {
 		return min(c, demoWidth)
 	}
 	return demoWidth
 }
 
 // paint gives a text a colour.
-func (n *narrator) paint(colour, text string) string { return n.to.paint(colour, text) }
+func (n *narrator) paint(colour, text string) string { return n.to.Paint(colour, text) }
 
 // print prints a line that is clean already, or painted.
-func (n *narrator) print(text string) { _, _ = fmt.Fprintln(n.to.raw, text) }
+func (n *narrator) print(text string) { _, _ = fmt.Fprintln(n.to.Raw(), text) }
 
 // text prints a text of its own.
 func (n *narrator) text(text string) {
-	for _, line := range wrap(text, n.width()) {
+	for _, line := range terminal.Wrap(text, n.width()) {
 		n.print(line)
 	}
 }
 
 func (n *narrator) title(text string) {
-	for _, line := range wrap(text, n.width()) {
-		n.print(n.paint(bold, line))
+	for _, line := range terminal.Wrap(text, n.width()) {
+		n.print(n.paint(terminal.Bold, line))
 	}
 }
 
 func (n *narrator) heading(number int, text string) {
 	n.print("")
-	n.print(n.paint(bold, fmt.Sprintf("%2d  %s", number, text)))
+	n.print(n.paint(terminal.Bold, fmt.Sprintf("%2d  %s", number, text)))
 }
 
 // line prints one thing that happened: where, and what.
 func (n *narrator) line(label, format string, args ...any) {
-	for i, text := range wrap(fmt.Sprintf(format, args...), max(n.width()-labelWidth-1, labelWidth)) {
+	for i, text := range terminal.Wrap(fmt.Sprintf(format, args...), max(n.width()-labelWidth-1, labelWidth)) {
 		if i > 0 {
 			label = ""
 		}
-		n.print("    " + n.paint(faint, pad(label, labelWidth-4)) + " " + text)
+		n.print("    " + n.paint(terminal.Faint, terminal.Pad(label, labelWidth-4)) + " " + text)
 	}
 }
 
 // verdict is the closing line.
 func (n *narrator) verdict(good bool, text string) {
-	colour := green
+	colour := terminal.Green
 	if !good {
-		colour = red
+		colour = terminal.Red
 	}
-	for _, line := range wrap(text, n.width()) {
+	for _, line := range terminal.Wrap(text, n.width()) {
 		n.print(n.paint(colour, line))
 	}
 }

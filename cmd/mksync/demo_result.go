@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -173,9 +174,9 @@ const (
 func (d *demo) table(o demoOutcome) {
 	widthSide := max((d.say.width()-widthName-widthStatus-3)/2, 8)
 	row := func(name, crm, erp, status string) string {
-		return strings.TrimRight(strings.Join([]string{cell(name, widthName), cell(crm, widthSide), cell(erp, widthSide), cell(status, widthStatus)}, " "), " ")
+		return strings.TrimRight(strings.Join([]string{terminal.Cell(name, widthName), terminal.Cell(crm, widthSide), terminal.Cell(erp, widthSide), terminal.Cell(status, widthStatus)}, " "), " ")
 	}
-	d.say.print(d.say.paint(bold, row("contact", "CRM", "MetaKocka", "status")))
+	d.say.print(d.say.paint(terminal.Bold, row("contact", "CRM", "MetaKocka", "status")))
 	d.say.print(row(strings.Repeat("-", widthName), strings.Repeat("-", widthSide), strings.Repeat("-", widthSide), strings.Repeat("-", widthStatus)))
 	for _, p := range o.pairs {
 		crm, erp := "(deleted)", "(no partner)"
@@ -243,7 +244,7 @@ func (d *demo) conclude(o demoOutcome) error {
 func (d *demo) serve(ctx context.Context) error {
 	w := d.world
 	d.say.print("")
-	d.say.print(d.say.paint(bold, "Everything keeps running until Ctrl-C."))
+	d.say.print(d.say.paint(terminal.Bold, "Everything keeps running until Ctrl-C."))
 	d.say.print("  HTTP                  http://" + w.httpAddr + "/readyz")
 	d.say.print("  API token             " + w.token)
 	d.say.print("  MetaKocka simulator   " + w.erpURL + "/control/partners")

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/subprocess"
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/internal/testenv/waits"
@@ -177,7 +178,7 @@ func TestKilledDemoLeavesNoProcess(t *testing.T) {
 
 func TestDemoSaysWhereItGotStuck(t *testing.T) {
 	t.Parallel()
-	d := &demo{world: newDemoWorld(&cliEnv{}, false), say: newNarrator(newScreen(&bytes.Buffer{}, nil)), steps: 3}
+	d := &demo{world: newDemoWorld(&cliEnv{}, false), say: newNarrator(terminal.New(&bytes.Buffer{}, nil)), steps: 3}
 	_, _ = d.world.service.log.Write([]byte("one\ntwo\nthr"))
 	err := d.step(t.Context(), "Edits", func(context.Context) error { return errors.New("no partner") })
 	require.EqualError(t, err, "demo, step 4 (Edits): no partner\nthe service's last lines:\n  one\n  two")
@@ -217,7 +218,7 @@ func TestDemoNoticesWhenSidesDoNotAgree(t *testing.T) {
 		spoil(&o)
 		require.Contains(t, o.problems(), want)
 		var out bytes.Buffer
-		d := &demo{say: newNarrator(newScreen(&out, nil))}
+		d := &demo{say: newNarrator(terminal.New(&out, nil))}
 		require.ErrorIs(t, d.conclude(o), errReported)
 		require.Contains(t, out.String(), "The two sides do NOT agree: ")
 	}
@@ -233,11 +234,4 @@ func TestDemoCountsAValueThatCannotBeSentAsWaiting(t *testing.T) {
 	require.Empty(t, o.problems())
 	o.pairs[2].link.reason = ""
 	require.NotEmpty(t, o.problems(), "without a reason nobody knows what to do")
-}
-
-func TestTableCellsAreCutToTheirWidth(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, "Žiga  ", cell("Žiga", 6))
-	require.Equal(t, "Čopova…", cell("Čopova ulica", 7))
-	require.Equal(t, []string{"ena dve", "tri"}, wrap("ena  dve tri", 7))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -54,7 +55,7 @@ func (app *cliEnv) doctorLines(ctx context.Context) error {
 		if f.Status == doctor.Fail {
 			wrong++
 		}
-		if err := app.out().sheet([]pair{{f.Head(), f.Text()}}); err != nil {
+		if err := app.out().Sheet([]terminal.Pair{{f.Head(), f.Text()}}); err != nil {
 			printErr = err
 		}
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -95,7 +96,7 @@ func newJobsShow(app *cliEnv) *cobra.Command {
 				case asJSON:
 					return app.printJSON(shown)
 				}
-				if err := app.out().sheet(jobSheet(shown.Job)); err != nil {
+				if err := app.out().Sheet(jobSheet(shown.Job)); err != nil {
 					return err
 				}
 				return app.printFailures(shown)
@@ -128,10 +129,10 @@ func jobFailures(ctx context.Context, desk syncer.Answerer, id string) (shown sh
 	return shown, err
 }
 
-func jobSheet(j syncer.Job) (sheet []pair) {
+func jobSheet(j syncer.Job) (sheet []terminal.Pair) {
 	line := func(name, text string) {
 		if text != "" {
-			sheet = append(sheet, pair{name, text})
+			sheet = append(sheet, terminal.Pair{name, text})
 		}
 	}
 	moment := func(t *time.Time) string {

@@ -38,7 +38,7 @@ func newLinkCommand(app *cliEnv) *cobra.Command {
 					app.showPreview(l.Preview)
 					return nil
 				}
-				return app.out().table([][]string{append([]string{l.ContactID}, outcomeLine(l.Outcome)...)})
+				return app.out().Table([][]string{append([]string{l.ContactID}, outcomeLine(l.Outcome)...)})
 			})
 		},
 	}
@@ -97,7 +97,7 @@ func newUnlinkCommand(app *cliEnv) *cobra.Command {
 				case asJSON:
 					return app.printJSON(o)
 				}
-				return app.out().table([][]string{append([]string{o.ContactID}, outcomeLine(o)...)})
+				return app.out().Table([][]string{append([]string{o.ContactID}, outcomeLine(o)...)})
 			})
 		},
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/telemetry"
+	"github.com/crmmind/mksync/internal/terminal"
 )
 
 func main() {
@@ -26,7 +27,7 @@ func main() {
 	interrupted := ctx.Err() != nil
 	stop()
 	if err != nil && !errors.Is(err, errReported) {
-		_, _ = fmt.Fprintln(newScreen(os.Stderr, nil), "mksync:", err)
+		_, _ = fmt.Fprintln(terminal.New(os.Stderr, nil), "mksync:", err)
 	}
 	if status := exitStatus(err, interrupted); status != 0 {
 		os.Exit(status)
@@ -54,8 +55,8 @@ type cliEnv struct {
 }
 
 // out is where results go, notes where a person is told what happens.
-func (app *cliEnv) out() *screen   { return newScreen(app.stdout, app.environ) }
-func (app *cliEnv) notes() *screen { return newScreen(app.stderr, app.environ) }
+func (app *cliEnv) out() *terminal.Screen   { return terminal.New(app.stdout, app.environ) }
+func (app *cliEnv) notes() *terminal.Screen { return terminal.New(app.stderr, app.environ) }
 
 // load reads the configuration, of which the command cannot do without the
 // needs, and makes the logger it asks for.
@@ -64,7 +65,7 @@ func (app *cliEnv) load(needs ...config.Need) (config.Config, *slog.Logger, erro
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	log := telemetry.NewLogger(app.notes().raw, telemetry.LogConfig{
+	log := telemetry.NewLogger(app.notes().Raw(), telemetry.LogConfig{
 		Level: cfg.LogLevel, Format: cfg.LogFormat,
 	})
 	return cfg, log, nil

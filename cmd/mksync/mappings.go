@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -49,7 +50,7 @@ func mappingLine(m syncer.Mapping) []string {
 	if m.LastSyncedAt != nil {
 		synced = stamp(*m.LastSyncedAt)
 	}
-	return []string{m.ID, string(m.SyncStatus), "contact " + m.ContactID, "partner " + or(m.MetaKockaID, "-"), synced, oneLine(m.LastError)}
+	return []string{m.ID, string(m.SyncStatus), "contact " + m.ContactID, "partner " + or(m.MetaKockaID, "-"), synced, terminal.OneLine(m.LastError)}
 }
 
 func newMappingsPrune(app *cliEnv) *cobra.Command {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -82,7 +83,7 @@ func (app *cliEnv) oneMerge(m syncer.Merge, asJSON bool) error {
 }
 
 // asks reports whether there is a person to ask.
-func (app *cliEnv) asks() bool { return app.typing() && app.notes().terminal() }
+func (app *cliEnv) asks() bool { return app.typing() && app.notes().IsTerminal() }
 
 // confirm asks a question; what is not answered with yes is an error, which is the
 // refusal.
@@ -103,16 +104,16 @@ func (app *cliEnv) showMerge(m syncer.Merge, asJSON bool) error {
 	if asJSON {
 		return app.printJSON(m)
 	}
-	var lines []pair
+	var lines []terminal.Pair
 	for _, f := range m.Fields {
-		lines = append(lines, pair{string(f.Field), quote(f.Holds) + fieldOrigin(f)})
+		lines = append(lines, terminal.Pair{string(f.Field), quote(f.Holds) + fieldOrigin(f)})
 	}
 	name := "besides"
 	for _, effect := range m.Effects {
-		lines = append(lines, pair{name, effect})
+		lines = append(lines, terminal.Pair{name, effect})
 		name = ""
 	}
-	return app.out().sheet(lines)
+	return app.out().Sheet(lines)
 }
 
 // fieldOrigin says where a field's value comes from, and what is given up.

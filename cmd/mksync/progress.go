@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -29,7 +28,7 @@ const (
 )
 
 func (app *cliEnv) follow(asJSON bool) *follower {
-	return &follower{app: app, terminal: !asJSON && app.notes().terminal()}
+	return &follower{app: app, terminal: !asJSON && app.notes().IsTerminal()}
 }
 
 // watch is a syncer.Watch.
@@ -49,7 +48,8 @@ func (f *follower) watch(_ context.Context, p syncer.Progress) error {
 	}
 	f.doing, f.said = p.Doing, time.Now()
 	if f.terminal {
-		f.draw(p)
+		f.app.notes().Progress(progressText(p), p.Done, p.Total)
+		f.drawn = true
 	} else {
 		f.app.note(progressText(p))
 	}
@@ -63,7 +63,7 @@ func progressText(p syncer.Progress) string {
 		text = fmt.Sprintf("%s: %d of %d, %d failed", p.Doing, p.Done, p.Total, p.Failed)
 	}
 	if p.Paused != "" {
-		text += "; waiting: " + oneLine(p.Paused)
+		text += "; waiting: " + terminal.OneLine(p.Paused)
 	}
 	if p.ExpectedAt != nil {
 		text += ", done at about " + p.ExpectedAt.Local().Format(time.TimeOnly)
@@ -71,28 +71,10 @@ func progressText(p syncer.Progress) string {
 	return text
 }
 
-const (
-	mostBar  = 30 // columns of the bar
-	leastBar = 5
-)
-
-// draw writes over the line before. The bar takes what the text leaves.
-func (f *follower) draw(p syncer.Progress) {
-	out := f.app.notes()
-	room := out.columns() - 1
-	text := cut(oneLine(progressText(p)), room)
-	if width := min(room-textWidth(text)-len("[] "), mostBar); p.Total > 0 && width >= leastBar {
-		full := width * min(p.Done, p.Total) / p.Total
-		text = "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "] " + text
-	}
-	_, _ = io.WriteString(out.raw, "\r"+text+clearLine)
-	f.drawn = true
-}
-
 // end takes the line away.
 func (f *follower) end() {
 	if f.drawn {
-		_, _ = io.WriteString(f.app.notes().raw, "\r"+clearLine)
+		f.app.notes().EndProgress()
 		f.drawn = false
 	}
 }

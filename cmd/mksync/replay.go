@@ -160,5 +160,5 @@ func (app *cliEnv) showPreview(p syncer.Preview) {
 	if len(parts) == 2 {
 		parts = append(parts, "nothing to do")
 	}
-	_ = app.out().table([][]string{parts})
+	_ = app.out().Table([][]string{parts})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -63,7 +64,7 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 				app.note("as told by " + by)
 				return app.printJSON(status)
 			}
-			return app.out().sheet(statusSheet(status, by))
+			return app.out().Sheet(statusSheet(status, by))
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again and again")
@@ -125,9 +126,9 @@ func ownStatus(ctx context.Context, cfg config.Config, nc *nats.Conn) (syncer.St
 	return m.Status(ctx), nil
 }
 
-func statusSheet(s syncer.Status, by string) (sheet []pair) {
+func statusSheet(s syncer.Status, by string) (sheet []terminal.Pair) {
 	line := func(name, format string, args ...any) {
-		sheet = append(sheet, pair{name, fmt.Sprintf(format, args...)})
+		sheet = append(sheet, terminal.Pair{name, fmt.Sprintf(format, args...)})
 	}
 	line("mksync", "%s, as told by %s", s.Version, by)
 	line("listener", "%s, slot %s at %s, %s behind, last event %s", s.Listener.State, s.Listener.Slot,

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 )
@@ -34,7 +36,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			require.Regexp(t, `^  (mksync .*\| )?`+path+`\b`, line, "%s: an example shows the command itself, or what feeds it", path)
 		}
 		for _, line := range strings.Split(cmd.Long, "\n") {
-			require.LessOrEqual(t, textWidth(line), 112, path)
+			require.LessOrEqual(t, terminal.Width(line), 112, path)
 		}
 		if !cmd.HasSubCommands() && !noData[path] {
 			require.NotNil(t, cmd.Flags().Lookup("json"), "%s has no --json", path)
@@ -148,4 +150,16 @@ func TestExitStatusesTellOutcomesApart(t *testing.T) {
 	for _, status := range []string{"0  done", "1  failed", "2  not understood", "3  done in part", "130  stopped"} {
 		require.Contains(t, help, status)
 	}
+}
+
+// What JSON means stays the same where what commands a terminal is written out.
+func TestJSONCommandsNoTerminal(t *testing.T) {
+	t.Parallel()
+	const evil = "Ana\x1b[2J\u009b31m \u202enova\r\b\x7f \U000e0001"
+	var out bytes.Buffer
+	require.NoError(t, (&cliEnv{stdout: terminal.New(&out, nil)}).printJSON(evil))
+	require.NotContains(t, out.String(), "\u009b")
+	var back string
+	require.NoError(t, json.Unmarshal(out.Bytes(), &back))
+	require.Equal(t, evil, back)
 }

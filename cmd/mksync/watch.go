@@ -1,26 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/syncer"
-)
-
-// Orders to a terminal.
-const (
-	clearScreen = "\x1b[2J"
-	toTop       = "\x1b[H"
-	clearLine   = "\x1b[K"
-	clearBelow  = "\x1b[J"
-	hideCursor  = "\x1b[?25l"
-	showCursor  = "\x1b[?25h"
 )
 
 // statusWatch shows the status again and again.
@@ -37,9 +25,8 @@ type statusWatch struct {
 func (w *statusWatch) run(ctx context.Context) error {
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
-	if out := w.app.out(); w.redraws() {
-		_, _ = fmt.Fprint(out.raw, hideCursor+clearScreen)
-		defer func() { _, _ = fmt.Fprint(out.raw, showCursor) }()
+	if w.redraws() {
+		defer w.app.out().BeginRedraws()()
 	}
 	for first := true; ; first = false {
 		s, by, err := w.ask(ctx)
@@ -61,7 +48,7 @@ func (w *statusWatch) run(ctx context.Context) error {
 }
 
 // redraws: on a terminal the same lines are written again.
-func (w *statusWatch) redraws() bool { return !w.asJSON && w.app.out().terminal() }
+func (w *statusWatch) redraws() bool { return !w.asJSON && w.app.out().IsTerminal() }
 
 func (w *statusWatch) show(s syncer.Status, by string, err error) error {
 	switch {
@@ -84,24 +71,13 @@ func (w *statusWatch) show(s syncer.Status, by string, err error) error {
 
 // redraw writes over what was written before.
 func (w *statusWatch) redraw(s syncer.Status, by string, err error) error {
-	out := w.app.out()
-	var text bytes.Buffer
-	picture := &screen{raw: &text, file: out.file, environ: out.environ}
-	sheet := []pair{{"every " + w.every.String(), stamp(time.Now()) + "; Ctrl-C ends it"}}
+	sheet := []terminal.Pair{{"every " + w.every.String(), stamp(time.Now()) + "; Ctrl-C ends it"}}
 	if err == nil {
 		sheet = append(sheet, statusSheet(s, by)...)
 	} else {
-		sheet = append(sheet, pair{"PROBLEM", err.Error()})
+		sheet = append(sheet, terminal.Pair{"PROBLEM", err.Error()})
 	}
-	if err := picture.sheet(sheet); err != nil {
-		return err
-	}
-	lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
-	if _, rows, err := term.GetSize(int(out.file.Fd())); err == nil && rows > 1 && len(lines) >= rows {
-		lines = append(lines[:rows-2], "…")
-	}
-	_, err = fmt.Fprint(out.raw, toTop+strings.Join(lines, clearLine+"\n")+clearLine+"\n"+clearBelow)
-	return err
+	return w.app.out().Redraw(sheet)
 }
 
 // statusLine is what of a status a change of is worth a line.
@@ -116,7 +92,7 @@ func statusLine(s syncer.Status) string {
 		parts = append(parts, "paused")
 	}
 	if len(s.Problems) > 0 {
-		parts = append(parts, "PROBLEM "+oneLine(strings.Join(s.Problems, "; ")))
+		parts = append(parts, "PROBLEM "+terminal.OneLine(strings.Join(s.Problems, "; ")))
 	}
 	return strings.Join(parts, ", ")
 }

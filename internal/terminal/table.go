@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"io"
@@ -12,12 +12,12 @@ const (
 	leastReason = 24   // the last cell is not cut to less while an entry is on one line
 )
 
-// table prints entries, each of which begins with its id. Where a terminal is too
+// Table prints entries, each of which begins with its id. Where a terminal is too
 // narrow for a line each, the last cell is cut; where that does not help, an entry
 // goes over several lines, so that its ids stay whole.
-func (s *screen) table(rows [][]string) error {
+func (s *Screen) Table(rows [][]string) error {
 	widths := tidy(rows)
-	room := s.columns()
+	room := s.Columns()
 	total := -len(between)
 	for _, w := range widths {
 		total += w + len(between)
@@ -42,28 +42,28 @@ func (s *screen) table(rows [][]string) error {
 func tidy(rows [][]string) (widths []int) {
 	for _, row := range rows {
 		for i := range row {
-			row[i] = oneLine(row[i])
+			row[i] = OneLine(row[i])
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], textWidth(row[i]))
+			widths[i] = max(widths[i], Width(row[i]))
 		}
 	}
 	return widths
 }
 
-func (s *screen) aligned(b *strings.Builder, rows [][]string, widths []int) {
+func (s *Screen) aligned(b *strings.Builder, rows [][]string, widths []int) {
 	for _, row := range rows {
 		for len(row) > 1 && row[len(row)-1] == "" {
 			row = row[:len(row)-1]
 		}
 		for i, text := range row {
-			text = cut(text, widths[i])
+			text = Cut(text, widths[i])
 			if i < len(row)-1 {
-				text = pad(text, widths[i]+len(between))
+				text = Pad(text, widths[i]+len(between))
 			}
 			if i == 0 {
-				text = s.paint(bold, text)
+				text = s.Paint(Bold, text)
 			}
 			b.WriteString(text)
 		}
@@ -72,8 +72,8 @@ func (s *screen) aligned(b *strings.Builder, rows [][]string, widths []int) {
 }
 
 // flow prints an entry over several lines.
-func (s *screen) flow(b *strings.Builder, row []string, room int) {
-	line, used, begun := s.paint(bold, cut(row[0], room)), textWidth(row[0]), true
+func (s *Screen) flow(b *strings.Builder, row []string, room int) {
+	line, used, begun := s.Paint(Bold, Cut(row[0], room)), Width(row[0]), true
 	next := func() {
 		b.WriteString(line + "\n")
 		line, used, begun = strings.Repeat(" ", flowIndent), flowIndent, false
@@ -82,17 +82,17 @@ func (s *screen) flow(b *strings.Builder, row []string, room int) {
 		if text == "" {
 			continue
 		}
-		if w := textWidth(text); begun && used+len(between)+w <= room {
+		if w := Width(text); begun && used+len(between)+w <= room {
 			line, used = line+between+text, used+len(between)+w
 			continue
 		}
-		for i, part := range wrap(text, max(room-flowIndent, 1)) {
+		for i, part := range Wrap(text, max(room-flowIndent, 1)) {
 			if i == flowLines {
-				line = cut(line+" …", room)
+				line = Cut(line+" …", room)
 				break
 			}
 			next()
-			line, used, begun = line+part, used+textWidth(part), true
+			line, used, begun = line+part, used+Width(part), true
 		}
 	}
 	b.WriteString(line + "\n")
@@ -101,30 +101,30 @@ func (s *screen) flow(b *strings.Builder, row []string, room int) {
 // nameColour makes what is wrong stand out.
 func nameColour(name string) string {
 	if strings.HasPrefix(name, "PROBLEM") || strings.HasPrefix(name, "FAIL") {
-		return red
+		return Red
 	}
-	return faint
+	return Faint
 }
 
-// pair is one line of a sheet.
-type pair struct{ name, text string }
+// Pair is one line of a sheet: a name and a text.
+type Pair [2]string
 
-// sheet prints what there is to say of one thing: names, and beside them texts
+// Sheet prints what there is to say of one thing: names, and beside them texts
 // that are broken where the terminal is narrow.
-func (s *screen) sheet(pairs []pair) error {
+func (s *Screen) Sheet(pairs []Pair) error {
 	names := 0
 	for _, p := range pairs {
-		names = max(names, textWidth(p.name))
+		names = max(names, Width(p[0]))
 	}
-	room := s.columns()
+	room := s.Columns()
 	if room > 0 {
 		room = max(room-names-len(between), 1)
 	}
 	var b strings.Builder
 	for _, p := range pairs {
-		name := p.name
-		for _, line := range wrap(p.text, room) {
-			b.WriteString(strings.TrimRight(s.paint(nameColour(name), pad(name, names))+between+line, " ") + "\n")
+		name, text := p[0], p[1]
+		for _, line := range Wrap(text, room) {
+			b.WriteString(strings.TrimRight(s.Paint(nameColour(name), Pad(name, names))+between+line, " ") + "\n")
 			name = ""
 		}
 	}

@@ -1,9 +1,8 @@
-package main
+package terminal
 
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -16,7 +15,7 @@ import (
 )
 
 // onTerminal is what print shows on a terminal so many columns wide.
-func onTerminal(t testing.TB, columns int, environ []string, print func(s *screen) error) string {
+func onTerminal(t testing.TB, columns int, environ []string, print func(s *Screen) error) string {
 	t.Helper()
 	master, slave, err := pty.Open()
 	require.NoError(t, err)
@@ -28,7 +27,7 @@ func onTerminal(t testing.TB, columns int, environ []string, print func(s *scree
 		_, _ = io.Copy(&b, bufio.NewReader(master)) // ends with an error when the other end is closed
 		shown <- b.String()
 	}()
-	require.NoError(t, print(newScreen(slave, environ)))
+	require.NoError(t, print(New(slave, environ)))
 	require.NoError(t, slave.Close())
 	return strings.ReplaceAll(<-shown, "\r\n", "\n")
 }
@@ -69,9 +68,9 @@ func TestTablesFitTheTerminal(t *testing.T) {
     which MetaKocka asks for
 `,
 	} {
-		got := onTerminal(t, columns, nil, func(s *screen) error { return s.table(sampleRows()) })
+		got := onTerminal(t, columns, nil, func(s *Screen) error { return s.Table(sampleRows()) })
 		require.Equal(t, want, "\n"+colours.ReplaceAllString(got, ""), "%d columns", columns)
-		got = onTerminal(t, 500, []string{fmt.Sprintf("COLUMNS=%d", columns), "NO_COLOR=1"}, func(s *screen) error { return s.table(sampleRows()) })
+		got = onTerminal(t, 500, []string{fmt.Sprintf("COLUMNS=%d", columns), "NO_COLOR=1"}, func(s *Screen) error { return s.Table(sampleRows()) })
 		require.Equal(t, want, "\n"+got, "COLUMNS=%d NO_COLOR=1", columns)
 	}
 }
@@ -80,13 +79,13 @@ func TestTablesAreWholeWhereNobodyLooks(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	long := strings.Repeat("x", 500)
-	require.NoError(t, newScreen(&out, []string{"COLUMNS=40"}).table([][]string{{"1", long, "end"}, {"22", "č"}}))
+	require.NoError(t, New(&out, []string{"COLUMNS=40"}).Table([][]string{{"1", long, "end"}, {"22", "č"}}))
 	require.Equal(t, "1   "+long+"  end\n22  č\n", out.String())
 }
 
 func TestColoursAreForTerminalsThatWantThem(t *testing.T) {
 	t.Parallel()
-	show := func(s *screen) error { return s.table([][]string{{"1", "parked"}}) }
+	show := func(s *Screen) error { return s.Table([][]string{{"1", "parked"}}) }
 	require.Equal(t, "\x1b[1m1  \x1b[0mparked\n", onTerminal(t, 80, nil, show))
 	for _, environ := range [][]string{{"NO_COLOR=1"}, {"TERM=dumb"}} {
 		require.Equal(t, "1  parked\n", onTerminal(t, 80, environ, show), environ)
@@ -95,8 +94,8 @@ func TestColoursAreForTerminalsThatWantThem(t *testing.T) {
 
 func TestSheetsFitTheTerminal(t *testing.T) {
 	t.Parallel()
-	show := func(s *screen) error {
-		return s.sheet([]pair{{"field", "phone"}, {"metakocka", "040 333 333, before 040 111 111, which is long"}})
+	show := func(s *Screen) error {
+		return s.Sheet([]Pair{{"field", "phone"}, {"metakocka", "040 333 333, before 040 111 111, which is long"}})
 	}
 	require.Equal(t, "field      phone\nmetakocka  040 333 333, before 040 111\n           111, which is long\n", onTerminal(t, 38, []string{"NO_COLOR=1"}, show))
 }
@@ -108,11 +107,11 @@ func TestLawNoLineIsWiderThanTheTerminal(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		columns := rapid.IntRange(10, 120).Draw(r, "columns")
 		rows := rapid.SliceOfN(rapid.SliceOfN(rapid.String(), 1, 6), 1, 4).Draw(r, "rows")
-		got := onTerminal(t, 500, []string{fmt.Sprintf("COLUMNS=%d", columns), "NO_COLOR=1"}, func(s *screen) error { return s.table(rows) })
+		got := onTerminal(t, 500, []string{fmt.Sprintf("COLUMNS=%d", columns), "NO_COLOR=1"}, func(s *Screen) error { return s.Table(rows) })
 		for line := range strings.Lines(got) {
 			line = strings.TrimSuffix(line, "\n")
-			require.LessOrEqual(r, textWidth(line), columns, "%q", line)
-			require.False(r, strings.ContainsFunc(line, unseen), "%q", line)
+			require.LessOrEqual(r, Width(line), columns, "%q", line)
+			require.Equal(r, line, Clean(line))
 		}
 	})
 }
@@ -121,18 +120,17 @@ func TestNothingCommandsTheTerminal(t *testing.T) {
 	t.Parallel()
 	const evil = "Ana\x1b[2J\x1b]0;title\x07\x9b31m \u009b31m \u202enova\r\b\x7f \U000e0001"
 	var out bytes.Buffer
-	s := newScreen(&out, nil)
+	s := New(&out, nil)
 	_, err := fmt.Fprintln(s, evil)
 	require.NoError(t, err)
 	require.Equal(t, `Ana\u001b[2J\u001b]0;title\u0007\x9b31m \u009b31m \u202enova\u000d\u0008\u007f \udb40\udc01`+"\n", out.String())
-	require.Equal(t, "čšž 中 👩‍👩‍👧 a\u00a0b", clean("čšž 中 👩‍👩‍👧 a\u00a0b"))
-	require.NotContains(t, s.paint(bold, evil), "\x1b[2J")
+	require.Equal(t, "čšž 中 👩‍👩‍👧 a\u00a0b", Clean("čšž 中 👩‍👩‍👧 a\u00a0b"))
+	require.NotContains(t, s.Paint(Bold, evil), "\x1b[2J")
+}
 
-	out.Reset() // what JSON means stays the same
-	valid := strings.ToValidUTF8(evil, "")
-	require.NoError(t, (&cliEnv{stdout: s}).printJSON(valid))
-	require.NotContains(t, out.String(), "\u009b")
-	var back string
-	require.NoError(t, json.Unmarshal(out.Bytes(), &back))
-	require.Equal(t, valid, back)
+func TestCellsAreCutToTheirWidth(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "Žiga  ", Cell("Žiga", 6))
+	require.Equal(t, "Čopova…", Cell("Čopova ulica", 7))
+	require.Equal(t, []string{"ena dve", "tri"}, Wrap("ena  dve tri", 7))
 }
