@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -26,8 +27,21 @@ var samples = map[Field][]string{
 	FieldWebsite:   {"", "https://www.podjetje.si", "https://www.podjetje.si/", "www.zagar.si"},
 }
 
+// unsendable are values as they occur that Validate does not let through.
+var unsendable = map[Field][]string{
+	FieldEmail:     {"ana@", "kliči po 16h", "ana@podjetje.si (zasebno)"},
+	FieldPhone:     {"pokliči tajnico", "12", "4,1123E+07"},
+	FieldCountry:   {"Nikjer", "Kranjska"},
+	FieldTaxNumber: {"SI1234567", "v postopku"},
+}
+
 // anyValue draws a value as it occurs.
 func anyValue(f Field) *rapid.Generator[string] { return rapid.SampledFrom(samples[f]) }
+
+// anyTyped draws a value as it occurs, one that cannot be sent included.
+func anyTyped(f Field) *rapid.Generator[string] {
+	return rapid.SampledFrom(append(slices.Clone(samples[f]), unsendable[f]...))
+}
 
 // scrambled draws a value that is put together from what values of its kind
 // consist of, to reach corners that neither samples nor random text do.
