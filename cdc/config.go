@@ -33,8 +33,8 @@ type Config struct {
 	// this long without one becoming durable. 30s.
 	StallAfter time.Duration
 
-	// PositionInterval is how often the slot is told of a position that only other
-	// tables' changes have moved: each costs a write of the state. 10s.
+	// PositionInterval is how often the slot, and the state, is told of a position that
+	// only other tables' changes have moved: each costs a write of the state. 5s.
 	PositionInterval time.Duration
 
 	// WatchInterval is how often the server's log position is read, and whether
@@ -74,7 +74,7 @@ func (c Config) withDefaults() Config {
 	c.Publication = defaultTo(c.Publication, "mksync")
 	c.StatusInterval = defaultTo(c.StatusInterval, time.Second)
 	c.StallAfter = defaultTo(c.StallAfter, 30*time.Second)
-	c.PositionInterval = defaultTo(c.PositionInterval, 10*time.Second)
+	c.PositionInterval = defaultTo(c.PositionInterval, 5*time.Second)
 	c.WatchInterval = defaultTo(c.WatchInterval, 5*time.Second)
 	c.silence = defaultTo(c.silence, silence)
 	c.BackoffMin = defaultTo(c.BackoffMin, 200*time.Millisecond)

@@ -54,9 +54,10 @@ func (st *stream) confirm(ctx context.Context) error {
 func (st *stream) tell(ctx context.Context, ask, exact bool) error {
 	now := time.Now()
 	m := st.progress.advance(st.sink.Durable(), now)
-	news := m.last.Compare(st.state.LastEvent) > 0
-	if news || m.lsn > st.state.Confirmed && (exact || now.Sub(st.saved) >= st.cfg.PositionInterval) {
-		if err := st.savePosition(ctx, m); err != nil {
+	stored := max(st.progress.storedUpTo(), m.lsn)
+	news, moved := m.last.Compare(st.state.LastEvent) > 0, m.lsn > st.state.Confirmed || stored > st.state.Stored
+	if news || moved && (exact || now.Sub(st.saved) >= st.cfg.PositionInterval) {
+		if err := st.savePosition(ctx, m, stored); err != nil {
 			return err
 		}
 		st.saved = now
@@ -67,11 +68,12 @@ func (st *stream) tell(ctx context.Context, ask, exact bool) error {
 }
 
 // savePosition remembers what is about to be told: a slot that is ever found beyond it
-// was moved by somebody else.
-func (st *stream) savePosition(ctx context.Context, m mark) error {
+// was moved by somebody else. With it goes how far everything is stored.
+func (st *stream) savePosition(ctx context.Context, m mark, stored LSN) error {
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
 	st.state.LastEvent, st.state.Confirmed = m.last, max(st.state.Confirmed, m.lsn)
+	st.state.Stored = stored
 	return st.save(ctx)
 }
 
@@ -86,15 +88,13 @@ func (st *stream) show() {
 	})
 }
 
-// send writes one standby status update. What is "flushed" and "applied" is the
-// confirmed position: a server that is told of more could forget what is not durable.
-// What is "written" is only shown, in pg_stat_replication, and is up to where the sink
-// has stored every event: other processes see there how far the log was read.
+// send writes one standby status update. All three positions in it are the confirmed
+// one: a server that is told of more could forget what is not durable.
 func (st *stream) send(lsn LSN, ask bool) error {
 	now := time.Now()
 	b := append(st.out[:0], 'd', 0, 0, 0, 38, pglogrepl.StandbyStatusUpdateByteID)
-	for _, at := range [...]LSN{max(st.progress.storedUpTo(), lsn), lsn, lsn} {
-		b = binary.BigEndian.AppendUint64(b, uint64(at))
+	for range 3 { // written, flushed, applied
+		b = binary.BigEndian.AppendUint64(b, uint64(lsn))
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(now.UnixMicro()-pgEpoch))
 	if ask {

@@ -106,20 +106,14 @@ func TestStateIsSavedBeforeItsLSNIsConfirmed(t *testing.T) {
 	r.events(30)
 }
 
-// TestOthersSeeHowFarTheLogWasRead: that is behind what is stored, not behind what is
-// confirmed, which can be minutes.
+// TestOthersSeeHowFarTheLogWasRead: that is up to what is stored, not behind what is
+// confirmed, which can be minutes; and no more than this connection knows of.
 func TestOthersSeeHowFarTheLogWasRead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, itemsTable, "CREATE TABLE other (id int)")
-	r.cfg.ConfirmDelay = time.Hour
-	r.startStreaming()
-	read := func() (lsn LSN) {
-		var text string
-		r.query(&text, `SELECT coalesce(max(write_lsn), '0/0')::text FROM pg_stat_replication
-			WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1)`, r.cfg.Slot)
-		require.NoError(t, lsn.Scan(text))
-		return lsn
-	}
+	r.cfg.ConfirmDelay, r.cfg.PositionInterval = time.Hour, 10*time.Millisecond
+	run := r.startStreaming()
+	read := func() LSN { return r.store.get().Stored }
 	awaitRead := func(end LSN) {
 		testenv.Eventually(t, patience, func() error {
 			if got := read(); got < end {
@@ -140,6 +134,13 @@ func TestOthersSeeHowFarTheLogWasRead(t *testing.T) {
 	require.LessOrEqual(t, read(), held)
 	r.sink.set(func(s *memorySink) { s.hold = -1 })
 	awaitRead(held + 1)
+
+	run.stop()
+	r.store.change(func(s *State) { s.Stored = r.walEnd() + 1<<30 })
+	r.sink.set(func(s *memorySink) { s.hold = 2 })
+	r.exec("INSERT INTO items VALUES (3)")
+	r.startStreaming()
+	require.LessOrEqual(t, read(), r.events(3)[2].Pos.LSN, "another connection's says nothing")
 }
 
 func TestStalledSinkIsTriedAgain(t *testing.T) {

@@ -64,6 +64,10 @@ type State struct {
 	// Confirmed is up to where the slot may have been told that it need not keep
 	// anything: one that stands beyond has lost changes. 0 in a state of an older version.
 	Confirmed LSN
+	// Stored is up to where the log was read and the sink holds every event of it, since
+	// the connection began: behind what may be confirmed, which can be minutes, and known
+	// to whoever reads the state. 0: nothing is known yet.
+	Stored LSN
 	// Database and StateTable are oids, of the database and of the table that keeps this
 	// state: a copy, or a restored dump, has others. 0 in a state of an older version.
 	Database, StateTable uint32

@@ -41,13 +41,12 @@ type stream struct {
 
 func (s *session) stream(ctx context.Context) error {
 	s.state.Table = s.facts.table.oid
-	if older := s.state.Publication == "" || s.state.Database == 0 || s.state.Confirmed == 0; older || s.state.Slot != s.cfg.Slot {
-		if older { // what is there is taken over
-			s.state.Publication, s.state.Confirmed = s.facts.pub.rows, s.facts.slot.confirmed
-		}
-		if err := s.save(ctx); err != nil {
-			return err
-		}
+	if s.state.Publication == "" || s.state.Database == 0 || s.state.Confirmed == 0 { // what is there is taken over
+		s.state.Publication, s.state.Confirmed = s.facts.pub.rows, s.facts.slot.confirmed
+	}
+	s.state.Stored = 0 // what the sink has lost meanwhile shows in what is read again
+	if err := s.save(ctx); err != nil {
+		return err
 	}
 	st := &stream{
 		session:  s,

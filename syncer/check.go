@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -39,8 +40,8 @@ type CheckStore interface {
 	// Alone runs use while no other process has the named part to itself.
 	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
 
-	LogPosition(ctx context.Context) (string, error)
-	SlotPosition(ctx context.Context, slot, lsn string) (store.SlotPosition, error)
+	LogPosition(ctx context.Context) (cdc.LSN, error)
+	Slot(ctx context.Context, name string) (store.Slot, error)
 	TruncateWaits(ctx context.Context, slot, publication string) (bool, error)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -169,19 +170,25 @@ func (run *checkRun) moved(ctx context.Context) (bool, error) {
 const heldTruncate = "the contacts table was truncated"
 
 // underWay says what may still turn out to be a TRUNCATE.
-func (run *checkRun) underWay(ctx context.Context, lsn string) (string, error) {
-	slot, err := run.store.SlotPosition(ctx, run.cfg.Slot, lsn)
+func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (string, error) {
+	slot, err := run.store.Slot(ctx, run.cfg.Slot)
 	switch {
 	case err != nil:
 		return "", err
-	case !slot.Found || !slot.Usable: // nothing can come of it any more
+	case !slot.Found || slot.WALStatus == "lost": // nothing can come of it any more
 	case !slot.Active:
 		waits, err := run.store.TruncateWaits(ctx, run.cfg.Slot, run.cfg.Publication)
 		if err != nil || waits {
 			return heldTruncate, err
 		}
-	case !slot.Past:
-		return "the listener has not come far enough to tell deletions from a TRUNCATE", nil
+	default:
+		listener, _, err := ListenerStates{run.store}.Load(ctx) // behind the look at who reads
+		if err != nil {
+			return "", err
+		}
+		if listener.Stored < lsn {
+			return "the listener has not come far enough to tell deletions from a TRUNCATE", nil
+		}
 	}
 	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, ConsumerPusher, subjectTruncate, isOurs)
 	if err != nil || waits {

@@ -203,7 +203,7 @@ func (c *Checker) snapshotApplied(ctx context.Context) error {
 		if pending == 0 && (inFlight == 0 || time.Now().After(deadline)) {
 			return nil
 		}
-		if err := pause(ctx, c.cfg.Look); err != nil {
+		if err := pause(ctx, min(c.cfg.Look, time.Second)); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,7 @@ func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	w.cfg.DeletePolicy = "deactivate"
 	ids := w.left(9)
-	w.exec("SELECT pg_drop_replication_slot($1)", w.cfg.Slot) // no event will ever tell
+	w.loseSlot() // no event will ever tell
 	w.set(ids[0], mapping.FieldPhone, "040 123 456")
 	edited := w.partner(ids[1])
 	w.edit(edited, func(p *metakocka.Partner) { p.Contacts[0].Email = "nova@primer.si" })

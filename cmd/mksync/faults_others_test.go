@@ -28,7 +28,6 @@ func forServiceRole(t testing.TB, address string) string {
 	testenv.Exec(t, address, "CREATE ROLE "+serviceRole+" LOGIN REPLICATION PASSWORD 'x'")
 	testenv.Exec(t, address, "ALTER DATABASE crm OWNER TO "+serviceRole)
 	testenv.Exec(t, address, "GRANT ALL ON SCHEMA public TO "+serviceRole) // before Postgres 15 it is not the database's owner's
-	testenv.Exec(t, address, "GRANT pg_read_all_stats TO "+serviceRole)
 	return asRole(t, address, serviceRole)
 }
 

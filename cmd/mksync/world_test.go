@@ -29,6 +29,8 @@ type world struct {
 	db  *pgxpool.Pool
 	erp *sim.Server
 	cfg config.Config
+	// pace is the service's.
+	pace pace
 }
 
 // prepared is a database with contacts and mksync's tables, both empty.
@@ -81,7 +83,7 @@ func newWorldAt(t testing.TB, url string, opts sim.Options) *world {
 	cfg.MetaKockaSettle = 200 * time.Millisecond
 	cfg.PollInterval = 300 * time.Millisecond
 	cfg.HTTPAddr = "127.0.0.1:0"
-	return &world{t: t, db: db, erp: erp, cfg: cfg}
+	return &world{t: t, db: db, erp: erp, cfg: cfg, pace: quickPace}
 }
 
 func openPool(t testing.TB, url string) *pgxpool.Pool {
@@ -106,7 +108,7 @@ func (w *world) start(roles ...string) (s *service, stop func()) {
 		level = os.Getenv("MKSYNC_TEST_LOG")
 	}
 	log := telemetry.NewLogger(os.Stderr, telemetry.LogConfig{Level: level, Format: "text"})
-	s, err := newService(w.t.Context(), w.cfg, quickPace, roles, log)
+	s, err := newService(w.t.Context(), w.cfg, w.pace, roles, log)
 	require.NoError(w.t, err)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)

@@ -2,9 +2,9 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
+	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping/store"
@@ -89,27 +89,11 @@ func (s *Store) SaveCheckState(ctx context.Context, c store.CheckState) error {
 }
 
 // LogPosition is where the database's log ends now.
-func (s *Store) LogPosition(ctx context.Context) (lsn string, err error) {
+func (s *Store) LogPosition(ctx context.Context) (lsn pglogrepl.LSN, err error) {
 	if err := s.pool.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&lsn); err != nil {
-		return "", fmt.Errorf("read the log's position: %w", err)
+		return 0, fmt.Errorf("read the log's position: %w", err)
 	}
 	return lsn, nil
-}
-
-// SlotPosition tells whether a slot's reader has come past lsn. The listener reports as
-// written what it has read and the stream has stored; what it has confirmed is as much,
-// but may be minutes behind.
-func (s *Store) SlotPosition(ctx context.Context, slot, lsn string) (p store.SlotPosition, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT true, coalesce(s.wal_status, 'lost') <> 'lost', s.active,
-			coalesce(greatest(s.confirmed_flush_lsn, r.write_lsn) >= $2::text::pg_lsn, false)
-		FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = $1`, slot, lsn).Scan(&p.Found, &p.Usable, &p.Active, &p.Past)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return p, nil
-	}
-	if err != nil {
-		return p, fmt.Errorf("look up slot %s: %w", slot, err)
-	}
-	return p, nil
 }
 
 // TruncateWaits tells whether the log that an unread slot keeps holds a TRUNCATE

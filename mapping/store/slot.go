@@ -1,13 +1,5 @@
 package store
 
-// SlotPosition says how far a replication slot has come.
-type SlotPosition struct {
-	Found  bool
-	Usable bool // Postgres has not invalidated it
-	Active bool // somebody reads it
-	Past   bool // everything before the position asked about was read, and is stored
-}
-
 // Slot is a replication slot as the database shows it; zero when it is not there.
 type Slot struct {
 	Found        bool
