@@ -13,6 +13,7 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // A full check compares all links with all contacts and with a fresh, complete
@@ -21,7 +22,7 @@ import (
 
 // CheckStore is what a full check needs of the store; *pgstore.Store is one.
 type CheckStore interface {
-	States
+	event.States
 	enumerate.NameSource
 	PollStates
 	SeenPartners(ctx context.Context) (map[string]store.SeenPartner, error)
@@ -47,7 +48,7 @@ type CheckStore interface {
 
 // Backlog tells what of a stream waits to be applied, and what is through; *bus.Bus does.
 type Backlog interface {
-	Streams
+	event.Streams
 	ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error)
 	// Unapplied tells whether a message of the subject that counts waits for the consumer.
 	Unapplied(ctx context.Context, stream, durable, subject string, counts func(bus.Stored) bool) (bool, error)

@@ -9,6 +9,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // bulkRepair is the number of contacts without a link from which on they are
@@ -159,7 +160,7 @@ func (run *checkRun) moved(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	listener, _, err := ListenerStates{run.store}.Load(ctx)
+	listener, _, err := event.ListenerStates{States: run.store}.Load(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -190,7 +191,7 @@ func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (string, error) 
 			return "the listener has not come far enough to tell deletions from a TRUNCATE", nil
 		}
 	}
-	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, ConsumerPusher, subjectTruncate, isOurs)
+	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, event.ConsumerPusher, event.SubjectTruncate, event.IsOurs)
 	if err != nil || waits {
 		return heldTruncate, err
 	}

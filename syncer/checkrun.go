@@ -9,6 +9,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // Run makes full checks until ctx ends: one every interval, and one with repair
@@ -31,9 +32,9 @@ func (c *Checker) Run(ctx context.Context) error {
 // watch looks whether a check is due until one fails.
 func (c *Checker) watch(ctx context.Context) error {
 	for {
-		err := lookForGap(ctx, c.backlog, c.store, bus.StreamContacts, func(what string) error {
+		err := event.LookForGap(ctx, c.backlog, c.store, bus.StreamContacts, func(what string) error {
 			c.log.Warn("contacts' events are missing: everything will be compared and brought in order", "what", what)
-			return noteDropped(ctx, c.store, bus.StreamContacts, what)
+			return event.NoteDropped(ctx, c.store, bus.StreamContacts, what)
 		})
 		if err != nil {
 			return err
@@ -62,7 +63,7 @@ func (c *Checker) look(ctx context.Context) error {
 	if state.Rests(now) {
 		return nil
 	}
-	listener, _, err := ListenerStates{c.store}.Load(ctx)
+	listener, _, err := event.ListenerStates{States: c.store}.Load(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (c *Checker) look(ctx context.Context) error {
 	if terms := c.terms(); terms != state.Terms {
 		return c.changed(ctx, state, terms)
 	}
-	switch dropped, err := droppedOf(ctx, c.store, bus.StreamContacts); {
+	switch dropped, err := event.Dropped(ctx, c.store, bus.StreamContacts); {
 	case err != nil:
 		return err
 	case dropped != "":
@@ -188,7 +189,7 @@ func (c *Checker) makeUp(ctx context.Context) error {
 		return err
 	}
 	c.log.Info("everything was checked after events were dropped", rep.summary()...)
-	return noteDropped(ctx, c.store, bus.StreamContacts, "")
+	return event.NoteDropped(ctx, c.store, bus.StreamContacts, "")
 }
 
 // snapshotApplied waits for the snapshot's contacts, but not for ever: one that
@@ -196,7 +197,7 @@ func (c *Checker) makeUp(ctx context.Context) error {
 func (c *Checker) snapshotApplied(ctx context.Context) error {
 	deadline := time.Now().Add(c.cfg.Patience)
 	for {
-		pending, inFlight, err := c.backlog.ConsumerState(ctx, bus.StreamContacts, ConsumerPusherBulk)
+		pending, inFlight, err := c.backlog.ConsumerState(ctx, bus.StreamContacts, event.ConsumerPusherBulk)
 		if err != nil {
 			return err
 		}

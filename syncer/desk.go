@@ -12,6 +12,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // ConflictJournal is the store's journal of conflicts.
@@ -56,7 +57,7 @@ type Records interface {
 	Directory
 	OrphanStore
 	PollStates
-	States
+	event.States
 	Now(ctx context.Context) (time.Time, error)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // Whether changes get on is told on both legs of their way. From the slot to the
@@ -18,8 +19,8 @@ import (
 // heartbeat shows the newest heartbeat. Another process's listener is judged by
 // it; its own says more.
 func (m *Monitor) heartbeat(ctx context.Context, s *Status) error {
-	var beat heartbeat
-	if _, err := m.Figures.LoadState(ctx, heartbeatKey, &beat); err != nil || beat.SentAt.IsZero() {
+	var beat event.Beat
+	if _, err := m.Figures.LoadState(ctx, event.HeartbeatKey, &beat); err != nil || beat.SentAt.IsZero() {
 		return err
 	}
 	s.Listener.LastHeartbeatAt = &beat.SentAt
@@ -61,7 +62,7 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 	if m.Heartbeat > 0 && a.Longest > m.Patience {
 		s.problem("the %s has been working on one event for %s: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second))
 	}
-	if m.Heartbeat <= 0 || durable == ConsumerPusherBulk && a.Readers == 0 || m.Gate.pausedWithin(m.Patience) {
+	if m.Heartbeat <= 0 || durable == event.ConsumerPusherBulk && a.Readers == 0 || m.Gate.pausedWithin(m.Patience) {
 		return nil // a snapshot's contacts wait for a complete sweep
 	}
 	if s.Failing > 0 && a.Pending == 0 {

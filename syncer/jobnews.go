@@ -10,6 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // TellJobs returns a store that tells how a job stands, without its result,
@@ -95,7 +96,7 @@ func JobMessage(j Job, now time.Time) (bus.Message, error) {
 	}
 	id := j.ID + "-" + j.Mark()
 	return bus.Message{Subject: bus.JobSubject(j.ID), ID: id, Data: data, Header: map[string][]string{
-		headerSpec: {"1.0"}, headerID: {id}, headerSource: {"mksync/jobs"}, headerType: {"mksync.job." + string(j.Status)},
-		headerTime: {now.UTC().Format(time.RFC3339Nano)}, headerSubject: {j.ID}, headerContent: {"application/json"},
+		event.HeaderSpec: {"1.0"}, event.HeaderID: {id}, event.HeaderSource: {"mksync/jobs"}, event.HeaderType: {"mksync.job." + string(j.Status)},
+		event.HeaderTime: {now.UTC().Format(time.RFC3339Nano)}, event.HeaderSubject: {j.ID}, event.HeaderContent: {"application/json"},
 	}}, nil
 }

@@ -14,7 +14,7 @@ import (
 func TestAPanicIsOneContactsError(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	r, err := NewReconciler(Config{Policy: mapping.DefaultPolicy()}, struct{ Links }{}, nil, nil, slog.New(slog.NewTextHandler(&log, nil)))
+	r, err := NewReconciler(Config{Policy: mapping.DefaultPolicy()}, struct{ Links }{}, nil, nil, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	for _, reconcile := range []func() (Result, error){
 		func() (Result, error) { return r.Contact(t.Context(), "4711", Trigger{}) },

@@ -11,6 +11,7 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // PollStates reads what the poller remembers; *pgstore.Store does.
@@ -21,7 +22,7 @@ type PollStates interface {
 // Observations is what the poller needs of the store; *pgstore.Store is one.
 type Observations interface {
 	PollStates
-	States
+	event.States
 	enumerate.NameSource
 	SavePollState(ctx context.Context, s store.PollState) error
 	Now(ctx context.Context) (time.Time, error)
@@ -40,7 +41,7 @@ type Observations interface {
 
 // PartnerEvents is the stream that the poller publishes to; *bus.Bus is one.
 type PartnerEvents interface {
-	Streams
+	event.Streams
 	// PublishSync puts one message into a stream and returns when it is stored.
 	PublishSync(ctx context.Context, stream string, m bus.Message) (uint64, error)
 	// Last returns the newest message of a stream.
@@ -264,7 +265,7 @@ func (p *Poller) checkEvents(ctx context.Context, last *store.PollState, seen ma
 			return 0, err
 		}
 	}
-	err = lookForGap(ctx, p.events, p.store, bus.StreamPartners, func(what string) error { return forget(what) })
+	err = event.LookForGap(ctx, p.events, p.store, bus.StreamPartners, func(what string) error { return forget(what) })
 	if err != nil {
 		return 0, err
 	}
@@ -328,19 +329,19 @@ func (d *diff) one(ctx context.Context, p metakocka.Partner, hash string) error 
 		return fmt.Errorf("read partner %s: %w", p.MKID, err)
 	}
 	seen.ChangedAfter = d.after
-	kind := PartnerChanged
+	kind := event.PartnerChanged
 	if !known || was.Hash == "" {
-		kind = PartnerCreated
+		kind = event.PartnerCreated
 	}
-	if err := d.send(ctx, kind, PartnerEvent{MetaKockaID: p.MKID, Partner: &p, Hash: hash, SeenAt: d.start, After: d.after, Back: was.Missing}); err != nil {
+	if err := d.send(ctx, kind, event.PartnerEvent{MetaKockaID: p.MKID, Partner: &p, Hash: hash, SeenAt: d.start, After: d.after, Back: was.Missing}); err != nil {
 		return err
 	}
 	d.changed = append(d.changed, *seen)
 	return nil
 }
 
-func (d *diff) send(ctx context.Context, kind string, ev PartnerEvent) error {
-	m, err := partnerMessage(kind, ev)
+func (d *diff) send(ctx context.Context, kind string, ev event.PartnerEvent) error {
+	m, err := event.PartnerMessage(kind, ev)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -75,11 +74,21 @@ type LetterKeeper interface {
 	ForgetDeadLetters(ctx context.Context, key string)
 }
 
-// EventLog is what the reconciler needs of the bus; *bus.Bus is one.
-type EventLog interface {
-	LetterKeeper
-	// Replay reads the messages that a stream holds now, oldest first.
-	Replay(ctx context.Context, stream string, r bus.Range, fn func(bus.Stored) error) error
+// Past reads what happened before to a contact or a partner, oldest first, as far as it is
+// still known; event.Past is one.
+type Past interface {
+	// Contact gives the contact's rows, values by column, each with the time of its
+	// commit; zero: not known.
+	Contact(ctx context.Context, id string, use func(row map[string]any, committed time.Time)) error
+	// Partner gives the partner as seen, each time with when it had last been seen as it
+	// was before.
+	Partner(ctx context.Context, metakockaID string, use func(seen metakocka.Partner, after time.Time)) error
+}
+
+// States remembers small values; *pgstore.Store does.
+type States interface {
+	LoadState(ctx context.Context, key string, v any) (bool, error)
+	SaveState(ctx context.Context, key string, v any) error
 }
 
 // What a contact's deletion does in MetaKocka, and a partner's in the CRM.

@@ -20,11 +20,12 @@ const saveTimeout = 15 * time.Second
 // Reconciler brings one contact and one partner together. It is the only writer
 // to either side (invariant 1). It is safe for use by many goroutines.
 type Reconciler struct {
-	cfg    Config
-	links  Links
-	events EventLog
-	erp    ERP
-	log    *slog.Logger
+	cfg     Config
+	links   Links
+	letters LetterKeeper
+	past    Past
+	erp     ERP
+	log     *slog.Logger
 
 	watch    intentWatch
 	absences absences
@@ -36,11 +37,11 @@ type Reconciler struct {
 }
 
 // NewReconciler checks the policy and returns a ready Reconciler.
-func NewReconciler(cfg Config, links Links, events EventLog, erp ERP, log *slog.Logger) (*Reconciler, error) {
+func NewReconciler(cfg Config, links Links, letters LetterKeeper, past Past, erp ERP, log *slog.Logger) (*Reconciler, error) {
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("check field policy: %w", err)
 	}
-	return &Reconciler{cfg: cfg, links: links, events: events, erp: erp, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log}}, nil
+	return &Reconciler{cfg: cfg, links: links, letters: letters, past: past, erp: erp, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log}}, nil
 }
 
 // Contact reconciles a contact with its partner, and finds or makes the partner
@@ -87,10 +88,10 @@ func (r *Reconciler) settleLetters(ctx context.Context, res Result, err error) e
 	var rejected *RejectError
 	switch {
 	case err == nil:
-		r.events.ForgetDeadLetters(ctx, res.ContactID)
-		r.events.ForgetDeadLetters(ctx, res.MetaKockaID)
+		r.letters.ForgetDeadLetters(ctx, res.ContactID)
+		r.letters.ForgetDeadLetters(ctx, res.MetaKockaID)
 	case errors.As(err, &rejected):
-		if failed := r.events.PutAside(ctx, rejected.Reason); failed != nil {
+		if failed := r.letters.PutAside(ctx, rejected.Reason); failed != nil {
 			return failed
 		}
 	}

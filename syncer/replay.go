@@ -14,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // A replay reads the event stream again and reconciles every contact that it
@@ -238,7 +239,7 @@ func (c replayed) trigger(r ReplayRequest) Trigger {
 func (c *replayed) take(m bus.Stored) {
 	op, _, _ := strings.Cut(strings.TrimPrefix(m.Subject, "crm.contacts."), ".")
 	c.deleted = op == "delete"
-	if at, err := time.Parse(time.RFC3339Nano, m.Header.Get(headerTime)); err == nil && op != "snapshot" {
+	if at, err := time.Parse(time.RFC3339Nano, m.Header.Get(event.HeaderTime)); err == nil && op != "snapshot" {
 		c.changedAt = at
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // errFirst ends the look at a stream's oldest event.
@@ -30,7 +31,7 @@ func (p *Replayer) read(ctx context.Context, r ReplayRequest) ([]replayed, error
 			p.say("events %d to %d are gone from the stream: contacts that only they name are not replayed", before+1, m.Sequence-1)
 		}
 		before = m.Sequence
-		if m.Subject == subjectTruncate {
+		if m.Subject == event.SubjectTruncate {
 			p.say("event %d is a TRUNCATE: it deletes nobody", m.Sequence)
 			return nil
 		}

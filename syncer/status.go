@@ -9,6 +9,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // Status is how the sync stands; its JSON is what `mksync status --json` prints.
@@ -106,7 +107,7 @@ type CheckStatus struct {
 // Figures reads what the database knows.
 type Figures interface {
 	PollStates
-	States
+	event.States
 	Counts(ctx context.Context) (store.Counts, error)
 	Slot(ctx context.Context, name string) (store.Slot, error)
 	CheckState(ctx context.Context) (store.CheckState, error)
@@ -217,7 +218,7 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
-	dropped, err := droppedOf(ctx, m.Figures, bus.StreamContacts)
+	dropped, err := event.Dropped(ctx, m.Figures, bus.StreamContacts)
 	if err != nil {
 		return err
 	}
@@ -317,9 +318,9 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 		into            *WorkStatus
 		ours            bool
 	}{
-		{bus.StreamContacts, ConsumerPusher, &s.Pusher, m.Pushes},
-		{bus.StreamContacts, ConsumerPusherBulk, &s.Pusher, m.Pushes},
-		{bus.StreamPartners, ConsumerPuller, &s.Puller, m.Pulls},
+		{bus.StreamContacts, event.ConsumerPusher, &s.Pusher, m.Pushes},
+		{bus.StreamContacts, event.ConsumerPusherBulk, &s.Pusher, m.Pushes},
+		{bus.StreamPartners, event.ConsumerPuller, &s.Puller, m.Pulls},
 	} {
 		a, err := m.Bus.Activity(ctx, c.stream, c.durable)
 		if err != nil {

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -98,47 +96,28 @@ func (k *task) contactPast(ctx context.Context) (map[mapping.Field][]valueAt, er
 
 func (r *Reconciler) contactEvents(ctx context.Context, id string) (map[mapping.Field][]valueAt, error) {
 	past := map[mapping.Field][]valueAt{}
-	err := r.past(ctx, bus.StreamContacts, bus.ContactSubject("*", id), func(m bus.Stored) {
-		var ev struct {
-			After map[string]any `json:"after"`
-		}
-		if json.Unmarshal(m.Data, &ev) != nil {
-			return
-		}
-		at, _ := time.Parse(time.RFC3339Nano, m.Header.Get(headerTime))
-		if strings.HasPrefix(m.Subject, bus.ContactSubject("snapshot", "")+".") {
-			at = time.Time{} // when the row was read says nothing of when it was changed
-		}
-		row, fields := r.links.FromRow(ev.After)
+	err := r.past.Contact(ctx, id, func(row map[string]any, committed time.Time) {
+		contact, fields := r.links.FromRow(row)
 		for _, f := range fields {
-			past[f] = append(past[f], valueAt{value: row.Get(f), before: at})
+			past[f] = append(past[f], valueAt{value: contact.Get(f), before: committed})
 		}
 	})
-	return past, err
+	return past, toldWhen(err)
 }
 
 // partnerPast is what the partner's events tell of its fields, oldest first.
 func (k *task) partnerPast(ctx context.Context) (map[mapping.Field][]valueAt, error) {
 	past := map[mapping.Field][]valueAt{}
-	err := k.past(ctx, bus.StreamPartners, bus.PartnerSubject("*", k.link.MetaKockaID), func(m bus.Stored) {
-		var ev PartnerEvent
-		if json.Unmarshal(m.Data, &ev) != nil || ev.Partner == nil {
-			return
-		}
-		c, _ := k.reads(*ev.Partner)
+	err := k.past.Partner(ctx, k.link.MetaKockaID, func(seen metakocka.Partner, after time.Time) {
+		c, _ := k.reads(seen)
 		for _, f := range mapping.Fields() {
-			past[f] = append(past[f], valueAt{value: c.Get(f), after: ev.After})
+			past[f] = append(past[f], valueAt{value: c.Get(f), after: after})
 		}
 	})
-	return past, err
+	return past, toldWhen(err)
 }
 
-// past reads the events of one subject that a stream still holds.
-func (r *Reconciler) past(ctx context.Context, stream, subject string, use func(m bus.Stored)) error {
-	err := r.events.Replay(ctx, stream, bus.Range{Filters: []string{subject}}, func(m bus.Stored) error {
-		use(m)
-		return nil
-	})
+func toldWhen(err error) error {
 	if err != nil {
 		return fmt.Errorf("read when the sides changed: %w", err)
 	}

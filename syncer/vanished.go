@@ -7,6 +7,7 @@ import (
 
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // A poll that misses an unlikely share of the linked partners is rather wrong
@@ -79,7 +80,7 @@ func (d *diff) doubt(ctx context.Context, id string, linked bool) error {
 		if err == nil || !errors.Is(err, metakocka.ErrNotFound) {
 			return err
 		}
-		if err := d.send(ctx, PartnerMissing, PartnerEvent{MetaKockaID: id, SeenAt: d.start, After: d.after}); err != nil {
+		if err := d.send(ctx, event.PartnerMissing, event.PartnerEvent{MetaKockaID: id, SeenAt: d.start, After: d.after}); err != nil {
 			return err
 		}
 	}

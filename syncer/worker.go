@@ -12,17 +12,8 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer/event"
 )
-
-// Names of the durable consumers.
-const (
-	ConsumerPusher     = "pusher"      // live changes of contacts
-	ConsumerPusherBulk = "pusher-bulk" // contacts of a snapshot
-	ConsumerPuller     = "puller"
-)
-
-// subjectTruncate is the one event of the contacts table without a contact.
-var subjectTruncate = bus.ContactSubject("truncate", "")
 
 // retryPaused is how soon work comes back that met an outage; the gate decides
 // when it goes on.
@@ -42,7 +33,7 @@ type Pusher struct {
 	reconciler *Reconciler
 	matcher    *Matcher
 	polls      polls
-	lives      *lives
+	lives      *event.Epochs
 	gate       *Gate
 	cfg        WorkerConfig
 	log        *slog.Logger
@@ -51,7 +42,7 @@ type Pusher struct {
 // PusherStates is what a pusher reads of the service's state.
 type PusherStates interface {
 	polls
-	States
+	event.States
 }
 
 // polls are when the partners were last seen, and the clock that is told by.
@@ -62,7 +53,7 @@ type polls interface {
 
 // NewPusher returns a ready Pusher.
 func NewPusher(b *bus.Bus, m *Matcher, states PusherStates, gate *Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
-	return &Pusher{bus: b, reconciler: m.reconciler, matcher: m, polls: states, lives: &lives{states: ListenerStates{states}}, gate: gate, cfg: cfg, log: log}
+	return &Pusher{bus: b, reconciler: m.reconciler, matcher: m, polls: states, lives: &event.Epochs{States: event.ListenerStates{States: states}}, gate: gate, cfg: cfg, log: log}
 }
 
 // Run works until ctx ends. Live changes and the contacts of a snapshot are two
@@ -70,15 +61,15 @@ func NewPusher(b *bus.Bus, m *Matcher, states PusherStates, gate *Gate, cfg Work
 func (p *Pusher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		live := consumer(bus.StreamContacts, ConsumerPusher, positive(p.cfg.Workers, 4), p.cfg, p.gate)
-		live.Filters = []string{"crm.contacts.insert.*", "crm.contacts.update.*", "crm.contacts.delete.*", subjectTruncate}
+		live := consumer(bus.StreamContacts, event.ConsumerPusher, positive(p.cfg.Workers, 4), p.cfg, p.gate)
+		live.Filters = []string{"crm.contacts.insert.*", "crm.contacts.update.*", "crm.contacts.delete.*", event.SubjectTruncate}
 		return p.bus.Consume(ctx, live, p.onlyOurs(p.handle))
 	})
 	g.Go(func() error {
 		if err := p.firstSweep(ctx); err != nil {
 			return nil //nolint:nilerr // only ctx ends the wait
 		}
-		bulk := consumer(bus.StreamContacts, ConsumerPusherBulk, positive(p.cfg.Workers, 4), p.cfg, p.gate)
+		bulk := consumer(bus.StreamContacts, event.ConsumerPusherBulk, positive(p.cfg.Workers, 4), p.cfg, p.gate)
 		bulk.Filters = []string{"crm.contacts.snapshot.*"}
 		return p.bus.Consume(ctx, bulk, p.onlyOurs(p.handleBulk))
 	})
@@ -89,7 +80,7 @@ func (p *Pusher) Run(ctx context.Context) error {
 // nobody's word, and a key that is none would be tried again for ever.
 func (p *Pusher) onlyOurs(next bus.Handler) bus.Handler {
 	return func(ctx context.Context, key string, ds []bus.Delivery) error {
-		ours := slices.DeleteFunc(slices.Clone(ds), func(d bus.Delivery) bool { return isForeign(d.Stored) })
+		ours := slices.DeleteFunc(slices.Clone(ds), func(d bus.Delivery) bool { return event.IsForeign(d.Stored) })
 		if len(ours) == 0 {
 			return p.reconciler.settleWork(p.gate, key, &RejectError{Reason: foreignMessage(ds[0].Subject)})
 		}
@@ -137,7 +128,7 @@ func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Deliv
 }
 
 func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery) error {
-	if ds[len(ds)-1].Subject == subjectTruncate {
+	if ds[len(ds)-1].Subject == event.SubjectTruncate {
 		return p.truncated(ctx, ds[len(ds)-1])
 	}
 	t := Trigger{Cause: CauseContact}
@@ -146,14 +137,14 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 		if d.Subject == bus.ContactSubject("delete", contactID) {
 			t.Deleted = true
 		}
-		ev := readContactEvent(d.Data)
-		if ev.XID != 0 && p.lives.present(ctx, d.Header.Get(headerSource)) {
+		ev := event.ReadContact(d.Data)
+		if ev.XID != 0 && p.lives.Current(ctx, d.Header.Get(event.HeaderSource)) {
 			t.XIDs = append(t.XIDs, ev.XID)
 		}
 		if ev.PreviousID != "" {
 			previous = append(previous, ev.PreviousID)
 		}
-		if at, err := time.Parse(time.RFC3339Nano, d.Header.Get(headerTime)); err == nil && at.After(t.CRMChangedAt) {
+		if at, err := time.Parse(time.RFC3339Nano, d.Header.Get(event.HeaderTime)); err == nil && at.After(t.CRMChangedAt) {
 			t.CRMChangedAt = at
 		}
 	}
@@ -169,8 +160,8 @@ func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery
 // truncated holds the deletions that a TRUNCATE means.
 func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
 	var xids []uint32
-	if p.lives.present(ctx, d.Header.Get(headerSource)) {
-		xids = append(xids, readContactEvent(d.Data).XID)
+	if p.lives.Current(ctx, d.Header.Get(event.HeaderSource)) {
+		xids = append(xids, event.ReadContact(d.Data).XID)
 	}
 	if err := awaitVisible(ctx, xids, p.reconciler.links.Snapshot); err != nil {
 		return p.reconciler.settleWork(p.gate, d.Subject, err)
@@ -197,16 +188,16 @@ func NewPuller(b *bus.Bus, r *Reconciler, gate *Gate, cfg WorkerConfig) *Puller 
 
 // Run works until ctx ends.
 func (p *Puller) Run(ctx context.Context) error {
-	return p.bus.Consume(ctx, consumer(bus.StreamPartners, ConsumerPuller, positive(p.cfg.Workers, 4), p.cfg, p.gate), p.handle)
+	return p.bus.Consume(ctx, consumer(bus.StreamPartners, event.ConsumerPuller, positive(p.cfg.Workers, 4), p.cfg, p.gate), p.handle)
 }
 
 func (p *Puller) handle(ctx context.Context, metakockaID string, ds []bus.Delivery) error {
-	var ev PartnerEvent
+	var ev event.PartnerEvent
 	if err := json.Unmarshal(ds[len(ds)-1].Data, &ev); err != nil {
 		p.gate.Report(nil)
 		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
 	}
-	if subject := ds[len(ds)-1].Subject; !ev.tells(metakockaID, subject) {
+	if subject := ds[len(ds)-1].Subject; !ev.Tells(metakockaID, subject) {
 		return p.reconciler.settleWork(p.gate, metakockaID, &RejectError{Reason: foreignMessage(subject)})
 	}
 	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // clockedPolls is a database whose clock is not this machine's.
 type clockedPolls struct {
-	States
+	event.States
 	ahead time.Duration
 	ended time.Duration // before the database's now
 }

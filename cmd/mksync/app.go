@@ -30,6 +30,7 @@ import (
 	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/pgsession"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // The roles of a process. All of them in one process is the default.
@@ -89,7 +90,7 @@ type service struct {
 	matcher    *syncer.Matcher
 	bulk       *syncer.Bulk
 	jobs       *syncer.Jobs
-	relay      *syncer.Relay
+	relay      *event.Relay
 	listener   *cdc.Listener
 	poller     *syncer.Poller
 	checker    *syncer.Checker
@@ -171,7 +172,7 @@ func openStore(ctx context.Context, cfg config.Config) (*pgxpool.Pool, *pgstore.
 // (invariant 13).
 func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 	var state cdc.State
-	found, err := pgstore.LoadStateOver(ctx, conn, syncer.ListenerStateKey, &state)
+	found, err := pgstore.LoadStateOver(ctx, conn, event.ListenerStateKey, &state)
 	if err != nil || !found {
 		return err
 	}
@@ -227,7 +228,7 @@ func (s *service) openSyncers(ctx context.Context) (err error) {
 		Policy: s.cfg.Policy(), DeletePolicy: s.cfg.DeletePolicy, RemoteDeletePolicy: s.cfg.RemoteDeletePolicy,
 		MaxDeletes: s.cfg.MaxDeletes, AutoImport: s.cfg.AutoImport,
 		CallTimeout: s.cfg.MetaKockaTimeout, Settle: s.cfg.MetaKockaSettle, EventWait: s.pace.eventWait,
-	}, s.store, s.bus, s.erp, s.log)
+	}, s.store, s.bus, event.Past{Bus: s.bus}, s.erp, s.log)
 	if err != nil {
 		return err
 	}
@@ -235,8 +236,8 @@ func (s *service) openSyncers(ctx context.Context) (err error) {
 		return err
 	}
 	s.matcher = syncer.NewMatcher(s.reconciler, s.store)
-	states := syncer.ListenerStates{States: s.store}
-	s.relay = syncer.NewRelay(s.bus, states, bus.PublisherConfig{}, s.log)
+	states := event.ListenerStates{States: s.store}
+	s.relay = event.NewRelay(s.bus, states, bus.PublisherConfig{}, s.log)
 	s.listener, err = cdc.New(listenerConfig(s.cfg), s.relay, states, s.log)
 	s.checker = syncer.NewChecker(syncer.CheckerConfig{
 		Slot: s.cfg.Slot, Publication: s.cfg.Publication, Interval: s.cfg.CheckInterval, Look: s.pace.look,

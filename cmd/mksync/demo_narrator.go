@@ -2,8 +2,9 @@ package main
 
 import (
 	"fmt"
-	"github.com/crmmind/mksync/internal/terminal"
 	"time"
+
+	"github.com/crmmind/mksync/internal/terminal"
 )
 
 // demoWidth is the most columns that the demo prints.

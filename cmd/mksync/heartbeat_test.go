@@ -18,7 +18,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // newBeatingWorld is a world with an external NATS server, quick heartbeats and
@@ -158,7 +158,7 @@ func TestStandingStillBetweenStreamAndConsumer(t *testing.T) {
 
 	js, err := jetstream.New(s.conn)
 	require.NoError(t, err)
-	frozen, err := js.Consumer(t.Context(), bus.StreamContacts, syncer.ConsumerPusher)
+	frozen, err := js.Consumer(t.Context(), bus.StreamContacts, event.ConsumerPusher)
 	require.NoError(t, err)
 	w.exec("UPDATE contacts SET phone = '040 333 444' WHERE id = $1", id)
 	_, err = frozen.Next(jetstream.FetchMaxWait(waits.Stretch(10 * time.Second)))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/migrations"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // newListenerCommand is about the listener's place in the database's log.
@@ -52,7 +52,7 @@ func (app *cliEnv) acceptDatabase(ctx context.Context, asJSON bool) error {
 		return err
 	}
 	defer pool.Close()
-	a, err := syncer.ListenerStates{States: store}.AcceptDatabase(ctx, listenerConfig(cfg))
+	a, err := event.ListenerStates{States: store}.AcceptDatabase(ctx, listenerConfig(cfg))
 	if err != nil {
 		return fmt.Errorf("accept the database: %w", err)
 	}

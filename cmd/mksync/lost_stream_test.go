@@ -16,6 +16,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // deleteStream deletes a stream of the running service.
@@ -152,9 +153,9 @@ func TestPartnersStreamLostThatHoldsFew(t *testing.T) {
 // pulled: the puller is through with the stream.
 func pulled(t *testing.T, s *service) error {
 	t.Helper()
-	c, err := s.bus.Consumed(t.Context(), bus.StreamPartners, syncer.ConsumerPuller)
+	c, err := s.bus.Consumed(t.Context(), bus.StreamPartners, event.ConsumerPuller)
 	require.NoError(t, err)
-	if up := c.UpTo[syncer.ConsumerPuller]; up < c.Last {
+	if up := c.UpTo[event.ConsumerPuller]; up < c.Last {
 		return fmt.Errorf("pulled up to %d of %d", up, c.Last)
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // get asks the running service over HTTP.
@@ -191,7 +191,7 @@ func TestCommitThatIsNotVisibleYet(t *testing.T) {
 		done <- err
 	}()
 	w.eventually(func() error {
-		pending, inFlight, err := s.bus.ConsumerState(t.Context(), bus.StreamContacts, syncer.ConsumerPusher)
+		pending, inFlight, err := s.bus.ConsumerState(t.Context(), bus.StreamContacts, event.ConsumerPusher)
 		if err == nil && inFlight == 0 {
 			err = fmt.Errorf("the event is not in flight: %d pending", pending)
 		}

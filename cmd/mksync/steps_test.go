@@ -16,7 +16,7 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // written is every write either side has seen: to MetaKocka by endpoint, to the
@@ -118,7 +118,7 @@ func (w *world) drained(s *service) {
 			}
 		}
 		for stream, durables := range map[string][]string{
-			bus.StreamContacts: {syncer.ConsumerPusher, syncer.ConsumerPusherBulk}, bus.StreamPartners: {syncer.ConsumerPuller},
+			bus.StreamContacts: {event.ConsumerPusher, event.ConsumerPusherBulk}, bus.StreamPartners: {event.ConsumerPuller},
 		} {
 			for _, durable := range durables {
 				pending, inFlight, err := s.bus.ConsumerState(w.t.Context(), stream, durable)

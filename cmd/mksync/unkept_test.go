@@ -18,6 +18,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // What the contacts table makes of mksync's writes: it may swallow them, refuse them
@@ -171,7 +172,7 @@ func TestWhatFailsAgainAndAgainIsSaid(t *testing.T) {
 	w.eventually(problem)
 	status := s.monitor().Status(t.Context())
 	require.Equal(t, 1, status.Failing)
-	_, inFlight, err := s.bus.ConsumerState(t.Context(), "CRM_CONTACTS", syncer.ConsumerPusher)
+	_, inFlight, err := s.bus.ConsumerState(t.Context(), "CRM_CONTACTS", event.ConsumerPusher)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, inFlight, "it comes again in minutes")
 

@@ -11,9 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/terminal"
 )
 
 // testRoot is the command tree, which prints nowhere.

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 //go:embed asyncapi.yaml
@@ -32,7 +33,7 @@ func AsyncAPI() ([]byte, error) {
 		return nil, fmt.Errorf("read asyncapi.yaml: %w", err)
 	}
 	s := schemas{"#/components/schemas/", doc.Components.Schemas}
-	for _, t := range []reflect.Type{reflect.TypeFor[syncer.PartnerEvent](), reflect.TypeFor[syncer.Progress](), reflect.TypeFor[syncer.RequestError]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[event.PartnerEvent](), reflect.TypeFor[syncer.Progress](), reflect.TypeFor[syncer.RequestError]()} {
 		s.refer(t)
 	}
 	doc.Channels["replies"] = object{

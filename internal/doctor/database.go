@@ -15,7 +15,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/pgsession"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // Names of the findings about the database. Those between wal_level and
@@ -145,7 +145,7 @@ func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
 // which slots it had.
 func checkState(ctx context.Context, conn *pgx.Conn, cfg Database) []Finding {
 	var state cdc.State
-	found, err := pgstore.LoadStateOver(ctx, conn, syncer.ListenerStateKey, &state)
+	found, err := pgstore.LoadStateOver(ctx, conn, event.ListenerStateKey, &state)
 	if err != nil {
 		return []Finding{unreadable(nameIdentity, err)}
 	}

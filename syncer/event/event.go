@@ -1,4 +1,4 @@
-package syncer
+package event
 
 import (
 	"encoding/json"
@@ -10,9 +10,7 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
-	"github.com/crmmind/mksync/metakocka"
 )
 
 // Event ids name an event for good: an LSN alone does not, several changes of a
@@ -79,13 +77,13 @@ func parseEventID(id string) (systemID string, pos cdc.Position, err error) {
 
 // CloudEvents 1.0 attributes travel as headers.
 const (
-	headerSpec    = "ce-specversion"
-	headerID      = "ce-id"
-	headerSource  = "ce-source"
-	headerType    = "ce-type"
-	headerTime    = "ce-time"
-	headerSubject = "ce-subject"
-	headerContent = "content-type"
+	HeaderSpec    = "ce-specversion"
+	HeaderID      = "ce-id"
+	HeaderSource  = "ce-source"
+	HeaderType    = "ce-type"
+	HeaderTime    = "ce-time"
+	HeaderSubject = "ce-subject"
+	HeaderContent = "content-type"
 )
 
 // appendContactEvent writes an event's JSON: op, contact_id, before, after,
@@ -147,7 +145,7 @@ type contactEvent struct {
 	PreviousID string `json:"previous_id"`
 }
 
-func readContactEvent(data []byte) (ev contactEvent) {
+func ReadContact(data []byte) (ev contactEvent) {
 	_ = json.Unmarshal(data, &ev) // what cannot be read says nothing
 	return ev
 }
@@ -218,45 +216,4 @@ func appendText[T string | []byte](b []byte, s T) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
-}
-
-// PartnerEvent is what the poller saw of a partner.
-type PartnerEvent struct {
-	MetaKockaID string             `json:"metakocka_id"`
-	Partner     *metakocka.Partner `json:"partner,omitempty"` // absent: missing
-	Hash        string             `json:"hash,omitempty"`
-	SeenAt      time.Time          `json:"seen_at"`                // when the sweep began
-	After       time.Time          `json:"changed_after,omitzero"` // when the sweep before began
-	Back        bool               `json:"back,omitempty"`         // it was missing before
-}
-
-// tells whether the event is one of that partner's: an empty message of somebody else
-// would say that the partner is missing.
-func (ev PartnerEvent) tells(metakockaID, subject string) bool {
-	if ev.Partner == nil {
-		return ev.MetaKockaID == metakockaID && subject == bus.PartnerSubject(PartnerMissing, metakockaID)
-	}
-	return ev.MetaKockaID == metakockaID && ev.Partner.MKID == metakockaID
-}
-
-// What a poll can see of a partner.
-const (
-	PartnerCreated = "created"
-	PartnerChanged = "changed"
-	PartnerMissing = "missing"
-)
-
-// partnerMessage is the event as it is published. The id is the same when a
-// sweep that was cut off is done again, so the stream keeps one.
-func partnerMessage(kind string, ev PartnerEvent) (bus.Message, error) {
-	data, err := json.Marshal(ev)
-	if err != nil {
-		return bus.Message{}, fmt.Errorf("write event of partner %s: %w", ev.MetaKockaID, err)
-	}
-	id := fmt.Sprintf("%s-%s-%.16s-%d", kind, ev.MetaKockaID, ev.Hash, ev.After.UnixMicro())
-	m := bus.Message{Subject: bus.PartnerSubject(kind, ev.MetaKockaID), ID: id, Data: data, Header: map[string][]string{
-		headerSpec: {"1.0"}, headerID: {id}, headerSource: {"mksync/poller"}, headerType: {"metakocka.partners." + kind},
-		headerTime: {ev.SeenAt.UTC().Format(time.RFC3339Nano)}, headerSubject: {ev.MetaKockaID}, headerContent: {"application/json"},
-	}}
-	return m, nil
 }

@@ -1,4 +1,4 @@
-package syncer
+package event
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 
 // lives tells events of the database as it is now from those of before a
 // restore, whose transactions will never be seen in it.
-type lives struct {
-	states ListenerStates
+type Epochs struct {
+	States ListenerStates
 
 	mu    sync.Mutex // guards known
 	known string     // ce-source of the present life's events
@@ -17,17 +17,17 @@ type lives struct {
 
 // present reports whether events of the source are of the present life. What
 // cannot be found out is taken for it.
-func (l *lives) present(ctx context.Context, source string) bool {
+func (l *Epochs) Current(ctx context.Context, source string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if source == "" || source == l.known {
 		return true
 	}
-	life, err := l.states.Life(ctx)
+	life, err := l.States.Life(ctx)
 	if err != nil {
 		return true
 	}
-	state, ok, err := l.states.Load(ctx)
+	state, ok, err := l.States.Load(ctx)
 	if err != nil || !ok {
 		return true
 	}

@@ -1,4 +1,4 @@
-package syncer
+package event
 
 import (
 	"context"
@@ -21,14 +21,6 @@ type Streams interface {
 	Trim(ctx context.Context, stream string, c bus.Consumed, upTo uint64) error
 }
 
-// readers are the streams' consumers.
-func readers(stream string) []string {
-	if stream == bus.StreamContacts {
-		return []string{ConsumerPusher, ConsumerPusherBulk}
-	}
-	return []string{ConsumerPuller}
-}
-
 // consumedState is what is remembered of a stream.
 type consumedState struct {
 	UpTo    map[string]uint64 `json:"upTo"`              // by consumer
@@ -40,7 +32,7 @@ func consumedKey(stream string) string { return "consumed:" + stream }
 // lookForGap compares what is remembered of a stream with where it begins, remembers how
 // far its consumers are now, and makes room where it is full. What was dropped before they
 // came to it is told once to missed, which has to remember it.
-func lookForGap(ctx context.Context, streams Streams, states States, stream string, missed func(what string) error) error {
+func LookForGap(ctx context.Context, streams Streams, states States, stream string, missed func(what string) error) error {
 	var was consumedState
 	known, err := states.LoadState(ctx, consumedKey(stream), &was)
 	if err != nil {
@@ -90,7 +82,7 @@ func advanced(was map[string]uint64, c bus.Consumed) (now map[string]uint64, gap
 }
 
 // noteDropped remembers what was dropped, until dropped events are made up for.
-func noteDropped(ctx context.Context, states States, stream, what string) error {
+func NoteDropped(ctx context.Context, states States, stream, what string) error {
 	return editConsumed(ctx, states, stream, func(s *consumedState) { s.Dropped = what })
 }
 
@@ -104,7 +96,7 @@ func editConsumed(ctx context.Context, states States, stream string, edit func(*
 }
 
 // droppedOf is what was dropped of a stream and is not made up for; "": nothing.
-func droppedOf(ctx context.Context, states States, stream string) (string, error) {
+func Dropped(ctx context.Context, states States, stream string) (string, error) {
 	var s consumedState
 	_, err := states.LoadState(ctx, consumedKey(stream), &s)
 	return s.Dropped, err

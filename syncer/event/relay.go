@@ -1,11 +1,10 @@
-package syncer
+package event
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
@@ -14,65 +13,6 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
 )
-
-// Where the listener's state is remembered, and which life of the database the
-// events belong to.
-const (
-	ListenerStateKey = "listener"
-	listenerLifeKey  = "listener-life"
-	heartbeatKey     = "heartbeat"
-)
-
-// States remembers small values; *pgstore.Store does.
-type States interface {
-	LoadState(ctx context.Context, key string, v any) (bool, error)
-	SaveState(ctx context.Context, key string, v any) error
-}
-
-// ListenerStates keeps the listener's state; it is a cdc.StateStore.
-type ListenerStates struct{ States States }
-
-// Load implements cdc.StateStore.
-func (l ListenerStates) Load(ctx context.Context) (s cdc.State, ok bool, err error) {
-	ok, err = l.States.LoadState(ctx, ListenerStateKey, &s)
-	return s, ok, err
-}
-
-// Save implements cdc.StateStore.
-func (l ListenerStates) Save(ctx context.Context, s cdc.State) error {
-	return l.States.SaveState(ctx, ListenerStateKey, s)
-}
-
-// Life names the database's life since it was last accepted after a restore; ""
-// before any. Positions in the log mean something within one life only.
-func (l ListenerStates) Life(ctx context.Context) (string, error) {
-	var v listenerLife
-	_, err := l.States.LoadState(ctx, listenerLifeKey, &v)
-	return v.Life, err
-}
-
-type listenerLife struct {
-	Life string `json:"life"`
-}
-
-// AcceptDatabase makes the listener go on with a database that was restored: it
-// begins a new life, to which no event of the stream belongs, and then anew.
-func (l ListenerStates) AcceptDatabase(ctx context.Context, cfg cdc.Config) (cdc.Accepted, error) {
-	return cdc.Accept(ctx, cfg, newLife{l})
-}
-
-// newLife begins a new life with the state it saves.
-type newLife struct{ ListenerStates }
-
-// Save implements cdc.StateStore. The life comes first: cut off in between, the
-// old state still stops the listener.
-func (n newLife) Save(ctx context.Context, s cdc.State) error {
-	life := strconv.FormatInt(time.Now().UnixMilli(), 36)
-	if err := n.States.SaveState(ctx, listenerLifeKey, listenerLife{life}); err != nil {
-		return err
-	}
-	return n.ListenerStates.Save(ctx, s)
-}
 
 // Relay publishes the listener's events to the stream CRM_CONTACTS. It is the
 // listener's cdc.Sink.
@@ -103,7 +43,7 @@ type Relay struct {
 // NewRelay returns a relay that has not opened the stream yet: Last does.
 func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig, log *slog.Logger) *Relay {
 	r := &Relay{bus: b, states: states, cfg: cfg, log: log, header: nats.Header{}}
-	for i, key := range [...]string{headerSpec, headerID, headerSource, headerType, headerTime, headerSubject, headerContent} {
+	for i, key := range [...]string{HeaderSpec, HeaderID, HeaderSource, HeaderType, HeaderTime, HeaderSubject, HeaderContent} {
 		r.header[key] = r.values[i : i+1 : i+1]
 	}
 	r.values[0], r.values[6] = "1.0", "application/json"
@@ -155,7 +95,7 @@ func (r *Relay) newestOfOurs(ctx context.Context, pub *bus.Publisher) (m bus.Sto
 	m, found = pub.Last()
 	foreign, subject := 0, m.Subject
 	var first uint64
-	for ; found && isForeign(m); foreign++ {
+	for ; found && IsForeign(m); foreign++ {
 		last := m.Sequence
 		if m, first, found, err = r.bus.Before(ctx, bus.StreamContacts, last); err != nil {
 			return m, false, err
@@ -171,12 +111,12 @@ func (r *Relay) newestOfOurs(ctx context.Context, pub *bus.Publisher) (m bus.Sto
 }
 
 // isForeign tells a message of the contacts' stream that is no event of mksync's.
-func isForeign(m bus.Stored) bool {
+func IsForeign(m bus.Stored) bool {
 	_, _, err := parseEventID(m.ID)
 	return err != nil
 }
 
-func isOurs(m bus.Stored) bool { return !isForeign(m) }
+func IsOurs(m bus.Stored) bool { return !IsForeign(m) }
 
 // Publish implements cdc.Sink. A row that is larger than the server takes is left out
 // of its event: nothing of mksync's reads it there, and nothing would get past it.
@@ -222,7 +162,7 @@ func eventTime(ev *cdc.Event) string {
 }
 
 // heartbeat is the newest heartbeat that came from the log into the stream.
-type heartbeat struct {
+type Beat struct {
 	SentAt time.Time `json:"sentAt"` // by the database's clock
 }
 
@@ -237,7 +177,7 @@ func (r *Relay) Heartbeat(ctx context.Context, sentAt time.Time) error {
 	if err := pub.Check(ctx); err != nil {
 		return fmt.Errorf("ask for the end of %s: %w", bus.StreamContacts, err)
 	}
-	return r.states.States.SaveState(ctx, heartbeatKey, heartbeat{SentAt: sentAt})
+	return r.states.States.SaveState(ctx, HeartbeatKey, Beat{SentAt: sentAt})
 }
 
 // Durable implements cdc.Sink.

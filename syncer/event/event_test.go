@@ -1,4 +1,4 @@
-package syncer
+package event
 
 import (
 	"encoding/json"
@@ -46,10 +46,10 @@ func TestMessagesOfARelayAreOfTheirEvent(t *testing.T) {
 	m := r.message(ev)
 	require.Equal(t, "crm.contacts.update."+ev.Key, m.Subject)
 	require.Equal(t, "7301245678901234567-1/16B3748-1", m.ID)
-	require.Equal(t, m.ID, header(m, headerID))
-	require.Equal(t, "crm.contacts.update", header(m, headerType))
-	require.Equal(t, "mksync/listener/7301245678901234567", header(m, headerSource))
-	require.Equal(t, "2027-01-15T08:00:00.123456Z", header(m, headerTime))
+	require.Equal(t, m.ID, header(m, HeaderID))
+	require.Equal(t, "crm.contacts.update", header(m, HeaderType))
+	require.Equal(t, "mksync/listener/7301245678901234567", header(m, HeaderSource))
+	require.Equal(t, "2027-01-15T08:00:00.123456Z", header(m, HeaderTime))
 	require.True(t, json.Valid(m.Data), string(m.Data))
 
 	r.life = "k3"
@@ -59,16 +59,16 @@ func TestMessagesOfARelayAreOfTheirEvent(t *testing.T) {
 	m = r.message(ev)
 	require.Equal(t, "crm.contacts.delete.other", m.Subject)
 	require.Equal(t, "7301245678901234567.k3-1/16B3748-2", m.ID)
-	require.Equal(t, "crm.contacts.delete", header(m, headerType))
-	require.Equal(t, "mksync/listener/7301245678901234567.k3", header(m, headerSource))
-	require.Equal(t, "2027-01-15T08:00:01.123456Z", header(m, headerTime))
-	require.Equal(t, "other", header(m, headerSubject))
+	require.Equal(t, "crm.contacts.delete", header(m, HeaderType))
+	require.Equal(t, "mksync/listener/7301245678901234567.k3", header(m, HeaderSource))
+	require.Equal(t, "2027-01-15T08:00:01.123456Z", header(m, HeaderTime))
+	require.Equal(t, "other", header(m, HeaderSubject))
 
 	ev.OldKey, ev.Before = "another", nil
-	require.Equal(t, contactEvent{XID: 77, PreviousID: "another"}, readContactEvent(r.message(ev).Data), "also without the row")
+	require.Equal(t, contactEvent{XID: 77, PreviousID: "another"}, ReadContact(r.message(ev).Data), "also without the row")
 
 	ev.CommitTime = time.Time{}
-	require.NotEqual(t, "2027-01-15T08:00:01.123456Z", header(r.message(ev), headerTime), "a snapshot's row has the time at which it is read")
+	require.NotEqual(t, "2027-01-15T08:00:01.123456Z", header(r.message(ev), HeaderTime), "a snapshot's row has the time at which it is read")
 }
 
 // An event costs its id and its subject; its JSON and its headers are written

@@ -1,0 +1,68 @@
+package event
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/crmmind/mksync/cdc"
+)
+
+// Where the listener's state is remembered, and which life of the database the
+// events belong to.
+const (
+	ListenerStateKey = "listener"
+	listenerLifeKey  = "listener-life"
+	HeartbeatKey     = "heartbeat"
+)
+
+// States remembers small values; *pgstore.Store does.
+type States interface {
+	LoadState(ctx context.Context, key string, v any) (bool, error)
+	SaveState(ctx context.Context, key string, v any) error
+}
+
+// ListenerStates keeps the listener's state; it is a cdc.StateStore.
+type ListenerStates struct{ States States }
+
+// Load implements cdc.StateStore.
+func (l ListenerStates) Load(ctx context.Context) (s cdc.State, ok bool, err error) {
+	ok, err = l.States.LoadState(ctx, ListenerStateKey, &s)
+	return s, ok, err
+}
+
+// Save implements cdc.StateStore.
+func (l ListenerStates) Save(ctx context.Context, s cdc.State) error {
+	return l.States.SaveState(ctx, ListenerStateKey, s)
+}
+
+// Life names the database's life since it was last accepted after a restore; ""
+// before any. Positions in the log mean something within one life only.
+func (l ListenerStates) Life(ctx context.Context) (string, error) {
+	var v listenerLife
+	_, err := l.States.LoadState(ctx, listenerLifeKey, &v)
+	return v.Life, err
+}
+
+type listenerLife struct {
+	Life string `json:"life"`
+}
+
+// AcceptDatabase makes the listener go on with a database that was restored: it
+// begins a new life, to which no event of the stream belongs, and then anew.
+func (l ListenerStates) AcceptDatabase(ctx context.Context, cfg cdc.Config) (cdc.Accepted, error) {
+	return cdc.Accept(ctx, cfg, newLife{l})
+}
+
+// newLife begins a new life with the state it saves.
+type newLife struct{ ListenerStates }
+
+// Save implements cdc.StateStore. The life comes first: cut off in between, the
+// old state still stops the listener.
+func (n newLife) Save(ctx context.Context, s cdc.State) error {
+	life := strconv.FormatInt(time.Now().UnixMilli(), 36)
+	if err := n.States.SaveState(ctx, listenerLifeKey, listenerLife{life}); err != nil {
+		return err
+	}
+	return n.ListenerStates.Save(ctx, s)
+}
