@@ -183,7 +183,7 @@ func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (string, error) 
 			return heldTruncate, err
 		}
 	default:
-		listener, _, err := ListenerStates{run.store}.Load(ctx) // behind the look at who reads
+		listener, _, err := event.ListenerStates{States: run.store}.Load(ctx) // behind the look at who reads
 		if err != nil {
 			return "", err
 		}

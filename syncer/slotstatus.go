@@ -36,7 +36,7 @@ func (s *Status) retained(name string, slot store.Slot) {
 // formerSlots names slots that the listener had before MKSYNC_SLOT was changed: nobody
 // reads them, and the log that they keep grows until the disk is full.
 func (m *Monitor) formerSlots(ctx context.Context, s *Status) error {
-	state, _, err := event.ListenerStates{m.Figures}.Load(ctx)
+	state, _, err := event.ListenerStates{States: m.Figures}.Load(ctx)
 	if err != nil {
 		return err
 	}
