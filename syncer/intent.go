@@ -76,30 +76,59 @@ func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field) s
 	return in
 }
 
+// lostUpdate is an update without an answer, and what the partner holds now. Where a
+// clearing was cut off it may hold markers, which stand for what was there before.
+type lostUpdate struct {
+	*store.Intent
+	had, sent, got mapping.Contact
+}
+
+func (k *task) lostUpdate(p metakocka.Partner, stood mapping.Partner) lostUpdate {
+	l := lostUpdate{Intent: k.link.Intent}
+	l.had, _ = mapping.FromPartner(stood)
+	l.sent, _ = mapping.FromPartner(l.Sent)
+	l.got, _ = mapping.FromPartner(withoutMarkers(k.shown(p), stood))
+	return l
+}
+
+// took reports whether a field holds what was sent, and did not before.
+func (l lostUpdate) took() bool {
+	return slices.ContainsFunc(l.Fields, func(f mapping.Field) bool {
+		return mapping.Equal(f, l.got.Get(f), l.sent.Get(f)) && !mapping.Equal(f, l.had.Get(f), l.sent.Get(f))
+	})
+}
+
+// stands reports whether a field stands as before that was to be another.
+func (l lostUpdate) stands() bool {
+	return slices.ContainsFunc(l.Fields, func(f mapping.Field) bool { return l.asBefore(f) && !l.dropped(f) })
+}
+
+func (l lostUpdate) asBefore(f mapping.Field) bool {
+	return mapping.Equal(f, l.got.Get(f), l.had.Get(f)) && !mapping.Equal(f, l.sent.Get(f), l.had.Get(f))
+}
+
+func (l lostUpdate) dropped(f mapping.Field) bool {
+	return mapping.LikelyDropped(f, l.sent.Get(f), l.got.Get(f))
+}
+
 // settleUpdate finds out what became of an update without an answer. One field
 // that holds what was sent, and did not before, says that it took effect: the
 // base moves as if the answer had come, and what was sent is no edit made in the
 // ERP. As one may be sent as several, a field that still stands as before may be
 // of one that is on its way.
-func (k *task) settleUpdate(p metakocka.Partner) error {
+func (k *task) settleUpdate(ctx context.Context, p metakocka.Partner, stood mapping.Partner) error {
 	in := k.link.Intent
 	if in == nil || in.Kind == store.IntentCreate {
 		return nil
 	}
-	got, _ := k.reads(p)
-	had, _ := mapping.FromPartner(in.Partner)
-	sent, _ := mapping.FromPartner(in.Sent)
-	took := slices.ContainsFunc(in.Fields, func(f mapping.Field) bool {
-		return mapping.Equal(f, got.Get(f), sent.Get(f)) && !mapping.Equal(f, had.Get(f), sent.Get(f))
-	})
-	stands := slices.ContainsFunc(in.Fields, func(f mapping.Field) bool {
-		return mapping.Equal(f, got.Get(f), had.Get(f)) && !mapping.Equal(f, sent.Get(f), had.Get(f)) && !mapping.LikelyDropped(f, sent.Get(f), got.Get(f))
-	})
-	if (!took || stands) && k.open(k.id, in) {
+	l := k.lostUpdate(p, stood)
+	if (!l.took() || l.stands()) && k.open(k.id, in) {
 		return k.pending()
 	}
-	if took {
-		k.took(in, had, sent, got)
+	if l.took() {
+		if err := k.took(ctx, p, l); err != nil {
+			return err
+		}
 	}
 	k.link.Intent = nil
 	return nil
@@ -108,22 +137,29 @@ func (k *task) settleUpdate(p metakocka.Partner) error {
 // took moves the base of the fields that an update without an answer wrote, and notes
 // for the journal what it replaced. A field that stands as before it is left: it is
 // written again. One that holds a third value was edited in the ERP since.
-func (k *task) took(in *store.Intent, had, sent, got mapping.Contact) {
-	base := *k.link.Base
-	for _, f := range in.Fields {
-		now := got.Get(f)
-		switch {
-		case mapping.Equal(f, now, sent.Get(f)), mapping.LikelyDropped(f, sent.Get(f), now):
-			base.Partner.Set(f, now)
-		case mapping.Equal(f, now, had.Get(f)):
-			continue
-		default:
-			base.Partner.Set(f, sent.Get(f))
+func (k *task) took(ctx context.Context, p metakocka.Partner, l lostUpdate) error {
+	inPart := l.stands()
+	if !inPart {
+		if err := k.learn(ctx, l.sent, l.got, l.Fields); err != nil {
+			return err
 		}
-		base.CRM.Set(f, in.CRM.Get(f))
+	}
+	base := *k.link.Base
+	for _, f := range l.Fields {
+		switch {
+		case l.asBefore(f) && (inPart || !l.dropped(f)), k.unkept.drops(f):
+			continue
+		case mapping.Equal(f, l.got.Get(f), l.sent.Get(f)), l.dropped(f):
+			base.Partner.Set(f, l.got.Get(f))
+		default:
+			base.Partner.Set(f, l.sent.Get(f))
+		}
+		base.CRM.Set(f, l.CRM.Get(f))
 		delete(k.link.Overrides, f)
 		k.sent = append(k.sent, f)
-		k.replaced = append(k.replaced, filter(in.Decided, func(c store.ConflictRecord) bool { return c.Field == f })...)
+		k.replaced = append(k.replaced, filter(l.Decided, func(c store.ConflictRecord) bool { return c.Field == f })...)
 	}
+	nameEntry(&base, p, l.got)
 	k.link.Base = &base
+	return nil
 }

@@ -334,6 +334,9 @@ func (k *task) comeBack(ctx context.Context) error {
 	if err != nil {
 		return aboutAll(err)
 	}
+	if p, err = k.unmarkLeft(ctx, p, k.stood(p)); err != nil {
+		return k.writeFailed(ctx, err)
+	}
 	return k.takeBack(ctx, p)
 }
 

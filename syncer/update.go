@@ -38,8 +38,12 @@ func (k *task) update(ctx context.Context) error {
 	if err != nil {
 		return aboutAll(err)
 	}
-	if err := k.settleUpdate(p); err != nil {
+	stood := k.stood(p)
+	if err := k.settleUpdate(ctx, p, stood); err != nil {
 		return err
+	}
+	if p, err = k.unmarkLeft(ctx, p, stood); err != nil {
+		return k.writeFailed(ctx, err)
 	}
 	if k.anonymizedSince(p) {
 		return k.takeBack(ctx, p)
@@ -201,15 +205,6 @@ func settleAssumed(b mapping.Base, got mapping.Contact) mapping.Base {
 // contact and the link commit together. Cut off in between, the next reconcile
 // finds both sides alike and only moves the base.
 func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
-	if left := markersLeft(view(p)); left != nil { // a clearing was cut off
-		var err error
-		had := k.shown(p)
-		instead := mapping.ToPartner(k.link.Base.Partner, had, mapping.Fields())
-		p, err = k.unmark(k.sending(ctx, k.updateIntent(had, instead, nil)), p, instead)
-		if err = k.answered(ctx, err); err != nil {
-			return k.writeFailed(ctx, err)
-		}
-	}
 	for range maxWrites {
 		shown := k.shown(p)
 		got, unreadable := mapping.FromPartner(shown)
@@ -335,10 +330,15 @@ func (k *task) advance(res mapping.MergeResult, written metakocka.Partner) {
 		delete(k.link.Overrides, f)
 		k.sent = append(k.sent, f)
 	}
-	if base.Partner.Name == "" && got.Name != "" && view(written).ContactName == view(written).Customer {
-		base.Partner.Name = got.Name // of an entry that was made for another field
-	}
+	nameEntry(&base, written, got)
 	k.link.Base = &base
+}
+
+// nameEntry takes the name of a contact entry that was made for another field into the base.
+func nameEntry(base *mapping.Base, p metakocka.Partner, got mapping.Contact) {
+	if base.Partner.Name == "" && got.Name != "" && view(p).ContactName == view(p).Customer {
+		base.Partner.Name = got.Name
+	}
 }
 
 // finish stores the merged state and writes the contact where it is to change.

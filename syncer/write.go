@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -136,6 +137,24 @@ func (k *task) unmark(ctx context.Context, p metakocka.Partner, instead mapping.
 		return p, nil
 	}
 	return k.put(ctx, p, u)
+}
+
+// stood is what was there before markers that a clearing left which was cut off: what its
+// intent says, or where that is no longer known, what the two last agreed on.
+func (k *task) stood(p metakocka.Partner) mapping.Partner {
+	if in := k.link.Intent; in != nil && in.Kind != store.IntentCreate {
+		return withoutMarkers(in.Partner, in.Sent)
+	}
+	return mapping.ToPartner(k.link.BaseOr(mapping.Base{}).Partner, k.shown(p), mapping.Fields())
+}
+
+// unmarkLeft puts back what stood where a clearing that was cut off left markers.
+func (k *task) unmarkLeft(ctx context.Context, p metakocka.Partner, stood mapping.Partner) (metakocka.Partner, error) {
+	if markersLeft(view(p)) == nil {
+		return p, nil
+	}
+	p, err := k.unmark(k.sending(ctx, k.updateIntent(k.shown(p), stood, nil)), p, stood)
+	return p, k.answered(ctx, err)
 }
 
 // clearable are the attributes that can be emptied.

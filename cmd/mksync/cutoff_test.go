@@ -1,0 +1,121 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestAClearingThatWasCutOffLeavesNoMarker: MetaKocka keeps the remove marker as a text, and a
+// call of the clearing has no answer, while another field of the same write took effect.
+func TestAClearingThatWasCutOffLeavesNoMarker(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]sim.Fault{
+		"the marker's answer":                {sim.NoFault, sim.FaultAfter},
+		"what takes it back":                 {sim.NoFault, sim.NoFault, sim.FaultBefore},
+		"both answers":                       {sim.NoFault, sim.FaultAfter, sim.FaultAfter},
+		"the answer, and what takes it back": {sim.NoFault, sim.FaultAfter, sim.FaultBefore},
+		"the marker itself":                  {sim.NoFault, sim.FaultBefore},
+		"the answer of what takes it back":   {sim.NoFault, sim.NoFault, sim.FaultAfter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := byHand(t, sim.Options{RemoveMarker: sim.Kept}, func(w *world) { w.cfg.ConflictRule = mapping.RuleCRM })
+			id, p := h.linked(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si", Phone: "041 111 111"})
+			h.edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 222 222" })
+			require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, faults...))
+			h.exec("UPDATE contacts SET phone = NULL, address = 'Nova 1, Ljubljana, 1000' WHERE id = $1", id)
+			_, err := h.push(id, false)
+			require.True(t, metakocka.Uncertain(err), "%v", err)
+			h.pushed(id, false)
+			h.pull(p.MKID)
+			require.Empty(t, h.contact(id).Phone)
+			now, _ := h.erp.Partner(p.MKID)
+			require.Equal(t, "041 222 222", now.Contacts[0].GSM, "what stood before")
+			require.Equal(t, "Nova 1", now.Addresses[0].Street)
+			require.Equal(t, "partial: phone: could not be cleared by MetaKocka", h.mapping(id))
+		})
+	}
+}
+
+// TestAnAnonymizingThatWasCutOffBringsNoMarkerToTheCRM: likewise where the contact is there
+// again before it is known.
+func TestAnAnonymizingThatWasCutOffBringsNoMarkerToTheCRM(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, sim.Options{RemoveMarker: sim.Kept}, func(w *world) { w.cfg.DeletePolicy = "anonymize" })
+	id, p := h.linked(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si", Phone: "041 111 111"})
+	require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.NoFault, sim.FaultAfter))
+	h.exec("DELETE FROM contacts WHERE id = $1", id)
+	_, err := h.push(id, true)
+	require.True(t, metakocka.Uncertain(err), "%v", err)
+	h.exec("INSERT INTO contacts (id, name) VALUES ($1, 'Eva Bukev')", id)
+	h.pushed(id, true)
+	h.pull(p.MKID)
+	c := h.contact(id)
+	require.Equal(t, "eva@primer.si", c.Email)
+	require.Equal(t, "+38641111111", mapping.Canonical(mapping.FieldPhone, c.Phone))
+}
+
+// TestANameMadeForAnEntryIsNoEdit: a company's partner without contact entry gets one for
+// the e-mail, which has to have a name, and the answer is lost.
+func TestANameMadeForAnEntryIsNoEdit(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, sim.Options{Partners: []metakocka.Partner{{
+		MKID: "7001", Customer: "Firma d.o.o.", BusinessEntity: true, TaxIDNumber: "SI12345679",
+		Addresses: []metakocka.Address{{MKID: "1", Type: metakocka.AddressBilling, Street: "Cesta 1", City: "Ljubljana", PostNumber: "1000"}},
+	}}}, func(w *world) { w.oneWay(mapping.FieldName, mapping.DirectionToCRM) })
+	id := h.add(mapping.Contact{Name: "Eva Bukev", CompanyName: "Firma d.o.o.", TaxNumber: "SI12345679", Address: "Cesta 1, Ljubljana, 1000"})
+	h.pushed(id, false)
+	if p, _ := h.erp.Partner("7001"); len(p.Contacts) > 0 {
+		t.Fatal("has an entry already")
+	}
+	require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
+	h.set(id, mapping.FieldEmail, "eva@primer.si")
+	_, err := h.push(id, false)
+	require.True(t, metakocka.Uncertain(err), "%v", err)
+	h.pushed(id, false)
+	h.pull("7001")
+	require.Equal(t, "Eva Bukev", h.contact(id).Name, h.mapping(id))
+}
+
+// TestNotesThatAreOnTheirWayAreNotDropped: an update is sent as two, because the partner has
+// no address, and the second is lost. Its notes are not what MetaKocka did not keep.
+func TestNotesThatAreOnTheirWayAreNotDropped(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, sim.Options{Notes: sim.Kept, Partners: []metakocka.Partner{{MKID: "7001", Customer: "Eva Bukev", TaxIDNumber: "SI12345679"}}}, nil)
+	id := h.add(mapping.Contact{Name: "Eva Bukev", TaxNumber: "SI12345679"})
+	h.pushed(id, false)
+	require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.NoFault, sim.FaultBefore))
+	h.exec("UPDATE contacts SET email = 'eva@primer.si', address = 'Cesta 1, Ljubljana, 1000', notes = 'redna stranka' WHERE id = $1", id)
+	_, err := h.push(id, false)
+	require.True(t, metakocka.Uncertain(err), "%v", err)
+	h.pushed(id, false)
+	p, _ := h.erp.Partner("7001")
+	require.Equal(t, "redna stranka", p.Notes, h.mapping(id))
+}
+
+// TestWhatALostUpdateDidNotKeepWasNotAgreedOn: as with an update that was answered.
+func TestWhatALostUpdateDidNotKeepWasNotAgreedOn(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, sim.Options{}, nil)
+	id, p := h.linked(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si"})
+	require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
+	h.exec("UPDATE contacts SET phone = '041 111 111', notes = 'redna stranka' WHERE id = $1", id)
+	_, err := h.push(id, false)
+	require.True(t, metakocka.Uncertain(err), "%v", err)
+	h.pushed(id, false)
+	h.pull(p.MKID)
+	require.Equal(t, "synced: ", h.mapping(id))
+	require.Equal(t, "", h.one("SELECT base->'crm'->>'notes' FROM metakocka_contact_mappings WHERE contact_id = $1", id))
+}
+
+// oneWay lets a field go one way.
+func (w *world) oneWay(f mapping.Field, d mapping.Direction) {
+	policy := w.cfg.Fields[f]
+	policy.Direction = d
+	w.cfg.Fields[f] = policy
+}
