@@ -30,8 +30,8 @@ func (k MatchKeys) ByName() []string {
 	return names
 }
 
-// All are the keys as a partner is kept with.
-func (k MatchKeys) All() []string { return append(k.Names(), k.ByName()...) }
+// All are the keys as a partner is kept with; one may have none.
+func (k MatchKeys) All() []string { return append(append([]string{}, k.Names()...), k.ByName()...) }
 
 // Keys are what a contact and a partner are matched by.
 func Keys(c Contact) MatchKeys {

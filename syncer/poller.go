@@ -27,7 +27,8 @@ type Observations interface {
 	SavePollState(ctx context.Context, s store.PollState) error
 	Now(ctx context.Context) (time.Time, error)
 	SeenPartners(ctx context.Context) (map[string]store.SeenPartner, error)
-	Observe(ctx context.Context, partners []store.ObservedPartner) error
+	// Observe stores partners as just seen, and names those that cannot be kept whole.
+	Observe(ctx context.Context, partners []store.ObservedPartner) (inPart []string, err error)
 	// ForgetHashes makes all partners differ until they are observed again.
 	ForgetHashes(ctx context.Context) error
 	MarkMissing(ctx context.Context, metakockaIDs []string) error
@@ -216,7 +217,7 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 	}
 	next := store.PollState{
 		SweptAt: start, EndedAt: now, Partners: len(swept.Of) + d.doubted, Calls: swept.Calls + d.calls, LastEvent: d.lastEvent,
-		Way: string(p.partners.Way()),
+		Way: string(p.partners.Way()), InPart: d.heldInPart(),
 	}
 	if d.unbelieved != nil {
 		return next, d.unbelieved
@@ -288,7 +289,8 @@ type diff struct {
 
 	changed []store.ObservedPartner
 	missing []string
-	doubted int // not in the sweep, found by id
+	inPart  []string // of those changed
+	doubted int      // not in the sweep, found by id
 	calls   int
 
 	unbelieved *UnlikelyError // nil: what is missing is believed
@@ -379,16 +381,4 @@ func (d *diff) store(ctx context.Context) error {
 		return d.poller.store.HoldMissing(ctx, d.held, d.unbelieved.reason())
 	}
 	return d.poller.store.MarkMissing(ctx, d.missing)
-}
-
-// observe stores the partners whose events are published.
-func (d *diff) observe(ctx context.Context) error {
-	for rest := d.changed; len(rest) > 0; {
-		n := min(storeBatch, len(rest))
-		if err := d.poller.store.Observe(ctx, rest[:n]); err != nil {
-			return err
-		}
-		rest = rest[n:]
-	}
-	return nil
 }

@@ -57,7 +57,7 @@ func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (
 		res = Result{}
 		err = r.links.WithContact(ctx, contactID, func(s store.Session) error {
 			k := &task{Reconciler: r, s: s, t: t, id: contactID}
-			err := k.run(ctx)
+			err := k.unlessNotHeld(ctx, k.run(ctx))
 			res = k.result()
 			return r.settleLetters(ctx, res, err)
 		})

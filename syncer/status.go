@@ -252,6 +252,7 @@ func (m *Monitor) poll(ctx context.Context, s *Status) error {
 	if !poll.EndedAt.IsZero() {
 		s.Poller.LastPollAt = &poll.EndedAt
 	}
+	s.inPart(poll.InPart)
 	late := 3*m.PollInterval + time.Duration(3*poll.DurationSeconds*float64(time.Second))
 	switch {
 	case poll.Error != "" && m.Polls:

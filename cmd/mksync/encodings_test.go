@@ -32,18 +32,68 @@ func TestAContactWhoseBytesAreNoText(t *testing.T) {
 	w.noProblem(s)
 }
 
-// TestAPartnerThatTheDatabaseCannotHold is named, for nothing comes from MetaKocka then.
+// newLatinWorld is a world whose database has no Cyrillic.
+func newLatinWorld(t *testing.T) *world {
+	t.Helper()
+	url := testenv.EncodedDB(t, "LATIN2")
+	testenv.Exec(t, url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET client_encoding = UTF8', current_database()); END $$")
+	return newWorldIn(t, url, sim.Options{})
+}
+
+// TestAPartnerThatTheDatabaseCannotHold is named and holds up nobody, is not taken for
+// gone, and is taken once it can be held.
 func TestAPartnerThatTheDatabaseCannotHold(t *testing.T) {
 	t.Parallel()
-	w := newWorldIn(t, testenv.EncodedDB(t, "LATIN2"), sim.Options{})
+	w := newLatinWorld(t)
+	w.cfg.AutoImport = true
 	s, _ := w.start()
 	id := w.insert("Špela Črnigoj", "spela@primer.si")
 	w.status(id, "synced")
-	p, err := w.erp.AddPartner(metakocka.Partner{Customer: "Анна Жукова", BusinessEntity: true})
+	foreign, err := w.erp.AddPartner(metakocka.Partner{Customer: "Анна Жукова", BusinessEntity: true})
 	require.NoError(t, err)
-	w.problem(s, "partner "+p.MKID+" has characters that the database's encoding lacks")
-	w.edit(p, func(p *metakocka.Partner) { p.Customer = "Anna Žukova" })
+	w.problem(s, "partner "+foreign.MKID+" holds a value that the CRM's database cannot hold")
+
 	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 765 432" })
 	w.agree(id, "041 765 432")
+	other, err := w.erp.AddPartner(metakocka.Partner{Customer: "Žan Čop d.o.o.", BusinessEntity: true})
+	require.NoError(t, err)
+	w.contactOf(other.MKID)
+	st := s.monitor().Status(t.Context())
+	require.Empty(t, st.Poller.Error, "the poll is complete")
+	require.Equal(t, 3, st.Poller.Partners)
+
+	w.edit(foreign, func(p *metakocka.Partner) { p.Customer = "Anna Žukova d.o.o." })
+	w.contactOf(foreign.MKID)
 	w.noProblem(s)
+}
+
+// TestALinkedPartnerThatTheDatabaseCannotHold: what does not fit is the contact's error
+// where it would be the contact's, and nothing where it is the ERP's own.
+func TestALinkedPartnerThatTheDatabaseCannotHold(t *testing.T) {
+	t.Parallel()
+	w := newLatinWorld(t)
+	s, _ := w.start()
+	id := w.insert("Špela Črnigoj", "spela@primer.si")
+	w.status(id, "synced")
+	w.edit(w.partner(id), func(p *metakocka.Partner) {
+		p.Contacts = append(p.Contacts, metakocka.Contact{Name: "Анна Жукова"})
+		p.Contacts[0].GSM = "041 765 432"
+	})
+	w.agree(id, "041 765 432")
+	w.status(id, "synced")
+	w.exec("UPDATE contacts SET phone = '041 111 222' WHERE id = $1", id)
+	w.agree(id, "041 111 222")
+
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Customer, p.Contacts[0].Name = "Шпела", "Шпела" })
+	w.status(id, "error")
+	require.Contains(t, w.one("SELECT last_error FROM metakocka_contact_mappings WHERE contact_id = $1", id), "characters that the database's encoding lacks")
+
+	// Both sides changed it: what cannot be written down is not replaced.
+	w.exec("UPDATE contacts SET name = 'Špela Novak' WHERE id = $1", id)
+	w.letter(s, "pusher "+id, "the CRM refused the contact: MetaKocka holds a value with characters that the database's encoding lacks, or one too long to keep: change it there")
+	require.Equal(t, "Шпела", w.partner(id).Customer)
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Customer, p.Contacts[0].Name = "Špela Kos", "Špela Kos" })
+	w.status(id, "synced")
+	require.Equal(t, w.partner(id).Customer, w.one("SELECT name FROM contacts WHERE id = $1", id))
+	w.problem(s, "partner "+w.partner(id).MKID+" holds a value") // its second contact entry
 }

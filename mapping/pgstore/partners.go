@@ -2,12 +2,11 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -43,6 +42,8 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]store.SeenPartner,
 	var id string
 	var row store.SeenPartner
 	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.Missing, &row.Linked, &row.Held}, func() error {
+		row.InPart = strings.Contains(row.Hash, unheld)
+		row.Hash = strings.Replace(row.Hash, unheld, "", 1)
 		seen[id] = row
 		return nil
 	})
@@ -52,8 +53,30 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]store.SeenPartner,
 	return seen, nil
 }
 
-// Observe stores partners as just seen.
-func (s *Store) Observe(ctx context.Context, partners []store.ObservedPartner) error {
+// Observe stores partners as just seen. Those that the database cannot hold are kept
+// in part, and their ids returned.
+func (s *Store) Observe(ctx context.Context, partners []store.ObservedPartner) (inParts []string, err error) {
+	err = observe(ctx, s.pool, partners...)
+	if !unfit(err) {
+		return nil, err
+	}
+	for _, p := range partners {
+		err := observe(ctx, s.pool, p)
+		if unfit(err) {
+			inParts = append(inParts, p.MetaKockaID)
+			if p, err = inPart(ctx, s.pool, p); err == nil {
+				err = observe(ctx, s.pool, p)
+			}
+		}
+		if err != nil {
+			return inParts, err
+		}
+	}
+	return inParts, nil
+}
+
+// observe stores partners, all or none of them.
+func observe(ctx context.Context, db database, partners ...store.ObservedPartner) error {
 	b := &pgx.Batch{}
 	ids := make([]string, len(partners))
 	for i := range partners {
@@ -63,27 +86,10 @@ func (s *Store) Observe(ctx context.Context, partners []store.ObservedPartner) e
 	for i := range partners {
 		b.Queue(observeSQL, observeArgs(&partners[i])...)
 	}
-	results := s.pool.SendBatch(ctx, b)
-	defer func() { _ = results.Close() }()
-	for i := range b.Len() {
-		if _, err := results.Exec(); err != nil {
-			return notStored(ids[max(i-1, 0)], err)
-		}
-	}
-	if err := results.Close(); err != nil {
+	if err := db.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("store partners: %w", err)
 	}
 	return nil
-}
-
-// notStored names a partner that the database cannot hold: nothing is seen of the
-// others either until that is mended.
-func notStored(id string, err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || pg.Code != "22P05" {
-		return fmt.Errorf("store partners: %w", err)
-	}
-	return fmt.Errorf("partner %s has characters that the database's encoding lacks, and nothing comes from MetaKocka until they are changed there, or the database is one in UTF8: %w", id, err)
 }
 
 // ForgetHashes makes every partner differ from what is stored of it until it is observed
@@ -188,6 +194,9 @@ func collectObserved(rows pgx.Rows) ([]store.ObservedPartner, error) {
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.ObservedPartner, error) {
 		var p store.ObservedPartner
 		err := row.Scan(&p.MetaKockaID, &p.Hash, &p.Name, &p.TaxNumber, &p.Email, &p.Data, &p.FirstSeenAt, &p.ObservedAt)
+		if strings.Contains(p.Hash, unheld) {
+			p.Hash = "" // it is not as it is here
+		}
 		return p, err
 	})
 }

@@ -141,7 +141,7 @@ func (c *contacts) loadSQL() string {
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
-		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL
+		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL AND o.hash NOT LIKE '%%`+unheld+`%%'
 		LEFT JOIN mksync_state AS p ON p.key = '`+store.PollStateKey+`'`,
 		c.key, c.filter, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL())
 }
@@ -150,14 +150,14 @@ func (c *contacts) loadSQL() string {
 // still holds what Load read (ErrContactChanged). The link's base takes what
 // the table made of the written values, the change's Judge sees it, and the link
 // takes its id.
-// Errors: ErrContactChanged, ErrPartnerTaken, *mapping.ContactRefusedError.
+// Errors: ErrContactChanged, ErrPartnerTaken, *store.ContactRefusedError.
 func (s *Session) Save(ctx context.Context, ch *store.Change) error {
-	var err error
-	if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
-		err = s.saveBoth(ctx, ch, fields)
-	} else {
-		err = s.saveChange(ctx, ch, "BEGIN")
-	}
+	err := s.fitting(ctx, ch, func() error {
+		if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
+			return s.saveBoth(ctx, ch, fields)
+		}
+		return s.saveChange(ctx, ch, "BEGIN")
+	})
 	if err != nil {
 		return fmt.Errorf("store contact %s: %w", s.id, err)
 	}
@@ -253,6 +253,13 @@ func (s *Session) readArgs() []any {
 
 // Insert adds the contact of this session's id, with its link. Errors as Save.
 func (s *Session) Insert(ctx context.Context, ch *store.Change) error {
+	if err := s.fitting(ctx, ch, func() error { return s.insert(ctx, ch) }); err != nil {
+		return fmt.Errorf("add contact %s: %w", s.id, err)
+	}
+	return nil
+}
+
+func (s *Session) insert(ctx context.Context, ch *store.Change) error {
 	t := s.table
 	var fields []mapping.Field
 	for _, f := range t.fields {
@@ -262,37 +269,34 @@ func (s *Session) Insert(ctx context.Context, ch *store.Change) error {
 	}
 	values, err := t.values(ch.Contact, fields)
 	if err != nil {
-		return fmt.Errorf("add contact %s: %w", s.id, err)
+		return err
 	}
 	raw := make([]*string, len(t.fields))
 	sql, args := t.insertSQL(fields, values)
 	args[0] = s.id
-	err = refusal(s.open(ctx, sql, args, func(row pgx.Row) error {
+	err = s.open(ctx, sql, args, func(row pgx.Row) error {
 		var taken bool
 		if err := row.Scan(append(scanTargets(raw), &taken)...); err != nil || taken {
 			return err
 		}
 		return &store.ContactRefusedError{Reason: "the configured filter leaves the new contact out: let its columns have defaults that the filter takes"}
-	}))
-	if err == nil {
-		stored := t.contact(raw)
-		for _, f := range fields {
-			ch.Link.Base.CRM.Set(f, stored.Get(f))
-		}
-		if ch.Judge != nil {
-			ch.Judge(&ch.Link, stored)
-		}
-		err = s.saveChange(ctx, ch)
-	}
+	})
 	if err != nil {
-		return fmt.Errorf("add contact %s: %w", s.id, err)
+		return refusal(err)
 	}
-	return nil
+	stored := t.contact(raw)
+	for _, f := range fields {
+		ch.Link.Base.CRM.Set(f, stored.Get(f))
+	}
+	if ch.Judge != nil {
+		ch.Judge(&ch.Link, stored)
+	}
+	return s.saveChange(ctx, ch)
 }
 
 // DeleteContact removes the contact and stores its link's change with it, only
 // when the contact still holds what Load read: an edit made since is not lost.
-// Errors: ErrContactChanged, *mapping.ContactRefusedError.
+// Errors: ErrContactChanged, *store.ContactRefusedError.
 func (s *Session) DeleteContact(ctx context.Context, ch *store.Change) error {
 	var deleted bool
 	err := s.open(ctx, s.table.deleteSQL()+" RETURNING true", s.readArgs(), func(row pgx.Row) error { return row.Scan(&deleted) })

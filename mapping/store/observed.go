@@ -9,7 +9,7 @@ import (
 // ObservedPartner is a partner as last seen in MetaKocka.
 type ObservedPartner struct {
 	MetaKockaID string
-	Hash        string // content hash of Data
+	Hash        string // content hash of Data; empty: MetaKocka holds something else
 	Name        string
 	TaxNumber   string // canonical
 	Email       string // canonical
@@ -28,6 +28,13 @@ type SeenPartner struct {
 	Missing bool // it was not found when last looked for
 	Linked  bool // a living link names it
 	Held    bool // that it is gone is held for a person, or approved
+	InPart  bool // the database cannot hold all of it
+}
+
+// InPart are partners that the CRM's database cannot hold as they are.
+type InPart struct {
+	Count int      `json:"count"`
+	First []string `json:"first"` // ids, in order
 }
 
 // ListedPartner is a partner as last seen, with the link that names it: the

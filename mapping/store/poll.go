@@ -18,7 +18,8 @@ type PollState struct {
 	LastEvent uint64 `json:"lastEvent,omitempty"`
 	// EventsLost: the stream ended before LastEvent, or dropped events, and not all
 	// that it lost is published again yet. What is not has a forgotten hash.
-	EventsLost bool `json:"eventsLost,omitempty"`
+	EventsLost bool   `json:"eventsLost,omitempty"`
+	InPart     InPart `json:"inPart,omitzero"`
 }
 
 // PollStateKey is where a PollState is remembered.

@@ -1,0 +1,82 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/crmmind/mksync/mapping/store"
+)
+
+// A partner may hold what the CRM's database cannot: characters that its encoding lacks,
+// or a text too long for an index. It counts as seen, so a poll is complete, and comes
+// again once it has changed.
+
+// namedInPart is how many such partners are named.
+const namedInPart = 10
+
+// observe stores the partners whose events are published.
+func (d *diff) observe(ctx context.Context) error {
+	for rest := d.changed; len(rest) > 0; {
+		n := min(storeBatch, len(rest))
+		inPart, err := d.poller.store.Observe(ctx, rest[:n])
+		if err != nil {
+			return err
+		}
+		d.inPart = append(d.inPart, inPart...)
+		rest = rest[n:]
+	}
+	if n := len(d.inPart); n > 0 {
+		d.poller.log.Warn("the CRM's database cannot hold all of what MetaKocka holds: mksync status", "partners", n, "first", d.inPart[0])
+	}
+	return nil
+}
+
+// heldInPart are the partners that the database cannot hold as they are now.
+func (d *diff) heldInPart() store.InPart {
+	looked := map[string]bool{}
+	for _, p := range d.changed {
+		looked[p.MetaKockaID] = true
+	}
+	for _, id := range d.missing {
+		looked[id] = true
+	}
+	ids := slices.Clone(d.inPart)
+	for id, was := range d.seen {
+		if was.InPart && !was.Missing && !looked[id] {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return store.InPart{Count: len(ids), First: ids[:min(namedInPart, len(ids))]}
+}
+
+// inPart names them as a problem.
+func (s *Status) inPart(p store.InPart) {
+	const why = "the CRM's database cannot hold (characters that its encoding lacks, or texts that are too long): " +
+		"the value is not brought over until it is changed in MetaKocka, or the contacts are in a database in UTF8"
+	switch named := strings.Join(p.First, ", "); {
+	case p.Count == 0:
+	case p.Count == 1:
+		s.problem("partner %s holds a value that %s", named, why)
+	default:
+		s.problem("%d partners hold values that %s. The first: %s", p.Count, why, named)
+	}
+}
+
+// unlessNotHeld rejects a contact where the database cannot hold what is to be stored
+// with its link: the base, a conflict or an intent would have a value of MetaKocka's that
+// does not fit. What nothing can be written down of is not replaced either.
+func (k *task) unlessNotHeld(ctx context.Context, err error) error {
+	var refused *store.ContactRefusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	k.replaced, k.lapsed, k.denied, k.byHand = nil, nil, nil, false
+	if err := k.load(ctx); err != nil {
+		return err
+	}
+	k.link.ContactID = k.id
+	return k.reject(ctx, refused.Error())
+}
