@@ -111,7 +111,7 @@ func (t *addressText) cutProvince() {
 // rewritten is the partner's address as it is written into the contact: with what
 // the contact's text has besides (a country and a province behind the address),
 // and the whole of a street that MetaKocka holds only the beginning of.
-func (m fieldMerge) rewritten(in MergeInput) string {
+func (m fieldMerge) rewritten() string {
 	if m.field != FieldAddress || m.partner == "" {
 		return m.partner
 	}
@@ -125,12 +125,49 @@ func (m fieldMerge) rewritten(in MergeInput) string {
 	if was.province != "" && folded(was.City) == folded(now.City) {
 		parts = append(parts, was.province)
 	}
-	moved := was.code != "" && was.code == in.CRM.Country && in.Partner.Country != "" && in.Partner.Country != was.code
-	if was.country != "" && !moved {
+	if was.country != "" {
 		parts = append(parts, was.country)
 	}
 	if text := join(parts); cut || Equal(FieldAddress, text, m.partner) && !slices.Equal(parts, addressParts(m.partner)) {
 		return text
 	}
 	return m.partner
+}
+
+// withoutCountry is an address without the countries at its end; as it was where it
+// would be another one.
+func withoutCountry(v string) string {
+	parts := addressParts(v)
+	for t := parseParts(parts); t.country != ""; t = parseParts(parts) {
+		at := len(parts) - 1
+		for parts[at] != t.country {
+			at--
+		}
+		parts = slices.Delete(parts, at, at+1)
+	}
+	if text := join(parts); Equal(FieldAddress, text, v) {
+		return text
+	}
+	return v
+}
+
+// Placed is what a contact is written as, and the fields that are written besides, so
+// that its country and the end of its address say the same: read is what it holds
+// (located: its country is only its address's), want what it is to hold in fields. A
+// country that only the address had goes into its field where the address loses it,
+// and the word goes where the country becomes another one.
+func Placed(read Contact, located bool, want Contact, fields []Field) (Contact, []Field) {
+	country, address := slices.Contains(fields, FieldCountry), slices.Contains(fields, FieldAddress)
+	told := readAddress(want.Address).code
+	switch {
+	case located && address && !country && told != read.Country:
+		want.Country = read.Country
+		return want, []Field{FieldCountry}
+	case country && told != "" && told != want.Country && (told == read.Country || want.Country == ""):
+		was := want.Address
+		if want.Address = withoutCountry(was); !address && want.Address != was {
+			return want, []Field{FieldAddress}
+		}
+	}
+	return want, nil
 }

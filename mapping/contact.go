@@ -106,6 +106,15 @@ func (c Contact) Named() Contact {
 	return c
 }
 
+// Located returns the cleaned contact with the country that its address ends in
+// where it has none of its own: "…, 80331 München, Deutschland" is in Germany.
+func (c Contact) Located() Contact {
+	if c.Country == "" {
+		c.Country = readAddress(c.Address).code
+	}
+	return c
+}
+
 // Diff lists the fields in which a and b differ, formatting aside.
 func Diff(a, b Contact) []Field {
 	var out []Field

@@ -115,7 +115,7 @@ func newFieldMerge(in MergeInput, f Field, p Policy) fieldMerge {
 		unreadable: slices.Contains(in.Unreadable, f),
 		agree:      Agree(f, in.CRM, in.Partner),
 	}
-	m.toCRM = m.rewritten(in)
+	m.toCRM = m.rewritten()
 	return m
 }
 

@@ -40,6 +40,10 @@ func FromPartner(p Partner) (c Contact, unreadable FieldErrors) {
 		c.Name, c.CompanyName = p.ContactName, p.Customer
 	}
 	c = c.Clean()
+	if located := c.Located(); located.Country != c.Country {
+		c = located
+		c.Address = ParseAddress(c.Address).String()
+	}
 	if _, ok := ParseCountry(c.Country); c.Country != "" && !ok {
 		unreadable = append(unreadable, FieldError{Field: FieldCountry, Reason: unknownCountry(c.Country)})
 		c.Country = ""
@@ -56,7 +60,8 @@ func (p Partner) address() Address {
 //
 // A number goes into the attribute that is ours. A partner's taxpayer flag follows a new tax number and a change between person
 // and company, its foreign flag follows a new country; else both are the ERP
-// user's.
+// user's. A country that only the partner's address said goes into its own attribute
+// where the address is written anew.
 func ToPartner(target Contact, old Partner, changed []Field) Partner {
 	target = target.Clean()
 	p := old
@@ -68,8 +73,7 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 		p.setPhone(target.Phone, target.Country)
 	}
 	if has(FieldAddress) {
-		a := parseLike(target.Address, old.address())
-		p.Street, p.City, p.PostNumber = a.Street, a.City, a.PostNumber
+		p.setAddress(parseLike(target.Address, old.address()))
 	}
 	if has(FieldNotes) {
 		p.Notes = target.Notes
@@ -77,8 +81,14 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 	if has(FieldWebsite) {
 		p.Website = target.Website
 	}
-	if has(FieldCountry) {
+	switch told := readAddress(old.address().String()); {
+	case has(FieldCountry):
 		p.setCountry(target.Country)
+		if told.code != "" && told.code != target.Country && !has(FieldAddress) {
+			p.setAddress(told.Address) // without the country that it said
+		}
+	case has(FieldAddress) && told.code != "" && clean(FieldCountry, old.Country) == "":
+		p.setCountry(told.code)
 	}
 	if has(FieldTaxNumber) {
 		p.TaxID = target.TaxNumber
@@ -108,6 +118,10 @@ func (p *Partner) setNames(target Contact, name, company bool) {
 	if name && (p.BusinessEntity || own) || p.BusinessEntity != wasCompany {
 		p.ContactName = target.Name
 	}
+}
+
+func (p *Partner) setAddress(a Address) {
+	p.Street, p.City, p.PostNumber = a.Street, a.City, a.PostNumber
 }
 
 // setCountry writes the country's English name and whether it is abroad. A name

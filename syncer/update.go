@@ -360,8 +360,9 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 			k.sent = append(k.sent, f)
 		}
 	}
+	contact, also := k.placed(res)
 	err = k.settle(ctx, status, reason, store.Change{
-		Contact: res.CRM, ToCRM: res.ToCRM, Observed: seen, Judge: k.judge(res, got, unreadable),
+		Contact: contact, ToCRM: res.ToCRM, Also: also, Observed: seen, Judge: k.judge(res, got, unreadable),
 	})
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
@@ -370,6 +371,18 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 		return k.reject(ctx, refused.Error())
 	}
 	return err
+}
+
+// placed is the contact as it is written; a field besides only where its direction and
+// what waits for a person let it be written. A country that the contact's address told
+// is its own.
+func (k *task) placed(res mapping.MergeResult) (mapping.Contact, []mapping.Field) {
+	contact, also := mapping.Placed(*k.st.Contact, k.st.Located, res.CRM, res.ToCRM)
+	may := k.policy().For(mapping.FieldAddress).Direction.From(mapping.SideMetaKocka) && !slices.Contains(res.Parked, mapping.FieldAddress)
+	if slices.Contains(also, mapping.FieldAddress) && !may {
+		return res.CRM, nil
+	}
+	return contact, also
 }
 
 // parkRefused leaves conflicts to a person that MetaKocka won and whose values the CRM

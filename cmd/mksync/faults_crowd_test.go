@@ -351,7 +351,9 @@ func enterField(p *metakocka.Partner, f mapping.Field, v string) {
 	case mapping.FieldAddress:
 		a := mapping.ParseAddress(v)
 		p.Addresses[0].Street, p.Addresses[0].City, p.Addresses[0].PostNumber = a.Street, a.City, a.PostNumber
-	case mapping.FieldCompanyName, mapping.FieldCountry, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite:
+	case mapping.FieldCountry:
+		p.Addresses[0].Country = v
+	case mapping.FieldCompanyName, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite:
 	}
 }
 

@@ -142,8 +142,8 @@ var typed = map[mapping.Field][]string{
 	mapping.FieldName:      {"Ana Kralj", "Bor Zajc"},
 	mapping.FieldEmail:     {"ana@primer.si", "bor@primer.si", "bor@"},
 	mapping.FieldPhone:     {"", "040 111 222", "041 333 444", "-", "pokliči tajnico"},
-	mapping.FieldAddress:   {"", "Cesta 1, Ljubljana, 1000", "Ulica 2, Maribor, 2000", "Pot 3", "Trg 4, Celje"},
-	mapping.FieldCountry:   {"SI", "Avstrija", "Nikjer"},
+	mapping.FieldAddress:   {"", "Cesta 1, Ljubljana, 1000", "Ulica 2, Maribor, 2000", "Pot 3", "Trg 4, Celje", "Lindenweg 8, 50667 Köln, Deutschland", "Ulica 3, 10000 Zagreb, Hrvatska"},
+	mapping.FieldCountry:   {"", "SI", "Avstrija", "Nikjer"},
 	mapping.FieldTaxNumber: {"", "/", "v postopku", "SI1234567"},
 	mapping.FieldNotes:     {"", "opomba", "druga opomba"},
 	mapping.FieldWebsite:   {"", "https://primer.si"},
@@ -154,7 +154,7 @@ func (h *history) editContact() {
 	v := h.own(f, rapid.SampledFrom(typed[f]).Draw(h.rand, "value"))
 	h.exec(fmt.Sprintf("UPDATE contacts SET %s = nullif($2, ''), updated_at = now() WHERE id = $1", f), h.id, v)
 	h.crm++
-	if mapping.Canonical(f, v) == "" {
+	if mapping.Canonical(f, v) == "" || f == mapping.FieldAddress { // which may have ended in a country
 		h.cleared++
 	}
 	h.times = append(h.times, time.Now())
@@ -176,7 +176,7 @@ func (h *history) editPartner() {
 	if h.partner == "" {
 		return
 	}
-	f := rapid.SampledFrom([]mapping.Field{mapping.FieldName, mapping.FieldPhone, mapping.FieldAddress}).Draw(h.rand, "field")
+	f := rapid.SampledFrom([]mapping.Field{mapping.FieldName, mapping.FieldPhone, mapping.FieldAddress, mapping.FieldCountry}).Draw(h.rand, "field")
 	v := h.own(f, rapid.SampledFrom(typed[f]).Draw(h.rand, "value"))
 	require.NoError(h.rand, h.erp.EditPartner(h.partner, func(p *metakocka.Partner) { enterField(p, f, v) }))
 	h.entered++

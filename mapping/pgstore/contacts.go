@@ -281,7 +281,10 @@ func (c *contacts) matchSQL() string {
 }
 
 // contact makes a Contact of the text values read for c.fields.
-func (c *contacts) contact(raw []*string) mapping.Contact {
+func (c *contacts) contact(raw []*string) mapping.Contact { return c.written(raw).Located() }
+
+// written is contact with the country's column alone for its country.
+func (c *contacts) written(raw []*string) mapping.Contact {
 	var contact mapping.Contact
 	for i, f := range c.fields {
 		if raw[i] != nil {
@@ -304,7 +307,7 @@ func (s *Store) FromRow(row map[string]any) (contact mapping.Contact, fields []m
 			contact.Set(f, fmt.Sprint(v))
 		}
 	}
-	return contact.Clean(), fields
+	return contact.Clean().Located(), fields
 }
 
 // noText lists the fields of the values read for c.fields that are no UTF-8: a database

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -109,6 +110,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	if exists {
 		contact := t.contact(raw)
 		st.Contact, st.NoText = &contact, t.noText(raw)
+		st.Located = contact.Country != t.written(raw).Country
 	}
 	st.Link = t.current(link)
 	st.Observed = seen.partner(st.Link)
@@ -166,7 +168,7 @@ func (s *Session) Save(ctx context.Context, ch *store.Change) error {
 
 // saveBoth writes fields of the contact and then the rest of the change.
 func (s *Session) saveBoth(ctx context.Context, ch *store.Change, fields []mapping.Field) error {
-	sql, args, err := s.update(ch.Contact, fields)
+	sql, args, err := s.update(ch.Contact, append(slices.Clone(fields), s.table.known(ch.Also)...))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 // together.
 type State struct {
 	Contact   *mapping.Contact // nil: the contact does not exist
+	Located   bool             // its country is only at the end of its address
 	NoText    []mapping.Field  // whose values are no text; Contact lacks some of their bytes
 	InScope   bool             // the configured filter takes the contact
 	Replayed  bool             // a replay works on the contact, and nothing else may
@@ -80,6 +81,7 @@ type Change struct {
 	Link      Link
 	Contact   mapping.Contact  // the values to write for ToCRM
 	ToCRM     []mapping.Field  // contact fields to write
+	Also      []mapping.Field  // fields to write besides, whose base stays (see mapping.Placed)
 	Conflicts []ConflictRecord // what was decided or parked
 	Observed  *ObservedPartner // the partner as just read, if it was
 	Freed     []string         // keys for which others may be held that are not any more

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// place is what a partner's billing address says of where it is.
+func place(p metakocka.Partner) any {
+	a, _ := p.Billing()
+	code, _ := mapping.ParseCountry(a.Country)
+	return [4]string{a.Street, a.City, a.PostNumber, code}
+}
+
+// A country that stands only at the end of a contact's address reaches the partner, and
+// goes with it; the contact keeps what its person typed in.
+func TestACountryAtTheEndOfAnAddress(t *testing.T) {
+	t.Parallel()
+	w := newAuditedWorld(t, sim.Options{})
+	s := w.up()
+	const written = "Lindenweg 8, 50667 Köln, Deutschland"
+	id := w.add(mapping.Contact{Name: "Ute Vogt", Email: "ute@located-test.de", Address: written})
+	gone := w.add(mapping.Contact{Name: "Jan Kos", Email: "jan@located-test.de", Address: written})
+	for _, c := range []string{id, gone} {
+		w.status(c, "synced")
+		w.partnerIs(c, [4]string{"Lindenweg 8", "Köln", "50667", "DE"}, place)
+	}
+	after := w.quiet(s)
+	require.Equal(t, written, w.contact(id).Address)
+	require.Empty(t, w.contact(id).Country)
+	require.Equal(t, 2, after.Adds+after.Updates+after.Contacts)
+
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Addresses[0].Street = "Lindenweg 9" })
+	w.contactIs(id, mapping.FieldAddress, "Lindenweg 9, Köln, 50667, Deutschland")
+	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Addresses[0].Country = "Austria" })
+	w.contactIs(id, mapping.FieldCountry, "AT")
+	w.contactIs(id, mapping.FieldAddress, "Lindenweg 9, Köln, 50667")
+
+	// An address that is emptied in the ERP leaves the country that is there.
+	w.edit(w.partner(gone), func(p *metakocka.Partner) { a := &p.Addresses[0]; a.Street, a.City, a.PostNumber = "", "", "" })
+	w.contactIs(gone, mapping.FieldCountry, "DE")
+	require.Empty(t, w.contact(gone).Address)
+
+	w.set(gone, mapping.FieldCountry, "")
+	w.set(gone, mapping.FieldAddress, "Ilica 5, 10000 Zagreb, Hrvatska")
+	w.partnerIs(gone, [4]string{"Ilica 5", "Zagreb", "10000", "HR"}, place)
+	w.set(gone, mapping.FieldAddress, "Ilica 5, 10000 Zagreb")
+	w.partnerIs(gone, [4]string{"Ilica 5", "Zagreb", "10000", ""}, place)
+	w.quiet(s)
+	require.Equal(t, "synced: ", w.mapping(id))
+	require.Equal(t, "synced: ", w.mapping(gone))
+}
+
+// In a first sync a partner without a country gets the one that the contact's address
+// ends in, and one that another system wrote into its street is imported as one.
+func TestACountryAtTheEndOfAnAddressInAFirstSync(t *testing.T) {
+	t.Parallel()
+	known := person("7101", "Ute Vogt", "", "ute@located-test.de")
+	known.Addresses = []metakocka.Address{{MKID: "71012", Type: metakocka.AddressBilling, Street: "Lindenweg 8", City: "Köln", PostNumber: "50667"}}
+	other := person("7102", "Jan Kos", "", "jan@located-test.de")
+	other.Addresses = []metakocka.Address{{MKID: "71022", Type: metakocka.AddressBilling, Street: "Ilica 5, 10000 Zagreb, Hrvatska"}}
+	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{known, other}})
+	w.cfg.AutoImport = true
+	id := w.add(mapping.Contact{Name: "Ute Vogt", Email: "ute@located-test.de", Address: "Lindenweg 8, 50667 Köln, Deutschland"})
+	s := w.up()
+	w.partnerIs(id, [4]string{"Lindenweg 8", "Köln", "50667", "DE"}, place)
+	imported := w.contactOf("7102")
+	w.quiet(s)
+	require.Equal(t, "7101", w.partner(id).MKID)
+	require.Equal(t, "HR", w.contact(imported).Country)
+	require.Equal(t, "Ilica 5, Zagreb, 10000", w.contact(imported).Address)
+	require.Equal(t, [4]string{"Ilica 5, 10000 Zagreb, Hrvatska", "", "", ""}, place(w.partner(imported)), "nobody edited it")
+
+	// The contact's next edit keeps the country.
+	w.set(imported, mapping.FieldAddress, "Ilica 7, Zagreb, 10000")
+	w.partnerIs(imported, [4]string{"Ilica 7", "Zagreb", "10000", "HR"}, place)
+	w.quiet(s)
+	require.Equal(t, "HR", w.contact(imported).Country)
+	require.Equal(t, "synced: ", w.mapping(imported))
+}
