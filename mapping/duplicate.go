@@ -31,7 +31,7 @@ const LeastScore = 25
 const (
 	weightTax      = 0.85
 	weightEmail    = 0.65
-	weightMailbox  = 0.25 // info@ and the like
+	weightMailbox  = 0.20 // info@ and the like: too little by itself
 	weightPhone    = 0.45
 	weightStreet   = 0.25 // counts only with a similar name
 	weightCity     = 0.05 // likewise

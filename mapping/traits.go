@@ -13,7 +13,7 @@ import (
 // traits are what a contact is compared by: canonical values, and names without
 // case, diacritics, order of words and legal forms.
 type traits struct {
-	tax, email, phone, street, city, country string
+	tax, email, phone, street, city, country string // tax: without letters; a placeholder is none
 
 	mailbox         bool // the e-mail is nobody's in particular
 	person, company name
@@ -31,12 +31,18 @@ func traitsOf(c Contact) *traits {
 	c = c.Clean()
 	address := ParseAddress(Canonical(FieldAddress, c.Address))
 	t := &traits{
-		tax: Canonical(FieldTaxNumber, c.TaxNumber), email: Canonical(FieldEmail, c.Email), phone: Canonical(FieldPhone, c.Phone),
+		email: Canonical(FieldEmail, c.Email), phone: Canonical(FieldPhone, c.Phone),
 		street: folded(address.Street), city: folded(address.City), country: c.Country,
 		person: nameOf(c.Name), company: nameOf(c.CompanyName),
 	}
 	if t.city == "" {
 		t.city = folded(address.PostNumber)
+	}
+	if tax := ReadTax(c.TaxNumber, c.Country); !tax.Placeholder() {
+		t.tax = tax.Number
+	}
+	if len(Emails(c.Email)) == 0 {
+		t.email = "" // words in place of one
 	}
 	t.mailbox = SharedMailbox(t.email)
 	if d, ok := dial(c.Phone); ok && d.number != "" && patterned(strings.TrimPrefix(d.number, "+")) {
