@@ -282,6 +282,34 @@ func TestUndoOfAMergeIsRefusedWhereSomethingChanged(t *testing.T) {
 	w.partnerIs(loser, true, buyer)
 }
 
+// A supplier that is no buyer is that again once a merge is undone, whatever the delete
+// policy made of it.
+func TestUndoOfAMergePutsBuyerAndSupplierBack(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []string{syncer.PolicyUnlink, syncer.PolicyDeactivate, syncer.PolicyAnonymize} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sim.Options{ShowBuyer: true})
+			w.cfg.DeletePolicy = policy
+			l, c := twins()
+			loser, p := w.synced(l)
+			winner, _ := w.synced(c)
+			yes, no := true, false
+			w.edit(p, func(p *metakocka.Partner) { p.Buyer, p.Supplier = &no, &yes })
+			flags := func() [2]bool {
+				now, _ := w.erp.Partner(p.MKID)
+				return [2]bool{*now.Buyer, *now.Supplier}
+			}
+
+			id := w.merged(loser, winner)
+			require.Equal(t, [2]bool{false, policy == syncer.PolicyUnlink}, flags())
+			w.mksync("merge", "undo", id).lines()
+			require.Equal(t, [2]bool{false, true}, flags())
+			require.Equal(t, p.MKID, w.partner(loser).MKID)
+		})
+	}
+}
+
 func TestUndoOfAMergeBringsAnAnonymizedPartnerBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{Notes: sim.Kept, ShowBuyer: true})
