@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/pgsession"
+	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
 )
 
@@ -37,6 +38,7 @@ const (
 	nameSchema      = "mksync's tables"
 	nameReaders     = "other readers"
 	nameIdentity    = "database's identity"
+	nameUnkept      = "fields not kept"
 	nameFormer      = "former slot"
 )
 
@@ -136,7 +138,7 @@ func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
 	where.marks, _ = readMarks(ctx, conn)
 	found := append(append(contacts, schema), checkReaders(ctx, conn)...)
 	if schema.Status == OK {
-		found = append(found, checkState(ctx, conn, cfg)...)
+		found = append(append(found, checkState(ctx, conn, cfg)...), checkUnkept(ctx, conn)...)
 	}
 	return found
 }
@@ -161,6 +163,20 @@ func checkState(ctx context.Context, conn *pgx.Conn, cfg Database) []Finding {
 		return []Finding{unreadable(nameIdentity, err)}
 	}
 	return append([]Finding{ok(nameIdentity, "the one that mksync knows")}, formerSlots(ctx, conn, cfg, state)...)
+}
+
+// checkUnkept tells which fields the MetaKocka installation was found to drop.
+func checkUnkept(ctx context.Context, conn *pgx.Conn) []Finding {
+	var unkept syncer.Unkept
+	if _, err := pgstore.LoadStateOver(ctx, conn, syncer.UnkeptKey, &unkept); err != nil {
+		return []Finding{unreadable(nameUnkept, err)}
+	}
+	fields := unkept.Fields()
+	if len(fields) == 0 {
+		return nil
+	}
+	return []Finding{note(nameUnkept, fmt.Sprintf("the MetaKocka installation drops what is sent to it: %v", fields),
+		"nothing has to be done: these fields stay in the CRM alone, and are tried again once a day")}
 }
 
 // formerSlots are left behind by another MKSYNC_SLOT.

@@ -174,6 +174,18 @@ func TestEverythingInOrder(t *testing.T) {
 	res.is("mksync's tables", doctor.OK, "up to date in schema public")
 }
 
+func TestFieldsThatMetaKockaDropsAreNoted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("database")
+	testenv.ContactsTable(t, r.url)
+	_, err := migrations.Up(t.Context(), r.url)
+	require.NoError(t, err)
+	r.exec(`INSERT INTO mksync_state (key, value) VALUES ('unkept', '{"since": {"website": "2026-03-01T00:00:00Z", "notes": "2026-03-01T00:00:00Z"}}')`)
+	res := r.run()
+	require.Empty(t, res.statuses(doctor.Fail))
+	res.is("fields not kept", doctor.Note, "drops what is sent to it: [notes website]", "tried again once a day")
+}
+
 func TestNothingIsChanged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Options{})
