@@ -41,7 +41,7 @@ test: go cgo ## Test everything with the race detector (Postgres is found, run i
 
 .PHONY: faults
 faults: go cgo ## Kill, cut, restart and lose everything while people edit (CYCLES=100, SEED= repeats a run)
-	MKSYNC_TEST_FAULTS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestFaults$$' -timeout 1h ./cmd/mksync
+	MKSYNC_TEST_FAULTS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -parallel 1 -run '^TestFaults' -timeout 2h ./cmd/mksync
 
 .PHONY: long
 long: go cgo ## Test at length what `make test` tests shortly: kills at any moment (CYCLES=100), and the laws (CHECKS=1000)

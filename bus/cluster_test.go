@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +15,7 @@ import (
 // clusterBus is a bus with streams of three copies, on a cluster of its own.
 func clusterBus(t *testing.T) *Bus {
 	t.Helper()
-	nc, err := Connect(t.Context(), natsserver.StartCluster(t).URL(), ConnectOptions{})
+	nc, err := Connect(t.Context(), strings.Join(natsserver.StartCluster(t).URLs(), ","), ConnectOptions{})
 	require.NoError(t, err)
 	t.Cleanup(nc.Close)
 	cfg := DefaultConfig()

@@ -95,7 +95,7 @@ func (w *world) environ() []string {
 		"MKSYNC_POLL_INTERVAL=" + c.PollInterval.String(), "MKSYNC_HTTP_ADDR=" + c.HTTPAddr,
 		"MKSYNC_NATS_URL=" + c.NATSURL.Reveal(), "MKSYNC_LOG_FORMAT=text", "MKSYNC_LOG_LEVEL=info",
 		fmt.Sprintf("MKSYNC_MAX_DELETES=%d", c.MaxDeletes), fmt.Sprintf("MKSYNC_AUTO_IMPORT=%t", c.AutoImport),
-		"MKSYNC_NATS_SYNC_INTERVAL=" + c.NATSSyncInterval.String(),
+		"MKSYNC_NATS_SYNC_INTERVAL=" + c.NATSSyncInterval.String(), fmt.Sprintf("MKSYNC_STREAM_REPLICAS=%d", c.StreamReplicas),
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ func (st *storm) renewSlot() {
 // onStreams is somebody with the rights of an administrator of NATS.
 func (st *storm) onStreams(what string, do func(*nats.Conn, jetstream.JetStream)) {
 	st.count(what)
-	nc, err := nats.Connect(st.nats.url(st.t))
+	nc, err := nats.Connect(strings.Join(st.nats.addresses(st.t), ","))
 	require.NoError(st.t, err)
 	defer nc.Close()
 	js, err := jetstream.New(nc)

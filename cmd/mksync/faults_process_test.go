@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,33 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
-
-// natsVariable makes the test binary be a NATS server on the directory it
-// names, so that tests can kill one.
-const natsVariable = "MKSYNC_TEST_NATS"
-
-func natsMain() int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	port, err := strconv.Atoi(os.Getenv(natsVariable + "_PORT"))
-	if err != nil {
-		return 2
-	}
-	server, err := embedded.Start(ctx, embedded.Config{Dir: os.Getenv(natsVariable), Port: port, SyncInterval: natsSync})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "nats:", err)
-		return 1
-	}
-	<-ctx.Done()
-	server.Shutdown()
-	return 0
-}
-
-// natsSync is how often the server of the tests syncs its files.
-const natsSync = time.Second
 
 // keeper runs this test binary as a process and starts it again whenever it
 // ends, as an operator's supervisor would. It dies with the test's process.
@@ -225,58 +197,4 @@ func (k *keeper) ends() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return append([]string(nil), k.alone...)
-}
-
-// natsProcess is a NATS server that can be killed and can lose its files.
-type natsProcess struct {
-	*keeper
-	dir string
-}
-
-func startNATS(t *testing.T, port string) *natsProcess {
-	t.Helper()
-	dir := t.TempDir()
-	n := &natsProcess{dir: dir}
-	n.keeper = keep(t, "nats", append(os.Environ(), natsVariable+"="+dir, natsVariable+"_PORT="+port))
-	return n
-}
-
-// url waits until the server runs.
-func (n *natsProcess) url(t testing.TB) string {
-	t.Helper()
-	for {
-		if url, ok := embedded.Lookup(n.dir); ok {
-			return url
-		}
-		require.NoError(t, t.Context().Err())
-		idle(t.Context(), 20*time.Millisecond)
-	}
-}
-
-// lose kills the server and removes everything it stored.
-func (n *natsProcess) lose() error {
-	n.hold(true)
-	defer n.hold(false)
-	return os.RemoveAll(filepath.Join(n.dir, "jetstream"))
-}
-
-// keepCopy copies everything stored as it is at one moment: meanwhile the server
-// stands still.
-func (n *natsProcess) keepCopy() error {
-	n.signal(syscall.SIGSTOP, exitUnasked)
-	defer n.signal(syscall.SIGCONT, exitUnasked)
-	if err := os.RemoveAll(filepath.Join(n.dir, "copy")); err != nil {
-		return err
-	}
-	return os.CopyFS(filepath.Join(n.dir, "copy"), os.DirFS(filepath.Join(n.dir, "jetstream")))
-}
-
-// goBack kills the server and puts what it stored back to the copy.
-func (n *natsProcess) goBack() error {
-	n.hold(true)
-	defer n.hold(false)
-	if err := os.RemoveAll(filepath.Join(n.dir, "jetstream")); err != nil {
-		return err
-	}
-	return os.Rename(filepath.Join(n.dir, "copy"), filepath.Join(n.dir, "jetstream"))
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -21,13 +20,27 @@ import (
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
+// messaging is the NATS that a storm's service uses.
+type messaging interface {
+	// addresses are those of its servers.
+	addresses(t testing.TB) []string
+	// troubles are what happens to it alone.
+	troubles(st *storm) []trouble
+}
+
+// trouble is one bad thing, and how often it happens beside the others.
+type trouble struct {
+	weight int
+	happen func()
+}
+
 // storm is a service, all that it needs, and everything that can go wrong with
 // it: Postgres and NATS of its own, the ERP, and a bad wire to each.
 type storm struct {
 	*world
 	rand      *rand.Rand
 	postgres  *pgserver.Server
-	nats      *natsProcess
+	nats      messaging
 	clock     *wallClock // Postgres's; nil: it cannot be put forward and back
 	wires     []*wire
 	instances []*keeper
@@ -41,7 +54,7 @@ type storm struct {
 }
 
 // newStorm builds the world. One instance runs nowhere yet.
-func newStorm(t *testing.T, s uint64) *storm {
+func newStorm(t *testing.T, s uint64, nats messaging) *storm {
 	t.Helper()
 	clock, err := newWallClock(t)
 	var env []string
@@ -58,16 +71,14 @@ func newStorm(t *testing.T, s uint64) *storm {
 		world: newWorldAt(t, url, sim.Options{Seed: s, Notes: sim.Kept}), postgres: server,
 		rand: rand.New(rand.NewPCG(s, 1)), counts: map[string]int{},
 	}
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	st.nats = startNATS(t, port)
-	natsURL := st.nats.url(t)
+	st.nats = nats
+	var servers []string
+	for _, address := range nats.addresses(t) {
+		servers = append(servers, st.wire("nats", address))
+	}
 
 	st.cfg.DatabaseURL = config.Secret(st.wire("postgres", ofRole))
-	st.cfg.NATSURL = config.Secret(st.wire("nats", natsURL))
+	st.cfg.NATSURL, st.cfg.StreamReplicas = config.Secret(strings.Join(servers, ",")), len(servers)
 	st.cfg.MetaKockaURL = st.wire("metakocka", st.cfg.MetaKockaURL)
 	st.cfg.MaxDeletes, st.cfg.PollInterval, st.cfg.AutoImport = 100_000, time.Second, true
 	st.cfg.MetaKockaSettle = time.Second
@@ -118,18 +129,12 @@ func (st *storm) cycle() {
 
 // trouble is one bad thing, by weight.
 func (st *storm) trouble() {
-	kinds := []struct {
-		weight int
-		happen func()
-	}{
+	kinds := append([]trouble{
 		{54, st.spoil},
-		{6, st.powerCut},
 		{6, st.cut},
 		{6, st.stopped},
 		{5, st.terminated},
 		{5, st.restartPostgres},
-		{5, st.killNATS},
-		{3, st.loseNATS},
 		{4, st.dropSlot},
 		{4, st.advanceSlot},
 		{4, st.renewSlot},
@@ -137,7 +142,7 @@ func (st *storm) trouble() {
 		{5, st.purgeStream},
 		{5, st.stranger},
 		{5, st.hideContacts},
-	}
+	}, st.nats.troubles(st)...)
 	all := 0
 	for _, k := range kinds {
 		all += k.weight
@@ -149,16 +154,6 @@ func (st *storm) trouble() {
 			return
 		}
 	}
-}
-
-func (st *storm) killNATS() {
-	st.count("nats killed")
-	st.nats.kill()
-}
-
-func (st *storm) loseNATS() {
-	st.count("nats data lost")
-	require.NoError(st.t, st.nats.lose())
 }
 
 // spoil makes one wire bad for a while.
@@ -211,15 +206,6 @@ func (st *storm) terminated() {
 func (st *storm) restartPostgres() {
 	st.count("postgres crashed")
 	require.NoError(st.t, st.postgres.Restart(st.t.Context()))
-}
-
-// powerCut takes from NATS what it stored a moment ago: it acknowledges before it
-// syncs its files. Everything else goes on.
-func (st *storm) powerCut() {
-	st.count("nats power cut")
-	require.NoError(st.t, st.nats.keepCopy())
-	st.pause(natsSync/4, natsSync*3/4)
-	require.NoError(st.t, st.nats.goBack())
 }
 
 // moods are how MetaKocka behaves for the next while.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv/natsserver"
 )
 
 // cyclesVariable is how many cycles TestFaults runs, each with one kill -9;
@@ -21,12 +23,23 @@ const cyclesVariable = "MKSYNC_TEST_FAULTS"
 // In the end nothing is lost and nothing is doubled.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	cycles := 4
+	weather(t, startNATS(t), 4)
+}
+
+// TestFaultsOnACluster is the same with streams of three copies, on three servers.
+func TestFaultsOnACluster(t *testing.T) {
+	t.Parallel()
+	weather(t, natsCluster{natsserver.StartCluster(t)}, 3)
+}
+
+// weather runs a storm of so many cycles, or as many as are asked for.
+func weather(t *testing.T, nats messaging, cycles int) {
+	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv(cyclesVariable)); err == nil {
 		cycles = n
 	}
 	s := seed(t)
-	st := newStorm(t, s)
+	st := newStorm(t, s, nats)
 	people := newCrowd(st.world, rand.New(rand.NewPCG(s, 2)))
 	people.imports, people.filters = true, true
 	t.Cleanup(func() { st.explain(t) })
@@ -98,7 +111,11 @@ func (st *storm) explain(t *testing.T) {
 	if err != nil {
 		return
 	}
-	for i, k := range append(st.instances, st.nats.keeper) {
+	kept := st.instances
+	if n, ok := st.nats.(*natsProcess); ok {
+		kept = append(kept, n.keeper)
+	}
+	for i, k := range kept {
 		_ = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i+1)), []byte(k.log.String()), 0o600)
 	}
 	crashes, refusals := st.unasked()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -117,12 +116,7 @@ func TestTheWalsenderStandsStill(t *testing.T) {
 func TestTheStreamsServerStandsStill(t *testing.T) {
 	t.Parallel()
 	w := newBeatingWorld(t)
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	server := startNATS(t, port)
+	server := startNATS(t)
 	w.cfg.NATSURL = config.Secret(server.url(t))
 	s, _ := w.start(roleListener)
 	w.beats(s)

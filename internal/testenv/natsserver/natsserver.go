@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -107,27 +106,45 @@ func Start(t testing.TB, options *Options) *server.Server {
 	return ns
 }
 
-// Cluster is three servers that keep streams of three copies.
-type Cluster struct{ Servers []*server.Server }
+// Cluster is three servers that keep streams of three copies. It is for one goroutine.
+type Cluster struct {
+	Servers []*server.Server
+	options []*Options
+}
 
-// StartCluster runs a cluster until the test ends, and returns when it takes streams.
+// StartCluster runs a cluster until the test ends, and returns when it takes streams. Its
+// servers tell clients no addresses: who connects by way of proxies stays there.
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
 	const size = 3
-	ports := freePorts(t, size)
+	ports := freePorts(t, 2*size)
 	var routes []*url.URL
-	for _, p := range ports {
+	for _, p := range ports[:size] {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprint("127.0.0.1:", p)})
 	}
 	c := &Cluster{}
-	for i, p := range ports {
-		c.Servers = append(c.Servers, Start(t, &Options{
+	for i, p := range ports[:size] {
+		o := &Options{
 			ServerName: fmt.Sprint("n", i), JetStream: true, SyncInterval: time.Second, Routes: routes,
-			Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: p},
-		}))
+			Port: ports[size+i], StoreDir: t.TempDir(),
+			Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: p, NoAdvertise: true},
+		}
+		c.options, c.Servers = append(c.options, o), append(c.Servers, Start(t, o))
 	}
 	require.Eventually(t, c.complete, patience, 20*time.Millisecond, "the cluster does not get together")
 	return c
+}
+
+// Stop stops one server.
+func (c *Cluster) Stop(i int) {
+	c.Servers[i].Shutdown()
+	c.Servers[i].WaitForShutdown()
+}
+
+// Restart starts a server that was stopped, with what it stored and where it was reached.
+func (c *Cluster) Restart(t testing.TB, i int) {
+	t.Helper()
+	c.Servers[i] = Start(t, c.options[i])
 }
 
 // complete tells whether a leader knows all as its followers.
@@ -140,13 +157,13 @@ func (c *Cluster) complete() bool {
 	return false
 }
 
-// URL is the address of all servers.
-func (c *Cluster) URL() string {
+// URLs are the servers' addresses.
+func (c *Cluster) URLs() []string {
 	all := make([]string, len(c.Servers))
-	for i, ns := range c.Servers {
-		all[i] = ns.ClientURL()
+	for i, o := range c.options {
+		all[i] = fmt.Sprint("nats://127.0.0.1:", o.Port)
 	}
-	return strings.Join(all, ",")
+	return all
 }
 
 // freePorts are ports that nobody listens on. All are held until the last is found, so that
