@@ -45,8 +45,8 @@ func TestConsumeABacklogOfThreeCopies(t *testing.T) {
 	require.NoError(t, p.Flush(t.Context()))
 
 	var got calls
-	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	})
 	eventually(t, func() bool { return got.deliveries() >= small+large }, "events are not read")

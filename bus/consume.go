@@ -62,7 +62,7 @@ type Delivery struct {
 
 // Handler applies all that waits for one key, oldest first. Nil acknowledges them all; see
 // Retry and Reject; any other error retries with a delay that grows with the attempts.
-type Handler func(ctx context.Context, key string, ds []Delivery) error
+type Handler func(ctx context.Context, w *Work) error
 
 // retriesPending bounds the retried dead letters held besides MaxPending.
 const retriesPending = 16
@@ -187,8 +187,8 @@ func (c *consumption) one(ctx context.Context, key string) {
 	for i, h := range batch {
 		ds[i] = h.delivery
 	}
-	h := &hand{c: c, key: key, ds: ds}
-	c.settle(ctx, h, c.handled(context.WithValue(ctx, handKey{}, h), key, ds))
+	w := &Work{Key: key, Deliveries: ds, c: c}
+	c.settle(ctx, w, c.handled(ctx, w))
 	c.queue.finish(key)
 	for _, s := range c.sources {
 		s.wake()
@@ -196,14 +196,14 @@ func (c *consumption) one(ctx context.Context, key string) {
 }
 
 // handled calls the handler; its panic is an error like others, of these messages alone.
-func (c *consumption) handled(ctx context.Context, key string, ds []Delivery) (err error) {
+func (c *consumption) handled(ctx context.Context, w *Work) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.b.log.Error("panic in a handler; its event comes again", "consumer", c.cfg.Durable, "key", key, "panic", p, "stack", string(debug.Stack()))
+			c.b.log.Error("panic in a handler; its event comes again", "consumer", c.cfg.Durable, "key", w.Key, "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic in the handler of %s: %v", c.cfg.Durable, p)
 		}
 	}()
-	return c.handle(ctx, key, ds)
+	return c.handle(ctx, w)
 }
 
 // heartbeat keeps all held messages in progress until the returned func is called.

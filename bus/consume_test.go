@@ -71,9 +71,9 @@ func TestAPanicIsAnErrorOfItsMessages(t *testing.T) {
 	publish(t, b, "bad", "1")
 	publish(t, b, "good", "2")
 	var got calls
-	consume(t, b, ConsumerConfig{MinBackoff: time.Millisecond}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
-		if key == "bad" && ds[0].Attempts == 1 {
+	consume(t, b, ConsumerConfig{MinBackoff: time.Millisecond}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
+		if w.Key == "bad" && w.Deliveries[0].Attempts == 1 {
 			panic("out of range")
 		}
 		return nil
@@ -91,17 +91,17 @@ func TestConsumeOneKeyAtATimeAndKeysInParallel(t *testing.T) {
 	var busy [keys]atomic.Int32
 	var parallel atomic.Int32
 	all := make(chan struct{})
-	consume(t, b, ConsumerConfig{Workers: 3, MaxPending: 20}, func(_ context.Context, key string, ds []Delivery) error {
-		require.EqualValues(t, 1, busy[key[1]-'0'].Add(1), "two handlers have one key")
+	consume(t, b, ConsumerConfig{Workers: 3, MaxPending: 20}, func(_ context.Context, w *Work) error {
+		require.EqualValues(t, 1, busy[w.Key[1]-'0'].Add(1), "two handlers have one key")
 		if parallel.Add(1) == 3 {
 			close(all)
 		}
 		if _, together := waits.Within(patience, all); !together {
 			t.Error("keys are not worked on in parallel")
 		}
-		got.add(key, ds)
+		got.add(w.Key, w.Deliveries)
 		runtime.Gosched()
-		busy[key[1]-'0'].Add(-1)
+		busy[w.Key[1]-'0'].Add(-1)
 		return nil
 	})
 	idle(t, b, "pusher")
@@ -120,9 +120,9 @@ func TestConsumeCoalescesWhatWaits(t *testing.T) {
 	b := newBus(t)
 	var got calls
 	first, release := make(chan struct{}, 1), make(chan struct{})
-	consume(t, b, ConsumerConfig{Workers: 2}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
-		if ds[0].ID == "0" {
+	consume(t, b, ConsumerConfig{Workers: 2}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
+		if w.Deliveries[0].ID == "0" {
 			first <- struct{}{}
 			<-release
 		}
@@ -151,12 +151,12 @@ func TestConsumeCoalescesWhatWaits(t *testing.T) {
 func TestConsumeRetries(t *testing.T) {
 	b := newBus(t)
 	var got calls
-	consume(t, b, ConsumerConfig{MinBackoff: 20 * time.Millisecond}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{MinBackoff: 20 * time.Millisecond}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		switch {
-		case key == "asked" && ds[0].Attempts == 1:
+		case w.Key == "asked" && w.Deliveries[0].Attempts == 1:
 			return Retry(300*time.Millisecond, errors.New("busy"))
-		case key == "plain" && ds[0].Attempts <= 3:
+		case w.Key == "plain" && w.Deliveries[0].Attempts <= 3:
 			return errors.New("broken")
 		}
 		return nil
@@ -182,8 +182,8 @@ func TestConsumeGathersRetriedEvents(t *testing.T) {
 	}
 	var got calls
 	var failures atomic.Int32
-	consume(t, b, ConsumerConfig{MinBackoff: 30 * time.Millisecond}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{MinBackoff: 30 * time.Millisecond}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		if failures.Add(1) <= 4 {
 			return errors.New("not yet")
 		}
@@ -210,12 +210,12 @@ func TestConsumeStopsCleanly(t *testing.T) {
 	release, seen := make(chan struct{}), make(chan string, 12)
 	var handled calls
 	var handlerErr error
-	stop := consume(t, b, ConsumerConfig{Workers: 2}, func(ctx context.Context, key string, ds []Delivery) error {
-		seen <- key
-		if key == "a" {
+	stop := consume(t, b, ConsumerConfig{Workers: 2}, func(ctx context.Context, w *Work) error {
+		seen <- w.Key
+		if w.Key == "a" {
 			<-release
 			handlerErr = ctx.Err()
-			handled.add(key, ds)
+			handled.add(w.Key, w.Deliveries)
 		}
 		return nil
 	})
@@ -233,8 +233,8 @@ func TestConsumeStopsCleanly(t *testing.T) {
 
 	var got calls
 	began := waits.Start()
-	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	})
 	idle(t, b, "pusher")
@@ -246,7 +246,7 @@ func TestConsumeStopsCleanly(t *testing.T) {
 func TestConsumeEndsHandlersAfterTheGraceTime(t *testing.T) {
 	b := newBus(t)
 	started := make(chan struct{}, 1)
-	stop := consume(t, b, ConsumerConfig{Grace: 10 * time.Millisecond}, func(ctx context.Context, _ string, _ []Delivery) error {
+	stop := consume(t, b, ConsumerConfig{Grace: 10 * time.Millisecond}, func(ctx context.Context, _ *Work) error {
 		started <- struct{}{}
 		<-ctx.Done()
 		return ctx.Err()
@@ -269,7 +269,7 @@ func TestConsumeAgainAfterAKill(t *testing.T) {
 	hang, cancel := context.WithCancel(context.Background())
 	cfg := ConsumerConfig{Stream: StreamContacts, Durable: "pusher", AckWait: 300 * time.Millisecond}
 	go func() {
-		done <- killed.Consume(context.Background(), cfg, func(context.Context, string, []Delivery) error {
+		done <- killed.Consume(context.Background(), cfg, func(context.Context, *Work) error {
 			started <- struct{}{}
 			<-hang.Done()
 			return nil
@@ -279,8 +279,8 @@ func TestConsumeAgainAfterAKill(t *testing.T) {
 	killed.nc.Close()
 
 	var got calls
-	consume(t, b, cfg, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, cfg, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	})
 	eventually(t, func() bool { return got.deliveries() == 1 }, "event is lost")
@@ -294,8 +294,8 @@ func TestConsumeKeepsMessagesInProgress(t *testing.T) {
 	b := newBus(t)
 	var got calls
 	started, release := make(chan struct{}, 10), make(chan struct{})
-	consume(t, b, ConsumerConfig{Workers: 1, AckWait: 150 * time.Millisecond}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{Workers: 1, AckWait: 150 * time.Millisecond}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		started <- struct{}{}
 		<-release
 		return nil
@@ -316,8 +316,8 @@ func TestConsumeSurvivesServerRestart(t *testing.T) {
 	s := startServer(t)
 	b := s.bus(t)
 	seen := sync.Map{}
-	consume(t, b, ConsumerConfig{AckWait: time.Second}, func(_ context.Context, _ string, ds []Delivery) error {
-		for _, d := range ds {
+	consume(t, b, ConsumerConfig{AckWait: time.Second}, func(_ context.Context, w *Work) error {
+		for _, d := range w.Deliveries {
 			seen.Store(d.ID, true)
 		}
 		return nil
@@ -346,8 +346,8 @@ func TestConsumeSurvivesDeletedConsumerAndStream(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
 	var got calls
-	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	})
 	publish(t, b, "a", "1")
@@ -376,8 +376,8 @@ func TestConsumeWaitsAtTheGate(t *testing.T) {
 			return ctx.Err()
 		}
 	}}
-	h := func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	h := func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	}
 	stop := consume(t, b, cfg, h)
@@ -407,8 +407,8 @@ func TestConsumeFilters(t *testing.T) {
 		_, err := b.PublishSync(t.Context(), StreamContacts, Message{Subject: ContactSubject(op, "a b.c")})
 		require.NoError(t, err)
 	}
-	consume(t, b, ConsumerConfig{Filters: []string{"crm.contacts.insert.*", "crm.contacts.delete.*"}}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{Filters: []string{"crm.contacts.insert.*", "crm.contacts.delete.*"}}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	})
 	idle(t, b, "pusher")

@@ -32,7 +32,7 @@ func TestDeadLetterHoldsTheEvent(t *testing.T) {
 	m := event(3)
 	require.NoError(t, p.Publish(t.Context(), m))
 	require.NoError(t, p.Flush(t.Context()))
-	consume(t, b, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return Reject("ERP: no such country") })
+	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject("ERP: no such country") })
 	l := letters(t, b, 1)[0]
 	idle(t, b, "pusher")
 	require.Equal(t, "pusher", l.Consumer)
@@ -50,7 +50,7 @@ func TestDeadLetterHoldsTheEvent(t *testing.T) {
 
 func TestDeadLetterForEachKeyIsOne(t *testing.T) {
 	b := newBus(t)
-	consume(t, b, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return Reject("no") })
+	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject("no") })
 	publish(t, b, "a", "1")
 	letters(t, b, 1)
 	publish(t, b, "a", "2")
@@ -70,8 +70,8 @@ func TestDeadLetterIsRetried(t *testing.T) {
 	var got calls
 	var wrong atomic.Bool
 	wrong.Store(true)
-	stop := consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	stop := consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		if wrong.Load() {
 			return Reject("no")
 		}
@@ -91,8 +91,8 @@ func TestDeadLetterIsRetried(t *testing.T) {
 	stop()
 	wrong.Store(false)
 	require.NoError(t, b.RetryDeadLetter(t.Context(), second.ID))
-	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	})
 	eventually(t, func() bool { return len(got.list()) == 3 }, "retry waits for the consumer")
@@ -114,13 +114,13 @@ func TestDeadLetterIsRetried(t *testing.T) {
 func TestDeadLetterGoesWhenItsKeySucceeds(t *testing.T) {
 	s := startServer(t)
 	b, other := s.bus(t), s.bus(t)
-	stop := consume(t, b, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return Reject("no") })
+	stop := consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject("no") })
 	publish(t, b, "a", "1")
 	publish(t, b, "b", "2")
 	letters(t, b, 2)
 	idle(t, b, "pusher")
 	stop()
-	consume(t, other, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return nil })
+	consume(t, other, ConsumerConfig{}, func(context.Context, *Work) error { return nil })
 	eventually(t, func() bool {
 		publish(t, b, "a", "")
 		all, err := b.DeadLetters(t.Context())
@@ -160,7 +160,7 @@ func TestDeadLettersAreListedWhileOthersGo(t *testing.T) {
 func TestPurgeDeadLetters(t *testing.T) {
 	b := newBus(t)
 	for _, durable := range []string{"pusher", "other"} {
-		consume(t, b, ConsumerConfig{Durable: durable}, func(context.Context, string, []Delivery) error { return Reject("no") })
+		consume(t, b, ConsumerConfig{Durable: durable}, func(context.Context, *Work) error { return Reject("no") })
 	}
 	publish(t, b, "a.x", "1")
 	publish(t, b, "b", "2")
@@ -174,8 +174,8 @@ func TestPurgeDeadLetters(t *testing.T) {
 
 func TestDeadLetterReasonIsOneBoundedHeader(t *testing.T) {
 	b := newBus(t)
-	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, _ []Delivery) error {
-		if key == "none" {
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
+		if w.Key == "none" {
 			return Reject("")
 		}
 		return Reject("first line\r\nMksync-Count: 99\n" + strings.Repeat("č", maxReason))
@@ -196,7 +196,7 @@ func TestDeadLetterOfALargeEvent(t *testing.T) {
 	large := Message{Subject: ContactSubject("update", "a"), Data: make([]byte, b.nc.MaxPayload()-100)}
 	_, err := b.PublishSync(t.Context(), StreamContacts, large)
 	require.NoError(t, err)
-	consume(t, b, ConsumerConfig{}, func(context.Context, string, []Delivery) error { return Reject("no") })
+	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject("no") })
 	l := letters(t, b, 1)[0]
 	require.Equal(t, "a", l.Key)
 	require.Empty(t, l.Data)
@@ -233,12 +233,12 @@ func TestListingLettersEndsWhileTheyAreRemoved(t *testing.T) {
 // the lock next.
 func TestALetterPutAsideInTimeGoesWithTheNextSuccess(t *testing.T) {
 	b := newBus(t)
-	consume(t, b, ConsumerConfig{}, func(ctx context.Context, key string, _ []Delivery) error {
-		if err := b.PutAside(ctx, "no"); err != nil {
+	consume(t, b, ConsumerConfig{}, func(ctx context.Context, w *Work) error {
+		if err := w.PutAside(ctx, "no"); err != nil {
 			return err
 		}
-		if key == "a" {
-			b.ForgetDeadLetters(t.Context(), key) // somebody else succeeds
+		if w.Key == "a" {
+			b.ForgetDeadLetters(t.Context(), w.Key) // somebody else succeeds
 		}
 		return Reject("no")
 	})
@@ -252,18 +252,13 @@ func TestALetterPutAsideInTimeGoesWithTheNextSuccess(t *testing.T) {
 // A success under a lock is not the last word: what is put aside after it stays.
 func TestALetterPutAsideAfterASuccessStays(t *testing.T) {
 	b := newBus(t)
-	consume(t, b, ConsumerConfig{}, func(ctx context.Context, key string, ds []Delivery) error {
-		b.ForgetDeadLetters(ctx, key)
-		other := &hand{c: &consumption{b: b, cfg: ConsumerConfig{Durable: "other", Stream: StreamContacts}}, key: key, ds: ds}
-		return b.PutAside(context.WithValue(t.Context(), handKey{}, other), "no") // somebody else cannot
+	consume(t, b, ConsumerConfig{}, func(ctx context.Context, w *Work) error {
+		b.ForgetDeadLetters(ctx, w.Key)
+		w.Forgot(w.Key)
+		other := &Work{Key: w.Key, Deliveries: w.Deliveries, c: &consumption{b: b, cfg: ConsumerConfig{Durable: "other", Stream: StreamContacts}}}
+		return other.PutAside(t.Context(), "no") // somebody else cannot
 	})
 	publish(t, b, "a", "1")
 	idle(t, b, "pusher")
 	require.Equal(t, "other", letters(t, b, 1)[0].Consumer)
-}
-
-func TestNothingIsPutAsideWithoutAnEvent(t *testing.T) {
-	b := newBus(t)
-	require.NoError(t, b.PutAside(t.Context(), "no"))
-	letters(t, b, 0)
 }

@@ -32,8 +32,8 @@ func TestConsumeHoldsBytesWithinBounds(t *testing.T) {
 		}
 	}}
 	var got calls
-	consume(t, b, cfg, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, cfg, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	})
 	held := func() int {

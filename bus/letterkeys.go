@@ -102,9 +102,6 @@ func (b *Bus) followLetters(ctx context.Context) (end func(), err error) {
 // about has been brought over since. It asks the server only where there may be one, which
 // a process knows that watches.
 func (b *Bus) ForgetDeadLetters(ctx context.Context, key string) {
-	if h, ok := ctx.Value(handKey{}).(*hand); ok && h.key == key {
-		h.forgotten = true
-	}
 	if !b.letters.has(key) {
 		return
 	}

@@ -48,8 +48,8 @@ func TestAFullStreamDropsNothingUnread(t *testing.T) {
 	require.EqualValues(t, 1, state().First, "nobody has read it")
 
 	var got calls
-	consume(t, b, ConsumerConfig{}, func(_ context.Context, key string, ds []Delivery) error {
-		got.add(key, ds)
+	consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
+		got.add(w.Key, w.Deliveries)
 		return nil
 	})
 	eventually(t, func() bool {

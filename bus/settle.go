@@ -10,56 +10,60 @@ import (
 // settleTimeout bounds the calls that settle a batch, which a stop does not cut short.
 const settleTimeout = 10 * time.Second
 
-// hand is what a handler works on, which its context knows.
-type hand struct {
+// Work is what a handler applies: all that waits for one key, oldest first.
+type Work struct {
+	Key        string
+	Deliveries []Delivery
+
 	c         *consumption
-	key       string
-	ds        []Delivery
-	aside     bool // the handler stored its dead letter
-	forgotten bool // the handler removed the dead letters of its key
+	aside     bool // its dead letter is stored
+	forgotten bool // the dead letters of its key are removed
 }
 
-type handKey struct{}
-
-// PutAside stores the dead letter of what a handler works on; ctx is the one that it was
-// given, or there is nothing to do. The handler returns Reject then, which stores it else.
-// It is for handlers that lock out others who work on the same and might succeed: what is
-// stored before the lock is given up does not outlast a success that follows.
-func (b *Bus) PutAside(ctx context.Context, reason string) error {
-	h, ok := ctx.Value(handKey{}).(*hand)
-	if !ok {
-		return nil
-	}
+// PutAside stores the dead letter of the work. The handler returns Reject then, which
+// stores it else. It is for handlers that lock out others who work on the same and might
+// succeed: what is stored before the lock is given up does not outlast a success that
+// follows.
+func (w *Work) PutAside(ctx context.Context, reason string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	return h.putAside(ctx, reason)
+	return w.putAside(ctx, reason)
 }
 
-func (h *hand) putAside(ctx context.Context, reason string) error {
-	if err := h.c.b.storeLetter(ctx, h.c.cfg, h.key, h.ds, reason); err != nil {
+func (w *Work) putAside(ctx context.Context, reason string) error {
+	if err := w.c.b.storeLetter(ctx, w.c.cfg, w.Key, w.Deliveries, reason); err != nil {
 		return err
 	}
-	h.c.b.letters.add(h.key)
-	h.c.b.log.Warn("event put aside as a dead letter", "consumer", h.c.cfg.Durable, "key", h.key)
-	h.aside = true
+	w.c.b.letters.add(w.Key)
+	w.c.b.log.Warn("event put aside as a dead letter", "consumer", w.c.cfg.Durable, "key", w.Key)
+	w.aside = true
 	return nil
 }
 
+// Forgot notes that the dead letters of a key were removed while the handler worked: those
+// of the work's own are not removed again at its success, for what is put aside since is
+// about something later.
+func (w *Work) Forgot(key string) {
+	if w.Key == key {
+		w.forgotten = true
+	}
+}
+
 // settle does with the messages of a key what the handler's answer asks for.
-func (c *consumption) settle(ctx context.Context, h *hand, result error) {
+func (c *consumption) settle(ctx context.Context, w *Work, result error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	var reject *rejectError
 	switch {
 	case result == nil:
-		c.ackAll(ctx, h.key)
-		if !h.forgotten {
-			c.b.ForgetDeadLetters(ctx, h.key)
+		c.ackAll(ctx, w.Key)
+		if !w.forgotten {
+			c.b.ForgetDeadLetters(ctx, w.Key)
 		}
 	case errors.As(result, &reject):
-		c.reject(ctx, h, reject.reason)
+		c.reject(ctx, w, reject.reason)
 	default:
-		c.putOff(h.key, c.delay(result, h.ds), result)
+		c.putOff(w.Key, c.delay(result, w.Deliveries), result)
 	}
 }
 
@@ -73,14 +77,14 @@ func (c *consumption) ackAll(ctx context.Context, key string) {
 
 // reject stores the dead letter first: an event is never in neither place
 // (invariant 14).
-func (c *consumption) reject(ctx context.Context, h *hand, reason string) {
-	if !h.aside {
-		if err := h.putAside(ctx, reason); err != nil {
-			c.putOff(h.key, c.backoff(h.ds), err)
+func (c *consumption) reject(ctx context.Context, w *Work, reason string) {
+	if !w.aside {
+		if err := w.putAside(ctx, reason); err != nil {
+			c.putOff(w.Key, c.backoff(w.Deliveries), err)
 			return
 		}
 	}
-	c.ackAll(ctx, h.key)
+	c.ackAll(ctx, w.Key)
 }
 
 func (c *consumption) putOff(key string, d time.Duration, cause error) {

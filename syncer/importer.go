@@ -67,7 +67,7 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 			continue
 		}
 		if time.Now().After(l.Intent.Deadline) { // no event of the contact may come that finds out
-			if _, err := r.Contact(ctx, l.ContactID, Trigger{Cause: CausePartner, lookUp: true}); err != nil {
+			if _, err := r.Contact(ctx, l.ContactID, Trigger{Cause: CausePartner, Work: t.Work, lookUp: true}); err != nil {
 				return Result{}, err
 			}
 		}

@@ -68,10 +68,16 @@ type Links interface {
 
 // LetterKeeper keeps the dead letters as the links stand; *bus.Bus is one.
 type LetterKeeper interface {
-	// PutAside stores the one of the event that ctx's handler works on, if any.
-	PutAside(ctx context.Context, reason string) error
 	// ForgetDeadLetters removes those of a contact or a partner.
 	ForgetDeadLetters(ctx context.Context, key string)
+}
+
+// Work are the events that a reconcile applies; *bus.Work is.
+type Work interface {
+	// PutAside stores the dead letter of the events.
+	PutAside(ctx context.Context, reason string) error
+	// Forgot notes that the dead letters of a contact or a partner were removed.
+	Forgot(key string)
 }
 
 // Past reads what happened before to a contact or a partner, oldest first, as far as it is
@@ -132,6 +138,9 @@ type Trigger struct {
 	Cause Cause
 	// CRMChangedAt is the commit time of the newest event; zero: not known.
 	CRMChangedAt time.Time
+	// Work are the events that are applied, put aside where the contact cannot be brought
+	// over; nil: none.
+	Work Work
 	// XIDs are the transactions of the events; the contact is decided from only
 	// once they can be seen.
 	XIDs []uint32

@@ -59,7 +59,7 @@ func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (
 			k := &task{Reconciler: r, s: s, t: t, id: contactID}
 			err := k.unlessNotHeld(ctx, k.run(ctx))
 			res = k.result()
-			return r.settleLetters(ctx, res, err)
+			return r.settleLetters(ctx, t.Work, res, err)
 		})
 		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, errAgain)
 		if !r.await(ctx, contactID, &t, err) && (!again || try >= maxTries) {
@@ -77,21 +77,25 @@ func (r *Reconciler) renamed(ctx context.Context, from, to string, t Trigger) er
 	if err := r.links.MoveLink(ctx, from, to); err != nil {
 		return err
 	}
-	_, err := r.Contact(ctx, from, Trigger{Cause: CauseContact, CRMChangedAt: t.CRMChangedAt, XIDs: t.XIDs, Deleted: true})
+	_, err := r.Contact(ctx, from, Trigger{Cause: CauseContact, CRMChangedAt: t.CRMChangedAt, Work: t.Work, XIDs: t.XIDs, Deleted: true})
 	return err
 }
 
 // settleLetters puts aside what cannot be brought over, and removes what was put
 // aside before of a link that is in order now. Under the contact's lock, what
 // happened last also stands last.
-func (r *Reconciler) settleLetters(ctx context.Context, res Result, err error) error {
+func (r *Reconciler) settleLetters(ctx context.Context, work Work, res Result, err error) error {
 	var rejected *RejectError
 	switch {
 	case err == nil:
-		r.letters.ForgetDeadLetters(ctx, res.ContactID)
-		r.letters.ForgetDeadLetters(ctx, res.MetaKockaID)
-	case errors.As(err, &rejected):
-		if failed := r.letters.PutAside(ctx, rejected.Reason); failed != nil {
+		for _, key := range []string{res.ContactID, res.MetaKockaID} {
+			r.letters.ForgetDeadLetters(ctx, key)
+			if work != nil {
+				work.Forgot(key)
+			}
+		}
+	case errors.As(err, &rejected) && work != nil:
+		if failed := work.PutAside(ctx, rejected.Reason); failed != nil {
 			return failed
 		}
 	}

@@ -78,16 +78,17 @@ func (p *Pusher) Run(ctx context.Context) error {
 
 // onlyOurs puts messages that are no event of mksync's aside: what they say of a contact is
 // nobody's word, and a key that is none would be tried again for ever.
-func (p *Pusher) onlyOurs(next bus.Handler) bus.Handler {
-	return func(ctx context.Context, key string, ds []bus.Delivery) error {
-		ours := slices.DeleteFunc(slices.Clone(ds), func(d bus.Delivery) bool { return event.IsForeign(d.Stored) })
+func (p *Pusher) onlyOurs(next func(ctx context.Context, w *bus.Work, ours []bus.Delivery) error) bus.Handler {
+	return func(ctx context.Context, w *bus.Work) error {
+		all := w.Deliveries
+		ours := slices.DeleteFunc(slices.Clone(all), func(d bus.Delivery) bool { return event.IsForeign(d.Stored) })
 		if len(ours) == 0 {
-			return p.reconciler.settleWork(p.gate, key, &RejectError{Reason: foreignMessage(ds[0].Subject)})
+			return p.reconciler.settleWork(p.gate, w.Key, &RejectError{Reason: foreignMessage(all[0].Subject)})
 		}
-		if len(ours) < len(ds) {
-			p.log.Warn("messages that are no event of mksync's are left out", "key", key, "messages", len(ds)-len(ours))
+		if len(ours) < len(all) {
+			p.log.Warn("messages that are no event of mksync's are left out", "key", w.Key, "messages", len(all)-len(ours))
 		}
-		return next(ctx, key, ours)
+		return next(ctx, w, ours)
 	}
 }
 
@@ -117,21 +118,23 @@ func (p *Pusher) firstSweep(ctx context.Context) error {
 	}
 }
 
-func (p *Pusher) handleBulk(ctx context.Context, contactID string, _ []bus.Delivery) error {
+func (p *Pusher) handleBulk(ctx context.Context, w *bus.Work, _ []bus.Delivery) error {
+	contactID := w.Key
 	ctx = metakocka.Background(ctx)
 	plan, err := p.matcher.Plan(ctx)
 	if err != nil {
 		return p.reconciler.settleWork(p.gate, contactID, err)
 	}
-	_, err = p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Plan: plan})
+	_, err = p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Work: w, Plan: plan})
 	return p.reconciler.settleWork(p.gate, contactID, err)
 }
 
-func (p *Pusher) handle(ctx context.Context, contactID string, ds []bus.Delivery) error {
+func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) error {
+	contactID := w.Key
 	if ds[len(ds)-1].Subject == event.SubjectTruncate {
 		return p.truncated(ctx, ds[len(ds)-1])
 	}
-	t := Trigger{Cause: CauseContact}
+	t := Trigger{Cause: CauseContact, Work: w}
 	var previous []string
 	for _, d := range ds {
 		if d.Subject == bus.ContactSubject("delete", contactID) {
@@ -191,16 +194,17 @@ func (p *Puller) Run(ctx context.Context) error {
 	return p.bus.Consume(ctx, consumer(bus.StreamPartners, event.ConsumerPuller, positive(p.cfg.Workers, 4), p.cfg, p.gate), p.handle)
 }
 
-func (p *Puller) handle(ctx context.Context, metakockaID string, ds []bus.Delivery) error {
+func (p *Puller) handle(ctx context.Context, w *bus.Work) error {
+	metakockaID, newest := w.Key, w.Deliveries[len(w.Deliveries)-1]
 	var ev event.PartnerEvent
-	if err := json.Unmarshal(ds[len(ds)-1].Data, &ev); err != nil {
+	if err := json.Unmarshal(newest.Data, &ev); err != nil {
 		p.gate.Report(nil)
 		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
 	}
-	if subject := ds[len(ds)-1].Subject; !ev.Tells(metakockaID, subject) {
+	if subject := newest.Subject; !ev.Tells(metakockaID, subject) {
 		return p.reconciler.settleWork(p.gate, metakockaID, &RejectError{Reason: foreignMessage(subject)})
 	}
-	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
+	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Work: w, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
 	return p.reconciler.settleWork(p.gate, metakockaID, err)
 }
 
