@@ -102,23 +102,26 @@ func (r BulkImportRequest) check() error {
 	return nil
 }
 
-func (d *Desk) startBulk(ctx context.Context, all bool) (*bulkRun, context.Context, error) {
+func (d *Desk) startBulk(ctx context.Context, all bool, told audience) (*bulkRun, context.Context, error) {
 	if d.bulk == nil {
 		return nil, ctx, fault(CodeUnavailable, "this process takes no bulk requests")
 	}
-	run := &bulkRun{Bulk: d.bulk, all: all, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
-	run.whole = WatchOf(ctx) == nil || ctx.Value(wholeKey{}) != nil
-	run.rep, ctx = report(ctx, d.bulk.gate, "beginning")
+	run := &bulkRun{Bulk: d.bulk, all: all, whole: told.whole, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
+	run.rep, ctx = report(ctx, told.watch, d.bulk.gate, "beginning")
 	return run, ctx, nil
 }
 
 // BulkSync brings several contacts over, or all.
-func (d *Desk) BulkSync(ctx context.Context, r BulkSyncRequest) (res BulkSyncResult, err error) {
+func (d *Desk) BulkSync(ctx context.Context, r BulkSyncRequest) (BulkSyncResult, error) {
+	return d.bulkSync(ctx, r, audienceOf(ctx))
+}
+
+func (d *Desk) bulkSync(ctx context.Context, r BulkSyncRequest, told audience) (res BulkSyncResult, err error) {
 	ids, err := r.ids()
 	if err != nil {
 		return res, err
 	}
-	run, working, err := d.startBulk(ctx, r.SyncAll)
+	run, working, err := d.startBulk(ctx, r.SyncAll, told)
 	if err != nil {
 		return res, err
 	}
@@ -202,11 +205,15 @@ func (run *bulkRun) synced(total int, asked func(i int) BulkItem) BulkSyncResult
 }
 
 // BulkImport imports several partners, or all that no contact is linked with.
-func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (res BulkImportResult, err error) {
+func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (BulkImportResult, error) {
+	return d.bulkImport(ctx, r, audienceOf(ctx))
+}
+
+func (d *Desk) bulkImport(ctx context.Context, r BulkImportRequest, told audience) (res BulkImportResult, err error) {
 	if err := r.check(); err != nil {
 		return res, err
 	}
-	run, working, err := d.startBulk(ctx, r.ImportAll)
+	run, working, err := d.startBulk(ctx, r.ImportAll, told)
 	if err != nil {
 		return res, err
 	}

@@ -16,7 +16,7 @@ func (d *Desk) Check(ctx context.Context, r CheckRequest) (CheckReport, error) {
 	if d.checker == nil {
 		return CheckReport{}, fault(CodeUnavailable, "this process makes no full checks")
 	}
-	watched, ctx := report(ctx, NewGate(time.Second, time.Second), "comparing contacts, mappings and partners")
+	watched, ctx := report(ctx, WatchOf(ctx), NewGate(time.Second, time.Second), "comparing contacts, mappings and partners")
 	defer watched.close(ctx)
 	return d.checker.Check(ctx, r)
 }

@@ -166,7 +166,7 @@ func (j *Jobs) one(ctx context.Context, d *Desk, job store.Job) error {
 	if err := run.load(ctx); err != nil {
 		return err
 	}
-	result, err := run.do(withWholeAnswer(WithWatch(ctx, run.watch)), d)
+	result, err := run.do(ctx, d)
 	cancelled := errors.Is(run.stopped, errCancelled)
 	switch {
 	case ctx.Err() != nil:
@@ -284,7 +284,7 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 	switch run.job.Operation {
 	case OpBulkSync.Name:
 		run.key = func(i BulkItem) string { return i.ContactID }
-		return onLeft(ctx, run, d.BulkSync, func(r *BulkSyncRequest) *[]string { return &r.ContactIDs }, func(total, done, failed int, items []BulkItem) BulkSyncResult {
+		return onLeft(ctx, run, d.bulkSync, func(r *BulkSyncRequest) *[]string { return &r.ContactIDs }, func(total, done, failed int, items []BulkItem) BulkSyncResult {
 			return BulkSyncResult{
 				Total: total, Succeeded: done, Failed: failed, Stopped: done+failed < total,
 				Counts: map[match.Verdict]int{}, Results: items,
@@ -292,7 +292,7 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 		})
 	case OpBulkImport.Name:
 		run.key = func(i BulkItem) string { return i.MetaKockaID }
-		return onLeft(ctx, run, d.BulkImport, func(r *BulkImportRequest) *[]string { return &r.MetaKockaIDs }, func(total, done, failed int, items []BulkItem) BulkImportResult {
+		return onLeft(ctx, run, d.bulkImport, func(r *BulkImportRequest) *[]string { return &r.MetaKockaIDs }, func(total, done, failed int, items []BulkItem) BulkImportResult {
 			return BulkImportResult{
 				Total: total, Imported: done, Failed: failed, Stopped: done+failed < total,
 				Counts: map[match.Verdict]int{}, Results: items,
@@ -306,20 +306,21 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 // them, also with an error: what was done until then. A request for all there are is
 // done whole; with an error there are only the numbers.
 func onLeft[Req, Res any](
-	ctx context.Context, run *jobRun, do func(context.Context, Req) (Res, error), ids func(*Req) *[]string,
+	ctx context.Context, run *jobRun, do func(context.Context, Req, audience) (Res, error), ids func(*Req) *[]string,
 	sum func(total, done, failed int, items []BulkItem) Res,
 ) (any, error) {
 	var r Req
 	if err := json.Unmarshal(run.job.Request, &r); err != nil {
 		return nil, fmt.Errorf("read job's request: %w", err)
 	}
+	told := audience{watch: run.watch, whole: true}
 	left := ids(&r)
 	asked := *left
 	err := run.stopped
 	if len(asked) == 0 {
 		if err == nil {
 			var res Res
-			if res, err = do(ctx, r); err == nil {
+			if res, err = do(ctx, r, told); err == nil {
 				return res, nil
 			}
 		}
@@ -327,7 +328,7 @@ func onLeft[Req, Res any](
 		return sum(j.Total, j.Done-j.Failed, j.Failed, []BulkItem{}), err
 	}
 	if *left = run.left(asked); len(*left) > 0 && err == nil {
-		_, err = do(ctx, r)
+		_, err = do(ctx, r, told)
 	}
 	items := run.inOrder(asked)
 	done := successes(items)

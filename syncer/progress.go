@@ -30,7 +30,7 @@ type Watch func(ctx context.Context, p Progress) error
 type watchKey struct{}
 
 // WithWatch lets the requests made with the context be watched, here and over
-// NATS.
+// NATS: an Answerer hands the watch on, and an operation takes it out again.
 func WithWatch(ctx context.Context, w Watch) context.Context {
 	return context.WithValue(ctx, watchKey{}, w)
 }
@@ -41,11 +41,15 @@ func WatchOf(ctx context.Context) Watch {
 	return w
 }
 
-type wholeKey struct{}
+// audience is who is told of a bulk request.
+type audience struct {
+	watch Watch // nil: nobody watches
+	whole bool  // the answer tells of every one: nobody watches, or a job does
+}
 
-// withWholeAnswer lets a request that is watched be answered as one that is not.
-func withWholeAnswer(ctx context.Context) context.Context {
-	return context.WithValue(ctx, wholeKey{}, true)
+func audienceOf(ctx context.Context) audience {
+	w := WatchOf(ctx)
+	return audience{watch: w, whole: w == nil}
 }
 
 const (
@@ -70,10 +74,10 @@ type reporter struct {
 	done    sync.WaitGroup
 }
 
-// report begins to tell ctx's Watch; the context it returns ends when the Watch
-// wants the request stopped.
-func report(ctx context.Context, gate *Gate, doing string) (*reporter, context.Context) {
-	r := &reporter{watch: WatchOf(ctx), gate: gate, ended: make(chan struct{}), now: Progress{Doing: doing}}
+// report begins to tell a Watch; the context it returns ends when the Watch wants the
+// request stopped.
+func report(ctx context.Context, watch Watch, gate *Gate, doing string) (*reporter, context.Context) {
+	r := &reporter{watch: watch, gate: gate, ended: make(chan struct{}), now: Progress{Doing: doing}}
 	watched := ctx
 	ctx, r.stop = context.WithCancelCause(ctx)
 	if r.watch != nil {
