@@ -155,7 +155,7 @@ func TestGetDoesNotTakeAnotherPartnerForAnAbsence(t *testing.T) {
 
 func TestAddReadsItsAnswer(t *testing.T) {
 	c := answering(t, 200, `{"mk_id":228000046627,"mk_contact_id":"228000046630","mk_address_id_list":{"mk_id":"228000046628","street":"Test, 4"}}`)
-	added, err := c.Add(t.Context(), person("Test"))
+	added, err := c.Add(t.Context(), person("Test"), nil)
 	require.NoError(t, err)
 	require.Equal(t, metakocka.Added{
 		MKID: "228000046627", ContactID: "228000046630",
@@ -165,11 +165,11 @@ func TestAddReadsItsAnswer(t *testing.T) {
 
 func TestAddWithoutAnIdIsUncertain(t *testing.T) {
 	for _, body := range []string{`{}`, `{"opr_code":"0"}`, `{"mk_id":""}`} {
-		_, err := answering(t, 200, body).Add(t.Context(), person("Test"))
+		_, err := answering(t, 200, body).Add(t.Context(), person("Test"), nil)
 		require.ErrorIs(t, err, metakocka.ErrUnreadable)
 		require.True(t, metakocka.Uncertain(err), body)
 	}
-	_, err := answering(t, 200, `{"opr_code":"2","opr_desc":"No partner with such properties."}`).Add(t.Context(), person("Test"))
+	_, err := answering(t, 200, `{"opr_code":"2","opr_desc":"No partner with such properties."}`).Add(t.Context(), person("Test"), nil)
 	require.True(t, metakocka.IsRefusal(err))
 }
 
@@ -182,7 +182,7 @@ func TestUpdateReadsBack(t *testing.T) {
 		"itself": bare,
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := answering(t, 200, body).Update(t.Context(), metakocka.Update{MKID: "7"})
+			p, err := answering(t, 200, body).Update(t.Context(), metakocka.Update{MKID: "7"}, nil)
 			require.NoError(t, err)
 			require.Equal(t, metakocka.Partner{MKID: "7", Customer: "Ana", TaxIDNumber: "1"}, p)
 		})
@@ -198,7 +198,7 @@ func TestUpdateWithoutAPartnerInItsAnswerReadsIt(t *testing.T) {
 			}
 			_, _ = w.Write([]byte(`{"partner_list":[{"mk_id":"7","customer":"Ana"}]}`))
 		})
-		p, err := c.Update(t.Context(), metakocka.Update{MKID: "7"})
+		p, err := c.Update(t.Context(), metakocka.Update{MKID: "7"}, nil)
 		require.NoError(t, err)
 		require.Equal(t, "Ana", p.Customer)
 	}
@@ -212,18 +212,18 @@ func TestUpdateWhoseReadBackIsLostMayHaveHappened(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	_, err := c.Update(t.Context(), metakocka.Update{MKID: "7"})
+	_, err := c.Update(t.Context(), metakocka.Update{MKID: "7"}, nil)
 	require.True(t, metakocka.Uncertain(err))
 }
 
 func TestUpdateAnswersWithAnotherPartner(t *testing.T) {
-	_, err := answering(t, 200, documented).Update(t.Context(), metakocka.Update{MKID: "7"})
+	_, err := answering(t, 200, documented).Update(t.Context(), metakocka.Update{MKID: "7"}, nil)
 	require.ErrorIs(t, err, metakocka.ErrUnreadable)
 }
 
 func TestUpdateOfAPartnerThatIsGone(t *testing.T) {
 	c := answering(t, 200, `{"opr_code":"2","opr_desc":"No partner with such properties."}`)
-	_, err := c.Update(t.Context(), metakocka.Update{MKID: "7"})
+	_, err := c.Update(t.Context(), metakocka.Update{MKID: "7"}, nil)
 	require.ErrorIs(t, err, metakocka.ErrNotFound)
 }
 
@@ -231,10 +231,10 @@ func TestArgumentsThatAreNotSent(t *testing.T) {
 	c := handled(t, func(http.ResponseWriter, *http.Request) { t.Error("a call was made") })
 	_, err := c.Find(t.Context(), metakocka.Query{})
 	require.ErrorIs(t, err, metakocka.ErrEmptyQuery)
-	_, err = c.Update(t.Context(), metakocka.Update{})
+	_, err = c.Update(t.Context(), metakocka.Update{}, nil)
 	require.EqualError(t, err, "update partner: no mk_id")
 	for _, key := range []string{"mk_id", "secret_key", "partner_contact_list"} {
-		_, err = c.Update(t.Context(), metakocka.Update{MKID: "1", Set: map[string]string{key: "x"}})
+		_, err = c.Update(t.Context(), metakocka.Update{MKID: "1", Set: map[string]string{key: "x"}}, nil)
 		require.ErrorContains(t, err, "is not an attribute to set")
 	}
 }

@@ -61,7 +61,7 @@ func TestBreakerPausesProbesAndGoesOn(t *testing.T) {
 		require.Equal(t, start.Add(time.Minute), state.ProbeAt)
 		require.Contains(t, state.LastError, "HTTP status 503")
 
-		_, err := c.Add(t.Context(), NewPartner{Customer: "Ana"})
+		_, err := c.Add(t.Context(), NewPartner{Customer: "Ana"}, nil)
 		require.ErrorIs(t, err, ErrBreakerOpen)
 		require.False(t, Uncertain(err))
 		require.EqualValues(t, 3, s.calls.Load(), "an open breaker sends nothing")
@@ -188,7 +188,7 @@ func TestAPauseBetweenAttemptsHoldsNoSlot(t *testing.T) {
 	})
 }
 
-func TestNormalCallsOvertakeBackgroundCalls(t *testing.T) {
+func TestLiveCallsOvertakeBulkCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
 		s := &server{answer: func(r *http.Request) (int, string) {
@@ -200,17 +200,17 @@ func TestNormalCallsOvertakeBackgroundCalls(t *testing.T) {
 		}}
 		c := fakeClient(t, s, Config{Concurrency: 1})
 		done := make(chan error)
-		find := func(ctx context.Context, name string) {
+		find := func(l Lane, name string) {
 			go func() {
-				_, err := c.Find(ctx, Query{Name: name})
+				_, err := c.Lane(l).Find(t.Context(), Query{Name: name})
 				done <- err
 			}()
 			synctest.Wait()
 		}
-		find(Background(t.Context()), "sweep 1")
-		find(Background(t.Context()), "sweep 2")
-		find(Background(t.Context()), "sweep 3")
-		find(t.Context(), "live")
+		find(Bulk, "sweep 1")
+		find(Bulk, "sweep 2")
+		find(Bulk, "sweep 3")
+		find(Live, "live")
 		for range 4 {
 			require.NoError(t, <-done)
 		}

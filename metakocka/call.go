@@ -32,7 +32,7 @@ const (
 
 // call makes one call, repeated after transient failures as repeat allows. The answer
 // is of into's bytes, and holds until these are used for another one.
-func (c *Client) call(ctx context.Context, endpoint string, args map[string]any, repeat repetition, into *bytes.Buffer) (answer, error) {
+func (c *Client) call(ctx context.Context, endpoint string, args map[string]any, repeat repetition, into *bytes.Buffer, before Prepare) (answer, error) {
 	body, err := c.body(args)
 	if err != nil {
 		return answer{}, fmt.Errorf("write %s: %w", endpoint, c.redact.err(err))
@@ -40,7 +40,7 @@ func (c *Client) call(ctx context.Context, endpoint string, args map[string]any,
 	pauses := c.pauses()
 	sent := false
 	for left := c.cfg.Retries; ; left-- {
-		a, err := c.attempt(ctx, endpoint, body, into)
+		a, err := c.attempt(ctx, endpoint, body, into, before)
 		var transient *TransientError
 		if !errors.As(err, &transient) {
 			return a, err
@@ -75,15 +75,15 @@ func (c *Client) pauses() *backoff.ExponentialBackOff {
 }
 
 // attempt takes a slot, makes one request and tells breaker and observer of it.
-func (c *Client) attempt(ctx context.Context, endpoint string, body []byte, into *bytes.Buffer) (answer, error) {
+func (c *Client) attempt(ctx context.Context, endpoint string, body []byte, into *bytes.Buffer, before Prepare) (answer, error) {
 	if c.breaker.open() {
 		return answer{}, c.paused(endpoint)
 	}
-	prepared := preparation{endpoint: endpoint}
+	prepared := preparation{before: before}
 	if err := prepared.fresh(ctx); err != nil {
 		return answer{}, fmt.Errorf("prepare %s: %w", endpoint, err)
 	}
-	if err := c.gate.acquire(ctx); err != nil {
+	if err := c.gate.acquire(ctx, c.lane); err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: err}
 	}
 	defer c.gate.release()
@@ -112,8 +112,8 @@ func (c *Client) paused(endpoint string) error {
 	return &TransientError{Endpoint: endpoint, Err: ErrBreakerOpen}
 }
 
-// takeRate is asked for with the slot held, so that a normal call never finds
-// the rate used up by background calls that came before it.
+// takeRate is asked for with the slot held, so that a live call never finds
+// the rate used up by bulk calls that came before it.
 func (c *Client) takeRate(ctx context.Context) error {
 	if c.limiter == nil {
 		return nil

@@ -21,6 +21,16 @@ const (
 
 // Client calls one company's MetaKocka. It is safe for concurrent use.
 type Client struct {
+	*shared
+	lane Lane
+}
+
+// Lane is the client whose calls go in a lane. All of one New share its slots, its rate
+// and its breaker.
+func (c *Client) Lane(l Lane) *Client { return &Client{shared: c.shared, lane: l} }
+
+// shared is what a client's lanes have in common.
+type shared struct {
 	cfg      Config // without the secret key
 	secret   *string
 	log      *slog.Logger
@@ -32,7 +42,7 @@ type Client struct {
 	inFlight atomic.Int64
 }
 
-// New makes a ready client; an error names every problem of the configuration.
+// New makes a ready client, in the live lane; an error names every problem of the configuration.
 func New(cfg Config, log *slog.Logger) (*Client, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -43,7 +53,7 @@ func New(cfg Config, log *slog.Logger) (*Client, error) {
 	}
 	secret := cfg.SecretKey
 	cfg.SecretKey = ""
-	c := &Client{
+	c := &shared{
 		cfg: cfg, secret: &secret, log: log,
 		http:    cfg.httpClient(),
 		redact:  newRedactor(secret),
@@ -53,7 +63,7 @@ func New(cfg Config, log *slog.Logger) (*Client, error) {
 	if cfg.RatePerSecond > 0 {
 		c.limiter = rate.NewLimiter(rate.Limit(cfg.RatePerSecond), 1)
 	}
-	return c, nil
+	return &Client{shared: c}, nil
 }
 
 // Close lets go of idle connections; calls in flight are not touched.
@@ -72,7 +82,7 @@ func (c *Client) Find(ctx context.Context, q Query) (Found, error) {
 	if len(args) == 0 && !q.All {
 		return Found{}, ErrEmptyQuery
 	}
-	a, err := c.call(ctx, EndpointGet, args, always, q.Memory.buffer())
+	a, err := c.call(ctx, EndpointGet, args, always, q.Memory.buffer(), nil)
 	if errors.Is(err, ErrNotFound) {
 		return Found{}, nil
 	}
@@ -103,8 +113,8 @@ func (c *Client) Get(ctx context.Context, mkID string) (Partner, error) {
 // Add makes a new partner. MetaKocka never matches an existing one, so the
 // request is sent once and repeated only when it certainly was not sent. After
 // an error that is Uncertain the partner may exist: look it up first.
-func (c *Client) Add(ctx context.Context, n NewPartner) (Added, error) {
-	a, err := c.call(ctx, EndpointAdd, n.arguments(), ifNotSent, &bytes.Buffer{})
+func (c *Client) Add(ctx context.Context, n NewPartner, before Prepare) (Added, error) {
+	a, err := c.call(ctx, EndpointAdd, n.arguments(), ifNotSent, &bytes.Buffer{}, before)
 	if err != nil {
 		return Added{}, err
 	}
@@ -115,11 +125,11 @@ func (c *Client) Add(ctx context.Context, n NewPartner) (Added, error) {
 // where that holds no whole partner, a read after it. Compare it with what was
 // sent: values may be cut, dropped or left. It is sent once: before another try
 // the partner has to be read again, or an edit made in the ERP meanwhile is lost.
-func (c *Client) Update(ctx context.Context, u Update) (Partner, error) {
+func (c *Client) Update(ctx context.Context, u Update, before Prepare) (Partner, error) {
 	if err := u.validate(); err != nil {
 		return Partner{}, err
 	}
-	a, err := c.call(ctx, EndpointUpdate, u.arguments(), never, &bytes.Buffer{})
+	a, err := c.call(ctx, EndpointUpdate, u.arguments(), never, &bytes.Buffer{}, before)
 	if err != nil {
 		return Partner{}, err
 	}

@@ -22,7 +22,7 @@ func TestAddFindUpdateAgainstTheSimulator(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, c := simulated(t, opts)
-			added, err := c.Add(t.Context(), person("Test Uporabnik"))
+			added, err := c.Add(t.Context(), person("Test Uporabnik"), nil)
 			require.NoError(t, err)
 			require.NotEmpty(t, added.ContactID)
 			require.Len(t, added.Addresses, 1)
@@ -40,7 +40,7 @@ func TestAddFindUpdateAgainstTheSimulator(t *testing.T) {
 			billing.Street = "Nova 5"
 			updated, err := c.Update(t.Context(), metakocka.Update{
 				MKID: p.MKID, Set: map[string]string{"customer": "Novo Ime"}, Contact: &contact, Address: &billing,
-			})
+			}, nil)
 			require.NoError(t, err)
 			require.Equal(t, "Novo Ime", updated.Customer)
 			require.Equal(t, "015551234", updated.Contacts[0].Phone)
@@ -57,11 +57,11 @@ func TestAddFindUpdateAgainstTheSimulator(t *testing.T) {
 
 func TestSearches(t *testing.T) {
 	_, c := simulated(t, sim.Options{Numbers: true})
-	first, err := c.Add(t.Context(), person("BAJEC JANEZ"))
+	first, err := c.Add(t.Context(), person("BAJEC JANEZ"), nil)
 	require.NoError(t, err)
 	other := person("Testni Janez")
 	other.TaxIDNumber, other.Contact.Email = "", "x@test.com"
-	second, err := c.Add(t.Context(), other)
+	second, err := c.Add(t.Context(), other, nil)
 	require.NoError(t, err)
 	for name, test := range map[string]struct {
 		query metakocka.Query
@@ -106,9 +106,9 @@ func TestWaitsForTheLockAreObserved(t *testing.T) {
 	})
 	n := person("Ana")
 	n.Province = "Osrednja"
-	added, err := c.Add(t.Context(), n)
+	added, err := c.Add(t.Context(), n, nil)
 	require.NoError(t, err)
-	p, err := c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Set: map[string]string{"customer": "Ana Novak"}})
+	p, err := c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Set: map[string]string{"customer": "Ana Novak"}}, nil)
 	require.NoError(t, err)
 	require.Empty(t, p.Extra)
 	require.Equal(t, "Osrednja", p.Addresses[0].Province)
@@ -119,21 +119,21 @@ func TestWrongKeyIsARefusal(t *testing.T) {
 	_, c := simulated(t, sim.Options{SecretKey: "another"})
 	_, err := c.Get(t.Context(), "1")
 	require.True(t, metakocka.IsRefusal(err))
-	_, err = c.Add(t.Context(), person("Test"))
+	_, err = c.Add(t.Context(), person("Test"), nil)
 	require.True(t, metakocka.IsRefusal(err))
 }
 
 // An entry is sent whole: an ERP that empties what is left out keeps what is not ours.
 func TestNestedEntriesAreSentWhole(t *testing.T) {
 	_, c := simulated(t, sim.Options{LeftOut: sim.Cleared, EmptyValue: sim.Cleared})
-	added, err := c.Add(t.Context(), person("Test"))
+	added, err := c.Add(t.Context(), person("Test"), nil)
 	require.NoError(t, err)
 	p, err := c.Get(t.Context(), added.MKID)
 	require.NoError(t, err)
 	billing, _ := p.Billing()
 	contact, _ := p.PrimaryContact()
 	billing.City, contact.Email = "", ""
-	updated, err := c.Update(t.Context(), metakocka.Update{MKID: p.MKID, Contact: &contact, Address: &billing})
+	updated, err := c.Update(t.Context(), metakocka.Update{MKID: p.MKID, Contact: &contact, Address: &billing}, nil)
 	require.NoError(t, err)
 	require.Empty(t, updated.Addresses[0].City)
 	require.Empty(t, updated.Contacts[0].Email)
@@ -143,10 +143,10 @@ func TestNestedEntriesAreSentWhole(t *testing.T) {
 
 func TestEmptyingTakesTheMarkerWhereEmptyChangesNothing(t *testing.T) {
 	_, c := simulated(t, sim.Options{})
-	added, err := c.Add(t.Context(), person("Test"))
+	added, err := c.Add(t.Context(), person("Test"), nil)
 	require.NoError(t, err)
 	set := func(v string) string {
-		p, err := c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Set: map[string]string{"tax_id_number": v}})
+		p, err := c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Set: map[string]string{"tax_id_number": v}}, nil)
 		require.NoError(t, err)
 		return p.TaxIDNumber
 	}
@@ -162,7 +162,7 @@ func TestAddIsNeverRepeatedOnceItMayHaveBeenSent(t *testing.T) {
 		t.Run(string(fault), func(t *testing.T) {
 			s, c := simulated(t, sim.Options{}, withRetries(5))
 			require.NoError(t, s.FailNext(metakocka.EndpointAdd, fault))
-			_, err := c.Add(t.Context(), person("Test"))
+			_, err := c.Add(t.Context(), person("Test"), nil)
 			require.True(t, metakocka.IsTransient(err), err)
 			require.True(t, metakocka.Uncertain(err), err)
 			require.Equal(t, 1, s.Calls().Received[metakocka.EndpointAdd])
@@ -173,12 +173,12 @@ func TestAddIsNeverRepeatedOnceItMayHaveBeenSent(t *testing.T) {
 
 func TestAnUpdateThatAddsAnEntryIsNotRepeated(t *testing.T) {
 	s, c := simulated(t, sim.Options{}, withRetries(5))
-	added, err := c.Add(t.Context(), person("Test"))
+	added, err := c.Add(t.Context(), person("Test"), nil)
 	require.NoError(t, err)
 	require.NoError(t, s.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
 	_, err = c.Update(t.Context(), metakocka.Update{
 		MKID: added.MKID, Contact: &metakocka.Contact{AddressID: added.Addresses[0].MKID, Name: "Drugi"},
-	})
+	}, nil)
 	require.True(t, metakocka.Uncertain(err))
 	p, _ := s.Partner(added.MKID)
 	require.Len(t, p.Contacts, 2)
@@ -186,7 +186,7 @@ func TestAnUpdateThatAddsAnEntryIsNotRepeated(t *testing.T) {
 
 func TestReadsAreRepeated(t *testing.T) {
 	s, c := simulated(t, sim.Options{}, withRetries(3))
-	added, err := c.Add(t.Context(), person("Test"))
+	added, err := c.Add(t.Context(), person("Test"), nil)
 	require.NoError(t, err)
 	require.NoError(t, s.FailNext(metakocka.EndpointGet, sim.Fault429, sim.FaultHTML, sim.FaultHalf))
 	_, err = c.Get(t.Context(), added.MKID)
@@ -198,11 +198,11 @@ func TestReadsAreRepeated(t *testing.T) {
 // partner was read.
 func TestUpdatesAreSentOnce(t *testing.T) {
 	s, c := simulated(t, sim.Options{}, withRetries(3))
-	added, err := c.Add(t.Context(), person("Test"))
+	added, err := c.Add(t.Context(), person("Test"), nil)
 	require.NoError(t, err)
 	for i, fault := range []sim.Fault{sim.FaultAfter, sim.Fault504, sim.Fault5xx, sim.Fault429, sim.FaultBefore} {
 		require.NoError(t, s.FailNext(metakocka.EndpointUpdate, fault))
-		_, err = c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Set: map[string]string{"notes": "Novo"}})
+		_, err = c.Update(t.Context(), metakocka.Update{MKID: added.MKID, Set: map[string]string{"notes": "Novo"}}, nil)
 		require.True(t, metakocka.IsTransient(err), fault)
 		require.Equal(t, i+1, s.Calls().Received[metakocka.EndpointUpdate])
 	}
@@ -233,7 +233,7 @@ func TestAddThatCouldNotConnectWasCertainlyNotSent(t *testing.T) {
 	c := newClient(t, "http://"+listener.Addr().String(), withRetries(2), func(cfg *metakocka.Config) {
 		cfg.Observe = func(string, string, time.Duration) { attempts++ }
 	})
-	_, err = c.Add(t.Context(), person("Test"))
+	_, err = c.Add(t.Context(), person("Test"), nil)
 	require.True(t, metakocka.IsTransient(err))
 	require.False(t, metakocka.Uncertain(err))
 	require.Equal(t, 3, attempts)
@@ -244,11 +244,11 @@ func TestAddCancelledInFlightIsUncertain(t *testing.T) {
 	require.NoError(t, s.SetFaults(sim.Faults{Latency: time.Hour}))
 	ctx, cancel := context.WithCancel(t.Context())
 	s.OnCall(func(sim.Call) { cancel() })
-	_, err := c.Add(ctx, person("Test"))
+	_, err := c.Add(ctx, person("Test"), nil)
 	require.True(t, metakocka.Uncertain(err))
 	require.ErrorIs(t, err, context.Canceled)
 
-	_, err = c.Add(ctx, person("Test"))
+	_, err = c.Add(ctx, person("Test"), nil)
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, metakocka.Uncertain(err), "nothing is sent for a context that has ended")
 	require.Equal(t, 1, s.Calls().Total())
@@ -257,7 +257,7 @@ func TestAddCancelledInFlightIsUncertain(t *testing.T) {
 func TestTimeOutOfAnAddIsUncertain(t *testing.T) {
 	s, c := simulated(t, sim.Options{}, func(cfg *metakocka.Config) { cfg.Timeout = 50 * time.Millisecond })
 	require.NoError(t, s.SetFaults(sim.Faults{Latency: time.Hour}))
-	_, err := c.Add(t.Context(), person("Test"))
+	_, err := c.Add(t.Context(), person("Test"), nil)
 	require.True(t, metakocka.Uncertain(err))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
@@ -271,7 +271,7 @@ func TestUnknownTransportCountsAsSent(t *testing.T) {
 	c := newClient(t, "http://127.0.0.1:1", func(cfg *metakocka.Config) {
 		cfg.HTTPClient = &http.Client{Transport: brokenTransport{net.ErrClosed}}
 	})
-	_, err := c.Add(t.Context(), person("Test"))
+	_, err := c.Add(t.Context(), person("Test"), nil)
 	require.True(t, metakocka.Uncertain(err))
 }
 
@@ -298,7 +298,7 @@ func TestRequestShape(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(`{"mk_id":"7","customer":"x"}`))
 	})
-	_, err := c.Add(t.Context(), metakocka.NewPartner{Customer: "Ana", Buyer: true})
+	_, err := c.Add(t.Context(), metakocka.NewPartner{Customer: "Ana", Buyer: true}, nil)
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{
 		"secret_key": sim.DefaultSecretKey, "company_id": sim.DefaultCompanyID,
@@ -312,7 +312,7 @@ func TestRequestShape(t *testing.T) {
 		MKID: "7", Set: map[string]string{"notes": ""},
 		Contact: &metakocka.Contact{MKID: "8", AddressID: "9", Name: "Ana", Extra: map[string]json.RawMessage{"role": json.RawMessage(`3`)}},
 		Address: &metakocka.Address{Type: "Dobava", Street: "Nova 1"},
-	})
+	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{
 		"mk_id": "7", "notes": "",
@@ -343,14 +343,14 @@ func TestConfigProblemsAreNamed(t *testing.T) {
 func TestAWriteThatWasTakenIsNoRefusal(t *testing.T) {
 	erp, c := simulated(t, sim.Options{UpdateAnswer: sim.AnswerCode, Partners: []metakocka.Partner{{MKID: "5", Customer: "Ana"}}})
 	require.NoError(t, erp.FailNext(metakocka.EndpointGet, sim.FaultRefused))
-	_, err := c.Update(t.Context(), metakocka.Update{MKID: "5", Set: map[string]string{"customer": "Bor"}})
+	_, err := c.Update(t.Context(), metakocka.Update{MKID: "5", Set: map[string]string{"customer": "Bor"}}, nil)
 	require.True(t, metakocka.Uncertain(err), err)
 	require.False(t, metakocka.IsRefusal(err), err)
 	p, ok := erp.Partner("5")
 	require.True(t, ok)
 	require.Equal(t, "Bor", p.Customer)
 
-	_, err = answering(t, 200, `{"opr_code":"6","opr_desc":"Saved, but no mail was sent.","mk_id":"7"}`).Add(t.Context(), metakocka.NewPartner{Customer: "Ana"})
+	_, err = answering(t, 200, `{"opr_code":"6","opr_desc":"Saved, but no mail was sent.","mk_id":"7"}`).Add(t.Context(), metakocka.NewPartner{Customer: "Ana"}, nil)
 	require.True(t, metakocka.Uncertain(err), err)
 	require.False(t, metakocka.IsRefusal(err), err)
 }

@@ -9,7 +9,7 @@
 //
 //	breaker ──open──► TransientError{Sent: false}
 //	   │
-//	 slot (two lanes: normal, Background) ──ctx ended──► TransientError{Sent: false}
+//	 slot (two lanes: Live, Bulk) ──ctx ended──► TransientError{Sent: false}
 //	   │
 //	 rate ──► in flight ──no answer──────────► TransientError{Sent: true}
 //	                    ──not an answer──────► TransientError (HTML, 429, 5xx, cut, garbage)

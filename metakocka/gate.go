@@ -6,40 +6,36 @@ import (
 	"sync"
 )
 
-// backgroundShare is how often a freed slot goes to the background lane while
-// both lanes wait: every eighth, so that a busy normal lane cannot starve it.
-const backgroundShare = 8
+// bulkShare is how often a freed slot goes to the bulk lane while
+// both lanes wait: every eighth, so that a busy live lane cannot starve it.
+const bulkShare = 8
 
-type laneKey struct{}
+// Lane says whose calls go first.
+type Lane int
 
-// Background puts the calls made with the context into the low-priority lane:
-// they wait while normal calls wait for a slot, but get every eighth.
-func Background(ctx context.Context) context.Context {
-	return context.WithValue(ctx, laneKey{}, true)
-}
-
-func isBackground(ctx context.Context) bool {
-	low, _ := ctx.Value(laneKey{}).(bool)
-	return low
-}
+// The lanes. Bulk calls wait while live ones wait for a slot, but get every eighth.
+const (
+	Live Lane = iota
+	Bulk
+)
 
 // gate limits the calls in flight, first come first served within a lane.
 type gate struct {
 	mu         sync.Mutex
 	free       int
-	normal     []chan struct{}
-	background []chan struct{}
-	passedOver int // slots given to normal calls while background calls waited
+	live       []chan struct{}
+	bulk       []chan struct{}
+	passedOver int // slots given to live calls while bulk calls waited
 }
 
 func newGate(slots int) *gate { return &gate{free: slots} }
 
 // acquire waits for a slot; who gets one must release it.
-func (g *gate) acquire(ctx context.Context) error {
+func (g *gate) acquire(ctx context.Context, lane Lane) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	turn, lane := g.enter(isBackground(ctx))
+	turn, queue := g.enter(lane)
 	if turn == nil {
 		return nil
 	}
@@ -47,22 +43,22 @@ func (g *gate) acquire(ctx context.Context) error {
 	case <-turn:
 		return nil
 	case <-ctx.Done():
-		g.leave(turn, lane)
+		g.leave(turn, queue)
 		return ctx.Err()
 	}
 }
 
 // enter takes a free slot (nil) or queues; nobody queues while a slot is free.
-func (g *gate) enter(low bool) (chan struct{}, *[]chan struct{}) {
+func (g *gate) enter(l Lane) (chan struct{}, *[]chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.free > 0 {
 		g.free--
 		return nil, nil
 	}
-	lane := &g.normal
-	if low {
-		lane = &g.background
+	lane := &g.live
+	if l == Bulk {
+		lane = &g.bulk
 	}
 	turn := make(chan struct{})
 	*lane = append(*lane, turn)
@@ -100,23 +96,23 @@ func (g *gate) pass() {
 
 func (g *gate) next() *[]chan struct{} {
 	switch {
-	case len(g.background) == 0:
+	case len(g.bulk) == 0:
 		g.passedOver = 0
-		if len(g.normal) == 0 {
+		if len(g.live) == 0 {
 			return nil
 		}
-		return &g.normal
-	case len(g.normal) == 0 || g.passedOver >= backgroundShare-1:
+		return &g.live
+	case len(g.live) == 0 || g.passedOver >= bulkShare-1:
 		g.passedOver = 0
-		return &g.background
+		return &g.bulk
 	default:
 		g.passedOver++
-		return &g.normal
+		return &g.live
 	}
 }
 
 func (g *gate) waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.normal) + len(g.background)
+	return len(g.live) + len(g.bulk)
 }

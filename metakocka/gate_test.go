@@ -10,15 +10,15 @@ import (
 )
 
 // One slot, many waiting: normal calls go first, but every eighth slot is for
-// the background lane, and within a lane it is first come, first served.
-func TestBackgroundWaitsButIsNotStarved(t *testing.T) {
+// the bulk lane, and within a lane it is first come, first served.
+func TestBulkWaitsButIsNotStarved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)
-		require.NoError(t, g.acquire(t.Context()))
+		require.NoError(t, g.acquire(t.Context(), Live))
 		var order []int
-		wait := func(ctx context.Context, n int) {
+		wait := func(lane Lane, n int) {
 			go func() {
-				if g.acquire(ctx) == nil {
+				if g.acquire(t.Context(), lane) == nil {
 					order = append(order, n)
 					g.release()
 				}
@@ -26,10 +26,10 @@ func TestBackgroundWaitsButIsNotStarved(t *testing.T) {
 			synctest.Wait()
 		}
 		for i := range 3 {
-			wait(Background(t.Context()), -1-i)
+			wait(Bulk, -1-i)
 		}
 		for i := range 16 {
-			wait(t.Context(), 1+i)
+			wait(Live, 1+i)
 		}
 		g.release()
 		synctest.Wait()
@@ -41,20 +41,20 @@ func TestBackgroundWaitsButIsNotStarved(t *testing.T) {
 func TestACancelledWaiterLosesNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)
-		require.NoError(t, g.acquire(t.Context()))
+		require.NoError(t, g.acquire(t.Context(), Live))
 		ctx, cancel := context.WithCancel(t.Context())
 		errs := make(chan error, 2)
-		go func() { errs <- g.acquire(ctx) }()
-		go func() { errs <- g.acquire(Background(ctx)) }()
+		go func() { errs <- g.acquire(ctx, Live) }()
+		go func() { errs <- g.acquire(ctx, Bulk) }()
 		synctest.Wait()
 		require.Equal(t, 2, g.waiting())
 		cancel()
 		require.ErrorIs(t, <-errs, context.Canceled)
 		require.ErrorIs(t, <-errs, context.Canceled)
 		require.Zero(t, g.waiting())
-		require.ErrorIs(t, g.acquire(ctx), context.Canceled)
+		require.ErrorIs(t, g.acquire(ctx, Live), context.Canceled)
 		g.release()
-		require.NoError(t, g.acquire(t.Context()))
+		require.NoError(t, g.acquire(t.Context(), Live))
 	})
 }
 
@@ -71,7 +71,7 @@ func TestGrantsAndCancellationsKeepTheNumberOfSlots(t *testing.T) {
 		var waiting []waiter
 		t.Repeat(map[string]func(*rapid.T){
 			"enter": func(t *rapid.T) {
-				turn, lane := g.enter(rapid.Bool().Draw(t, "low"))
+				turn, lane := g.enter(rapid.SampledFrom([]Lane{Live, Bulk}).Draw(t, "lane"))
 				if turn == nil {
 					held++
 				} else {

@@ -88,7 +88,7 @@ func TestAnEchoInAPartnerIsNotKept(t *testing.T) {
 	require.NoError(t, err)
 	c := answering(t, 200, `{"mk_id":"1","customer":"Ana","secret_key":`+string(quoted)+`,"request":{"k":`+string(quoted)+`}}`,
 		func(cfg *metakocka.Config) { cfg.SecretKey = secret })
-	p, err := c.Update(t.Context(), metakocka.Update{MKID: "1"})
+	p, err := c.Update(t.Context(), metakocka.Update{MKID: "1"}, nil)
 	require.NoError(t, err)
 	data, err := json.Marshal(p)
 	require.NoError(t, err)

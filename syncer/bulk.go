@@ -11,10 +11,9 @@ import (
 
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
-	"github.com/crmmind/mksync/metakocka"
 )
 
-// Bulk brings many contacts or partners over, in the background lane. Both sides
+// Bulk brings many contacts or partners over, in the bulk lane. Both sides
 // are enumerated once before anything is written, and matched here.
 type Bulk struct {
 	matcher *Matcher
@@ -72,7 +71,7 @@ func lingering(ctx context.Context, d time.Duration) (context.Context, context.C
 // plan sees the partners anew and matches everything.
 func (b *Bulk) plan(ctx context.Context, rep *reporter) (*match.Plan, error) {
 	rep.begin("looking at the partners", 0)
-	if err := b.refresh(metakocka.Background(ctx)); err != nil {
+	if err := b.refresh(ctx); err != nil {
 		return nil, aboutAll(err)
 	}
 	rep.begin("matching", 0)
@@ -82,7 +81,7 @@ func (b *Bulk) plan(ctx context.Context, rep *reporter) (*match.Plan, error) {
 // each does n pieces of work, several at once, until ctx ends; what is under way
 // then comes to its end. It returns how many were begun.
 func (run *bulkRun) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) (begun int) {
-	work, cancel := lingering(metakocka.Background(ctx), inFlight)
+	work, cancel := lingering(ctx, inFlight)
 	defer cancel()
 	var g errgroup.Group
 	g.SetLimit(run.workers)

@@ -116,7 +116,7 @@ const mostFindings = 1000
 // that could not look at everything is an error and counts for nothing.
 func (c *Checker) Check(ctx context.Context, r CheckRequest) (rep CheckReport, err error) {
 	err = c.store.Alone(ctx, "check", func(ctx context.Context) error {
-		rep, err = c.check(metakocka.Background(ctx), r)
+		rep, err = c.check(ctx, r)
 		return err
 	})
 	return rep, err
@@ -193,7 +193,7 @@ func (run *checkRun) seeAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run.seen = &sighting{erp: run.reconciler.erp, partners: partners}
+	run.seen = &sighting{erp: run.reconciler.lanes(metakocka.Bulk), partners: partners}
 	run.rep.Partners = len(partners)
 	return run.compare(ctx)
 }
@@ -208,7 +208,7 @@ func (run *checkRun) enumerate(ctx context.Context) (map[string]metakocka.Partne
 	if err != nil {
 		return nil, err
 	}
-	all := enumerate.New(run.reconciler.erp, run.store, enumerate.Config{Way: enumerate.Way(poll.Way)})
+	all := enumerate.New(run.reconciler.lanes(metakocka.Bulk), run.store, enumerate.Config{Way: enumerate.Way(poll.Way)})
 	found, err := all.Enumerate(ctx, believed(seen))
 	return found.Of, aboutAll(err)
 }

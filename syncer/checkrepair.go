@@ -9,6 +9,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer/event"
 )
 
@@ -49,7 +50,7 @@ func (run *checkRun) bringInOrder(ctx context.Context, open []*Finding, plan *ma
 	for deadline := time.Now().Add(run.cfg.Patience); len(open) > 0; {
 		var later []*Finding
 		for _, f := range open {
-			t := Trigger{Cause: CauseCheck, By: run.req.By, Deleted: f.Kind == FindingContactGone}
+			t := Trigger{Cause: CauseCheck, Lane: metakocka.Bulk, By: run.req.By, Deleted: f.Kind == FindingContactGone}
 			if f.Kind == FindingUnlinked {
 				t.Plan = plan
 			}

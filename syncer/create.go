@@ -23,7 +23,7 @@ func (k *task) create(ctx context.Context) error {
 	add := func(p mapping.Partner) func() (metakocka.Added, error) {
 		return func() (metakocka.Added, error) {
 			sent = p
-			return k.erp.Add(k.sending(ctx, store.Intent{Kind: store.IntentCreate, Partner: p}), newPartner(p))
+			return k.erp.Add(ctx, newPartner(p), k.sending(store.Intent{Kind: store.IntentCreate, Partner: p}).store)
 		}
 	}
 	p := mapping.NewPartner(mapping.Sendable(k.outgoing(*k.st.Contact), k.link.BaseOr(mapping.Base{}).Partner))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
 )
 
 // few is up to how many contacts MetaKocka is asked for each by its keys; more
@@ -153,13 +154,18 @@ func (run *bulkRun) tell(decisions []match.Decision) {
 	}
 }
 
+// bulkRequest is the trigger of one of many that somebody asks for.
+func bulkRequest(by string) Trigger {
+	return Trigger{Cause: CauseRequest, Lane: metakocka.Bulk, By: by}
+}
+
 // syncOnes brings named contacts over, as if each were asked for by itself.
 func (run *bulkRun) syncOnes(ctx context.Context, d *Desk, ids []string, r BulkSyncRequest) BulkSyncResult {
 	firsts, doubles := once(ids)
 	run.rep.begin("syncing", len(firsts))
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
 		i := firsts[n]
-		o, err := d.sync(ctx, ids[i], r.By, len(ids) > few)
+		o, err := d.sync(ctx, ids[i], bulkRequest(r.By), len(ids) > few)
 		res := Result{LinkID: o.MappingID, ContactID: ids[i], MetaKockaID: o.MetaKockaID, Status: o.SyncStatus, LastError: o.LastError}
 		return run.finished(i, "", res, err)
 	})
@@ -185,7 +191,7 @@ func (run *bulkRun) syncAll(ctx context.Context, all []match.Decision, by string
 		if err != nil {
 			return run.finished(i, was.Verdict, Result{ContactID: was.ContactID}, err)
 		}
-		res, err := run.matcher.reconciler.Contact(ctx, was.ContactID, Trigger{Cause: CauseBulk, By: by, Plan: plan})
+		res, err := run.matcher.reconciler.Contact(ctx, was.ContactID, Trigger{Cause: CauseBulk, Lane: metakocka.Bulk, By: by, Plan: plan})
 		switch {
 		case err == nil && res.LinkID == "": // deleted meanwhile
 		case err == nil && res.Status == store.StatusUnlinked:
@@ -245,7 +251,7 @@ func (run *bulkRun) importOnes(ctx context.Context, d *Desk, ids []string, by st
 	run.rep.begin("importing", len(firsts))
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
 		i := firsts[n]
-		o, err := d.Import(ctx, ImportRequest{MetaKockaID: ids[i], By: by})
+		o, err := d.importOne(ctx, ids[i], bulkRequest(by))
 		res := Result{LinkID: o.MappingID, ContactID: o.ContactID, MetaKockaID: ids[i], Status: o.SyncStatus, LastError: o.LastError}
 		return run.finished(i, "", res, err)
 	})
@@ -263,7 +269,9 @@ func (run *bulkRun) importAll(ctx context.Context, open []match.Decision, by str
 		res := Result{MetaKockaID: was.MetaKockaID}
 		plan, err := run.matcher.Plan(ctx)
 		if err == nil {
-			res, err = run.matcher.reconciler.importSeen(ctx, was.MetaKockaID, Trigger{Cause: CauseRequest, By: by, Plan: plan})
+			t := bulkRequest(by)
+			t.Plan = plan
+			res, err = run.matcher.reconciler.importSeen(ctx, was.MetaKockaID, t)
 			err = brought(res, err)
 		}
 		res.MetaKockaID = was.MetaKockaID

@@ -49,7 +49,7 @@ func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
 		res, err := d.contact(ctx, id, Trigger{Cause: CauseRequest, By: r.By, answer: &answer{says: sayNew}})
 		return outcomeOf(res), brought(res, err)
 	}
-	return d.sync(ctx, id, r.By, false)
+	return d.sync(ctx, id, Trigger{Cause: CauseRequest, By: r.By}, false)
 }
 
 // known refuses a contact that is not there, or is left out.
@@ -67,11 +67,10 @@ func (d *Desk) known(ctx context.Context, id string) error {
 }
 
 // sync brings one contact over; planned: by a plan, where it is one of many.
-func (d *Desk) sync(ctx context.Context, id, by string, planned bool) (o Outcome, err error) {
+func (d *Desk) sync(ctx context.Context, id string, t Trigger, planned bool) (o Outcome, err error) {
 	if err := d.known(ctx, id); err != nil {
 		return o, err
 	}
-	t := Trigger{Cause: CauseRequest, By: by}
 	if planned {
 		if t.Plan, err = d.bulk.matcher.Plan(ctx); err != nil {
 			return o, err
@@ -122,16 +121,20 @@ func (d *Desk) Import(ctx context.Context, r ImportRequest) (o Outcome, err erro
 	if r.New {
 		t.answer = &answer{says: sayOwn}
 	}
-	res, err := d.reconciler.Partner(ctx, r.MetaKockaID, t)
+	return d.importOne(ctx, r.MetaKockaID, t)
+}
+
+func (d *Desk) importOne(ctx context.Context, metakockaID string, t Trigger) (o Outcome, err error) {
+	res, err := d.reconciler.Partner(ctx, metakockaID, t)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return o, fault(CodeNotFound, "MetaKocka has no partner %s", r.MetaKockaID)
+		return o, fault(CodeNotFound, "MetaKocka has no partner %s", metakockaID)
 	}
 	if err := brought(res, err); err != nil {
 		return o, err
 	}
 	exists, _, err := d.records.ContactKnown(ctx, res.ContactID)
 	if err == nil && !exists {
-		err = fault(CodeConflict, "partner %s is linked with contact %s, which is not there any more: mksync mappings prune", r.MetaKockaID, res.ContactID)
+		err = fault(CodeConflict, "partner %s is linked with contact %s, which is not there any more: mksync mappings prune", metakockaID, res.ContactID)
 	}
 	return outcomeOf(res), err
 }

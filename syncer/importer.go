@@ -56,7 +56,7 @@ func (r *Reconciler) formerPartner(ctx context.Context, l store.Link, t Trigger)
 // known first.
 func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t Trigger, unresolved []store.Link) (Result, error) {
 	if t.Observed == nil && len(unresolved) > 0 {
-		p, err := r.known(ctx, metakockaID)
+		p, err := r.known(ctx, metakockaID, t.Lane)
 		if err != nil {
 			return Result{}, err
 		}
@@ -67,7 +67,7 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 			continue
 		}
 		if time.Now().After(l.Intent.Deadline) { // no event of the contact may come that finds out
-			if _, err := r.Contact(ctx, l.ContactID, Trigger{Cause: CausePartner, Work: t.Work, lookUp: true}); err != nil {
+			if _, err := r.Contact(ctx, l.ContactID, Trigger{Cause: CausePartner, Lane: t.Lane, Work: t.Work, lookUp: true}); err != nil {
 				return Result{}, err
 			}
 		}
@@ -90,8 +90,8 @@ func maybeOurs(p metakocka.Partner, l store.Link) bool {
 }
 
 // known reads a partner that must be there.
-func (r *Reconciler) known(ctx context.Context, metakockaID string) (metakocka.Partner, error) {
-	p, err := r.erp.Get(ctx, metakockaID)
+func (r *Reconciler) known(ctx context.Context, metakockaID string, l metakocka.Lane) (metakocka.Partner, error) {
+	p, err := r.lanes(l).Get(ctx, metakockaID)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return p, fmt.Errorf("%w: %w", err, &RejectError{fmt.Sprintf("MetaKocka has no partner %s", metakockaID)})
 	}
@@ -114,7 +114,7 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 			res, err = r.adoptPlanned(ctx, *t.Observed, t)
 			return err
 		}
-		p, err := r.known(ctx, metakockaID)
+		p, err := r.known(ctx, metakockaID, t.Lane)
 		if err != nil {
 			return err
 		}
@@ -213,7 +213,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 	got, unreadable := mapping.FromPartner(shown)
 	id := uuid.NewString()
 	err = r.links.WithContact(ctx, id, func(s store.Session) error {
-		k := &task{Reconciler: r, s: s, t: t, id: id}
+		k := r.task(s, id, t)
 		if err := k.load(ctx); err != nil {
 			return err
 		}

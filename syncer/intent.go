@@ -18,16 +18,24 @@ import (
 // effect or no longer can. Without that, a second write could be overtaken by
 // the first, and what the first wrote be read as an edit made in the ERP.
 
-// sending gives a context whose writes store the intent before they are sent.
-func (k *task) sending(ctx context.Context, in store.Intent) context.Context {
-	return metakocka.BeforeSend(ctx, func(ctx context.Context) error {
-		now := k.now()
-		in.SentAt, in.Deadline = now, now.Add(metakocka.PreparedFor+k.cfg.CallTimeout+k.cfg.Settle)
-		in.SentHere, in.Seen = time.Now(), k.st.PartnersSeen
-		k.watch.first(k.id, in.SentAt)
-		k.link.Intent = &in
-		return k.saveLink(ctx)
-	})
+// sending is a write under way, of one request or several.
+type sending struct {
+	*task
+	in store.Intent
+}
+
+func (k *task) sending(in store.Intent) *sending { return &sending{task: k, in: in} }
+
+// store stores the intent; it is called right before each request.
+func (s *sending) store(ctx context.Context) error {
+	k, now := s.task, s.now()
+	s.in.SentAt = now
+	s.in.Deadline = now.Add(metakocka.PreparedFor + k.cfg.CallTimeout + k.cfg.Settle)
+	s.in.SentHere = time.Now()
+	s.in.Seen = k.st.PartnersSeen
+	k.watch.first(k.id, s.in.SentAt)
+	k.link.Intent = &s.in
+	return k.saveLink(ctx)
 }
 
 // saveLink stores the link alone: what is in the journal is not decided yet.

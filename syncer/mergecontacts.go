@@ -102,8 +102,7 @@ func (r *Reconciler) lockedBoth(ctx context.Context, loserID, winnerID, by strin
 	t := Trigger{Cause: CauseMerge, By: by}
 	for try := 0; ; try++ {
 		err := r.links.WithContacts(ctx, loserID, winnerID, func(l, w store.Session) error {
-			loser := &task{Reconciler: r, s: l, t: t, id: loserID}
-			winner := &task{Reconciler: r, s: w, t: t, id: winnerID}
+			loser, winner := r.task(l, loserID, t), r.task(w, winnerID, t)
 			if err := errors.Join(loser.load(ctx), winner.load(ctx)); err != nil {
 				return err
 			}

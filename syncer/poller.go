@@ -146,7 +146,7 @@ func (p *Poller) once(ctx context.Context, thorough bool) error {
 // alone polls while no other process does: two would publish the same events in
 // different orders, and each take the other's places in the stream for a loss.
 func (p *Poller) alone(ctx context.Context) error {
-	return p.store.Alone(metakocka.Background(ctx), "poll", p.remembered)
+	return p.store.Alone(ctx, "poll", p.remembered)
 }
 
 // remembered polls from what is remembered of the last poll, and remembers.

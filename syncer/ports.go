@@ -10,12 +10,16 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 )
 
+// Lanes give MetaKocka's partner API in a lane: who waits for an answer goes before what
+// may take its time.
+type Lanes func(l metakocka.Lane) ERP
+
 // ERP is MetaKocka's partner API; *metakocka.Client is one.
 type ERP interface {
 	Find(ctx context.Context, q metakocka.Query) (metakocka.Found, error)
 	Get(ctx context.Context, mkID string) (metakocka.Partner, error)
-	Add(ctx context.Context, n metakocka.NewPartner) (metakocka.Added, error)
-	Update(ctx context.Context, u metakocka.Update) (metakocka.Partner, error)
+	Add(ctx context.Context, n metakocka.NewPartner, before metakocka.Prepare) (metakocka.Added, error)
+	Update(ctx context.Context, u metakocka.Update, before metakocka.Prepare) (metakocka.Partner, error)
 }
 
 // Links is what the reconciler needs of the store; *pgstore.Store is one.
@@ -138,6 +142,8 @@ type Trigger struct {
 	Cause Cause
 	// CRMChangedAt is the commit time of the newest event; zero: not known.
 	CRMChangedAt time.Time
+	// Lane is the one that MetaKocka is called in.
+	Lane metakocka.Lane
 	// Work are the events that are applied, put aside where the contact cannot be brought
 	// over; nil: none.
 	Work Work

@@ -31,7 +31,7 @@ type FieldChange struct {
 // nothing. Errors as Contact.
 func (r *Reconciler) Preview(ctx context.Context, contactID string, t Trigger) (p Preview, err error) {
 	err = r.links.WithContact(ctx, contactID, func(s store.Session) error {
-		k := &task{Reconciler: r, s: s, t: t, id: contactID}
+		k := r.task(s, contactID, t)
 		if err := k.load(ctx); err != nil {
 			return err
 		}

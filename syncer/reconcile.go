@@ -24,7 +24,7 @@ type Reconciler struct {
 	links   Links
 	letters LetterKeeper
 	past    Past
-	erp     ERP
+	lanes   Lanes
 	log     *slog.Logger
 
 	watch    intentWatch
@@ -37,11 +37,11 @@ type Reconciler struct {
 }
 
 // NewReconciler checks the policy and returns a ready Reconciler.
-func NewReconciler(cfg Config, links Links, letters LetterKeeper, past Past, erp ERP, log *slog.Logger) (*Reconciler, error) {
+func NewReconciler(cfg Config, links Links, letters LetterKeeper, past Past, lanes Lanes, log *slog.Logger) (*Reconciler, error) {
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("check field policy: %w", err)
 	}
-	return &Reconciler{cfg: cfg, links: links, letters: letters, past: past, erp: erp, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log}}, nil
+	return &Reconciler{cfg: cfg, links: links, letters: letters, past: past, lanes: lanes, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log}}, nil
 }
 
 // Contact reconciles a contact with its partner, and finds or makes the partner
@@ -56,7 +56,7 @@ func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (
 	for try := 0; ; try++ {
 		res = Result{}
 		err = r.links.WithContact(ctx, contactID, func(s store.Session) error {
-			k := &task{Reconciler: r, s: s, t: t, id: contactID}
+			k := r.task(s, contactID, t)
 			err := k.unlessNotHeld(ctx, k.run(ctx))
 			res = k.result()
 			return r.settleLetters(ctx, t.Work, res, err)
@@ -77,7 +77,7 @@ func (r *Reconciler) renamed(ctx context.Context, from, to string, t Trigger) er
 	if err := r.links.MoveLink(ctx, from, to); err != nil {
 		return err
 	}
-	_, err := r.Contact(ctx, from, Trigger{Cause: CauseContact, CRMChangedAt: t.CRMChangedAt, Work: t.Work, XIDs: t.XIDs, Deleted: true})
+	_, err := r.Contact(ctx, from, Trigger{Cause: CauseContact, CRMChangedAt: t.CRMChangedAt, Lane: t.Lane, Work: t.Work, XIDs: t.XIDs, Deleted: true})
 	return err
 }
 
@@ -122,9 +122,10 @@ func (r *Reconciler) policy() mapping.Policy {
 // task is one reconcile of one contact, under the contact's lock.
 type task struct {
 	*Reconciler
-	s  store.Session
-	t  Trigger
-	id string
+	s   store.Session
+	t   Trigger
+	id  string
+	erp ERP // in the trigger's lane
 
 	st       store.State
 	loadedAt time.Time // by this machine's clock, for elapsed time only
@@ -136,6 +137,10 @@ type task struct {
 	denied   []store.Answer         // what a person said, to be stored with the link
 	byHand   bool                   // a person links the two
 	replaced []store.ConflictRecord // conflicts whose outcome was written by an update without an answer
+}
+
+func (r *Reconciler) task(s store.Session, contactID string, t Trigger) *task {
+	return &task{Reconciler: r, s: s, t: t, id: contactID, erp: r.lanes(t.Lane)}
 }
 
 func (k *task) run(ctx context.Context) error {

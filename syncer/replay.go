@@ -82,7 +82,6 @@ func (p *Replayer) Run(ctx context.Context, r ReplayRequest) (ReplaySummary, err
 	if err != nil || len(contacts) == 0 {
 		return p.sum, err
 	}
-	ctx = metakocka.Background(ctx)
 	if r.Authority == "" || r.DryRun {
 		return p.summary(p.all(ctx, r, contacts))
 	}
@@ -230,7 +229,7 @@ type replayed struct {
 
 func (c replayed) trigger(r ReplayRequest) Trigger {
 	return Trigger{
-		Cause: CauseReplay, CRMChangedAt: c.changedAt, By: r.By, Authority: r.Authority,
+		Cause: CauseReplay, Lane: metakocka.Bulk, CRMChangedAt: c.changedAt, By: r.By, Authority: r.Authority,
 		Deleted: c.deleted && r.Authority != AuthorityMetaKocka,
 	}
 }

@@ -68,7 +68,7 @@ func NewReviewer(r *Reconciler, held HeldContacts, gate *Gate, look time.Duratio
 func (v *Reviewer) Run(ctx context.Context) error {
 	said := ""
 	for ctx.Err() == nil {
-		switch err := v.review(metakocka.Background(ctx)); {
+		switch err := v.review(ctx); {
 		case err == nil:
 			said = ""
 		case ctx.Err() == nil && err.Error() != said:
@@ -93,7 +93,7 @@ func (v *Reviewer) review(ctx context.Context) error {
 		if err := v.gate.Wait(ctx); err != nil {
 			return err
 		}
-		_, err := v.reconciler.Contact(ctx, id, Trigger{Cause: CauseContact})
+		_, err := v.reconciler.Contact(ctx, id, Trigger{Cause: CauseContact, Lane: metakocka.Bulk})
 		v.gate.Report(err)
 		var rejected *RejectError
 		var pending *PendingError

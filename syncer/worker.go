@@ -120,12 +120,11 @@ func (p *Pusher) firstSweep(ctx context.Context) error {
 
 func (p *Pusher) handleBulk(ctx context.Context, w *bus.Work, _ []bus.Delivery) error {
 	contactID := w.Key
-	ctx = metakocka.Background(ctx)
 	plan, err := p.matcher.Plan(ctx)
 	if err != nil {
 		return p.reconciler.settleWork(p.gate, contactID, err)
 	}
-	_, err = p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Work: w, Plan: plan})
+	_, err = p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Lane: metakocka.Bulk, Work: w, Plan: plan})
 	return p.reconciler.settleWork(p.gate, contactID, err)
 }
 

@@ -21,13 +21,13 @@ func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Part
 	had := k.shown(p)
 	u, _ := partnerUpdate(p, want)
 	maps.Copy(u.Set, flags)
-	sending := k.sending(ctx, k.updateIntent(had, want, fields))
+	sending := k.sending(k.updateIntent(had, want, fields))
 	k.readAt = k.now()
-	written, err := k.send(sending, p, u)
+	written, err := sending.send(ctx, p, u)
 	if err != nil {
 		return written, k.answered(ctx, err)
 	}
-	if written, err = k.clear(sending, had, want, written); err != nil {
+	if written, err = sending.clear(ctx, had, want, written); err != nil {
 		return written, err // the intent stays: the first update has taken effect
 	}
 	return written, k.answered(ctx, nil)
@@ -35,16 +35,16 @@ func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Part
 
 // put sends an update of a partner as it was read; a refusal that it returns is about
 // this partner.
-func (k *task) put(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
-	return proved(ctx, k.standsAs(p), k.updating(ctx, u))
+func (s *sending) put(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
+	return proved(ctx, s.standsAs(p), s.updating(ctx, u))
 }
 
 // updating sends an update once.
-func (k *task) updating(ctx context.Context, u metakocka.Update) func() (metakocka.Partner, error) {
+func (s *sending) updating(ctx context.Context, u metakocka.Update) func() (metakocka.Partner, error) {
 	return func() (metakocka.Partner, error) {
-		p, err := k.erp.Update(ctx, u)
+		p, err := s.erp.Update(ctx, u, s.store)
 		if err == nil {
-			k.refusals.taken()
+			s.refusals.taken()
 		}
 		return p, err
 	}
@@ -52,13 +52,13 @@ func (k *task) updating(ctx context.Context, u metakocka.Update) func() (metakoc
 
 // send sends an update. A new contact entry names its address: a partner without
 // one gets that first.
-func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
+func (s *sending) send(ctx context.Context, p metakocka.Partner, u metakocka.Update) (metakocka.Partner, error) {
 	if c := u.Contact; c != nil && c.MKID == "" && c.AddressID == "" {
 		if u.Address == nil {
 			u.Address = &metakocka.Address{Type: metakocka.AddressBilling}
 		}
 		var err error
-		if p, err = k.put(ctx, p, metakocka.Update{MKID: u.MKID, Address: u.Address}); err != nil {
+		if p, err = s.put(ctx, p, metakocka.Update{MKID: u.MKID, Address: u.Address}); err != nil {
 			return p, err
 		}
 		c.AddressID, u.Address = addressID(p), nil
@@ -67,18 +67,18 @@ func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update
 	rest.Set = maps.Clone(u.Set)
 	delete(rest.Set, "notes")
 	delete(rest.Set, "website")
-	full := k.updatingByAnyName(ctx, p, u)
+	full := s.updatingByAnyName(ctx, p, u)
 	if len(rest.Set) == len(u.Set) {
-		return inTurn(ctx, k.standsAs(p), full)
+		return inTurn(ctx, s.standsAs(p), full)
 	}
 	if len(rest.Set) == 0 && u.Contact == nil && u.Address == nil { // nothing is left of it but the proof that writes are taken
 		rest.Set["customer"] = p.Customer
 	}
-	got, err := inTurn(ctx, k.standsAs(p), full)
+	got, err := inTurn(ctx, s.standsAs(p), full)
 	if !metakocka.IsRefusal(err) {
 		return got, err
 	}
-	if got, err = inTurn(ctx, k.standsAs(p), k.updatingByAnyName(ctx, p, rest)); err != nil {
+	if got, err = inTurn(ctx, s.standsAs(p), s.updatingByAnyName(ctx, p, rest)); err != nil {
 		return got, err
 	}
 
@@ -93,8 +93,8 @@ func (k *task) send(ctx context.Context, p metakocka.Partner, u metakocka.Update
 
 // updatingByAnyName sends an update, and in another form with another name of a country
 // that is new to the partner.
-func (k *task) updatingByAnyName(ctx context.Context, p metakocka.Partner, u metakocka.Update) []func() (metakocka.Partner, error) {
-	forms := []func() (metakocka.Partner, error){k.updating(ctx, u)}
+func (s *sending) updatingByAnyName(ctx context.Context, p metakocka.Partner, u metakocka.Update) []func() (metakocka.Partner, error) {
+	forms := []func() (metakocka.Partner, error){s.updating(ctx, u)}
 	had, _ := p.Billing()
 	if u.Address == nil || u.Address.Country == had.Country {
 		return forms
@@ -102,7 +102,7 @@ func (k *task) updatingByAnyName(ctx context.Context, p metakocka.Partner, u met
 	if other := mapping.OtherCountryName(u.Address.Country); other != "" {
 		a := *u.Address
 		a.Country, u.Address = other, &a
-		forms = append(forms, k.updating(ctx, u))
+		forms = append(forms, s.updating(ctx, u))
 	}
 	return forms
 }
@@ -110,14 +110,14 @@ func (k *task) updatingByAnyName(ctx context.Context, p metakocka.Partner, u met
 // clear empties what was to be emptied and stands all the same: an empty value
 // changes nothing in it, so the marker is the second way. Where MetaKocka keeps
 // the marker as if it were a text, the value comes back.
-func (k *task) clear(ctx context.Context, had, want mapping.Partner, written metakocka.Partner) (metakocka.Partner, error) {
+func (s *sending) clear(ctx context.Context, had, want mapping.Partner, written metakocka.Partner) (metakocka.Partner, error) {
 	stood := view(written)
-	marked := withMarkers(had, want, stood, &k.unclearable)
+	marked := withMarkers(had, want, stood, &s.unclearable)
 	u, stands := partnerUpdate(written, marked)
 	if !stands {
 		return written, nil
 	}
-	got, err := k.put(ctx, written, u)
+	got, err := s.put(ctx, written, u)
 	if metakocka.IsRefusal(err) {
 		return written, nil // it is said to stand
 	}
@@ -125,18 +125,18 @@ func (k *task) clear(ctx context.Context, had, want mapping.Partner, written met
 		return written, err
 	}
 	for _, key := range markersLeft(view(got)) {
-		k.unclearable.Store(key, true)
+		s.unclearable.Store(key, true)
 	}
-	return k.unmark(ctx, got, stood)
+	return s.unmark(ctx, got, stood)
 }
 
 // unmark puts the values of instead in place of markers.
-func (k *task) unmark(ctx context.Context, p metakocka.Partner, instead mapping.Partner) (metakocka.Partner, error) {
+func (s *sending) unmark(ctx context.Context, p metakocka.Partner, instead mapping.Partner) (metakocka.Partner, error) {
 	u, left := partnerUpdate(p, withoutMarkers(view(p), instead))
 	if !left {
 		return p, nil
 	}
-	return k.put(ctx, p, u)
+	return s.put(ctx, p, u)
 }
 
 // stood is what was there before markers that a clearing left which was cut off: what its
@@ -153,7 +153,7 @@ func (k *task) unmarkLeft(ctx context.Context, p metakocka.Partner, stood mappin
 	if markersLeft(view(p)) == nil {
 		return p, nil
 	}
-	p, err := k.unmark(k.sending(ctx, k.updateIntent(k.shown(p), stood, nil)), p, stood)
+	p, err := k.sending(k.updateIntent(k.shown(p), stood, nil)).unmark(ctx, p, stood)
 	return p, k.answered(ctx, err)
 }
 

@@ -228,7 +228,7 @@ func (s *service) openSyncers(ctx context.Context) (err error) {
 		Policy: s.cfg.Policy(), DeletePolicy: s.cfg.DeletePolicy, RemoteDeletePolicy: s.cfg.RemoteDeletePolicy,
 		MaxDeletes: s.cfg.MaxDeletes, AutoImport: s.cfg.AutoImport,
 		CallTimeout: s.cfg.MetaKockaTimeout, Settle: s.cfg.MetaKockaSettle, EventWait: s.pace.eventWait,
-	}, s.store, s.bus, event.Past{Bus: s.bus}, s.erp, s.log)
+	}, s.store, s.bus, event.Past{Bus: s.bus}, func(l metakocka.Lane) syncer.ERP { return s.erp.Lane(l) }, s.log)
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (s *service) openSyncers(ctx context.Context) (err error) {
 		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
 		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, listenerConfig(s.cfg)) },
 	}, s.matcher, s.store, s.bus, s.log)
-	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp, s.store, s.bus, s.log)
+	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp.Lane(metakocka.Bulk), s.store, s.bus, s.log)
 	s.jobs = syncer.NewJobs(syncer.TellJobs(s.store, control.Tell(s.conn, s.log)), s.pace.look, s.log)
 	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, contactsAtOnce(s.cfg))
 	return err

@@ -97,7 +97,7 @@ func TestSimulatorRunsUntilItIsStopped(t *testing.T) {
 	require.Empty(t, s.stderr.String())
 	c := s.client(t)
 	for _, name := range []string{"Ana Novak", "Borut Kranjc"} {
-		_, err := c.Add(t.Context(), metakocka.NewPartner{Customer: name, Notes: "a note", Buyer: true})
+		_, err := c.Add(t.Context(), metakocka.NewPartner{Customer: name, Notes: "a note", Buyer: true}, nil)
 		require.NoError(t, err)
 	}
 	found, err := c.Find(t.Context(), metakocka.Query{All: true})

@@ -44,7 +44,7 @@ func TestCallsAreRecordedWithoutTheSecret(t *testing.T) {
 	})
 	require.NotNil(t, r.call("get_partner", object{"partner_name": "novak"})["partner_list"])
 	require.NoError(t, r.FailNext("add_partner", sim.FaultGarbage))
-	_, err := r.client().Add(t.Context(), newAna())
+	_, err := r.client().Add(t.Context(), newAna(), nil)
 	require.Error(t, err)
 	require.Len(t, seen, 2)
 	require.JSONEq(t, `{"company_id":"16","partner_name":"novak"}`, string(seen[0].Arguments))

@@ -24,13 +24,13 @@ func TestFaultsLoseWhatTheySay(t *testing.T) {
 			r := start(t, sim.Options{})
 			require.NoError(t, r.FailNext(metakocka.EndpointAdd, sim.NoFault, fault))
 			c := r.client()
-			_, err := c.Add(t.Context(), newAna())
+			_, err := c.Add(t.Context(), newAna(), nil)
 			require.NoError(t, err)
-			_, err = c.Add(t.Context(), newAna())
+			_, err = c.Add(t.Context(), newAna(), nil)
 			require.True(t, metakocka.IsTransient(err), err)
 			require.Len(t, r.Partners(), 1+made)
 			require.Equal(t, 1+made, r.Calls().Processed[metakocka.EndpointAdd])
-			_, err = c.Add(t.Context(), newAna())
+			_, err = c.Add(t.Context(), newAna(), nil)
 			require.NoError(t, err)
 		})
 	}
@@ -52,7 +52,7 @@ func (r *rig) holds(n int) {
 func TestLateProcessing(t *testing.T) {
 	r := start(t, sim.Options{})
 	require.NoError(t, r.SetFaults(sim.Faults{LateProcessing: 1, LateBy: 20 * time.Millisecond, Endpoints: []string{"add_partner"}}))
-	_, err := r.client().Add(t.Context(), newAna())
+	_, err := r.client().Add(t.Context(), newAna(), nil)
 	require.True(t, metakocka.Uncertain(err))
 	r.holds(1)
 }
@@ -61,7 +61,7 @@ func TestCloseForgetsWhatWouldComeLater(t *testing.T) {
 	r := start(t, sim.Options{})
 	require.NoError(t, r.FailNext(metakocka.EndpointAdd, sim.FaultLate))
 	require.NoError(t, r.SetFaults(sim.Faults{LateBy: time.Hour}))
-	_, err := r.client().Add(t.Context(), newAna())
+	_, err := r.client().Add(t.Context(), newAna(), nil)
 	require.Error(t, err)
 	r.Close()
 	require.Empty(t, r.Partners())
@@ -70,10 +70,10 @@ func TestCloseForgetsWhatWouldComeLater(t *testing.T) {
 func TestRefusedOnce(t *testing.T) {
 	r := start(t, sim.Options{})
 	require.NoError(t, r.FailNext(metakocka.EndpointAdd, sim.FaultRefused))
-	_, err := r.client().Add(t.Context(), newAna())
+	_, err := r.client().Add(t.Context(), newAna(), nil)
 	require.True(t, metakocka.IsRefusal(err), err)
 	require.Empty(t, r.Partners())
-	_, err = r.client().Add(t.Context(), newAna())
+	_, err = r.client().Add(t.Context(), newAna(), nil)
 	require.NoError(t, err)
 }
 
@@ -136,7 +136,7 @@ func TestACallerThatLeavesDoesNotStopItsCall(t *testing.T) {
 	}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	_, err = c.Add(t.Context(), newAna())
+	_, err = c.Add(t.Context(), newAna(), nil)
 	require.True(t, metakocka.Uncertain(err))
 	r.holds(1)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 )
 
-func TestBeforeSendIsCalledRightBeforeAWrite(t *testing.T) {
+func TestPrepareIsCalledRightBeforeAWrite(t *testing.T) {
 	t.Parallel()
 	var steps []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -23,16 +23,15 @@ func TestBeforeSendIsCalledRightBeforeAWrite(t *testing.T) {
 	c := newClient(t, server.URL)
 
 	broken := errors.New("database away")
-	fail := metakocka.BeforeSend(t.Context(), func(context.Context) error { return broken })
-	_, err := c.Update(fail, metakocka.Update{MKID: "1"})
+	_, err := c.Update(t.Context(), metakocka.Update{MKID: "1"}, func(context.Context) error { return broken })
 	require.ErrorIs(t, err, broken)
 	require.False(t, metakocka.IsTransient(err), "MetaKocka is not to blame")
 	require.Empty(t, steps)
 
-	note := metakocka.BeforeSend(t.Context(), func(context.Context) error { steps = append(steps, "stored"); return nil })
-	_, err = c.Add(note, metakocka.NewPartner{Customer: "Ana"})
+	note := func(context.Context) error { steps = append(steps, "stored"); return nil }
+	_, err = c.Add(t.Context(), metakocka.NewPartner{Customer: "Ana"}, note)
 	require.NoError(t, err)
-	_, err = c.Find(note, metakocka.Query{ID: "1"})
+	_, err = c.Find(t.Context(), metakocka.Query{ID: "1"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"stored", "/add_partner", "/get_partner"}, steps)
 }
