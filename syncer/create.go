@@ -116,7 +116,7 @@ func (k *task) resolve(ctx context.Context) error {
 	case p != nil:
 		sent, _ := mapping.FromPartner(in.Partner)
 		if !holds(*p, sent) {
-			return k.claim(ctx, *p, mapping.Base{}) // found by a key: it may be somebody else's
+			return k.claim(ctx, *p, common(*p, sent)) // found by a key: it may be somebody else's
 		}
 		k.link.BaseAssumed = true
 		return k.claim(ctx, *p, mapping.Base{CRM: sent.Named(), Partner: sent, Phone: in.Partner.PhonePlace()})
@@ -191,6 +191,22 @@ func holds(p metakocka.Partner, sent mapping.Contact) bool {
 	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
 		return !mapping.Equal(f, sent.Get(f), got.Get(f)) && !mapping.LikelyDropped(f, sent.Get(f), got.Get(f))
 	})
+}
+
+// common is the base of a partner that holds only some of what was sent: both sides held
+// that then, so where the contact is another since, it was edited.
+func common(p metakocka.Partner, sent mapping.Contact) mapping.Base {
+	shown := view(p).Linked(mapping.Base{}, sent.Phone)
+	got, _ := mapping.FromPartner(shown)
+	base := mapping.Base{Phone: shown.PhonePlace()}
+	for _, f := range mapping.Fields() {
+		cut := got.Get(f) != "" && mapping.LikelyDropped(f, sent.Get(f), got.Get(f))
+		if cut || mapping.Equal(f, sent.Get(f), got.Get(f)) {
+			base.CRM.Set(f, sent.Named().Get(f))
+			base.Partner.Set(f, got.Get(f))
+		}
+	}
+	return base
 }
 
 func isTaken(err error) bool { return errors.Is(err, store.ErrPartnerTaken) }

@@ -113,6 +113,30 @@ func TestWhatALostUpdateDidNotKeepWasNotAgreedOn(t *testing.T) {
 	require.Equal(t, "", h.one("SELECT base->'crm'->>'notes' FROM metakocka_contact_mappings WHERE contact_id = $1", id))
 }
 
+// TestEditsOnBothSidesOfACreationWithoutAnswer: the partner was made, an ERP user adds an
+// address to it and a CRM user changes other fields before mksync knows. What mksync sent is
+// no edit made in the ERP.
+func TestEditsOnBothSidesOfACreationWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, sim.Options{Notes: sim.Kept, EmptyValue: sim.Cleared}, func(w *world) { w.cfg.ConflictRule = mapping.RuleMetaKocka })
+	id := h.add(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si", Phone: "041 111 111", Notes: "redna stranka"})
+	require.NoError(t, h.erp.FailNext(metakocka.EndpointAdd, sim.FaultAfter))
+	_, err := h.push(id, false)
+	require.True(t, metakocka.Uncertain(err), "%v", err)
+	made := h.erp.Partners()[0]
+	h.edit(made, func(p *metakocka.Partner) { enterField(p, mapping.FieldAddress, "Nova 5, Ljubljana, 1000") })
+	h.exec("UPDATE contacts SET phone = '041 222 222', notes = NULL WHERE id = $1", id)
+	h.pushed(id, false)
+	h.pull(made.MKID)
+
+	c := h.contact(id)
+	require.Equal(t, []string{"041 222 222", "", "Nova 5, Ljubljana, 1000"}, []string{c.Phone, c.Notes, c.Address})
+	p, _ := h.erp.Partner(made.MKID)
+	require.Equal(t, "+38641222222", mapping.Canonical(mapping.FieldPhone, p.Contacts[0].GSM))
+	require.Empty(t, p.Notes)
+	require.Equal(t, "0", h.one("SELECT count(*)::text FROM mksync_conflicts"))
+}
+
 // oneWay lets a field go one way.
 func (w *world) oneWay(f mapping.Field, d mapping.Direction) {
 	policy := w.cfg.Fields[f]
