@@ -56,7 +56,7 @@ func forbidden(dir, imported string, test bool) string {
 		return "" // every connection to the customer's Postgres
 	case test:
 		return forbiddenInTest(dir, imported)
-	case imported == "internal/testenv", imported == "internal/testenv/natsserver", imported == "internal/testenv/waits" && dir != "internal/testenv":
+	case imported == "internal/testenv", imported == "internal/testenv/natsserver", imported == "internal/testenv/people", imported == "internal/testenv/waits" && dir != "internal/testenv":
 		return imported + " is for tests"
 	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && dir != "bench" && !within(dir, "cmd"):
 		return "pgserver is for tests, for the demo and for the benchmark"

@@ -124,7 +124,7 @@ func CountryName(code string) string {
 // an ERP that does not know the one; "" where there is none.
 func OtherCountryName(name string) string {
 	code, ok := ParseCountry(name)
-	if _, renamed := countryNames[code]; !ok || !renamed || name != CountryName(code) {
+	if !ok || name != CountryName(code) {
 		return ""
 	}
 	region, _ := parseRegion(code)

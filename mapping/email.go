@@ -38,8 +38,8 @@ func isEmail(v string) bool {
 
 // Emails lists the addresses of a field that may hold several, in canonical
 // form, each once. What is no address is left out, unless the field holds
-// nothing else and it has at least an @: words (nima maila) say nothing of whose
-// they are.
+// nothing else and that has at least something on either side of an @: words (nima
+// maila) and beginnings (ana@) say nothing of whose they are.
 func Emails(v string) []string {
 	v = clean(FieldEmail, v)
 	if v == "" {
@@ -51,7 +51,7 @@ func Emails(v string) []string {
 			found = append(found, e)
 		}
 	}
-	if len(found) == 0 && strings.Contains(v, "@") {
+	if local, domain, _ := strings.Cut(collapse(v), "@"); len(found) == 0 && local != "" && domain != "" {
 		found = []string{Canonical(FieldEmail, v)}
 	}
 	return found

@@ -1,10 +1,13 @@
 package mapping
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
+
+	"github.com/crmmind/mksync/internal/testenv/people"
 )
 
 // samples are values as they occur, a few of them the same in another spelling.
@@ -40,7 +43,15 @@ func anyValue(f Field) *rapid.Generator[string] { return rapid.SampledFrom(sampl
 
 // anyTyped draws a value as it occurs, one that cannot be sent included.
 func anyTyped(f Field) *rapid.Generator[string] {
-	return rapid.SampledFrom(append(slices.Clone(samples[f]), unsendable[f]...))
+	real := rapid.Custom(func(t *rapid.T) string {
+		seed, n := rapid.Uint64().Draw(t, "seed"), rapid.IntRange(0, 9).Draw(t, "number")
+		return people.Value(rand.New(rand.NewPCG(seed, 1)), string(f), n)
+	})
+	typed := rapid.SampledFrom(append(slices.Clone(samples[f]), unsendable[f]...))
+	if f == FieldName || f == FieldCompanyName || f == FieldWebsite {
+		return typed
+	}
+	return rapid.OneOf(typed, real)
 }
 
 // scrambled draws a value that is put together from what values of its kind

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -66,12 +67,19 @@ func (w *world) look(ctx context.Context) (s sides, err error) {
 	if err != nil {
 		return s, err
 	}
-	rows, err = w.db.Query(ctx, `SELECT m.contact_id::text, c.field FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id`)
+	rows, err = w.db.Query(ctx, `SELECT m.contact_id::text, c.field, coalesce(c.crm_value, ''), coalesce(c.base_partner, '')
+		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id`)
 	if err != nil {
 		return s, err
 	}
-	var field string
-	_, err = pgx.ForEachRow(rows, []any{&id, &field}, func() error { s.disputed[id] = field; return nil })
+	var field, crm, base string
+	_, err = pgx.ForEachRow(rows, []any{&id, &field, &crm, &base}, func() error {
+		// What never reached MetaKocka is replaced by an edit there, and in the journal.
+		if mapping.Withheld(mapping.Field(field), crm, base) == "" {
+			s.disputed[id] = field
+		}
+		return nil
+	})
 	for _, p := range w.erp.Partners() {
 		s.partners[p.MKID] = p
 		n := numberIn(p.Customer)
@@ -93,6 +101,8 @@ type verdict struct {
 	losses     []string // an edit or a contact that is not there
 	duplicates []string // a second partner or contact
 	unsettled  []string // what should come to rest
+
+	held, partial int // as the data demands
 }
 
 func (v *verdict) err() error {
@@ -126,7 +136,12 @@ func (c *crowd) judge(ctx context.Context) (v verdict, err error) {
 		return v, c.hitch
 	}
 	for _, p := range c.people {
-		c.person(&v, s, p)
+		switch {
+		case p.kin == nil:
+			c.person(&v, s, p)
+		case p.kin.members[0] == p:
+			c.kindred(&v, s, p.kin)
+		}
 	}
 	seen := map[string]string{}
 	for id, contact := range s.contacts {
@@ -160,10 +175,10 @@ func (c *crowd) person(v *verdict, s sides, p *citizen) {
 	case p.lost && l.status != string(store.StatusUnlinked):
 		v.losses = append(v.losses, fmt.Sprintf("the deletion of partner %s (%s): its link is %s %s", l.partner, p.want.Name, l.status, l.reason))
 	case p.lost:
-	case l.status != string(store.StatusSynced):
+	case l.partner == "":
 		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) is %q %s", id, p.want.Name, l.status, l.reason))
 	default:
-		c.agreement(v, s, p, id, l.partner)
+		c.agreement(v, s, p, id, l)
 	}
 	if field := s.disputed[id]; field != "" && p.owner != ownerContested {
 		v.losses = append(v.losses, fmt.Sprintf("contact %s (%s): a conflict over %s, which one side alone edits", id, p.want.Name, field))
@@ -171,24 +186,55 @@ func (c *crowd) person(v *verdict, s sides, p *citizen) {
 }
 
 // agreement compares the two sides, and each with what it must hold.
-func (c *crowd) agreement(v *verdict, s sides, p *citizen, id, partner string) {
+func (c *crowd) agreement(v *verdict, s sides, p *citizen, id string, l linked) {
 	crm, inCRM := s.contacts[id]
-	at, inERP := s.partners[partner]
+	at, inERP := s.partners[l.partner]
 	if !inCRM || !inERP || numberIn(at.Customer) != p.n {
-		v.losses = append(v.losses, fmt.Sprintf("%s: contact %s is there: %t; partner %s is there: %t, called %q", p.want.Name, id, inCRM, partner, inERP, at.Customer))
+		v.losses = append(v.losses, fmt.Sprintf("%s: contact %s is there: %t; partner %s is there: %t, called %q", p.want.Name, id, inCRM, l.partner, inERP, at.Customer))
 		return
 	}
-	erp := contactOf(at)
+	erp, status := contactOf(at), store.StatusSynced
 	for _, f := range mapping.Fields() {
 		want := p.want.Get(f)
 		if p.owner == ownerContested {
 			want = crm.Get(f)
 		}
-		if !mapping.Equal(f, want, crm.Get(f)) || !mapping.Equal(f, want, erp.Get(f)) {
-			v.losses = append(v.losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d): %s must be %q, the CRM has %q, MetaKocka has %q",
-				id, p.want.Name, partner, p.owner, f, want, crm.Get(f), erp.Get(f)))
+		fits := mapping.Agree(f, crm, erp)
+		if mapping.Withheld(f, want, erp.Get(f)) != "" {
+			status, fits = store.StatusPartial, p.owner == ownerContested || p.held(f, erp.Get(f))
+		}
+		if !fits || !mapping.Equal(f, want, crm.Get(f)) {
+			v.losses = append(v.losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d, %s): %s must be %q, the CRM has %q, MetaKocka has %q",
+				id, p.want.Name, l.partner, p.owner, l.status, f, want, crm.Get(f), erp.Get(f)))
 		}
 	}
+	if liable := at.BusinessEntity && withLetters.MatchString(at.TaxIDNumber); at.Taxpayer != liable {
+		v.losses = append(v.losses, fmt.Sprintf("partner %s (%s) with the number %q is liable for VAT: %t", l.partner, at.Customer, at.TaxIDNumber, at.Taxpayer))
+	}
+	if l.status != string(status) {
+		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) is %q %s, not %s", id, p.want.Name, l.status, l.reason, status))
+	}
+	if status == store.StatusPartial {
+		v.partial++
+	}
+}
+
+// withLetters is a tax number with the letters of its country before it.
+var withLetters = regexp.MustCompile(`^(?i)(?:(?:SI|HR|DE|ATU|EL|GR|HU|GB|XI)[ -]?\d[\d ]*|CHE-\d{9}(?: MWST)?)$`)
+
+// held reports whether a partner's value is one that the person had before, for it has
+// one now that cannot be sent, or not whole: nothing else may take its place.
+func (p *citizen) held(f mapping.Field, v string) bool {
+	had := append(slices.Clone(p.had[f]), p.want.Get(f), "")
+	if f != mapping.FieldAddress {
+		return slices.ContainsFunc(had, func(h string) bool { return mapping.Equal(f, h, v) })
+	}
+	a, street, town := mapping.ParseAddress(v), false, false
+	for _, h := range had {
+		b := mapping.ParseAddress(h)
+		street, town = street || a.Street == b.Street, town || a.City == b.City && a.PostNumber == b.PostNumber
+	}
+	return street && town
 }
 
 // waitSettled waits until everything is as it must be and returns how long that

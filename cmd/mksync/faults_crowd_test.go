@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/internal/testenv/people"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
@@ -54,12 +55,14 @@ type citizen struct {
 	partner string // of a person entered in the ERP
 	owner   owner
 	want    mapping.Contact
-	gone    bool // deleted in the CRM
-	lost    bool // deleted in the ERP
-	never   bool // rolled back
-	out     bool // left out by the filter
-	edits   int  // in the CRM, the insertion included
-	cleared int  // values emptied there
+	had     map[mapping.Field][]string // what it held before, of the fields that the CRM edits
+	kin     *kin                       // nil: it shares no key with anybody
+	gone    bool                       // deleted in the CRM
+	lost    bool                       // deleted in the ERP
+	never   bool                       // rolled back
+	out     bool                       // left out by the filter
+	edits   int                        // in the CRM, the insertion included
+	cleared int                        // values emptied there
 }
 
 // crowd edits contacts on both sides and knows what each must hold in the end.
@@ -104,8 +107,10 @@ func (c *crowd) edit() {
 		c.cross(c.any(ownerCRM, ownerERP, ownerBoth, ownerContested))
 	}
 	switch roll := c.rand.IntN(100); {
-	case roll < 20 || len(c.people) < 5:
+	case roll < 18 || len(c.people) < 5:
 		c.insert()
+	case roll < 20:
+		c.insertKin()
 	case roll < 22:
 		c.undone()
 	case roll < 50:
@@ -127,7 +132,7 @@ func (c *crowd) edit() {
 func (c *crowd) any(owners ...owner) *citizen {
 	var found []*citizen
 	for _, p := range c.people {
-		if !p.gone && !p.lost && slices.Contains(owners, p.owner) {
+		if !p.gone && !p.lost && p.kin == nil && slices.Contains(owners, p.owner) {
 			found = append(found, p)
 		}
 	}
@@ -157,26 +162,26 @@ func (c *crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
 
 func (c *crowd) newPerson() *citizen {
 	n := len(c.people) + 1
-	p := &citizen{n: n, id: uuid.NewString(), owner: owner(n % 4)}
-	p.want = mapping.Contact{Name: fmt.Sprintf("Oseba Številka %d", n), Country: "SI", Address: fmt.Sprintf("Cesta %d, Ljubljana, 1000", n)}
+	p := &citizen{n: n, id: uuid.NewString(), owner: owner(n % 4), had: map[mapping.Field][]string{}}
+	p.want = mapping.Contact{Name: people.Name(n), Country: c.value(mapping.FieldCountry, n), Address: c.value(mapping.FieldAddress, n)}
 	if n%3 != 0 { // the others can be found by their names alone
-		p.want.Email = fmt.Sprintf("oseba%d@primer.si", n)
+		p.want.Email = c.value(mapping.FieldEmail, n)
 	}
-	if n%5 == 0 {
-		p.want.TaxNumber = "SI" + taxNumber(1_000_000+n)
+	if n%5 < 2 {
+		p.want.TaxNumber = c.value(mapping.FieldTaxNumber, n)
 	}
 	if n%2 == 0 {
-		p.want.Phone = fmt.Sprintf("040 1%02d %03d", n/1000%100, n%1000)
+		p.want.Phone = c.value(mapping.FieldPhone, n)
 	}
 	if n%7 == 0 {
-		p.want.CompanyName = fmt.Sprintf("Podjetje Številka %d", n)
+		p.want.CompanyName = c.value(mapping.FieldCompanyName, n)
 	}
 	c.people = append(c.people, p)
 	return p
 }
 
 const insertSQL = `INSERT INTO contacts (id, name, company_name, email, phone, address, country, tax_number)
-	VALUES ($1, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), $6, $7, nullif($8, '')) ON CONFLICT (id) DO NOTHING`
+	VALUES ($1, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), nullif($6, ''), $7, nullif($8, '')) ON CONFLICT (id) DO NOTHING`
 
 func insertArgs(id string, w mapping.Contact) []any {
 	return []any{id, w.Name, w.CompanyName, w.Email, w.Phone, w.Address, w.Country, w.TaxNumber}
@@ -217,10 +222,11 @@ func (c *crowd) update(p *citizen) {
 	args := []any{p.id}
 	for _, f := range fields {
 		v := c.value(f, p.n)
-		if v == "" {
+		if mapping.Canonical(f, v) == "" {
 			c.edits.cleared++
 			p.cleared++
 		}
+		p.had[f] = append(p.had[f], p.want.Get(f))
 		p.want.Set(f, v)
 		args = append(args, v)
 		set = append(set, fmt.Sprintf("%s = nullif($%d, '')", f, len(args)))
@@ -256,37 +262,20 @@ func (c *crowd) updateMany() {
 	})
 }
 
-// value makes a new value, now and then an empty one.
+// value makes a new value, now and then an empty one, or one that cannot be sent.
 func (c *crowd) value(f mapping.Field, n int) string {
 	c.version++
-	v := c.version
 	switch f {
 	case mapping.FieldName:
-		return fmt.Sprintf("Oseba Številka %d ime %d", n, v)
-	case mapping.FieldCountry:
-		return []string{"SI", "DE", "HR", "AT", "IT"}[v%5]
+		return people.AnotherName(c.rand, n, c.version)
 	case mapping.FieldCompanyName:
-		return c.orEmpty(fmt.Sprintf("Podjetje Številka %d firma %d", n, v))
-	case mapping.FieldTaxNumber:
-		return c.orEmpty("SI" + taxNumber(2_000_000+v))
-	case mapping.FieldEmail:
-		return c.orEmpty(fmt.Sprintf("Posta%d@Primer.si", v))
-	case mapping.FieldPhone:
-		return fmt.Sprintf("041 %03d %03d", 100+v/1000%900, v%1000)
-	case mapping.FieldAddress:
-		return fmt.Sprintf("Ulica %d, Maribor, 2000", v)
-	case mapping.FieldNotes:
-		return c.orEmpty(fmt.Sprintf("opomba %d", v))
-	case mapping.FieldWebsite:
+		if c.rand.IntN(8) == 0 {
+			return ""
+		}
+		return people.Company(c.rand, n, c.version)
+	case mapping.FieldEmail, mapping.FieldPhone, mapping.FieldAddress, mapping.FieldCountry, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite:
 	}
-	return fmt.Sprintf("vrednost %d", v)
-}
-
-func (c *crowd) orEmpty(v string) string {
-	if c.rand.IntN(8) == 0 {
-		return ""
-	}
-	return v
+	return people.Value(c.rand, string(f), c.version)
 }
 
 // partnerOf is the partner of a person, as far as mksync knows it.
@@ -319,16 +308,17 @@ func (c *crowd) editPartner(p *citizen) {
 	}
 	f := all[c.rand.IntN(len(all))]
 	v := c.value(f, p.n)
-	if v == "" {
-		v = fmt.Sprintf("posta%d@primer.si", c.version)
-	}
-	err := c.w.erp.EditPartner(partner, func(e *metakocka.Partner) { enterField(e, f, v) })
+	var typed mapping.Contact
+	err := c.w.erp.EditPartner(partner, func(e *metakocka.Partner) {
+		enterField(e, f, v)
+		typed = contactOf(*e)
+	})
 	if err != nil {
 		c.hitch = fmt.Errorf("edit partner of %s: %w", p.want.Name, err)
 		return
 	}
 	c.edits.erp++
-	p.want.Set(f, v)
+	p.want.Set(f, typed.Get(f))
 }
 
 // enterField types a value into the ERP's screen of a partner.
@@ -338,7 +328,7 @@ func enterField(p *metakocka.Partner, f mapping.Field, v string) {
 	case mapping.FieldEmail:
 		entry.Email = v
 	case mapping.FieldPhone:
-		if entry.Phone != "" {
+		if mapping.Canonical(f, entry.Phone) != "" {
 			entry.Phone = v
 		} else {
 			entry.GSM = v
@@ -360,7 +350,7 @@ func enterField(p *metakocka.Partner, f mapping.Field, v string) {
 // enter is a new partner at the ERP's screens, which mksync is to import.
 func (c *crowd) enter() {
 	p := c.newPerson()
-	p.id, p.owner, p.want.Phone, p.want.CompanyName, p.want.TaxNumber = "", ownerERP, "", "", ""
+	p.id, p.owner = "", ownerERP
 	a := mapping.ParseAddress(p.want.Address)
 	added, err := c.w.erp.AddPartner(metakocka.Partner{
 		Customer: p.want.Name, Contacts: []metakocka.Contact{{Name: p.want.Name, Email: p.want.Email}},
@@ -371,7 +361,7 @@ func (c *crowd) enter() {
 		return
 	}
 	c.edits.entered++
-	p.partner = added.MKID
+	p.partner, p.want = added.MKID, contactOf(added)
 }
 
 func (c *crowd) remove(p *citizen) {

@@ -46,6 +46,9 @@ func weather(t *testing.T, nats messaging, cycles int) {
 	for range 30 {
 		people.insert()
 	}
+	for range 3 {
+		people.insertKin()
+	}
 	st.runService()
 	st.runService()
 	ctx, stop := context.WithCancel(t.Context())
@@ -88,7 +91,7 @@ func (st *storm) table(people *crowd, cycles int, took time.Duration, v verdict,
 	return fmt.Sprintf(`
 cycles             %d
 edits              %d %+v
-people             %d
+people             %d, of whom %d are held and %d partial, as their data demands
 faults
 %s  writes failed      %d
 calls              %d, writes %d: %+v
@@ -97,7 +100,7 @@ duplicates         %d
 losses             %d
 seconds to settle  %.1f
 starts refused     %d`,
-		cycles, people.edits.total(), people.edits, len(people.people), st.faults(), st.failedWrites(),
+		cycles, people.edits.total(), people.edits, len(people.people), v.held, v.partial, st.faults(), st.failedWrites(),
 		calls.Total(), calls.Writes(), calls.Received, st.excess(people), st.excessAllowed(), len(v.duplicates), len(v.losses), took.Seconds(), len(refusals))
 }
 

@@ -44,6 +44,7 @@ func TestWhatTwoHaveInCommon(t *testing.T) {
 		"a filler":                      {contact{Name: "Ana", TaxNumber: "/"}, contact{Name: "Bor", TaxNumber: "/"}, nil, Pair{}},
 		"words for a number":            {contact{Name: "Ana", TaxNumber: "v postopku", Country: "DE"}, contact{Name: "Bor", TaxNumber: "v postopku", Country: "DE"}, nil, Pair{}},
 		"words for an e-mail":           {contact{Name: "Ana", Email: "nima maila"}, contact{Name: "Bor", Email: "nima maila"}, nil, Pair{}},
+		"the beginning of an e-mail":    {contact{Name: "Ana", Email: "ana@"}, contact{Name: "Bor", Email: "ana@"}, nil, Pair{}},
 		"a mailbox and no phone":        {contact{Name: "Ana", Email: "info@zora.si", Phone: "00000000"}, contact{Name: "Bor", Email: "info@zora.si", Phone: "00000000"}, nil, doubt(WhyMailbox, mapping.FieldEmail)},
 		"a name and no phone":           {contact{Name: "Ana Novak", Phone: "111 111 111"}, contact{Name: "Ana Novak", Phone: "111111111"}, nil, Pair{}},
 		"a filler and a number":         {contact{Name: "Ana", TaxNumber: "ni", Email: "ana@zora.si"}, contact{Name: "Ana", TaxNumber: taxAna, Email: "ana@zora.si"}, nil, byEmail},

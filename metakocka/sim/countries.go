@@ -26,6 +26,7 @@ var countryNames = sync.OnceValue(func() map[string]string {
 		} {
 			if name := display.Regions(tag).Name(region); name != "" {
 				names[strings.ToLower(name)] = own
+				names[strings.ToLower(strings.ReplaceAll(name, " & ", " and "))] = own
 			}
 		}
 	}

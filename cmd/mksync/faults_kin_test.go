@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/internal/testenv/people"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+)
+
+// kin are contacts that share a key, and nothing else: the first that is worked off gets
+// a partner, the others wait for a person.
+type kin struct{ members []*citizen }
+
+// insertKin enters two or three at once: strangers behind a shared mailbox, or with one
+// mistyped tax number; colleagues with their firm's.
+func (c *crowd) insertKin() {
+	k := &kin{}
+	kind := c.rand.IntN(3)
+	for i := range 2 + c.rand.IntN(2) {
+		p := c.newPerson()
+		p.kin, p.owner, p.edits = k, ownerCRM, 1
+		p.want = mapping.Contact{Name: p.want.Name, Country: "SI", Address: fmt.Sprintf("Samotna pot %d, Ljubljana, 1000", p.n)}
+		k.members = append(k.members, p)
+		switch first := k.members[0].n; kind {
+		case 0:
+			p.want.Email = fmt.Sprintf([]string{"info@druzina%d.si", " Info@Druzina%d.si. ", "mailto:info@druzina%d.si"}[i], first)
+		case 1:
+			p.want.TaxNumber = []string{"", "SI", "SI "}[i] + people.MistypedTaxNumber(3_000_000+first)
+		default:
+			p.want.TaxNumber = []string{"SI", "", "si-"}[i] + people.TaxNumber(3_000_000+first)
+		}
+	}
+	c.edits.inserted += len(k.members)
+	c.sql(func(ctx context.Context, tx pgx.Tx) error {
+		for _, p := range k.members {
+			if _, err := tx.Exec(ctx, insertSQL, insertArgs(p.id, p.want)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// kindred judges who shares a key: one has a partner, and nobody else has.
+func (c *crowd) kindred(v *verdict, s sides, k *kin) {
+	var linked []string
+	for _, p := range k.members {
+		l := s.links[p.id]
+		switch {
+		case l.status != string(store.StatusHeld):
+			linked = append(linked, p.want.Name)
+			c.person(v, s, p)
+		case l.partner != "" || l.intent || len(s.numbers[p.n]) > 0:
+			v.duplicates = append(v.duplicates, fmt.Sprintf("contact %s (%s) is held and has a partner: %v %v", p.id, p.want.Name, l, s.numbers[p.n]))
+		default:
+			v.held++
+		}
+	}
+	if len(linked) != 1 {
+		v.unsettled = append(v.unsettled, fmt.Sprintf("of %d contacts with one key %v are not held, the first %s", len(k.members), linked, k.members[0].want.Name))
+	}
+}
