@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -45,3 +46,19 @@ func (a *absences) found(metakockaID string) {
 	defer a.mu.Unlock()
 	delete(a.since, metakockaID)
 }
+
+// UnlikelyError says that a poll missed too many partners to be believed.
+type UnlikelyError struct{ Absent, Linked int }
+
+func (e *UnlikelyError) Error() string {
+	return e.Reason() + ": check the company and the key. If they were deleted there: mksync deletions list"
+}
+
+// Reason is what the error says without what to do.
+func (e *UnlikelyError) Reason() string {
+	return fmt.Sprintf("%d of %d linked partners are missing in MetaKocka, which is unlikely; none is taken for gone", e.Absent, e.Linked)
+}
+
+// Unlikely: so many of the linked partners are not found that the poll is
+// rather wrong than the partners gone.
+func Unlikely(absent, linked int) bool { return absent > 10 && absent*5 > linked }

@@ -72,9 +72,9 @@ func (k *task) answer(ctx context.Context) error {
 	case a.says == sayUnlink:
 		return k.unlinkByHand(ctx, linked)
 	case a.says == sayOwn && linked:
-		return fault(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", k.link.MetaKockaID, k.id)
+		return Errorf(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", k.link.MetaKockaID, k.id)
 	case a.says == sayOwn:
-		return fault(CodeUnavailable, "the partner was unlinked just now: ask again")
+		return Errorf(CodeUnavailable, "the partner was unlinked just now: ask again")
 	case a.says == sayNew && !made && linked:
 		return k.partnerFirst()
 	case a.says == sayNew && !linked:
@@ -86,7 +86,7 @@ func (k *task) answer(ctx context.Context) error {
 }
 
 func (k *task) partnerFirst() error {
-	return fault(CodeConflict, "contact %s is linked with partner %s: mksync unlink %[1]s first", k.id, k.link.MetaKockaID)
+	return Errorf(CodeConflict, "contact %s is linked with partner %s: mksync unlink %[1]s first", k.id, k.link.MetaKockaID)
 }
 
 // linkByHand merges the two as a first match does.
@@ -144,7 +144,7 @@ func (k *task) mayLink(ctx context.Context) (p metakocka.Partner, err error) {
 		given, err = k.given(ctx, a.metakockaID)
 	}
 	if err == nil && !given {
-		err = fault(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", a.metakockaID, link.ContactID)
+		err = Errorf(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", a.metakockaID, link.ContactID)
 	}
 	return p, err
 }
@@ -156,16 +156,16 @@ func (k *task) named(ctx context.Context) (metakocka.Partner, error) {
 	}
 	p, err := k.erp.Get(ctx, k.t.answer.metakockaID)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return p, fault(CodeNotFound, "MetaKocka has no partner %s", k.t.answer.metakockaID)
+		return p, Errorf(CodeNotFound, "MetaKocka has no partner %s", k.t.answer.metakockaID)
 	}
-	return p, aboutAll(err)
+	return p, AboutAll(err)
 }
 
 // unlinkByHand leaves a contact without its partner, and remembers that they are two.
 func (k *task) unlinkByHand(ctx context.Context, linked bool) error {
 	switch in := k.link.Intent; {
 	case !linked:
-		return fault(CodeConflict, "contact %s is not linked with a partner", k.id)
+		return Errorf(CodeConflict, "contact %s is not linked with a partner", k.id)
 	case in != nil && k.open(k.id, in):
 		return k.pending()
 	}
@@ -175,7 +175,7 @@ func (k *task) unlinkByHand(ctx context.Context, linked bool) error {
 }
 
 func unlinkedBy(name string) string {
-	return "unlinked by " + orWords(name, "a person") + ": `mksync link` links the two again, `mksync sync` with this contact's id finds or makes another partner"
+	return "unlinked by " + OrWords(name, "a person") + ": `mksync link` links the two again, `mksync sync` with this contact's id finds or makes another partner"
 }
 
 // makeOwn makes a contact a partner of its own, and remembers that it is none of those

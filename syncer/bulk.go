@@ -29,7 +29,10 @@ const BulkPlaces = 8
 
 // NewBulk returns a ready Bulk that works on so many at once.
 func NewBulk(m *Matcher, gate *Gate, refresh func(ctx context.Context) error, workers int) *Bulk {
-	workers = min(positive(workers, 4), BulkPlaces)
+	if workers <= 0 {
+		workers = 4
+	}
+	workers = min(workers, BulkPlaces)
 	return &Bulk{matcher: m, gate: gate, refresh: refresh, workers: workers, places: make(slots, workers)}
 }
 
@@ -43,6 +46,9 @@ type BulkItem struct {
 	Verdict     match.Verdict `json:"verdict,omitempty"`
 	Error       string        `json:"error,omitempty"`
 }
+
+// mostListed is how many items that succeeded a result over all contacts names.
+const mostListed = 1000
 
 // inFlight is how long a write under way may go on after the request is stopped.
 const inFlight = 10 * time.Second
@@ -72,7 +78,7 @@ func lingering(ctx context.Context, d time.Duration) (context.Context, context.C
 func (b *Bulk) plan(ctx context.Context, rep *reporter) (*match.Plan, error) {
 	rep.begin("looking at the partners", 0)
 	if err := b.refresh(ctx); err != nil {
-		return nil, aboutAll(err)
+		return nil, AboutAll(err)
 	}
 	rep.begin("matching", 0)
 	return b.matcher.Fresh(ctx)
@@ -108,10 +114,10 @@ func (run *bulkRun) patiently(ctx, work context.Context, do func() error) {
 		var pending *PendingError
 		switch {
 		case errors.As(err, &pending):
-			if pause(ctx, pending.After) != nil {
+			if Pause(ctx, pending.After) != nil {
 				return
 			}
-		case !outage(err) || !run.rep.watched():
+		case !Outage(err) || !run.rep.watched():
 			return
 		}
 		if ctx.Err() != nil || work.Err() != nil {
@@ -160,7 +166,7 @@ type bulkRun struct {
 // end.
 func (run *bulkRun) finished(i int, verdict match.Verdict, res Result, err error) error {
 	var pending *PendingError
-	if outage(err) && run.rep.watched() || errors.As(err, &pending) {
+	if Outage(err) && run.rep.watched() || errors.As(err, &pending) {
 		return err
 	}
 	item := BulkItem{
@@ -217,7 +223,7 @@ func (run *bulkRun) note(i int, item BulkItem) {
 // keeps: of all there are, a watcher is told only what failed, and not without
 // end; who does not watch gets everything at the end.
 func (run *bulkRun) keeps(item BulkItem) bool {
-	return !run.all || run.whole || !item.Success && len(run.results) < mostFindings
+	return !run.all || run.whole || !item.Success && len(run.results) < mostListed
 }
 
 // list are the kept results in the order of what was asked for. Of what was not

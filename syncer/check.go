@@ -72,20 +72,21 @@ type Checker struct {
 	cfg        CheckerConfig
 	reconciler *Reconciler
 	matcher    *Matcher
+	erp        Reader
 	store      CheckStore
 	backlog    Backlog
 	log        *slog.Logger
 }
 
 // NewChecker returns a ready Checker.
-func NewChecker(cfg CheckerConfig, m *Matcher, store CheckStore, backlog Backlog, log *slog.Logger) *Checker {
+func NewChecker(cfg CheckerConfig, r *Reconciler, m *Matcher, erp Reader, store CheckStore, backlog Backlog, log *slog.Logger) *Checker {
 	if cfg.Look <= 0 {
 		cfg.Look = 5 * time.Second
 	}
 	if cfg.Patience <= 0 {
 		cfg.Patience = 30 * time.Second
 	}
-	return &Checker{cfg: cfg, reconciler: m.reconciler, matcher: m, store: store, backlog: backlog, log: log}
+	return &Checker{cfg: cfg, reconciler: r, matcher: m, erp: erp, store: store, backlog: backlog, log: log}
 }
 
 // CheckRequest asks for a full check.
@@ -139,7 +140,7 @@ func (c *Checker) remember(ctx context.Context, rep CheckReport, rest time.Durat
 	if failed != nil && ctx.Err() != nil {
 		return failed
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
 	defer cancel()
 	state, err := c.store.CheckState(ctx)
 	if err != nil {
@@ -193,7 +194,7 @@ func (run *checkRun) seeAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run.seen = &sighting{erp: run.reconciler.lanes(metakocka.Bulk), partners: partners}
+	run.seen = &sighting{erp: run.erp, partners: partners}
 	run.rep.Partners = len(partners)
 	return run.compare(ctx)
 }
@@ -208,9 +209,9 @@ func (run *checkRun) enumerate(ctx context.Context) (map[string]metakocka.Partne
 	if err != nil {
 		return nil, err
 	}
-	all := enumerate.New(run.reconciler.lanes(metakocka.Bulk), run.store, enumerate.Config{Way: enumerate.Way(poll.Way)})
-	found, err := all.Enumerate(ctx, believed(seen))
-	return found.Of, aboutAll(err)
+	all := enumerate.New(run.erp, run.store, enumerate.Config{Way: enumerate.Way(poll.Way)})
+	found, err := all.Enumerate(ctx, store.Expected(seen))
+	return found.Of, AboutAll(err)
 }
 
 // checkPage is how many pairs are read at once.
@@ -227,7 +228,7 @@ func (run *checkRun) compare(ctx context.Context) error {
 		}
 		for _, p := range pairs {
 			run.count(p)
-			if paired(p) {
+			if Paired(p) {
 				linked++
 			}
 			if !run.judged(p) {
@@ -283,7 +284,7 @@ func (run *checkRun) count(p store.Pair) {
 
 // judged notes what the sweep shows of a pair; false: the sweep lacks its partner.
 func (run *checkRun) judged(p store.Pair) bool {
-	f, err := run.reconciler.judge(p, run.seen.swept)
+	f, err := run.reconciler.Judge(p, run.seen.swept)
 	if err != nil {
 		return false
 	}
@@ -299,9 +300,9 @@ func (run *checkRun) note(f Finding) {
 
 // doubt asks by id for partners that the sweep did not bring.
 func (run *checkRun) doubt(ctx context.Context, absent []store.Pair, linked int) error {
-	tooMany := unlikely(len(absent), linked)
+	tooMany := Unlikely(len(absent), linked)
 	for _, p := range absent {
-		f, err := run.reconciler.judge(p, run.seen.ask(ctx))
+		f, err := run.reconciler.Judge(p, run.seen.ask(ctx))
 		if err != nil {
 			return err
 		}
@@ -321,7 +322,7 @@ func (run *checkRun) settle(ctx context.Context) error {
 	}
 	deadline := time.Now().Add(run.cfg.Patience)
 	for len(run.findings) > 0 && time.Now().Before(deadline) {
-		if err := pause(ctx, run.cfg.Look); err != nil {
+		if err := Pause(ctx, run.cfg.Look); err != nil {
 			return err
 		}
 		if err := run.again(ctx); err != nil {
@@ -346,12 +347,16 @@ func (run *checkRun) again(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		var held []store.Pair
 		for _, p := range pairs {
+			if heldMatch(p) {
+				held = append(held, p)
+			}
 			if err := run.judgeAgain(ctx, p); err != nil {
 				return err
 			}
 		}
-		if err := run.judgeHeld(ctx, filter(pairs, heldMatch)); err != nil {
+		if err := run.judgeHeld(ctx, held); err != nil {
 			return err
 		}
 	}
@@ -361,9 +366,9 @@ func (run *checkRun) again(ctx context.Context) error {
 // judgeAgain asks for the partner where the pair is still not in order: the
 // sweep may have seen it before it was written.
 func (run *checkRun) judgeAgain(ctx context.Context, p store.Pair) error {
-	f, err := run.reconciler.judge(p, run.seen.swept)
-	if f.Kind == FindingDiffers || errors.Is(err, errAbsent) {
-		f, err = run.reconciler.judge(p, run.seen.ask(ctx))
+	f, err := run.reconciler.Judge(p, run.seen.swept)
+	if f.Kind == FindingDiffers || errors.Is(err, ErrAbsent) {
+		f, err = run.reconciler.Judge(p, run.seen.ask(ctx))
 	}
 	if err != nil {
 		return err
@@ -379,6 +384,31 @@ func (run *checkRun) report() CheckReport {
 			run.rep.Differing++
 		}
 	}
-	run.rep.Findings = orNone(run.findings[:min(len(run.findings), mostFindings)])
+	run.rep.Findings = append([]Finding{}, run.findings[:min(len(run.findings), mostFindings)]...)
 	return run.rep
+}
+
+// sighting is every partner as one fresh sweep saw it.
+type sighting struct {
+	erp      Reader
+	partners map[string]metakocka.Partner
+}
+
+// swept gives what the sweep brought.
+func (s *sighting) swept(id string) (metakocka.Partner, error) {
+	if p, ok := s.partners[id]; ok {
+		return p, nil
+	}
+	return metakocka.Partner{}, ErrAbsent
+}
+
+// ask gives the partner as MetaKocka has it now, and remembers it.
+func (s *sighting) ask(ctx context.Context) func(id string) (metakocka.Partner, error) {
+	return func(id string) (metakocka.Partner, error) {
+		p, err := s.erp.Get(ctx, id)
+		if err == nil {
+			s.partners[id] = p
+		}
+		return p, AboutAll(err)
+	}
 }

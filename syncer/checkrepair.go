@@ -68,7 +68,7 @@ func (run *checkRun) bringInOrder(ctx context.Context, open []*Finding, plan *ma
 		if len(open) == 0 || time.Now().After(deadline) {
 			return nil
 		}
-		if err := pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
+		if err := Pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
 			return err
 		}
 	}
@@ -86,7 +86,7 @@ func (f *Finding) repaired(res Result, err error) error {
 		if res.MetaKockaID != "" {
 			f.MetaKockaID = res.MetaKockaID
 		}
-	case errors.As(err, &rejected), errors.As(err, &pending), errors.Is(err, errAgain), errors.Is(err, store.ErrContactChanged):
+	case errors.As(err, &rejected), errors.As(err, &pending), errors.Is(err, ErrAgain), errors.Is(err, store.ErrContactChanged):
 		f.Note = err.Error()
 	default:
 		return err
@@ -145,7 +145,7 @@ func (run *checkRun) holdReason(ctx context.Context) (string, error) {
 		if err != nil || reason == "" || reason == heldTruncate || time.Now().After(deadline) {
 			return reason, err
 		}
-		if err := pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
+		if err := Pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
 			return "", err
 		}
 	}

@@ -2,12 +2,10 @@ package syncer
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
-	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer/event"
 )
@@ -24,7 +22,7 @@ func (c *Checker) Run(ctx context.Context) error {
 			said = err.Error()
 			c.log.Warn("full check did not succeed; it will be tried again", "error", err)
 		}
-		_ = pause(ctx, c.cfg.Look)
+		_ = Pause(ctx, c.cfg.Look)
 	}
 	return nil
 }
@@ -42,7 +40,7 @@ func (c *Checker) watch(ctx context.Context) error {
 		if err := c.look(ctx); err != nil {
 			return err
 		}
-		if err := pause(ctx, c.cfg.Look); err != nil {
+		if err := Pause(ctx, c.cfg.Look); err != nil {
 			return err
 		}
 	}
@@ -85,12 +83,7 @@ func (c *Checker) look(ctx context.Context) error {
 
 // terms are on what the contacts are synced.
 func (c *Checker) terms() string {
-	policy := c.reconciler.cfg.Policy
-	directions := map[mapping.Field]mapping.Direction{}
-	for _, f := range mapping.Fields() {
-		directions[f] = policy.For(f).Direction
-	}
-	return fmt.Sprint(c.store.Terms(), " ", directions, " ", c.reconciler.unkept.terms())
+	return c.store.Terms() + " " + c.reconciler.Terms()
 }
 
 // changed brings in order what a change of directions, columns or filter means for
@@ -204,7 +197,7 @@ func (c *Checker) snapshotApplied(ctx context.Context) error {
 		if pending == 0 && (inFlight == 0 || time.Now().After(deadline)) {
 			return nil
 		}
-		if err := pause(ctx, min(c.cfg.Look, time.Second)); err != nil {
+		if err := Pause(ctx, min(c.cfg.Look, time.Second)); err != nil {
 			return err
 		}
 	}

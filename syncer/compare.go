@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -40,18 +39,18 @@ type Finding struct {
 	Note     string `json:"note,omitempty"`
 }
 
-// errAbsent: the sweep did not bring the partner, and it was not asked for by id.
-var errAbsent = errors.New("partner is not in the sweep")
+// ErrAbsent: the sweep did not bring the partner, and it was not asked for by id.
+var ErrAbsent = errors.New("partner is not in the sweep")
 
-// judge says what is wrong with a pair; "" where nothing is. partner gives the
-// linked partner as it is now, metakocka.ErrNotFound, or errAbsent.
-func (r *Reconciler) judge(p store.Pair, partner func(id string) (metakocka.Partner, error)) (f Finding, err error) {
+// Judge says what is wrong with a pair; "" where nothing is. partner gives the
+// linked partner as it is now, metakocka.ErrNotFound, or ErrAbsent.
+func (r *Reconciler) Judge(p store.Pair, partner func(id string) (metakocka.Partner, error)) (f Finding, err error) {
 	f = Finding{ContactID: p.ContactID}
 	if p.Link != nil {
 		f.MappingID, f.MetaKockaID = p.Link.ID, p.Link.MetaKockaID
 	}
 	f.Kind = kindWithoutPartner(p)
-	if f.Kind != "" || !paired(p) {
+	if f.Kind != "" || !Paired(p) {
 		return f, nil
 	}
 	got, err := partner(p.Link.MetaKockaID)
@@ -89,9 +88,9 @@ func kindWithoutPartner(p store.Pair) FindingKind {
 	return ""
 }
 
-// paired reports whether the pair has two sides to compare. What is held waits
+// Paired reports whether the pair has two sides to compare. What is held waits
 // for a person.
-func paired(p store.Pair) bool {
+func Paired(p store.Pair) bool {
 	l := p.Link
 	return p.Contact != nil && p.InScope && l != nil && l.Status.Alive() && l.Status != store.StatusHeld && l.MetaKockaID != ""
 }
@@ -118,29 +117,4 @@ func (r *Reconciler) moved(p store.Pair, partner mapping.Contact) []mapping.Fiel
 		}
 	}
 	return fields
-}
-
-// sighting is every partner as one fresh sweep saw it.
-type sighting struct {
-	erp      ERP
-	partners map[string]metakocka.Partner
-}
-
-// swept gives what the sweep brought.
-func (s *sighting) swept(id string) (metakocka.Partner, error) {
-	if p, ok := s.partners[id]; ok {
-		return p, nil
-	}
-	return metakocka.Partner{}, errAbsent
-}
-
-// ask gives the partner as MetaKocka has it now, and remembers it.
-func (s *sighting) ask(ctx context.Context) func(id string) (metakocka.Partner, error) {
-	return func(id string) (metakocka.Partner, error) {
-		p, err := s.erp.Get(ctx, id)
-		if err == nil {
-			s.partners[id] = p
-		}
-		return p, aboutAll(err)
-	}
 }

@@ -85,7 +85,7 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	}
 	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: agreed, Partner: partner, Phone: sent.PhonePlace()}, true
 	k.link.PartnerObservedAt = k.now()
-	seen, err := observed(unread(metakockaID, sent))
+	seen, err := Observed(unread(metakockaID, sent))
 	if err != nil {
 		return fmt.Errorf("store partner %s: %w", metakockaID, err)
 	}

@@ -22,10 +22,10 @@ func decode(request []byte, into any) error {
 		return nil
 	}
 	if request[0] != '{' {
-		return fault(CodeMalformed, "the request must be a JSON object")
+		return Errorf(CodeMalformed, "the request must be a JSON object")
 	}
 	if at := invalidAt(request); at >= 0 {
-		return fault(CodeMalformed, "%s: is not UTF-8 text", orWords(pathAt(request, int64(at)), "the request"))
+		return Errorf(CodeMalformed, "%s: is not UTF-8 text", OrWords(pathAt(request, int64(at)), "the request"))
 	}
 	if err := checkNames(request, fieldNames(reflect.TypeOf(into).Elem())); err != nil {
 		return err
@@ -36,9 +36,9 @@ func decode(request []byte, into any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &mistyped):
-		return fault(CodeMalformed, "%s: must be %s%s", orWords(pathAt(request, mistyped.Offset), "the request"), wanted(mistyped.Type), got(mistyped))
+		return Errorf(CodeMalformed, "%s: must be %s%s", OrWords(pathAt(request, mistyped.Offset), "the request"), wanted(mistyped.Type), got(mistyped))
 	}
-	return fault(CodeMalformed, "the request cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+	return Errorf(CodeMalformed, "the request cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
 }
 
 // checkNames refuses what is not JSON, and names that are unknown or come twice.
@@ -51,15 +51,15 @@ func checkNames(request []byte, known []string) error {
 		case !s.name:
 			return true
 		case !slices.Contains(known, name):
-			wrong = fault(CodeMalformed, "%s: is not a field of this request; known: %s", clip(name), orWords(strings.Join(known, ", "), "none"))
+			wrong = Errorf(CodeMalformed, "%s: is not a field of this request; known: %s", clip(name), OrWords(strings.Join(known, ", "), "none"))
 		case seen[name]:
-			wrong = fault(CodeMalformed, "%s: is given twice", name)
+			wrong = Errorf(CodeMalformed, "%s: is given twice", name)
 		}
 		seen[name] = true
 		return wrong == nil
 	})
 	if err != nil {
-		return fault(CodeMalformed, "the request is not JSON: %s", err)
+		return Errorf(CodeMalformed, "the request is not JSON: %s", err)
 	}
 	return wrong
 }

@@ -131,7 +131,7 @@ const (
 func (p Page) limit() (int, error) {
 	switch {
 	case p.Limit < 0 || p.Limit > largestPage:
-		return 0, fault(CodeMalformed, "limit: must be from 1 to %d", largestPage)
+		return 0, Errorf(CodeMalformed, "limit: must be from 1 to %d", largestPage)
 	case p.Limit == 0:
 		return usualPage, nil
 	}
@@ -145,7 +145,7 @@ func (p Page) number() (int64, error) {
 	}
 	n, err := strconv.ParseInt(p.After, 10, 64)
 	if err != nil || n < 0 {
-		return 0, fault(CodeMalformed, "after: is not what a list's next was")
+		return 0, Errorf(CodeMalformed, "after: is not what a list's next was")
 	}
 	return n, nil
 }
@@ -169,9 +169,9 @@ const maxID = 255
 func checkID(field, id string) error {
 	switch {
 	case strings.TrimSpace(id) == "":
-		return fault(CodeMalformed, "%s: is missing", field)
+		return Errorf(CodeMalformed, "%s: is missing", field)
 	case len(id) > maxID, strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == unicode.ReplacementChar }):
-		return fault(CodeMalformed, "%s: is not an id", field)
+		return Errorf(CodeMalformed, "%s: is not an id", field)
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func checkUUID(field, id string) (string, error) {
 	const length = 36
 	u, err := uuid.Parse(id)
 	if err != nil || len(id) != length {
-		return "", fault(CodeMalformed, "%s: %q is not a uuid", field, id)
+		return "", Errorf(CodeMalformed, "%s: %q is not a uuid", field, id)
 	}
 	return u.String(), nil
 }
@@ -211,11 +211,11 @@ func pick[R any](noun, id string, found []R, own func(R) string, open func(R) bo
 	case len(fits) == 1:
 		return fits[0], nil
 	case len(fits) > tooMany:
-		return none, fault(CodeConflict, "%s names %d %ss: use the %s's own id", id, len(fits), noun, noun)
+		return none, Errorf(CodeConflict, "%s names %d %ss: use the %s's own id", id, len(fits), noun, noun)
 	case len(fits) > 1:
-		return none, fault(CodeConflict, "%s names %d %ss: use one of the ids %s", id, len(fits), noun, strings.Join(names, ", "))
+		return none, Errorf(CodeConflict, "%s names %d %ss: use one of the ids %s", id, len(fits), noun, strings.Join(names, ", "))
 	case len(found) > 0:
-		return none, fault(CodeConflict, "no %s of %s is open any more", noun, id)
+		return none, Errorf(CodeConflict, "no %s of %s is open any more", noun, id)
 	}
-	return none, fault(CodeNotFound, "there is no %s %s, and no %s of a mapping, contact or partner with this id", noun, id, noun)
+	return none, Errorf(CodeNotFound, "there is no %s %s, and no %s of a mapping, contact or partner with this id", noun, id, noun)
 }

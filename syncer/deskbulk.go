@@ -67,11 +67,11 @@ type BulkImportResult struct {
 func checkBulk(field string, ids []string, all, dryRun bool) error {
 	switch {
 	case all == (len(ids) > 0):
-		return fault(CodeMalformed, "%s: either name some or ask for all", field)
+		return Errorf(CodeMalformed, "%s: either name some or ask for all", field)
 	case len(ids) > mostIDs:
-		return fault(CodeTooLarge, "%s: at most %d at once", field, mostIDs)
+		return Errorf(CodeTooLarge, "%s: at most %d at once", field, mostIDs)
 	case dryRun && !all:
-		return fault(CodeMalformed, "dryRun: is for all of them only")
+		return Errorf(CodeMalformed, "dryRun: is for all of them only")
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (r BulkImportRequest) check() error {
 
 func (d *Desk) startBulk(ctx context.Context, all bool, told audience) (*bulkRun, context.Context, error) {
 	if d.bulk == nil {
-		return nil, ctx, fault(CodeUnavailable, "this process takes no bulk requests")
+		return nil, ctx, Errorf(CodeUnavailable, "this process takes no bulk requests")
 	}
 	run := &bulkRun{Bulk: d.bulk, all: all, whole: told.whole, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
 	run.rep, ctx = report(ctx, told.watch, d.bulk.gate, "beginning")

@@ -106,7 +106,7 @@ func (d *Desk) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict],
 // Conflict shows one entry: one that waits, where the id names several.
 func (d *Desk) Conflict(ctx context.Context, r EntryRequest) (Conflict, error) {
 	c, err := d.conflict(ctx, r.ID, parked)
-	if isCode(err, CodeConflict) {
+	if IsCode(err, CodeConflict) {
 		c, err = d.conflict(ctx, r.ID, func(store.ConflictRecord) bool { return true })
 	}
 	return conflictOf(c), err
@@ -133,7 +133,7 @@ func (d *Desk) conflict(ctx context.Context, id string, fits func(store.Conflict
 // at once. Asked again with the same answer it only reconciles again.
 func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decided[Conflict], err error) {
 	if r.Take != mapping.SideCRM && r.Take != mapping.SideMetaKocka {
-		return res, fault(CodeMalformed, "take: must be %s or %s", mapping.SideCRM, mapping.SideMetaKocka)
+		return res, Errorf(CodeMalformed, "take: must be %s or %s", mapping.SideCRM, mapping.SideMetaKocka)
 	}
 	c, err := d.conflict(ctx, r.ID, parked)
 	if err != nil {
@@ -163,17 +163,17 @@ func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decid
 // mayResolve refuses what the next reconcile would not carry out.
 func (d *Desk) mayResolve(ctx context.Context, c store.ConflictRecord, take mapping.Side) error {
 	if c.Status == store.ConflictResolved && c.Winner == "" {
-		return fault(CodeConflict, "conflict %d is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
+		return Errorf(CodeConflict, "conflict %d is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
 	}
 	if !parked(c) {
-		return fault(CodeConflict, "conflict %d is %s already", c.ID, c.Status)
+		return Errorf(CodeConflict, "conflict %d is %s already", c.ID, c.Status)
 	}
 	if !d.reconciler.policy().For(c.Field).Direction.From(take) {
-		return fault(CodeConflict, "conflict %d: the configuration does not let %s go from %s to the other side", c.ID, c.Field, take)
+		return Errorf(CodeConflict, "conflict %d: the configuration does not let %s go from %s to the other side", c.ID, c.Field, take)
 	}
 	link, err := d.link(ctx, c.LinkID)
 	if err == nil && !link.Status.Alive() {
-		return fault(CodeConflict, "conflict %d: the mapping is %s", c.ID, link.Status)
+		return Errorf(CodeConflict, "conflict %d: the mapping is %s", c.ID, link.Status)
 	}
 	return err
 }
@@ -185,7 +185,7 @@ func (d *Desk) resolved(ctx context.Context, c store.ConflictRecord) error {
 		return err
 	}
 	if _, left := link.Overrides[c.Field]; left {
-		return fault(CodeConflict, "the mapping is %s: %s", link.Status, orWords(link.LastError, "the contact is not there"))
+		return Errorf(CodeConflict, "the mapping is %s: %s", link.Status, OrWords(link.LastError, "the contact is not there"))
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (d *Desk) asShown(ctx context.Context, c store.ConflictRecord) error {
 	waiting, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID, Open: true})
 	for _, other := range waiting {
 		if other.Field == c.Field && other.ID != c.ID {
-			return fault(CodeConflict, "%s was changed since conflict %d was shown, and nothing is overwritten that nobody has seen: it waits as conflict %d", c.Field, c.ID, other.ID)
+			return Errorf(CodeConflict, "%s was changed since conflict %d was shown, and nothing is overwritten that nobody has seen: it waits as conflict %d", c.Field, c.ID, other.ID)
 		}
 	}
 	return err
@@ -216,7 +216,7 @@ func (d *Desk) decidedConflict(ctx context.Context, c store.ConflictRecord, done
 // notYet says that a decision stands and why it had no effect yet.
 func notYet(err error, format string, args ...any) error {
 	e := AsRequestError(err)
-	return fault(e.Code, format+": %s. The same command tries again", append(args, e.Message)...)
+	return Errorf(e.Code, format+": %s. The same command tries again", append(args, e.Message)...)
 }
 
 // UndoConflict takes the outcome of a decided conflict back, as long as neither
@@ -228,11 +228,11 @@ func (d *Desk) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Co
 	}
 	switch {
 	case parked(c):
-		return res, fault(CodeConflict, "conflict %d is not decided yet: there is nothing to undo", c.ID)
+		return res, Errorf(CodeConflict, "conflict %d is not decided yet: there is nothing to undo", c.ID)
 	case c.Status == store.ConflictUndone:
-		return res, fault(CodeConflict, "conflict %d is undone already", c.ID)
+		return res, Errorf(CodeConflict, "conflict %d is undone already", c.ID)
 	case !decided(c):
-		return res, fault(CodeConflict, "conflict %d ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
+		return res, Errorf(CodeConflict, "conflict %d ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
 	}
 	done, err := d.reconciler.Restore(ctx, c, r.By)
 	if err != nil {
@@ -256,5 +256,5 @@ func orNotFound(err error, format string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return fault(CodeNotFound, format, args...)
+	return Errorf(CodeNotFound, format, args...)
 }

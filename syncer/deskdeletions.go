@@ -56,7 +56,7 @@ func (d *Desk) deletion(ctx context.Context, id string) (rec store.DeletionRecor
 	}
 	rec, err = pick("deletion", id, found, deletionID, openDeletion)
 	if err == nil && !rec.Status.Open() {
-		err = fault(CodeConflict, "deletion %d is %s already", rec.ID, rec.Status)
+		err = Errorf(CodeConflict, "deletion %d is %s already", rec.ID, rec.Status)
 	}
 	return rec, err
 }

@@ -246,7 +246,7 @@ func (d *Desk) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
 	d.jobs.wake() // where nobody works on it, its result is still to be stored
 	j, err = d.job(ctx, j.ID)
 	if err == nil && slices.Contains([]store.JobStatus{store.JobDone, store.JobFailed}, j.Status) {
-		err = fault(CodeConflict, "job %s is %s already", j.ID, j.Status)
+		err = Errorf(CodeConflict, "job %s is %s already", j.ID, j.Status)
 	}
 	return j, err
 }

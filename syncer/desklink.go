@@ -30,7 +30,7 @@ func (d *Desk) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
 		err = checkID("metakockaId", r.MetaKockaID)
 	}
 	if err == nil && r.Take != "" && r.Take != AuthorityCRM && r.Take != AuthorityMetaKocka {
-		err = fault(CodeMalformed, "take: %q is neither crm nor metakocka", clip(string(r.Take)))
+		err = Errorf(CodeMalformed, "take: %q is neither crm nor metakocka", clip(string(r.Take)))
 	}
 	if err == nil {
 		err = d.known(ctx, id)

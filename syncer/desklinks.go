@@ -44,7 +44,7 @@ type MappingRequest struct {
 func (d *Desk) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err error) {
 	switch {
 	case (r.ContactID == "") == (r.MetaKockaID == ""):
-		return m, fault(CodeMalformed, "contactId or metakockaId: exactly one of them is needed")
+		return m, Errorf(CodeMalformed, "contactId or metakockaId: exactly one of them is needed")
 	case r.MetaKockaID != "":
 		if err := checkID("metakockaId", r.MetaKockaID); err != nil {
 			return m, err
@@ -87,7 +87,7 @@ func (r MappingsRequest) query() (q store.LinkQuery, err error) {
 		}
 	}
 	if r.Status != "" && !slices.Contains(store.Statuses(), r.Status) {
-		return q, fault(CodeMalformed, "status: %q is none of %v", clip(string(r.Status)), store.Statuses())
+		return q, Errorf(CodeMalformed, "status: %q is none of %v", clip(string(r.Status)), store.Statuses())
 	}
 	if r.After != "" {
 		if q.After, err = checkUUID("after", r.After); err != nil {

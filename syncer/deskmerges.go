@@ -78,7 +78,7 @@ func (d *Desk) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 	case err != nil:
 		return m, err
 	case loser == winner:
-		return m, fault(CodeMalformed, "loserContactId and winnerContactId are the same contact")
+		return m, Errorf(CodeMalformed, "loserContactId and winnerContactId are the same contact")
 	case r.DryRun:
 		j, err := d.reconciler.PreviewMerge(ctx, loser, winner)
 		if err != nil {
@@ -121,7 +121,7 @@ func (d *Desk) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err 
 func (d *Desk) UndoMerge(ctx context.Context, r EntryRequest) (m Merge, err error) {
 	id, err := strconv.ParseInt(r.ID, 10, 64)
 	if err != nil || id <= 0 {
-		return m, fault(CodeMalformed, "id: %q is not the number of a merge", clip(r.ID))
+		return m, Errorf(CodeMalformed, "id: %q is not the number of a merge", clip(r.ID))
 	}
 	found, err := d.reconciler.links.Merges(ctx, store.MergeQuery{ID: id})
 	if err != nil || len(found) == 0 {

@@ -59,9 +59,9 @@ func (d *Desk) known(ctx context.Context, id string) error {
 	case err != nil:
 		return err
 	case !exists:
-		return fault(CodeNotFound, "there is no contact %s", id)
+		return Errorf(CodeNotFound, "there is no contact %s", id)
 	case !inScope:
-		return fault(CodeRefused, "contact %s is left out by the configured filter", id)
+		return Errorf(CodeRefused, "contact %s is left out by the configured filter", id)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (d *Desk) contact(ctx context.Context, id string, t Trigger) (Result, error
 		if !errors.As(err, &pending) || pending.Absent == "" {
 			return res, err
 		}
-		if err := pause(ctx, pending.After); err != nil {
+		if err := Pause(ctx, pending.After); err != nil {
 			return res, err
 		}
 	}
@@ -104,9 +104,9 @@ func brought(res Result, err error) error {
 	case err != nil:
 		return err
 	case res.Status == store.StatusHeld:
-		return fault(CodeConflict, "contact %s waits for a person: %s", res.ContactID, res.LastError)
+		return Errorf(CodeConflict, "contact %s waits for a person: %s", res.ContactID, res.LastError)
 	case res.LinkID == "" || !res.Status.Alive():
-		return fault(CodeConflict, "contact %s is not linked: %s", res.ContactID, orWords(res.LastError, "it was deleted meanwhile"))
+		return Errorf(CodeConflict, "contact %s is not linked: %s", res.ContactID, OrWords(res.LastError, "it was deleted meanwhile"))
 	}
 	return nil
 }
@@ -127,14 +127,14 @@ func (d *Desk) Import(ctx context.Context, r ImportRequest) (o Outcome, err erro
 func (d *Desk) importOne(ctx context.Context, metakockaID string, t Trigger) (o Outcome, err error) {
 	res, err := d.reconciler.Partner(ctx, metakockaID, t)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return o, fault(CodeNotFound, "MetaKocka has no partner %s", metakockaID)
+		return o, Errorf(CodeNotFound, "MetaKocka has no partner %s", metakockaID)
 	}
 	if err := brought(res, err); err != nil {
 		return o, err
 	}
 	exists, _, err := d.records.ContactKnown(ctx, res.ContactID)
 	if err == nil && !exists {
-		err = fault(CodeConflict, "partner %s is linked with contact %s, which is not there any more: mksync mappings prune", metakockaID, res.ContactID)
+		err = Errorf(CodeConflict, "partner %s is linked with contact %s, which is not there any more: mksync mappings prune", metakockaID, res.ContactID)
 	}
 	return outcomeOf(res), err
 }

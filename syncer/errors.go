@@ -57,11 +57,11 @@ func (e *PendingError) Error() string {
 // while a synchronous standby is away. It comes again.
 var errNotVisible = errors.New("the change is committed but not visible in the database yet")
 
-// errAgain: what was read is out of date; read again.
-var errAgain = errors.New("read again")
+// ErrAgain: what was read is out of date; read again.
+var ErrAgain = errors.New("read again")
 
-// aboutAll marks a refusal of a call that is about no record in particular.
-func aboutAll(err error) error {
+// AboutAll marks a refusal of a call that is about no record in particular.
+func AboutAll(err error) error {
 	if metakocka.IsRefusal(err) {
 		return &PausedError{Err: err}
 	}
@@ -117,12 +117,14 @@ type RequestError struct {
 
 func (e *RequestError) Error() string { return e.Message }
 
-func isCode(err error, code Code) bool {
+// IsCode tells whether err answers a request with that code.
+func IsCode(err error, code Code) bool {
 	var answer *RequestError
 	return errors.As(err, &answer) && answer.Code == code
 }
 
-func fault(code Code, format string, args ...any) error {
+// Errorf is the answer to a request that could not be met.
+func Errorf(code Code, format string, args ...any) error {
 	return &RequestError{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -158,7 +160,7 @@ func codeOf(err error) Code {
 		return CodeRefused
 	case errors.As(err, &paused), metakocka.IsTransient(err):
 		return CodeUnreachable
-	case errors.As(err, &pending), errors.As(err, &unbelieved), errors.As(err, &hidden), errors.Is(err, store.ErrTooManyJobs), errors.Is(err, store.ErrContactChanged), errors.Is(err, errAgain), errors.Is(err, context.Canceled):
+	case errors.As(err, &pending), errors.As(err, &unbelieved), errors.As(err, &hidden), errors.Is(err, store.ErrTooManyJobs), errors.Is(err, store.ErrContactChanged), errors.Is(err, ErrAgain), errors.Is(err, context.Canceled):
 		return CodeUnavailable
 	case errors.Is(err, context.DeadlineExceeded):
 		return CodeTimeout

@@ -38,7 +38,7 @@ func (g *Gate) Wait(ctx context.Context) error {
 		if wait == 0 {
 			return nil
 		}
-		if err := pauseUntil(ctx, wait, changed); err != nil {
+		if err := PauseUntil(ctx, wait, changed); err != nil {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (g *Gate) Report(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case outage(err):
+	case Outage(err):
 		g.pause(err)
 	case reached(err):
 		if g.reason != "" {
@@ -101,9 +101,9 @@ func (g *Gate) Paused() (reason string, since time.Time) {
 	return g.reason, g.since
 }
 
-// pausedWithin tells whether work is paused, or was not long ago; where there is no gate,
+// PausedWithin tells whether work is paused, or was not long ago; where there is no gate,
 // never.
-func (g *Gate) pausedWithin(d time.Duration) bool {
+func (g *Gate) PausedWithin(d time.Duration) bool {
 	if g == nil {
 		return false
 	}
@@ -112,9 +112,9 @@ func (g *Gate) pausedWithin(d time.Duration) bool {
 	return g.reason != "" || !g.opened.IsZero() && time.Since(g.opened) < d
 }
 
-// outage: MetaKocka was not reached, or refuses everything, or the CRM's database hides
+// Outage: MetaKocka was not reached, or refuses everything, or the CRM's database hides
 // what would have to be known.
-func outage(err error) bool {
+func Outage(err error) bool {
 	var paused *PausedError
 	var hidden *store.HiddenError
 	return metakocka.IsTransient(err) && !errors.Is(err, context.Canceled) || errors.As(err, &paused) || errors.As(err, &hidden)

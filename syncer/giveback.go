@@ -30,9 +30,9 @@ func (r *Returner) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case text := <-r.reconciler.refusals.ended:
+		case text := <-r.reconciler.RefusalsEnded():
 			for range 3 {
-				if pause(ctx, time.Second) != nil {
+				if Pause(ctx, time.Second) != nil {
 					return
 				}
 				if err := r.retryLetters(ctx, text); err != nil {

@@ -62,7 +62,7 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 	if m.Heartbeat > 0 && a.Longest > m.Patience {
 		s.problem("the %s has been working on one event for %s: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second))
 	}
-	if m.Heartbeat <= 0 || durable == event.ConsumerPusherBulk && a.Readers == 0 || m.Gate.pausedWithin(m.Patience) {
+	if m.Heartbeat <= 0 || durable == event.ConsumerPusherBulk && a.Readers == 0 || m.Gate.PausedWithin(m.Patience) {
 		return nil // a snapshot's contacts wait for a complete sweep
 	}
 	if s.Failing > 0 && a.Pending == 0 {
@@ -79,7 +79,7 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 	if !m.still(a) {
 		return nil
 	}
-	if err := pause(ctx, secondLook); err != nil {
+	if err := Pause(ctx, secondLook); err != nil {
 		return err
 	}
 	b, err := m.Bus.Activity(ctx, stream, durable)

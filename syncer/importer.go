@@ -95,7 +95,7 @@ func (r *Reconciler) known(ctx context.Context, metakockaID string, l metakocka.
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return p, fmt.Errorf("%w: %w", err, &RejectError{fmt.Sprintf("MetaKocka has no partner %s", metakockaID)})
 	}
-	return p, aboutAll(err)
+	return p, AboutAll(err)
 }
 
 // importPartner links the partner with the contact that matches it, or makes
@@ -205,7 +205,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 	case isAnonymous(p):
 		return Result{MetaKockaID: p.MKID}, nil
 	}
-	seen, err := observed(p)
+	seen, err := Observed(p)
 	if err != nil {
 		return res, fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
@@ -230,7 +230,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		if t.Plan != nil { // it is stored as it was seen
 			ch.Link.PartnerObservedAt, ch.Observed = k.st.SweptAt, nil
 		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
 		defer cancel()
 		err := s.Insert(bounded, &ch)
 		k.link = ch.Link

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -50,19 +49,6 @@ func (d *diff) heldInPart() store.InPart {
 	}
 	slices.Sort(ids)
 	return store.InPart{Count: len(ids), First: ids[:min(namedInPart, len(ids))]}
-}
-
-// inPart names them as a problem.
-func (s *Status) inPart(p store.InPart) {
-	const why = "the CRM's database cannot hold (characters that its encoding lacks, or texts that are too long): " +
-		"the value is not brought over until it is changed in MetaKocka, or the contacts are in a database in UTF8"
-	switch named := strings.Join(p.First, ", "); {
-	case p.Count == 0:
-	case p.Count == 1:
-		s.problem("partner %s holds a value that %s", named, why)
-	default:
-		s.problem("%d partners hold values that %s. The first: %s", p.Count, why, named)
-	}
 }
 
 // unlessNotHeld rejects a contact where the database cannot hold what is to be stored

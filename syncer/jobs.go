@@ -84,7 +84,7 @@ func (j *Jobs) Run(ctx context.Context, d *Desk) error {
 			})
 			<-took
 		}
-		_ = pauseUntil(ctx, j.look, j.poke)
+		_ = PauseUntil(ctx, j.look, j.poke)
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (j *Jobs) one(ctx context.Context, d *Desk, job store.Job) error {
 		return run.stopped
 	case cancelled && result != nil:
 		run.job.Status = store.JobCancelled
-	case err != nil && outage(err):
+	case err != nil && Outage(err):
 		run.job.Paused = err.Error()
 		_, saved := j.store.SaveJob(ctx, run.job, nil)
 		return errors.Join(err, saved)
@@ -299,7 +299,7 @@ func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
 			}
 		})
 	}
-	return nil, fault(CodeMalformed, "this version does not know the operation %s", run.job.Operation)
+	return nil, Errorf(CodeMalformed, "this version does not know the operation %s", run.job.Operation)
 }
 
 // onLeft does what is left of the ids that a request names, and sums up all of

@@ -174,14 +174,14 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 		return err
 	}
 	if was := k.st.Link; was != nil && was.Intent != nil && was.Intent.Kind == store.IntentCreate && was.MetaKockaID == "" {
-		return errAgain // the intent stands: its partner may be another one
+		return ErrAgain // the intent stands: its partner may be another one
 	}
 	given, err := k.given(ctx, p.MKID)
 	switch {
 	case err != nil:
 		return err
 	case given:
-		return errAgain
+		return ErrAgain
 	}
 	k.link.MetaKockaID, k.link.Base = "", nil
 	return k.heldMatch(ctx, k.takenBy(ctx, p))
@@ -243,7 +243,7 @@ func (k *task) candidates(ctx context.Context, seen []store.ObservedPartner) ([]
 		case err == nil:
 			found = append(found, p)
 		case !errors.Is(err, metakocka.ErrNotFound):
-			return nil, aboutAll(err)
+			return nil, AboutAll(err)
 		}
 	}
 	return found, nil
@@ -281,7 +281,7 @@ func (k *task) search(ctx context.Context, queries []metakocka.Query) ([]metakoc
 	for _, q := range queries {
 		found, err := k.erp.Find(ctx, q)
 		if err != nil {
-			return nil, aboutAll(err)
+			return nil, AboutAll(err)
 		}
 		for _, p := range found.Partners {
 			if !seen[p.MKID] {

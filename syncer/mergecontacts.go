@@ -50,7 +50,7 @@ func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (s
 		if err != nil {
 			return err
 		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
 		defer cancel()
 		err = winner.s.Absorb(bounded, loser.s, &j.m, j.change)
 		done = j.m
@@ -108,7 +108,7 @@ func (r *Reconciler) lockedBoth(ctx context.Context, loserID, winnerID, by strin
 			}
 			return use(loser, winner)
 		})
-		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, errAgain)
+		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, ErrAgain)
 		if !again || try >= maxTries {
 			return err
 		}
@@ -144,11 +144,11 @@ func (k *task) mergeable(ctx context.Context) error {
 	case k.st.Contact == nil:
 		return k.notThere(ctx)
 	case !k.st.InScope:
-		return fault(CodeRefused, "contact %s is left out by the configured filter", k.id)
+		return Errorf(CodeRefused, "contact %s is left out by the configured filter", k.id)
 	case l.Intent != nil:
-		return fault(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", k.id)
+		return Errorf(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", k.id)
 	case l.Status == store.StatusDeleted && l.MetaKockaID != "":
-		return fault(CodeConflict, "contact %s was deleted, came back and is not linked again yet: mksync sync %s", k.id, k.id)
+		return Errorf(CodeConflict, "contact %s was deleted, came back and is not linked again yet: mksync sync %s", k.id, k.id)
 	}
 	return nil
 }
@@ -160,9 +160,9 @@ func (k *task) notThere(ctx context.Context) error {
 		return err
 	}
 	if len(merges) > 0 && merges[0].Status != store.MergeUndone {
-		return fault(CodeNotFound, "there is no contact %s: it was merged into contact %s (merge %d)", k.id, merges[0].WinnerID, merges[0].ID)
+		return Errorf(CodeNotFound, "there is no contact %s: it was merged into contact %s (merge %d)", k.id, merges[0].WinnerID, merges[0].ID)
 	}
-	return fault(CodeNotFound, "there is no contact %s", k.id)
+	return Errorf(CodeNotFound, "there is no contact %s", k.id)
 }
 
 // hindered refuses what a person has to decide first, and a deletion that the
@@ -174,16 +174,16 @@ func (r *Reconciler) hindered(ctx context.Context, loser, winner *task) (h store
 		}
 		switch {
 		case h.Conflicts > 0:
-			return h, fault(CodeConflict, "contact %s has %d fields that wait for a decision: mksync conflicts list --of %s", k.id, h.Conflicts, k.id)
+			return h, Errorf(CodeConflict, "contact %s has %d fields that wait for a decision: mksync conflicts list --of %s", k.id, h.Conflicts, k.id)
 		case h.Deletions > 0:
-			return h, fault(CodeConflict, "contact %s has a deletion that waits for a decision: mksync deletions list --of %s", k.id, k.id)
+			return h, Errorf(CodeConflict, "contact %s has a deletion that waits for a decision: mksync deletions list --of %s", k.id, k.id)
 		}
 	}
 	switch {
 	case h.MayNotDelete:
-		return h, fault(CodeRefused, "mksync's role may not delete contacts, so nothing is merged: grant it DELETE on the contacts table")
+		return h, Errorf(CodeRefused, "mksync's role may not delete contacts, so nothing is merged: grant it DELETE on the contacts table")
 	case len(h.Referrers) > 0:
-		return h, fault(CodeRefused, "rows of %s refer to contact %s: move them to contact %s first, and let mksync's role read these tables",
+		return h, Errorf(CodeRefused, "rows of %s refer to contact %s: move them to contact %s first, and let mksync's role read these tables",
 			strings.Join(h.Referrers, ", "), loser.id, winner.id)
 	}
 	return h, nil
@@ -224,7 +224,7 @@ func handedOver(l store.Link, to *task) *store.Link {
 func notDeleted(loserID string, err error) error {
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
-		return fault(CodeRefused, "nothing is merged, for contact %s cannot be deleted or its values not be taken over: %s", loserID, refused.Reason)
+		return Errorf(CodeRefused, "nothing is merged, for contact %s cannot be deleted or its values not be taken over: %s", loserID, refused.Reason)
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func (k *task) retireMerged(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return aboutAll(err)
+		return AboutAll(err)
 	}
 	return k.retireKept(ctx, m, p)
 }
@@ -122,7 +122,7 @@ func (r *Reconciler) refreshMerge(ctx context.Context, m *store.ContactMerge) er
 	}
 	by := m.UndoneBy
 	*m = found[0]
-	m.UndoneBy = orWords(by, m.UndoneBy)
+	m.UndoneBy = OrWords(by, m.UndoneBy)
 	return nil
 }
 
@@ -152,7 +152,7 @@ func (w *Merger) Run(ctx context.Context) error {
 			w.log.Warn("a merge of contacts is not finished yet", "error", err)
 		}
 		said = fmt.Sprint(err)
-		_ = pause(ctx, w.look)
+		_ = Pause(ctx, w.look)
 	}
 	return nil
 }

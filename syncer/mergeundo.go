@@ -39,7 +39,7 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 		if err := u.revive(ctx); err != nil {
 			return err
 		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
 		defer cancel()
 		return winner.s.Release(bounded, loser.s, &m, u.change())
 	})
@@ -60,9 +60,9 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 func (r *Reconciler) notUndone(ctx context.Context, m store.ContactMerge, why error) error {
 	var refused *store.ContactRefusedError
 	if errors.As(why, &refused) {
-		why = fault(CodeRefused, "merge %d cannot be undone: %s", m.ID, refused.Reason)
+		why = Errorf(CodeRefused, "merge %d cannot be undone: %s", m.ID, refused.Reason)
 	}
-	final := isCode(why, CodeConflict) || isCode(why, CodeRefused)
+	final := IsCode(why, CodeConflict) || IsCode(why, CodeRefused)
 	if !final || m.Status != store.MergeUndoing {
 		return why
 	}
@@ -75,13 +75,13 @@ func (r *Reconciler) notUndone(ctx context.Context, m store.ContactMerge, why er
 func (u *undoing) unchanged() error {
 	m := u.m
 	refuse := func(format string, args ...any) error {
-		return fault(CodeConflict, "merge %d cannot be undone: "+format, append([]any{m.ID}, args...)...)
+		return Errorf(CodeConflict, "merge %d cannot be undone: "+format, append([]any{m.ID}, args...)...)
 	}
 	switch {
 	case m.Status == store.MergeUndone:
-		return fault(CodeConflict, "merge %d is undone already", m.ID)
+		return Errorf(CodeConflict, "merge %d is undone already", m.ID)
 	case m.Status == store.MergeRunning:
-		return fault(CodeUnavailable, "merge %d is not finished yet: %s", m.ID, orWords(m.Note, "try again in a moment"))
+		return Errorf(CodeUnavailable, "merge %d is not finished yet: %s", m.ID, OrWords(m.Note, "try again in a moment"))
 	case m.LoserRow == nil:
 		return refuse("it is too long ago, and what it took away is not kept any more")
 	case u.loser.st.Contact != nil:
@@ -107,7 +107,7 @@ func (u *undoing) linksUnchanged(refuse func(string, ...any) error) error {
 	}
 	switch {
 	case l.Intent != nil:
-		return fault(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", m.WinnerID)
+		return Errorf(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", m.WinnerID)
 	case l.Status == store.StatusConflict:
 		return refuse("contact %s has fields that wait for a decision: mksync conflicts list --of %s", m.WinnerID, m.WinnerID)
 	case was != "" && (!u.winner.linked() || l.MetaKockaID != was):
@@ -126,7 +126,7 @@ func (u *undoing) revive(ctx context.Context) error {
 			return err
 		}
 		if holder := holders[m.PartnerID]; holder != "" {
-			return fault(CodeConflict, "merge %d cannot be undone: contact %s is linked with partner %s since", m.ID, holder, m.PartnerID)
+			return Errorf(CodeConflict, "merge %d cannot be undone: contact %s is linked with partner %s since", m.ID, holder, m.PartnerID)
 		}
 	}
 	if m.PartnerAfter == nil || m.PartnerBefore == nil {
@@ -141,7 +141,7 @@ func (u *undoing) revive(ctx context.Context) error {
 		return u.partnerGone(m.PartnerID)
 	}
 	if err != nil {
-		return aboutAll(err)
+		return AboutAll(err)
 	}
 	return u.giveBack(ctx, p)
 }
@@ -156,11 +156,11 @@ func (u *undoing) exists(ctx context.Context, partnerID string) error {
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return u.partnerGone(partnerID)
 	}
-	return aboutAll(err)
+	return AboutAll(err)
 }
 
 func (u *undoing) partnerGone(partnerID string) error {
-	return fault(CodeConflict, "merge %d cannot be undone: partner %s is gone from MetaKocka", u.m.ID, partnerID)
+	return Errorf(CodeConflict, "merge %d cannot be undone: partner %s is gone from MetaKocka", u.m.ID, partnerID)
 }
 
 // giveBack writes the partner as it was, unless somebody changed it since.
@@ -175,17 +175,17 @@ func (u *undoing) giveBack(ctx context.Context, p metakocka.Partner) error {
 		return err
 	}
 	if m.Status == store.MergeDone && !asLeft(p, after) {
-		return fault(CodeConflict, "merge %d cannot be undone: partner %s was changed in MetaKocka since", m.ID, p.MKID)
+		return Errorf(CodeConflict, "merge %d cannot be undone: partner %s was changed in MetaKocka since", m.ID, p.MKID)
 	}
 	if m.Status == store.MergeDone {
 		m.Status = store.MergeUndoing
 		if ok, err := k.links.NoteMerge(ctx, *m, store.MergeDone); err != nil || !ok {
-			return errors.Join(err, errAgain)
+			return errors.Join(err, ErrAgain)
 		}
 	}
 	written, err := k.write(ctx, p, view(before), nil, formerFlags(before.Buyer, before.Supplier))
 	if metakocka.IsRefusal(err) {
-		return fault(CodeRefused, "merge %d cannot be undone: MetaKocka does not take partner %s back as it was: %v", m.ID, p.MKID, err)
+		return Errorf(CodeRefused, "merge %d cannot be undone: MetaKocka does not take partner %s back as it was: %v", m.ID, p.MKID, err)
 	}
 	if err != nil {
 		return err

@@ -179,5 +179,5 @@ func (d *Desk) Answer(ctx context.Context, name string, request []byte) ([]byte,
 		}
 		return answer, nil
 	}
-	return nil, fault(CodeNotFound, "there is no operation %s", name)
+	return nil, Errorf(CodeNotFound, "there is no operation %s", name)
 }

@@ -133,8 +133,8 @@ func addressID(p metakocka.Partner) string {
 	return ""
 }
 
-// observed is the partner as it is stored as last seen.
-func observed(p metakocka.Partner) (*store.ObservedPartner, error) {
+// Observed is the partner as it is stored as last seen.
+func Observed(p metakocka.Partner) (*store.ObservedPartner, error) {
 	data, err := p.MarshalJSON()
 	if err != nil {
 		return nil, err

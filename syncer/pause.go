@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// pause waits, or returns with ctx's error.
-func pause(ctx context.Context, d time.Duration) error { return pauseUntil(ctx, d, nil) }
+// Pause waits, or returns with ctx's error.
+func Pause(ctx context.Context, d time.Duration) error { return PauseUntil(ctx, d, nil) }
 
-// pauseUntil is a pause that wake ends early; a nil wake never does.
-func pauseUntil(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
+// PauseUntil is a Pause that wake ends early; a nil wake never does.
+func PauseUntil(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

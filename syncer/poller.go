@@ -14,11 +14,6 @@ import (
 	"github.com/crmmind/mksync/syncer/event"
 )
 
-// PollStates reads what the poller remembers; *pgstore.Store does.
-type PollStates interface {
-	PollState(ctx context.Context) (store.PollState, error)
-}
-
 // Observations is what the poller needs of the store; *pgstore.Store is one.
 type Observations interface {
 	PollStates
@@ -62,7 +57,7 @@ type PollerConfig struct {
 // what differs.
 type Poller struct {
 	cfg    PollerConfig
-	erp    ERP
+	erp    Reader
 	store  Observations
 	events PartnerEvents
 	log    *slog.Logger
@@ -73,7 +68,7 @@ type Poller struct {
 }
 
 // NewPoller returns a ready Poller.
-func NewPoller(cfg PollerConfig, erp ERP, store Observations, events PartnerEvents, log *slog.Logger) *Poller {
+func NewPoller(cfg PollerConfig, erp Reader, store Observations, events PartnerEvents, log *slog.Logger) *Poller {
 	if cfg.FullEvery <= 0 {
 		cfg.FullEvery = 30 * time.Minute
 	}
@@ -164,7 +159,7 @@ func (p *Poller) remembered(ctx context.Context) error {
 	if err != nil {
 		next.Error = err.Error()
 	}
-	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
 	defer cancel()
 	return errors.Join(err, p.store.SavePollState(save, next))
 }
@@ -179,10 +174,10 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 		return last, err
 	}
 	p.partners.Resume(enumerate.Way(last.Way))
-	expected := believed(seen)
+	expected := store.Expected(seen)
 	swept, err := p.partners.Enumerate(ctx, expected)
 	if err != nil {
-		return last, aboutAll(err)
+		return last, AboutAll(err)
 	}
 	end, err := p.checkEvents(ctx, &last, seen)
 	if err != nil {
@@ -195,7 +190,7 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 		p.partners.Forget()
 		d.calls = swept.Calls
 		if swept, err = p.partners.Enumerate(ctx, expected); err != nil {
-			return last, aboutAll(err)
+			return last, AboutAll(err)
 		}
 	}
 	compared := d.compare(ctx, swept)
@@ -223,17 +218,6 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 		return next, d.unbelieved
 	}
 	return next, nil
-}
-
-// believed are the partners that a poll should bring.
-func believed(seen map[string]store.SeenPartner) map[string]bool {
-	ids := map[string]bool{}
-	for id, was := range seen {
-		if !was.Missing && !was.Held {
-			ids[id] = true
-		}
-	}
-	return ids
 }
 
 // forgotten begins a hash that is no partner's: what is stored with it differs from
@@ -326,7 +310,7 @@ func (d *diff) one(ctx context.Context, p metakocka.Partner, hash string) error 
 	if d.settled(p.MKID, hash) {
 		return nil
 	}
-	seen, err := observed(p)
+	seen, err := Observed(p)
 	if err != nil {
 		return fmt.Errorf("read partner %s: %w", p.MKID, err)
 	}
@@ -378,7 +362,7 @@ func (d *diff) store(ctx context.Context) error {
 		return err
 	}
 	if d.unbelieved != nil {
-		return d.poller.store.HoldMissing(ctx, d.held, d.unbelieved.reason())
+		return d.poller.store.HoldMissing(ctx, d.held, d.unbelieved.Reason())
 	}
 	return d.poller.store.MarkMissing(ctx, d.missing)
 }

@@ -14,10 +14,15 @@ import (
 // may take its time.
 type Lanes func(l metakocka.Lane) ERP
 
-// ERP is MetaKocka's partner API; *metakocka.Client is one.
-type ERP interface {
+// Reader asks MetaKocka for partners and can change none (invariant 1).
+type Reader interface {
 	Find(ctx context.Context, q metakocka.Query) (metakocka.Found, error)
 	Get(ctx context.Context, mkID string) (metakocka.Partner, error)
+}
+
+// ERP is MetaKocka's partner API; *metakocka.Client is one.
+type ERP interface {
+	Reader
 	Add(ctx context.Context, n metakocka.NewPartner, before metakocka.Prepare) (metakocka.Added, error)
 	Update(ctx context.Context, u metakocka.Update, before metakocka.Prepare) (metakocka.Partner, error)
 }
@@ -99,6 +104,11 @@ type Past interface {
 type States interface {
 	LoadState(ctx context.Context, key string, v any) (bool, error)
 	SaveState(ctx context.Context, key string, v any) error
+}
+
+// PollStates reads what the poller remembers; *pgstore.Store does.
+type PollStates interface {
+	PollState(ctx context.Context) (store.PollState, error)
 }
 
 // What a contact's deletion does in MetaKocka, and a partner's in the CRM.

@@ -97,7 +97,7 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 		p.Does = "the partner is gone: " + k.cfg.RemoteDeletePolicy + " the contact"
 		return nil
 	case err != nil:
-		return aboutAll(err)
+		return AboutAll(err)
 	}
 	got, unreadable := k.reads(partner)
 	base := k.link.BaseOr(mapping.Base{})
@@ -132,7 +132,7 @@ func (k *task) previewLink(ctx context.Context, p *Preview) error {
 	id := k.t.answer.metakockaID
 	switch {
 	case !k.st.InScope:
-		return fault(CodeRefused, "contact %s is left out by the configured filter", k.id)
+		return Errorf(CodeRefused, "contact %s is left out by the configured filter", k.id)
 	case k.link.Intent != nil && k.open(k.id, k.link.Intent):
 		return k.pending()
 	case !k.link.Status.Alive() || k.link.MetaKockaID != id:

@@ -13,9 +13,9 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 )
 
-// saveTimeout bounds the storing of what MetaKocka has already done, which goes
+// SaveTimeout bounds the storing of what MetaKocka has already done, which goes
 // on when the caller has given up.
-const saveTimeout = 15 * time.Second
+const SaveTimeout = 15 * time.Second
 
 // Reconciler brings one contact and one partner together. It is the only writer
 // to either side (invariant 1). It is safe for use by many goroutines.
@@ -61,16 +61,16 @@ func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (
 			res = k.result()
 			return r.settleLetters(ctx, t.Work, res, err)
 		})
-		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, errAgain)
+		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, ErrAgain)
 		if !r.await(ctx, contactID, &t, err) && (!again || try >= maxTries) {
 			return res, err
 		}
 	}
 }
 
-// renamed lets a contact that got another id keep its partner: the link goes with it.
+// Renamed lets a contact that got another id keep its partner: the link goes with it.
 // Where it cannot, because the new id has a link, the old id counts as deleted.
-func (r *Reconciler) renamed(ctx context.Context, from, to string, t Trigger) error {
+func (r *Reconciler) Renamed(ctx context.Context, from, to string, t Trigger) error {
 	if err := awaitVisible(ctx, t.XIDs, r.links.Snapshot); err != nil {
 		return err
 	}
@@ -79,6 +79,15 @@ func (r *Reconciler) renamed(ctx context.Context, from, to string, t Trigger) er
 	}
 	_, err := r.Contact(ctx, from, Trigger{Cause: CauseContact, CRMChangedAt: t.CRMChangedAt, Lane: t.Lane, Work: t.Work, XIDs: t.XIDs, Deleted: true})
 	return err
+}
+
+// Truncated holds the deletions that a TRUNCATE of the contacts table means, once its
+// transactions can be seen.
+func (r *Reconciler) Truncated(ctx context.Context, xids []uint32) (held int64, err error) {
+	if err := awaitVisible(ctx, xids, r.links.Snapshot); err != nil {
+		return 0, err
+	}
+	return r.links.HoldAll(ctx, "the contacts table was truncated")
 }
 
 // settleLetters puts aside what cannot be brought over, and removes what was put
@@ -234,7 +243,7 @@ func (k *task) result() Result {
 // save stores the link. It goes on when the caller has given up, because what
 // it stores has happened.
 func (k *task) save(ctx context.Context, ch store.Change) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
 	defer cancel()
 	if k.t.CRMChangedAt.After(k.link.CRMChangedAt) {
 		k.link.CRMChangedAt = k.t.CRMChangedAt

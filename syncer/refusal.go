@@ -22,7 +22,7 @@ func proved[T any](ctx context.Context, look func(context.Context) error, write 
 		return got, err
 	}
 	if err := look(ctx); err != nil {
-		return got, notSent(aboutAll(err))
+		return got, notSent(AboutAll(err))
 	}
 	return write()
 }
@@ -62,7 +62,7 @@ func (k *task) standsAs(p metakocka.Partner) func(context.Context) error {
 	return func(ctx context.Context) error {
 		now, err := k.erp.Get(ctx, p.MKID)
 		if err == nil && view(now) != view(p) {
-			err = errAgain
+			err = ErrAgain
 		}
 		return err
 	}
@@ -120,3 +120,7 @@ func (r *refusals) taken() {
 	}
 	r.text, r.of = "", nil
 }
+
+// RefusalsEnded gives the words of refusals that turned out to be about no contact, when
+// MetaKocka takes a write again.
+func (r *Reconciler) RefusalsEnded() <-chan string { return r.refusals.ended }

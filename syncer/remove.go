@@ -67,7 +67,7 @@ func (k *task) neverMade(ctx context.Context) error {
 		return err
 	}
 	if made {
-		return errAgain
+		return ErrAgain
 	}
 	k.forgetPerson()
 	return k.settle(ctx, store.StatusDeleted, "", store.Change{Erased: k.cfg.DeletePolicy == PolicyAnonymize})
@@ -137,13 +137,13 @@ func (k *task) retire(ctx context.Context) (seen *store.ObservedPartner, note st
 		return nil, "", nil
 	}
 	if err != nil {
-		return nil, "", aboutAll(err)
+		return nil, "", AboutAll(err)
 	}
 	written, note, err := k.retireAs(ctx, k.cfg.DeletePolicy, p)
 	if err != nil {
 		return nil, "", err
 	}
-	seen, err = observed(written)
+	seen, err = Observed(written)
 	return seen, note, err
 }
 
@@ -249,7 +249,7 @@ func (k *task) unlink(ctx context.Context) error {
 // edited since it was read, or the database keeps it.
 func (k *task) deleteContact(ctx context.Context) error {
 	k.link.Status, k.link.LastError = store.StatusUnlinked, "the partner is gone from MetaKocka; the contact was deleted"
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
 	defer cancel()
 	err := k.s.DeleteContact(bounded, &store.Change{Link: k.link, Freed: k.freed()})
 	var refused *store.ContactRefusedError
@@ -300,7 +300,7 @@ func (k *task) again(ctx context.Context) (bool, error) {
 	case errors.Is(err, metakocka.ErrNotFound):
 		return false, nil
 	case err != nil:
-		return false, aboutAll(err)
+		return false, AboutAll(err)
 	}
 	return true, k.claim(ctx, p, *k.link.BaseOr(mapping.Base{}))
 }
@@ -332,7 +332,7 @@ func (k *task) comeBack(ctx context.Context) error {
 		return k.first(ctx)
 	}
 	if err != nil {
-		return aboutAll(err)
+		return AboutAll(err)
 	}
 	if p, err = k.unmarkLeft(ctx, p, k.stood(p)); err != nil {
 		return k.writeFailed(ctx, err)

@@ -94,6 +94,9 @@ func (p *Replayer) summary(err error) (ReplaySummary, error) {
 	return p.sum, err
 }
 
+// holdBatch is how many contacts are held in one round trip.
+const holdBatch = 500
+
 func contactIDs(contacts []replayed) []string {
 	all := make([]string, len(contacts))
 	for i, c := range contacts {
@@ -112,7 +115,7 @@ func (p *Replayer) held(ctx context.Context, ids []string, use func(context.Cont
 	g, working := errgroup.WithContext(ctx)
 	working, done := context.WithCancel(working)
 	g.Go(func() error {
-		for pause(working, replayLease/4) == nil {
+		for Pause(working, replayLease/4) == nil {
 			if err := p.hold(working, ids); err != nil && working.Err() == nil {
 				return err
 			}
@@ -131,7 +134,7 @@ func (p *Replayer) held(ctx context.Context, ids []string, use func(context.Cont
 }
 
 func (p *Replayer) hold(ctx context.Context, ids []string) error {
-	for part := range slices.Chunk(ids, storeBatch) {
+	for part := range slices.Chunk(ids, holdBatch) {
 		if err := p.holds.HoldForReplay(ctx, part, replayLease); err != nil {
 			return err
 		}
@@ -174,12 +177,12 @@ func (p *Replayer) one(ctx context.Context, c replayed, t Trigger, dry bool) err
 		switch {
 		case errors.As(err, &pending):
 			wait = max(pending.After, shortest)
-		case !outage(err):
+		case !Outage(err):
 			return p.note(ctx, c.id, err)
 		case wait == 2*shortest:
 			p.say("MetaKocka does not answer, waiting: %v", err)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := Pause(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -210,7 +213,7 @@ func (p *Replayer) note(ctx context.Context, id string, err error) error {
 		p.sum.Done++
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &rejected), errors.Is(err, errAgain), errors.Is(err, store.ErrContactChanged):
+	case errors.As(err, &rejected), errors.Is(err, ErrAgain), errors.Is(err, store.ErrContactChanged):
 		p.sum.Done++
 		p.sum.Failed[id] = err.Error()
 		p.say("%s: %v", id, err)

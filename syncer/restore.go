@@ -28,7 +28,7 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 	}
 	res, err := r.Contact(ctx, c.ContactID, t)
 	if err == nil && (t.restore.checked == nil || !res.Status.Alive()) {
-		err = fault(CodeConflict, "conflict %d cannot be undone: the mapping is %s; %s", c.ID, res.Status, orWords(res.LastError, "the contact is not there"))
+		err = Errorf(CodeConflict, "conflict %d cannot be undone: the mapping is %s; %s", c.ID, res.Status, OrWords(res.LastError, "the contact is not there"))
 	}
 	return res, err
 }
@@ -70,13 +70,13 @@ func (k *task) unchangedSince(w *restoration, got mapping.Contact, unreadable ma
 		mapping.Equal(f, got.Get(f), base.Partner.Get(f)) && mapping.Equal(f, base.CRM.Get(f), w.holds)
 	switch {
 	case k.policy().For(f).Direction != mapping.DirectionBoth:
-		return fault(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", f)
+		return Errorf(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", f)
 	case unreadable.Has(f):
-		return fault(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", f)
+		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", f)
 	case !crm:
-		return fault(CodeConflict, "the conflict cannot be undone: the contact's %s was changed since", f)
+		return Errorf(CodeConflict, "the conflict cannot be undone: the contact's %s was changed since", f)
 	case !partner:
-		return fault(CodeConflict, "the conflict cannot be undone: the partner's %s was changed since", f)
+		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s was changed since", f)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func isOneOf(f mapping.Field, v string, others ...string) bool {
 	return slices.ContainsFunc(others, func(other string) bool { return mapping.Equal(f, v, other) })
 }
 
-func orWords(text, otherwise string) string {
+func OrWords(text, otherwise string) string {
 	if text == "" {
 		return otherwise
 	}

@@ -75,7 +75,7 @@ func (v *Reviewer) Run(ctx context.Context) error {
 			said = err.Error()
 			v.log.Warn("a contact whose match waited is looked at again later", "error", err)
 		}
-		_ = pause(ctx, v.look)
+		_ = Pause(ctx, v.look)
 	}
 	return nil
 }

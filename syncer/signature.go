@@ -28,18 +28,18 @@ func Signer(ctx context.Context) string {
 }
 
 // signed are the requests that say who asks.
-type signed interface{ signature() *string }
+type signed interface{ Signature() *string }
 
-func (r *SyncRequest) signature() *string       { return &r.By }
-func (r *ImportRequest) signature() *string     { return &r.By }
-func (r *LinkRequest) signature() *string       { return &r.By }
-func (r *UnlinkRequest) signature() *string     { return &r.By }
-func (r *BulkSyncRequest) signature() *string   { return &r.By }
-func (r *BulkImportRequest) signature() *string { return &r.By }
-func (r *EntryRequest) signature() *string      { return &r.By }
-func (r *ResolveRequest) signature() *string    { return &r.By }
-func (r *CheckRequest) signature() *string      { return &r.By }
-func (r *MergeRequest) signature() *string      { return &r.By }
+func (r *SyncRequest) Signature() *string       { return &r.By }
+func (r *ImportRequest) Signature() *string     { return &r.By }
+func (r *LinkRequest) Signature() *string       { return &r.By }
+func (r *UnlinkRequest) Signature() *string     { return &r.By }
+func (r *BulkSyncRequest) Signature() *string   { return &r.By }
+func (r *BulkImportRequest) Signature() *string { return &r.By }
+func (r *EntryRequest) Signature() *string      { return &r.By }
+func (r *ResolveRequest) Signature() *string    { return &r.By }
+func (r *CheckRequest) Signature() *string      { return &r.By }
+func (r *MergeRequest) Signature() *string      { return &r.By }
 
 // sign puts the name of ctx into a request. One that names somebody else is refused.
 func sign(ctx context.Context, request any) error {
@@ -48,14 +48,14 @@ func sign(ctx context.Context, request any) error {
 	if !can {
 		return nil
 	}
-	by := r.signature()
+	by := r.Signature()
 	switch {
 	case len(*by) > maxID || strings.ContainsFunc(*by, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
-		return fault(CodeMalformed, "by: is not a name")
+		return Errorf(CodeMalformed, "by: is not a name")
 	case !known:
 		return nil
 	case *by != "" && *by != name:
-		return fault(CodeMalformed, "by: is known by the token or the header, and cannot be given")
+		return Errorf(CodeMalformed, "by: is known by the token or the header, and cannot be given")
 	}
 	*by = name
 	return nil

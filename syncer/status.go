@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
@@ -338,4 +339,35 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 		s.problem("%d events could not be applied: mksync deadletters list", s.DeadLetters)
 	}
 	return nil
+}
+
+// trouble names as a problem what fails again and again.
+func (m *Monitor) trouble(s *Status) {
+	if m.Trouble == nil {
+		return
+	}
+	if t := m.Trouble(); t.Count > 0 {
+		s.Failing = t.Count
+		s.problem("%s fails again and again and is tried every few minutes; the last one was %s: %s", contactsOrPartners(t.Count), t.Key, t.Error)
+	}
+}
+
+func contactsOrPartners(n int) string {
+	if n == 1 {
+		return "work on 1 contact or partner"
+	}
+	return fmt.Sprintf("work on %d contacts or partners", n)
+}
+
+// inPart names them as a problem.
+func (s *Status) inPart(p store.InPart) {
+	const why = "the CRM's database cannot hold (characters that its encoding lacks, or texts that are too long): " +
+		"the value is not brought over until it is changed in MetaKocka, or the contacts are in a database in UTF8"
+	switch named := strings.Join(p.First, ", "); {
+	case p.Count == 0:
+	case p.Count == 1:
+		s.problem("partner %s holds a value that %s", named, why)
+	default:
+		s.problem("%d partners hold values that %s. The first: %s", p.Count, why, named)
+	}
 }

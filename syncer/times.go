@@ -146,7 +146,7 @@ func (r *Reconciler) await(ctx context.Context, id string, t *Trigger, err error
 	deadline := time.Now().Add(r.cfg.EventWait)
 	for wait := 20 * time.Millisecond; time.Now().Before(deadline); wait = min(2*wait, 200*time.Millisecond) {
 		past, err := r.contactEvents(ctx, id)
-		if _, told := since(due.field, due.value, past[due.field]); told || err != nil || pause(ctx, wait) != nil {
+		if _, told := since(due.field, due.value, past[due.field]); told || err != nil || Pause(ctx, wait) != nil {
 			break
 		}
 	}

@@ -3,12 +3,10 @@ package syncer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
@@ -78,7 +76,7 @@ func (t *troubles) met(key string, err error) time.Duration {
 // troubling: the error is neither an outage, of either system, nor a refusal, and no
 // request to come back.
 func troubling(err error) bool {
-	return err != nil && !reached(err) && !outage(err) && !errors.Is(err, store.ErrStoreAway) && !errors.Is(err, context.Canceled)
+	return err != nil && !reached(err) && !Outage(err) && !errors.Is(err, store.ErrStoreAway) && !errors.Is(err, context.Canceled)
 }
 
 // now is what fails again and again.
@@ -93,40 +91,6 @@ func (t *troubles) now() Trouble {
 // Trouble is what this process fails at again and again.
 func (r *Reconciler) Trouble() Trouble { return r.troubles.now() }
 
-// settleWork tells the gate how a piece of work ended and the consumer what to
-// do with its messages. An outage dead-letters nothing (invariant 7).
-func (r *Reconciler) settleWork(gate *Gate, key string, err error) error {
-	gate.Report(err)
-	wait := r.troubles.met(key, err)
-	var rejected *RejectError
-	var pending *PendingError
-	switch {
-	case errors.As(err, &rejected):
-		return bus.Reject(rejected.Reason)
-	case errors.As(err, &pending):
-		return bus.Retry(pending.After, err)
-	case outage(err):
-		return bus.Retry(retryPaused, err)
-	case wait > 0:
-		return bus.Retry(wait, err)
-	}
-	return err
-}
-
-// trouble names as a problem what fails again and again.
-func (m *Monitor) trouble(s *Status) {
-	if m.Trouble == nil {
-		return
-	}
-	if t := m.Trouble(); t.Count > 0 {
-		s.Failing = t.Count
-		s.problem("%s fails again and again and is tried every few minutes; the last one was %s: %s", contactsOrPartners(t.Count), t.Key, t.Error)
-	}
-}
-
-func contactsOrPartners(n int) string {
-	if n == 1 {
-		return "work on 1 contact or partner"
-	}
-	return fmt.Sprintf("work on %d contacts or partners", n)
-}
+// Ended notes how work on a contact or partner ended, and tells how long it should rest
+// where it fails again and again; 0: not at all.
+func (r *Reconciler) Ended(key string, err error) time.Duration { return r.troubles.met(key, err) }

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -115,4 +116,14 @@ func (u *unkept) policy(f mapping.Field, p mapping.FieldPolicy) mapping.FieldPol
 		p.Direction = mapping.DirectionOff
 	}
 	return p
+}
+
+// Terms are on what contacts are synced: the fields' directions, and how often it was
+// found that MetaKocka keeps a field after all.
+func (r *Reconciler) Terms() string {
+	directions := map[mapping.Field]mapping.Direction{}
+	for _, f := range mapping.Fields() {
+		directions[f] = r.cfg.Policy.For(f).Direction
+	}
+	return fmt.Sprint(directions, " ", r.unkept.terms())
 }

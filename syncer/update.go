@@ -36,7 +36,7 @@ func (k *task) update(ctx context.Context) error {
 		return k.partnerGone(ctx)
 	}
 	if err != nil {
-		return aboutAll(err)
+		return AboutAll(err)
 	}
 	stood := k.stood(p)
 	if err := k.settleUpdate(ctx, p, stood); err != nil {
@@ -247,7 +247,7 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		k.advance(res, written)
 		p = written
 	}
-	return errAgain
+	return ErrAgain
 }
 
 // nameAlong sends the contact's name to a partner without one where anything else is
@@ -309,7 +309,7 @@ func (k *task) combine(ctx context.Context, got mapping.Contact, unreadable mapp
 func (k *task) writeFailed(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, metakocka.ErrNotFound):
-		return errAgain // it was read just now
+		return ErrAgain // it was read just now
 	case metakocka.IsRefusal(err):
 		return k.refused(ctx, err)
 	}
@@ -343,7 +343,7 @@ func nameEntry(base *mapping.Base, p metakocka.Partner, got mapping.Contact) {
 
 // finish stores the merged state and writes the contact where it is to change.
 func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.MergeResult, unreadable mapping.FieldErrors) error {
-	seen, err := observed(p)
+	seen, err := Observed(p)
 	if err != nil {
 		return fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}

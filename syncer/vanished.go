@@ -3,7 +3,6 @@ package syncer
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
@@ -13,21 +12,6 @@ import (
 // A poll that misses an unlikely share of the linked partners is rather wrong
 // than they are gone: the key or the company may be another one. Each of them is
 // held as a deletion for a person; one that is seen again is let go.
-
-// UnlikelyError says that a poll missed too many partners to be believed.
-type UnlikelyError struct{ Absent, Linked int }
-
-func (e *UnlikelyError) Error() string {
-	return e.reason() + ": check the company and the key. If they were deleted there: mksync deletions list"
-}
-
-func (e *UnlikelyError) reason() string {
-	return fmt.Sprintf("%d of %d linked partners are missing in MetaKocka, which is unlikely; none is taken for gone", e.Absent, e.Linked)
-}
-
-// unlikely: so many of the linked partners are not found that the poll is
-// rather wrong than the partners gone.
-func unlikely(absent, linked int) bool { return absent > 10 && absent*5 > linked }
 
 // doubtAll looks after the partners that the sweep did not bring.
 func (d *diff) doubtAll(ctx context.Context, s enumerate.Partners) error {
@@ -42,7 +26,7 @@ func (d *diff) doubtAll(ctx context.Context, s enumerate.Partners) error {
 			absent = append(absent, id)
 		}
 	}
-	if unlikely(len(absent), linked) {
+	if Unlikely(len(absent), linked) {
 		return d.disbelieve(ctx, absent, linked)
 	}
 	for id, was := range d.seen {

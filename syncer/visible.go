@@ -31,7 +31,7 @@ func awaitVisible(ctx context.Context, xids []uint32, read func(context.Context)
 		if time.Now().After(deadline) {
 			return errNotVisible
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := Pause(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -52,8 +53,8 @@ type polls interface {
 }
 
 // NewPusher returns a ready Pusher.
-func NewPusher(b *bus.Bus, m *Matcher, states PusherStates, gate *Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
-	return &Pusher{bus: b, reconciler: m.reconciler, matcher: m, polls: states, lives: &event.Epochs{States: event.ListenerStates{States: states}}, gate: gate, cfg: cfg, log: log}
+func NewPusher(b *bus.Bus, r *Reconciler, m *Matcher, states PusherStates, gate *Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
+	return &Pusher{bus: b, reconciler: r, matcher: m, polls: states, lives: &event.Epochs{States: event.ListenerStates{States: states}}, gate: gate, cfg: cfg, log: log}
 }
 
 // Run works until ctx ends. Live changes and the contacts of a snapshot are two
@@ -83,7 +84,7 @@ func (p *Pusher) onlyOurs(next func(ctx context.Context, w *bus.Work, ours []bus
 		all := w.Deliveries
 		ours := slices.DeleteFunc(slices.Clone(all), func(d bus.Delivery) bool { return event.IsForeign(d.Stored) })
 		if len(ours) == 0 {
-			return p.reconciler.settleWork(p.gate, w.Key, &RejectError{Reason: foreignMessage(all[0].Subject)})
+			return settle(p.reconciler, p.gate, w.Key, &RejectError{Reason: foreignMessage(all[0].Subject)})
 		}
 		if len(ours) < len(all) {
 			p.log.Warn("messages that are no event of mksync's are left out", "key", w.Key, "messages", len(all)-len(ours))
@@ -122,10 +123,10 @@ func (p *Pusher) handleBulk(ctx context.Context, w *bus.Work, _ []bus.Delivery) 
 	contactID := w.Key
 	plan, err := p.matcher.Plan(ctx)
 	if err != nil {
-		return p.reconciler.settleWork(p.gate, contactID, err)
+		return settle(p.reconciler, p.gate, contactID, err)
 	}
 	_, err = p.reconciler.Contact(ctx, contactID, Trigger{Cause: CauseContact, Lane: metakocka.Bulk, Work: w, Plan: plan})
-	return p.reconciler.settleWork(p.gate, contactID, err)
+	return settle(p.reconciler, p.gate, contactID, err)
 }
 
 func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) error {
@@ -151,12 +152,12 @@ func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) err
 		}
 	}
 	for _, id := range previous {
-		if err := p.reconciler.renamed(ctx, id, contactID, t); err != nil {
-			return p.reconciler.settleWork(p.gate, contactID, err)
+		if err := p.reconciler.Renamed(ctx, id, contactID, t); err != nil {
+			return settle(p.reconciler, p.gate, contactID, err)
 		}
 	}
 	_, err := p.reconciler.Contact(ctx, contactID, t)
-	return p.reconciler.settleWork(p.gate, contactID, err)
+	return settle(p.reconciler, p.gate, contactID, err)
 }
 
 // truncated holds the deletions that a TRUNCATE means.
@@ -165,14 +166,11 @@ func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
 	if p.lives.Current(ctx, d.Header.Get(event.HeaderSource)) {
 		xids = append(xids, event.ReadContact(d.Data).XID)
 	}
-	if err := awaitVisible(ctx, xids, p.reconciler.links.Snapshot); err != nil {
-		return p.reconciler.settleWork(p.gate, d.Subject, err)
-	}
-	n, err := p.reconciler.links.HoldAll(ctx, "the contacts table was truncated")
+	n, err := p.reconciler.Truncated(ctx, xids)
 	if err == nil {
 		p.log.Warn("the contacts table was truncated; the deletions are held: mksync deletions list", "held", n)
 	}
-	return p.reconciler.settleWork(p.gate, d.Subject, err)
+	return settle(p.reconciler, p.gate, d.Subject, err)
 }
 
 // Puller brings the partners' changes to the CRM.
@@ -201,10 +199,10 @@ func (p *Puller) handle(ctx context.Context, w *bus.Work) error {
 		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
 	}
 	if subject := newest.Subject; !ev.Tells(metakockaID, subject) {
-		return p.reconciler.settleWork(p.gate, metakockaID, &RejectError{Reason: foreignMessage(subject)})
+		return settle(p.reconciler, p.gate, metakockaID, &RejectError{Reason: foreignMessage(subject)})
 	}
 	_, err := p.reconciler.Partner(ctx, metakockaID, Trigger{Cause: CausePartner, Work: w, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
-	return p.reconciler.settleWork(p.gate, metakockaID, err)
+	return settle(p.reconciler, p.gate, metakockaID, err)
 }
 
 func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *Gate) bus.ConsumerConfig {
@@ -219,4 +217,24 @@ func positive[T int | time.Duration](v, otherwise T) T {
 		return v
 	}
 	return otherwise
+}
+
+// settle tells the gate how a piece of work ended and the consumer what to
+// do with its messages. An outage dead-letters nothing (invariant 7).
+func settle(r *Reconciler, gate *Gate, key string, err error) error {
+	gate.Report(err)
+	wait := r.Ended(key, err)
+	var rejected *RejectError
+	var pending *PendingError
+	switch {
+	case errors.As(err, &rejected):
+		return bus.Reject(rejected.Reason)
+	case errors.As(err, &pending):
+		return bus.Retry(pending.After, err)
+	case Outage(err):
+		return bus.Retry(retryPaused, err)
+	case wait > 0:
+		return bus.Retry(wait, err)
+	}
+	return err
 }

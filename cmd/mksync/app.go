@@ -243,7 +243,7 @@ func (s *service) openSyncers(ctx context.Context) (err error) {
 		Slot: s.cfg.Slot, Publication: s.cfg.Publication, Interval: s.cfg.CheckInterval, Look: s.pace.look,
 		Patience: s.cfg.ConfirmDelay() + 2*s.cfg.PollInterval + s.cfg.MetaKockaTimeout,
 		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, listenerConfig(s.cfg)) },
-	}, s.matcher, s.store, s.bus, s.log)
+	}, s.reconciler, s.matcher, s.erp.Lane(metakocka.Bulk), s.store, s.bus, s.log)
 	s.poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.cfg.PollInterval}, s.erp.Lane(metakocka.Bulk), s.store, s.bus, s.log)
 	s.jobs = syncer.NewJobs(syncer.TellJobs(s.store, control.Tell(s.conn, s.log)), s.pace.look, s.log)
 	s.bulk = syncer.NewBulk(s.matcher, s.gate, s.poller.Refresh, contactsAtOnce(s.cfg))
@@ -266,7 +266,7 @@ func (s *service) Run(ctx context.Context) error {
 	}
 	parts := map[string]func(context.Context) error{
 		roleListener: s.listener.Run,
-		rolePusher: together(syncer.NewPusher(s.bus, s.matcher, s.store, s.gate, worker, s.log).Run, s.checker.Run,
+		rolePusher: together(syncer.NewPusher(s.bus, s.reconciler, s.matcher, s.store, s.gate, worker, s.log).Run, s.checker.Run,
 			syncer.NewMerger(s.reconciler, s.pace.look, s.log).Run,
 			syncer.NewReviewer(s.reconciler, s.store, s.gate, s.pace.look, s.log).Run),
 		rolePuller: syncer.NewPuller(s.bus, s.reconciler, s.gate, worker).Run,

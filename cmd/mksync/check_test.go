@@ -193,7 +193,7 @@ func TestContactDeletedWhileAPeriodicCheckWaits(t *testing.T) {
 func (s *service) checking(t *testing.T, store syncer.CheckStore, interval time.Duration) {
 	t.Helper()
 	cfg := syncer.CheckerConfig{Slot: s.cfg.Slot, Interval: interval, Look: quickPace.look}
-	checker := syncer.NewChecker(cfg, s.matcher, store, s.bus, s.log)
+	checker := syncer.NewChecker(cfg, s.reconciler, s.matcher, s.erp.Lane(metakocka.Bulk), store, s.bus, s.log)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- checker.Run(ctx) }()

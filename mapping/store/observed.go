@@ -45,3 +45,14 @@ type ListedPartner struct {
 	LinkID, ContactID                   string
 	LinkStatus                          Status
 }
+
+// Expected are the partners, of those seen before, that a poll should bring again.
+func Expected(seen map[string]SeenPartner) map[string]bool {
+	ids := map[string]bool{}
+	for id, was := range seen {
+		if !was.Missing && !was.Held {
+			ids[id] = true
+		}
+	}
+	return ids
+}
