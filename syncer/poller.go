@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
@@ -27,6 +28,8 @@ type Observations interface {
 	// ForgetHashes makes all partners differ until they are observed again.
 	ForgetHashes(ctx context.Context) error
 	MarkMissing(ctx context.Context, metakockaIDs []string) error
+	// RenewKeys stores all partners' keys as keysOf makes them.
+	RenewKeys(ctx context.Context, keysOf func(data []byte) (mapping.MatchKeys, error)) error
 	// HoldMissing holds the loss of the partners' living links for a person;
 	// ReleaseMissing voids what is held for partners that are there.
 	HoldMissing(ctx context.Context, metakockaIDs []string, reason string) error
@@ -169,6 +172,9 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 	if err != nil {
 		return last, err
 	}
+	if err := p.renewKeys(ctx, &last); err != nil {
+		return last, err
+	}
 	seen, err := p.store.SeenPartners(ctx)
 	if err != nil {
 		return last, err
@@ -212,7 +218,7 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 	}
 	next := store.PollState{
 		SweptAt: start, EndedAt: now, Partners: len(swept.Of) + d.doubted, Calls: swept.Calls + d.calls, LastEvent: d.lastEvent,
-		Way: string(p.partners.Way()), InPart: d.heldInPart(),
+		Way: string(p.partners.Way()), KeysForm: last.KeysForm, InPart: d.heldInPart(),
 	}
 	if d.unbelieved != nil {
 		return next, d.unbelieved

@@ -147,6 +147,10 @@ func intersect(a, b []string) bool {
 	return slices.ContainsFunc(a, func(v string) bool { return slices.Contains(b, v) })
 }
 
+// KeysForm counts how often Keys came to make others than before: what is stored of
+// another form is made anew.
+const KeysForm = 2
+
 // Keys are what a party is found by. Two that Compare takes for more than
 // strangers share one of them.
 func Keys(p Party) mapping.MatchKeys {

@@ -19,6 +19,7 @@ type PollState struct {
 	// EventsLost: the stream ended before LastEvent, or dropped events, and not all
 	// that it lost is published again yet. What is not has a forgotten hash.
 	EventsLost bool   `json:"eventsLost,omitempty"`
+	KeysForm   int    `json:"keysForm,omitempty"` // of the partners' keys; 0: not known
 	InPart     InPart `json:"inPart,omitzero"`
 }
 
