@@ -7,8 +7,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,9 +58,9 @@ func forbidden(dir, imported string, test bool) string {
 		return "" // every connection to the customer's Postgres
 	case test:
 		return forbiddenInTest(dir, imported)
-	case imported == "internal/testenv", imported == "internal/testenv/natsserver", imported == "internal/testenv/people", imported == "internal/testenv/waits" && dir != "internal/testenv":
-		return imported + " is for tests"
-	case imported == "internal/testenv/pgserver" && dir != "internal/testenv" && dir != "bench" && !within(dir, "cmd"):
+	case within(imported, "internal/testenv") && !within(dir, "internal/testenv"):
+		return "internal/testenv is for tests"
+	case imported == "internal/pgserver" && !within(dir, "internal/testenv") && dir != "bench" && dir != "internal/demo":
 		return "pgserver is for tests, for the demo and for the benchmark"
 	case imported == "mapping/store" && leafOf(dir) == "mapping" && dir != "mapping":
 		return "" // the records that are matched and kept
@@ -78,7 +80,7 @@ func forbidden(dir, imported string, test bool) string {
 // environment, the tests of others whatever they need.
 func forbiddenInTest(dir, imported string) string {
 	leaf := leafOf(dir)
-	if leaf == "" || within(imported, leaf) || within(imported, "internal/testenv") || imported == "migrations" {
+	if leaf == "" || within(imported, leaf) || within(imported, "internal/testenv") || imported == "internal/pgserver" || imported == "migrations" {
 		return ""
 	}
 	return "a leaf's tests use their own family and internal/testenv only"
@@ -90,8 +92,8 @@ func forbiddenLibrary(dir, library string, test bool) string {
 	switch {
 	case within(library, "github.com/nats-io/nats-server/v2") && dir != "bus/embedded" && dir != "internal/testenv/natsserver" && !test:
 		return "bus/embedded is the only importer of nats-server, besides the tests' servers"
-	case within(library, "github.com/testcontainers/testcontainers-go") && dir != "internal/testenv/pgserver":
-		return "pgserver is the only importer of testcontainers"
+	case within(library, "github.com/testcontainers/testcontainers-go") && dir != "internal/testenv/pgcontainer":
+		return "pgcontainer is the only importer of testcontainers"
 	case test:
 		return ""
 	case slices.Contains([]string{"mapping", "mapping/match", "mapping/store"}, dir) && (slices.Contains(pure, library) || within(library, "github.com/jackc")):
@@ -155,6 +157,23 @@ func TestImportsRunOneWay(t *testing.T) {
 	require.Empty(t, wrong, strings.Join(wrong, "\n"))
 }
 
+// forTests match packages that are for tests, and what only they need. The product
+// links none of them, however long the way there.
+var forTests = regexp.MustCompile(`testcontainers|docker/|moby/|^testing$|testify|/internal/testenv`)
+
+func TestImportsOfTheProductAreItsOwn(t *testing.T) {
+	t.Parallel()
+	for _, pkg := range []string{"./cmd/mksync", "./internal/demo"} {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", pkg).Output()
+		require.NoError(t, err)
+		closure := strings.Fields(string(out))
+		require.Contains(t, closure, module+"/internal/pgserver")
+		for _, linked := range closure {
+			require.NotRegexp(t, forTests, linked, pkg)
+		}
+	}
+}
+
 func TestRulesCatchWhatTheyAreFor(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -178,8 +197,11 @@ func TestRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"syncer", "internal/telemetry", false, false},
 		{"internal/httpapi", "syncer", false, true},
 		{"internal/httpapi", "cmd/mksync", false, false},
-		{"internal/doctor", "internal/testenv/pgserver", false, false},
-		{"cmd/mksync", "internal/testenv/pgserver", false, true},
+		{"internal/doctor", "internal/pgserver", false, false},
+		{"internal/demo", "internal/pgserver", false, true},
+		{"internal/demo", "internal/testenv", false, false},
+		{"internal/testenv/pgcontainer", "internal/pgserver", false, true},
+		{"cdc", "internal/pgserver", true, true},
 		{"cmd/mksync", "internal/testenv", false, false},
 		{"migrations", "mapping", false, false},
 		{"migrations", "pgsession", false, true},

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
 )
 
 func atLeast(s *countingSink, n uint64) error {

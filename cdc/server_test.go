@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
 )
 
 // What touches the whole server needs one of its own; the parts take turns on it.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/migrations"
 )
 

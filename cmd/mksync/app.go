@@ -71,6 +71,12 @@ type pace struct {
 
 var usualPace = pace{gateMin: time.Second, gateMax: 15 * time.Second, ackWait: 5 * time.Second, eventWait: 3 * time.Second}
 
+// briskPace is for a person who watches.
+var briskPace = pace{
+	gateMin: 100 * time.Millisecond, gateMax: 500 * time.Millisecond,
+	breakerCooldown: 300 * time.Millisecond, ackWait: time.Second,
+}
+
 // service is the running parts and what they share. This file is the only
 // place where parts are put together.
 type service struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -147,7 +148,7 @@ func (app *cliEnv) printMatch(ctx context.Context, desk syncer.Answerer, kind bu
 	}
 	app.summary(kind.all, a, verdictWords)
 	if len(orphans) > 0 {
-		app.note(amount(len(orphans), "mapping has", "mappings have") + " lost the contact or the partner: mksync mappings prune lists them")
+		app.note(terminal.Amount(len(orphans), "mapping has", "mappings have") + " lost the contact or the partner: mksync mappings prune lists them")
 	}
 	return nil
 }

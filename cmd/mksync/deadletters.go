@@ -49,7 +49,7 @@ func deadLetterLine(l syncer.DeadLetter) []string {
 	if l.MetaKockaID != "" {
 		of = "partner " + l.MetaKockaID
 	}
-	return []string{l.ID, l.Consumer, of, amount(l.Count, "event", "events"), stamp(l.StoredAt), terminal.OneLine(l.Reason)}
+	return []string{l.ID, l.Consumer, of, terminal.Amount(l.Count, "event", "events"), stamp(l.StoredAt), terminal.OneLine(l.Reason)}
 }
 
 func newDeadLettersRetry(app *cliEnv) *cobra.Command {

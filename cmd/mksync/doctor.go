@@ -69,7 +69,7 @@ func (app *cliEnv) doctorLines(ctx context.Context) error {
 		_, err := fmt.Fprintln(app.stdout, "\nnothing is wrong")
 		return err
 	}
-	_, _ = fmt.Fprintf(app.stdout, "\n%s\n", amount(wrong, "thing has", "things have")+" to be put right")
+	_, _ = fmt.Fprintf(app.stdout, "\n%s\n", terminal.Amount(wrong, "thing has", "things have")+" to be put right")
 	return errReported
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/subprocess"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
@@ -71,7 +72,7 @@ func (k *keeper) run() {
 		cmd := exec.Command(k.path)
 		cmd.Env, cmd.Stdout, cmd.Stderr = k.env, k.log, k.log
 		cmd.WaitDelay = time.Second
-		running, err := startService(cmd)
+		running, err := subprocess.StartApart(cmd, syscall.SIGKILL)
 		if err != nil {
 			k.note("start: " + err.Error())
 			idle(context.Background(), respawnPause)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )

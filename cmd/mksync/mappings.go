@@ -110,7 +110,7 @@ func prune(ctx context.Context, app *cliEnv, desk syncer.Answerer, asJSON, yes b
 	if err := printLines(app, "every mapping has its sides", orphans, orphanLine); err != nil || !yes {
 		return err
 	}
-	app.note(amount(report.Pruned.Removed, "tombstone", "tombstones") + " removed, " + amount(report.Pruned.Held, "deletion", "deletions") + " held (mksync deletions list)")
+	app.note(terminal.Amount(report.Pruned.Removed, "tombstone", "tombstones") + " removed, " + terminal.Amount(report.Pruned.Held, "deletion", "deletions") + " held (mksync deletions list)")
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -137,7 +138,7 @@ func (app *cliEnv) printMigrations(s migrationStatus) error {
 	}
 	last := "mksync's tables are up to date"
 	if !s.UpToDate {
-		last = amount(s.Missing, "migration is", "migrations are") + " missing: run `mksync migrate up`"
+		last = terminal.Amount(s.Missing, "migration is", "migrations are") + " missing: run `mksync migrate up`"
 	}
 	_, err := fmt.Fprintln(app.stdout, last)
 	return err

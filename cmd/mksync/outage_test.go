@@ -15,7 +15,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"

@@ -136,15 +136,15 @@ func statusSheet(s syncer.Status, by string) (sheet []terminal.Pair) {
 	line("slot", "%s", slotText(s.Listener))
 	line("heartbeat", "%s", ago(s.Listener.LastHeartbeatAt))
 	for _, st := range s.Streams {
-		line(st.Name, "%s (%d to %d)", amount(st.Messages, "message", "messages"), st.FirstSeq, st.LastSeq)
+		line(st.Name, "%s (%d to %d)", terminal.Amount(st.Messages, "message", "messages"), st.FirstSeq, st.LastSeq)
 	}
 	line("pusher", "%s", workText(s.Pusher))
 	line("puller", "%s", workText(s.Puller))
 	line("poller", "%s", pollText(s.Poller))
 	line("full check", "%s", checkText(s.Check))
 	line("mappings", "%s", mappingsText(s.Mappings))
-	line("waiting for you", "%s, %s, %s, %s", amount(s.Conflicts, "conflict", "conflicts"), amount(s.DeadLetters, "dead letter", "dead letters"),
-		amount(s.HeldDeletions, "held deletion", "held deletions"), amount(s.Differing, "link that differs", "links that differ"))
+	line("waiting for you", "%s, %s, %s, %s", terminal.Amount(s.Conflicts, "conflict", "conflicts"), terminal.Amount(s.DeadLetters, "dead letter", "dead letters"),
+		terminal.Amount(s.HeldDeletions, "held deletion", "held deletions"), terminal.Amount(s.Differing, "link that differs", "links that differ"))
 	if len(s.NotKept) > 0 {
 		line("not kept", "%v: the MetaKocka installation drops it; it is tried again once a day", s.NotKept)
 	}

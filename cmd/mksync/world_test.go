@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv"
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"

@@ -39,6 +39,15 @@ func Start(cmd *exec.Cmd, farewell syscall.Signal) (*Process, error) {
 	return p, nil
 }
 
+// StartApart is Start of a program that is ours to end: where it dies with us, an
+// interrupt typed at the terminal is kept from it.
+func StartApart(cmd *exec.Cmd, farewell syscall.Signal) (*Process, error) {
+	if DiesWithParent {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	}
+	return Start(cmd, farewell)
+}
+
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 

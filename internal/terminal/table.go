@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"fmt"
 	"io"
 	"strings"
 )
@@ -130,4 +131,12 @@ func (s *Screen) Sheet(pairs []Pair) error {
 	}
 	_, err := io.WriteString(s.raw, b.String())
 	return err
+}
+
+// Amount is a number with its noun.
+func Amount[N ~int | ~int64 | ~uint64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -25,7 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
+	"github.com/crmmind/mksync/internal/pgserver"
+	"github.com/crmmind/mksync/internal/testenv/pgcontainer"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
@@ -47,7 +48,9 @@ func (c *cluster) server() (*pgserver.Server, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
-		c.srv, c.err = pgserver.Start(ctx, pgserver.Options{Logger: log})
+		c.srv, c.err = pgserver.Start(ctx, pgserver.Options{
+			Logger: log, Ways: []pgserver.Way{pgcontainer.Way(), pgserver.Local(), pgserver.Installed()},
+		})
 	})
 	return c.srv, c.err
 }

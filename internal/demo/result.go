@@ -1,6 +1,7 @@
-package main
+package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -19,7 +20,7 @@ type pairing struct {
 	name    string
 	contact *mapping.Contact // nil: deleted
 	partner *metakocka.Partner
-	link    demoLink
+	link    linkRow
 }
 
 // problem says why the two do not agree; empty: they do. A value that cannot be
@@ -55,13 +56,13 @@ func (p pairing) waits() bool {
 }
 
 // outcome is everything that both sides hold in the end.
-type demoOutcome struct {
+type outcome struct {
 	pairs    []pairing
 	partners []metakocka.Partner
 }
 
 // look reads both sides.
-func (d *demo) look(ctx context.Context) (o demoOutcome, err error) {
+func (d *demo) look(ctx context.Context) (o outcome, err error) {
 	rows, err := d.world.db.Query(ctx, `SELECT coalesce(m.id::text, ''), coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''),
 			coalesce(m.last_error, ''), c.id IS NOT NULL, `+contactColumns+`
 		FROM contacts c FULL JOIN metakocka_contact_mappings m ON m.contact_id = c.id ORDER BY c.id IS NULL, c.created_at, c.name`)
@@ -88,7 +89,7 @@ func (d *demo) look(ctx context.Context) (o demoOutcome, err error) {
 }
 
 // withPartner finds the pairing's partner, and a name for a contact that is gone.
-func (o demoOutcome) withPartner(p pairing) pairing {
+func (o outcome) withPartner(p pairing) pairing {
 	for i := range o.partners {
 		if o.partners[i].MKID == p.link.partner {
 			p.partner = &o.partners[i]
@@ -102,7 +103,7 @@ func (o demoOutcome) withPartner(p pairing) pairing {
 
 // duplicates are the partners that are one too many: alike another in name and
 // contact person, or linked with nobody.
-func (o demoOutcome) duplicates() []string {
+func (o outcome) duplicates() []string {
 	linked, seen := map[string]bool{}, map[string]bool{}
 	for _, p := range o.pairs {
 		linked[p.link.partner] = true
@@ -120,7 +121,7 @@ func (o demoOutcome) duplicates() []string {
 }
 
 // problems is everything in which the sides do not agree.
-func (o demoOutcome) problems() []string {
+func (o outcome) problems() []string {
 	out := o.duplicates()
 	holders := map[string]string{}
 	for _, p := range o.pairs {
@@ -143,7 +144,7 @@ const calmTime = 8 * time.Second
 
 // result compares both sides and says whether they agree.
 func (d *demo) result(ctx context.Context) error {
-	var o demoOutcome
+	var o outcome
 	calm, cancel := context.WithTimeout(ctx, calmTime)
 	defer cancel()
 	_, _ = d.until(calm, "both sides agree", func() (err error) {
@@ -171,7 +172,7 @@ const (
 )
 
 // table shows every contact with what both sides hold.
-func (d *demo) table(o demoOutcome) {
+func (d *demo) table(o outcome) {
 	widthSide := max((d.say.width()-widthName-widthStatus-3)/2, 8)
 	row := func(name, crm, erp, status string) string {
 		return strings.TrimRight(strings.Join([]string{terminal.Cell(name, widthName), terminal.Cell(crm, widthSide), terminal.Cell(erp, widthSide), terminal.Cell(status, widthStatus)}, " "), " ")
@@ -192,11 +193,11 @@ func (d *demo) table(o demoOutcome) {
 
 // summary is a contact in a table's cell.
 func summary(c mapping.Contact) string {
-	return or(c.Phone, "-") + " " + or(c.Email, "-")
+	return cmp.Or(c.Phone, "-") + " " + cmp.Or(c.Email, "-")
 }
 
 // counts sums up.
-func (d *demo) counts(o demoOutcome) {
+func (d *demo) counts(o outcome) {
 	contacts, tombstones := 0, 0
 	for _, p := range o.pairs {
 		if p.contact != nil {
@@ -219,12 +220,12 @@ func (d *demo) counts(o demoOutcome) {
 }
 
 // conclude prints the closing line; sides that do not agree are an error.
-func (d *demo) conclude(o demoOutcome) error {
+func (d *demo) conclude(o outcome) error {
 	problems := o.problems()
 	if len(problems) > 0 {
 		slices.Sort(problems)
 		d.say.verdict(false, "The two sides do NOT agree: "+strings.Join(problems, "; "))
-		return errReported
+		return ErrDisagree
 	}
 	agree, wait := 0, 0
 	for _, p := range o.pairs {
@@ -236,7 +237,7 @@ func (d *demo) conclude(o demoOutcome) error {
 		}
 	}
 	d.say.verdict(true, fmt.Sprintf("Both sides agree: %d contacts, one partner each, the same in all %d fields; %s for a person.",
-		agree, len(mapping.Fields()), amount(wait, "waits", "wait")))
+		agree, len(mapping.Fields()), terminal.Amount(wait, "waits", "wait")))
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -13,12 +13,12 @@ import (
 	"github.com/crmmind/mksync/internal/subprocess"
 )
 
-// demoStop is how long the service may take to stop when it is asked to.
-const demoStop = 3 * time.Second
+// stopTime is how long the service may take to stop when it is asked to.
+const stopTime = 3 * time.Second
 
-// demoProcess runs the service as a process of its own, which is killed and
+// process runs the service as a process of its own, which is killed and
 // started again. It dies with this process where the system can do that.
-type demoProcess struct {
+type process struct {
 	path string
 	args []string
 	env  []string
@@ -28,20 +28,11 @@ type demoProcess struct {
 	running *subprocess.Process // the newest; nil before the first start
 }
 
-// startService starts a service that dies with this process where the system can
-// do that; an interrupt typed at the terminal is then kept from it: we stop it.
-func startService(cmd *exec.Cmd) (*subprocess.Process, error) {
-	if subprocess.DiesWithParent {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	}
-	return subprocess.Start(cmd, syscall.SIGKILL)
-}
-
-func (p *demoProcess) start() error {
+func (p *process) start() error {
 	cmd := exec.Command(p.path, p.args...) //nolint:noctx // it is stopped by stop and kill
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
 	cmd.WaitDelay = time.Second
-	started, err := startService(cmd)
+	started, err := subprocess.StartApart(cmd, syscall.SIGKILL)
 	if err != nil {
 		return err
 	}
@@ -52,7 +43,7 @@ func (p *demoProcess) start() error {
 }
 
 // pid is the number of the running process; 0 before the first start.
-func (p *demoProcess) pid() int {
+func (p *process) pid() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running == nil {
@@ -62,7 +53,7 @@ func (p *demoProcess) pid() int {
 }
 
 // ended is closed when the process has ended; it never is before the first start.
-func (p *demoProcess) ended() <-chan struct{} {
+func (p *process) ended() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running == nil {
@@ -72,7 +63,7 @@ func (p *demoProcess) ended() <-chan struct{} {
 }
 
 // exit says how the process ended.
-func (p *demoProcess) exit() string {
+func (p *process) exit() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.running.Err(); err != nil {
@@ -82,14 +73,14 @@ func (p *demoProcess) exit() string {
 }
 
 // kill ends the process as a power cut would, and waits until it is gone.
-func (p *demoProcess) kill() error { return p.end(syscall.SIGKILL, demoStop) }
+func (p *process) kill() error { return p.end(syscall.SIGKILL, stopTime) }
 
 // stop asks the process to end, and kills it when it does not.
-func (p *demoProcess) stop() error {
+func (p *process) stop() error {
 	if p.pid() == 0 {
 		return nil
 	}
-	if p.end(syscall.SIGTERM, demoStop) == nil {
+	if p.end(syscall.SIGTERM, stopTime) == nil {
 		return nil
 	}
 	return p.kill()
@@ -97,7 +88,7 @@ func (p *demoProcess) stop() error {
 
 var errStillRuns = errors.New("the service does not end")
 
-func (p *demoProcess) end(signal syscall.Signal, within time.Duration) error {
+func (p *process) end(signal syscall.Signal, within time.Duration) error {
 	p.mu.Lock()
 	running := p.running
 	p.mu.Unlock()
@@ -117,7 +108,7 @@ func (p *demoProcess) end(signal syscall.Signal, within time.Duration) error {
 	}
 }
 
-func (p *demoProcess) lastLines() []string { return p.log.last() }
+func (p *process) lastLines() []string { return p.log.last() }
 
 // tailLines is how much of the service's log is kept.
 const tailLines = 15

@@ -1,6 +1,7 @@
-package main
+package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,13 +83,13 @@ func scanContact(scan func(...any) error, first ...any) (c mapping.Contact, err 
 	return c, nil
 }
 
-// demoLink is what mksync stored of a contact.
-type demoLink struct{ id, partner, status, reason string }
+// linkRow is what mksync stored of a contact.
+type linkRow struct{ id, partner, status, reason string }
 
 var errNoLink = errors.New("it is not known to mksync")
 
 // link reads the contact's row of metakocka_contact_mappings.
-func (d *demo) link(ctx context.Context, name string) (l demoLink, err error) {
+func (d *demo) link(ctx context.Context, name string) (l linkRow, err error) {
 	err = d.world.db.QueryRow(ctx, `SELECT id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, '')
 		FROM metakocka_contact_mappings WHERE contact_id = $1`, d.id(name)).Scan(&l.id, &l.partner, &l.status, &l.reason)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -211,7 +212,7 @@ func (l *callLog) note(c sim.Call) {
 	_ = json.Unmarshal(c.Arguments, &args)
 	call := loggedCall{
 		at: c.Time, endpoint: c.Endpoint, raw: string(c.Arguments),
-		id: or(args.ID, args.Partner.MKID), search: args.Name, customer: args.Partner.Customer,
+		id: cmp.Or(args.ID, args.Partner.MKID), search: args.Name, customer: args.Partner.Customer,
 	}
 	l.mu.Lock()
 	l.calls = append(l.calls, call)
@@ -253,7 +254,7 @@ func (l *callLog) about(id string, t time.Time) string {
 	for _, c := range l.since(t, func(c loggedCall) bool { return c.id == id }) {
 		names = append(names, c.endpoint)
 	}
-	return or(strings.Join(names, ", "), "none")
+	return cmp.Or(strings.Join(names, ", "), "none")
 }
 
 // creations counts the add_partner calls for one customer.

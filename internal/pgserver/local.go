@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/crmmind/mksync/internal/subprocess"
 )
 
@@ -96,7 +94,7 @@ func (l *local) initdb(ctx context.Context) error {
 func (l *local) start(ctx context.Context) error {
 	args := append([]string{
 		"-D", l.files.path("data"), "-p", l.port, "-h", "127.0.0.1", "-k", "",
-	}, settings(l.durable)...)
+	}, Settings(l.durable)...)
 	cmd := exec.Command(filepath.Join(l.bin, "postgres"), args...) //nolint:noctx // it outlives the call; stop ends it
 	l.account.apply(cmd)
 	cmd.Dir = l.files.dir
@@ -115,32 +113,20 @@ func (l *local) start(ctx context.Context) error {
 	return l.awaitAnswer(ctx)
 }
 
-// awaitAnswer polls until a connection can be made.
+// awaitAnswer waits until a connection can be made.
 func (l *local) awaitAnswer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for {
-		err := l.ping(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-l.process.Done():
-			return fmt.Errorf("run postgres: it stopped: %s", l.logTail())
-		case <-ctx.Done():
-			l.process.kill()
-			return fmt.Errorf("connect to the new server: %w", err)
-		case <-time.After(20 * time.Millisecond):
-		}
+	err := awaitAnswer(ctx, l.process.Process, func(ctx context.Context) error {
+		return ping(ctx, serverURL("127.0.0.1", l.port, l.password))
+	})
+	switch {
+	case errors.Is(err, errStopped):
+		return fmt.Errorf("run postgres: %w: %s", err, l.logTail())
+	case err != nil:
+		l.process.kill()
 	}
-}
-
-func (l *local) ping(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, serverURL("127.0.0.1", l.port, l.password))
-	if err != nil {
-		return err
-	}
-	return conn.Close(ctx)
+	return err
 }
 
 func (l *local) logTail() string {

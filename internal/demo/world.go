@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -15,27 +15,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/telemetry"
-	"github.com/crmmind/mksync/internal/testenv/pgserver"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
 // startTimeout bounds the start, in which Postgres may have to be installed.
 const startTimeout = 5 * time.Minute
 
-// demoLatency is how long the simulator thinks; the real MetaKocka takes longer.
-const demoLatency = 10 * time.Millisecond
+// latency is how long the simulator thinks; the real MetaKocka takes longer.
+const latency = 10 * time.Millisecond
 
-// briskPace is for a person who watches.
-var briskPace = pace{
-	gateMin: 100 * time.Millisecond, gateMax: 500 * time.Millisecond,
-	breakerCooldown: 300 * time.Millisecond, ackWait: time.Second,
-}
-
-// demoWorld is everything the demo starts. The zero parts were not started yet.
-type demoWorld struct {
-	app     *cliEnv
-	service *demoProcess
+// world is everything the demo starts. The zero parts were not started yet.
+type world struct {
+	Options
+	service *process
 
 	dir    string // the service's data
 	pg     *pgserver.Server
@@ -52,20 +46,20 @@ type demoWorld struct {
 	token    string // of its API
 }
 
-func newDemoWorld(app *cliEnv, verbose bool) *demoWorld {
-	w := &demoWorld{
-		app: app, dbName: "crm_" + strings.ToLower(rand.Text()[:8]), token: rand.Text(),
-		calls: &callLog{}, service: &demoProcess{log: &logTail{}},
+func newWorld(opts Options) *world {
+	w := &world{
+		Options: opts, dbName: "crm_" + strings.ToLower(rand.Text()[:8]), token: rand.Text(),
+		calls: &callLog{}, service: &process{log: &logTail{}},
 	}
-	if verbose {
-		w.service.log.also = app.stderr
+	if opts.Verbose {
+		w.service.log.also = opts.Log
 	}
 	return w
 }
 
 // openDatabase starts Postgres and makes the CRM's table.
-func (w *demoWorld) openDatabase(ctx context.Context) (err error) {
-	log := telemetry.NewLogger(w.app.stderr, telemetry.LogConfig{Level: "info", Format: "text"})
+func (w *world) openDatabase(ctx context.Context) (err error) {
+	log := telemetry.NewLogger(w.Log, telemetry.LogConfig{Level: "info", Format: "text"})
 	if w.pg, err = pgserver.Start(ctx, pgserver.Options{Logger: log}); err != nil {
 		return err
 	}
@@ -82,10 +76,10 @@ func (w *demoWorld) openDatabase(ctx context.Context) (err error) {
 }
 
 // usualFaults is MetaKocka on a good day.
-func usualFaults() sim.Faults { return sim.Faults{Latency: demoLatency, Jitter: demoLatency} }
+func usualFaults() sim.Faults { return sim.Faults{Latency: latency, Jitter: latency} }
 
 // origin says which Postgres is used.
-func (w *demoWorld) origin() string {
+func (w *world) origin() string {
 	if os.Getenv(pgserver.URLVariable) != "" {
 		return "the server of " + pgserver.URLVariable
 	}
@@ -94,7 +88,7 @@ func (w *demoWorld) origin() string {
 
 // openERP starts the simulator; it keeps notes and websites, so that every
 // field can be compared.
-func (w *demoWorld) openERP(ctx context.Context) error {
+func (w *world) openERP(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("start the simulator: %w", err)
@@ -108,7 +102,7 @@ func (w *demoWorld) openERP(ctx context.Context) error {
 }
 
 // openService starts this program once more, as the service.
-func (w *demoWorld) openService(ctx context.Context) (err error) {
+func (w *world) openService(ctx context.Context) (err error) {
 	if w.dir, err = os.MkdirTemp("", "mksync-demo-"); err != nil {
 		return fmt.Errorf("make a directory for the service: %w", err)
 	}
@@ -120,7 +114,7 @@ func (w *demoWorld) openService(ctx context.Context) (err error) {
 	}
 	w.service.args = []string{"run", "--migrate", "--brisk"}
 	// The settings of the person's own service are not for the demo's.
-	w.service.env = append(config.Foreign(w.app.environ), w.environment()...)
+	w.service.env = append(config.Foreign(w.Environ), w.environment()...)
 	if err := w.service.start(); err != nil {
 		return fmt.Errorf("start the service: %w", err)
 	}
@@ -128,7 +122,7 @@ func (w *demoWorld) openService(ctx context.Context) (err error) {
 }
 
 // environment is the service's configuration.
-func (w *demoWorld) environment() []string {
+func (w *world) environment() []string {
 	return []string{
 		"MKSYNC_DATABASE_URL=" + w.dbURL,
 		"MKSYNC_SLOT=" + w.dbName, // slots are known to the whole server
@@ -158,7 +152,7 @@ func freeAddress(ctx context.Context) (string, error) {
 }
 
 // close ends and removes everything that was started.
-func (w *demoWorld) close() error {
+func (w *world) close() error {
 	err := w.service.stop()
 	if w.db != nil {
 		w.db.Close()
@@ -177,7 +171,7 @@ func (w *demoWorld) close() error {
 }
 
 // closeDatabase leaves nothing behind, also on a server that is not ours.
-func (w *demoWorld) closeDatabase() error {
+func (w *world) closeDatabase() error {
 	if os.Getenv(pgserver.URLVariable) == "" {
 		return w.pg.Stop()
 	}

@@ -1,7 +1,12 @@
-package pgserver
+// Package pgcontainer runs the tests' Postgres in a container. It is the only
+// importer of testcontainers, which removes the container also where the tests
+// are killed.
+package pgcontainer
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,55 +18,50 @@ import (
 
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/modules/postgres"
+
+	"github.com/crmmind/mksync/internal/pgserver"
 )
 
-// image is the container image of a throw-away server.
-const image = "postgres:16-alpine"
+// errNoEngine says that no Docker engine answers.
+var errNoEngine = errors.New("no Docker engine answers")
 
-// container is a server in a Docker container.
-type container struct {
-	inner *postgres.PostgresContainer
-}
+// Way is a server in a container, where a Docker engine answers.
+func Way() pgserver.Way { return pgserver.Way{Name: "container", Start: start} }
 
-func (c container) restart(context.Context) error { return ErrNotRestartable }
-
-func (c container) stop() error {
-	if err := testcontainers.TerminateContainer(c.inner); err != nil {
-		return fmt.Errorf("remove container: %w", err)
-	}
-	return nil
-}
-
-// startContainer runs the server in a container. testcontainers takes long to
-// notice that there is no engine, so one is asked for first.
-func startContainer(ctx context.Context, opts Options) (*Server, error) {
+// start runs the server. testcontainers takes long to notice that there is no
+// engine, so one is asked for first.
+func start(ctx context.Context, opts pgserver.Options) (*pgserver.Server, error) {
 	if len(opts.Env) > 0 {
-		return nil, errLocalOnly
+		return nil, pgserver.ErrLocalOnly
 	}
 	if err := probeEngine(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	password := newPassword()
-	inner, err := postgres.Run(ctx, image,
-		postgres.WithUsername(superuser),
-		postgres.WithPassword(password),
+	inner, err := postgres.Run(ctx, pgserver.Image,
+		postgres.WithUsername("postgres"),
+		postgres.WithPassword(rand.Text()),
 		postgres.WithDatabase("postgres"),
 		postgres.BasicWaitStrategies(),
-		testcontainers.WithCmdArgs(settings(opts.Durable)...),
+		testcontainers.WithCmdArgs(pgserver.Settings(opts.Durable)...),
 		testcontainers.WithLogger(printer{opts.Logger}),
 	)
 	if err != nil {
 		_ = testcontainers.TerminateContainer(inner)
-		return nil, fmt.Errorf("run %s: %w", image, err)
+		return nil, fmt.Errorf("run %s: %w", pgserver.Image, err)
 	}
 	raw, err := inner.ConnectionString(ctx, "sslmode=disable")
 	if err != nil {
 		_ = testcontainers.TerminateContainer(inner)
 		return nil, fmt.Errorf("find the container's address: %w", err)
 	}
-	return &Server{url: raw, host: container{inner}}, nil
+	return pgserver.Elsewhere(raw, func() error {
+		if err := testcontainers.TerminateContainer(inner); err != nil {
+			return fmt.Errorf("remove container: %w", err)
+		}
+		return nil
+	}), nil
 }
 
 // printer passes the words of testcontainers on as debug lines.

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"github.com/crmmind/mksync/internal/terminal"
 )
 
-// demoWidth is the most columns that the demo prints.
-const demoWidth = 100
+// widest is the most columns that the demo prints.
+const widest = 100
 
 // labelWidth is the column in which a line's text begins.
 const labelWidth = 16
@@ -22,9 +22,9 @@ func newNarrator(to *terminal.Screen) *narrator { return &narrator{to} }
 // width is how wide the story is.
 func (n *narrator) width() int {
 	if c := n.to.Columns(); c > 0 {
-		return min(c, demoWidth)
+		return min(c, widest)
 	}
-	return demoWidth
+	return widest
 }
 
 // paint gives a text a colour.
@@ -86,12 +86,4 @@ func quoted(v string) string {
 		return "(empty)"
 	}
 	return v
-}
-
-// amount is a number with its noun.
-func amount[N ~int | ~int64 | ~uint64](n N, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -11,11 +11,11 @@ import (
 // superuser is the name of the role of a throw-away server.
 const superuser = "postgres"
 
-// settings are the server parameters of every throw-away server: logical
+// Settings are the server parameters of every throw-away server: logical
 // decoding with room for many tests at once, and no care for a power cut unless
 // it is to be durable. A commit is still written out at once, for only what is
 // written is streamed.
-func settings(durable bool) []string {
+func Settings(durable bool) []string {
 	sync := "off"
 	if durable {
 		sync = "on"

@@ -10,14 +10,14 @@ import (
 // stop: one in a container or one named by URLVariable.
 var ErrNotRestartable = errors.New("this Postgres cannot be restarted from here")
 
-// errNoEngine says that no Docker engine answers.
-var errNoEngine = errors.New("no Docker engine answers")
-
-// errLocalOnly says that only a local server can have variables of its own.
-var errLocalOnly = errors.New("variables can be given to a local server only")
+// ErrLocalOnly says that only a local server can have variables of its own.
+var ErrLocalOnly = errors.New("variables can be given to a local server only")
 
 // errNoBinaries says that no Postgres is installed.
 var errNoBinaries = errors.New("no initdb and postgres found in PATH, pg_config --bindir or /usr/lib/postgresql")
+
+// errStopped says that a server's process ended before it answered.
+var errStopped = errors.New("it stopped")
 
 // UnavailableError says why no way of getting a Postgres worked.
 type UnavailableError struct {

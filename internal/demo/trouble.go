@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -82,7 +83,7 @@ func (d *demo) oneLater(ctx context.Context) error {
 }
 
 // decided waits until a conflict on the phone is decided and tells how.
-func (d *demo) decided(ctx context.Context, name string, link demoLink) error {
+func (d *demo) decided(ctx context.Context, name string, link linkRow) error {
 	var c journalEntry
 	after, err := d.until(ctx, "the conflict is decided", func() (err error) {
 		c, err = d.journal(ctx, link.id, mapping.FieldPhone)
@@ -155,7 +156,7 @@ func (d *demo) killed(ctx context.Context) error {
 	c := unlucky()
 	d.say.line("kill -9", "process %d is gone, while people edit on both sides", pid)
 	d.say.line(inCRM, "%s was just being sent: add_partner had reached MetaKocka", titled(c))
-	d.say.line(inERP, "it made %s; nobody read the answer", amount(d.count(c.CompanyName), "partner", "partners"))
+	d.say.line(inERP, "it made %s; nobody read the answer", terminal.Amount(d.count(c.CompanyName), "partner", "partners"))
 	linger(ctx, 700*time.Millisecond)
 	began := time.Now()
 	if err := d.world.service.start(); err != nil {
@@ -179,7 +180,7 @@ func (d *demo) killed(ctx context.Context) error {
 		return err
 	}
 	d.say.line("", "%s in the CRM and %s in MetaKocka, from before the kill to after the restart: the last value of each field is on both sides (%s after the restart)",
-		amount(inDB, "edit", "edits"), amount(inERPs, "edit", "edits"), took(time.Since(began)))
+		terminal.Amount(inDB, "edit", "edits"), terminal.Amount(inERPs, "edit", "edits"), took(time.Since(began)))
 	return d.tellUnlucky(ctx, c, began)
 }
 
@@ -192,7 +193,7 @@ func (d *demo) tellUnlucky(ctx context.Context, c mapping.Contact, restarted tim
 	partners, sent := d.count(c.CompanyName), d.world.calls.creations(c.CompanyName)
 	asked := d.world.calls.mentions(c.TaxNumber, restarted)
 	d.say.line("not doubled", "%s: %s (%s); add_partner was sent %s in all, the restarted service asked for the tax number first (%s) and linked it",
-		c.CompanyName, amount(partners, "partner", "partners"), p.MKID, amount(sent, "time", "times"), amount(asked, "call", "calls"))
+		c.CompanyName, terminal.Amount(partners, "partner", "partners"), p.MKID, terminal.Amount(sent, "time", "times"), terminal.Amount(asked, "call", "calls"))
 	if partners != 1 {
 		return fmt.Errorf("%s has %d partners", c.CompanyName, partners)
 	}
@@ -241,7 +242,7 @@ func (d *demo) count(customer string) int {
 
 // crowd are people who edit on both sides: phones in the CRM, notes in
 // MetaKocka.
-type demoCrowd struct {
+type crowd struct {
 	d    *demo
 	done chan struct{}
 
@@ -251,8 +252,8 @@ type demoCrowd struct {
 }
 
 // startCrowd edits until ctx ends.
-func (d *demo) startCrowd(ctx context.Context) *demoCrowd {
-	c := &demoCrowd{d: d, done: make(chan struct{}), phones: map[string]string{}, notes: map[string]string{}}
+func (d *demo) startCrowd(ctx context.Context) *crowd {
+	c := &crowd{d: d, done: make(chan struct{}), phones: map[string]string{}, notes: map[string]string{}}
 	go func() {
 		defer close(c.done)
 		for i := 1; ctx.Err() == nil && c.err == nil; i++ {
@@ -263,7 +264,7 @@ func (d *demo) startCrowd(ctx context.Context) *demoCrowd {
 	return c
 }
 
-func (c *demoCrowd) edit(ctx context.Context, i int) {
+func (c *crowd) edit(ctx context.Context, i int) {
 	writers := []string{ziga, lukas, bostjan, tjasa}
 	name := writers[i/2%len(writers)]
 	if i%2 == 0 {
@@ -287,13 +288,13 @@ func (c *demoCrowd) edit(ctx context.Context, i int) {
 }
 
 // end waits until the last edit is made and returns how many there were.
-func (c *demoCrowd) end() (inCRM, inERP int, err error) {
+func (c *crowd) end() (inCRM, inERP int, err error) {
 	<-c.done
 	return c.inCRM, c.inERP, c.err
 }
 
 // arrived reports which edit is not on both sides.
-func (c *demoCrowd) arrived(ctx context.Context) error {
+func (c *crowd) arrived(ctx context.Context) error {
 	check := func(name string, f mapping.Field, want string) error {
 		contact, err := c.d.contact(ctx, name)
 		if err != nil {
@@ -340,7 +341,7 @@ func (d *demo) outage(ctx context.Context) error {
 	if err := d.world.erp.SetFaults(usualFaults()); err != nil {
 		return err
 	}
-	d.say.line(inERP, "back after %s, in which %s", took(down), amount(refused, "call was turned away", "calls were turned away"))
+	d.say.line(inERP, "back after %s, in which %s", took(down), terminal.Amount(refused, "call was turned away", "calls were turned away"))
 	after, err := d.until(ctx, "everything has caught up", func() error {
 		return errors.Join(d.agrees(ctx, patient().Name), d.agrees(ctx, anja), d.agrees(ctx, spela),
 			d.has(ctx, patient().Name, store.StatusSynced), d.ready(ctx))

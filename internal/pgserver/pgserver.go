@@ -2,10 +2,10 @@
 // tests and for the demo.
 //
 // It takes the first of these that works: the server named by
-// MKSYNC_TEST_DATABASE_URL, a container where a Docker engine answers, local
-// Postgres binaries, and Postgres installed with apt-get where that needs no
-// password. Each server is empty, keeps nothing, and is gone after Stop; one
-// whose process was killed is swept up by the next Start.
+// MKSYNC_TEST_DATABASE_URL, local Postgres binaries, a container where the docker
+// program can run one, and Postgres installed with apt-get where that needs no
+// password; Options.Ways says otherwise. Each server is empty, keeps nothing, and
+// is gone after Stop; one whose process was killed is swept up by the next Start.
 package pgserver
 
 import (
@@ -40,6 +40,8 @@ type Options struct {
 	// Env are variables, as NAME=value, for the server's processes besides this
 	// one's own. Only a local server can have them.
 	Env []string
+	// Ways are the ways to try, in this order; nil: Local, Docker, Installed.
+	Ways []Way
 	// NoInstall forbids the installation of Postgres packages. The variable
 	// MKSYNC_TEST_NO_INSTALL=1 does the same.
 	NoInstall bool
@@ -59,11 +61,20 @@ type host interface {
 	stop() error
 }
 
-// way is one way of getting a server.
-type way struct {
-	name  string
-	start func(ctx context.Context, opts Options) (*Server, error)
+// Way is one way of getting a server.
+type Way struct {
+	Name  string
+	Start func(ctx context.Context, opts Options) (*Server, error)
 }
+
+// Local is a server of binaries that are installed here.
+func Local() Way { return Way{"local binaries", startLocal} }
+
+// Docker is a server in a container that the docker program runs.
+func Docker() Way { return Way{"docker", startDocker} }
+
+// Installed is a server of binaries that are installed for it.
+func Installed() Way { return Way{"apt-get", startInstalled} }
 
 // Start gives a running server, or an error that says in one line why no way
 // of getting one worked.
@@ -74,20 +85,18 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if raw := os.Getenv(URLVariable); raw != "" && !opts.Own {
 		return startExternal(ctx, raw)
 	}
-	ways := []way{
-		{"docker", startContainer},
-		{"local binaries", startLocal},
-		{"apt-get", startInstalled},
+	if opts.Ways == nil {
+		opts.Ways = []Way{Local(), Docker(), Installed()}
 	}
 	var tried []error
-	for _, w := range ways {
-		srv, err := w.start(ctx, opts)
+	for _, w := range opts.Ways {
+		srv, err := w.Start(ctx, opts)
 		if err == nil {
-			opts.Logger.DebugContext(ctx, "started a throw-away Postgres", "way", w.name)
+			opts.Logger.DebugContext(ctx, "started a throw-away Postgres", "way", w.Name)
 			return srv, nil
 		}
-		opts.Logger.DebugContext(ctx, "no Postgres this way", "way", w.name, "reason", err)
-		tried = append(tried, fmt.Errorf("%s: %w", w.name, err))
+		opts.Logger.DebugContext(ctx, "no Postgres this way", "way", w.Name, "reason", err)
+		tried = append(tried, fmt.Errorf("%s: %w", w.Name, err))
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("start Postgres: %w", ctx.Err())
 		}

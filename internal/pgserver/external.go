@@ -8,11 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// external is a server that somebody else runs.
-type external struct{}
+// elsewhere is a server that somebody else runs.
+type elsewhere struct{ end func() error }
 
-func (external) restart(context.Context) error { return ErrNotRestartable }
-func (external) stop() error                   { return nil }
+func (elsewhere) restart(context.Context) error { return ErrNotRestartable }
+func (e elsewhere) stop() error                 { return e.end() }
+
+// Elsewhere is a server that somebody else runs, and end gives back. It cannot be
+// restarted.
+func Elsewhere(url string, end func() error) *Server { return &Server{url: url, host: elsewhere{end}} }
 
 // startExternal checks that the named server is fit for the tests.
 func startExternal(ctx context.Context, raw string) (*Server, error) {
@@ -25,7 +29,7 @@ func startExternal(ctx context.Context, raw string) (*Server, error) {
 	if level != "logical" {
 		return nil, fmt.Errorf("use the server of %s: it runs with wal_level=%s; set wal_level=logical and restart it", URLVariable, level)
 	}
-	return &Server{url: raw, host: external{}}, nil
+	return Elsewhere(raw, func() error { return nil }), nil
 }
 
 // setting reads a parameter of the server.

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -36,7 +37,7 @@ func (d *demo) start(ctx context.Context) error {
 	if err := w.db.QueryRow(ctx, "SELECT count(*) FROM contacts").Scan(&n); err != nil {
 		return fmt.Errorf("count contacts: %w", err)
 	}
-	d.say.line(inCRM, "table contacts with %s", amount(n, "contact", "contacts"))
+	d.say.line(inCRM, "table contacts with %s", terminal.Amount(n, "contact", "contacts"))
 	if err := w.openERP(ctx); err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (d *demo) settleERP() error {
 	}
 	d.before[p.MKID] = true
 	d.say.line(inERP, "simulator on %s with %s: %s, tax number %s", hostOf(d.world.erpURL),
-		amount(len(d.world.erp.Partners()), "partner", "partners"), p.Customer, p.TaxIDNumber)
+		terminal.Amount(len(d.world.erp.Partners()), "partner", "partners"), p.Customer, p.TaxIDNumber)
 	return nil
 }
 
