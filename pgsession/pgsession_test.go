@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 var odd = map[string]string{
 	"client_encoding": "LATIN2", "DateStyle": "German", "IntervalStyle": "sql_standard", "TimeZone": "America/Caracas",
 	"extra_float_digits": "-15", "bytea_output": "escape", "standard_conforming_strings": "off",
-	"default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "row_security": "on",
+	"default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "default_transaction_deferrable": "on", "row_security": "on",
 	"synchronous_commit": "off", "search_path": "public, pg_catalog", "statement_timeout": "150ms", "lock_timeout": "1ms",
 	"idle_in_transaction_session_timeout": "1ms", "idle_session_timeout": "2s", "tcp_keepalives_idle": "7200",
 }
@@ -79,7 +79,7 @@ func TestSessionsDoNotDependOnTheRole(t *testing.T) {
 		for name, want := range map[string]string{
 			"application_name": "mksync", "client_encoding": "UTF8", "datestyle": "ISO, YMD", "intervalstyle": "postgres", "timezone": "UTC",
 			"extra_float_digits": "3", "bytea_output": "hex", "standard_conforming_strings": "on",
-			"default_transaction_isolation": "read committed", "default_transaction_read_only": "off", "row_security": "off",
+			"default_transaction_isolation": "read committed", "default_transaction_read_only": "off", "default_transaction_deferrable": "off", "row_security": "off",
 			"synchronous_commit": "local", "search_path": "public", "statement_timeout": "0", "lock_timeout": bounded,
 			"idle_in_transaction_session_timeout": bounded, "idle_session_timeout": "0", "tcp_keepalives_idle": "15",
 		} {

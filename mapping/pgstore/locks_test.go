@@ -204,6 +204,26 @@ func TestLocksAreTakenAllOrNone(t *testing.T) {
 	work.Wait()
 }
 
+// TestWhoGetsOneOfTwoLocksGivesItBack: it is free for others as long as the second is not.
+func TestWhoGetsOneOfTwoLocksGivesItBack(t *testing.T) {
+	t.Parallel()
+	url := prepared.DB(t)
+	first, pool := openStore(t, url)
+	second, _ := openStore(t, url)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	ended := make(chan error, 1)
+	err := first.WithContact(ctx, other, func(store.Session) error {
+		go func() {
+			ended <- second.WithContacts(ctx, one, other, func(_, _ store.Session) error { return nil })
+		}()
+		looking(t, pool)
+		return first.WithContact(ctx, one, func(store.Session) error { return nil })
+	})
+	require.NoError(t, err)
+	require.NoError(t, <-ended)
+}
+
 // TestInstallationsInOneDatabaseDoNotWaitForEachOther: each has its tables in a schema
 // of its own, and knows partners and contacts by ids that another knows, too.
 func TestInstallationsInOneDatabaseDoNotWaitForEachOther(t *testing.T) {
