@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/natsserver"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestABacklogOfThreeCopies: on a cluster the whole service works off more than a
+// consumer holds at once, in messages (512) and in bytes (8 MiB).
+func TestABacklogOfThreeCopies(t *testing.T) {
+	t.Parallel()
+	const contacts, photo = 600, 40 << 10
+	w := newWorld(t, sim.Options{})
+	w.cfg.NATSURL = config.Secret(strings.Join(natsserver.StartCluster(t).URLs(), ","))
+	w.cfg.StreamReplicas = 3
+	w.exec("ALTER TABLE contacts ADD COLUMN photo text")
+
+	s, _ := w.start(roleListener)
+	w.exec(`INSERT INTO contacts (name, email, photo)
+		SELECT 'Oseba ' || i, 'oseba' || i || '@primer.si', repeat('x', $2) FROM generate_series(1, $1) i`, contacts, photo)
+	w.eventually(func() error {
+		if n := s.monitor().Status(t.Context()).Pusher.Pending; n < contacts {
+			return fmt.Errorf("%d events wait for the pusher", n)
+		}
+		return nil
+	})
+	others, _ := w.start(rolePusher, rolePuller, rolePoller)
+	testenv.Eventually(t, time.Minute, func() error {
+		if n := w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); n < contacts {
+			return fmt.Errorf("%d contacts are synced", n)
+		}
+		return nil
+	})
+	require.Len(t, w.erp.Partners(), contacts)
+	w.pushed(others)
+	w.noProblem(others)
+}
