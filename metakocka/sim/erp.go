@@ -179,6 +179,13 @@ func (s *Server) FailNext(endpoint string, faults ...Fault) error {
 	return nil
 }
 
+// Relent forgets the faults of FailNext that no call has met.
+func (s *Server) Relent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script = map[string][]Fault{}
+}
+
 // Reset forgets partners, calls and faults and begins again with
 // Options.Partners. Watchers stay.
 func (s *Server) Reset() {
