@@ -183,7 +183,7 @@ func (run *checkRun) do(ctx context.Context) error {
 	if err := run.repair(ctx); err != nil || run.unanswered == 0 {
 		return err
 	}
-	return fmt.Errorf("%d differences wait for a write to MetaKocka that has no answer yet; check again in a minute", run.unanswered)
+	return fmt.Errorf("%s for a write to MetaKocka that has no answer yet; check again in a minute", counted(run.unanswered, "difference waits", "differences wait"))
 }
 
 // seeAll sees all partners and compares everything.

@@ -74,13 +74,11 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	partner, _ := mapping.FromPartner(sent)
 	k.refusals.taken()
 	k.link.MetaKockaID, k.link.Intent = metakockaID, nil
-	agreed := k.outgoing(*k.st.Contact)
+	agreed, unsent := k.outgoing(*k.st.Contact), false
 	for _, f := range mapping.Fields() { // it was refused with these, and sent without them
 		if free(f) && agreed.Get(f) != "" && partner.Get(f) == "" {
-			if err := k.unkept.saw(ctx, f, false); err != nil {
-				return err
-			}
 			agreed.Set(f, "")
+			unsent = true
 		}
 	}
 	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: agreed, Partner: partner, Phone: sent.PhonePlace()}, true
@@ -91,7 +89,13 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	}
 	seen.Hash = "" // so that the next poll takes a look
 	status, reason := k.verdict(withUnsent(*k.st.Contact, partner), partner, mapping.MergeResult{}, nil)
-	return k.settle(ctx, status, reason, store.Change{Observed: seen})
+	if err := k.settle(ctx, status, reason, store.Change{Observed: seen}); err != nil || !unsent {
+		return err
+	}
+
+	// What refused every write may have ended between the two: an update, which can be
+	// sent again, finds out whether it was the fields.
+	return k.update(ctx)
 }
 
 // withUnsent is what a partner was made of, with the contact's values that could not

@@ -47,7 +47,7 @@ func (p *Replayer) read(ctx context.Context, r ReplayRequest) ([]replayed, error
 	})
 	p.sum.Contacts = len(contacts)
 	if err == nil {
-		p.say("%d events name %d contacts", p.sum.Events, len(contacts))
+		p.say("%s %s", counted(p.sum.Events, "event names", "events name"), counted(len(contacts), "contact", "contacts"))
 	}
 	return contacts, err
 }

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,6 +160,14 @@ func (s *Status) problem(format string, args ...any) {
 	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
 }
 
+// counted says how many there are of what.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
 // blocked is a problem that keeps this process from its work. The detail is for
 // those who may see the problems, not for readiness.
 func (s *Status) blocked(what, format string, args ...any) {
@@ -174,13 +183,13 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	s.Mappings, s.Conflicts, s.Differing = counts.Links, counts.Conflicts, counts.Differing
 	s.HeldDeletions, s.HeldMatches = counts.HeldDeletions, counts.HeldMatches
 	if n := s.HeldDeletions; n > 0 {
-		s.problem("%d deletions wait for approval: mksync deletions list", n)
+		s.problem("%s for approval: mksync deletions list", counted(n, "deletion waits", "deletions wait"))
 	}
 	if n := counts.HeldMatches; n > 0 {
-		s.problem("%d contacts wait for a person, who says which partner is theirs: mksync mappings --status held", n)
+		s.problem("%s: mksync mappings --status held", counted(n, "contact waits for a person, who says which partner is its own", "contacts wait for a person, who says which partner is theirs"))
 	}
 	if n := counts.OpenMerges; n > 0 {
-		s.problem("%d merges of contacts are not finished: mksync merge list", n)
+		s.problem("%s not finished: mksync merge list", counted(n, "merge of contacts is", "merges of contacts are"))
 	}
 	var unkept Unkept
 	if _, err := m.Figures.LoadState(ctx, UnkeptKey, &unkept); err != nil {
@@ -235,7 +244,7 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 	case c.Error != "":
 		s.problem("the last full check did not succeed: %s", c.Error)
 	case c.Differing > 0:
-		s.problem("the last full check found %d differences: mksync check --repair", c.Differing)
+		s.problem("the last full check found %s: mksync check --repair", counted(c.Differing, "difference", "differences"))
 	}
 	return nil
 }
@@ -336,7 +345,7 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 		}
 	}
 	if s.DeadLetters > 0 {
-		s.problem("%d events could not be applied: mksync deadletters list", s.DeadLetters)
+		s.problem("%s could not be applied: mksync deadletters list", counted(s.DeadLetters, "event", "events"))
 	}
 	return nil
 }
@@ -353,10 +362,7 @@ func (m *Monitor) trouble(s *Status) {
 }
 
 func contactsOrPartners(n int) string {
-	if n == 1 {
-		return "work on 1 contact or partner"
-	}
-	return fmt.Sprintf("work on %d contacts or partners", n)
+	return "work on " + counted(n, "contact or partner", "contacts or partners")
 }
 
 // inPart names them as a problem.

@@ -262,8 +262,10 @@ func TestAContactThatOthersReferToIsNotDeleted(t *testing.T) {
 	w.exec("INSERT INTO orders VALUES ($1)", id)
 	require.NoError(t, w.erp.DeletePartner(p.MKID))
 	w.status(id, "held")
+	w.problem(s, "1 deletion waits for approval: mksync deletions list")
 	w.mksync("deletions", "approve", id)
 	w.status(id, "error")
+	w.noProblem(s) // it is the contact's error, and was decided
 	const reason = "the partner is gone from MetaKocka; the contact cannot be deleted: constraint \"orders_contact_id_fkey\" keeps it"
 	require.Equal(t, "error: "+reason, w.mapping(id))
 	w.idle(s)

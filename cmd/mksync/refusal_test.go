@@ -166,6 +166,25 @@ func TestNotesAreNotLostWhileWritesAreRefused(t *testing.T) {
 	require.Equal(t, "synced: ", h.mapping(id))
 }
 
+// TestNotesAreNotLostWhereARefusalEndsInACreation: every write is refused until right
+// before the creation without the notes, which is answered, or whose answer is lost.
+func TestNotesAreNotLostWhereARefusalEndsInACreation(t *testing.T) {
+	t.Parallel()
+	for name, last := range map[string]sim.Fault{"answered": sim.NoFault, "answer lost": sim.FaultAfter, "not processed": sim.FaultBefore} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := byHand(t, sim.Options{Notes: sim.Kept}, nil)
+			require.NoError(t, h.erp.FailNext(metakocka.EndpointAdd, sim.FaultRefused, sim.FaultRefused, last))
+			id := h.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Notes: "Pays late"})
+			h.pushed(id, false)
+			require.Equal(t, "Pays late", h.partner(id).Notes)
+			require.Equal(t, "synced: ", h.mapping(id))
+			require.Len(t, h.erp.Partners(), 1)
+			require.Empty(t, h.s.monitor().Status(t.Context()).NotKept)
+		})
+	}
+}
+
 // TestASyncByHandRemovesTheDeadLetter: also where the process consumes nothing.
 func TestASyncByHandRemovesTheDeadLetter(t *testing.T) {
 	t.Parallel()

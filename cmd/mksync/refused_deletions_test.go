@@ -89,7 +89,7 @@ func TestARefusedErasureIsNotDone(t *testing.T) {
 	_, err = h.s.reconciler.Merge(t.Context(), loser, winner, "")
 	require.ErrorContains(t, err, "MetaKocka is not through yet")
 	require.Equal(t, "running", h.one("SELECT status FROM mksync_merges"))
-	require.Contains(t, h.s.monitor().Status(t.Context()).Problems, "1 merges of contacts are not finished: mksync merge list")
+	require.Contains(t, h.s.monitor().Status(t.Context()).Problems, "1 merge of contacts is not finished: mksync merge list")
 	_, err = h.s.reconciler.Merge(t.Context(), loser, winner, "")
 	require.NoError(t, err)
 	require.Equal(t, "merged", h.one("SELECT status FROM mksync_merges"))

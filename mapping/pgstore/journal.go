@@ -163,7 +163,7 @@ func (s *Store) Counts(ctx context.Context) (store.Counts, error) {
 	err := s.pool.QueryRow(ctx, `
 		SELECT coalesce((SELECT jsonb_object_agg(sync_status, n) FROM (SELECT sync_status, count(*) AS n FROM metakocka_contact_mappings GROUP BY 1) x), '{}'),
 		       (SELECT count(*) FROM mksync_conflicts WHERE status = 'parked'),
-		       (SELECT count(*) FROM mksync_deletions WHERE status IN ('held', 'approved')),
+		       (SELECT count(*) FROM mksync_deletions WHERE status = 'held'),
 		       (SELECT count(*) FROM metakocka_contact_mappings WHERE differing <> '{}' AND sync_status NOT IN ('deleted', 'unlinked')),
 		       (SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL),
 		       (SELECT count(*) FROM metakocka_contact_mappings m WHERE sync_status = 'held'
