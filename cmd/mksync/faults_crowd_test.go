@@ -14,8 +14,6 @@ import (
 
 	"github.com/crmmind/mksync/internal/testenv/people"
 	"github.com/crmmind/mksync/mapping"
-	"github.com/crmmind/mksync/metakocka"
-	"github.com/crmmind/mksync/syncer"
 )
 
 // owner says which side edits what of a contact. MetaKocka has no conditional
@@ -72,6 +70,7 @@ type crowd struct {
 	mu      sync.Mutex // guards what follows
 	rand    *rand.Rand
 	people  []*citizen
+	kins    []*kin
 	version int
 	edits   edits
 	imports bool     // partners are entered in the ERP, too
@@ -87,7 +86,11 @@ func (e edits) total() int {
 	return e.crm + e.erp + e.inserted + e.entered + e.removed + e.vanished + e.crossed
 }
 
-func newCrowd(w *world, r *rand.Rand) *crowd { return &crowd{w: w, rand: r} }
+// newCrowd makes a crowd, which writes countries out.
+func newCrowd(w *world, r *rand.Rand) *crowd {
+	w.exec("ALTER TABLE contacts ALTER COLUMN country TYPE text")
+	return &crowd{w: w, rand: r}
+}
 
 // run edits until ctx ends, about every so often.
 func (c *crowd) run(ctx context.Context, every time.Duration) {
@@ -105,6 +108,9 @@ func (c *crowd) edit() {
 	defer c.mu.Unlock()
 	if c.filters && c.rand.IntN(10) == 0 {
 		c.cross(c.any(ownerCRM, ownerERP, ownerBoth, ownerContested))
+	}
+	if c.rand.IntN(40) == 0 {
+		c.part()
 	}
 	switch roll := c.rand.IntN(100); {
 	case roll < 18 || len(c.people) < 5:
@@ -218,17 +224,25 @@ func (c *crowd) update(p *citizen) {
 	fields := p.owner.crmFields()
 	c.rand.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
 	fields = fields[:1+c.rand.IntN(3)]
+	var values []string
+	for _, f := range fields {
+		values = append(values, c.value(f, p.n))
+	}
+	c.set(p, fields, values)
+}
+
+// set is one edit in the CRM.
+func (c *crowd) set(p *citizen, fields []mapping.Field, values []string) {
 	var set []string
 	args := []any{p.id}
-	for _, f := range fields {
-		v := c.value(f, p.n)
-		if mapping.Canonical(f, v) == "" {
+	for i, f := range fields {
+		if mapping.Canonical(f, values[i]) == "" {
 			c.edits.cleared++
 			p.cleared++
 		}
 		p.had[f] = append(p.had[f], p.want.Get(f))
-		p.want.Set(f, v)
-		args = append(args, v)
+		p.want.Set(f, values[i])
+		args = append(args, values[i])
 		set = append(set, fmt.Sprintf("%s = nullif($%d, '')", f, len(args)))
 	}
 	c.edits.crm++
@@ -278,92 +292,6 @@ func (c *crowd) value(f mapping.Field, n int) string {
 	return people.Value(c.rand, string(f), c.version)
 }
 
-// partnerOf is the partner of a person, as far as mksync knows it.
-func (c *crowd) partnerOf(p *citizen) string {
-	if p.partner != "" {
-		return p.partner
-	}
-	var id string
-	_ = c.w.db.QueryRow(c.w.t.Context(), `SELECT coalesce(max(metakocka_id), '') FROM metakocka_contact_mappings
-		WHERE contact_id = $1 AND sync_status <> 'deleted'`, p.id).Scan(&id) // not now: no edit
-	return id
-}
-
-// editPartner is an edit at the ERP's screens.
-func (c *crowd) editPartner(p *citizen) {
-	if p == nil {
-		return
-	}
-	partner := c.partnerOf(p)
-	if partner == "" {
-		return
-	}
-	all := []mapping.Field{mapping.FieldEmail, mapping.FieldPhone}
-	switch p.owner {
-	case ownerERP:
-		all = append(all, mapping.FieldName, mapping.FieldAddress)
-	case ownerContested:
-		all = append(all, mapping.FieldAddress)
-	case ownerCRM, ownerBoth:
-	}
-	f := all[c.rand.IntN(len(all))]
-	v := c.value(f, p.n)
-	var typed mapping.Contact
-	err := c.w.erp.EditPartner(partner, func(e *metakocka.Partner) {
-		enterField(e, f, v)
-		typed = contactOf(*e)
-	})
-	if err != nil {
-		c.hitch = fmt.Errorf("edit partner of %s: %w", p.want.Name, err)
-		return
-	}
-	c.edits.erp++
-	p.want.Set(f, typed.Get(f))
-}
-
-// enterField types a value into the ERP's screen of a partner.
-func enterField(p *metakocka.Partner, f mapping.Field, v string) {
-	entry := &p.Contacts[0]
-	switch f {
-	case mapping.FieldEmail:
-		entry.Email = v
-	case mapping.FieldPhone:
-		if mapping.Canonical(f, entry.Phone) != "" {
-			entry.Phone = v
-		} else {
-			entry.GSM = v
-		}
-	case mapping.FieldName:
-		entry.Name = v
-		if !p.BusinessEntity {
-			p.Customer = v
-		}
-	case mapping.FieldAddress:
-		a := mapping.ParseAddress(v)
-		p.Addresses[0].Street, p.Addresses[0].City, p.Addresses[0].PostNumber = a.Street, a.City, a.PostNumber
-	case mapping.FieldCountry:
-		p.Addresses[0].Country = v
-	case mapping.FieldCompanyName, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite:
-	}
-}
-
-// enter is a new partner at the ERP's screens, which mksync is to import.
-func (c *crowd) enter() {
-	p := c.newPerson()
-	p.id, p.owner = "", ownerERP
-	a := mapping.ParseAddress(p.want.Address)
-	added, err := c.w.erp.AddPartner(metakocka.Partner{
-		Customer: p.want.Name, Contacts: []metakocka.Contact{{Name: p.want.Name, Email: p.want.Email}},
-		Addresses: []metakocka.Address{{Type: metakocka.AddressBilling, Street: a.Street, City: a.City, PostNumber: a.PostNumber, Country: "Slovenija"}},
-	})
-	if err != nil {
-		c.hitch = err
-		return
-	}
-	c.edits.entered++
-	p.partner, p.want = added.MKID, contactOf(added)
-}
-
 func (c *crowd) remove(p *citizen) {
 	if p == nil || p.id == "" {
 		return
@@ -375,35 +303,3 @@ func (c *crowd) remove(p *citizen) {
 		return err
 	})
 }
-
-// vanish deletes a partner at the ERP's screens.
-func (c *crowd) vanish(p *citizen) {
-	if p == nil || p.id == "" {
-		return
-	}
-	partner := c.partnerOf(p)
-	if partner == "" || c.unnoticed() >= mostUnnoticed {
-		return
-	}
-	if err := c.w.erp.DeletePartner(partner); err != nil {
-		c.hitch = err
-		return
-	}
-	c.erased = append(c.erased, partner)
-	c.edits.vanished++
-	p.lost = true
-}
-
-// mostUnnoticed keeps below what a poll holds for a person: more than ten at
-// once, a fifth of all.
-const mostUnnoticed = 8
-
-// unnoticed counts the partners deleted in the ERP that no poll has missed yet.
-func (c *crowd) unnoticed() (n int) {
-	_ = c.w.db.QueryRow(c.w.t.Context(), `SELECT count(*) FROM metakocka_contact_mappings
-		WHERE metakocka_id = ANY($1) AND sync_status NOT IN ('deleted', 'unlinked')`, c.erased).Scan(&n) // not now: no more either
-	return n
-}
-
-// contactOf is a partner as a contact.
-func contactOf(p metakocka.Partner) mapping.Contact { return syncer.ContactOf(p) }
