@@ -70,7 +70,6 @@ type crowd struct {
 	mu      sync.Mutex // guards what follows
 	rand    *rand.Rand
 	people  []*citizen
-	kins    []*kin
 	version int
 	edits   edits
 	imports bool     // partners are entered in the ERP, too
@@ -108,9 +107,6 @@ func (c *crowd) edit() {
 	defer c.mu.Unlock()
 	if c.filters && c.rand.IntN(10) == 0 {
 		c.cross(c.any(ownerCRM, ownerERP, ownerBoth, ownerContested))
-	}
-	if c.rand.IntN(40) == 0 {
-		c.part()
 	}
 	switch roll := c.rand.IntN(100); {
 	case roll < 18 || len(c.people) < 5:
