@@ -29,14 +29,13 @@ type answer struct {
 	says        says
 	metakockaID string             // of sayLink
 	partner     *metakocka.Partner // of sayLink, as it was read; nil: not yet
-	dry         bool               // nothing is to be written
 }
 
 // Link links a contact with a partner, as a person says. Take makes one side win in
 // every field that differs. Errors as Contact, and a *RequestError that says why not.
 func (r *Reconciler) Link(ctx context.Context, contactID, metakockaID string, take Authority, by string) (res Result, err error) {
 	err = r.links.WithPartner(ctx, metakockaID, func() error {
-		res, err = r.Contact(ctx, contactID, linkTrigger(metakockaID, take, by))
+		res, err = r.asSaid(ctx, contactID, linkTrigger(take, by), &answer{says: sayLink, metakockaID: metakockaID})
 		return err
 	})
 	return res, err
@@ -44,19 +43,39 @@ func (r *Reconciler) Link(ctx context.Context, contactID, metakockaID string, ta
 
 // PreviewLink says what Link would do. Errors as Link.
 func (r *Reconciler) PreviewLink(ctx context.Context, contactID, metakockaID string, take Authority) (Preview, error) {
-	t := linkTrigger(metakockaID, take, "")
-	t.answer.dry = true
-	return r.Preview(ctx, contactID, t)
+	return r.previewed(ctx, contactID, linkTrigger(take, ""), func(k *task, ctx context.Context, p *Preview) error {
+		k.said = &answer{says: sayLink, metakockaID: metakockaID}
+		return k.previewLink(ctx, p)
+	})
 }
 
-func linkTrigger(metakockaID string, take Authority, by string) Trigger {
-	return Trigger{Cause: CauseRequest, By: by, Authority: take, answer: &answer{says: sayLink, metakockaID: metakockaID}}
+func linkTrigger(take Authority, by string) Trigger {
+	return Trigger{Cause: CauseRequest, By: by, Authority: take}
 }
 
 // Unlink parts a contact from its partner for good: nothing but a person's Link joins the
 // two again. Errors as Contact, and a *RequestError that says why not.
 func (r *Reconciler) Unlink(ctx context.Context, contactID, by string) (Result, error) {
-	return r.Contact(ctx, contactID, Trigger{Cause: CauseRequest, By: by, answer: &answer{says: sayUnlink}})
+	return r.asSaid(ctx, contactID, Trigger{Cause: CauseRequest, By: by}, &answer{says: sayUnlink})
+}
+
+// New makes a contact a partner of its own, as a person says. Errors as Unlink.
+func (r *Reconciler) New(ctx context.Context, contactID, by string) (Result, error) {
+	return r.asSaid(ctx, contactID, Trigger{Cause: CauseRequest, By: by}, &answer{says: sayNew})
+}
+
+// asSaid reconciles a contact as a person says of its match; nil: nothing.
+func (r *Reconciler) asSaid(ctx context.Context, contactID string, t Trigger, said *answer) (Result, error) {
+	if said == nil {
+		return r.Contact(ctx, contactID, t)
+	}
+	return r.reconcile(ctx, contactID, t, func(k *task, ctx context.Context) error {
+		k.said = said
+		if err := k.load(ctx); err != nil {
+			return err
+		}
+		return k.present(ctx, k.answer)
+	})
 }
 
 // answer does what a person says.
@@ -67,7 +86,7 @@ func (k *task) answer(ctx context.Context) error {
 		return err
 	}
 	linked := k.link.Status.Alive() && k.link.MetaKockaID != ""
-	a := k.t.answer
+	a := k.said
 	switch {
 	case a.says == sayUnlink:
 		return k.unlinkByHand(ctx, linked)
@@ -91,14 +110,14 @@ func (k *task) partnerFirst() error {
 
 // linkByHand merges the two as a first match does.
 func (k *task) linkByHand(ctx context.Context) error {
-	if k.link.Status.Alive() && k.link.MetaKockaID == k.t.answer.metakockaID {
+	if k.link.Status.Alive() && k.link.MetaKockaID == k.said.metakockaID {
 		if in := k.link.Intent; in != nil && k.open(k.id, in) {
 			return k.pending()
 		}
 		k.link.Base = k.link.BaseOr(mapping.Base{})
 		return k.update(ctx)
 	}
-	p, err := k.mayLink(ctx)
+	p, err := k.mayLink(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -110,9 +129,10 @@ func (k *task) linkByHand(ctx context.Context) error {
 	return k.claim(ctx, p, mapping.Base{})
 }
 
-// mayLink reads the partner that a person named, where nothing stands against the link.
-func (k *task) mayLink(ctx context.Context) (p metakocka.Partner, err error) {
-	a := k.t.answer
+// mayLink reads the partner that a person named, where nothing stands against the link;
+// dry: nothing is to be written.
+func (k *task) mayLink(ctx context.Context, dry bool) (p metakocka.Partner, err error) {
+	a := k.said
 	if k.link.Status.Alive() && k.link.MetaKockaID != "" {
 		return p, k.partnerFirst()
 	}
@@ -140,7 +160,7 @@ func (k *task) mayLink(ctx context.Context) (p metakocka.Partner, err error) {
 
 	// Whom the filter leaves out gives its partner up.
 	given := false
-	if !a.dry {
+	if !dry {
 		given, err = k.given(ctx, a.metakockaID)
 	}
 	if err == nil && !given {
@@ -151,12 +171,12 @@ func (k *task) mayLink(ctx context.Context) (p metakocka.Partner, err error) {
 
 // named is the partner that a person named.
 func (k *task) named(ctx context.Context) (metakocka.Partner, error) {
-	if p := k.t.answer.partner; p != nil {
+	if p := k.said.partner; p != nil {
 		return *p, nil
 	}
-	p, err := k.erp.Get(ctx, k.t.answer.metakockaID)
+	p, err := k.erp.Get(ctx, k.said.metakockaID)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return p, Errorf(CodeNotFound, "MetaKocka has no partner %s", k.t.answer.metakockaID)
+		return p, Errorf(CodeNotFound, "MetaKocka has no partner %s", k.said.metakockaID)
 	}
 	return p, AboutAll(err)
 }

@@ -46,7 +46,7 @@ func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
 		if err := d.known(ctx, id); err != nil {
 			return o, err
 		}
-		res, err := d.contact(ctx, id, Trigger{Cause: CauseRequest, By: r.By, answer: &answer{says: sayNew}})
+		res, err := d.lookedAgain(ctx, func() (Result, error) { return d.reconciler.New(ctx, id, r.By) })
 		return outcomeOf(res), brought(res, err)
 	}
 	return d.sync(ctx, id, Trigger{Cause: CauseRequest, By: r.By}, false)
@@ -83,11 +83,15 @@ func (d *Desk) sync(ctx context.Context, id string, t Trigger, planned bool) (o 
 	return outcomeOf(res), brought(res, err)
 }
 
-// contact reconciles a contact, and waits for the second look at a partner that is not
-// found.
+// contact reconciles a contact as lookedAgain.
 func (d *Desk) contact(ctx context.Context, id string, t Trigger) (Result, error) {
+	return d.lookedAgain(ctx, func() (Result, error) { return d.reconciler.Contact(ctx, id, t) })
+}
+
+// lookedAgain reconciles, and waits for the second look at a partner that is not found.
+func (d *Desk) lookedAgain(ctx context.Context, reconcile func() (Result, error)) (Result, error) {
 	for {
-		res, err := d.reconciler.Contact(ctx, id, t)
+		res, err := reconcile()
 		var pending *PendingError
 		if !errors.As(err, &pending) || pending.Absent == "" {
 			return res, err
@@ -119,13 +123,19 @@ func (d *Desk) Import(ctx context.Context, r ImportRequest) (o Outcome, err erro
 	}
 	t := Trigger{Cause: CauseRequest, By: r.By}
 	if r.New {
-		t.answer = &answer{says: sayOwn}
+		res, err := d.reconciler.PartnerOfNobody(ctx, r.MetaKockaID, t)
+		return d.imported(ctx, r.MetaKockaID, res, err)
 	}
 	return d.importOne(ctx, r.MetaKockaID, t)
 }
 
-func (d *Desk) importOne(ctx context.Context, metakockaID string, t Trigger) (o Outcome, err error) {
+func (d *Desk) importOne(ctx context.Context, metakockaID string, t Trigger) (Outcome, error) {
 	res, err := d.reconciler.Partner(ctx, metakockaID, t)
+	return d.imported(ctx, metakockaID, res, err)
+}
+
+// imported is the outcome of an import.
+func (d *Desk) imported(ctx context.Context, metakockaID string, res Result, err error) (o Outcome, _ error) {
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return o, Errorf(CodeNotFound, "MetaKocka has no partner %s", metakockaID)
 	}

@@ -17,7 +17,18 @@ import (
 // Partner reconciles a partner with its contact. A partner that no link names
 // is imported where the configuration or a person asks for it. Errors as
 // Contact.
-func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger) (res Result, err error) {
+func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
+	return r.partner(ctx, metakockaID, t, nil)
+}
+
+// PartnerOfNobody imports a partner that is none of the contacts that match it, as a
+// person says. Errors as Contact, and a *RequestError that says why not.
+func (r *Reconciler) PartnerOfNobody(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
+	return r.partner(ctx, metakockaID, t, &answer{says: sayOwn})
+}
+
+// partner reconciles a partner; said is what a person says of it, nil: nothing.
+func (r *Reconciler) partner(ctx context.Context, metakockaID string, t Trigger, said *answer) (res Result, err error) {
 	defer r.recovered(metakockaID, &err)
 	link, unresolved, err := r.links.LinkOrIntents(ctx, metakockaID)
 	if err != nil {
@@ -27,18 +38,18 @@ func (r *Reconciler) Partner(ctx context.Context, metakockaID string, t Trigger)
 	case link == nil && t.Missing:
 		return Result{MetaKockaID: metakockaID}, nil
 	case link == nil:
-		return r.unknownPartner(ctx, metakockaID, t, unresolved)
+		return r.unknownPartner(ctx, metakockaID, t, said, unresolved)
 	case link.Status.Alive():
-		return r.Contact(ctx, link.ContactID, t)
+		return r.asSaid(ctx, link.ContactID, t, said)
 	}
-	return r.formerPartner(ctx, *link, t)
+	return r.formerPartner(ctx, *link, t, said)
 }
 
 // formerPartner handles a partner that only a tombstone names. One that is there again,
 // or is asked for, is linked again; an import brings back whose contact was deleted.
-func (r *Reconciler) formerPartner(ctx context.Context, l store.Link, t Trigger) (Result, error) {
+func (r *Reconciler) formerPartner(ctx context.Context, l store.Link, t Trigger, said *answer) (Result, error) {
 	asked := t.Cause == CauseRequest
-	if l.Status == store.StatusUnlinked && (t.Back || asked) && t.answer == nil {
+	if l.Status == store.StatusUnlinked && (t.Back || asked) && said == nil {
 		t.Back = true
 		res, err := r.Contact(ctx, l.ContactID, t)
 		if err != nil || !asked || res.LinkID != "" && res.Status.Alive() {
@@ -48,13 +59,13 @@ func (r *Reconciler) formerPartner(ctx context.Context, l store.Link, t Trigger)
 	if !asked {
 		return Result{LinkID: l.ID, ContactID: l.ContactID, MetaKockaID: l.MetaKockaID, Status: l.Status}, nil
 	}
-	return r.importPartner(ctx, l.MetaKockaID, t)
+	return r.importPartner(ctx, l.MetaKockaID, t, said)
 }
 
 // unknownPartner decides what to do with a partner that no link names. It may
 // be one that we just made and whose link is not stored yet: that has to be
 // known first.
-func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t Trigger, unresolved []store.Link) (Result, error) {
+func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t Trigger, said *answer, unresolved []store.Link) (Result, error) {
 	if t.Observed == nil && len(unresolved) > 0 {
 		p, err := r.known(ctx, metakockaID, t.Lane)
 		if err != nil {
@@ -67,7 +78,7 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 			continue
 		}
 		if time.Now().After(l.Intent.Deadline) { // no event of the contact may come that finds out
-			if _, err := r.Contact(ctx, l.ContactID, Trigger{Cause: CausePartner, Lane: t.Lane, Work: t.Work, lookUp: true}); err != nil {
+			if _, err := r.lookUp(ctx, l.ContactID, t); err != nil {
 				return Result{}, err
 			}
 		}
@@ -76,7 +87,18 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 	if !r.cfg.AutoImport && t.Cause != CauseRequest {
 		return Result{MetaKockaID: metakockaID}, nil
 	}
-	return r.importPartner(ctx, metakockaID, t)
+	return r.importPartner(ctx, metakockaID, t, said)
+}
+
+// lookUp finds out what became of a creation without an answer, and does nothing else.
+func (r *Reconciler) lookUp(ctx context.Context, contactID string, t Trigger) (Result, error) {
+	of := Trigger{Cause: CausePartner, Lane: t.Lane, Work: t.Work}
+	return r.reconcile(ctx, contactID, of, func(k *task, ctx context.Context) error {
+		if err := k.load(ctx); err != nil {
+			return err
+		}
+		return k.leftOut(ctx)
+	})
 }
 
 // maybeOurs reports whether the partner may be what the link's intent made; its
@@ -100,14 +122,14 @@ func (r *Reconciler) known(ctx context.Context, metakockaID string, l metakocka.
 
 // importPartner links the partner with the contact that matches it, or makes
 // the contact.
-func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Trigger) (res Result, err error) {
+func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Trigger, said *answer) (res Result, err error) {
 	err = r.links.WithPartner(ctx, metakockaID, func() error {
 		holders, err := r.links.Holders(ctx, []string{metakockaID})
 		if err != nil {
 			return err
 		}
 		if contactID := holders[metakockaID]; contactID != "" {
-			res, err = r.Contact(ctx, contactID, t)
+			res, err = r.asSaid(ctx, contactID, t, said)
 			return err
 		}
 		if t.Plan != nil && t.Observed != nil {
@@ -118,11 +140,11 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 		if err != nil {
 			return err
 		}
-		res, err = r.adopt(ctx, p, t)
+		res, err = r.adopt(ctx, p, t, said)
 		return err
 	})
 	if isTaken(err) { // a contact's first match was quicker
-		return r.Partner(ctx, metakockaID, t)
+		return r.partner(ctx, metakockaID, t, said)
 	}
 	return res, err
 }
@@ -160,7 +182,7 @@ func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Tr
 }
 
 // adopt applies the rules of the first match from the partner's side.
-func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) (Result, error) {
+func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger, said *answer) (Result, error) {
 	party := partnerParty(p)
 	found, err := r.links.UnlinkedContacts(ctx, p.MKID, match.Keys(party))
 	if err != nil {
@@ -172,7 +194,7 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) 
 	}
 	c := match.Choose(party, contacts)
 	switch {
-	case t.answer != nil: // the partner is none of them
+	case said != nil: // the partner is none of them
 		return r.insert(ctx, p, t, denials(party, contacts)...)
 	case len(c.Candidates) == 0:
 		return r.insert(ctx, p, t)
@@ -185,12 +207,16 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger) 
 // joined lets the first match of a contact find the partner, also where its
 // earlier partner is gone.
 func (r *Reconciler) joined(ctx context.Context, p metakocka.Partner, contactID string, t Trigger) (Result, error) {
-	t.found = true
-	if t.Cause == CauseRequest { // a person named this partner, whichever others the contact matches
-		t.answer = &answer{says: sayLink, metakockaID: p.MKID, partner: &p}
+	if t.Cause != CauseRequest {
+		return r.reconcile(ctx, contactID, t, func(k *task, ctx context.Context) error {
+			k.found = true
+			return k.run(ctx)
+		})
 	}
-	res, err := r.Contact(ctx, contactID, t)
-	if err == nil && res.LinkID == "" && t.Cause == CauseRequest {
+
+	// A person named this partner, whichever others the contact matches.
+	res, err := r.asSaid(ctx, contactID, t, &answer{says: sayLink, metakockaID: p.MKID, partner: &p})
+	if err == nil && res.LinkID == "" {
 		err = &RejectError{match.LeftOut(p.MKID, contactID)}
 	}
 	return res, err

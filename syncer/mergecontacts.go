@@ -89,7 +89,15 @@ func (r *Reconciler) mergedBefore(ctx context.Context, loserID, winnerID string)
 // so that no edit made in the ERP is lost and no write is open. A contact that
 // cannot be brought over may be merged all the same: that may be why it is.
 func (r *Reconciler) settled(ctx context.Context, id, by string) error {
-	_, err := r.Contact(ctx, id, Trigger{Cause: CauseMerge, By: by, linkedOnly: true})
+	_, err := r.reconcile(ctx, id, Trigger{Cause: CauseMerge, By: by}, func(k *task, ctx context.Context) error {
+		if err := k.load(ctx); err != nil {
+			return err
+		}
+		if k.st.Contact != nil && k.st.InScope && k.link.MetaKockaID == "" && k.link.Intent == nil {
+			return nil // without a partner it is left without
+		}
+		return k.present(ctx, k.together)
+	})
 	var rejected *RejectError
 	if errors.As(err, &rejected) {
 		return nil

@@ -19,7 +19,7 @@ func (r *Reconciler) FinishMerge(ctx context.Context, m *store.ContactMerge) err
 		return nil
 	}
 	if m.PartnerID != "" && m.Policy != PolicyUnlink && m.PartnerAfter == nil {
-		if _, err := r.Contact(ctx, m.LoserID, Trigger{Cause: CauseMerge, By: m.CreatedBy, merge: m}); err != nil {
+		if _, err := r.retireLoser(ctx, m); err != nil {
 			return r.unfinished(ctx, m, err)
 		}
 	}
@@ -43,11 +43,24 @@ func (r *Reconciler) unfinished(ctx context.Context, m *store.ContactMerge, why 
 	return notYet(why, "the contacts are merged (merge %d), but MetaKocka is not through yet; the running service finishes it", m.ID)
 }
 
+// retireLoser deals with the partner of a contact that was merged into another; a contact
+// that is there again keeps it.
+func (r *Reconciler) retireLoser(ctx context.Context, m *store.ContactMerge) (Result, error) {
+	return r.reconcile(ctx, m.LoserID, Trigger{Cause: CauseMerge, By: m.CreatedBy}, func(k *task, ctx context.Context) error {
+		if err := k.load(ctx); err != nil {
+			return err
+		}
+		if k.st.Contact == nil {
+			return k.retireMerged(ctx, m)
+		}
+		return k.present(ctx, k.together)
+	})
+}
+
 // retireMerged does to the partner of a contact that was merged into another
 // what the delete policy says. What the partner was is stored before it is
 // written, so that the merge can be undone.
-func (k *task) retireMerged(ctx context.Context) error {
-	m := k.t.merge
+func (k *task) retireMerged(ctx context.Context, m *store.ContactMerge) error {
 	if err := k.refreshMerge(ctx, m); err != nil {
 		return err
 	}

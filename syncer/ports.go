@@ -177,14 +177,6 @@ type Trigger struct {
 	Authority Authority
 	// By is who asked; empty: mksync itself.
 	By string
-
-	answer     *answer             // what a person says of the match
-	restore    *restoration        // a conflict's outcome is to be taken back
-	merge      *store.ContactMerge // the contact was merged into another: its partner is superfluous
-	found      bool                // a partner was seen that matches the contact
-	waited     bool                // for an event that tells when the contact was changed
-	linkedOnly bool                // a contact without a partner is left without
-	lookUp     bool                // only what became of a creation without an answer is asked for
 }
 
 // Result says where a link stands after a reconcile.

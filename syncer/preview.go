@@ -29,22 +29,25 @@ type FieldChange struct {
 
 // Preview says what Contact would do now. It reads both sides and writes
 // nothing. Errors as Contact.
-func (r *Reconciler) Preview(ctx context.Context, contactID string, t Trigger) (p Preview, err error) {
+func (r *Reconciler) Preview(ctx context.Context, contactID string, t Trigger) (Preview, error) {
+	return r.previewed(ctx, contactID, t, (*task).preview)
+}
+
+// previewed is what look says of a contact.
+func (r *Reconciler) previewed(ctx context.Context, contactID string, t Trigger, look func(k *task, ctx context.Context, p *Preview) error) (p Preview, err error) {
 	err = r.links.WithContact(ctx, contactID, func(s store.Session) error {
 		k := r.task(s, contactID, t)
 		if err := k.load(ctx); err != nil {
 			return err
 		}
 		p = Preview{ContactID: contactID, MetaKockaID: k.link.MetaKockaID}
-		return k.preview(ctx, &p)
+		return look(k, ctx, &p)
 	})
 	return p, err
 }
 
 func (k *task) preview(ctx context.Context, p *Preview) error {
 	switch {
-	case k.t.answer != nil && k.st.Contact != nil:
-		return k.previewLink(ctx, p)
 	case k.st.Contact == nil:
 		if k.st.Link != nil && k.t.Deleted && (k.link.Status.Alive() || k.remakes() && k.cfg.DeletePolicy != PolicyUnlink) {
 			p.Does = "the contact is deleted: " + k.cfg.DeletePolicy + " its partner"
@@ -106,7 +109,7 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 		base = &settled
 	}
 	k.link.Base = base
-	k.t.waited = true // for nothing: it may be asked again
+	k.waited = true // for nothing: it may be asked again
 	res, _, err := k.combine(ctx, got, unreadable)
 	if err != nil {
 		return err
@@ -129,14 +132,16 @@ func changes(fields []mapping.Field, from, to mapping.Contact) []FieldChange {
 
 // previewLink says what becomes of a link that a person asks for.
 func (k *task) previewLink(ctx context.Context, p *Preview) error {
-	id := k.t.answer.metakockaID
+	id := k.said.metakockaID
 	switch {
+	case k.st.Contact == nil:
+		return nil
 	case !k.st.InScope:
 		return Errorf(CodeRefused, "contact %s is left out by the configured filter", k.id)
 	case k.link.Intent != nil && k.open(k.id, k.link.Intent):
 		return k.pending()
 	case !k.link.Status.Alive() || k.link.MetaKockaID != id:
-		partner, err := k.mayLink(ctx)
+		partner, err := k.mayLink(ctx, true)
 		if err != nil {
 			return err
 		}

@@ -51,18 +51,33 @@ func NewReconciler(cfg Config, links Links, letters LetterKeeper, past Past, lan
 // Errors: *RejectError (this contact cannot be brought over; stored on the
 // link), *PendingError, *PausedError, *metakocka.TransientError, or the
 // database's.
-func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (res Result, err error) {
+func (r *Reconciler) Contact(ctx context.Context, contactID string, t Trigger) (Result, error) {
+	return r.reconcile(ctx, contactID, t, (*task).run)
+}
+
+// step is what is done to a contact under its lock.
+type step func(k *task, ctx context.Context) error
+
+// reconcile does a step to a contact, and again where what was read is out of date.
+func (r *Reconciler) reconcile(ctx context.Context, contactID string, t Trigger, do step) (res Result, err error) {
 	defer r.recovered(contactID, &err)
+	waited := false
 	for try := 0; ; try++ {
 		res = Result{}
 		err = r.links.WithContact(ctx, contactID, func(s store.Session) error {
 			k := r.task(s, contactID, t)
-			err := k.unlessNotHeld(ctx, k.run(ctx))
+			k.waited = waited
+			err := k.unlessNotHeld(ctx, do(k, ctx))
 			res = k.result()
 			return r.settleLetters(ctx, t.Work, res, err)
 		})
 		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, ErrAgain)
-		if !r.await(ctx, contactID, &t, err) && (!again || try >= maxTries) {
+		if due := dueEvent(err); due != nil && !waited {
+			r.await(ctx, contactID, due)
+			waited = true
+			continue
+		}
+		if !again || try >= maxTries {
 			return res, err
 		}
 	}
@@ -136,6 +151,12 @@ type task struct {
 	id  string
 	erp ERP // in the trigger's lane
 
+	// What else is asked for, by the entry of its own.
+	said      *answer      // what a person says of the match; nil: nothing
+	restoring *restoration // a conflict's outcome is taken back; nil: none
+	found     bool         // a partner was seen that matches the contact
+	waited    bool         // for an event that tells when the contact was changed
+
 	st       store.State
 	loadedAt time.Time // by this machine's clock, for elapsed time only
 	link     store.Link
@@ -152,23 +173,30 @@ func (r *Reconciler) task(s store.Session, contactID string, t Trigger) *task {
 	return &task{Reconciler: r, s: s, t: t, id: contactID, erp: r.lanes(t.Lane)}
 }
 
+// run is the reconcile of a contact.
 func (k *task) run(ctx context.Context) error {
 	if err := k.load(ctx); err != nil {
 		return err
 	}
+	return k.present(ctx, k.together)
+}
+
+// present does next to a contact that can be synced, and to another what it takes.
+func (k *task) present(ctx context.Context, next func(context.Context) error) error {
 	switch {
-	case k.t.lookUp:
-		return k.leftOut(ctx)
 	case k.st.Contact == nil:
 		return k.contactGone(ctx)
 	case !k.st.InScope:
 		return k.leftOut(ctx)
-	case k.t.linkedOnly && k.link.MetaKockaID == "" && k.link.Intent == nil:
-		return nil
 	case len(k.st.NoText) > 0:
 		return k.noText(ctx)
-	case k.t.answer != nil:
-		return k.answer(ctx)
+	}
+	return next(ctx)
+}
+
+// together brings a contact and its partner together, from where their link stands.
+func (k *task) together(ctx context.Context) error {
+	switch {
 	case k.st.Link == nil:
 		k.link.ContactID, k.link.Status = k.id, store.StatusPending
 		return k.first(ctx)

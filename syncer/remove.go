@@ -16,9 +16,6 @@ import (
 // says "deleted" makes that a deletion: a TRUNCATE alone applies none
 // (invariant 6).
 func (k *task) contactGone(ctx context.Context) error {
-	if k.t.merge != nil {
-		return k.retireMerged(ctx)
-	}
 	if k.st.Link != nil && k.link.Status == store.StatusDeleted && k.t.Deleted && k.remakes() {
 		return k.retireAgain(ctx)
 	}
@@ -264,7 +261,7 @@ func (k *task) deleteContact(ctx context.Context) error {
 // right; and a new partner that matches the contact takes its place. Where a person
 // unlinked the two, they stay apart, and only what is asked for finds another partner.
 func (k *task) unlinked(ctx context.Context) error {
-	asked := k.t.Cause == CauseRequest || k.t.found
+	asked := k.t.Cause == CauseRequest || k.found
 	if !k.t.Back && !k.remakes() && !asked {
 		return nil
 	}
@@ -305,7 +302,7 @@ func (k *task) again(ctx context.Context) (bool, error) {
 	return true, k.claim(ctx, p, *k.link.BaseOr(mapping.Base{}))
 }
 
-func (k *task) remakes() bool { return k.t.Authority == AuthorityCRM && k.t.answer == nil }
+func (k *task) remakes() bool { return k.t.Authority == AuthorityCRM && k.said == nil }
 
 func (k *task) anew(ctx context.Context) error {
 	k.link = store.Link{ID: k.link.ID, ContactID: k.id, Status: store.StatusPending, UpdatedBy: k.t.By}

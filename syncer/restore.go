@@ -16,18 +16,24 @@ type restoration struct {
 	holds string // the outcome: what both sides hold unless they changed since
 	value string // what lost
 
-	checked *task // the reconcile that has looked at both sides
+	checked bool // both sides were looked at
 }
 
 // Restore takes a conflict's outcome back, as long as neither side has changed
 // the field since. Errors as Contact, and a *RequestError that says why not.
 func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by string) (Result, error) {
-	t := Trigger{Cause: CauseRequest, By: by, restore: &restoration{field: c.Field, holds: c.CRM, value: c.Partner}}
+	holds, value := c.CRM, c.Partner
 	if c.Winner == mapping.SideMetaKocka {
-		t.restore.holds, t.restore.value = c.Partner, c.CRM
+		holds, value = value, holds
 	}
-	res, err := r.Contact(ctx, c.ContactID, t)
-	if err == nil && (t.restore.checked == nil || !res.Status.Alive()) {
+	checked := false
+	res, err := r.reconcile(ctx, c.ContactID, Trigger{Cause: CauseRequest, By: by}, func(k *task, ctx context.Context) error {
+		k.restoring = &restoration{field: c.Field, holds: holds, value: value}
+		err := k.run(ctx)
+		checked = checked || k.restoring.checked
+		return err
+	})
+	if err == nil && (!checked || !res.Status.Alive()) {
 		err = Errorf(CodeConflict, "conflict %d cannot be undone: the mapping is %s; %s", c.ID, res.Status, OrWords(res.LastError, "the contact is not there"))
 	}
 	return res, err
@@ -36,16 +42,16 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 // restore adds to what is to be done what takes the conflict's outcome back.
 // After MetaKocka was written only the CRM's value is left to do.
 func (k *task) restore(res *mapping.MergeResult, got mapping.Contact, unreadable mapping.FieldErrors) error {
-	w := k.t.restore
+	w := k.restoring
 	if w == nil {
 		return nil
 	}
 	f := w.field
-	if w.checked != k {
+	if !w.checked {
 		if err := k.unchangedSince(w, got, unreadable); err != nil {
 			return err
 		}
-		w.checked = k
+		w.checked = true
 		toHold(&res.Partner, &res.ToPartner, f, w.value, got)
 		res.Base.Partner.Set(f, w.value)
 	}

@@ -58,7 +58,7 @@ func (k *task) times(ctx context.Context, got mapping.Contact, conflicts []mappi
 			if at.before = k.st.UpdatedAt; at.before.IsZero() {
 				at.before = k.t.CRMChangedAt
 			}
-		case !told && c.Rule == mapping.RuleNewest && !k.t.waited && !k.link.LastSyncedAt.IsZero():
+		case !told && c.Rule == mapping.RuleNewest && !k.waited && !k.link.LastSyncedAt.IsZero():
 			return nil, &eventDueError{field: c.Field, value: c.CRM}
 		}
 		t.CRM = at.before
@@ -135,20 +135,20 @@ func (e *eventDueError) Error() string {
 	return fmt.Sprintf("the event that tells when %s was changed is not there yet", e.field)
 }
 
-// await waits a moment for the event that err says is due, and tells whether it was one
-// that was not waited for yet.
-func (r *Reconciler) await(ctx context.Context, id string, t *Trigger, err error) bool {
+// dueEvent is the event that err says is due; nil: none.
+func dueEvent(err error) *eventDueError {
 	var due *eventDueError
-	if !errors.As(err, &due) || t.waited {
-		return false
-	}
-	t.waited = true
+	errors.As(err, &due)
+	return due
+}
+
+// await waits a moment for an event of the contact that is due.
+func (r *Reconciler) await(ctx context.Context, id string, due *eventDueError) {
 	deadline := time.Now().Add(r.cfg.EventWait)
 	for wait := 20 * time.Millisecond; time.Now().Before(deadline); wait = min(2*wait, 200*time.Millisecond) {
 		past, err := r.contactEvents(ctx, id)
 		if _, told := since(due.field, due.value, past[due.field]); told || err != nil || Pause(ctx, wait) != nil {
-			break
+			return
 		}
 	}
-	return true
 }

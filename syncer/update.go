@@ -283,10 +283,10 @@ func (k *task) nameOver(res *mapping.MergeResult, had mapping.Partner) {
 // intended are the fields of a write whose base may move when it turns out that it took
 // effect: not the one whose outcome is taken back, in which the CRM has yet to follow.
 func (k *task) intended(fields []mapping.Field) []mapping.Field {
-	if k.t.restore == nil {
+	if k.restoring == nil {
 		return fields
 	}
-	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool { return f == k.t.restore.field })
+	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool { return f == k.restoring.field })
 }
 
 // combine merges the contact and the partner. When the sides changed is looked up for
