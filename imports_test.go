@@ -60,6 +60,10 @@ func forbidden(dir, imported string, test bool) string {
 		return forbiddenInTest(dir, imported)
 	case within(imported, "internal/testenv") && !within(dir, "internal/testenv"):
 		return "internal/testenv is for tests"
+	case imported == "mapping/pgstore" && dir != "internal/service" && dir != "internal/doctor":
+		return "internal/service is the only place where parts are put together"
+	case (imported == "internal/service" || imported == "internal/demo") && !within(dir, "cmd"):
+		return "only a command runs a service, or the demo"
 	case imported == "internal/pgserver" && !within(dir, "internal/testenv") && dir != "bench" && dir != "internal/demo":
 		return "pgserver is for tests, for the demo and for the benchmark"
 	case imported == "mapping/store" && leafOf(dir) == "mapping" && dir != "mapping":
@@ -199,6 +203,10 @@ func TestRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"internal/httpapi", "cmd/mksync", false, false},
 		{"internal/doctor", "internal/pgserver", false, false},
 		{"internal/demo", "internal/pgserver", false, true},
+		{"internal/service", "mapping/pgstore", false, true},
+		{"cmd/mksync", "mapping/pgstore", false, false},
+		{"cmd/mksync", "internal/service", false, true},
+		{"internal/demo", "internal/service", false, false},
 		{"internal/demo", "internal/testenv", false, false},
 		{"internal/testenv/pgcontainer", "internal/pgserver", false, true},
 		{"cdc", "internal/pgserver", true, true},

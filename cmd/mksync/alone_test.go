@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -16,7 +17,7 @@ import (
 func TestWhoIsAloneNoticesThatTheLockIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
-	pool, store, err := openStore(t.Context(), w.cfg)
+	pool, store, err := service.OpenStore(t.Context(), w.cfg)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	began, ended := make(chan struct{}), make(chan error, 1)
@@ -38,7 +39,7 @@ func TestWhoIsAloneNoticesThatTheLockIsLost(t *testing.T) {
 func TestPostgresNoticesAMachineThatIsGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
-	pool, _, err := openStore(t.Context(), w.cfg)
+	pool, _, err := service.OpenStore(t.Context(), w.cfg)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	var idle, interval, count string

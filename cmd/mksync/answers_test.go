@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -16,9 +17,9 @@ import (
 )
 
 // overNATS asks for an operation as another program would.
-func overNATS(t *testing.T, s *service, operation, request string) error {
+func overNATS(t *testing.T, s *service.Service, operation, request string) error {
 	t.Helper()
-	_, err := control.NewClient(s.conn).Answer(t.Context(), operation, []byte(request))
+	_, err := control.NewClient(s.Conn).Answer(t.Context(), operation, []byte(request))
 	return err
 }
 
@@ -32,7 +33,7 @@ func unit(id, town string) metakocka.Partner {
 func TestAPersonAnswersAMatchThatWaits(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{unit("7001", "Kranj"), unit("7002", "Koper"), unit("7003", "Celje")}})
-	s, c, stop := w.apiUntil(allRoles...)
+	s, c, stop := w.apiUntil(service.AllRoles...)
 	w.polls(1)
 	firm := mapping.Contact{Name: "Kompas", TaxNumber: "50223054", Phone: "041 555 111"}
 	var units []string
@@ -149,7 +150,7 @@ func TestWhatAPersonUnlinkedStaysApart(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana Novak", "50223054", "ana@zora-test.si")}})
 	w.cfg.AutoImport, w.cfg.ConflictRule = true, mapping.RuleManual
-	s, c := w.api(allRoles...)
+	s, c := w.api(service.AllRoles...)
 	ana := w.contactOf("7001")
 	w.idle(s)
 	w.exec("UPDATE contacts SET phone = '041 111 222' WHERE id = $1", ana)

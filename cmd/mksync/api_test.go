@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -43,18 +44,18 @@ type reply struct {
 
 // api starts a service with tokens and returns a client of its API. Without
 // roles nothing but the API runs.
-func (w *world) api(roles ...string) (*service, client) {
+func (w *world) api(roles ...string) (*service.Service, client) {
 	w.t.Helper()
 	s, c, _ := w.apiUntil(roles...)
 	return s, c
 }
 
 // apiUntil is api with a way to stop the service.
-func (w *world) apiUntil(roles ...string) (s *service, c client, stop func()) {
+func (w *world) apiUntil(roles ...string) (s *service.Service, c client, stop func()) {
 	w.t.Helper()
 	w.cfg.APIToken = config.Secret("crm:" + crmToken + ",billing:" + billingToken)
 	w.cfg.APIRate = 1e6 // who waits for a job asks again and again
-	s, stop = w.start(append(slices.Clone(roles), roleAPI)...)
+	s, stop = w.start(append(slices.Clone(roles), service.RoleAPI)...)
 	w.eventually(func() error {
 		if s.HTTPAddr() == "" {
 			return fmt.Errorf("no HTTP yet")
@@ -165,7 +166,7 @@ func TestAPIImports(t *testing.T) {
 	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{
 		person("7001", "Ana", "", "ana@partner.si"), person("7002", "Bor", "", "bor@partner.si"), person("7003", "Cene", "", ""),
 	}})
-	_, c := w.api(rolePoller)
+	_, c := w.api(service.RolePoller)
 	w.polls(1)
 	var unsynced syncer.List[syncer.Partner]
 	c.get("partners/unsynced?limit=2").data(&unsynced)
@@ -244,7 +245,7 @@ func TestBulkRequestsDoNotAskForEach(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	_, c := w.api(rolePoller)
+	_, c := w.api(service.RolePoller)
 	w.eventually(func() error {
 		if seen := w.count("SELECT count(*) FROM mksync_partners"); seen < n/2 {
 			return fmt.Errorf("%d partners are seen", seen)
@@ -348,7 +349,7 @@ func TestAPITokens(t *testing.T) {
 func TestAPIWithoutATokenRefusesEverythingButHealth(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
-	s, _ := w.start(roleAPI)
+	s, _ := w.start(service.RoleAPI)
 	w.eventually(func() error {
 		if s.HTTPAddr() == "" {
 			return fmt.Errorf("no HTTP yet")
@@ -369,7 +370,7 @@ func TestBulkRequestsOverNATS(t *testing.T) {
 	s, _ := w.api()
 	id := w.insert("Ana", "ana@novak.si")
 	ask := func(subject, body string) *nats.Msg {
-		m, err := s.conn.Request("mksync."+subject, []byte(body), nats.DefaultTimeout*5)
+		m, err := s.Conn.Request("mksync."+subject, []byte(body), nats.DefaultTimeout*5)
 		require.NoError(t, err)
 		return m
 	}

@@ -9,11 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -25,74 +24,16 @@ func (app *cliEnv) withDesk(ctx context.Context, use func(syncer.Answerer) error
 	if err != nil {
 		return err
 	}
-	client, err := reach(ctx, cfg, registerTimeout)
+	client, err := service.Reach(ctx, cfg, buildVersion())
 	switch {
 	case errors.Is(err, control.ErrNoService):
 		return app.withOwnDesk(ctx, use)
 	case err != nil:
 		return err
 	}
-	defer client.nc.Close()
-	app.note("through the running service (" + client.instance.String() + ")")
+	defer client.Close()
+	app.note("through the running service (" + client.Instance.String() + ")")
 	return use(client)
-}
-
-// serviceClient asks a running service.
-type serviceClient struct {
-	*control.Client
-	nc       *nats.Conn
-	instance control.Instance
-}
-
-// askAgain is the pause before a service that is starting is asked again.
-const askAgain = 50 * time.Millisecond
-
-// Answer implements syncer.Answerer. A service that has just started takes its
-// operations on one after another; one that still does not know this one by then
-// is of another version.
-func (c *serviceClient) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
-	tick := time.NewTicker(askAgain)
-	defer tick.Stop()
-	for began := time.Now(); ; {
-		answer, err := c.Client.Answer(ctx, name, request)
-		switch {
-		case !errors.Is(err, control.ErrNoService):
-			return answer, err
-		case time.Since(began) >= registerTimeout:
-			return nil, fmt.Errorf("the running service (%s) does not know this request, or has just stopped; this command is of mksync %s: use the same version", c.instance, buildVersion())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// reach connects to the running service, which may take up to patience to answer
-// where it is just starting. Errors: control.ErrNoService where none runs.
-func reach(ctx context.Context, cfg config.Config, patience time.Duration) (*serviceClient, error) {
-	nc, err := dial(ctx, cfg)
-	switch {
-	case errors.Is(err, control.ErrNoService):
-		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
-	}
-	// Who holds the data directory and does not answer yet may be starting.
-	if cfg.NATSURL != "" {
-		patience = 0
-	}
-	bounded, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	instance, err := control.Find(bounded, nc, patience)
-	if err != nil {
-		nc.Close()
-	}
-	if errors.Is(err, control.ErrNoService) && cfg.NATSURL == "" {
-		return nil, fmt.Errorf("a service runs on %s but answers no requests: it is still starting (try again), or runs without the role %s", cfg.DataDir, roleAPI)
-	}
-	return &serviceClient{control.NewClient(nc), nc, instance}, err
 }
 
 // withOwnDesk opens the service's parts without running any role.
@@ -102,7 +43,7 @@ func (app *cliEnv) withOwnDesk(ctx context.Context, use func(syncer.Answerer) er
 		return err
 	}
 	app.note("no service is running: working by itself")
-	s, err := newService(ctx, cfg, usualPace, nil, log)
+	s, err := service.New(ctx, cfg, service.Options{Version: buildVersion(), Pace: service.UsualPace}, log)
 	if errors.Is(err, embedded.ErrInUse) {
 		return fmt.Errorf("%w: a service is just starting or stopping; try again", err)
 	}
@@ -110,11 +51,8 @@ func (app *cliEnv) withOwnDesk(ctx context.Context, use func(syncer.Answerer) er
 		return err
 	}
 	defer s.Close()
-	return use(s.desk(s.monitor()))
+	return use(s.Desk(s.Monitor()))
 }
-
-// registerTimeout is how long a service that starts may take to answer requests.
-const registerTimeout = 2 * time.Second
 
 // note tells a person what happens.
 func (app *cliEnv) note(text string) {

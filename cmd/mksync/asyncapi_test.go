@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -70,9 +71,9 @@ func (d descriptions) headers(part string, h nats.Header) {
 }
 
 // stored are all messages of a stream.
-func stored(t testing.TB, s *service, stream string) (all []jetstream.Msg) {
+func stored(t testing.TB, s *service.Service, stream string) (all []jetstream.Msg) {
 	t.Helper()
-	js, err := jetstream.New(s.conn)
+	js, err := jetstream.New(s.Conn)
 	require.NoError(t, err)
 	str, err := js.Stream(t.Context(), stream)
 	require.NoError(t, err)
@@ -97,10 +98,10 @@ func TestEveryMessageIsAsDescribed(t *testing.T) {
 	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Cene", "", "cene@partner.si"), person("7002", "Drago", "", "")}})
 	ana := w.insert("Ana", "ana@novak.si")
 	w.insert(" ", strings.Repeat("pika", 3000)+"@x") // too large to be sent again each time, and a dead letter
-	s, c := w.api(allRoles[:4]...)
+	s, c := w.api(service.AllRoles[:4]...)
 	d := describedAt(t, c.do(http.MethodGet, "/api/asyncapi.yaml", "").body)
 	progress := make(chan *nats.Msg, 1000)
-	sub, err := s.conn.ChanSubscribe("mksync.progress.*", progress)
+	sub, err := s.Conn.ChanSubscribe("mksync.progress.*", progress)
 	require.NoError(t, err)
 	defer func() { _ = sub.Unsubscribe() }()
 
@@ -169,7 +170,7 @@ func TestEveryMessageIsAsDescribed(t *testing.T) {
 }
 
 // answersAreAsDescribed asks for what needs no more than a contact's id.
-func answersAreAsDescribed(t *testing.T, s *service, d descriptions, contact string) {
+func answersAreAsDescribed(t *testing.T, s *service.Service, d descriptions, contact string) {
 	t.Helper()
 	for _, ask := range []struct{ subject, message, request string }{
 		{"status", "status", ``},
@@ -192,7 +193,7 @@ func answersAreAsDescribed(t *testing.T, s *service, d descriptions, contact str
 		if ask.request != "" && !strings.Contains(ask.request, ":5}") {
 			d.holds("messages/"+ask.message+"Request/payload", []byte(ask.request))
 		}
-		m, err := s.conn.Request("mksync."+ask.subject, []byte(ask.request), waits.Stretch(30*time.Second))
+		m, err := s.Conn.Request("mksync."+ask.subject, []byte(ask.request), waits.Stretch(30*time.Second))
 		require.NoError(t, err, ask.subject)
 		d.holds("messages/"+ask.message+"Reply/payload", m.Data)
 		if len(m.Header) > 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -73,7 +74,7 @@ func TestBadInputLeavesOutItsFieldOnly(t *testing.T) {
 }
 
 // letter waits until the dead letter has the reason; "": until there is none.
-func (w *world) letter(s *service, key, reason string) {
+func (w *world) letter(s *service.Service, key, reason string) {
 	w.t.Helper()
 	w.eventually(func() error {
 		if got := w.letters(s)[key]; got != reason {
@@ -129,7 +130,7 @@ func TestMetaKockaRefusesOneContact(t *testing.T) {
 	}
 	other := w.add(mapping.Contact{Name: "Cene"})
 	w.status(other, "synced")
-	require.Empty(t, s.monitor().Status(t.Context()).NotReady)
+	require.Empty(t, s.Monitor().Status(t.Context()).NotReady)
 	for _, id := range []string{bad, good} {
 		w.set(id, mapping.FieldCompanyName, "Kratko d.o.o.")
 		w.status(id, "synced")
@@ -140,10 +141,10 @@ func TestMetaKockaRefusesOneContact(t *testing.T) {
 }
 
 // paused waits until sending is: readiness says so, and the problems say why in words.
-func (w *world) paused(s *service, words string) {
+func (w *world) paused(s *service.Service, words string) {
 	w.t.Helper()
 	w.eventually(func() error {
-		status := s.monitor().Status(w.t.Context())
+		status := s.Monitor().Status(w.t.Context())
 		if !status.Pusher.Paused || !slices.Contains(status.NotReady, "sending is paused") || !strings.Contains(strings.Join(status.Problems, " "), words) {
 			return errors.New("not paused: " + strings.Join(status.Problems, "; "))
 		}

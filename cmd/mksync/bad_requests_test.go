@@ -148,7 +148,7 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	own := badIDs()
 	for _, e := range syncer.Endpoints() {
 		for _, b := range append(badFor(e), own[e.Subject()]...) {
-			m, err := s.conn.Request("mksync."+e.Subject(), []byte(b.body), waits.Stretch(20*time.Second))
+			m, err := s.Conn.Request("mksync."+e.Subject(), []byte(b.body), waits.Stretch(20*time.Second))
 			require.NoError(t, err)
 			refused(e, b, m.Header.Get("Nats-Service-Error-Code"), string(m.Data))
 		}

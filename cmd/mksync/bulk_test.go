@@ -126,9 +126,9 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 			}
 			require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 20 * time.Millisecond}}))
 			s, stop := w.start("api", "poller")
-			var desk syncer.Answerer = s.desk(s.monitor())
+			var desk syncer.Answerer = s.Desk(s.Monitor())
 			if running {
-				desk = control.NewClient(s.conn)
+				desk = control.NewClient(s.Conn)
 			}
 			w.eventually(func() error {
 				_, err := syncer.OpStatus.Ask(t.Context(), desk, syncer.Nothing{})
@@ -183,7 +183,7 @@ func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 			_ = w.erp.SetFaults(sim.Faults{Down: true})
 		}
 	})
-	res, err := syncer.OpBulkSync.Ask(ctx, s.desk(s.monitor()), syncer.BulkSyncRequest{SyncAll: true})
+	res, err := syncer.OpBulkSync.Ask(ctx, s.Desk(s.Monitor()), syncer.BulkSyncRequest{SyncAll: true})
 	require.NoError(t, err)
 	require.Equal(t, 50, res.Succeeded, res.Results)
 	require.Len(t, w.erp.Partners(), 50)
@@ -194,7 +194,7 @@ func TestBulkRequestsAreChecked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	s, _ := w.start("api")
-	desk := s.desk(s.monitor())
+	desk := s.Desk(s.Monitor())
 	for want, r := range map[string]syncer.BulkSyncRequest{
 		"contactIds: either name some or ask for all":     {},
 		`contactIds[1]: "b" is not a uuid`:                {ContactIDs: []string{"5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10", "b"}},

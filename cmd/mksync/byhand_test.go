@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -20,7 +21,7 @@ import (
 // hand is a world whose reconciles are called by the test.
 type hand struct {
 	*world
-	s *service
+	s *service.Service
 }
 
 func byHand(t *testing.T, opts sim.Options, set func(w *world)) *hand {
@@ -30,14 +31,14 @@ func byHand(t *testing.T, opts sim.Options, set func(w *world)) *hand {
 	if set != nil {
 		set(w)
 	}
-	s, err := newService(t.Context(), w.cfg, quickPace, nil, slog.New(slog.DiscardHandler))
+	s, err := service.New(t.Context(), w.cfg, service.Options{Pace: quickPace}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return &hand{w, s}
 }
 
 func (h *hand) push(id string, deleted bool) (syncer.Result, error) {
-	return h.s.reconciler.Contact(context.WithoutCancel(h.t.Context()), id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: time.Now(), Deleted: deleted})
+	return h.s.Reconciler.Contact(context.WithoutCancel(h.t.Context()), id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: time.Now(), Deleted: deleted})
 }
 
 // pushed pushes until it is through.
@@ -48,9 +49,9 @@ func (h *hand) pushed(id string, deleted bool) {
 
 func (h *hand) pull(mkid string) {
 	h.t.Helper()
-	require.NoError(h.t, h.s.poller.Poll(h.t.Context()))
+	require.NoError(h.t, h.s.Poller.Poll(h.t.Context()))
 	p, _ := h.erp.Partner(mkid)
-	_, err := h.s.reconciler.Partner(h.t.Context(), mkid, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+	_, err := h.s.Reconciler.Partner(h.t.Context(), mkid, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
 	require.NoError(h.t, err)
 }
 

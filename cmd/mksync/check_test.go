@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -19,10 +21,10 @@ import (
 )
 
 // parts opens the service's parts without running any.
-func (w *world) parts() *service {
+func (w *world) parts() *service.Service {
 	w.t.Helper()
 	log := telemetry.NewLogger(w.t.Output(), telemetry.LogConfig{Level: "info", Format: "text"})
-	s, err := newService(w.t.Context(), w.cfg, quickPace, nil, log)
+	s, err := service.New(w.t.Context(), w.cfg, service.Options{Version: buildVersion(), Pace: quickPace}, log)
 	require.NoError(w.t, err)
 	w.t.Cleanup(s.Close)
 	return s
@@ -45,10 +47,10 @@ func (w *world) left(n int) (ids []string) {
 }
 
 // pushed waits until every event was worked on.
-func (w *world) pushed(s *service) {
+func (w *world) pushed(s *service.Service) {
 	w.t.Helper()
 	w.eventually(func() error {
-		st := s.monitor().Status(w.t.Context())
+		st := s.Monitor().Status(w.t.Context())
 		if n := st.Pusher.Pending + st.Pusher.InFlight + st.Puller.Pending + st.Puller.InFlight; n > 0 {
 			return fmt.Errorf("%d events wait", n)
 		}
@@ -85,17 +87,17 @@ func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
 		ids[3]: syncer.FindingPartnerGone, fresh: syncer.FindingUnlinked,
 	}
 	rows, writes := w.rows(), w.erp.Calls().Writes()
-	rep, err := s.checker.Check(t.Context(), syncer.CheckRequest{})
+	rep, err := s.Checker.Check(t.Context(), syncer.CheckRequest{})
 	require.NoError(t, err)
 	require.Equal(t, want, kinds(rep))
 	require.Equal(t, 5, rep.Differing)
 	require.Equal(t, rows, w.rows())
 	require.Equal(t, writes, w.erp.Calls().Writes())
-	st := s.monitor().Status(t.Context())
+	st := s.Monitor().Status(t.Context())
 	require.Equal(t, 5, st.Differing)
 	require.NotNil(t, st.Check.LastCheckAt)
 
-	rep, err = s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	rep, err = s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Equal(t, want, kinds(rep))
 	require.Zero(t, rep.Differing, "%+v", rep.Findings)
@@ -108,13 +110,13 @@ func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
 	w.status(fresh, "synced")
 
 	before := w.erp.Calls().Received
-	rep, err = s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	rep, err = s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 	after := w.erp.Calls().Received
 	require.Equal(t, before[metakocka.EndpointAdd], after[metakocka.EndpointAdd])
 	require.Equal(t, before[metakocka.EndpointUpdate], after[metakocka.EndpointUpdate])
-	require.Zero(t, s.monitor().Status(t.Context()).Differing)
+	require.Zero(t, s.Monitor().Status(t.Context()).Differing)
 }
 
 // outdated makes the link of a contact one whose sides differ from what they agreed on.
@@ -149,7 +151,7 @@ func TestPeriodicFullCheckPublishesWhatDiffers(t *testing.T) {
 	w.cfg.MetaKockaTimeout, w.cfg.PollInterval = 100*time.Millisecond, 100*time.Millisecond
 	s, _ := w.start()
 	w.eventually(func() error {
-		if st := s.monitor().Status(t.Context()); st.Differing != 1 || st.Check.LastCheckAt == nil {
+		if st := s.Monitor().Status(t.Context()); st.Differing != 1 || st.Check.LastCheckAt == nil {
 			return fmt.Errorf("check: %+v, differing %d", st.Check, st.Differing)
 		}
 		return nil
@@ -177,10 +179,10 @@ func TestContactDeletedWhileAPeriodicCheckWaits(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	w.insert("Nova Oseba", "nova@partner.si")
 	s := w.parts()
-	store := again{s.store, func() { w.exec("DELETE FROM contacts") }}
-	s.checking(t, store, 1)
+	store := again{s.Store, func() { w.exec("DELETE FROM contacts") }}
+	checking(t, s, store, 1)
 	w.eventually(func() error {
-		st := s.monitor().Status(t.Context())
+		st := s.Monitor().Status(t.Context())
 		if st.Check.LastCheckAt == nil || st.Check.Differing > 0 {
 			return fmt.Errorf("check: %+v", st.Check)
 		}
@@ -190,10 +192,10 @@ func TestContactDeletedWhileAPeriodicCheckWaits(t *testing.T) {
 }
 
 // checking makes full checks, as a process does, until the test ends.
-func (s *service) checking(t *testing.T, store syncer.CheckStore, interval time.Duration) {
+func checking(t *testing.T, s *service.Service, store syncer.CheckStore, interval time.Duration) {
 	t.Helper()
-	cfg := syncer.CheckerConfig{Slot: s.cfg.Slot, Interval: interval, Look: quickPace.look}
-	checker := syncer.NewChecker(cfg, s.reconciler, s.matcher, s.erp.Lane(metakocka.Bulk), store, s.bus, s.log)
+	cfg := syncer.CheckerConfig{Slot: s.Config.Slot, Interval: interval, Look: quickPace.Look}
+	checker := syncer.NewChecker(cfg, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), store, s.Bus, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- checker.Run(ctx) }()
@@ -213,10 +215,10 @@ func TestFailedFullCheckIsNotRepeatedAtOnce(t *testing.T) {
 	s := w.parts()
 	calls := func() int { return w.erp.Calls().Received[metakocka.EndpointGet] }
 	before := calls()
-	s.checking(t, s.store, 1)
-	s.checking(t, s.store, 1)
+	checking(t, s, s.Store, 1)
+	checking(t, s, s.Store, 1)
 	failed := func() error {
-		if st := s.monitor().Status(t.Context()); st.Check.Error == "" {
+		if st := s.Monitor().Status(t.Context()); st.Check.Error == "" {
 			return fmt.Errorf("check: %+v", st.Check)
 		}
 		return nil
@@ -224,11 +226,11 @@ func TestFailedFullCheckIsNotRepeatedAtOnce(t *testing.T) {
 	w.eventually(failed)
 	once := calls()
 	require.Greater(t, once, before)
-	time.Sleep(20 * quickPace.look)
+	time.Sleep(20 * quickPace.Look)
 	require.Equal(t, once, calls())
 	require.NoError(t, failed())
 
-	_, err := s.checker.Check(t.Context(), syncer.CheckRequest{})
+	_, err := s.Checker.Check(t.Context(), syncer.CheckRequest{})
 	require.ErrorContains(t, err, "unlikely")
 	asked := calls()
 	require.Greater(t, asked, once)
@@ -252,7 +254,7 @@ func TestTruncateIsNoMissedDeletion(t *testing.T) {
 	w.exec("INSERT INTO contacts SELECT * FROM saved WHERE name <> 'Oseba A'")
 	writes := w.erp.Calls().Writes()
 
-	rep, err := w.parts().checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	rep, err := w.parts().Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Equal(t, 1, rep.Differing)
 	require.Contains(t, rep.Findings[0].Note, "truncated")
@@ -266,7 +268,7 @@ func TestMissedDeletionsGoThroughTheGuard(t *testing.T) {
 	w.cfg.MaxDeletes = 1
 	ids := w.left(5)
 	w.exec("DELETE FROM contacts WHERE id = ANY($1::uuid[])", ids[:3])
-	rep, err := w.parts().checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	rep, err := w.parts().Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Equal(t, 2, rep.Differing)
 	require.Equal(t, 1, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'deleted'"))
@@ -279,11 +281,11 @@ func TestFullCheckThatSeesHardlyAPartnerIsNoCheck(t *testing.T) {
 	w.left(14)
 	w.erp.Reset()
 	s := w.parts()
-	_, err := s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	_, err := s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
 	require.ErrorContains(t, err, "unlikely")
 	require.Equal(t, 14, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
 
 	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
-	_, err = s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	_, err = s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
 	require.Error(t, err)
 }

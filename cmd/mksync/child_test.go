@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
 )
 
@@ -49,7 +50,7 @@ func childMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	app := &cliEnv{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
-	if err := runService(ctx, app, allRoles, runOptions{}, quickPace); err != nil {
+	if err := app.run(ctx, service.Start{Options: service.Options{Version: buildVersion(), Roles: service.AllRoles, Pace: quickPace}}); err != nil {
 		fmt.Fprintln(os.Stderr, "mksync:", err)
 		return 1
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -24,16 +25,16 @@ func TestABacklogOfThreeCopies(t *testing.T) {
 	w.cfg.StreamReplicas = 3
 	w.exec("ALTER TABLE contacts ADD COLUMN photo text")
 
-	s, _ := w.start(roleListener)
+	s, _ := w.start(service.RoleListener)
 	w.exec(`INSERT INTO contacts (name, email, photo)
 		SELECT 'Oseba ' || i, 'oseba' || i || '@primer.si', repeat('x', $2) FROM generate_series(1, $1) i`, contacts, photo)
 	w.eventually(func() error {
-		if n := s.monitor().Status(t.Context()).Pusher.Pending; n < contacts {
+		if n := s.Monitor().Status(t.Context()).Pusher.Pending; n < contacts {
 			return fmt.Errorf("%d events wait for the pusher", n)
 		}
 		return nil
 	})
-	others, _ := w.start(rolePusher, rolePuller, rolePoller)
+	others, _ := w.start(service.RolePusher, service.RolePuller, service.RolePoller)
 	testenv.Eventually(t, time.Minute, func() error {
 		if n := w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); n < contacts {
 			return fmt.Errorf("%d contacts are synced", n)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -27,7 +28,7 @@ func completeIDs[R, T any](app *cliEnv, op syncer.Operation[R, syncer.List[T]], 
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		nc, err := dial(ctx, cfg)
+		nc, err := service.Dial(ctx, cfg)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
@@ -26,8 +27,8 @@ import (
 func (w *world) refused(why string) {
 	w.t.Helper()
 	log := telemetry.NewLogger(w.t.Output(), telemetry.LogConfig{Level: "info", Format: "text"})
-	for _, role := range allRoles {
-		_, err := newService(w.t.Context(), w.cfg, quickPace, []string{role}, log)
+	for _, role := range service.AllRoles {
+		_, err := service.New(w.t.Context(), w.cfg, service.Options{Version: buildVersion(), Pace: quickPace, Roles: []string{role}}, log)
 		require.ErrorIs(w.t, config.ExplainDatabase(w.cfg, err), cdc.ErrSystemChanged, role)
 		require.ErrorContains(w.t, err, why)
 	}
@@ -149,12 +150,12 @@ func TestDumpRestoredWhileRunning(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
-	s.roles = allRoles
+	s.Roles = service.AllRoles
 	go func() { done <- s.Run(ctx) }()
 	id := w.insert("Oseba A", "a@primer.si")
 	w.status(id, "synced")
 	w.exec("BEGIN; CREATE TABLE fresh (LIKE mksync_state INCLUDING ALL); INSERT INTO fresh SELECT * FROM mksync_state; DROP TABLE mksync_state; ALTER TABLE fresh RENAME TO mksync_state; COMMIT")
-	err := s.store.WithContact(t.Context(), id, func(session store.Session) error {
+	err := s.Store.WithContact(t.Context(), id, func(session store.Session) error {
 		_, err := session.Load(t.Context())
 		return err
 	})

@@ -53,10 +53,10 @@ func TestADecisionOutlastsARefusalByTheCRM(t *testing.T) {
 	h.set(id, mapping.FieldPhone, "041 222 222")
 	h.pushed(id, false)
 	number := h.one("SELECT id::text FROM mksync_conflicts WHERE status = 'parked'")
-	_, err := h.s.desk(h.s.monitor()).ResolveConflict(t.Context(), syncer.ResolveRequest{ID: number, Take: mapping.SideMetaKocka})
+	_, err := h.s.Desk(h.s.Monitor()).ResolveConflict(t.Context(), syncer.ResolveRequest{ID: number, Take: mapping.SideMetaKocka})
 	require.ErrorContains(t, err, "is stored")
 	h.exec("ALTER TABLE contacts ALTER phone TYPE varchar(40)")
-	require.NoError(t, h.s.store.Refresh(t.Context()))
+	require.NoError(t, h.s.Store.Refresh(t.Context()))
 	h.pushed(id, false)
 	require.Equal(t, "+386 41 111 111", h.contact(id).Phone, h.mapping(id))
 }
@@ -72,7 +72,7 @@ func TestAnUndoneConflictWithoutAnswerIsFinished(t *testing.T) {
 	h.pull(p.MKID)
 	number := h.one("SELECT id::text FROM mksync_conflicts")
 	require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
-	_, err := h.s.desk(h.s.monitor()).UndoConflict(t.Context(), syncer.EntryRequest{ID: number})
+	_, err := h.s.Desk(h.s.Monitor()).UndoConflict(t.Context(), syncer.EntryRequest{ID: number})
 	require.Error(t, err)
 	time.Sleep(1500 * time.Millisecond)
 	h.pushed(id, false)
@@ -140,7 +140,7 @@ func TestADeletionThatWouldTakeMoreWithItIsHeld(t *testing.T) {
 		var res syncer.Result
 		var err error
 		h.eventually(func() error {
-			res, err = h.s.reconciler.Partner(t.Context(), p.MKID, trigger)
+			res, err = h.s.Reconciler.Partner(t.Context(), p.MKID, trigger)
 			var pending *syncer.PendingError
 			if errors.As(err, &pending) {
 				return err
@@ -178,7 +178,7 @@ func TestADeferredUniqueConstraintRefusesAnEdit(t *testing.T) {
 	id, p := h.linked(mapping.Contact{Name: "Ana Novak", Email: "ana@firma.si"})
 	h.edit(p, func(p *metakocka.Partner) { p.TaxIDNumber = "SI11234059" })
 	now, _ := h.erp.Partner(p.MKID)
-	_, err := h.s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &now})
+	_, err := h.s.Reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &now})
 	var rejected *syncer.RejectError
 	require.ErrorAs(t, err, &rejected, "mapping: %s", h.mapping(id))
 }
@@ -191,7 +191,7 @@ func TestADeletionIsKeptWhileThePartnerIsHeldAsMissing(t *testing.T) {
 	require.NoError(t, h.store().HoldMissing(t.Context(), []string{p.MKID}, "12 of 13 linked partners are missing"))
 	h.exec("DELETE FROM contacts WHERE id = $1", id)
 	h.pushed(id, true)
-	require.NoError(t, h.s.poller.Poll(t.Context()))
+	require.NoError(t, h.s.Poller.Poll(t.Context()))
 	h.pull(p.MKID)
 	now, _ := h.erp.Partner(p.MKID)
 	open := h.one("SELECT count(*)::text FROM mksync_deletions WHERE status IN ('held', 'approved')")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -53,14 +53,12 @@ func countedReconciler(w *world) (r *syncer.Reconciler, trips *atomic.Int64) {
 	pool, err := pgxpool.NewWithConfig(w.t.Context(), pc)
 	require.NoError(w.t, err)
 	w.t.Cleanup(pool.Close)
-	store, err := pgstore.New(w.t.Context(), pool, contactsConfig(w.cfg))
+	store, err := pgstore.New(w.t.Context(), pool, service.ContactsConfig(w.cfg))
 	require.NoError(w.t, err)
-	s := &service{cfg: w.cfg, pace: quickPace, metrics: newMetrics(), store: store, log: slog.New(slog.DiscardHandler)}
-	require.NoError(w.t, s.openNATS(w.t.Context()))
-	require.NoError(w.t, s.openERP(w.t.Context()))
-	w.t.Cleanup(s.Close)
-	require.NoError(w.t, s.openSyncers(w.t.Context()))
-	return s.reconciler, trips
+	s := w.parts()
+	s.Store = store
+	require.NoError(w.t, s.Assemble(w.t.Context()))
+	return s.Reconciler, trips
 }
 
 // TestCostOfAReconcile bounds how often a reconcile waits for the database, which

@@ -3,8 +3,9 @@ package main
 import (
 	"errors"
 
-	"github.com/crmmind/mksync/internal/demo"
 	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/internal/demo"
 )
 
 // newDemoCommand is the whole system on this machine.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -14,20 +15,20 @@ import (
 )
 
 // redirect lets the phone go another way from now on.
-func (w *world) redirect(s *service, d mapping.Direction) {
+func (w *world) redirect(s *service.Service, d mapping.Direction) {
 	w.t.Helper()
 	f := w.cfg.Fields[mapping.FieldPhone]
 	f.Direction = d
 	w.cfg.Fields[mapping.FieldPhone] = f
 	if s != nil {
-		s.cfg = w.cfg
-		require.NoError(w.t, s.openSyncers(w.t.Context()))
+		s.Config = w.cfg
+		require.NoError(w.t, s.Assemble(w.t.Context()))
 	}
 }
 
-func (w *world) reconciled(s *service, id string) {
+func (w *world) reconciled(s *service.Service, id string) {
 	w.t.Helper()
-	_, err := s.reconciler.Contact(w.t.Context(), id, syncer.Trigger{Cause: syncer.CauseCheck})
+	_, err := s.Reconciler.Contact(w.t.Context(), id, syncer.Trigger{Cause: syncer.CauseCheck})
 	require.NoError(w.t, err)
 }
 
@@ -50,7 +51,7 @@ func TestWhatWasNotCarriedWasNotAgreedOn(t *testing.T) {
 		require.Empty(t, w.partner(alone).Contacts[0].GSM)
 
 		w.redirect(s, mapping.DirectionBoth)
-		rep, err := s.checker.Check(t.Context(), syncer.CheckRequest{})
+		rep, err := s.Checker.Check(t.Context(), syncer.CheckRequest{})
 		require.NoError(t, err)
 		require.Equal(t, 2, rep.Differing)
 		w.reconciled(s, alone)
@@ -66,7 +67,7 @@ func TestWhatWasNotCarriedWasNotAgreedOn(t *testing.T) {
 			p.Contacts[0].GSM = erp
 			p, err := w.erp.AddPartner(p)
 			require.NoError(t, err)
-			res, err := s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
+			res, err := s.Reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
 			require.NoError(t, err)
 			return res.ContactID
 		}
@@ -91,7 +92,7 @@ func TestWhatWasNotCarriedWasNotAgreedOn(t *testing.T) {
 	require.Equal(t, crm, w.contact(id).Phone)
 	calls := w.erp.Calls().Total()
 	p := w.partner(id)
-	_, err := s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+	_, err := s.Reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
 	require.NoError(t, err)
 	require.Equal(t, calls, w.erp.Calls().Total(), "an edit that counts for nothing is no reason to look")
 	w.redirect(s, mapping.DirectionBoth)
@@ -108,10 +109,10 @@ func TestAColumnThatIsMadeAnewEmptiesNothing(t *testing.T) {
 	looked, quiet := w.linked(s, "looked@primer.si"), w.linked(s, "quiet@primer.si")
 	old := w.linked(s, "old@primer.si")
 	w.exec("UPDATE metakocka_contact_mappings SET base = base - 'columns' WHERE contact_id = $1", old) // as an older version left it
-	require.NoError(t, s.store.StampBases(t.Context()))
+	require.NoError(t, s.Store.StampBases(t.Context()))
 
 	w.exec("ALTER TABLE contacts DROP COLUMN phone")
-	require.NoError(t, s.store.Refresh(t.Context()))
+	require.NoError(t, s.Store.Refresh(t.Context()))
 	w.set(looked, mapping.FieldNotes, "opomba")
 	w.reconciled(s, looked)
 	w.exec("ALTER TABLE contacts ADD COLUMN phone text")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 )
@@ -123,7 +124,7 @@ func (app *cliEnv) configSource() string {
 // doctorConfig is what the doctor looks at. A side whose own settings are wrong
 // is left out; a missing company or key leaves MetaKocka's address.
 func doctorConfig(c config.Config, problems []config.Problem) doctor.Config {
-	cdc, contacts := listenerConfig(c), contactsConfig(c)
+	cdc, contacts := service.ListenerConfig(c), service.ContactsConfig(c)
 	want := doctor.Config{
 		Database: doctor.Database{
 			Skip: wrongSetting(problems, "database_url", "contacts_table", "slot", "publication"),

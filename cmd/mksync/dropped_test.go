@@ -10,6 +10,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -32,7 +33,7 @@ func TestEventsDroppedBeforeTheyAreWorkedOff(t *testing.T) {
 	w.eventually(func() error { return everythingConsumed(t, s) })
 	stop()
 
-	s, stop = w.start(roleListener, rolePoller)
+	s, stop = w.start(service.RoleListener, service.RolePoller)
 	before := lastEvent(t, s)
 	w.exec("UPDATE contacts SET phone = '041 555 666' WHERE id = $1", edited)
 	added := w.insert("Jana Hrast", "jana@primer.si")
@@ -44,7 +45,7 @@ func TestEventsDroppedBeforeTheyAreWorkedOff(t *testing.T) {
 		}
 		return nil
 	})
-	js, err := jetstream.New(s.conn)
+	js, err := jetstream.New(s.Conn)
 	require.NoError(t, err)
 	for _, name := range []string{bus.StreamContacts, bus.StreamPartners} {
 		stream, err := js.Stream(t.Context(), name)
@@ -66,13 +67,13 @@ func TestEventsDroppedBeforeTheyAreWorkedOff(t *testing.T) {
 }
 
 // everythingConsumed: what was worked off is remembered, too.
-func everythingConsumed(t *testing.T, s *service) error {
+func everythingConsumed(t *testing.T, s *service.Service) error {
 	t.Helper()
 	for stream, durables := range map[string][]string{bus.StreamContacts: {"pusher", "pusher-bulk"}, bus.StreamPartners: {"puller"}} {
-		c, err := s.bus.Consumed(t.Context(), stream, durables...)
+		c, err := s.Bus.Consumed(t.Context(), stream, durables...)
 		require.NoError(t, err)
 		var kept struct{ UpTo map[string]uint64 }
-		if _, err := s.store.LoadState(t.Context(), "consumed:"+stream, &kept); err != nil {
+		if _, err := s.Store.LoadState(t.Context(), "consumed:"+stream, &kept); err != nil {
 			return err
 		}
 		for _, durable := range durables {
@@ -100,7 +101,7 @@ func TestMoreContactsThanTheStreamHolds(t *testing.T) {
 	id := w.one("SELECT min(id::text) FROM contacts")
 	w.exec("UPDATE contacts SET phone = '041 555 666' WHERE id = $1", id)
 	w.agree(id, "041 555 666")
-	states, err := s.bus.StreamState(t.Context())
+	states, err := s.Bus.StreamState(t.Context())
 	require.NoError(t, err)
 	require.Greater(t, states[0].FirstSeq, uint64(1), "more than fits was published")
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
@@ -23,7 +24,7 @@ func TestLikelyDuplicatesAreListedByCommand(t *testing.T) {
 			_, err := w.erp.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI51234050"})
 			require.NoError(w.t, err)
 		}
-		_, stop := w.start(rolePoller)
+		_, stop := w.start(service.RolePoller)
 		w.polls(1)
 		stop()
 		return id

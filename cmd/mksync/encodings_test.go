@@ -58,7 +58,7 @@ func TestAPartnerThatTheDatabaseCannotHold(t *testing.T) {
 	other, err := w.erp.AddPartner(metakocka.Partner{Customer: "Žan Čop d.o.o.", BusinessEntity: true})
 	require.NoError(t, err)
 	w.contactOf(other.MKID)
-	st := s.monitor().Status(t.Context())
+	st := s.Monitor().Status(t.Context())
 	require.Empty(t, st.Poller.Error, "the poll is complete")
 	require.Equal(t, 3, st.Poller.Partners)
 

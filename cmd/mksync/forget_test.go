@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -28,22 +29,22 @@ func TestErasedIsErasedEverywhere(t *testing.T) {
 	w.cfg.DeletePolicy, w.cfg.ConflictRule = syncer.PolicyAnonymize, mapping.RuleCRM
 	s := w.parts()
 	id, twin := w.linked(s, "tajna@primer.si"), w.add(mapping.Contact{Name: "Oseba tajna", Website: "https://tajna.si"})
-	_, err := s.reconciler.Merge(t.Context(), twin, id, "")
+	_, err := s.Reconciler.Merge(t.Context(), twin, id, "")
 	require.NoError(t, err)
-	require.NoError(t, s.poller.Poll(t.Context()))
+	require.NoError(t, s.Poller.Poll(t.Context()))
 	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email = "druga.tajna@primer.si" })
 	w.set(id, mapping.FieldEmail, "tretja.tajna@primer.si")
 	w.reconciled(s, id)
 	require.Contains(t, w.kept(), "druga.tajna", "of the conflict")
 
 	w.exec("DELETE FROM contacts WHERE id = $1", id)
-	_, err = s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
+	_, err = s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
 	require.NoError(t, err)
 	require.Contains(t, w.mapping(id), "deleted: ")
 	for _, secret := range []string{"tajna", "041", "111 111"} {
 		require.NotContains(t, w.kept(), secret)
 	}
-	require.NoError(t, s.poller.Poll(t.Context()))
+	require.NoError(t, s.Poller.Poll(t.Context()))
 	require.NotContains(t, w.kept(), "tajna")
 
 	// So it is of a contact whose partner is gone already.
@@ -51,7 +52,7 @@ func TestErasedIsErasedEverywhere(t *testing.T) {
 	require.NoError(t, w.erp.DeletePartner(w.partner(id).MKID))
 	w.exec("DELETE FROM contacts WHERE id = $1", id)
 	w.eventually(func() error { // it is asked for twice
-		_, err := s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
+		_, err := s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
 		return err
 	})
 	require.NotContains(t, w.kept(), "tajna")
@@ -73,7 +74,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 			FROM metakocka_contact_mappings, unnest(ARRAY['applied', 'held']) AS status`)
 	w.exec("UPDATE metakocka_contact_mappings SET sync_status = 'deleted', updated_at = now() - interval '91 days' WHERE contact_id = $1", id)
 	w.exec("DELETE FROM contacts WHERE id = $1", id)
-	require.NoError(t, s.store.ForgetOld(t.Context()))
+	require.NoError(t, s.Store.ForgetOld(t.Context()))
 
 	require.Equal(t, 1, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE base IS NOT NULL"), "the living one's")
 	require.Equal(t, "ziva@primer.si", w.one("SELECT string_agg(email, ' ') FROM mksync_partners WHERE email <> ''"), "a person decides about it")
@@ -93,7 +94,7 @@ func TestAnImportedContactIsOneThatTheFilterTakes(t *testing.T) {
 	imported := func(name string) (syncer.Result, error) {
 		p, err := w.erp.AddPartner(metakocka.Partner{Customer: name})
 		require.NoError(t, err)
-		return s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
+		return s.Reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
 	}
 	res, err := imported("Ana")
 	require.NoError(t, err)
@@ -101,16 +102,16 @@ func TestAnImportedContactIsOneThatTheFilterTakes(t *testing.T) {
 	p := w.partner(res.ContactID)
 	w.edit(p, func(p *metakocka.Partner) { p.Contacts = []metakocka.Contact{{Name: "Ana", GSM: "041 222 222"}} })
 	p, _ = w.erp.Partner(p.MKID)
-	_, err = s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+	_, err = s.Reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
 	require.NoError(t, err)
 	require.Equal(t, "041 222 222", w.contact(res.ContactID).Phone, "what is edited later reaches it")
 
 	w.cfg.Filter = append(w.cfg.Filter, config.Condition{Column: "rank", NotNull: true})
-	pool, store, err := openStore(t.Context(), w.cfg)
+	pool, store, err := service.OpenStore(t.Context(), w.cfg)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	s.store = store
-	require.NoError(t, s.openSyncers(t.Context()))
+	s.Store = store
+	require.NoError(t, s.Assemble(t.Context()))
 	_, err = imported("Bor")
 	var rejected *syncer.RejectError
 	require.ErrorAs(t, err, &rejected)

@@ -40,7 +40,7 @@ func TestTheStreamsDiskIsFull(t *testing.T) {
 	}
 	require.NoError(t, w.erp.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].Email = "ivo.javor@primer.si" }))
 	named := func() error {
-		said := strings.Join(s.monitor().Status(t.Context()).Problems, "\n")
+		said := strings.Join(s.Monitor().Status(t.Context()).Problems, "\n")
 		for _, want := range []string{w.cfg.DataDir, "no space left on device", "MiB free"} {
 			if !strings.Contains(said, want) {
 				return fmt.Errorf("%q is not said: %q", want, said)
@@ -51,7 +51,7 @@ func TestTheStreamsDiskIsFull(t *testing.T) {
 	w.eventually(named)
 	w.ready(s, http.StatusServiceUnavailable, "the streams cannot be written to")
 	w.eventually(func() error { // the listener has tried again, and the first reason stands
-		if l := s.listener.Status(); !strings.Contains(l.Problem, bus.ErrUnwritable.Error()) {
+		if l := s.Listener.Status(); !strings.Contains(l.Problem, bus.ErrUnwritable.Error()) {
 			return errors.New("the listener says " + l.Problem)
 		}
 		return named()
@@ -68,17 +68,17 @@ func TestTheStreamsDiskIsFull(t *testing.T) {
 	w.agree(id, "041 555 159")
 	w.eventually(func() error {
 		if got := w.one("SELECT email FROM contacts WHERE id = $1", edited); got != "ivo.javor@primer.si" {
-			return fmt.Errorf("e-mail is %s, %+v, %q", got, w.partner(edited), s.monitor().Status(t.Context()).Problems)
+			return fmt.Errorf("e-mail is %s, %+v, %q", got, w.partner(edited), s.Monitor().Status(t.Context()).Problems)
 		}
 		return nil
 	})
 	require.Len(t, w.erp.Partners(), 22, "one for each contact")
 	once := map[string]bool{}
-	require.NoError(t, s.bus.Replay(t.Context(), bus.StreamContacts, bus.Range{}, func(m bus.Stored) error {
+	require.NoError(t, s.Bus.Replay(t.Context(), bus.StreamContacts, bus.Range{}, func(m bus.Stored) error {
 		require.False(t, once[m.ID], "event %s is in the stream twice", m.ID)
 		once[m.ID] = true
 		return nil
 	}))
 	require.GreaterOrEqual(t, len(once), 2+60+20, "every change")
-	require.Empty(t, s.nats.Refusal())
+	require.Empty(t, s.NATS.Refusal())
 }

@@ -99,7 +99,7 @@ func TestRowLevelSecuritySwitchedOnWhileRunning(t *testing.T) {
 	w.mksync("check", "--repair").refused("row level security")
 	require.Zero(t, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status <> 'synced'"))
 	require.Zero(t, w.count("SELECT count(*) FROM mksync_deletions"))
-	require.Zero(t, s.monitor().Status(t.Context()).DeadLetters)
+	require.Zero(t, s.Monitor().Status(t.Context()).DeadLetters)
 	require.Equal(t, "Ana Novak", w.partner(id).Customer)
 
 	w.exec("ALTER TABLE contacts DISABLE ROW LEVEL SECURITY")
@@ -107,5 +107,5 @@ func TestRowLevelSecuritySwitchedOnWhileRunning(t *testing.T) {
 	w.agree(other, "041 765 432")
 	w.eventually(func() error { return w.mksync("check").err }) // the one that was refused is a problem until then
 	w.noProblem(s)
-	require.Zero(t, s.monitor().Status(t.Context()).DeadLetters)
+	require.Zero(t, s.Monitor().Status(t.Context()).DeadLetters)
 }

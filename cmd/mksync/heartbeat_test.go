@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer/event"
@@ -37,10 +38,10 @@ func newBeatingWorld(t *testing.T) *world {
 }
 
 // problem waits until the status of a process names a problem.
-func (w *world) problem(s *service, words string) {
+func (w *world) problem(s *service.Service, words string) {
 	w.t.Helper()
 	w.eventually(func() error {
-		problems := s.monitor().Status(w.t.Context()).Problems
+		problems := s.Monitor().Status(w.t.Context()).Problems
 		if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, words) }) {
 			return errors.New("problems are " + strings.Join(problems, "; "))
 		}
@@ -48,10 +49,10 @@ func (w *world) problem(s *service, words string) {
 	})
 }
 
-func (w *world) noProblem(s *service) {
+func (w *world) noProblem(s *service.Service) {
 	w.t.Helper()
 	w.eventually(func() error {
-		if problems := s.monitor().Status(w.t.Context()).Problems; len(problems) > 0 {
+		if problems := s.Monitor().Status(w.t.Context()).Problems; len(problems) > 0 {
 			return errors.New("problems are " + strings.Join(problems, "; "))
 		}
 		return nil
@@ -59,12 +60,12 @@ func (w *world) noProblem(s *service) {
 }
 
 // beats waits until the status tells of a heartbeat sent after now.
-func (w *world) beats(s *service) {
+func (w *world) beats(s *service.Service) {
 	w.t.Helper()
-	began, err := s.store.Now(w.t.Context())
+	began, err := s.Store.Now(w.t.Context())
 	require.NoError(w.t, err)
 	w.eventually(func() error {
-		if at := s.monitor().Status(w.t.Context()).Listener.LastHeartbeatAt; at == nil || at.Before(began) {
+		if at := s.Monitor().Status(w.t.Context()).Listener.LastHeartbeatAt; at == nil || at.Before(began) {
 			return errors.New("no heartbeat was seen")
 		}
 		return nil
@@ -76,14 +77,14 @@ func (w *world) beats(s *service) {
 func TestStandingStillBetweenSlotAndStream(t *testing.T) {
 	t.Parallel()
 	w := newBeatingWorld(t)
-	others, _ := w.start(rolePusher, rolePuller, rolePoller)
+	others, _ := w.start(service.RolePusher, service.RolePuller, service.RolePoller)
 	direct := w.cfg.DatabaseURL
 	wire, through := newWire(t, "postgres", direct.Reveal())
 	w.cfg.DatabaseURL = config.Secret(through)
-	s, stop := w.start(roleListener)
+	s, stop := w.start(service.RoleListener)
 	w.beats(others)
 	w.noProblem(others)
-	require.Empty(t, s.monitor().Status(t.Context()).NotReady)
+	require.Empty(t, s.Monitor().Status(t.Context()).NotReady)
 
 	wire.spoil(t, toxic{"timeout", map[string]int{"timeout": 0}}, "downstream", 1)
 	w.problem(others, "no heartbeat of the listener came from the slot into the stream")
@@ -118,7 +119,7 @@ func TestTheStreamsServerStandsStill(t *testing.T) {
 	w := newBeatingWorld(t)
 	server := startNATS(t)
 	w.cfg.NATSURL = config.Secret(server.url(t))
-	s, _ := w.start(roleListener)
+	s, _ := w.start(service.RoleListener)
 	w.beats(s)
 	server.signal(syscall.SIGSTOP, exitUnasked)
 	w.problem(s, "the listener's heartbeat does not come from the slot into the stream")
@@ -131,8 +132,8 @@ func TestTheStreamsServerStandsStill(t *testing.T) {
 func TestStandingStillBetweenStreamAndConsumer(t *testing.T) {
 	t.Parallel()
 	w := newBeatingWorld(t)
-	s, _ := w.start(roleListener, rolePoller, rolePuller, roleAPI)
-	_, stop := w.start(rolePusher)
+	s, _ := w.start(service.RoleListener, service.RolePoller, service.RolePuller, service.RoleAPI)
+	_, stop := w.start(service.RolePusher)
 	id := w.insert("Ana Zajc", "ana@primer.si")
 	w.status(id, "synced")
 	w.noProblem(s)
@@ -140,7 +141,7 @@ func TestStandingStillBetweenStreamAndConsumer(t *testing.T) {
 	w.problem(s, "nobody takes events out of the stream CRM_CONTACTS: no mksync with the role of the pusher runs")
 	w.ready(s, http.StatusOK, "ready") // its own roles do their work
 
-	pusher, stopPusher := w.start(rolePusher)
+	pusher, stopPusher := w.start(service.RolePusher)
 	w.noProblem(s)
 	release := w.lockContact(id)
 	w.exec("UPDATE contacts SET phone = '040 111 222' WHERE id = $1", id)
@@ -150,7 +151,7 @@ func TestStandingStillBetweenStreamAndConsumer(t *testing.T) {
 	w.noProblem(pusher)
 	stopPusher()
 
-	js, err := jetstream.New(s.conn)
+	js, err := jetstream.New(s.Conn)
 	require.NoError(t, err)
 	frozen, err := js.Consumer(t.Context(), bus.StreamContacts, event.ConsumerPusher)
 	require.NoError(t, err)
@@ -161,7 +162,7 @@ func TestStandingStillBetweenStreamAndConsumer(t *testing.T) {
 	enough := dropEvents(t, frozen)
 	w.problem(s, "the pusher has got through with no event of the stream CRM_CONTACTS for")
 	enough()
-	w.start(rolePusher)
+	w.start(service.RolePusher)
 	w.agree(id, "040 333 444")
 	w.noProblem(s)
 }
@@ -195,8 +196,8 @@ func TestAPauseIsNoStandstill(t *testing.T) {
 	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
 	w.exec("UPDATE contacts SET phone = '040 111 222' WHERE id = $1", id)
 	w.problem(s, "sending is paused")
-	idle(t.Context(), 2*patience(w.cfg))
-	for _, p := range s.monitor().Status(t.Context()).Problems {
+	idle(t.Context(), 2*service.Patience(w.cfg))
+	for _, p := range s.Monitor().Status(t.Context()).Problems {
 		require.NotContains(t, p, "stand still")
 		require.NotContains(t, p, "heartbeat")
 	}

@@ -84,11 +84,11 @@ func TestASoftDeletedContactGivesItsPartnerUp(t *testing.T) {
 		again := h.add(c)
 		trigger := syncer.Trigger{Cause: syncer.CauseContact}
 		if planned {
-			plan, err := h.s.matcher.Fresh(t.Context())
+			plan, err := h.s.Matcher.Fresh(t.Context())
 			require.NoError(t, err)
 			trigger.Plan = plan
 		}
-		res, err := h.s.reconciler.Contact(t.Context(), again, trigger)
+		res, err := h.s.Reconciler.Contact(t.Context(), again, trigger)
 		require.NoError(t, err)
 		require.Equal(t, p.MKID, res.MetaKockaID, res.LastError)
 		require.Equal(t, "synced: ", h.mapping(again))

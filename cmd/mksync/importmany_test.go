@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -27,8 +28,8 @@ func TestImportsAtTheSameTimeMakeOneContact(t *testing.T) {
 	dana := w.add(mapping.Contact{Name: "Dana", Email: "dana@partner.si"})
 	var desks []*syncer.Desk
 	for range 2 {
-		s, _ := w.start(roleAPI)
-		desks = append(desks, s.desk(s.monitor()))
+		s, _ := w.start(service.RoleAPI)
+		desks = append(desks, s.Desk(s.Monitor()))
 	}
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -59,14 +60,14 @@ func TestAFirstMatchThatIsQuickerThanAnImport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "", "ana@partner.si")}})
 	id := w.add(mapping.Contact{Name: "Ana"})
-	s, _ := w.start(roleAPI)
+	s, _ := w.start(service.RoleAPI)
 	var once sync.Once
 	w.erp.OnCall(func(sim.Call) {
 		once.Do(func() {
 			w.exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1, '7001', 'pending')", id)
 		})
 	})
-	o, err := syncer.OpImport.Ask(t.Context(), s.desk(s.monitor()), syncer.ImportRequest{MetaKockaID: "7001"})
+	o, err := syncer.OpImport.Ask(t.Context(), s.Desk(s.Monitor()), syncer.ImportRequest{MetaKockaID: "7001"})
 	require.NoError(t, err)
 	require.Equal(t, id, o.ContactID)
 	require.Equal(t, 1, w.count("SELECT count(*) FROM contacts"))
@@ -76,7 +77,7 @@ func TestAFirstMatchThatIsQuickerThanAnImport(t *testing.T) {
 func TestUnsyncedPartnersCostNoCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "", ""), person("7002", "Bor", "", "")}})
-	_, stop := w.start(rolePoller)
+	_, stop := w.start(service.RolePoller)
 	w.polls(1)
 	stop()
 	_, c := w.api()
@@ -102,12 +103,12 @@ func TestAllPartnersAreImportedThroughACap(t *testing.T) {
 		opts.Partners = append(opts.Partners, p)
 	}
 	w := newWorld(t, opts)
-	s, _ := w.start(roleAPI)
-	res, err := syncer.OpBulkImport.Ask(t.Context(), s.desk(s.monitor()), syncer.BulkImportRequest{ImportAll: true})
+	s, _ := w.start(service.RoleAPI)
+	res, err := syncer.OpBulkImport.Ask(t.Context(), s.Desk(s.Monitor()), syncer.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Equal(t, n, res.Imported)
 	require.Equal(t, n, w.count("SELECT count(*) FROM contacts"))
-	res, err = syncer.OpBulkImport.Ask(t.Context(), s.desk(s.monitor()), syncer.BulkImportRequest{ImportAll: true})
+	res, err = syncer.OpBulkImport.Ask(t.Context(), s.Desk(s.Monitor()), syncer.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Zero(t, res.Total)
 	require.Equal(t, n, w.count("SELECT count(*) FROM contacts"))
@@ -133,7 +134,7 @@ func TestImportsMakeNoSecondContact(t *testing.T) {
 				w.exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1::uuid, 'gone' || $1::uuid, 'unlinked')", id)
 			}
 			if how != "by itself" {
-				w.start(roleAPI)
+				w.start(service.RoleAPI)
 				w.eventually(func() error { return w.mksync("mappings").err })
 			}
 			switch how {
@@ -148,7 +149,7 @@ func TestImportsMakeNoSecondContact(t *testing.T) {
 				require.Contains(t, all.stdout, "7003  failed  contact "+cene+": several partners have its tax number")
 			default:
 				w.cfg.AutoImport = true
-				w.start(rolePuller, rolePoller)
+				w.start(service.RolePuller, service.RolePoller)
 				w.status(cene, "held")
 			}
 			w.status(ana, "synced")
@@ -172,9 +173,9 @@ func TestPendingIsNotCountedTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	w.persons(3)
-	s, _ := w.start(roleListener)
+	s, _ := w.start(service.RoleListener)
 	w.eventually(func() error {
-		if got := s.monitor().Status(t.Context()); got.Pusher.Pending != 3 {
+		if got := s.Monitor().Status(t.Context()); got.Pusher.Pending != 3 {
 			return fmt.Errorf("%d are pending, %+v", got.Pusher.Pending, got.Streams)
 		}
 		return nil

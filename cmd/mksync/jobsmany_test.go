@@ -12,6 +12,7 @@ import (
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/mapping/store"
@@ -31,7 +32,7 @@ func (w *world) sharing() {
 
 func (w *world) store() *pgstore.Store {
 	w.t.Helper()
-	pool, store, err := openStore(w.t.Context(), w.cfg)
+	pool, store, err := service.OpenStore(w.t.Context(), w.cfg)
 	require.NoError(w.t, err)
 	w.t.Cleanup(pool.Close)
 	return store
@@ -66,7 +67,7 @@ func TestJobsOverTheSameContactsRunOneAfterAnother(t *testing.T) {
 	w.latency(250 * time.Millisecond)
 	w.cfg.MetaKockaConcurrency = 1
 	_, c := w.api()
-	w.start(roleAPI)
+	w.start(service.RoleAPI)
 	first := c.later("bulk-sync", `{"contactIds":`+jsonList(ids[:8])+`}`)
 	c.until(w, first, func(j syncer.Job) bool { return j.Done > 0 })
 	same := c.later("bulk-sync", `{"contactIds":`+jsonList(ids[6:10])+`}`)
@@ -139,7 +140,7 @@ func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
 	ids := w.persons(18) // few: each is asked for by itself
 	w.latency(300 * time.Millisecond)
 	log := &logBuffer{}
-	c := w.spawn(log, "run", "--roles", roleAPI)
+	c := w.spawn(log, "run", "--roles", service.RoleAPI)
 	store := w.store()
 	job, err := store.AddJob(t.Context(), syncer.OpBulkSync.Name, byContact(ids), "")
 	require.NoError(t, err)
@@ -150,7 +151,7 @@ func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
 		}
 		return nil
 	})
-	w.start(roleAPI) // waits
+	w.start(service.RoleAPI) // waits
 	c.kill()
 	var finished []string // partners
 	items, err := store.JobItems(t.Context(), job.ID)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
@@ -37,26 +38,26 @@ type mass struct {
 // massed is a service among many contacts.
 type massed struct {
 	*world
-	*service
+	*service.Service
 	client
 }
 
 // masses by what they do.
 var masses = map[string]mass{
-	"bulk sync": {contacts: true, roles: []string{roleListener, rolePusher, rolePuller, roleAPI}, begin: func(m *massed, edited, others []string) func() bool {
+	"bulk sync": {contacts: true, roles: []string{service.RoleListener, service.RolePusher, service.RolePuller, service.RoleAPI}, begin: func(m *massed, edited, others []string) func() bool {
 		m.forgetSnapshot(len(edited) + len(others))
 		m.until(m.world, m.later("bulk-sync", `{"contactIds":`+jsonList(edited)+`}`), ended)
 		m.slow()
 		return m.job("bulk-sync", `{"contactIds":`+jsonList(others)+`}`)
 	}},
-	"first sync": {contacts: true, roles: allRoles, begin: func(m *massed, edited, others []string) func() bool {
+	"first sync": {contacts: true, roles: service.AllRoles, begin: func(m *massed, edited, others []string) func() bool {
 		m.synced(len(edited))
 		m.slow()
 		return func() bool {
 			return m.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'") < len(edited)+len(others)
 		}
 	}},
-	"import all": {partners: true, roles: allRoles, begin: func(m *massed, edited, _ []string) func() bool {
+	"import all": {partners: true, roles: service.AllRoles, begin: func(m *massed, edited, _ []string) func() bool {
 		m.synced(len(edited))
 		m.slow()
 		return m.job("bulk-import", `{"importAll":true}`)
@@ -90,7 +91,7 @@ func (m *massed) synced(n int) {
 // forgetSnapshot waits for the n events of a snapshot and removes them, so that
 // only the job works on their contacts.
 func (m *massed) forgetSnapshot(n int) {
-	js, err := jetstream.New(m.conn)
+	js, err := jetstream.New(m.Conn)
 	require.NoError(m.world.t, err)
 	stream, err := js.Stream(m.world.t.Context(), bus.StreamContacts)
 	require.NoError(m.world.t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -61,7 +62,7 @@ func TestACreationWithoutAnswerOfAContactThatIsLeftOut(t *testing.T) {
 	h := filtered(t)
 	pull := func(mkid string) error {
 		p, _ := h.erp.Partner(mkid)
-		_, err := h.s.reconciler.Partner(context.WithoutCancel(t.Context()), mkid, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+		_, err := h.s.Reconciler.Partner(context.WithoutCancel(t.Context()), mkid, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
 		return err
 	}
 	for _, c := range []struct {
@@ -86,7 +87,7 @@ func TestACreationWithoutAnswerOfAContactThatIsLeftOut(t *testing.T) {
 			h.pushed(id, false)
 		case "a check": // the event was lost
 			h.eventually(func() error {
-				_, err := h.s.checker.Check(context.WithoutCancel(t.Context()), syncer.CheckRequest{Repair: true})
+				_, err := h.s.Checker.Check(context.WithoutCancel(t.Context()), syncer.CheckRequest{Repair: true})
 				return err
 			})
 		default:
@@ -113,17 +114,17 @@ func TestAPlanFromAnOldSweepMakesNoPartner(t *testing.T) {
 	t.Parallel()
 	h := byHand(t, sim.Options{}, nil)
 	ctx := t.Context()
-	require.NoError(t, h.s.poller.Poll(ctx))
+	require.NoError(t, h.s.Poller.Poll(ctx))
 	ids := []string{
 		h.add(mapping.Contact{Name: "Nova Stranka", Email: "nova@primer.si"}), h.add(mapping.Contact{Name: "Druga Stranka", TaxNumber: "SI12345679"}),
 	}
-	plan, err := h.s.matcher.Plan(ctx)
+	plan, err := h.s.Matcher.Plan(ctx)
 	require.NoError(t, err)
 	_, err = h.erp.AddPartner(person("8001", "Nova Stranka", "", "nova@primer.si"))
 	require.NoError(t, err)
 	h.exec("UPDATE mksync_state SET value = jsonb_set(value, '{sweptAt}', to_jsonb(now() - interval '6 minutes')) WHERE key = 'poller'")
 	for _, id := range ids {
-		_, err = h.s.reconciler.Contact(ctx, id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: time.Now(), Plan: plan})
+		_, err = h.s.Reconciler.Contact(ctx, id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: time.Now(), Plan: plan})
 		require.NoError(t, err)
 	}
 	require.Equal(t, "8001", h.partner(ids[0]).MKID)
@@ -160,7 +161,7 @@ func TestAPartnerThatIsAwayForAMoment(t *testing.T) {
 	h.pushed(id, false)
 	require.Contains(t, h.mapping(id), "unlinked: ")
 	back()
-	_, stop := h.start(rolePoller, rolePuller)
+	_, stop := h.start(service.RolePoller, service.RolePuller)
 	h.status(id, "synced")
 	h.contactIs(id, mapping.FieldPhone, "041 333 333")
 	stop()
@@ -169,11 +170,11 @@ func TestAPartnerThatIsAwayForAMoment(t *testing.T) {
 	// And asked for by a person.
 	for i, ask := range []func() error{
 		func() error {
-			_, err := h.s.desk(h.s.monitor()).Sync(ctx, syncer.SyncRequest{ContactID: id})
+			_, err := h.s.Desk(h.s.Monitor()).Sync(ctx, syncer.SyncRequest{ContactID: id})
 			return err
 		},
 		func() error {
-			_, err := h.s.desk(h.s.monitor()).Import(ctx, syncer.ImportRequest{MetaKockaID: p.MKID})
+			_, err := h.s.Desk(h.s.Monitor()).Import(ctx, syncer.ImportRequest{MetaKockaID: p.MKID})
 			return err
 		},
 	} {

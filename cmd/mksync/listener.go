@@ -7,8 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/internal/config"
-	"github.com/crmmind/mksync/migrations"
-	"github.com/crmmind/mksync/syncer/event"
+	"github.com/crmmind/mksync/internal/service"
 )
 
 // newListenerCommand is about the listener's place in the database's log.
@@ -44,17 +43,9 @@ func (app *cliEnv) acceptDatabase(ctx context.Context, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if err := migrations.Check(ctx, cfg.DatabaseURL.Reveal()); err != nil {
-		return err
-	}
-	pool, store, err := openStoreOf(ctx, cfg, nil)
+	a, err := service.AcceptDatabase(ctx, cfg)
 	if err != nil {
 		return err
-	}
-	defer pool.Close()
-	a, err := event.ListenerStates{States: store}.AcceptDatabase(ctx, listenerConfig(cfg))
-	if err != nil {
-		return fmt.Errorf("accept the database: %w", err)
 	}
 	if asJSON {
 		return app.printJSON(a)

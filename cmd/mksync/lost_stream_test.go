@@ -13,6 +13,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -20,9 +21,9 @@ import (
 )
 
 // deleteStream deletes a stream of the running service.
-func deleteStream(t *testing.T, s *service, name string) {
+func deleteStream(t *testing.T, s *service.Service, name string) {
 	t.Helper()
-	js, err := jetstream.New(s.conn)
+	js, err := jetstream.New(s.Conn)
 	require.NoError(t, err)
 	require.NoError(t, js.DeleteStream(t.Context(), name))
 }
@@ -39,7 +40,7 @@ func TestPartnersStreamLostWithEventsInIt(t *testing.T) {
 	w.eventually(func() error { return polledSince(w, partner, "gita@primer.si") })
 	stop()
 
-	s, stop := w.start(roleListener, rolePoller)
+	s, stop := w.start(service.RoleListener, service.RolePoller)
 	require.NoError(t, w.erp.EditPartner(partner, func(p *metakocka.Partner) { p.Contacts[0].Email = "gita.lipa@primer.si" }))
 	w.eventually(func() error { return polledSince(w, partner, "gita.lipa@primer.si") })
 	deleteStream(t, s, bus.StreamPartners)
@@ -75,7 +76,7 @@ func TestContactsStreamLostWithEventsInIt(t *testing.T) {
 	w.status(id, "synced")
 	stop()
 
-	s, _ := w.start(roleListener, rolePoller)
+	s, _ := w.start(service.RoleListener, service.RolePoller)
 	before := lastEvent(t, s)
 	w.exec("UPDATE contacts SET phone = '041 555 666' WHERE id = $1", id)
 	w.eventually(func() error {
@@ -85,14 +86,14 @@ func TestContactsStreamLostWithEventsInIt(t *testing.T) {
 		return nil
 	})
 	deleteStream(t, s, bus.StreamContacts)
-	w.start(rolePusher)
+	w.start(service.RolePusher)
 	w.agree(id, "041 555 666")
 }
 
 // lastEvent is where the contacts' stream ends.
-func lastEvent(t *testing.T, s *service) uint64 {
+func lastEvent(t *testing.T, s *service.Service) uint64 {
 	t.Helper()
-	last, _, err := s.bus.Last(t.Context(), bus.StreamContacts)
+	last, _, err := s.Bus.Last(t.Context(), bus.StreamContacts)
 	require.NoError(t, err)
 	return last.Sequence
 }
@@ -123,9 +124,9 @@ func TestPartnersStreamLostThatHoldsFew(t *testing.T) {
 		_, err := w.erp.AddPartner(person("", fmt.Sprintf("Oseba %d", i), "", fmt.Sprintf("o%d@primer.si", i)))
 		require.NoError(t, err)
 	}
-	poll := func(s *service) (published, polls int, err error) {
-		events := &forgetfulBus{Bus: s.bus}
-		poller := syncer.NewPoller(syncer.PollerConfig{}, s.erp, s.store, events, slog.New(slog.DiscardHandler))
+	poll := func(s *service.Service) (published, polls int, err error) {
+		events := &forgetfulBus{Bus: s.Bus}
+		poller := syncer.NewPoller(syncer.PollerConfig{}, s.ERP, s.Store, events, slog.New(slog.DiscardHandler))
 		for polls, err = 1, poller.Poll(t.Context()); err != nil && polls < 20; polls++ {
 			w.eventually(func() error { return pulled(t, s) })
 			err = poller.Poll(t.Context())
@@ -133,14 +134,14 @@ func TestPartnersStreamLostThatHoldsFew(t *testing.T) {
 		w.eventually(func() error { return pulled(t, s) })
 		return events.published, polls, err
 	}
-	s, stop := w.start(rolePuller)
+	s, stop := w.start(service.RolePuller)
 	_, _, err := poll(s)
 	require.NoError(t, err)
 	deleteStream(t, s, bus.StreamPartners)
 	stop()
 
 	w.cfg.StreamMaxBytes = 16 << 10
-	s, _ = w.start(rolePuller)
+	s, _ = w.start(service.RolePuller)
 	published, polls, err := poll(s)
 	require.NoError(t, err)
 	require.Greater(t, polls, 1, "the stream holds fewer")
@@ -151,9 +152,9 @@ func TestPartnersStreamLostThatHoldsFew(t *testing.T) {
 }
 
 // pulled: the puller is through with the stream.
-func pulled(t *testing.T, s *service) error {
+func pulled(t *testing.T, s *service.Service) error {
 	t.Helper()
-	c, err := s.bus.Consumed(t.Context(), bus.StreamPartners, event.ConsumerPuller)
+	c, err := s.Bus.Consumed(t.Context(), bus.StreamPartners, event.ConsumerPuller)
 	require.NoError(t, err)
 	if up := c.UpTo[event.ConsumerPuller]; up < c.Last {
 		return fmt.Errorf("pulled up to %d of %d", up, c.Last)

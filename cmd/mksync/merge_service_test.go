@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -18,7 +19,7 @@ import (
 )
 
 // polled waits until two polls were worked on.
-func (w *world) polled(s *service) {
+func (w *world) polled(s *service.Service) {
 	w.t.Helper()
 	w.exec("CREATE TABLE IF NOT EXISTS audit (n bigint)")
 	w.polls(2)
@@ -93,8 +94,8 @@ func TestMergesThatShareAContact(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	ids := w.people("Ana", "Bor", "Cene")
-	s, _ := w.start(roleAPI)
-	desk := s.desk(s.monitor())
+	s, _ := w.start(service.RoleAPI)
+	desk := s.Desk(s.Monitor())
 	var g errgroup.Group
 	results := make([]error, 3)
 	for i, pair := range [][2]int{{0, 1}, {1, 2}, {0, 2}} {
@@ -149,7 +150,7 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 	loser, _ := w.synced(l)
 	winner, _ := w.synced(c)
 	s, _ := w.start()
-	desk := s.desk(s.monitor())
+	desk := s.Desk(s.Monitor())
 	done, last := make(chan struct{}), 0
 	var g errgroup.Group
 	g.Go(func() error {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -236,9 +237,9 @@ func TestContactOutsideTheFilterIsNotMerged(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	in, out := w.add(mapping.Contact{Name: "Ana", Country: "SI"}), w.add(mapping.Contact{Name: "Bor"})
 	w.cfg.Filter = []config.Condition{{Column: "country", Values: []string{"SI"}}}
-	s, _ := w.start(roleAPI)
+	s, _ := w.start(service.RoleAPI)
 	for _, pair := range [][2]string{{in, out}, {out, in}} {
-		_, err := syncer.OpMerge.Ask(t.Context(), s.desk(s.monitor()), syncer.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})
+		_, err := syncer.OpMerge.Ask(t.Context(), s.Desk(s.Monitor()), syncer.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})
 		require.ErrorContains(t, err, "contact "+out+" is left out by the configured filter")
 	}
 }

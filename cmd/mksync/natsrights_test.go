@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -45,10 +46,10 @@ func TestTheDocumentedRightsOnNATS(t *testing.T) {
 		}
 		return nil
 	})
-	require.NoError(t, s.bus.PurgeDeadLetters(t.Context(), id))
+	require.NoError(t, s.Bus.PurgeDeadLetters(t.Context(), id))
 
 	w.eventually(func() error {
-		_, by, err := askStatus(t.Context(), w.cfg)
+		_, by, err := service.Status(t.Context(), w.cfg, buildVersion())
 		if err == nil && !strings.Contains(by, "the running service") {
 			err = errors.New("told by " + by)
 		}

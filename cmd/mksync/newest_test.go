@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -18,11 +19,11 @@ import (
 // race is an edit of one contact on both sides, with its events told one by one.
 type race struct {
 	*world
-	s  *service
+	s  *service.Service
 	id string
 }
 
-func (w *world) race(s *service, email string) *race {
+func (w *world) race(s *service.Service, email string) *race {
 	w.t.Helper()
 	r := &race{w, s, w.linked(s, email)}
 	r.told(r.now())
@@ -41,7 +42,7 @@ func (r *race) now() time.Time {
 func (r *race) told(at time.Time) {
 	r.t.Helper()
 	row := r.one("SELECT to_jsonb(c)::text FROM contacts c WHERE id = $1", r.id)
-	_, err := r.s.bus.PublishSync(r.t.Context(), bus.StreamContacts, bus.Message{
+	_, err := r.s.Bus.PublishSync(r.t.Context(), bus.StreamContacts, bus.Message{
 		Subject: bus.ContactSubject("update", r.id), ID: fmt.Sprint("1-0/1-", uint32(time.Now().UnixMicro())), Data: []byte(`{"op":"update","after":` + row + `}`),
 		Header: nats.Header{"ce-time": {at.UTC().Format(time.RFC3339Nano)}},
 	})
@@ -50,7 +51,7 @@ func (r *race) told(at time.Time) {
 
 func (r *race) poll() {
 	r.t.Helper()
-	require.NoError(r.t, r.s.poller.Poll(r.t.Context()))
+	require.NoError(r.t, r.s.Poller.Poll(r.t.Context()))
 }
 
 // enters edits the partner, which polls see after some time has passed, and before some more does.
@@ -62,7 +63,7 @@ func (r *race) enters(change func(*metakocka.Partner)) {
 
 func (r *race) pushed(at time.Time) {
 	r.t.Helper()
-	_, err := r.s.reconciler.Contact(r.t.Context(), r.id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: at})
+	_, err := r.s.Reconciler.Contact(r.t.Context(), r.id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: at})
 	require.NoError(r.t, err)
 }
 
@@ -91,7 +92,7 @@ func TestNewestGoesByTheFieldsOwnTimes(t *testing.T) {
 	came := make(chan error, 1)
 	p := w.partner(r.id)
 	go func() {
-		_, err := s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+		_, err := s.Reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
 		came <- err
 	}()
 	r.told(at)
@@ -131,8 +132,8 @@ func TestNewestGoesByTheFieldsOwnTimes(t *testing.T) {
 	// The partner is read again while the field waits: it did not hold its base then.
 	rule := func(rule mapping.Rule) {
 		w.cfg.ConflictRule = rule
-		s.cfg = w.cfg
-		require.NoError(t, s.openSyncers(t.Context()))
+		s.Config = w.cfg
+		require.NoError(t, s.Assemble(t.Context()))
 	}
 	rule(mapping.RuleManual)
 	r = w.race(s, "parked@primer.si")

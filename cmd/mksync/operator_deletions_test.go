@@ -40,7 +40,7 @@ func (w *world) listening() (stop func()) {
 	w.t.Helper()
 	s, stop := w.start()
 	w.eventually(func() error {
-		if state := s.listener.Status().State; state != cdc.StateStreaming {
+		if state := s.Listener.Status().State; state != cdc.StateStreaming {
 			return errors.New("the listener is " + state)
 		}
 		return nil

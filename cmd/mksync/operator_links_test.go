@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -21,7 +22,7 @@ func TestContactsAreSyncedAndPartnersImportedByCommand(t *testing.T) {
 	bothWays(t, func(w *world) string {
 		p, err := w.erp.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI87654326"})
 		require.NoError(w.t, err)
-		_, stop := w.start(rolePoller)
+		_, stop := w.start(service.RolePoller)
 		w.eventually(func() error {
 			if w.one("SELECT count(*)::text FROM mksync_partners") != "1" {
 				return errors.New("the partner was not seen yet")
@@ -100,7 +101,7 @@ func TestOrphansArePrunedByCommand(t *testing.T) {
 func TestRequestsOverNATSAreStrict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
-	s, _ := w.start(roleAPI)
+	s, _ := w.start(service.RoleAPI)
 	id := w.add(mapping.Contact{Name: "Ana"})
 	w.eventually(func() error { return w.mksync("mappings").err })
 	for _, c := range []struct{ subject, request, code, body string }{
@@ -118,7 +119,7 @@ func TestRequestsOverNATSAreStrict(t *testing.T) {
 		{"mksync.contacts.mappings", `{"contactId":"` + id + `"}`, "", `"syncStatus":"synced"`},
 		{"mksync.status", ``, "", `"listener"`},
 	} {
-		m, err := s.conn.Request(c.subject, []byte(c.request), time.Minute)
+		m, err := s.Conn.Request(c.subject, []byte(c.request), time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, c.code, m.Header.Get(micro.ErrorCodeHeader), "%s %s: %s", c.subject, c.request, m.Data)
 		require.Contains(t, string(m.Data), c.body)
@@ -138,6 +139,6 @@ func TestListsArePaged(t *testing.T) {
 func TestServiceWithoutTheRoleIsSaid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
-	w.start(rolePoller)
+	w.start(service.RolePoller)
 	w.mksync("conflicts", "list").refused("answers no requests", "role api")
 }

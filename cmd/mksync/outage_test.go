@@ -16,6 +16,7 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/pgserver"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -23,7 +24,7 @@ import (
 )
 
 // get asks the running service over HTTP.
-func get(t testing.TB, s *service, path string) (status int, body string) {
+func get(t testing.TB, s *service.Service, path string) (status int, body string) {
 	t.Helper()
 	addr := s.HTTPAddr()
 	if addr == "" {
@@ -41,7 +42,7 @@ func get(t testing.TB, s *service, path string) (status int, body string) {
 }
 
 // ready waits until readiness is as wanted and its text holds words.
-func (w *world) ready(s *service, want int, words string) {
+func (w *world) ready(s *service.Service, want int, words string) {
 	w.t.Helper()
 	w.eventually(func() error {
 		status, body := get(w.t, s, "/readyz")
@@ -97,7 +98,7 @@ func TestMetaKockaDownForAWhile(t *testing.T) {
 	w.agree(known, "040 111 222")
 	w.ready(s, http.StatusOK, "ready")
 	require.Len(t, w.erp.Partners(), 21)
-	letters, err := s.bus.DeadLetters(t.Context())
+	letters, err := s.Bus.DeadLetters(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, letters, "an outage dead-letters nothing")
 }
@@ -191,7 +192,7 @@ func TestCommitThatIsNotVisibleYet(t *testing.T) {
 		done <- err
 	}()
 	w.eventually(func() error {
-		pending, inFlight, err := s.bus.ConsumerState(t.Context(), bus.StreamContacts, event.ConsumerPusher)
+		pending, inFlight, err := s.Bus.ConsumerState(t.Context(), bus.StreamContacts, event.ConsumerPusher)
 		if err == nil && inFlight == 0 {
 			err = fmt.Errorf("the event is not in flight: %d pending", pending)
 		}

@@ -38,7 +38,7 @@ func TestPartitionsTakeContactsWithThemAndNobodyIsDeleted(t *testing.T) {
 	// Asked for before the listener has seen anything of it.
 	w.exec("ALTER TABLE contacts DETACH PARTITION contacts_b")
 	asked := w.parts()
-	_, err := asked.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	_, err := asked.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	asked.Close()
 	w.status(ids[3], "held")
@@ -55,7 +55,7 @@ func TestPartitionsTakeContactsWithThemAndNobodyIsDeleted(t *testing.T) {
 	w.exec("TRUNCATE contacts_b")
 	w.status(ids[3], "held")
 	w.eventually(func() error {
-		if st := s.monitor().Status(t.Context()); st.HeldDeletions != 2 {
+		if st := s.Monitor().Status(t.Context()); st.HeldDeletions != 2 {
 			return fmt.Errorf("%d deletions are held", st.HeldDeletions)
 		}
 		return nil

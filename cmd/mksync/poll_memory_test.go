@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -15,7 +16,7 @@ import (
 func TestPollReadsWhatIsStoredOtherwise(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("700", "Ana Novak", "SI10000003", "ana@primer.si")}})
-	w.start(rolePoller)
+	w.start(service.RolePoller)
 	const swept = "SELECT max(value->>'sweptAt') FROM mksync_state WHERE key = 'poller'"
 	polled := func() {
 		before := w.one(swept)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
@@ -29,8 +31,8 @@ func (e watchedEvents) PublishSync(ctx context.Context, stream string, m bus.Mes
 }
 
 // pollerWith is a poller as another process has it.
-func (s *service) pollerWith(publishing, published func()) *syncer.Poller {
-	return syncer.NewPoller(syncer.PollerConfig{Interval: time.Second}, s.erp, s.store, watchedEvents{s.bus, publishing, published}, s.log)
+func pollerWith(s *service.Service, publishing, published func()) *syncer.Poller {
+	return syncer.NewPoller(syncer.PollerConfig{Interval: time.Second}, s.ERP, s.Store, watchedEvents{s.Bus, publishing, published}, slog.New(slog.DiscardHandler))
 }
 
 // TestTwoProcessesPollAtOnce: one polls, the other does a bulk request. What they
@@ -57,7 +59,7 @@ func TestTwoProcessesPollAtOnce(t *testing.T) {
 		}
 	})
 	active := false
-	poller := s.pollerWith(func() {}, func() {
+	poller := pollerWith(s, func() {}, func() {
 		if active {
 			let()
 		}
@@ -68,7 +70,7 @@ func TestTwoProcessesPollAtOnce(t *testing.T) {
 	for _, p := range w.erp.Partners() {
 		w.edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640111222" })
 	}
-	go func() { done <- s.pollerWith(hold, func() {}).Refresh(t.Context()) }()
+	go func() { done <- pollerWith(s, hold, func() {}).Refresh(t.Context()) }()
 	<-held
 	require.NoError(t, poller.Poll(t.Context()))
 	require.NoError(t, <-done)

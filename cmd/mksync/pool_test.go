@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -23,10 +24,10 @@ func TestManyAtOnceDoNotWaitForEachOthersConnections(t *testing.T) {
 	}
 	w := newWorld(t, sim.Options{Partners: partners})
 	w.cfg.MetaKockaConcurrency = 64
-	s, stop := w.start(roleAPI)
+	s, stop := w.start(service.RoleAPI)
 	defer stop()
 	ctx := waits.Context(t, 20*time.Second)
-	res, err := syncer.OpBulkImport.Ask(ctx, s.desk(s.monitor()), syncer.BulkImportRequest{ImportAll: true})
+	res, err := syncer.OpBulkImport.Ask(ctx, s.Desk(s.Monitor()), syncer.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Equal(t, len(partners), res.Imported, res.Results)
 }
@@ -43,7 +44,7 @@ func TestAsManyCallsAreInFlightAsAllowed(t *testing.T) {
 	s := w.up()
 	full := func() {
 		w.eventually(func() error {
-			if n := s.erp.State().InFlight; n < calls {
+			if n := s.ERP.State().InFlight; n < calls {
 				return fmt.Errorf("%d calls in flight", n)
 			}
 			return nil

@@ -69,7 +69,7 @@ func TestProgressIsToldByEveryProcess(t *testing.T) {
 	}
 	s, one := w.api()
 	messages := make(chan *nats.Msg, 1000)
-	sub, err := s.conn.ChanSubscribe("mksync.progress.*", messages)
+	sub, err := s.Conn.ChanSubscribe("mksync.progress.*", messages)
 	require.NoError(t, err)
 	defer func() { _ = sub.Unsubscribe() }()
 	_, other := w.api()

@@ -275,7 +275,7 @@ func TestCommandsOfAnotherVersionAreTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	s, _ := w.start("poller") // without the role api nothing is answered
-	svc, err := micro.AddService(s.conn, micro.Config{Name: "mksync", Version: "0.0.1"})
+	svc, err := micro.AddService(s.Conn, micro.Config{Name: "mksync", Version: "0.0.1"})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, svc.Stop()) }()
 	w.mksync("mappings").refused("through the running service (mksync 0.0.1)", "does not know this request", "use the same version")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -104,7 +105,7 @@ func TestRefusedWritesAreGivenBackWithoutAPusher(t *testing.T) {
 		w.set(id, mapping.FieldPhone, "041 111 222")
 		w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email = "novo@partner.si" })
 	}
-	s, _ := w.start(rolePoller, rolePuller)
+	s, _ := w.start(service.RolePoller, service.RolePuller)
 	w.paused(s, "refuses one write after another")
 	require.NotEmpty(t, w.letters(s))
 
@@ -180,7 +181,7 @@ func TestNotesAreNotLostWhereARefusalEndsInACreation(t *testing.T) {
 			require.Equal(t, "Pays late", h.partner(id).Notes)
 			require.Equal(t, "synced: ", h.mapping(id))
 			require.Len(t, h.erp.Partners(), 1)
-			require.Empty(t, h.s.monitor().Status(t.Context()).NotKept)
+			require.Empty(t, h.s.Monitor().Status(t.Context()).NotKept)
 		})
 	}
 }
@@ -190,7 +191,7 @@ func TestASyncByHandRemovesTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newAuditedWorld(t, sim.Options{})
 	w.sharing()
-	_, stop := w.start(roleListener, rolePusher, rolePoller)
+	_, stop := w.start(service.RoleListener, service.RolePusher, service.RolePoller)
 	s, c := w.api()
 	id := w.add(mapping.Contact{Name: "Ana"})
 	w.partner(id)

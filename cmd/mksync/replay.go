@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -93,7 +94,7 @@ func readTime(text string, now time.Time) (time.Time, error) {
 
 // withParts gives use the service's parts without running any role, on the NATS
 // server of the running service where there is one.
-func (app *cliEnv) withParts(ctx context.Context, use func(*service) error) error {
+func (app *cliEnv) withParts(ctx context.Context, use func(*service.Service) error) error {
 	cfg, log, err := app.load(config.NeedDatabase, config.NeedMetaKocka)
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func (app *cliEnv) withParts(ctx context.Context, use func(*service) error) erro
 			cfg.NATSURL = config.Secret(url)
 		}
 	}
-	s, err := newService(ctx, cfg, usualPace, nil, log)
+	s, err := service.New(ctx, cfg, service.Options{Version: buildVersion(), Pace: service.UsualPace}, log)
 	if err != nil {
 		return err
 	}
@@ -121,14 +122,14 @@ type replayReport struct {
 }
 
 func (app *cliEnv) replay(ctx context.Context, r syncer.ReplayRequest, asJSON bool) error {
-	return app.withParts(ctx, func(s *service) error {
+	return app.withParts(ctx, func(s *service.Service) error {
 		say := func(format string, args ...any) { app.note(fmt.Sprintf(format, args...)) }
 		var previews []syncer.Preview
 		show := app.showPreview
 		if asJSON {
 			show = func(p syncer.Preview) { previews = append(previews, p) }
 		}
-		sum, err := syncer.NewReplayer(s.reconciler, s.bus, s.store, say, show).Run(ctx, r)
+		sum, err := syncer.NewReplayer(s.Reconciler, s.Bus, s.Store, say, show).Run(ctx, r)
 		switch {
 		case ctx.Err() != nil:
 			return stopped("%d of %d contacts done; the same command does the rest", sum.Done, sum.Contacts)

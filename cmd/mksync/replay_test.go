@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -122,7 +123,7 @@ func TestInterruptedReplayKeepsItsContacts(t *testing.T) {
 	say := func(format string, _ ...any) { said <- format }
 	done := make(chan error, 1)
 	go func() {
-		_, err := syncer.NewReplayer(s.reconciler, s.bus, s.store, say, nil).Run(ctx, syncer.ReplayRequest{FromSeq: 1, Authority: syncer.AuthorityCRM})
+		_, err := syncer.NewReplayer(s.Reconciler, s.Bus, s.Store, say, nil).Run(ctx, syncer.ReplayRequest{FromSeq: 1, Authority: syncer.AuthorityCRM})
 		done <- err
 	}()
 	for !strings.Contains(<-said, "waiting") {
@@ -131,11 +132,11 @@ func TestInterruptedReplayKeepsItsContacts(t *testing.T) {
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
 	require.Equal(t, 3, w.count("SELECT count(*) FROM mksync_replays WHERE until > now()"))
-	_, err := s.reconciler.Contact(t.Context(), ids[0], syncer.Trigger{Cause: syncer.CausePartner})
+	_, err := s.Reconciler.Contact(t.Context(), ids[0], syncer.Trigger{Cause: syncer.CausePartner})
 	var pending *syncer.PendingError
 	require.ErrorAs(t, err, &pending)
 	require.True(t, pending.Replayed)
-	sum, err := syncer.NewReplayer(s.reconciler, s.bus, s.store, func(string, ...any) {}, nil).
+	sum, err := syncer.NewReplayer(s.Reconciler, s.Bus, s.Store, func(string, ...any) {}, nil).
 		Run(t.Context(), syncer.ReplayRequest{FromSeq: 1, Authority: syncer.AuthorityCRM})
 	require.NoError(t, err)
 	require.Equal(t, 3, sum.Done)
@@ -160,9 +161,9 @@ func TestTimesOfAReplay(t *testing.T) {
 }
 
 // purge removes the events before seq.
-func (w *world) purge(s *service, seq uint64) {
+func (w *world) purge(s *service.Service, seq uint64) {
 	w.t.Helper()
-	js, err := jetstream.New(s.conn)
+	js, err := jetstream.New(s.Conn)
 	require.NoError(w.t, err)
 	stream, err := js.Stream(w.t.Context(), bus.StreamContacts)
 	require.NoError(w.t, err)

@@ -8,20 +8,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
-	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
-	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
-
-// askTimeout bounds the connection to a running service and its answer.
-const askTimeout = 5 * time.Second
 
 // leastInterval keeps a watch from being all that a service does.
 const leastInterval = 100 * time.Millisecond
@@ -52,7 +46,9 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ask := func(ctx context.Context) (syncer.Status, string, error) { return askStatus(ctx, cfg) }
+			ask := func(ctx context.Context) (syncer.Status, string, error) {
+				return service.Status(ctx, cfg, buildVersion())
+			}
 			if watch {
 				return (&statusWatch{app: app, every: every, asJSON: asJSON, ask: ask}).run(cmd.Context())
 			}
@@ -71,59 +67,6 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 	cmd.Flags().DurationVar(&every, "interval", 2*time.Second, "how often with --watch")
 	jsonFlag(cmd, &asJSON)
 	return cmd
-}
-
-// askStatus asks the running service, or the database where none runs; by says
-// which.
-func askStatus(ctx context.Context, cfg config.Config) (s syncer.Status, by string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	nc, _ := dial(ctx, cfg)
-	if nc != nil { // else the status names what does not answer
-		defer nc.Close()
-		instance, err := control.Find(ctx, nc, 0)
-		if err == nil {
-			s, err = syncer.OpStatus.Ask(ctx, control.NewClient(nc), syncer.Nothing{})
-		}
-		if !errors.Is(err, control.ErrNoService) {
-			return s, "the running service, process " + or(instance.Process, "unknown") + " on " + or(instance.Host, "some machine"), err
-		}
-	}
-	s, err = ownStatus(ctx, cfg, nc)
-	return s, "the database; no running service answers", err
-}
-
-// dial connects to the NATS server that the service uses, without waiting for
-// one.
-func dial(ctx context.Context, cfg config.Config) (*nats.Conn, error) {
-	url := cfg.NATSURL.Reveal()
-	if url == "" {
-		var ok bool
-		if url, ok = embedded.Lookup(cfg.DataDir); !ok {
-			return nil, control.ErrNoService
-		}
-	}
-	return bus.Connect(ctx, url, bus.ConnectOptions{Name: "mksync command"})
-}
-
-// ownStatus is the status as far as the database and NATS alone know it.
-func ownStatus(ctx context.Context, cfg config.Config, nc *nats.Conn) (syncer.Status, error) {
-	if err := checkSchema(ctx, cfg); err != nil {
-		return syncer.Status{}, err
-	}
-	pool, store, err := openStore(ctx, cfg)
-	if err != nil {
-		return syncer.Status{}, err
-	}
-	defer pool.Close()
-	m := &syncer.Monitor{Version: buildVersion(), SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store, Heartbeat: cfg.HeartbeatInterval, Patience: patience(cfg)}
-	if nc != nil {
-		m.Connected = nc.IsConnected
-		if m.Bus, err = bus.Attach(nc); err != nil {
-			return syncer.Status{}, err
-		}
-	}
-	return m.Status(ctx), nil
 }
 
 func statusSheet(s syncer.Status, by string) (sheet []terminal.Pair) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -43,7 +44,7 @@ func newAuditedWorld(t testing.TB, opts sim.Options) *world {
 
 // up starts the service and waits until it listens; when the test fails it says
 // how things stood.
-func (w *world) up() *service {
+func (w *world) up() *service.Service {
 	w.t.Helper()
 	s, _ := w.start()
 	w.t.Cleanup(func() {
@@ -51,12 +52,12 @@ func (w *world) up() *service {
 			return
 		}
 		ctx := context.WithoutCancel(w.t.Context())
-		status, _ := json.Marshal(s.monitor().Status(ctx))
-		letters, _ := s.bus.DeadLetters(ctx)
+		status, _ := json.Marshal(s.Monitor().Status(ctx))
+		letters, _ := s.Bus.DeadLetters(ctx)
 		w.t.Logf("status: %s\ndead letters: %v", status, letters)
 	})
 	w.eventually(func() error {
-		if state := s.listener.Status().State; state != cdc.StateStreaming {
+		if state := s.Listener.Status().State; state != cdc.StateStreaming {
 			return errors.New("the listener is " + state)
 		}
 		return nil
@@ -96,7 +97,7 @@ func (w *world) polls(n int) {
 
 // idle waits until every change of a contact has been worked on, and everything
 // that two further polls saw.
-func (w *world) idle(s *service) {
+func (w *world) idle(s *service.Service) {
 	w.t.Helper()
 	w.drained(s)
 	w.polls(2)
@@ -104,10 +105,10 @@ func (w *world) idle(s *service) {
 }
 
 // drained waits until no event waits.
-func (w *world) drained(s *service) {
+func (w *world) drained(s *service.Service) {
 	w.t.Helper()
 	w.eventually(func() error {
-		streams, err := s.bus.StreamState(context.WithoutCancel(w.t.Context()))
+		streams, err := s.Bus.StreamState(context.WithoutCancel(w.t.Context()))
 		if err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (w *world) drained(s *service) {
 			bus.StreamContacts: {event.ConsumerPusher, event.ConsumerPusherBulk}, bus.StreamPartners: {event.ConsumerPuller},
 		} {
 			for _, durable := range durables {
-				pending, inFlight, err := s.bus.ConsumerState(w.t.Context(), stream, durable)
+				pending, inFlight, err := s.Bus.ConsumerState(w.t.Context(), stream, durable)
 				if err != nil || pending+inFlight > 0 {
 					return fmt.Errorf("%s: %d pending, %d in flight: %w", durable, pending, inFlight, err)
 				}
@@ -133,7 +134,7 @@ func (w *world) drained(s *service) {
 
 // quiet waits until all work is done and then checks that it stays so: neither
 // side is written while two further polls go by.
-func (w *world) quiet(s *service) written {
+func (w *world) quiet(s *service.Service) written {
 	w.t.Helper()
 	w.idle(s)
 	before, rows := w.written(), w.rows()
@@ -204,9 +205,9 @@ func (w *world) mapping(id string) string {
 }
 
 // letters are the reasons of all dead letters, by consumer and key.
-func (w *world) letters(s *service) map[string]string {
+func (w *world) letters(s *service.Service) map[string]string {
 	w.t.Helper()
-	list, err := s.bus.DeadLetters(w.t.Context())
+	list, err := s.Bus.DeadLetters(w.t.Context())
 	require.NoError(w.t, err)
 	reasons := map[string]string{}
 	for _, l := range list {

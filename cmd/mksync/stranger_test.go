@@ -24,16 +24,16 @@ func TestAStrangersMessages(t *testing.T) {
 	partner := w.partner(id).MKID
 	strange := func(subjects ...string) {
 		for _, subject := range subjects {
-			require.NoError(t, s.conn.PublishMsg(&nats.Msg{Subject: subject, Data: []byte("{}")}))
+			require.NoError(t, s.Conn.PublishMsg(&nats.Msg{Subject: subject, Data: []byte("{}")}))
 		}
-		require.NoError(t, s.conn.Flush())
+		require.NoError(t, s.Conn.Flush())
 	}
 	strange("crm.contacts.update.x", "crm.contacts.truncate", "crm.contacts.delete."+id, "crm.contacts.snapshot.y",
 		"metakocka.partners.changed."+partner)
 	w.exec("UPDATE contacts SET phone = '041 555 666' WHERE id = $1", id)
 	w.agree(id, "041 555 666")
 	w.eventually(func() error {
-		letters, err := s.bus.DeadLetters(t.Context())
+		letters, err := s.Bus.DeadLetters(t.Context())
 		require.NoError(t, err)
 		var got []string
 		for _, l := range letters {
@@ -61,10 +61,10 @@ func TestAStrangersTruncateHoldsNoDeletion(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	ids := w.left(3)
 	s := w.parts()
-	require.NoError(t, s.conn.PublishMsg(&nats.Msg{Subject: "crm.contacts.truncate", Data: []byte("{}")}))
-	require.NoError(t, s.conn.Flush())
+	require.NoError(t, s.Conn.PublishMsg(&nats.Msg{Subject: "crm.contacts.truncate", Data: []byte("{}")}))
+	require.NoError(t, s.Conn.Flush())
 	w.exec("DELETE FROM contacts WHERE id = $1", ids[0])
-	_, err := s.checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	_, err := s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Equal(t, "deleted", w.one("SELECT sync_status FROM metakocka_contact_mappings WHERE contact_id = $1", ids[0]))
 }

@@ -21,7 +21,7 @@ func TestAFieldThatTheInstallationNeverKeeps(t *testing.T) {
 	w.status(ana, "synced")
 	w.quiet(s)
 	w.status(ana, "synced")
-	require.Equal(t, []mapping.Field{mapping.FieldNotes}, s.monitor().Status(t.Context()).NotKept)
+	require.Equal(t, []mapping.Field{mapping.FieldNotes}, s.Monitor().Status(t.Context()).NotKept)
 
 	before := w.written()
 	updates := w.erp.Calls().Received[metakocka.EndpointUpdate]
@@ -38,9 +38,9 @@ func TestAFieldThatTheInstallationNeverKeeps(t *testing.T) {
 	// A day later it is tried again, and kept by then: all that was not sent is.
 	w.erp.SetNotes(sim.Kept)
 	w.exec(`UPDATE mksync_state SET value = jsonb_set(value, '{since,notes}', '"2020-01-01T00:00:00Z"') WHERE key = $1`, syncer.UnkeptKey)
-	require.NoError(t, s.reconciler.Recall(t.Context()))
+	require.NoError(t, s.Reconciler.Recall(t.Context()))
 	w.set(bor, mapping.FieldNotes, "njegova druga")
 	w.partnerIs(bor, "njegova druga", func(p metakocka.Partner) any { return p.Notes })
 	w.partnerIs(ana, "druga opomba", func(p metakocka.Partner) any { return p.Notes })
-	require.Empty(t, s.monitor().Status(t.Context()).NotKept)
+	require.Empty(t, s.Monitor().Status(t.Context()).NotKept)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -35,21 +36,21 @@ func (w *world) whenWriting(events, do string) {
 }
 
 // linked adds a contact and reconciles it once.
-func (w *world) linked(s *service, email string) string {
+func (w *world) linked(s *service.Service, email string) string {
 	w.t.Helper()
 	id := w.add(mapping.Contact{Name: "Oseba " + email, Email: email, Phone: "041 111 111"})
-	_, err := s.reconciler.Contact(w.t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+	_, err := s.Reconciler.Contact(w.t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
 	require.NoError(w.t, err)
 	return id
 }
 
 // phoned edits the phone in the ERP and brings that to the CRM.
-func (w *world) phoned(s *service, id, phone string) error {
+func (w *world) phoned(s *service.Service, id, phone string) error {
 	w.t.Helper()
 	p := w.partner(id)
 	w.edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = phone })
 	p, _ = w.erp.Partner(p.MKID)
-	_, err := s.reconciler.Partner(w.t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+	_, err := s.Reconciler.Partner(w.t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
 	return err
 }
 
@@ -84,13 +85,13 @@ func TestWritesThatTheCRMDoesNotTake(t *testing.T) {
 	}
 
 	w.whenWriting("DELETE", "UPDATE contacts SET deleted_at = now() WHERE id = OLD.id; RETURN NULL;")
-	s.cfg.RemoteDeletePolicy = syncer.PolicyDelete
-	require.NoError(t, s.openSyncers(t.Context()))
+	s.Config.RemoteDeletePolicy = syncer.PolicyDelete
+	require.NoError(t, s.Assemble(t.Context()))
 	id := w.linked(s, "soft@primer.si")
 	p := w.partner(id)
 	require.NoError(t, w.erp.DeletePartner(p.MKID))
 	w.eventually(func() error { // it is asked for twice
-		_, _ = s.reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Missing: true})
+		_, _ = s.Reconciler.Partner(t.Context(), p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Missing: true})
 		if got := w.mapping(id); !strings.Contains(got, "the contact cannot be deleted: the database keeps it") {
 			return errors.New(got)
 		}
@@ -100,7 +101,7 @@ func TestWritesThatTheCRMDoesNotTake(t *testing.T) {
 	w.whenWriting("INSERT", "RETURN NULL;")
 	added, err := w.erp.AddPartner(metakocka.Partner{Customer: "Nova Stranka"})
 	require.NoError(t, err)
-	_, err = s.reconciler.Partner(t.Context(), added.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
+	_, err = s.Reconciler.Partner(t.Context(), added.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
 	require.ErrorContains(t, err, "swallows the write")
 }
 
@@ -120,11 +121,11 @@ func TestWhatATriggerMakesOfAWrite(t *testing.T) {
 
 	// Neither the echo nor an edit of another field starts it again.
 	writes := w.erp.Calls().Writes()
-	_, err := s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+	_, err := s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
 	require.NoError(t, err)
 	require.Equal(t, writes, w.erp.Calls().Writes())
 	w.set(id, mapping.FieldNotes, "opomba")
-	_, err = s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+	_, err = s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
 	require.NoError(t, err)
 	require.Contains(t, w.mapping(id), strings.TrimPrefix(unkept, "partial: "))
 	require.Equal(t, "041 222 222", w.partner(id).Contacts[0].GSM)
@@ -132,7 +133,7 @@ func TestWhatATriggerMakesOfAWrite(t *testing.T) {
 	// A value of the CRM's own goes to MetaKocka, and all is well.
 	w.exec("DROP TRIGGER guard ON contacts")
 	w.set(id, mapping.FieldPhone, "041 333 333")
-	_, err = s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+	_, err = s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
 	require.NoError(t, err)
 	require.NotContains(t, w.mapping(id), "phone")
 
@@ -146,7 +147,7 @@ func TestWhatATriggerMakesOfAWrite(t *testing.T) {
 	w.whenWriting("INSERT", "NEW.website := 'https://crm.si';")
 	added, err := w.erp.AddPartner(metakocka.Partner{Customer: "Nova Stranka", Website: "https://nova.si"})
 	require.NoError(t, err)
-	res, err := s.reconciler.Partner(t.Context(), added.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
+	res, err := s.Reconciler.Partner(t.Context(), added.MKID, syncer.Trigger{Cause: syncer.CauseRequest})
 	require.NoError(t, err)
 	require.Equal(t, "partial: website: stored as something else by the CRM", w.mapping(res.ContactID))
 }
@@ -163,16 +164,16 @@ func TestWhatFailsAgainAndAgainIsSaid(t *testing.T) {
 	w.exec("UPDATE metakocka_contact_mappings SET base = '[]' WHERE contact_id = $1", id) // cannot be read
 	w.set(id, mapping.FieldPhone, "041 111 111")
 	problem := func() error {
-		problems := s.monitor().Status(context.WithoutCancel(t.Context())).Problems
+		problems := s.Monitor().Status(context.WithoutCancel(t.Context())).Problems
 		if slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, "fails again and again") && strings.Contains(p, id) }) {
 			return nil
 		}
 		return fmt.Errorf("not named: %q", problems)
 	}
 	w.eventually(problem)
-	status := s.monitor().Status(t.Context())
+	status := s.Monitor().Status(t.Context())
 	require.Equal(t, 1, status.Failing)
-	_, inFlight, err := s.bus.ConsumerState(t.Context(), "CRM_CONTACTS", event.ConsumerPusher)
+	_, inFlight, err := s.Bus.ConsumerState(t.Context(), "CRM_CONTACTS", event.ConsumerPusher)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, inFlight, "it comes again in minutes")
 
@@ -192,25 +193,25 @@ func TestTimesOfAnyShape(t *testing.T) {
 	forever := w.linked(s, "infinity@primer.si")
 	w.exec("UPDATE contacts SET updated_at = 'infinity', phone = '041 222 222'")
 	reconcile := func(id string) {
-		_, err := s.reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
+		_, err := s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact})
 		require.NoError(t, err)
 	}
 	reconcile(forever)
 	require.Equal(t, "041 222 222", w.partner(forever).Contacts[0].GSM)
 
 	w.exec("ALTER TABLE contacts ALTER updated_at DROP DEFAULT, ALTER updated_at DROP NOT NULL, ALTER updated_at TYPE bigint USING 17")
-	require.NoError(t, s.store.Refresh(t.Context()))
+	require.NoError(t, s.Store.Refresh(t.Context()))
 	require.NoError(t, w.phoned(s, forever, "041 333 333"))
 	require.Equal(t, "041 333 333", w.contact(forever).Phone)
 	require.Equal(t, "17", w.one("SELECT updated_at::text FROM contacts"))
 
 	w.exec("ALTER TABLE contacts ALTER updated_at TYPE timestamp USING NULL")
-	require.NoError(t, s.store.Refresh(t.Context()))
+	require.NoError(t, s.Store.Refresh(t.Context()))
 	require.NoError(t, w.phoned(s, forever, "041 444 444"))
 	require.Equal(t, "t", w.one("SELECT (now() - (updated_at AT TIME ZONE 'Europe/Ljubljana') BETWEEN '0' AND '1 minute')::text::char FROM contacts"))
 
 	w.cfg.ContactsUpdatedAtZone = "Middle/Earth"
-	_, _, err := openStore(t.Context(), w.cfg)
+	_, _, err := service.OpenStore(t.Context(), w.cfg)
 	require.ErrorContains(t, err, "MKSYNC_CONTACTS_UPDATED_AT_ZONE")
 }
 

@@ -48,7 +48,7 @@ func TestNobodyIsMissingInAPollThatIsWrong(t *testing.T) {
 	w.idle(s)
 	says := func(words string) {
 		w.eventually(func() error {
-			if all := strings.Join(s.monitor().Status(t.Context()).Problems, "; "); !strings.Contains(all, words) {
+			if all := strings.Join(s.Monitor().Status(t.Context()).Problems, "; "); !strings.Contains(all, words) {
 				return errors.New("problems: " + all)
 			}
 			return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/pgserver"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/waits"
@@ -30,7 +31,7 @@ type world struct {
 	erp *sim.Server
 	cfg config.Config
 	// pace is the service's.
-	pace pace
+	pace service.Pace
 }
 
 // prepared is a database with contacts and mksync's tables, both empty.
@@ -95,20 +96,20 @@ func openPool(t testing.TB, url string) *pgxpool.Pool {
 }
 
 // quickPace is for tests.
-var quickPace = pace{gateMin: 50 * time.Millisecond, gateMax: 300 * time.Millisecond, breakerCooldown: 200 * time.Millisecond, ackWait: 2 * time.Second, look: 50 * time.Millisecond, eventWait: 2 * time.Second}
+var quickPace = service.Pace{GateMin: 50 * time.Millisecond, GateMax: 300 * time.Millisecond, BreakerCooldown: 200 * time.Millisecond, AckWait: 2 * time.Second, Look: 50 * time.Millisecond, EventWait: 2 * time.Second}
 
 // start runs the service in this process and returns how to stop it.
-func (w *world) start(roles ...string) (s *service, stop func()) {
+func (w *world) start(roles ...string) (s *service.Service, stop func()) {
 	w.t.Helper()
 	if len(roles) == 0 {
-		roles = allRoles
+		roles = service.AllRoles
 	}
 	level := "error"
 	if os.Getenv("MKSYNC_TEST_LOG") != "" {
 		level = os.Getenv("MKSYNC_TEST_LOG")
 	}
 	log := telemetry.NewLogger(os.Stderr, telemetry.LogConfig{Level: level, Format: "text"})
-	s, err := newService(w.t.Context(), w.cfg, w.pace, roles, log)
+	s, err := service.New(w.t.Context(), w.cfg, service.Options{Version: buildVersion(), Pace: w.pace, Roles: roles}, log)
 	require.NoError(w.t, err)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)

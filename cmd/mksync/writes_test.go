@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -26,7 +27,7 @@ import (
 // and reconciles by events that come twice, late, in any order, or not at all.
 type history struct {
 	*world
-	s    *service
+	s    *service.Service
 	rand *rapid.T
 	id   string
 
@@ -74,8 +75,8 @@ func TestLawAtMostOneWritePerEdit(t *testing.T) {
 			w.exec("ALTER TABLE contacts ADD COLUMN kept boolean NOT NULL DEFAULT true, ALTER COLUMN country TYPE text")
 			w.cfg.Filter = []config.Condition{{Column: "kept", Values: []string{"true"}}}
 			pace := quickPace
-			pace.eventWait = 0 // nobody listens
-			s, err := newService(t.Context(), w.cfg, pace, nil, slog.New(slog.DiscardHandler))
+			pace.EventWait = 0 // nobody listens
+			s, err := service.New(t.Context(), w.cfg, service.Options{Pace: pace}, slog.New(slog.DiscardHandler))
 			require.NoError(t, err)
 			t.Cleanup(s.Close)
 			met := watchFaults(w.erp)
@@ -260,7 +261,7 @@ func (h *history) look() {
 // pusher tells whether MetaKocka's answer is waited for.
 func (h *history) pusher(changedAt time.Time) (waits bool) {
 	ctx := context.WithoutCancel(h.t.Context())
-	res, err := h.s.reconciler.Contact(ctx, h.id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: changedAt})
+	res, err := h.s.Reconciler.Contact(ctx, h.id, syncer.Trigger{Cause: syncer.CauseContact, CRMChangedAt: changedAt})
 	h.mayRefuse(err)
 	if res.MetaKockaID != "" {
 		h.partner = res.MetaKockaID
@@ -271,7 +272,7 @@ func (h *history) pusher(changedAt time.Time) (waits bool) {
 
 func (h *history) puller(p metakocka.Partner) {
 	ctx := context.WithoutCancel(h.t.Context())
-	_, err := h.s.reconciler.Partner(ctx, p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
+	_, err := h.s.Reconciler.Partner(ctx, p.MKID, syncer.Trigger{Cause: syncer.CausePartner, Observed: &p})
 	h.mayRefuse(err)
 	h.look()
 }
@@ -289,7 +290,7 @@ func (h *history) mayRefuse(err error) {
 }
 
 func (h *history) poll() {
-	require.NoError(h.rand, h.s.poller.Poll(context.WithoutCancel(h.t.Context())))
+	require.NoError(h.rand, h.s.Poller.Poll(context.WithoutCancel(h.t.Context())))
 	h.look()
 }
 

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -17,8 +17,8 @@ type metrics struct {
 	lockWait func(endpoint string, d time.Duration)
 }
 
-func newMetrics() *metrics {
-	reg := telemetry.NewRegistry(buildVersion())
+func newMetrics(version string) *metrics {
+	reg := telemetry.NewRegistry(version)
 	return &metrics{registry: reg, call: telemetry.CallObserver(reg), lockWait: telemetry.LockObserver(reg)}
 }
 

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -20,25 +20,25 @@ const tableInterval = 30 * time.Second
 
 // watchTable notices columns that come and go, and says which fields are synced
 // from then on. It ends the process where the database is another one than before.
-func (s *service) watchTable(ctx context.Context) error {
+func (s *Service) watchTable(ctx context.Context) error {
 	interval := tableInterval
-	if s.pace.look > 0 {
-		interval = s.pace.look
+	if s.Pace.Look > 0 {
+		interval = s.Pace.Look
 	}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	said := ""
-	for fields := s.store.Fields(); ; {
+	for fields := s.Store.Fields(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return sameDatabase(ctx, conn.Conn(), s.cfg) })
+		err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return sameDatabase(ctx, conn.Conn(), s.Config) })
 		if errors.Is(err, cdc.ErrSystemChanged) {
-			return config.ExplainDatabase(s.cfg, err)
+			return config.ExplainDatabase(s.Config, err)
 		}
-		if err := s.store.Refresh(ctx); err != nil {
+		if err := s.Store.Refresh(ctx); err != nil {
 			if ctx.Err() == nil && err.Error() != said {
 				said = err.Error()
 				s.log.Warn("the contacts table cannot be worked with", "error", err)
@@ -46,23 +46,23 @@ func (s *service) watchTable(ctx context.Context) error {
 			continue
 		}
 		said = ""
-		if change := s.fieldChange(fields, s.store.Fields()); change != "" {
+		if change := s.fieldChange(fields, s.Store.Fields()); change != "" {
 			s.log.Warn("the columns of the contacts table changed", "change", change)
 		}
-		fields = s.store.Fields()
+		fields = s.Store.Fields()
 	}
 }
 
 // fieldChange says which fields are synced no longer, or from now on.
-func (s *service) fieldChange(old, now []mapping.Field) string {
+func (s *Service) fieldChange(old, now []mapping.Field) string {
 	var said []string
 	for _, f := range mapping.Fields() {
 		had, has := slices.Contains(old, f), slices.Contains(now, f)
 		switch {
 		case had && !has:
-			said = append(said, fmt.Sprintf("column %s is gone, %s is no longer synced", s.cfg.Fields[f].Column, f))
+			said = append(said, fmt.Sprintf("column %s is gone, %s is no longer synced", s.Config.Fields[f].Column, f))
 		case has && !had:
-			said = append(said, fmt.Sprintf("column %s is there, %s is synced from now on", s.cfg.Fields[f].Column, f))
+			said = append(said, fmt.Sprintf("column %s is there, %s is synced from now on", s.Config.Fields[f].Column, f))
 		}
 	}
 	return strings.Join(said, "; ")

@@ -1,0 +1,92 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/httpapi"
+	"github.com/crmmind/mksync/internal/telemetry"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// Monitor is how this process stands.
+func (s *Service) Monitor() *syncer.Monitor {
+	m := &syncer.Monitor{
+		Version: s.Version, SlotName: s.Config.Slot, PollInterval: s.Config.PollInterval, Figures: s.Store,
+		Bus: s.Bus, Connected: s.Conn.IsConnected, Gate: s.gate, Trouble: s.Reconciler.Trouble, Polls: slices.Contains(s.Roles, RolePoller),
+		Pushes: slices.Contains(s.Roles, RolePusher), Pulls: slices.Contains(s.Roles, RolePuller),
+		Heartbeat: s.Config.HeartbeatInterval, Patience: Patience(s.Config),
+	}
+	if slices.Contains(s.Roles, RoleListener) {
+		m.Listener = s.Listener.Status
+	}
+	m.Store = s.refusal
+	return m
+}
+
+// refusal is why the streams take nothing; "": they do.
+func (s *Service) refusal() string {
+	if s.NATS != nil {
+		return s.NATS.Refusal()
+	}
+	if err := s.relay.Unwritable(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// Patience is how long a heartbeat, or an event, may make no headway: a few
+// heartbeats, and calls of MetaKocka that run into their time-out.
+func Patience(cfg config.Config) time.Duration {
+	return 3*cfg.HeartbeatInterval + 2*cfg.MetaKockaTimeout
+}
+
+// Desk is where this process is asked for things.
+func (s *Service) Desk(m *syncer.Monitor) *syncer.Desk {
+	return syncer.NewDesk(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs)
+}
+
+// runAPI answers over HTTP and NATS until ctx ends.
+func (s *Service) runAPI(ctx context.Context) error {
+	monitor := s.Monitor()
+	s.metrics.watch(monitor.Status)
+	desk := s.Desk(monitor)
+	tokens, err := config.ParseTokens(s.Config.APIToken)
+	if err != nil {
+		return fmt.Errorf("read MKSYNC_API_TOKEN: %w", err)
+	}
+	asyncAPI, err := control.AsyncAPI()
+	if err != nil {
+		return err
+	}
+	server, err := httpapi.New(ctx, httpapi.Config{
+		AsyncAPI: asyncAPI,
+		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
+		Desk: desk, Tokens: tokens, JWT: s.Config.JWT(), Rate: float64(s.Config.APIRate),
+		Follow: func(job string, news func()) (func(), error) { return control.Follow(s.Conn, job, news) },
+	}, s.log)
+	if err != nil {
+		return fmt.Errorf("start the HTTP API: %w", err)
+	}
+	s.http.Store(server)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error { return s.jobs.Run(ctx, desk) })
+	g.Go(func() error { return s.Bus.WatchLetters(ctx) })
+	g.Go(func() error { return control.New(s.Conn, s.Version, desk, s.log).Run(ctx) })
+	return g.Wait()
+}
+
+// HTTPAddr is where the HTTP API listens; empty before it does.
+func (s *Service) HTTPAddr() string {
+	if server := s.http.Load(); server != nil {
+		return server.Addr()
+	}
+	return ""
+}

@@ -1,0 +1,188 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/migrations"
+	"github.com/crmmind/mksync/pgsession"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+func (s *Service) checkSchema(ctx context.Context) error {
+	return checkSchema(ctx, s.Config)
+}
+
+// checkSchema refuses to work on tables that are missing or old.
+func checkSchema(ctx context.Context, cfg config.Config) error {
+	return config.ExplainDatabase(cfg, migrations.Check(ctx, cfg.DatabaseURL.Reveal()))
+}
+
+func (s *Service) openNATS(ctx context.Context) (err error) {
+	url, options := s.Config.NATSURL.Reveal(), bus.ConnectOptions{Log: s.log}
+	if url == "" {
+		collectOften()
+		s.NATS, err = embedded.Start(ctx, embedded.Config{Dir: s.Config.DataDir, SyncInterval: s.Config.SyncInterval(), Log: s.log})
+		if err != nil {
+			return err
+		}
+		url = s.NATS.URL()
+	}
+	if s.Conn, err = bus.Connect(ctx, url, options); err != nil {
+		return fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
+	}
+	most := int64(s.Config.StreamMaxBytes)
+	s.Bus, err = bus.Open(ctx, s.Conn, bus.Config{
+		Replicas:       s.Config.StreamReplicas,
+		ContactsMaxAge: s.Config.ContactsMaxAge, PartnersMaxAge: s.Config.PartnersMaxAge, DeadLettersMaxAge: s.Config.DeadLettersMaxAge,
+		ContactsMaxBytes: most, PartnersMaxBytes: most, DeadLettersMaxBytes: most,
+		Lower: s.Config.LowerStreams, Keep: len(s.Roles) == 0,
+	}, s.log)
+	return err
+}
+
+// collectOften keeps a process with a NATS server in it small: that makes much
+// garbage in a backlog, beside what it has to remember of each contact's subject.
+// Whoever sets GOGC has decided otherwise.
+func collectOften() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
+
+func (s *Service) openStore(ctx context.Context) (err error) {
+	if s.pool, s.Store, err = OpenStore(ctx, s.Config); err != nil {
+		return err
+	}
+	return s.Store.StampBases(ctx)
+}
+
+// OpenStore connects to the CRM's database;
+// with each connection it makes sure that it is the database mksync knows.
+func OpenStore(ctx context.Context, cfg config.Config) (*pgxpool.Pool, *pgstore.Store, error) {
+	return openStoreOf(ctx, cfg, func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, cfg) })
+}
+
+// sameDatabase refuses a database that is not the one the listener's state belongs to:
+// a copy, or one that was restored. Nobody works on it until a person accepts it
+// (invariant 13).
+func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
+	var state cdc.State
+	found, err := pgstore.LoadStateOver(ctx, conn, event.ListenerStateKey, &state)
+	if err != nil || !found {
+		return err
+	}
+	return cdc.CheckDatabase(ctx, conn.PgConn(), ListenerConfig(cfg), state)
+}
+
+func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, *pgstore.Store, error) {
+	pc, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
+	}
+	pc.MaxConns = poolSize(cfg)
+	pgsession.Prepare(&pc.ConnConfig.Config)
+	pc.AfterConnect = look
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open database: %w", err)
+	}
+	store, err := pgstore.New(ctx, pool, ContactsConfig(cfg))
+	if err != nil {
+		pool.Close()
+		return nil, nil, config.ExplainDatabase(cfg, err)
+	}
+	return pool, store, nil
+}
+
+// ContactsConfig is the store's share of the configuration.
+func ContactsConfig(cfg config.Config) pgstore.ContactsConfig {
+	c := pgstore.ContactsConfig{
+		Table: cfg.ContactsTable, KeyColumn: "id", Columns: map[mapping.Field]string{},
+		UpdatedAt: cfg.ContactsUpdatedAt, Zone: cfg.ContactsUpdatedAtZone,
+	}
+	for name, field := range cfg.Fields {
+		c.Columns[name] = field.Column
+	}
+	for _, cond := range cfg.Filter {
+		c.Filter = append(c.Filter, pgstore.Condition(cond))
+	}
+	return c
+}
+
+func (s *Service) openERP(context.Context) (err error) {
+	s.ERP, err = metakocka.New(metakocka.Config{
+		URL: s.Config.MetaKockaURL, CompanyID: s.Config.MetaKockaCompanyID, SecretKey: s.Config.MetaKockaSecretKey.Reveal(),
+		Concurrency: s.Config.MetaKockaConcurrency, Timeout: s.Config.MetaKockaTimeout, Retries: 1,
+		BreakerCooldown: s.Pace.BreakerCooldown, Observe: s.metrics.call, ObserveLock: s.metrics.lockWait,
+	}, s.log)
+	return err
+}
+
+// Assemble makes the parts that work on the others: anew where the configuration or
+// the store is another one.
+func (s *Service) Assemble(ctx context.Context) (err error) {
+	s.gate = syncer.NewGate(s.Pace.GateMin, s.Pace.GateMax)
+	s.Reconciler, err = syncer.NewReconciler(syncer.Config{
+		Policy: s.Config.Policy(), DeletePolicy: s.Config.DeletePolicy, RemoteDeletePolicy: s.Config.RemoteDeletePolicy,
+		MaxDeletes: s.Config.MaxDeletes, AutoImport: s.Config.AutoImport,
+		CallTimeout: s.Config.MetaKockaTimeout, Settle: s.Config.MetaKockaSettle, EventWait: s.Pace.EventWait,
+	}, s.Store, s.Bus, event.Past{Bus: s.Bus}, func(l metakocka.Lane) syncer.ERP { return s.ERP.Lane(l) }, s.log)
+	if err != nil {
+		return err
+	}
+	if err := s.Reconciler.Recall(ctx); err != nil {
+		return err
+	}
+	s.Matcher = syncer.NewMatcher(s.Reconciler, s.Store)
+	states := event.ListenerStates{States: s.Store}
+	s.relay = event.NewRelay(s.Bus, states, bus.PublisherConfig{}, s.log)
+	s.Listener, err = cdc.New(ListenerConfig(s.Config), s.relay, states, s.log)
+	s.Checker = syncer.NewChecker(syncer.CheckerConfig{
+		Slot: s.Config.Slot, Publication: s.Config.Publication, Interval: s.Config.CheckInterval, Look: s.Pace.Look,
+		Patience: s.Config.ConfirmDelay() + 2*s.Config.PollInterval + s.Config.MetaKockaTimeout,
+		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, ListenerConfig(s.Config)) },
+	}, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
+	s.Poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.Config.PollInterval}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
+	s.jobs = syncer.NewJobs(syncer.TellJobs(s.Store, control.Tell(s.Conn, s.log)), s.Pace.Look, s.log)
+	s.bulk = syncer.NewBulk(s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config))
+	return err
+}
+
+// ListenerConfig is the listener's share of the configuration.
+func ListenerConfig(cfg config.Config) cdc.Config {
+	return cdc.Config{
+		DatabaseURL: cfg.DatabaseURL.Reveal(), Table: cfg.ContactsTable, KeyColumn: "id",
+		Slot: cfg.Slot, Publication: cfg.Publication, StateTable: pgstore.StateTable, ConfirmDelay: cfg.ConfirmDelay(), Heartbeat: cfg.HeartbeatInterval,
+	}
+}
+
+// contactsAtOnce is how many contacts each role works on, and a snapshot besides:
+// while one calls, another stores. Each holds a connection, of which a server has
+// a hundred or so.
+func contactsAtOnce(cfg config.Config) int { return min(max(2*cfg.MetaKockaConcurrency, 4), 12) }
+
+// poolSize is how many connections a process holds at most. It has to be more than
+// all parts hold while they wait for one more, or they would wait for each other
+// for ever: two for a partner that is imported (puller, single requests 4, bulk
+// requests), one for a contact (pusher, twice; merges that are finished 1), and one
+// each for jobs and for what runs alone (5).
+func poolSize(cfg config.Config) int32 {
+	n := contactsAtOnce(cfg)
+	return int32(2*(n+4+syncer.BulkPlaces) + 2*n + 1 + syncer.JobsAtOnce + 5 + 1) //nolint:gosec // bounded
+}

@@ -1,0 +1,206 @@
+// Package service puts mksync's parts together: it is the only place where that is
+// done. A process runs the roles it is told; commands ask a running one, or have the
+// parts of their own without a role.
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/httpapi"
+	"github.com/crmmind/mksync/internal/telemetry"
+	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+// The roles of a process. All of them in one process is the default.
+const (
+	RoleListener = "listener" // database log -> CRM_CONTACTS
+	RolePusher   = "pusher"   // CRM_CONTACTS -> MetaKocka
+	RolePuller   = "puller"   // METAKOCKA_PARTNERS -> CRM
+	RolePoller   = "poller"   // MetaKocka -> METAKOCKA_PARTNERS
+	RoleAPI      = "api"      // requests over HTTP and NATS
+)
+
+// AllRoles are the roles in the order in which work goes through them.
+var AllRoles = []string{RoleListener, RolePusher, RolePuller, RolePoller, RoleAPI}
+
+// Pace is how fast the service notices and retries; the demo and the tests are
+// in a hurry.
+type Pace struct {
+	GateMin, GateMax time.Duration // between probes while MetaKocka is away
+	BreakerCooldown  time.Duration // 0: the client's default
+	AckWait          time.Duration // 0: the bus's default
+	EventWait        time.Duration // for an event that tells when a contact was changed
+	Look             time.Duration // whether a full check is due; 0: the checker's default
+}
+
+// UsualPace is that of a service.
+var UsualPace = Pace{GateMin: time.Second, GateMax: 15 * time.Second, AckWait: 5 * time.Second, EventWait: 3 * time.Second}
+
+// BriskPace is for a person who watches.
+var BriskPace = Pace{
+	GateMin: 100 * time.Millisecond, GateMax: 500 * time.Millisecond,
+	BreakerCooldown: 300 * time.Millisecond, AckWait: time.Second,
+}
+
+// Service is the parts and what they share.
+type Service struct {
+	Options
+	Config config.Config
+	log    *slog.Logger
+
+	// The parts, which a command or a test may also use one by one.
+	NATS       *embedded.Server // nil: an external server is used
+	Conn       *nats.Conn
+	Bus        *bus.Bus
+	pool       *pgxpool.Pool
+	Store      *pgstore.Store
+	ERP        *metakocka.Client
+	gate       *syncer.Gate
+	Reconciler *syncer.Reconciler
+	Matcher    *syncer.Matcher
+	bulk       *syncer.Bulk
+	jobs       *syncer.Jobs
+	relay      *event.Relay
+	Listener   *cdc.Listener
+	Poller     *syncer.Poller
+	Checker    *syncer.Checker
+	metrics    *metrics
+	http       atomic.Pointer[httpapi.Server]
+}
+
+// Options say what a process is.
+type Options struct {
+	Version string
+	Roles   []string // none: the parts are there to be asked, and run nothing
+	Pace    Pace
+}
+
+// New connects to everything and returns a service that is ready to run, or one
+// clear reason why it cannot. Close it in any case but an error.
+func New(ctx context.Context, cfg config.Config, opts Options, log *slog.Logger) (*Service, error) {
+	s := &Service{Options: opts, Config: cfg, log: log, metrics: newMetrics(opts.Version)}
+	for _, open := range []func(context.Context) error{
+		s.checkSchema, s.openNATS, s.openStore, s.openERP, s.Assemble,
+	} {
+		if err := open(ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Run works until ctx ends, which is no error, or a part cannot go on.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	worker := syncer.WorkerConfig{
+		Workers: contactsAtOnce(s.Config),
+		AckWait: s.Pace.AckWait, SweepAge: max(15*time.Minute, 2*s.Config.PollInterval),
+	}
+	parts := map[string]func(context.Context) error{
+		RoleListener: s.Listener.Run,
+		RolePusher: together(syncer.NewPusher(s.Bus, s.Reconciler, s.Matcher, s.Store, s.gate, worker, s.log).Run, s.Checker.Run,
+			syncer.NewMerger(s.Reconciler, s.Pace.Look, s.log).Run,
+			syncer.NewReviewer(s.Reconciler, s.Store, s.gate, s.Pace.Look, s.log).Run),
+		RolePuller: syncer.NewPuller(s.Bus, s.Reconciler, s.gate, worker).Run,
+		RolePoller: s.runPoller,
+		RoleAPI:    s.runAPI,
+	}
+	g.Go(func() error { return s.watchTable(ctx) })
+	g.Go(func() error {
+		syncer.NewReturner(s.Bus, s.Reconciler, s.log).Run(ctx)
+		return nil
+	})
+	if s.NATS != nil {
+		g.Go(func() error { return s.NATS.Run(ctx) })
+	}
+	if s.Config.DebugAddr != "" {
+		g.Go(func() error { return telemetry.ServeProfiles(ctx, s.Config.DebugAddr, s.log) })
+	}
+	for _, role := range s.Roles {
+		g.Go(func() error {
+			if err := parts[role](ctx); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("%s: %w", role, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// together runs parts of one role.
+func together(parts ...func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		for _, part := range parts {
+			g.Go(func() error { return part(ctx) })
+		}
+		return g.Wait()
+	}
+}
+
+// runPoller polls in one process of all that could.
+func (s *Service) runPoller(ctx context.Context) error {
+	for {
+		err := s.Store.Alone(ctx, "poller", s.Poller.Run)
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("the poller waits for the database", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// Close gives back everything in the reverse order.
+func (s *Service) Close() {
+	if s.relay != nil {
+		s.relay.Close()
+	}
+	if s.ERP != nil {
+		s.ERP.Close()
+	}
+	if s.Conn != nil {
+		s.Conn.Close()
+	}
+	if s.NATS != nil {
+		s.NATS.Shutdown()
+	}
+	if s.pool != nil {
+		s.pool.Close()
+	}
+}
+
+// ParseRoles reads the --roles flag.
+func ParseRoles(text string) ([]string, error) {
+	if text == "" {
+		return AllRoles, nil
+	}
+	roles := strings.Split(text, ",")
+	for i := range roles {
+		roles[i] = strings.TrimSpace(roles[i])
+		if !slices.Contains(AllRoles, roles[i]) {
+			return nil, fmt.Errorf("--roles: %q is none of %s", roles[i], strings.Join(AllRoles, ", "))
+		}
+	}
+	return roles, nil
+}
