@@ -123,7 +123,7 @@ func (k *task) linkByHand(ctx context.Context) error {
 	}
 	k.byHand = true
 	if k.link.Status == store.StatusDeleted && k.link.MetaKockaID == p.MKID {
-		return k.takeBack(ctx, p)
+		return k.takeBack(ctx, k.reads(p))
 	}
 	k.fresh()
 	return k.claim(ctx, p, mapping.Base{})

@@ -61,7 +61,7 @@ func (r *Reconciler) Judge(p store.Pair, partner func(id string) (metakocka.Part
 	case err != nil:
 		return f, err
 	}
-	held, _ := mapping.FromPartner(linkedView(got, *p.Link, p.Contact))
+	held := readLinked(got, *p.Link, p.Contact).contact
 	if f.Fields = r.moved(p, held); len(f.Fields) > 0 || p.Link.Base == nil {
 		f.Kind = FindingDiffers
 	}

@@ -191,7 +191,7 @@ func (k *task) notTaken(ctx context.Context, partners []metakocka.Partner, numbe
 // holds reports whether the partner holds what was sent, but for what MetaKocka
 // does not keep.
 func holds(p metakocka.Partner, sent mapping.Contact) bool {
-	got, _ := mapping.FromPartner(view(p).Linked(mapping.Base{}, sent.Phone))
+	got := read(p, mapping.Base{}, sent.Phone).contact
 	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
 		return !mapping.Equal(f, sent.Get(f), got.Get(f)) && !mapping.LikelyDropped(f, sent.Get(f), got.Get(f))
 	})
@@ -200,9 +200,9 @@ func holds(p metakocka.Partner, sent mapping.Contact) bool {
 // common is the base of a partner that holds only some of what was sent: both sides held
 // that then, so where the contact is another since, it was edited.
 func common(p metakocka.Partner, sent mapping.Contact) mapping.Base {
-	shown := view(p).Linked(mapping.Base{}, sent.Phone)
-	got, _ := mapping.FromPartner(shown)
-	base := mapping.Base{Phone: shown.PhonePlace()}
+	as := read(p, mapping.Base{}, sent.Phone)
+	got := as.contact
+	base := mapping.Base{Phone: as.ours.PhonePlace()}
 	for _, f := range mapping.Fields() {
 		cut := got.Get(f) != "" && mapping.LikelyDropped(f, sent.Get(f), got.Get(f))
 		if cut || mapping.Equal(f, sent.Get(f), got.Get(f)) {

@@ -231,12 +231,12 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 	case isAnonymous(p):
 		return Result{MetaKockaID: p.MKID}, nil
 	}
-	seen, err := Observed(p)
+	as := read(p, mapping.Base{}, "")
+	seen, err := as.observed()
 	if err != nil {
 		return res, fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
-	shown := view(p).Linked(mapping.Base{}, "")
-	got, unreadable := mapping.FromPartner(shown)
+	got, unreadable := as.contact, as.unreadable
 	id := uuid.NewString()
 	err = r.links.WithContact(ctx, id, func(s store.Session) error {
 		k := r.task(s, id, t)
@@ -245,7 +245,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		}
 		contact := k.importable(got)
 		k.link.ContactID, k.link.MetaKockaID = id, p.MKID
-		k.link.Base = &mapping.Base{CRM: contact, Partner: k.carried(mapping.SideMetaKocka, got), Phone: shown.PhonePlace()}
+		k.link.Base = &mapping.Base{CRM: contact, Partner: k.carried(mapping.SideMetaKocka, got), Phone: as.ours.PhonePlace()}
 		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
 		all := mapping.MergeResult{CRM: contact, ToCRM: mapping.Diff(contact, mapping.Contact{})}

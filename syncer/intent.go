@@ -91,11 +91,11 @@ type lostUpdate struct {
 	had, sent, got mapping.Contact
 }
 
-func (k *task) lostUpdate(p metakocka.Partner, stood mapping.Partner) lostUpdate {
+func (k *task) lostUpdate(p reading, stood mapping.Partner) lostUpdate {
 	l := lostUpdate{Intent: k.link.Intent}
 	l.had, _ = mapping.FromPartner(stood)
 	l.sent, _ = mapping.FromPartner(l.Sent)
-	l.got, _ = mapping.FromPartner(withoutMarkers(k.shown(p), stood))
+	l.got, _ = mapping.FromPartner(withoutMarkers(p.ours, stood))
 	return l
 }
 
@@ -123,29 +123,29 @@ func (l lostUpdate) dropped(f mapping.Field) bool {
 // that holds what was sent, and did not before, says that it took effect: the
 // base moves as if the answer had come, and what was sent is no edit made in the
 // ERP. As one may be sent as several, a field that still stands as before may be
-// of one that is on its way.
-func (k *task) settleUpdate(ctx context.Context, p metakocka.Partner, stood mapping.Partner) error {
+// of one that is on its way. The partner is returned as the link then reads it.
+func (k *task) settleUpdate(ctx context.Context, p reading, stood mapping.Partner) (reading, error) {
 	in := k.link.Intent
 	if in == nil || in.Kind == store.IntentCreate {
-		return nil
+		return p, nil
 	}
 	l := k.lostUpdate(p, stood)
 	if (!l.took() || l.stands()) && k.open(k.id, in) {
-		return k.pending()
+		return p, k.pending()
 	}
 	if l.took() {
 		if err := k.took(ctx, p, l); err != nil {
-			return err
+			return p, err
 		}
 	}
 	k.link.Intent = nil
-	return nil
+	return k.reads(p.Partner), nil
 }
 
 // took moves the base of the fields that an update without an answer wrote, and notes
 // for the journal what it replaced. A field that stands as before it is left: it is
 // written again. One that holds a third value was edited in the ERP since.
-func (k *task) took(ctx context.Context, p metakocka.Partner, l lostUpdate) error {
+func (k *task) took(ctx context.Context, p reading, l lostUpdate) error {
 	inPart := l.stands()
 	if !inPart {
 		if err := k.learn(ctx, l.sent, l.got, l.Fields); err != nil {

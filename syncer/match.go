@@ -53,9 +53,11 @@ func (k *task) first(ctx context.Context) error {
 func (k *task) party() match.Party { return match.Party{ID: k.id, Is: *k.st.Contact} }
 
 // partnerParty is a partner as it is matched.
-func partnerParty(p metakocka.Partner) match.Party {
-	party := match.Party{ID: p.MKID, Is: ContactOf(p)}
-	for _, entry := range p.Contacts[min(1, len(p.Contacts)):] {
+func partnerParty(p metakocka.Partner) match.Party { return read(p, mapping.Base{}, "").party() }
+
+func (r reading) party() match.Party {
+	party := match.Party{ID: r.MKID, Is: r.contact}
+	for _, entry := range r.Contacts[min(1, len(r.Contacts)):] {
 		party.Others = append(party.Others, entry.Email)
 	}
 	return party
@@ -136,24 +138,23 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 // claimSeen links the contact with a partner as last seen. Where the two agree
 // nothing is written, so nothing needs to be asked.
 func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error {
-	p, err := decodeSeen(seen)
+	raw, err := decodeSeen(seen)
 	if err != nil {
 		return err
 	}
-	shown := view(p).Linked(mapping.Base{}, k.st.Contact.Phone)
-	got, unreadable := mapping.FromPartner(shown)
-	res := mapping.Merge(mapping.MergeInput{CRM: *k.st.Contact, Partner: got, Unreadable: unreadable.Fields()}, k.policy())
-	if len(unreadable)+len(res.ToCRM)+len(res.ToPartner)+len(res.Conflicts) > 0 || seen.Hash == "" {
-		return k.claim(ctx, p, mapping.Base{})
+	p := read(raw, mapping.Base{}, k.st.Contact.Phone)
+	res := mapping.Merge(mapping.MergeInput{CRM: *k.st.Contact, Partner: p.contact, Unreadable: p.unreadable.Fields()}, k.policy())
+	if len(p.unreadable)+len(res.ToCRM)+len(res.ToPartner)+len(res.Conflicts) > 0 || seen.Hash == "" {
+		return k.claim(ctx, raw, mapping.Base{})
 	}
 	k.link.MetaKockaID, k.link.Intent, k.link.Base = p.MKID, nil, &res.Base
-	k.link.Base.Phone = shown.PhonePlace()
+	k.link.Base.Phone = p.ours.PhonePlace()
 	k.link.PartnerObservedAt = seen.ObservedAt
 	if k.st.SweptAt.After(seen.ObservedAt) {
 		k.link.PartnerObservedAt = k.st.SweptAt
 	}
-	status, reason := k.verdict(res.CRM, got, res, nil)
-	return k.unlessTaken(ctx, p, k.settle(ctx, status, reason, store.Change{}))
+	status, reason := k.verdict(res.CRM, p.contact, res, nil)
+	return k.unlessTaken(ctx, raw, k.settle(ctx, status, reason, store.Change{}))
 }
 
 // claim links the contact with a partner and merges the two.

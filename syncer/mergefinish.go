@@ -92,7 +92,7 @@ func (k *task) retireMerged(ctx context.Context, m *store.ContactMerge) error {
 }
 
 // retireKept keeps what the partner is in the merge's record, and retires it.
-func (k *task) retireKept(ctx context.Context, m *store.ContactMerge, p metakocka.Partner) (err error) {
+func (k *task) retireKept(ctx context.Context, m *store.ContactMerge, p reading) (err error) {
 	if m.PartnerBefore == nil {
 		if m.PartnerBefore, err = p.MarshalJSON(); err != nil {
 			return fmt.Errorf("keep partner %s: %w", p.MKID, err)

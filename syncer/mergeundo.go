@@ -21,7 +21,7 @@ import (
 type undoing struct {
 	loser, winner *task
 	m             *store.ContactMerge
-	revived       *metakocka.Partner // the superfluous partner as it is again; nil: it was left alone
+	revived       *reading // the superfluous partner as it is again; nil: it was left alone
 }
 
 // UndoMerge takes a merge back. Errors: a *RequestError that says what changed
@@ -164,7 +164,7 @@ func (u *undoing) partnerGone(partnerID string) error {
 }
 
 // giveBack writes the partner as it was, unless somebody changed it since.
-func (u *undoing) giveBack(ctx context.Context, p metakocka.Partner) error {
+func (u *undoing) giveBack(ctx context.Context, p reading) error {
 	m, k := u.m, u.loser
 	before, err := partnerOfRecord(m.PartnerBefore)
 	if err != nil {
@@ -174,7 +174,7 @@ func (u *undoing) giveBack(ctx context.Context, p metakocka.Partner) error {
 	if err != nil {
 		return err
 	}
-	if m.Status == store.MergeDone && !asLeft(p, after) {
+	if m.Status == store.MergeDone && !asLeft(p.Partner, after) {
 		return Errorf(CodeConflict, "merge %d cannot be undone: partner %s was changed in MetaKocka since", m.ID, p.MKID)
 	}
 	if m.Status == store.MergeDone {
@@ -198,7 +198,7 @@ func (u *undoing) giveBack(ctx context.Context, p metakocka.Partner) error {
 // and in its flags.
 func asLeft(p, after metakocka.Partner) bool {
 	same := func(a, b *bool) bool { return a == nil || b == nil || *a == *b }
-	return view(p) == view(after) && same(p.Buyer, after.Buyer) && same(p.Supplier, after.Supplier)
+	return alike(p, after) && same(p.Buyer, after.Buyer) && same(p.Supplier, after.Supplier)
 }
 
 // formerFlags are a partner's flags as they were. Where MetaKocka shows none it
@@ -243,12 +243,12 @@ func (u *undoing) change() store.MergeChange {
 // rebased is the loser's base with what MetaKocka did not take back, so that it
 // is not read as an edit.
 func (u *undoing) rebased(b mapping.Base) *mapping.Base {
-	got, _ := mapping.FromPartner(view(*u.revived).Linked(b, ""))
+	got := read(u.revived.Partner, b, "").contact
 	before, err := partnerOfRecord(u.m.PartnerBefore)
 	if err != nil {
 		return &b
 	}
-	was, _ := mapping.FromPartner(view(before).Linked(b, ""))
+	was := read(before, b, "").contact
 	for _, f := range mapping.Diff(got, was) {
 		b.Partner.Set(f, got.Get(f))
 	}

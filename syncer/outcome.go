@@ -10,7 +10,6 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
-	"github.com/crmmind/mksync/metakocka"
 )
 
 // What a merge of both sides comes to: names that go along, the base of what was written,
@@ -48,8 +47,8 @@ func (k *task) nameOver(res *mapping.MergeResult, had mapping.Partner) {
 
 // advance moves the base of the fields just written to what each side now
 // holds, also where MetaKocka did not keep a value.
-func (k *task) advance(res mapping.MergeResult, written metakocka.Partner) {
-	got, _ := k.reads(written)
+func (k *task) advance(res mapping.MergeResult, written reading) {
+	got := written.contact
 	base := *k.link.Base
 	for _, f := range res.ToPartner {
 		if k.unkept.drops(f) {
@@ -65,25 +64,25 @@ func (k *task) advance(res mapping.MergeResult, written metakocka.Partner) {
 }
 
 // nameEntry takes the name of a contact entry that was made for another field into the base.
-func nameEntry(base *mapping.Base, p metakocka.Partner, got mapping.Contact) {
-	if base.Partner.Name == "" && got.Name != "" && view(p).ContactName == view(p).Customer {
+func nameEntry(base *mapping.Base, p reading, got mapping.Contact) {
+	if base.Partner.Name == "" && got.Name != "" && p.ours.ContactName == p.ours.Customer {
 		base.Partner.Name = got.Name
 	}
 }
 
 // finish stores the merged state and writes the contact where it is to change.
-func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.MergeResult, unreadable mapping.FieldErrors) error {
-	seen, err := Observed(p)
+func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) error {
+	seen, err := p.observed()
 	if err != nil {
 		return fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
 	written, decided, heldAt := *k.link.Base, maps.Clone(k.link.Overrides), k.link.PartnerObservedAt
-	got, _ := k.reads(p)
+	got := p.contact
 	k.link.Base, k.link.Intent = &res.Base, nil
 	if k.stands(got, res.Base.Partner, from(mapping.SideMetaKocka)) {
 		k.link.PartnerObservedAt = k.readAt
 	}
-	status, reason := k.verdict(res.CRM, got, res, unreadable)
+	status, reason := k.verdict(res.CRM, got, res, p.unreadable)
 	for f := range k.link.Overrides {
 		if !slices.Contains(res.Parked, f) {
 			delete(k.link.Overrides, f)
@@ -92,7 +91,7 @@ func (k *task) finish(ctx context.Context, p metakocka.Partner, res mapping.Merg
 	}
 	contact, also := k.placed(res)
 	err = k.settle(ctx, status, reason, store.Change{
-		Contact: contact, ToCRM: res.ToCRM, Also: also, Observed: seen, Judge: k.judge(res, got, unreadable),
+		Contact: contact, ToCRM: res.ToCRM, Also: also, Observed: seen, Judge: k.judge(res, got, p.unreadable),
 	})
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {

@@ -9,8 +9,47 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 )
 
+// reading is a partner that was read once: as it came, what of it is ours, and that as a
+// contact. Whose number is whose is read as the link has it.
+type reading struct {
+	metakocka.Partner
+	ours       mapping.Partner
+	contact    mapping.Contact
+	unreadable mapping.FieldErrors // empty in the contact
+}
+
+// read reads a partner; the base, and else the contact's number, tell which number is
+// the contact's.
+func read(p metakocka.Partner, b mapping.Base, number string) reading {
+	r := reading{Partner: p, ours: view(p).Linked(b, number)}
+	r.contact, r.unreadable = mapping.FromPartner(r.ours)
+	return r
+}
+
+// readLinked reads a partner as its link does.
+func readLinked(p metakocka.Partner, l store.Link, contact *mapping.Contact) reading {
+	base, number := *l.BaseOr(mapping.Base{}), ""
+	if contact != nil {
+		number = contact.Phone
+	}
+	if base.Phone.In == "" && l.Intent != nil { // the first number of all is on its way
+		base.Phone.In = l.Intent.Sent.PhoneIn
+	}
+	return read(p, base, number)
+}
+
+// reads reads the linked partner.
+func (k *task) reads(p metakocka.Partner) reading { return readLinked(p, k.link, k.st.Contact) }
+
+// asItIs is what of the partner is ours, whichever number is whose.
+func (r reading) asItIs() mapping.Partner {
+	p := r.ours
+	p.PhoneIn = ""
+	return p
+}
+
 // view takes from a partner what is ours: its own attributes, its first contact
-// entry and its billing address. See linkedView for one that is linked.
+// entry and its billing address.
 func view(p metakocka.Partner) mapping.Partner {
 	contact, _ := p.PrimaryContact()
 	billing, _ := p.Billing()
@@ -22,33 +61,12 @@ func view(p metakocka.Partner) mapping.Partner {
 	}
 }
 
-// ContactOf reads a partner as a contact; what cannot be read is empty.
-func ContactOf(p metakocka.Partner) mapping.Contact {
-	c, _ := mapping.FromPartner(view(p))
-	return c
-}
+// alike reports whether two partners are the same in what is ours.
+func alike(a, b metakocka.Partner) bool { return view(a) == view(b) }
 
-// linkedView is what of a partner is ours, as its link reads it.
-func linkedView(p metakocka.Partner, l store.Link, contact *mapping.Contact) mapping.Partner {
-	base, number := *l.BaseOr(mapping.Base{}), ""
-	if contact != nil {
-		number = contact.Phone
-	}
-	if base.Phone.In == "" && l.Intent != nil { // the first number of all is on its way
-		base.Phone.In = l.Intent.Sent.PhoneIn
-	}
-	return view(p).Linked(base, number)
-}
-
-// shown is the linked partner as the link reads it.
-func (k *task) shown(p metakocka.Partner) mapping.Partner {
-	return linkedView(p, k.link, k.st.Contact)
-}
-
-// reads is the linked partner as a contact.
-func (k *task) reads(p metakocka.Partner) (mapping.Contact, mapping.FieldErrors) {
-	return mapping.FromPartner(k.shown(p))
-}
+// ContactOf reads a partner that nobody is linked with as a contact; what cannot be read
+// is empty.
+func ContactOf(p metakocka.Partner) mapping.Contact { return read(p, mapping.Base{}, "").contact }
 
 // newPartner is what add_partner sends for p: a buyer.
 func newPartner(p mapping.Partner) metakocka.NewPartner {
@@ -135,15 +153,18 @@ func addressID(p metakocka.Partner) string {
 
 // Observed is the partner as it is stored as last seen.
 func Observed(p metakocka.Partner) (*store.ObservedPartner, error) {
-	data, err := p.MarshalJSON()
+	return read(p, mapping.Base{}, "").observed()
+}
+
+func (r reading) observed() (*store.ObservedPartner, error) {
+	data, err := r.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	v := view(p)
 	return &store.ObservedPartner{
-		MetaKockaID: p.MKID, Hash: p.Hash(), Name: v.Customer, Data: data,
-		TaxNumber: mapping.Canonical(mapping.FieldTaxNumber, v.TaxID),
-		Email:     mapping.Canonical(mapping.FieldEmail, v.Email),
-		Keys:      match.Keys(partnerParty(p)),
+		MetaKockaID: r.MKID, Hash: r.Hash(), Name: r.ours.Customer, Data: data,
+		TaxNumber: mapping.Canonical(mapping.FieldTaxNumber, r.ours.TaxID),
+		Email:     mapping.Canonical(mapping.FieldEmail, r.ours.Email),
+		Keys:      match.Keys(r.party()),
 	}, nil
 }

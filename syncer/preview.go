@@ -102,7 +102,7 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 	case err != nil:
 		return AboutAll(err)
 	}
-	got, unreadable := k.reads(partner)
+	got := partner.contact
 	base := k.link.BaseOr(mapping.Base{})
 	if k.link.BaseAssumed {
 		settled := settleAssumed(*base, got)
@@ -110,7 +110,7 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 	}
 	k.link.Base = base
 	k.waited = true // for nothing: it may be asked again
-	res, _, err := k.combine(ctx, got, unreadable)
+	res, _, err := k.combine(ctx, partner)
 	if err != nil {
 		return err
 	}

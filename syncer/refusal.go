@@ -61,7 +61,7 @@ func (k *task) searches(ctx context.Context) error {
 func (k *task) standsAs(p metakocka.Partner) func(context.Context) error {
 	return func(ctx context.Context) error {
 		now, err := k.erp.Get(ctx, p.MKID)
-		if err == nil && view(now) != view(p) {
+		if err == nil && !alike(now, p) {
 			err = ErrAgain
 		}
 		return err

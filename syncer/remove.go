@@ -140,15 +140,15 @@ func (k *task) retire(ctx context.Context) (seen *store.ObservedPartner, note st
 	if err != nil {
 		return nil, "", err
 	}
-	seen, err = Observed(written)
+	seen, err = written.observed()
 	return seen, note, err
 }
 
 // retireAs deactivates or anonymizes a partner just read, and returns what
 // MetaKocka then holds and what it did not empty. What the partner's flags were is kept
 // with the link before they are written.
-func (k *task) retireAs(ctx context.Context, policy string, p metakocka.Partner) (written metakocka.Partner, note string, err error) {
-	want := view(p)
+func (k *task) retireAs(ctx context.Context, policy string, p reading) (written reading, note string, err error) {
+	want := p.asItIs()
 	if policy == PolicyAnonymize {
 		want = anonymous(p)
 	}
@@ -159,24 +159,25 @@ func (k *task) retireAs(ctx context.Context, policy string, p metakocka.Partner)
 	if err != nil || policy == PolicyDeactivate {
 		return written, "", err
 	}
-	return written, leftOver(written), nil
+	return written, leftOver(written.Partner), nil
 }
 
 // anonymous is a partner without anything that names a person.
-func anonymous(p metakocka.Partner) mapping.Partner {
-	v := view(p)
+func anonymous(p reading) mapping.Partner {
 	return mapping.Partner{
-		Customer: "Anonymized " + p.MKID, ContactName: "Anonymized", BusinessEntity: v.BusinessEntity,
-		Foreign: v.Foreign, Country: v.Country,
+		Customer: anonymousName(p.MKID), ContactName: "Anonymized", BusinessEntity: p.ours.BusinessEntity,
+		Foreign: p.ours.Foreign, Country: p.ours.Country,
 	}
 }
 
+func anonymousName(metakockaID string) string { return "Anonymized " + metakockaID }
+
 // isAnonymous recognises a partner that mksync anonymized, whatever became of its link.
-func isAnonymous(p metakocka.Partner) bool { return p.Customer == anonymous(p).Customer }
+func isAnonymous(p metakocka.Partner) bool { return p.Customer == anonymousName(p.MKID) }
 
 // leftOver names the fields that could not be emptied.
 func leftOver(p metakocka.Partner) string {
-	got, _ := mapping.FromPartner(view(p))
+	got := ContactOf(p)
 	personal := []mapping.Field{
 		mapping.FieldEmail, mapping.FieldPhone, mapping.FieldAddress, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite,
 	}
@@ -320,7 +321,7 @@ func (k *task) comeBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var p metakocka.Partner
+	var p reading
 	if holder := holders[k.link.MetaKockaID]; holder == "" || holder == k.id { // its own, where the retiring has no answer
 		p, err = k.read(ctx)
 	}
@@ -338,14 +339,14 @@ func (k *task) comeBack(ctx context.Context) error {
 }
 
 // takeBack links a contact with its partner that was retired.
-func (k *task) takeBack(ctx context.Context, p metakocka.Partner) (err error) {
-	if flags := k.flagsBefore(p); flags != nil {
-		if p, err = k.write(ctx, p, view(p), nil, flags); err != nil {
+func (k *task) takeBack(ctx context.Context, p reading) (err error) {
+	if flags := k.flagsBefore(p.Partner); flags != nil {
+		if p, err = k.write(ctx, p, p.asItIs(), nil, flags); err != nil {
 			return k.writeFailed(ctx, err)
 		}
 	}
 	k.link.Flags = nil
-	return k.claim(ctx, p, k.returning(p))
+	return k.claim(ctx, p.Partner, k.returning(p))
 }
 
 // flagsBefore are the flags that a partner gets back whose contact is there again; nil:
@@ -364,12 +365,10 @@ func (k *task) flagsBefore(p metakocka.Partner) map[string]string {
 
 // returning is the base for a contact that came back: the partner counts as
 // unchanged where the contact has a value that goes there, or where it was anonymized.
-func (k *task) returning(p metakocka.Partner) mapping.Base {
-	shown := k.shown(p)
-	got, _ := mapping.FromPartner(shown)
-	c, base := k.outgoing(*k.st.Contact), mapping.Base{Partner: got, Phone: shown.PhonePlace()}
+func (k *task) returning(p reading) mapping.Base {
+	c, base := k.outgoing(*k.st.Contact), mapping.Base{Partner: p.contact, Phone: p.ours.PhonePlace()}
 	for _, f := range mapping.Fields() {
-		if c.Get(f) == "" && (!isAnonymous(p) || !slices.Contains(namesOf, f)) {
+		if c.Get(f) == "" && (!isAnonymous(p.Partner) || !slices.Contains(namesOf, f)) {
 			base.Partner.Set(f, "")
 		}
 	}

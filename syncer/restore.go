@@ -41,18 +41,18 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 
 // restore adds to what is to be done what takes the conflict's outcome back.
 // After MetaKocka was written only the CRM's value is left to do.
-func (k *task) restore(res *mapping.MergeResult, got mapping.Contact, unreadable mapping.FieldErrors) error {
+func (k *task) restore(res *mapping.MergeResult, p reading) error {
 	w := k.restoring
 	if w == nil {
 		return nil
 	}
 	f := w.field
 	if !w.checked {
-		if err := k.unchangedSince(w, got, unreadable); err != nil {
+		if err := k.unchangedSince(w, p.contact, p.unreadable); err != nil {
 			return err
 		}
 		w.checked = true
-		toHold(&res.Partner, &res.ToPartner, f, w.value, got)
+		toHold(&res.Partner, &res.ToPartner, f, w.value, p.contact)
 		res.Base.Partner.Set(f, w.value)
 	}
 	toHold(&res.CRM, &res.ToCRM, f, w.value, *k.st.Contact)

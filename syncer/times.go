@@ -78,7 +78,7 @@ func (k *task) partnerTimes(f mapping.Field, now string, past []valueAt) mapping
 	if seen == nil || json.Unmarshal(seen.Data, &last) != nil {
 		return t
 	}
-	if held, _ := k.reads(last); mapping.Equal(f, held.Get(f), now) {
+	if held := k.reads(last).contact; mapping.Equal(f, held.Get(f), now) {
 		first, _ := since(f, now, past)
 		lower, t.PartnerBefore = first.after, seen.ObservedAt
 	}
@@ -109,7 +109,7 @@ func (r *Reconciler) contactEvents(ctx context.Context, id string) (map[mapping.
 func (k *task) partnerPast(ctx context.Context) (map[mapping.Field][]valueAt, error) {
 	past := map[mapping.Field][]valueAt{}
 	err := k.past.Partner(ctx, k.link.MetaKockaID, func(seen metakocka.Partner, after time.Time) {
-		c, _ := k.reads(seen)
+		c := k.reads(seen).contact
 		for _, f := range mapping.Fields() {
 			past[f] = append(past[f], valueAt{value: c.Get(f), after: after})
 		}

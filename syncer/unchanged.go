@@ -6,7 +6,6 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
-	"github.com/crmmind/mksync/metakocka"
 )
 
 // What an event brings is often nothing new: both sides hold what they agreed on, and that
@@ -29,9 +28,9 @@ func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		return k.seenAsExpected(ctx, p)
+		return k.seenAsExpected(ctx, k.reads(p))
 	case k.t.Cause == CausePartner && k.t.Observed != nil:
-		return k.seenAsExpected(ctx, *k.t.Observed)
+		return k.seenAsExpected(ctx, k.reads(*k.t.Observed))
 	}
 	return false, nil
 }
@@ -47,7 +46,7 @@ func (k *task) partnerAsBase() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	got, _ := k.reads(p)
+	got := k.reads(p).contact
 	base := *k.link.Base
 	if k.link.BaseAssumed {
 		base = settleAssumed(base, got)
@@ -74,9 +73,8 @@ func anyway(d mapping.Direction) bool { return d != mapping.DirectionOff }
 
 // seenAsExpected reports whether a poll saw the partner as the base has it. The
 // first sight of a partner that was just made also settles what MetaKocka kept.
-func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, error) {
-	shown := k.shown(p)
-	got, unreadable := mapping.FromPartner(shown)
+func (k *task) seenAsExpected(ctx context.Context, p reading) (bool, error) {
+	got := p.contact
 	base := *k.link.Base
 	if k.link.BaseAssumed {
 		var err error
@@ -84,13 +82,13 @@ func (k *task) seenAsExpected(ctx context.Context, p metakocka.Partner) (bool, e
 			return false, err
 		}
 	}
-	base.Phone = shown.PhonePlace()
+	base.Phone = p.ours.PhonePlace()
 	if !k.stands(got, base.Partner, from(mapping.SideMetaKocka)) {
 		return false, nil
 	}
 	was := k.link
 	k.link.Base, k.link.BaseAssumed = &base, false
-	status, reason := k.verdict(*k.st.Contact, got, mapping.MergeResult{}, unreadable)
+	status, reason := k.verdict(*k.st.Contact, got, mapping.MergeResult{}, p.unreadable)
 	if !was.BaseAssumed && base.Phone == was.Base.Phone && status == was.Status && reason == was.LastError {
 		return true, nil
 	}

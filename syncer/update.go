@@ -36,7 +36,7 @@ func (k *task) update(ctx context.Context) error {
 		return AboutAll(err)
 	}
 	stood := k.stood(p)
-	if err := k.settleUpdate(ctx, p, stood); err != nil {
+	if p, err = k.settleUpdate(ctx, p, stood); err != nil {
 		return err
 	}
 	if p, err = k.unmarkLeft(ctx, p, stood); err != nil {
@@ -51,17 +51,16 @@ func (k *task) update(ctx context.Context) error {
 // anonymizedSince is whether mksync itself anonymized the partner after what the link
 // knows, as when a database was restored to before its contact was deleted: that is no
 // edit made in the ERP.
-func (k *task) anonymizedSince(p metakocka.Partner) bool {
-	got, _ := k.reads(p)
-	return isAnonymous(p) && slices.ContainsFunc(namesOf, func(f mapping.Field) bool {
-		return !mapping.Equal(f, got.Get(f), k.link.Base.Partner.Get(f))
+func (k *task) anonymizedSince(p reading) bool {
+	return isAnonymous(p.Partner) && slices.ContainsFunc(namesOf, func(f mapping.Field) bool {
+		return !mapping.Equal(f, p.contact.Get(f), k.link.Base.Partner.Get(f))
 	})
 }
 
 // read asks for the partner and remembers when: right before it is written,
 // always, so that an edit made in the ERP a moment ago is not lost (invariant 5). A
 // partner is not found only where it was not found before either (invariant 8).
-func (k *task) read(ctx context.Context) (metakocka.Partner, error) {
+func (k *task) read(ctx context.Context) (reading, error) {
 	k.readAt = k.now()
 	p, err := k.erp.Get(ctx, k.link.MetaKockaID)
 	switch {
@@ -69,44 +68,45 @@ func (k *task) read(ctx context.Context) (metakocka.Partner, error) {
 		k.absences.found(k.link.MetaKockaID)
 	case errors.Is(err, metakocka.ErrNotFound):
 		if left := k.absences.missed(k.link.MetaKockaID, k.cfg.Settle); left > 0 {
-			return p, &PendingError{ContactID: k.id, After: left, Absent: k.link.MetaKockaID}
+			return reading{}, &PendingError{ContactID: k.id, After: left, Absent: k.link.MetaKockaID}
 		}
 	}
-	return p, err
+	if err != nil {
+		return reading{}, err
+	}
+	return k.reads(p), nil
 }
 
 // merge brings both sides together: MetaKocka is written first, then the
 // contact and the link commit together. Cut off in between, the next reconcile
 // finds both sides alike and only moves the base.
-func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
+func (k *task) merge(ctx context.Context, p reading) error {
 	for range maxWrites {
-		shown := k.shown(p)
-		got, unreadable := mapping.FromPartner(shown)
 		base := *k.link.Base
 		if k.link.BaseAssumed {
 			var err error
-			if base, err = k.settleCreated(ctx, base, got); err != nil {
+			if base, err = k.settleCreated(ctx, base, p.contact); err != nil {
 				return err
 			}
 		}
-		base.Phone = shown.PhonePlace()
+		base.Phone = p.ours.PhonePlace()
 		k.link.Base, k.link.BaseAssumed = &base, false
-		res, times, err := k.combine(ctx, got, unreadable)
+		res, times, err := k.combine(ctx, p)
 		if err != nil {
 			return err
 		}
 		conflicts := res.Conflicts
-		if err := k.restore(&res, got, unreadable); err != nil {
+		if err := k.restore(&res, p); err != nil {
 			return err
 		}
 		k.record(conflicts, times)
-		k.nameAlong(&res, got)
-		k.nameOver(&res, shown)
-		want := mapping.ToPartner(res.Partner, shown, res.ToPartner)
-		_, differs := partnerUpdate(p, want)
+		k.nameAlong(&res, p.contact)
+		k.nameOver(&res, p.ours)
+		want := mapping.ToPartner(res.Partner, p.ours, res.ToPartner)
+		_, differs := partnerUpdate(p.Partner, want)
 		switch {
 		case !differs && len(res.ToPartner) == 0:
-			return k.finish(ctx, p, res, unreadable)
+			return k.finish(ctx, p, res)
 		case !differs: // MetaKocka keeps what it has: an address that the contact shows less of
 			k.advance(res, p)
 			continue
@@ -115,7 +115,7 @@ func (k *task) merge(ctx context.Context, p metakocka.Partner) error {
 		if err != nil {
 			return k.writeFailed(ctx, err)
 		}
-		if err := k.learn(ctx, res.Partner, ContactOf(written), res.ToPartner); err != nil {
+		if err := k.learn(ctx, res.Partner, written.contact, res.ToPartner); err != nil {
 			return err
 		}
 		k.advance(res, written)
@@ -135,16 +135,16 @@ func (k *task) intended(fields []mapping.Field) []mapping.Field {
 
 // combine merges the contact and the partner. When the sides changed is looked up for
 // the fields in which they conflict.
-func (k *task) combine(ctx context.Context, got mapping.Contact, unreadable mapping.FieldErrors) (mapping.MergeResult, map[mapping.Field]mapping.Times, error) {
+func (k *task) combine(ctx context.Context, p reading) (mapping.MergeResult, map[mapping.Field]mapping.Times, error) {
 	in := mapping.MergeInput{
-		Base: *k.link.Base, CRM: *k.st.Contact, Partner: got, Unreadable: unreadable.Fields(), Overrides: k.overrides(got),
+		Base: *k.link.Base, CRM: *k.st.Contact, Partner: p.contact, Unreadable: p.unreadable.Fields(), Overrides: k.overrides(p.contact),
 	}
 	res := mapping.Merge(in, k.mergePolicy())
 	if len(res.Conflicts) == 0 || k.t.Plan != nil && k.link.LastSyncedAt.IsZero() { // of the first match of all, nobody can tell
 		return res, nil, nil
 	}
 	var err error
-	if in.Times, err = k.times(ctx, got, res.Conflicts); err != nil {
+	if in.Times, err = k.times(ctx, p.contact, res.Conflicts); err != nil {
 		return res, nil, err
 	}
 	return mapping.Merge(in, k.mergePolicy()), in.Times, nil

@@ -17,20 +17,20 @@ import (
 
 // write turns the partner into want, for the sake of some fields, sets the
 // flags, and returns what MetaKocka then holds.
-func (k *task) write(ctx context.Context, p metakocka.Partner, want mapping.Partner, fields []mapping.Field, flags map[string]string) (metakocka.Partner, error) {
-	had := k.shown(p)
-	u, _ := partnerUpdate(p, want)
+func (k *task) write(ctx context.Context, p reading, want mapping.Partner, fields []mapping.Field, flags map[string]string) (reading, error) {
+	u, _ := partnerUpdate(p.Partner, want)
 	maps.Copy(u.Set, flags)
-	sending := k.sending(k.updateIntent(had, want, fields))
+	sending := k.sending(k.updateIntent(p.ours, want, fields))
 	k.readAt = k.now()
-	written, err := sending.send(ctx, p, u)
+	written, err := sending.send(ctx, p.Partner, u)
 	if err != nil {
-		return written, k.answered(ctx, err)
+		return reading{}, k.answered(ctx, err)
 	}
-	if written, err = sending.clear(ctx, had, want, written); err != nil {
-		return written, err // the intent stays: the first update has taken effect
+	if written, err = sending.clear(ctx, p.ours, want, written); err != nil {
+		return reading{}, err // the intent stays: the first update has taken effect
 	}
-	return written, k.answered(ctx, nil)
+	err = k.answered(ctx, nil)
+	return k.reads(written), err
 }
 
 // put sends an update of a partner as it was read; a refusal that it returns is about
@@ -141,20 +141,21 @@ func (s *sending) unmark(ctx context.Context, p metakocka.Partner, instead mappi
 
 // stood is what was there before markers that a clearing left which was cut off: what its
 // intent says, or where that is no longer known, what the two last agreed on.
-func (k *task) stood(p metakocka.Partner) mapping.Partner {
+func (k *task) stood(p reading) mapping.Partner {
 	if in := k.link.Intent; in != nil && in.Kind != store.IntentCreate {
 		return withoutMarkers(in.Partner, in.Sent)
 	}
-	return mapping.ToPartner(k.link.BaseOr(mapping.Base{}).Partner, k.shown(p), mapping.Fields())
+	return mapping.ToPartner(k.link.BaseOr(mapping.Base{}).Partner, p.ours, mapping.Fields())
 }
 
 // unmarkLeft puts back what stood where a clearing that was cut off left markers.
-func (k *task) unmarkLeft(ctx context.Context, p metakocka.Partner, stood mapping.Partner) (metakocka.Partner, error) {
-	if markersLeft(view(p)) == nil {
+func (k *task) unmarkLeft(ctx context.Context, p reading, stood mapping.Partner) (reading, error) {
+	if markersLeft(p.ours) == nil {
 		return p, nil
 	}
-	p, err := k.sending(k.updateIntent(k.shown(p), stood, nil)).unmark(ctx, p, stood)
-	return p, k.answered(ctx, err)
+	now, err := k.sending(k.updateIntent(p.ours, stood, nil)).unmark(ctx, p.Partner, stood)
+	err = k.answered(ctx, err)
+	return k.reads(now), err
 }
 
 // clearable are the attributes that can be emptied.
