@@ -41,7 +41,7 @@ func dockerMain() error {
 		return dockerRun(server, pid)
 	case "port":
 		if _, err := os.Stat(pid); err != nil {
-			return errors.New("Error: No such container") //nolint:revive,staticcheck // docker's words
+			return errors.New("no such container")
 		}
 		fmt.Printf("%s\n[::]:1\n", server.Host)
 	case "rm":
