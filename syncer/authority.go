@@ -67,7 +67,7 @@ func (k *task) winner() mapping.Side {
 // mergePolicy is the policy, with the rule of the authority where one side alone
 // does not win.
 func (k *task) mergePolicy() mapping.Policy {
-	p := k.policy()
+	p := k.Policy()
 	if k.t.Authority != AuthorityNewest {
 		return p
 	}

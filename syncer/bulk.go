@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -16,11 +17,13 @@ import (
 // Bulk brings many contacts or partners over, in the bulk lane. Both sides
 // are enumerated once before anything is written, and matched here.
 type Bulk struct {
-	matcher *Matcher
-	gate    *Gate
-	refresh func(ctx context.Context) error // sees all partners anew
-	workers int
-	places  slots // of all bulk requests together
+	reconciler *Reconciler
+	matcher    *Matcher
+	gate       *Gate
+	refresh    func(ctx context.Context) error // sees all partners anew
+	workers    int
+	log        *slog.Logger
+	places     *semaphore.Weighted // of all bulk requests together
 }
 
 // BulkPlaces is how many contacts or partners all bulk requests together work on
@@ -28,12 +31,12 @@ type Bulk struct {
 const BulkPlaces = 8
 
 // NewBulk returns a ready Bulk that works on so many at once.
-func NewBulk(m *Matcher, gate *Gate, refresh func(ctx context.Context) error, workers int) *Bulk {
+func NewBulk(r *Reconciler, m *Matcher, gate *Gate, refresh func(ctx context.Context) error, workers int, log *slog.Logger) *Bulk {
 	if workers <= 0 {
 		workers = 4
 	}
 	workers = min(workers, BulkPlaces)
-	return &Bulk{matcher: m, gate: gate, refresh: refresh, workers: workers, places: make(slots, workers)}
+	return &Bulk{reconciler: r, log: log, matcher: m, gate: gate, refresh: refresh, workers: workers, places: semaphore.NewWeighted(int64(workers))}
 }
 
 // BulkItem is what became of one contact or partner of many.
@@ -141,10 +144,10 @@ func (run *bulkRun) try(ctx context.Context, do func() error) error {
 
 // placed does a piece of work when there is a place for it.
 func (b *Bulk) placed(ctx context.Context, do func() error) error {
-	if err := b.places.enter(ctx); err != nil {
+	if err := b.places.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer b.places.leave()
+	defer b.places.Release(1)
 	return do()
 }
 
@@ -190,7 +193,7 @@ func (run *bulkRun) words(err error) string {
 	if !run.whole {
 		return AsRequestError(err).Message
 	}
-	return publicWords(run.matcher.reconciler.log, err)
+	return publicWords(run.log, err)
 }
 
 // publicWords say what a request's error means to everybody; an internal one's

@@ -102,7 +102,7 @@ func (r *Reconciler) moved(p store.Pair, partner mapping.Contact) []mapping.Fiel
 	if l.Base == nil {
 		return nil
 	}
-	base, policy := *l.Base, r.policy()
+	base, policy := *l.Base, r.Policy()
 	if l.BaseAssumed {
 		base = settleAssumed(base, partner)
 	}

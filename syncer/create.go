@@ -58,7 +58,7 @@ func (r *Reconciler) outgoing(c mapping.Contact) mapping.Contact {
 
 // carried is what of a side's values goes to the other, which always needs a name.
 func (r *Reconciler) carried(from mapping.Side, c mapping.Contact) mapping.Contact {
-	policy := r.policy()
+	policy := r.Policy()
 	for _, f := range mapping.Fields() {
 		if f != mapping.FieldName && !policy.For(f).Direction.From(from) {
 			c.Set(f, "")
@@ -214,3 +214,14 @@ func common(p metakocka.Partner, sent mapping.Contact) mapping.Base {
 }
 
 func isTaken(err error) bool { return errors.Is(err, store.ErrPartnerTaken) }
+
+// filter are those of all that are kept.
+func filter[T any](all []T, keep func(T) bool) []T {
+	var kept []T
+	for _, v := range all {
+		if keep(v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
@@ -59,6 +60,11 @@ type Records interface {
 	PollStates
 	event.States
 	Now(ctx context.Context) (time.Time, error)
+	// Merges lists merges of contacts.
+	Merges(ctx context.Context, q store.MergeQuery) ([]store.ContactMerge, error)
+	// Wake has the contacts looked at again, but for one, whose match is held for one of
+	// the keys.
+	Wake(ctx context.Context, keys []string, but string) error
 }
 
 // Letters are the events that could not be applied; *bus.Bus has them.
@@ -75,33 +81,19 @@ type Desk struct {
 	records    Records
 	letters    Letters
 	status     func(ctx context.Context) Status
-	checker    *Checker // nil: none
-	bulk       *Bulk    // nil: none
-	jobs       *Jobs    // nil: none
-	live       slots    // single requests
+	checker    *Checker            // nil: none
+	bulk       *Bulk               // nil: none
+	jobs       *Jobs               // nil: none
+	live       *semaphore.Weighted // single requests
 }
 
 // liveSlots is how many single requests reconcile at once: each holds
 // connections to the database.
 const liveSlots = 4
 
-// slots bounds how many work at once.
-type slots chan struct{}
-
-func (s slots) enter(ctx context.Context) error {
-	select {
-	case s <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s slots) leave() { <-s }
-
 // NewDesk returns a ready Desk.
 func NewDesk(r *Reconciler, records Records, letters Letters, status func(ctx context.Context) Status) *Desk {
-	return &Desk{reconciler: r, records: records, letters: letters, status: status, live: make(slots, liveSlots)}
+	return &Desk{reconciler: r, records: records, letters: letters, status: status, live: semaphore.NewWeighted(liveSlots)}
 }
 
 // Nothing is a request that asks for nothing in particular.

@@ -191,7 +191,7 @@ func (run *bulkRun) syncAll(ctx context.Context, all []match.Decision, by string
 		if err != nil {
 			return run.finished(i, was.Verdict, Result{ContactID: was.ContactID}, err)
 		}
-		res, err := run.matcher.reconciler.Contact(ctx, was.ContactID, Trigger{Cause: CauseBulk, Lane: metakocka.Bulk, By: by, Plan: plan})
+		res, err := run.reconciler.Contact(ctx, was.ContactID, Trigger{Cause: CauseBulk, Lane: metakocka.Bulk, By: by, Plan: plan})
 		switch {
 		case err == nil && res.LinkID == "": // deleted meanwhile
 		case err == nil && res.Status == store.StatusUnlinked:
@@ -271,7 +271,7 @@ func (run *bulkRun) importAll(ctx context.Context, open []match.Decision, by str
 		if err == nil {
 			t := bulkRequest(by)
 			t.Plan = plan
-			res, err = run.matcher.reconciler.importSeen(ctx, was.MetaKockaID, t)
+			res, err = run.reconciler.ImportSeen(ctx, was.MetaKockaID, t)
 			err = brought(res, err)
 		}
 		res.MetaKockaID = was.MetaKockaID

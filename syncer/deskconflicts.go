@@ -168,7 +168,7 @@ func (d *Desk) mayResolve(ctx context.Context, c store.ConflictRecord, take mapp
 	if !parked(c) {
 		return Errorf(CodeConflict, "conflict %d is %s already", c.ID, c.Status)
 	}
-	if !d.reconciler.policy().For(c.Field).Direction.From(take) {
+	if !d.reconciler.Policy().For(c.Field).Direction.From(take) {
 		return Errorf(CodeConflict, "conflict %d: the configuration does not let %s go from %s to the other side", c.ID, c.Field, take)
 	}
 	link, err := d.link(ctx, c.LinkID)
@@ -203,7 +203,7 @@ func (d *Desk) asShown(ctx context.Context, c store.ConflictRecord) error {
 
 func (d *Desk) decidedConflict(ctx context.Context, c store.ConflictRecord, done Result, err error) (res Decided[Conflict], _ error) {
 	if err != nil {
-		return res, notYet(err, "the decision on conflict %d is stored, but not carried out yet", c.ID)
+		return res, NotYet(err, "the decision on conflict %d is stored, but not carried out yet", c.ID)
 	}
 	found, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID})
 	if err != nil {
@@ -211,12 +211,6 @@ func (d *Desk) decidedConflict(ctx context.Context, c store.ConflictRecord, done
 	}
 	c, err = pick("conflict", conflictID(c), found, conflictID, parked)
 	return Decided[Conflict]{Entry: conflictOf(c), Outcome: outcomeOf(done)}, err
-}
-
-// notYet says that a decision stands and why it had no effect yet.
-func notYet(err error, format string, args ...any) error {
-	e := AsRequestError(err)
-	return Errorf(e.Code, format+": %s. The same command tries again", append(args, e.Message)...)
 }
 
 // UndoConflict takes the outcome of a decided conflict back, as long as neither
@@ -247,14 +241,7 @@ func (d *Desk) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Co
 func (d *Desk) link(ctx context.Context, id string) (store.Link, error) {
 	links, err := d.records.Links(ctx, store.LinkQuery{ID: id})
 	if err != nil || len(links) == 0 {
-		return store.Link{}, orNotFound(err, "there is no mapping %s", id)
+		return store.Link{}, OrNotFound(err, "there is no mapping %s", id)
 	}
 	return links[0], nil
-}
-
-func orNotFound(err error, format string, args ...any) error {
-	if err != nil {
-		return err
-	}
-	return Errorf(CodeNotFound, format, args...)
 }

@@ -62,7 +62,7 @@ func (d *Desk) deletion(ctx context.Context, id string) (rec store.DeletionRecor
 }
 
 // ApproveDeletion applies a held deletion at once: to the partner as the delete
-// policy says, or to the contact. What was deleted and is there again, or was
+// Policy says, or to the contact. What was deleted and is there again, or was
 // edited since, is left alone; the entry then ends as "void".
 func (d *Desk) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
 	rec, err := d.deletion(ctx, r.ID)
@@ -75,7 +75,7 @@ func (d *Desk) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided
 	t := Trigger{Cause: CauseRequest, By: r.By, Deleted: rec.Side == mapping.SideCRM}
 	done, err := d.contact(ctx, rec.ContactID, t)
 	if err != nil {
-		return res, notYet(err, "deletion %d is approved, but not applied yet", rec.ID)
+		return res, NotYet(err, "deletion %d is approved, but not applied yet", rec.ID)
 	}
 	return d.decidedDeletion(ctx, rec, done)
 }
@@ -103,14 +103,14 @@ func (d *Desk) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[
 		return res, err
 	}
 	if link, err := d.link(ctx, rec.LinkID); err == nil && !link.Status.Alive() {
-		if err := d.reconciler.links.Wake(ctx, store.Freed(link, store.Link{}), rec.ContactID); err != nil {
+		if err := d.records.Wake(ctx, store.Freed(link, store.Link{}), rec.ContactID); err != nil {
 			return res, err
 		}
 	}
 	// A contact that came back meanwhile is linked again.
 	done, err := d.contact(ctx, rec.ContactID, Trigger{Cause: CauseContact, By: r.By})
 	if err != nil {
-		return res, notYet(err, "deletion %d is rejected, but the contact is back and not linked again yet", rec.ID)
+		return res, NotYet(err, "deletion %d is rejected, but the contact is back and not linked again yet", rec.ID)
 	}
 	return d.decidedDeletion(ctx, rec, done)
 }

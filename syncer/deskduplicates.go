@@ -57,7 +57,7 @@ func (d *Desk) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates,
 	if err != nil {
 		return Duplicates{}, err
 	}
-	contacts, err := pages(ctx, d.records.MatchContacts, func(c store.MatchContact) string { return c.ID })
+	contacts, err := Pages(ctx, d.records.MatchContacts, func(c store.MatchContact) string { return c.ID })
 	if err != nil {
 		return Duplicates{}, err
 	}
@@ -92,18 +92,18 @@ func (s *duplicateSearch) amongContacts(contacts []store.MatchContact) {
 func (s *duplicateSearch) amongPartners(ctx context.Context, page func(context.Context, string, int) ([]store.SeenParty, error)) error {
 	var parties []mapping.Party
 	for after := ""; ; {
-		seen, err := page(ctx, after, matchPage)
+		seen, err := page(ctx, after, MatchPage)
 		if err != nil {
 			return err
 		}
 		for _, p := range seen {
-			partner, err := decodeSeen(store.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
+			partner, err := DecodeSeen(store.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
 			if err != nil {
 				return err
 			}
 			parties = append(parties, mapping.Party{ID: p.MetaKockaID, Contact: ContactOf(partner), Settled: p.Linked})
 		}
-		if len(seen) < matchPage {
+		if len(seen) < MatchPage {
 			break
 		}
 		after = seen[len(seen)-1].MetaKockaID

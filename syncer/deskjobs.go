@@ -138,7 +138,7 @@ func (d *Desk) job(ctx context.Context, id string) (Job, error) {
 	}
 	j, err := d.jobs.store.Job(ctx, id)
 	if err != nil || j == nil {
-		return Job{}, orNotFound(err, "there is no job %s", id)
+		return Job{}, OrNotFound(err, "there is no job %s", id)
 	}
 	return jobOf(*j), nil
 }
@@ -198,9 +198,9 @@ func (p resultPage) cut(result json.RawMessage) (cut json.RawMessage, next strin
 	if err := json.Unmarshal(whole["results"], &all); err != nil {
 		return nil, "", fmt.Errorf("read job's results: %w", err)
 	}
-	all = filter(all, func(text json.RawMessage) bool {
+	all = slices.DeleteFunc(all, func(text json.RawMessage) bool {
 		var item BulkItem
-		return !p.failed || json.Unmarshal(text, &item) != nil || !item.Success
+		return p.failed && json.Unmarshal(text, &item) == nil && item.Success
 	})
 	from := min(p.after, len(all))
 	to := min(from+p.limit, len(all))

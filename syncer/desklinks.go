@@ -51,7 +51,7 @@ func (d *Desk) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err er
 		}
 		link, err := d.records.LinkByPartner(ctx, r.MetaKockaID)
 		if err != nil || link == nil {
-			return m, orNotFound(err, "no mapping names partner %s", r.MetaKockaID)
+			return m, OrNotFound(err, "no mapping names partner %s", r.MetaKockaID)
 		}
 		return mappingOf(*link), nil
 	}
@@ -61,7 +61,7 @@ func (d *Desk) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err er
 	}
 	links, err := d.records.Links(ctx, store.LinkQuery{ContactID: contactID})
 	if err != nil || len(links) == 0 {
-		return m, orNotFound(err, "contact %s has no mapping", contactID)
+		return m, OrNotFound(err, "contact %s has no mapping", contactID)
 	}
 	return mappingOf(links[0]), nil
 }

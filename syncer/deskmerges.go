@@ -40,15 +40,6 @@ type Merge struct {
 	UndoneBy  string        `json:"undoneBy,omitempty"`
 }
 
-// MergedField is one field of a merge.
-type MergedField struct {
-	Field  mapping.Field `json:"field"`
-	Winner string        `json:"winner"` // the winner's value before
-	Loser  string        `json:"loser"`
-	Holds  string        `json:"holds"` // what the winner holds after it
-	Taken  bool          `json:"taken"` // from the loser
-}
-
 func mergeShown(m store.ContactMerge) Merge {
 	out := Merge{
 		Status: m.Status, LoserContactID: m.LoserID, WinnerContactID: m.WinnerID, TakenOver: orNone(m.Taken),
@@ -80,12 +71,12 @@ func (d *Desk) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 	case loser == winner:
 		return m, Errorf(CodeMalformed, "loserContactId and winnerContactId are the same contact")
 	case r.DryRun:
-		j, err := d.reconciler.PreviewMerge(ctx, loser, winner)
+		p, err := d.reconciler.PreviewMerge(ctx, loser, winner)
 		if err != nil {
 			return m, err
 		}
-		m = mergeShown(j.m)
-		m.Fields, m.Effects = j.fields(), j.effects()
+		m = mergeShown(p.Merge)
+		m.Fields, m.Effects = p.Fields, p.Effects
 		return m, nil
 	}
 	done, err := d.reconciler.Merge(ctx, loser, winner, r.By)
@@ -112,7 +103,7 @@ func (d *Desk) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err 
 	if q.Before, err = r.number(); err != nil {
 		return l, err
 	}
-	found, err := d.reconciler.links.Merges(ctx, q)
+	found, err := d.records.Merges(ctx, q)
 	return listOf(found, q.Limit, mergeShown, mergeID), err
 }
 
@@ -123,9 +114,9 @@ func (d *Desk) UndoMerge(ctx context.Context, r EntryRequest) (m Merge, err erro
 	if err != nil || id <= 0 {
 		return m, Errorf(CodeMalformed, "id: %q is not the number of a merge", clip(r.ID))
 	}
-	found, err := d.reconciler.links.Merges(ctx, store.MergeQuery{ID: id})
+	found, err := d.records.Merges(ctx, store.MergeQuery{ID: id})
 	if err != nil || len(found) == 0 {
-		return m, orNotFound(err, "there is no merge %d", id)
+		return m, OrNotFound(err, "there is no merge %d", id)
 	}
 	done, err := d.reconciler.UndoMerge(ctx, found[0], r.By)
 	return mergeShown(done), err

@@ -167,3 +167,17 @@ func codeOf(err error) Code {
 	}
 	return CodeInternal
 }
+
+// NotYet says that a decision stands and why it had no effect yet.
+func NotYet(err error, format string, args ...any) error {
+	e := AsRequestError(err)
+	return Errorf(e.Code, format+": %s. The same command tries again", append(args, e.Message)...)
+}
+
+// OrNotFound is err, or that there is no such thing.
+func OrNotFound(err error, format string, args ...any) error {
+	if err != nil {
+		return err
+	}
+	return Errorf(CodeNotFound, format, args...)
+}

@@ -149,8 +149,8 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 	return res, err
 }
 
-// importSeen imports a partner as last seen, one of many at once.
-func (r *Reconciler) importSeen(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
+// ImportSeen imports a partner as last seen, one of many at once.
+func (r *Reconciler) ImportSeen(ctx context.Context, metakockaID string, t Trigger) (Result, error) {
 	seen, err := r.links.Observed(ctx, metakockaID)
 	if err != nil {
 		return Result{}, err
@@ -159,7 +159,7 @@ func (r *Reconciler) importSeen(ctx context.Context, metakockaID string, t Trigg
 		return Result{}, &RejectError{fmt.Sprintf("partner %s is gone from MetaKocka", metakockaID)}
 	}
 	if seen.Hash != "" {
-		p, err := decodeSeen(*seen)
+		p, err := DecodeSeen(*seen)
 		if err != nil {
 			return Result{}, err
 		}

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/crmmind/mksync/mapping/store"
@@ -49,20 +48,4 @@ func (d *diff) heldInPart() store.InPart {
 	}
 	slices.Sort(ids)
 	return store.InPart{Count: len(ids), First: ids[:min(namedInPart, len(ids))]}
-}
-
-// unlessNotHeld rejects a contact where the database cannot hold what is to be stored
-// with its link: the base, a conflict or an intent would have a value of MetaKocka's that
-// does not fit. What nothing can be written down of is not replaced either.
-func (k *task) unlessNotHeld(ctx context.Context, err error) error {
-	var refused *store.ContactRefusedError
-	if !errors.As(err, &refused) {
-		return err
-	}
-	k.replaced, k.lapsed, k.denied, k.byHand = nil, nil, nil, false
-	if err := k.load(ctx); err != nil {
-		return err
-	}
-	k.link.ContactID = k.id
-	return k.reject(ctx, refused.Error())
 }

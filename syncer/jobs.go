@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -43,7 +45,7 @@ type Jobs struct {
 	log   *slog.Logger
 	look  time.Duration
 	poke  chan struct{}
-	free  slots
+	free  *semaphore.Weighted
 
 	mu   sync.Mutex // guards what follows
 	mine map[string]bool
@@ -62,7 +64,7 @@ func NewJobs(store JobStore, look time.Duration, log *slog.Logger) *Jobs {
 	}
 	return &Jobs{
 		store: store, log: log, look: look, poke: make(chan struct{}, 1),
-		free: make(slots, JobsAtOnce), mine: map[string]bool{},
+		free: semaphore.NewWeighted(JobsAtOnce), mine: map[string]bool{},
 	}
 }
 
@@ -74,12 +76,12 @@ func (j *Jobs) Run(ctx context.Context, d *Desk) error {
 		ready, err := j.store.ReadyJobs(ctx)
 		j.waits(ctx, err)
 		for _, id := range ready {
-			if j.has(id) || j.free.enter(ctx) != nil {
+			if j.has(id) || j.free.Acquire(ctx, 1) != nil {
 				continue
 			}
 			took := make(chan struct{})
 			running.Go(func() {
-				defer j.free.leave()
+				defer j.free.Release(1)
 				j.try(ctx, d, id, took)
 			})
 			<-took

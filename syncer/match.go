@@ -66,7 +66,7 @@ func (r reading) party() match.Party {
 func seenParties(seen []store.ObservedPartner) ([]match.Party, error) {
 	parties := make([]match.Party, len(seen))
 	for i, s := range seen {
-		p, err := decodeSeen(s)
+		p, err := DecodeSeen(s)
 		if err != nil {
 			return nil, err
 		}
@@ -138,12 +138,12 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 // claimSeen links the contact with a partner as last seen. Where the two agree
 // nothing is written, so nothing needs to be asked.
 func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error {
-	raw, err := decodeSeen(seen)
+	raw, err := DecodeSeen(seen)
 	if err != nil {
 		return err
 	}
 	p := read(raw, mapping.Base{}, k.st.Contact.Phone)
-	res := mapping.Merge(mapping.MergeInput{CRM: *k.st.Contact, Partner: p.contact, Unreadable: p.unreadable.Fields()}, k.policy())
+	res := mapping.Merge(mapping.MergeInput{CRM: *k.st.Contact, Partner: p.contact, Unreadable: p.unreadable.Fields()}, k.Policy())
 	if len(p.unreadable)+len(res.ToCRM)+len(res.ToPartner)+len(res.Conflicts) > 0 || seen.Hash == "" {
 		return k.claim(ctx, raw, mapping.Base{})
 	}
@@ -255,7 +255,7 @@ func (k *task) candidatesSeen(ctx context.Context) ([]store.ObservedPartner, err
 	return k.links.MatchObserved(ctx, match.Keys(k.party()))
 }
 
-func decodeSeen(seen store.ObservedPartner) (p metakocka.Partner, err error) {
+func DecodeSeen(seen store.ObservedPartner) (p metakocka.Partner, err error) {
 	if err := json.Unmarshal(seen.Data, &p); err != nil {
 		return p, fmt.Errorf("read partner %s as last seen: %w", seen.MetaKockaID, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -14,8 +16,8 @@ type Sides interface {
 	MatchPartners(ctx context.Context, after string, limit int) ([]store.MatchPartner, error)
 }
 
-// matchPage is how many contacts or partners are read in one round trip.
-const matchPage = 1000
+// MatchPage is how many contacts or partners are read in one round trip.
+const MatchPage = 1000
 
 // planAge is how old a plan may become; one that took long to make, longer.
 const (
@@ -26,25 +28,24 @@ const (
 // Matcher makes plans for the first match and keeps the last one for a while.
 // It is safe for use by many goroutines.
 type Matcher struct {
-	sides      Sides
-	reconciler *Reconciler
+	sides Sides
 
-	turn  slots // of one: guards what follows, and lets one plan at a time be made
+	turn  *semaphore.Weighted // of one: guards what follows, and lets one plan at a time be made
 	last  *match.Plan
 	until time.Time
 }
 
 // NewMatcher returns a ready Matcher.
-func NewMatcher(r *Reconciler, sides Sides) *Matcher {
-	return &Matcher{sides: sides, reconciler: r, turn: make(slots, 1)}
+func NewMatcher(sides Sides) *Matcher {
+	return &Matcher{sides: sides, turn: semaphore.NewWeighted(1)}
 }
 
 // Plan is a recent plan.
 func (m *Matcher) Plan(ctx context.Context) (*match.Plan, error) {
-	if err := m.turn.enter(ctx); err != nil {
+	if err := m.turn.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer m.turn.leave()
+	defer m.turn.Release(1)
 	if m.last != nil && time.Now().Before(m.until) {
 		return m.last, nil
 	}
@@ -53,10 +54,10 @@ func (m *Matcher) Plan(ctx context.Context) (*match.Plan, error) {
 
 // Fresh is a plan that is made now.
 func (m *Matcher) Fresh(ctx context.Context) (*match.Plan, error) {
-	if err := m.turn.enter(ctx); err != nil {
+	if err := m.turn.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer m.turn.leave()
+	defer m.turn.Release(1)
 	return m.make(ctx)
 }
 
@@ -67,7 +68,7 @@ func (m *Matcher) make(ctx context.Context) (*match.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	contacts, err := pages(ctx, m.sides.MatchContacts, func(c store.MatchContact) string { return c.ID })
+	contacts, err := Pages(ctx, m.sides.MatchContacts, func(c store.MatchContact) string { return c.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +82,12 @@ func (m *Matcher) make(ctx context.Context) (*match.Plan, error) {
 // partners are all partners as last seen; a page at a time is held as JSON.
 func (m *Matcher) partners(ctx context.Context) (all []match.Partner, err error) {
 	for after := ""; ; {
-		page, err := m.sides.MatchPartners(ctx, after, matchPage)
+		page, err := m.sides.MatchPartners(ctx, after, MatchPage)
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range page {
-			seen, err := decodeSeen(store.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
+			seen, err := DecodeSeen(store.ObservedPartner{MetaKockaID: p.MetaKockaID, Data: p.Data})
 			if err != nil {
 				return nil, err
 			}
@@ -95,7 +96,7 @@ func (m *Matcher) partners(ctx context.Context) (all []match.Partner, err error)
 			all = append(all, match.Partner{Party: party, Name: p.Name, Holder: p.Holder, Former: p.Former})
 			after = p.MetaKockaID
 		}
-		if len(page) < matchPage {
+		if len(page) < MatchPage {
 			return all, nil
 		}
 	}
@@ -103,37 +104,27 @@ func (m *Matcher) partners(ctx context.Context) (all []match.Partner, err error)
 
 // expire lets go of a plan that is too old: it is as large as both sides together.
 func (m *Matcher) expire() {
-	if m.turn.enter(context.Background()) != nil {
+	if m.turn.Acquire(context.Background(), 1) != nil {
 		return
 	}
-	defer m.turn.leave()
+	defer m.turn.Release(1)
 	if !time.Now().Before(m.until) {
 		m.last = nil
 	}
 }
 
-func pages[T any](ctx context.Context, page func(context.Context, string, int) ([]T, error), key func(T) string) ([]T, error) {
+// Pages reads all pages, each behind the last one's end.
+func Pages[T any](ctx context.Context, page func(context.Context, string, int) ([]T, error), key func(T) string) ([]T, error) {
 	var all []T
 	for after := ""; ; {
-		found, err := page(ctx, after, matchPage)
+		found, err := page(ctx, after, MatchPage)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
-		if len(found) < matchPage {
+		if len(found) < MatchPage {
 			return all, nil
 		}
 		after = key(found[len(found)-1])
 	}
-}
-
-// filter are those of all that are kept.
-func filter[T any](all []T, keep func(T) bool) []T {
-	var kept []T
-	for _, v := range all {
-		if keep(v) {
-			kept = append(kept, v)
-		}
-	}
-	return kept
 }

@@ -26,7 +26,7 @@ func (s slowSides) MatchPartners(context.Context, string, int) ([]store.MatchPar
 func TestAPlanIsNotWaitedForForEver(t *testing.T) {
 	t.Parallel()
 	sides := slowSides{make(chan struct{}), make(chan struct{})}
-	m := NewMatcher(&Reconciler{}, sides)
+	m := NewMatcher(sides)
 	made := make(chan error, 1)
 	go func() {
 		_, err := m.Fresh(t.Context())

@@ -63,12 +63,15 @@ func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (s
 }
 
 // PreviewMerge says what Merge would do, and writes nothing.
-func (r *Reconciler) PreviewMerge(ctx context.Context, loserID, winnerID string) (j *merging, err error) {
+func (r *Reconciler) PreviewMerge(ctx context.Context, loserID, winnerID string) (p MergePreview, err error) {
 	err = r.lockedBoth(ctx, loserID, winnerID, "", func(loser, winner *task) error {
-		j, err = r.mergeOf(ctx, loser, winner)
+		j, err := r.mergeOf(ctx, loser, winner)
+		if err == nil {
+			p = MergePreview{Merge: j.m, Fields: j.fields(), Effects: j.effects()}
+		}
 		return err
 	})
-	return j, err
+	return p, err
 }
 
 // mergedBefore finds the merge of the two that stands, if the loser is gone.
@@ -278,4 +281,20 @@ func (j *merging) fields() []MergedField {
 		all = append(all, MergedField{Field: f, Loser: l, Winner: w, Holds: j.m.WinnerAfter.Get(f), Taken: slices.Contains(j.m.Taken, f)})
 	}
 	return all
+}
+
+// MergedField is one field of a merge.
+type MergedField struct {
+	Field  mapping.Field `json:"field"`
+	Winner string        `json:"winner"` // the winner's value before
+	Loser  string        `json:"loser"`
+	Holds  string        `json:"holds"` // what the winner holds after it
+	Taken  bool          `json:"taken"` // from the loser
+}
+
+// MergePreview is what a merge would do.
+type MergePreview struct {
+	Merge   store.ContactMerge
+	Fields  []MergedField
+	Effects []string // for a person
 }

@@ -40,7 +40,7 @@ func (r *Reconciler) unfinished(ctx context.Context, m *store.ContactMerge, why 
 	if err != nil {
 		return errors.Join(why, err)
 	}
-	return notYet(why, "the contacts are merged (merge %d), but MetaKocka is not through yet; the running service finishes it", m.ID)
+	return NotYet(why, "the contacts are merged (merge %d), but MetaKocka is not through yet; the running service finishes it", m.ID)
 }
 
 // retireLoser deals with the partner of a contact that was merged into another; a contact
@@ -131,7 +131,7 @@ func joined(text, note string) string {
 func (r *Reconciler) refreshMerge(ctx context.Context, m *store.ContactMerge) error {
 	found, err := r.links.Merges(ctx, store.MergeQuery{ID: m.ID})
 	if err != nil || len(found) == 0 {
-		return orNotFound(err, "there is no merge %d", m.ID)
+		return OrNotFound(err, "there is no merge %d", m.ID)
 	}
 	by := m.UndoneBy
 	*m = found[0]

@@ -155,10 +155,10 @@ func (o Operation[Req, Res]) serve(ctx context.Context, d *Desk, request []byte)
 		return nil, err
 	}
 	if o.Live {
-		if err := d.live.enter(ctx); err != nil {
+		if err := d.live.Acquire(ctx, 1); err != nil {
 			return nil, AsRequestError(err)
 		}
-		defer d.live.leave()
+		defer d.live.Release(1)
 	}
 	res, err := o.do(d, ctx, req)
 	if err != nil {

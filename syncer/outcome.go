@@ -21,7 +21,7 @@ import (
 func (k *task) nameAlong(res *mapping.MergeResult, got mapping.Contact) {
 	name := res.CRM.Name
 	sent := len(res.ToPartner) == 0 || slices.Contains(res.ToPartner, mapping.FieldName)
-	if sent || name == "" || got.Name != "" || !k.policy().For(mapping.FieldName).Direction.From(mapping.SideCRM) {
+	if sent || name == "" || got.Name != "" || !k.Policy().For(mapping.FieldName).Direction.From(mapping.SideCRM) {
 		return
 	}
 	res.Partner.Name, res.Base.Partner.Name, res.Base.CRM.Name = name, name, name
@@ -107,7 +107,7 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 // is its own.
 func (k *task) placed(res mapping.MergeResult) (mapping.Contact, []mapping.Field) {
 	contact, also := mapping.Placed(*k.st.Contact, k.st.Located, res.CRM, res.ToCRM)
-	may := k.policy().For(mapping.FieldAddress).Direction.From(mapping.SideMetaKocka) && !slices.Contains(res.Parked, mapping.FieldAddress)
+	may := k.Policy().For(mapping.FieldAddress).Direction.From(mapping.SideMetaKocka) && !slices.Contains(res.Parked, mapping.FieldAddress)
 	if slices.Contains(also, mapping.FieldAddress) && !may {
 		return res.CRM, nil
 	}

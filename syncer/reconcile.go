@@ -130,9 +130,9 @@ func (r *Reconciler) settleLetters(ctx context.Context, work Work, res Result, e
 // in one reconcile.
 const maxTries = 5
 
-// policy is the configured policy without the fields the contacts table lacks, and
+// Policy is the configured policy without the fields the contacts table lacks, and
 // without sending what the installation does not keep.
-func (r *Reconciler) policy() mapping.Policy {
+func (r *Reconciler) Policy() mapping.Policy {
 	p := mapping.Policy{Fields: map[mapping.Field]mapping.FieldPolicy{}, TieWinner: r.cfg.Policy.TieWinner}
 	for _, f := range mapping.Fields() {
 		p.Fields[f] = mapping.FieldPolicy{Direction: mapping.DirectionOff, Rule: mapping.RuleNewest}

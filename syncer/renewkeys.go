@@ -16,7 +16,7 @@ func (p *Poller) renewKeys(ctx context.Context, last *store.PollState) error {
 		return nil
 	}
 	err := p.store.RenewKeys(ctx, func(data []byte) (mapping.MatchKeys, error) {
-		seen, err := decodeSeen(store.ObservedPartner{Data: data})
+		seen, err := DecodeSeen(store.ObservedPartner{Data: data})
 		return match.Keys(partnerParty(seen)), err
 	})
 	if err == nil {

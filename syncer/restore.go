@@ -75,7 +75,7 @@ func (k *task) unchangedSince(w *restoration, got mapping.Contact, unreadable ma
 	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
 		mapping.Equal(f, got.Get(f), base.Partner.Get(f)) && mapping.Equal(f, base.CRM.Get(f), w.holds)
 	switch {
-	case k.policy().For(f).Direction != mapping.DirectionBoth:
+	case k.Policy().For(f).Direction != mapping.DirectionBoth:
 		return Errorf(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", f)
 	case unreadable.Has(f):
 		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", f)

@@ -24,7 +24,7 @@ func (k *task) nothingToDo(ctx context.Context) (bool, error) {
 	case k.t.Cause == CauseContact:
 		return k.partnerAsBase()
 	case k.t.Plan != nil && k.st.Observed != nil && k.st.Observed.Hash != "":
-		p, err := decodeSeen(*k.st.Observed)
+		p, err := DecodeSeen(*k.st.Observed)
 		if err != nil {
 			return false, err
 		}
@@ -42,7 +42,7 @@ func (k *task) partnerAsBase() (bool, error) {
 	if k.st.Observed == nil {
 		return false, nil
 	}
-	p, err := decodeSeen(*k.st.Observed)
+	p, err := DecodeSeen(*k.st.Observed)
 	if err != nil {
 		return false, err
 	}
@@ -57,7 +57,7 @@ func (k *task) partnerAsBase() (bool, error) {
 // stands reports whether a side holds its half of the base, in the fields whose
 // direction counts.
 func (r *Reconciler) stands(now, base mapping.Contact, counts func(mapping.Direction) bool) bool {
-	policy := r.policy()
+	policy := r.Policy()
 	return !slices.ContainsFunc(mapping.Fields(), func(f mapping.Field) bool {
 		return counts(policy.For(f).Direction) && !mapping.Unedited(f, base.Get(f), now.Get(f))
 	})

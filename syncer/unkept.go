@@ -106,7 +106,7 @@ func (u *unkept) saw(ctx context.Context, f mapping.Field, kept bool) error {
 	return nil
 }
 
-// policy is a field's policy that sends nothing that is not kept.
+// Policy is a field's policy that sends nothing that is not kept.
 func (u *unkept) policy(f mapping.Field, p mapping.FieldPolicy) mapping.FieldPolicy {
 	switch {
 	case !free(f) || !u.drops(f):

@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,7 +56,7 @@ func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, un
 
 // difference says why the sides differ in a field though they should not.
 func (k *task) difference(f mapping.Field, contact, held mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) string {
-	rule := k.policy().For(f)
+	rule := k.Policy().For(f)
 	crm, partner := contact.Get(f), held.Get(f)
 	ok, why := mapping.Kept(f, crm, partner)
 	ok = ok || mapping.Agree(f, contact, held)
@@ -97,4 +99,20 @@ func (k *task) lost(f mapping.Field, partner string) bool {
 // only are the problems of some fields.
 func only(errs mapping.FieldErrors, fields ...mapping.Field) mapping.FieldErrors {
 	return slices.DeleteFunc(slices.Clone(errs), func(e mapping.FieldError) bool { return !slices.Contains(fields, e.Field) })
+}
+
+// unlessNotHeld rejects a contact where the database cannot hold what is to be stored
+// with its link: the base, a conflict or an intent would have a value of MetaKocka's that
+// does not fit. What nothing can be written down of is not replaced either.
+func (k *task) unlessNotHeld(ctx context.Context, err error) error {
+	var refused *store.ContactRefusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	k.replaced, k.lapsed, k.denied, k.byHand = nil, nil, nil, false
+	if err := k.load(ctx); err != nil {
+		return err
+	}
+	k.link.ContactID = k.id
+	return k.reject(ctx, refused.Error())
 }

@@ -149,7 +149,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	if err := s.Reconciler.Recall(ctx); err != nil {
 		return err
 	}
-	s.Matcher = syncer.NewMatcher(s.Reconciler, s.Store)
+	s.Matcher = syncer.NewMatcher(s.Store)
 	states := event.ListenerStates{States: s.Store}
 	s.relay = event.NewRelay(s.Bus, states, bus.PublisherConfig{}, s.log)
 	s.Listener, err = cdc.New(ListenerConfig(s.Config), s.relay, states, s.log)
@@ -160,7 +160,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	}, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
 	s.Poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.Config.PollInterval}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
 	s.jobs = syncer.NewJobs(syncer.TellJobs(s.Store, control.Tell(s.Conn, s.log)), s.Pace.Look, s.log)
-	s.bulk = syncer.NewBulk(s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config))
+	s.bulk = syncer.NewBulk(s.Reconciler, s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config), s.log)
 	return err
 }
 
