@@ -217,7 +217,7 @@ func (k *task) makeOwn(ctx context.Context) error {
 		return err
 	}
 	for _, p := range candidates {
-		if match.Compare(k.party(), partnerParty(p)).Grade > match.Strangers {
+		if match.Compare(k.party(), PartnerParty(p)).Grade > match.Strangers {
 			k.denied = append(k.denied, store.Answer{ContactID: k.id, MetaKockaID: p.MKID})
 		}
 	}

@@ -183,7 +183,7 @@ func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Tr
 
 // adopt applies the rules of the first match from the partner's side.
 func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger, said *answer) (Result, error) {
-	party := partnerParty(p)
+	party := PartnerParty(p)
 	found, err := r.links.UnlinkedContacts(ctx, p.MKID, match.Keys(party))
 	if err != nil {
 		return Result{}, err

@@ -53,7 +53,7 @@ func (k *task) first(ctx context.Context) error {
 func (k *task) party() match.Party { return match.Party{ID: k.id, Is: *k.st.Contact} }
 
 // partnerParty is a partner as it is matched.
-func partnerParty(p metakocka.Partner) match.Party { return read(p, mapping.Base{}, "").party() }
+func PartnerParty(p metakocka.Partner) match.Party { return read(p, mapping.Base{}, "").party() }
 
 func (r reading) party() match.Party {
 	party := match.Party{ID: r.MKID, Is: r.contact}
@@ -70,7 +70,7 @@ func seenParties(seen []store.ObservedPartner) ([]match.Party, error) {
 		if err != nil {
 			return nil, err
 		}
-		parties[i] = partnerParty(p)
+		parties[i] = PartnerParty(p)
 	}
 	return parties, nil
 }
@@ -214,7 +214,7 @@ func choose(who match.Party, partners []metakocka.Partner, not []string) (found 
 	var parties []match.Party
 	for _, p := range partners {
 		if !slices.Contains(not, p.MKID) {
-			parties = append(parties, partnerParty(p))
+			parties = append(parties, PartnerParty(p))
 		}
 	}
 	switch c := match.Choose(who, parties); {

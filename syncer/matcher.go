@@ -91,7 +91,7 @@ func (m *Matcher) partners(ctx context.Context) (all []match.Partner, err error)
 			if err != nil {
 				return nil, err
 			}
-			party := partnerParty(seen)
+			party := PartnerParty(seen)
 			party.ID = p.MetaKockaID
 			all = append(all, match.Partner{Party: party, Name: p.Name, Holder: p.Holder, Former: p.Former})
 			after = p.MetaKockaID

@@ -13,7 +13,7 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // overNATS asks for an operation as another program would.
@@ -58,7 +58,7 @@ func TestAPersonAnswersAMatchThatWaits(t *testing.T) {
 	require.Equal(t, "Kompas Koper d.o.o.", w.contact(units[1]).Name)
 
 	// This one, by the import of the partner.
-	var o syncer.Outcome
+	var o operations.Outcome
 	w.exec("DELETE FROM contacts WHERE id = $1", units[3])
 	w.status(units[3], "deleted")
 	c.post("contacts/import", `{"metakockaId":"7003"}`).data(&o)
@@ -169,7 +169,7 @@ func TestWhatAPersonUnlinkedStaysApart(t *testing.T) {
 	w.mksync("sync", "--all", "--new").refused("--new answers for one alone")
 
 	// Unlinked: who waited for the partner gets it. What waits between the two is closed.
-	c.post("contacts/unlink", `{"contactId":"`+ana+`"}`).data(&syncer.Outcome{})
+	c.post("contacts/unlink", `{"contactId":"`+ana+`"}`).data(&operations.Outcome{})
 	require.Contains(t, w.mapping(ana), "unlinked: unlinked by crm: `mksync link` links the two again")
 	w.status(twin, "conflict")
 	require.Equal(t, "7001", w.partner(twin).MKID)

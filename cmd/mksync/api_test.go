@@ -19,7 +19,7 @@ import (
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 const (
@@ -101,7 +101,7 @@ func (c client) get(path string) reply {
 func (r reply) data(into any) {
 	r.t.Helper()
 	require.Less(r.t, r.status, 300, r.body)
-	var a syncer.Reply
+	var a operations.Reply
 	require.NoError(r.t, json.Unmarshal([]byte(r.body), &a), r.body)
 	require.True(r.t, a.Success)
 	require.Nil(r.t, a.Error)
@@ -168,7 +168,7 @@ func TestAPIImports(t *testing.T) {
 	}})
 	_, c := w.api(service.RolePoller)
 	w.polls(1)
-	var unsynced syncer.List[syncer.Partner]
+	var unsynced operations.List[operations.Partner]
 	c.get("partners/unsynced?limit=2").data(&unsynced)
 	require.Len(t, unsynced.Items, 2)
 	c.get("partners/unsynced?after=" + unsynced.Next).data(&unsynced)
@@ -181,7 +181,7 @@ func TestAPIImports(t *testing.T) {
 	require.Equal(t, "Ana", w.one("SELECT name FROM contacts WHERE id = $1::uuid", first["contactId"]))
 	require.Equal(t, "crm", w.one("SELECT created_by FROM metakocka_contact_mappings WHERE id = $1::uuid", first["mappingId"]))
 
-	many := syncer.BulkImportResult{}
+	many := operations.BulkImportResult{}
 	c.post("contacts/bulk-import", `{"metakockaIds":["7002","4711","7001","7002"]}`).data(&many)
 	require.Equal(t, []int{4, 3, 1}, []int{many.Total, many.Imported, many.Failed})
 	require.Equal(t, []string{"7002", "4711", "7001", "7002"}, []string{
@@ -197,9 +197,9 @@ func TestAPIImports(t *testing.T) {
 	c.post("contacts/bulk-import", `{"importAll":true}`).data(&many)
 	require.Equal(t, []int{2, 2, 0}, []int{many.Total, many.Imported, many.Failed})
 	require.Equal(t, 4, w.count("SELECT count(*) FROM contacts"))
-	many = syncer.BulkImportResult{}
+	many = operations.BulkImportResult{}
 	c.post("contacts/bulk-import", `{"importAll":true}`).data(&many)
-	require.Equal(t, syncer.BulkImportResult{Counts: map[match.Verdict]int{}, Results: []syncer.BulkItem{}}, many)
+	require.Equal(t, operations.BulkImportResult{Counts: map[match.Verdict]int{}, Results: []operations.BulkItem{}}, many)
 }
 
 func TestAPIBulkSyncFailsInPart(t *testing.T) {
@@ -209,7 +209,7 @@ func TestAPIBulkSyncFailsInPart(t *testing.T) {
 	ana, bor := w.insert("Ana", "ana@novak.si"), w.insert(" ", "bor@novak.si")
 	nobody := uuid.NewString()
 	asked := []string{ana, bor, nobody, strings.ToUpper(ana)}
-	var got syncer.BulkSyncResult
+	var got operations.BulkSyncResult
 	c.post("contacts/bulk-sync", `{"contactIds":`+jsonList(asked)+`}`).data(&got)
 	require.Equal(t, []int{4, 2, 2}, []int{got.Total, got.Succeeded, got.Failed})
 	for i, id := range asked {
@@ -252,7 +252,7 @@ func TestBulkRequestsDoNotAskForEach(t *testing.T) {
 		}
 		return nil
 	})
-	var got syncer.BulkSyncResult
+	var got operations.BulkSyncResult
 	before := w.erp.Calls().Received[metakocka.EndpointGet]
 	c.post("contacts/bulk-sync", `{"contactIds":`+jsonList(ids)+`}`).data(&got)
 	require.Equal(t, n, got.Succeeded, "%+v", got)

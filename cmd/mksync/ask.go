@@ -15,11 +15,12 @@ import (
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // withDesk gives use the desk of the running service, or where none runs one of
 // parts that this process opens itself, and says on stderr which.
-func (app *cliEnv) withDesk(ctx context.Context, use func(syncer.Answerer) error) error {
+func (app *cliEnv) withDesk(ctx context.Context, use func(operations.Answerer) error) error {
 	cfg, _, err := app.load()
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (app *cliEnv) withDesk(ctx context.Context, use func(syncer.Answerer) error
 }
 
 // withOwnDesk opens the service's parts without running any role.
-func (app *cliEnv) withOwnDesk(ctx context.Context, use func(syncer.Answerer) error) error {
+func (app *cliEnv) withOwnDesk(ctx context.Context, use func(operations.Answerer) error) error {
 	cfg, log, err := app.load(config.NeedDatabase, config.NeedMetaKocka)
 	if err != nil {
 		return err
@@ -69,9 +70,9 @@ func operator() string {
 
 // collect asks for all pages of a list, for smaller ones where a page is larger
 // than NATS takes.
-func collect[T any](page func(syncer.Page) (syncer.List[T], error)) ([]T, error) {
+func collect[T any](page func(operations.Page) (operations.List[T], error)) ([]T, error) {
 	all := []T{}
-	p := syncer.Page{Limit: 256}
+	p := operations.Page{Limit: 256}
 	for {
 		l, err := page(p)
 		var refused *syncer.RequestError
@@ -92,7 +93,7 @@ func collect[T any](page func(syncer.Page) (syncer.List[T], error)) ([]T, error)
 
 // list prints what a list holds: JSON, or a line for each, which begins with its
 // id; none says that there is nothing.
-func list[T any](app *cliEnv, asJSON bool, none string, line func(T) []string, page func(syncer.Page) (syncer.List[T], error)) error {
+func list[T any](app *cliEnv, asJSON bool, none string, line func(T) []string, page func(operations.Page) (operations.List[T], error)) error {
 	items, err := collect(page)
 	if err != nil {
 		return err
@@ -185,7 +186,7 @@ func quote(value string) string {
 func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
 
 // outcomeLine says where a mapping stands.
-func outcomeLine(o syncer.Outcome) []string {
+func outcomeLine(o operations.Outcome) []string {
 	line := []string{string(o.SyncStatus), "contact " + or(o.ContactID, "-"), "partner " + or(o.MetaKockaID, "-"), "mapping " + or(o.MappingID, "-")}
 	if o.LastError != "" {
 		line = append(line, o.LastError)

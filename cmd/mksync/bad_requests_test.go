@@ -15,14 +15,14 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // bad is a request that is refused, and words of the reason.
 type bad struct{ body, words string }
 
 // badFor is what every operation refuses, made from the fields of its request.
-func badFor(e syncer.Endpoint) []bad {
+func badFor(e operations.Endpoint) []bad {
 	all := []bad{
 		{"{", "not JSON"},
 		{"nonsense", "must be a JSON object"},
@@ -132,9 +132,9 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	s, c := w.api()
 	c.post("contacts/sync", `{"contactId":"`+w.insert("Skrivna Oseba", "skrivna@oseba.si")+`"}`).data(&struct{}{})
 	before := w.untouched()
-	refused := func(e syncer.Endpoint, b bad, status string, body string) {
+	refused := func(e operations.Endpoint, b bad, status string, body string) {
 		t.Helper()
-		var a syncer.Reply
+		var a operations.Reply
 		require.NoError(t, json.Unmarshal([]byte(body), &a), "%s %.200s: %s", e.Subject(), b.body, body)
 		where := fmt.Sprintf("%s %.200q: %.300s", e.Subject(), b.body, body)
 		require.NotNil(t, a.Error, where)
@@ -146,7 +146,7 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 		require.Less(t, len(body), 2000, where)
 	}
 	own := badIDs()
-	for _, e := range syncer.Endpoints() {
+	for _, e := range operations.Endpoints() {
 		for _, b := range append(badFor(e), own[e.Subject()]...) {
 			m, err := s.Conn.Request("mksync."+e.Subject(), []byte(b.body), waits.Stretch(20*time.Second))
 			require.NoError(t, err)
@@ -155,9 +155,9 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	}
 	require.Equal(t, before, w.untouched())
 
-	for path, e := range map[string]syncer.Endpoint{
-		"contacts/sync": syncer.OpSync, "contacts/import": syncer.OpImport,
-		"contacts/bulk-sync": syncer.OpBulkSync, "contacts/bulk-import": syncer.OpBulkImport,
+	for path, e := range map[string]operations.Endpoint{
+		"contacts/sync": operations.OpSync, "contacts/import": operations.OpImport,
+		"contacts/bulk-sync": operations.OpBulkSync, "contacts/bulk-import": operations.OpBulkImport,
 	} {
 		for _, b := range append(badFor(e), own[e.Subject()]...) {
 			for _, headers := range [][]string{nil, {"Prefer", "respond-async"}} {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/match"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // bulkFlags are those of the commands that do all there are.
@@ -49,7 +49,7 @@ func (f *bulkFlags) several(args []string) bool { return f.all || args[0] == fro
 type bulkKind struct {
 	named, all string // what is brought over, as the summary says it
 	id         func(contactID, metakockaID string) string
-	ask        func(ctx context.Context, desk syncer.Answerer, ids []string, dryRun bool) (bulkAnswer, error)
+	ask        func(ctx context.Context, desk operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error)
 	answer     func(bulkAnswer) any // as JSON has it
 }
 
@@ -59,7 +59,7 @@ type bulkAnswer struct {
 	total, done, failed int
 	stopped             bool
 	counts              map[match.Verdict]int
-	results             []syncer.BulkItem
+	results             []operations.BulkItem
 }
 
 func (a *bulkAnswer) add(b bulkAnswer) {
@@ -74,24 +74,24 @@ func (a *bulkAnswer) add(b bulkAnswer) {
 var bulkSync = bulkKind{
 	named: "contacts", all: "contacts",
 	id: func(contact, _ string) string { return contact },
-	ask: func(ctx context.Context, desk syncer.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
-		r, err := syncer.OpBulkSync.Ask(ctx, desk, syncer.BulkSyncRequest{ContactIDs: ids, SyncAll: ids == nil, DryRun: dryRun, By: operator()})
+	ask: func(ctx context.Context, desk operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
+		r, err := operations.OpBulkSync.Ask(ctx, desk, operations.BulkSyncRequest{ContactIDs: ids, SyncAll: ids == nil, DryRun: dryRun, By: operator()})
 		return bulkAnswer{r.Total, r.Succeeded, r.Failed, r.Stopped, r.Counts, r.Results}, err
 	},
 	answer: func(a bulkAnswer) any {
-		return syncer.BulkSyncResult{Total: a.total, Succeeded: a.done, Failed: a.failed, Stopped: a.stopped, Counts: a.counts, Results: a.results}
+		return operations.BulkSyncResult{Total: a.total, Succeeded: a.done, Failed: a.failed, Stopped: a.stopped, Counts: a.counts, Results: a.results}
 	},
 }
 
 var bulkImport = bulkKind{
 	named: "partners", all: "partners that no contact is linked with",
 	id: func(_, partner string) string { return partner },
-	ask: func(ctx context.Context, desk syncer.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
-		r, err := syncer.OpBulkImport.Ask(ctx, desk, syncer.BulkImportRequest{MetaKockaIDs: ids, ImportAll: ids == nil, DryRun: dryRun, By: operator()})
+	ask: func(ctx context.Context, desk operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
+		r, err := operations.OpBulkImport.Ask(ctx, desk, operations.BulkImportRequest{MetaKockaIDs: ids, ImportAll: ids == nil, DryRun: dryRun, By: operator()})
 		return bulkAnswer{r.Total, r.Imported, r.Failed, r.Stopped, r.Counts, r.Results}, err
 	},
 	answer: func(a bulkAnswer) any {
-		return syncer.BulkImportResult{Total: a.total, Imported: a.done, Failed: a.failed, Stopped: a.stopped, Counts: a.counts, Results: a.results}
+		return operations.BulkImportResult{Total: a.total, Imported: a.done, Failed: a.failed, Stopped: a.stopped, Counts: a.counts, Results: a.results}
 	},
 }
 
@@ -100,7 +100,7 @@ var bulkImport = bulkKind{
 const atOnce = 2000
 
 // bulk brings over those that standard input names, or all.
-func (app *cliEnv) bulk(ctx context.Context, desk syncer.Answerer, kind bulkKind, f bulkFlags) error {
+func (app *cliEnv) bulk(ctx context.Context, desk operations.Answerer, kind bulkKind, f bulkFlags) error {
 	noun, parts := kind.all, [][]string{nil}
 	if !f.all {
 		ids, err := app.readIDs(ctx)
@@ -110,9 +110,9 @@ func (app *cliEnv) bulk(ctx context.Context, desk syncer.Answerer, kind bulkKind
 		noun, parts = kind.named, slices.Collect(slices.Chunk(ids, atOnce))
 	}
 	follow := app.follow(f.asJSON)
-	whole := bulkAnswer{counts: map[match.Verdict]int{}, results: []syncer.BulkItem{}}
+	whole := bulkAnswer{counts: map[match.Verdict]int{}, results: []operations.BulkItem{}}
 	for i, ids := range parts {
-		part, err := kind.ask(syncer.WithWatch(ctx, follow.watch), desk, ids, f.dryRun)
+		part, err := kind.ask(operations.WithWatch(ctx, follow.watch), desk, ids, f.dryRun)
 		switch {
 		case err != nil && ctx.Err() != nil && i == 0:
 			follow.end()
@@ -131,7 +131,7 @@ func (app *cliEnv) bulk(ctx context.Context, desk syncer.Answerer, kind bulkKind
 }
 
 // printMatch prints what a dry run made of all.
-func (app *cliEnv) printMatch(ctx context.Context, desk syncer.Answerer, kind bulkKind, f bulkFlags, a bulkAnswer, decisions []match.Decision) error {
+func (app *cliEnv) printMatch(ctx context.Context, desk operations.Answerer, kind bulkKind, f bulkFlags, a bulkAnswer, decisions []match.Decision) error {
 	orphans, err := lostMappings(ctx, desk)
 	if err != nil {
 		return err
@@ -158,13 +158,13 @@ type matchReport struct {
 	Total     int                   `json:"total"`
 	Counts    map[match.Verdict]int `json:"counts"`
 	Decisions []match.Decision      `json:"decisions"`
-	Orphans   []syncer.Orphan       `json:"orphans,omitempty"`
+	Orphans   []operations.Orphan   `json:"orphans,omitempty"`
 }
 
 func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
 
 // printBulk prints what did not succeed, and the figures.
-func (app *cliEnv) printBulk(kind bulkKind, noun string, asJSON bool, a bulkAnswer, failures []syncer.BulkItem) error {
+func (app *cliEnv) printBulk(kind bulkKind, noun string, asJSON bool, a bulkAnswer, failures []operations.BulkItem) error {
 	if asJSON {
 		if err := app.printJSON(kind.answer(a)); err != nil {
 			return err
@@ -187,7 +187,7 @@ func (app *cliEnv) printBulk(kind bulkKind, noun string, asJSON bool, a bulkAnsw
 }
 
 // failureLine says why one of many did not succeed.
-func failureLine(id string, item syncer.BulkItem) []string {
+func failureLine(id string, item operations.BulkItem) []string {
 	word := "failed"
 	if item.Verdict == match.VerdictAmbiguous {
 		word = "held"

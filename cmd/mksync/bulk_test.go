@@ -14,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // undecided are contacts and partners of every kind of first match.
@@ -126,22 +127,22 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 			}
 			require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 20 * time.Millisecond}}))
 			s, stop := w.start("api", "poller")
-			var desk syncer.Answerer = s.Desk(s.Monitor())
+			var desk operations.Answerer = s.Desk(s.Monitor())
 			if running {
 				desk = control.NewClient(s.Conn)
 			}
 			w.eventually(func() error {
-				_, err := syncer.OpStatus.Ask(t.Context(), desk, syncer.Nothing{})
+				_, err := operations.OpStatus.Ask(t.Context(), desk, operations.Nothing{})
 				return err
 			})
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			res, err := syncer.OpBulkSync.Ask(syncer.WithWatch(ctx, func(_ context.Context, p syncer.Progress) error {
+			res, err := operations.OpBulkSync.Ask(operations.WithWatch(ctx, func(_ context.Context, p operations.Progress) error {
 				if p.Total > 0 && p.Done > 3 {
 					cancel()
 				}
 				return nil
-			}), desk, syncer.BulkSyncRequest{SyncAll: true})
+			}), desk, operations.BulkSyncRequest{SyncAll: true})
 			require.NoError(t, err)
 			require.True(t, res.Stopped)
 			require.Zero(t, res.Failed)
@@ -165,7 +166,7 @@ func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 	}
 	paused := make(chan string, 1)
 	down := false
-	ctx := syncer.WithWatch(t.Context(), func(_ context.Context, p syncer.Progress) error {
+	ctx := operations.WithWatch(t.Context(), func(_ context.Context, p operations.Progress) error {
 		switch {
 		case p.Doing == "syncing" && p.Paused != "":
 			select {
@@ -183,7 +184,7 @@ func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 			_ = w.erp.SetFaults(sim.Faults{Down: true})
 		}
 	})
-	res, err := syncer.OpBulkSync.Ask(ctx, s.Desk(s.Monitor()), syncer.BulkSyncRequest{SyncAll: true})
+	res, err := operations.OpBulkSync.Ask(ctx, s.Desk(s.Monitor()), operations.BulkSyncRequest{SyncAll: true})
 	require.NoError(t, err)
 	require.Equal(t, 50, res.Succeeded, res.Results)
 	require.Len(t, w.erp.Partners(), 50)
@@ -195,19 +196,19 @@ func TestBulkRequestsAreChecked(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	s, _ := w.start("api")
 	desk := s.Desk(s.Monitor())
-	for want, r := range map[string]syncer.BulkSyncRequest{
+	for want, r := range map[string]operations.BulkSyncRequest{
 		"contactIds: either name some or ask for all":     {},
 		`contactIds[1]: "b" is not a uuid`:                {ContactIDs: []string{"5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10", "b"}},
 		"dryRun: is for all of them only":                 {DryRun: true, ContactIDs: []string{"a"}},
 		"contactIds: either name some or ask for all\x00": {SyncAll: true, ContactIDs: []string{"a"}},
 	} {
-		_, err := syncer.OpBulkSync.Ask(t.Context(), desk, r)
+		_, err := operations.OpBulkSync.Ask(t.Context(), desk, r)
 		var refused *syncer.RequestError
 		require.ErrorAs(t, err, &refused)
 		require.Contains(t, want, refused.Message)
 	}
 	a := w.add(mapping.Contact{Name: "Ana"})
-	res, err := syncer.OpBulkSync.Ask(t.Context(), desk, syncer.BulkSyncRequest{ContactIDs: []string{a, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10"}})
+	res, err := operations.OpBulkSync.Ask(t.Context(), desk, operations.BulkSyncRequest{ContactIDs: []string{a, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10"}})
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 1, 1}, []int{res.Total, res.Succeeded, res.Failed})
 	require.Equal(t, w.partner(a).MKID, res.Results[0].MetaKockaID)

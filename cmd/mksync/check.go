@@ -9,6 +9,8 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newCheckCommand makes a full check.
@@ -26,8 +28,8 @@ func newCheckCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync check\n  mksync check --repair",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return app.check(cmd.Context(), desk, syncer.CheckRequest{Repair: repair, By: operator()}, asJSON)
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return app.check(cmd.Context(), desk, check.CheckRequest{Repair: repair, By: operator()}, asJSON)
 			})
 		},
 	}
@@ -36,9 +38,9 @@ func newCheckCommand(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func (app *cliEnv) check(ctx context.Context, desk syncer.Answerer, r syncer.CheckRequest, asJSON bool) error {
+func (app *cliEnv) check(ctx context.Context, desk operations.Answerer, r check.CheckRequest, asJSON bool) error {
 	follow := app.follow(asJSON)
-	rep, err := syncer.OpCheck.Ask(syncer.WithWatch(ctx, follow.watch), desk, r)
+	rep, err := operations.OpCheck.Ask(operations.WithWatch(ctx, follow.watch), desk, r)
 	follow.end()
 	if ctx.Err() != nil {
 		return stopped("what was repaired by then stays; the same command does the rest")
@@ -57,7 +59,7 @@ func (app *cliEnv) check(ctx context.Context, desk syncer.Answerer, r syncer.Che
 	return err
 }
 
-func (app *cliEnv) printCheck(rep syncer.CheckReport) error {
+func (app *cliEnv) printCheck(rep check.CheckReport) error {
 	if err := printLines(app, "nothing differs", rep.Findings, findingLine); err != nil {
 		return err
 	}

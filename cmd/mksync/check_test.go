@@ -18,6 +18,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
 )
 
 // parts opens the service's parts without running any.
@@ -59,7 +60,7 @@ func (w *world) pushed(s *service.Service) {
 }
 
 // kinds are the findings of a report by contact.
-func kinds(rep syncer.CheckReport) map[string]syncer.FindingKind {
+func kinds(rep check.CheckReport) map[string]syncer.FindingKind {
 	found := map[string]syncer.FindingKind{}
 	for _, f := range rep.Findings {
 		found[f.ContactID] = f.Kind
@@ -87,7 +88,7 @@ func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
 		ids[3]: syncer.FindingPartnerGone, fresh: syncer.FindingUnlinked,
 	}
 	rows, writes := w.rows(), w.erp.Calls().Writes()
-	rep, err := s.Checker.Check(t.Context(), syncer.CheckRequest{})
+	rep, err := s.Checker.Check(t.Context(), check.CheckRequest{})
 	require.NoError(t, err)
 	require.Equal(t, want, kinds(rep))
 	require.Equal(t, 5, rep.Differing)
@@ -97,7 +98,7 @@ func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
 	require.Equal(t, 5, st.Differing)
 	require.NotNil(t, st.Check.LastCheckAt)
 
-	rep, err = s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	rep, err = s.Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Equal(t, want, kinds(rep))
 	require.Zero(t, rep.Differing, "%+v", rep.Findings)
@@ -110,7 +111,7 @@ func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
 	w.status(fresh, "synced")
 
 	before := w.erp.Calls().Received
-	rep, err = s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	rep, err = s.Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 	after := w.erp.Calls().Received
@@ -192,10 +193,10 @@ func TestContactDeletedWhileAPeriodicCheckWaits(t *testing.T) {
 }
 
 // checking makes full checks, as a process does, until the test ends.
-func checking(t *testing.T, s *service.Service, store syncer.CheckStore, interval time.Duration) {
+func checking(t *testing.T, s *service.Service, store check.CheckStore, interval time.Duration) {
 	t.Helper()
-	cfg := syncer.CheckerConfig{Slot: s.Config.Slot, Interval: interval, Look: quickPace.Look}
-	checker := syncer.NewChecker(cfg, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), store, s.Bus, slog.New(slog.DiscardHandler))
+	cfg := check.CheckerConfig{Slot: s.Config.Slot, Interval: interval, Look: quickPace.Look}
+	checker := check.NewChecker(cfg, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), store, s.Bus, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- checker.Run(ctx) }()
@@ -230,7 +231,7 @@ func TestFailedFullCheckIsNotRepeatedAtOnce(t *testing.T) {
 	require.Equal(t, once, calls())
 	require.NoError(t, failed())
 
-	_, err := s.Checker.Check(t.Context(), syncer.CheckRequest{})
+	_, err := s.Checker.Check(t.Context(), check.CheckRequest{})
 	require.ErrorContains(t, err, "unlikely")
 	asked := calls()
 	require.Greater(t, asked, once)
@@ -254,7 +255,7 @@ func TestTruncateIsNoMissedDeletion(t *testing.T) {
 	w.exec("INSERT INTO contacts SELECT * FROM saved WHERE name <> 'Oseba A'")
 	writes := w.erp.Calls().Writes()
 
-	rep, err := w.parts().Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	rep, err := w.parts().Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Equal(t, 1, rep.Differing)
 	require.Contains(t, rep.Findings[0].Note, "truncated")
@@ -268,7 +269,7 @@ func TestMissedDeletionsGoThroughTheGuard(t *testing.T) {
 	w.cfg.MaxDeletes = 1
 	ids := w.left(5)
 	w.exec("DELETE FROM contacts WHERE id = ANY($1::uuid[])", ids[:3])
-	rep, err := w.parts().Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	rep, err := w.parts().Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Equal(t, 2, rep.Differing)
 	require.Equal(t, 1, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'deleted'"))
@@ -281,11 +282,11 @@ func TestFullCheckThatSeesHardlyAPartnerIsNoCheck(t *testing.T) {
 	w.left(14)
 	w.erp.Reset()
 	s := w.parts()
-	_, err := s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	_, err := s.Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.ErrorContains(t, err, "unlikely")
 	require.Equal(t, 14, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
 
 	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
-	_, err = s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	_, err = s.Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.Error(t, err)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // glance is how long a shell that completes waits for a running service.
@@ -20,7 +20,7 @@ const mostCompleted = 100
 
 // completeIDs completes ids that a running service lists; line begins with the id.
 // Without a service, or where anything goes wrong, it silently completes nothing.
-func completeIDs[R, T any](app *cliEnv, op syncer.Operation[R, syncer.List[T]], request R, line func(T) []string) cobra.CompletionFunc {
+func completeIDs[R, T any](app *cliEnv, op operations.Operation[R, operations.List[T]], request R, line func(T) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), glance)
 		defer cancel()
@@ -67,7 +67,7 @@ func firstOnly(complete cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
-func completeConflicts(app *cliEnv, r syncer.JournalRequest) cobra.CompletionFunc {
+func completeConflicts(app *cliEnv, r operations.JournalRequest) cobra.CompletionFunc {
 	r.Limit = mostCompleted
-	return firstOnly(completeIDs(app, syncer.OpConflicts, r, conflictLine))
+	return firstOnly(completeIDs(app, operations.OpConflicts, r, conflictLine))
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newConflictsCommand lets a person decide what the rules did not.
@@ -25,17 +25,17 @@ func newConflictsCommand(app *cliEnv) *cobra.Command {
 
 func newConflictsList(app *cliEnv) *cobra.Command {
 	var asJSON bool
-	var r syncer.JournalRequest
+	var r operations.JournalRequest
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the conflicts that wait for a person",
 		Example: "  mksync conflicts list\n  mksync conflicts list --all --of 228000046627 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return list(app, asJSON, "no conflict waits for a person", conflictLine, func(p syncer.Page) (syncer.List[syncer.Conflict], error) {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return list(app, asJSON, "no conflict waits for a person", conflictLine, func(p operations.Page) (operations.List[operations.Conflict], error) {
 					r.Page = p
-					return syncer.OpConflicts.Ask(cmd.Context(), desk, r)
+					return operations.OpConflicts.Ask(cmd.Context(), desk, r)
 				})
 			})
 		},
@@ -44,7 +44,7 @@ func newConflictsList(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func journalFlags(cmd *cobra.Command, r *syncer.JournalRequest, asJSON *bool, all string) {
+func journalFlags(cmd *cobra.Command, r *operations.JournalRequest, asJSON *bool, all string) {
 	cmd.Flags().BoolVar(&r.All, "all", false, all)
 	cmd.Flags().StringVar(&r.Of, "of", "", "only those of a mapping, contact or partner")
 	jsonFlag(cmd, asJSON)
@@ -54,14 +54,14 @@ func jsonFlag(cmd *cobra.Command, asJSON *bool) {
 	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON")
 }
 
-func conflictLine(c syncer.Conflict) []string {
+func conflictLine(c operations.Conflict) []string {
 	return []string{
 		c.ID, conflictState(c), string(c.Field), "crm " + quote(c.CRMValue), "metakocka " + quote(c.MetaKockaValue),
 		"contact " + c.ContactID, "partner " + or(c.MetaKockaID, "-"), stamp(c.CreatedAt),
 	}
 }
 
-func conflictState(c syncer.Conflict) string {
+func conflictState(c operations.Conflict) string {
 	if c.Winner == "" {
 		return string(c.Status)
 	}
@@ -72,13 +72,13 @@ func newConflictsShow(app *cliEnv) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:               "show ID",
-		ValidArgsFunction: completeConflicts(app, syncer.JournalRequest{All: true}),
+		ValidArgsFunction: completeConflicts(app, operations.JournalRequest{All: true}),
 		Short:             "Show a conflict with its values, times and outcome",
 		Example:           "  mksync conflicts show 12\n  mksync conflicts show 228000046627 --json",
 		Args:              oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				c, err := syncer.OpConflict.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: args[0]})
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				c, err := operations.OpConflict.Ask(cmd.Context(), desk, operations.EntryRequest{ID: args[0]})
 				if err != nil {
 					return err
 				}
@@ -93,7 +93,7 @@ func newConflictsShow(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func conflictSheet(c syncer.Conflict) (sheet []terminal.Pair) {
+func conflictSheet(c operations.Conflict) (sheet []terminal.Pair) {
 	line := func(name, text string) { sheet = append(sheet, terminal.Pair{name, text}) }
 	line("conflict", c.ID)
 	line("field", string(c.Field))
@@ -117,7 +117,7 @@ func conflictSheet(c syncer.Conflict) (sheet []terminal.Pair) {
 	return sheet
 }
 
-func ruleText(c syncer.Conflict) string {
+func ruleText(c operations.Conflict) string {
 	if c.Undecidable {
 		return string(c.Rule) + ", but the times did not tell"
 	}
@@ -129,15 +129,15 @@ func newConflictsResolve(app *cliEnv) *cobra.Command {
 	var take mapping.Side
 	cmd := &cobra.Command{
 		Use:               "resolve ID --take crm|metakocka",
-		ValidArgsFunction: completeConflicts(app, syncer.JournalRequest{}),
+		ValidArgsFunction: completeConflicts(app, operations.JournalRequest{}),
 		Short:             "Decide a conflict: both sides get the value of one",
 		Example:           "  mksync conflicts resolve 12 --take crm\n  mksync conflicts resolve 0b0c2a52-5a1c-4b57-9d51-0d8f7e5a3f11 --take metakocka",
 		Args:              oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Decided[syncer.Conflict], error) {
-					r := syncer.ResolveRequest{ID: id, Take: take, By: operator()}
-					return syncer.OpResolveConflict.Ask(cmd.Context(), desk, r)
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return each(cmd.Context(), app, asJSON, args, func(id string) (operations.Decided[operations.Conflict], error) {
+					r := operations.ResolveRequest{ID: id, Take: take, By: operator()}
+					return operations.OpResolveConflict.Ask(cmd.Context(), desk, r)
 				}, decidedConflictLine)
 			})
 		},
@@ -152,16 +152,16 @@ func newConflictsUndo(app *cliEnv) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:               "undo ID",
-		ValidArgsFunction: completeConflicts(app, syncer.JournalRequest{All: true}),
+		ValidArgsFunction: completeConflicts(app, operations.JournalRequest{All: true}),
 		Short:             "Take a decided conflict back: both sides get the value that lost",
 		Long: "Take a decided conflict back: both sides get the value that lost. It is refused when either side\n" +
 			"changed the field since.",
 		Example: "  mksync conflicts undo 12",
 		Args:    oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Decided[syncer.Conflict], error) {
-					return syncer.OpUndoConflict.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return each(cmd.Context(), app, asJSON, args, func(id string) (operations.Decided[operations.Conflict], error) {
+					return operations.OpUndoConflict.Ask(cmd.Context(), desk, operations.EntryRequest{ID: id, By: operator()})
 				}, decidedConflictLine)
 			})
 		},
@@ -170,6 +170,6 @@ func newConflictsUndo(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func decidedConflictLine(d syncer.Decided[syncer.Conflict]) []string {
+func decidedConflictLine(d operations.Decided[operations.Conflict]) []string {
 	return append([]string{d.Entry.ID, string(d.Entry.Field), conflictState(d.Entry)}, outcomeLine(d.Outcome)...)
 }

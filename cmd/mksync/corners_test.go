@@ -11,6 +11,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // TestWhatWasWrittenIsNoConflictAfterTheCRMRefused: one field is refused by the CRM, and others were written meanwhile.
@@ -53,7 +54,7 @@ func TestADecisionOutlastsARefusalByTheCRM(t *testing.T) {
 	h.set(id, mapping.FieldPhone, "041 222 222")
 	h.pushed(id, false)
 	number := h.one("SELECT id::text FROM mksync_conflicts WHERE status = 'parked'")
-	_, err := h.s.Desk(h.s.Monitor()).ResolveConflict(t.Context(), syncer.ResolveRequest{ID: number, Take: mapping.SideMetaKocka})
+	_, err := h.s.Desk(h.s.Monitor()).ResolveConflict(t.Context(), operations.ResolveRequest{ID: number, Take: mapping.SideMetaKocka})
 	require.ErrorContains(t, err, "is stored")
 	h.exec("ALTER TABLE contacts ALTER phone TYPE varchar(40)")
 	require.NoError(t, h.s.Store.Refresh(t.Context()))
@@ -72,7 +73,7 @@ func TestAnUndoneConflictWithoutAnswerIsFinished(t *testing.T) {
 	h.pull(p.MKID)
 	number := h.one("SELECT id::text FROM mksync_conflicts")
 	require.NoError(t, h.erp.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
-	_, err := h.s.Desk(h.s.Monitor()).UndoConflict(t.Context(), syncer.EntryRequest{ID: number})
+	_, err := h.s.Desk(h.s.Monitor()).UndoConflict(t.Context(), operations.EntryRequest{ID: number})
 	require.Error(t, err)
 	time.Sleep(1500 * time.Millisecond)
 	h.pushed(id, false)

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/internal/terminal"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newDeadLettersCommand shows what could not be applied and tries it again.
@@ -29,7 +29,7 @@ func newDeadLettersList(app *cliEnv) *cobra.Command {
 		Example: "  mksync deadletters list\n  mksync deadletters list --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
 				return list(app, asJSON, "there are no dead letters", deadLetterLine, deadLetterPages(cmd.Context(), desk))
 			})
 		},
@@ -38,13 +38,13 @@ func newDeadLettersList(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func deadLetterPages(ctx context.Context, desk syncer.Answerer) func(syncer.Page) (syncer.List[syncer.DeadLetter], error) {
-	return func(p syncer.Page) (syncer.List[syncer.DeadLetter], error) {
-		return syncer.OpDeadLetters.Ask(ctx, desk, p)
+func deadLetterPages(ctx context.Context, desk operations.Answerer) func(operations.Page) (operations.List[operations.DeadLetter], error) {
+	return func(p operations.Page) (operations.List[operations.DeadLetter], error) {
+		return operations.OpDeadLetters.Ask(ctx, desk, p)
 	}
 }
 
-func deadLetterLine(l syncer.DeadLetter) []string {
+func deadLetterLine(l operations.DeadLetter) []string {
 	of := "contact " + l.ContactID
 	if l.MetaKockaID != "" {
 		of = "partner " + l.MetaKockaID
@@ -60,17 +60,17 @@ func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 		Long: "Give events that could not be applied back to the service, which tries them again at once, or as\n" +
 			"soon as it runs. What fails again becomes a dead letter again.",
 		Example:           "  mksync deadletters retry 7\n  mksync deadletters retry --all",
-		ValidArgsFunction: completeIDs(app, syncer.OpDeadLetters, syncer.Page{Limit: mostCompleted}, deadLetterLine),
+		ValidArgsFunction: completeIDs(app, operations.OpDeadLetters, operations.Page{Limit: mostCompleted}, deadLetterLine),
 		Args:              idsOrAll("dead letters", &all),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
 				ids, err := app.chosen(cmd.Context(), args, func() ([]string, error) { return allDeadLetters(cmd.Context(), desk) })
 				if err != nil {
 					return err
 				}
-				return each(cmd.Context(), app, asJSON, ids, func(id string) (syncer.DeadLetter, error) {
-					return syncer.OpRetryDeadLetter.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
-				}, func(l syncer.DeadLetter) []string {
+				return each(cmd.Context(), app, asJSON, ids, func(id string) (operations.DeadLetter, error) {
+					return operations.OpRetryDeadLetter.Ask(cmd.Context(), desk, operations.EntryRequest{ID: id, By: operator()})
+				}, func(l operations.DeadLetter) []string {
 					return []string{l.ID, "given back to the " + l.Consumer}
 				})
 			})
@@ -81,7 +81,7 @@ func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func allDeadLetters(ctx context.Context, desk syncer.Answerer) ([]string, error) {
+func allDeadLetters(ctx context.Context, desk operations.Answerer) ([]string, error) {
 	letters, err := collect(deadLetterPages(ctx, desk))
-	return idsOf(letters, func(l syncer.DeadLetter) string { return l.ID }), err
+	return idsOf(letters, func(l operations.DeadLetter) string { return l.ID }), err
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newDeletionsCommand lets a person decide held deletions.
@@ -19,14 +19,14 @@ func newDeletionsCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync deletions list\n  mksync deletions approve 3 4 5",
 	}
 	return group(cmd, newDeletionsList(app),
-		newDeletionsDecide(app, syncer.OpApproveDeletion, &cobra.Command{
+		newDeletionsDecide(app, operations.OpApproveDeletion, &cobra.Command{
 			Use:   "approve ID... | - | --all",
 			Short: "Apply held deletions now",
 			Long: "Apply held deletions now: to the partner as MKSYNC_DELETE_POLICY says, to a contact by deleting it.\n" +
 				"What is there again, or was edited since, is left alone.",
 			Example: "  mksync deletions approve 3 4 5\n  mksync deletions approve --all",
 		}),
-		newDeletionsDecide(app, syncer.OpRejectDeletion, &cobra.Command{
+		newDeletionsDecide(app, operations.OpRejectDeletion, &cobra.Command{
 			Use:   "reject ID... | - | --all",
 			Short: "Keep what held deletions would take away",
 			Long: "Keep what held deletions would take away; neither side is written. A contact's deletion leaves the\n" +
@@ -38,17 +38,17 @@ func newDeletionsCommand(app *cliEnv) *cobra.Command {
 
 func newDeletionsList(app *cliEnv) *cobra.Command {
 	var asJSON bool
-	var r syncer.JournalRequest
+	var r operations.JournalRequest
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the deletions that wait for a person",
 		Example: "  mksync deletions list\n  mksync deletions list --all --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return list(app, asJSON, "no deletion waits for a person", deletionLine, func(p syncer.Page) (syncer.List[syncer.Deletion], error) {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return list(app, asJSON, "no deletion waits for a person", deletionLine, func(p operations.Page) (operations.List[operations.Deletion], error) {
 					r.Page = p
-					return syncer.OpDeletions.Ask(cmd.Context(), desk, r)
+					return operations.OpDeletions.Ask(cmd.Context(), desk, r)
 				})
 			})
 		},
@@ -57,7 +57,7 @@ func newDeletionsList(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func deletionLine(d syncer.Deletion) []string {
+func deletionLine(d operations.Deletion) []string {
 	return []string{
 		d.ID, string(d.Status), "deleted in " + string(d.Side), "contact " + d.ContactID, "partner " + or(d.MetaKockaID, "-"),
 		stamp(d.CreatedAt), d.Reason,
@@ -65,28 +65,28 @@ func deletionLine(d syncer.Deletion) []string {
 }
 
 // heldDeletions are the ids of those that wait for a person.
-func heldDeletions(ctx context.Context, desk syncer.Answerer) ([]string, error) {
-	held, err := collect(func(p syncer.Page) (syncer.List[syncer.Deletion], error) {
-		return syncer.OpDeletions.Ask(ctx, desk, syncer.JournalRequest{Page: p})
+func heldDeletions(ctx context.Context, desk operations.Answerer) ([]string, error) {
+	held, err := collect(func(p operations.Page) (operations.List[operations.Deletion], error) {
+		return operations.OpDeletions.Ask(ctx, desk, operations.JournalRequest{Page: p})
 	})
-	return idsOf(held, func(d syncer.Deletion) string { return d.ID }), err
+	return idsOf(held, func(d operations.Deletion) string { return d.ID }), err
 }
 
 // newDeletionsDecide completes the command that asks for one decision.
-func newDeletionsDecide(app *cliEnv, op syncer.Operation[syncer.EntryRequest, syncer.Decided[syncer.Deletion]], cmd *cobra.Command) *cobra.Command {
+func newDeletionsDecide(app *cliEnv, op operations.Operation[operations.EntryRequest, operations.Decided[operations.Deletion]], cmd *cobra.Command) *cobra.Command {
 	var asJSON, all bool
-	cmd.ValidArgsFunction = completeIDs(app, syncer.OpDeletions, syncer.JournalRequest{Page: syncer.Page{Limit: mostCompleted}}, deletionLine)
+	cmd.ValidArgsFunction = completeIDs(app, operations.OpDeletions, operations.JournalRequest{Page: operations.Page{Limit: mostCompleted}}, deletionLine)
 	cmd.Args = idsOrAll("deletions", &all)
 	cmd.Flags().BoolVar(&all, "all", false, "all that are held now")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+		return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
 			ids, err := app.chosen(cmd.Context(), args, func() ([]string, error) { return heldDeletions(cmd.Context(), desk) })
 			if err != nil {
 				return err
 			}
-			return each(cmd.Context(), app, asJSON, ids, func(id string) (syncer.Decided[syncer.Deletion], error) {
-				return op.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
-			}, func(d syncer.Decided[syncer.Deletion]) []string {
+			return each(cmd.Context(), app, asJSON, ids, func(id string) (operations.Decided[operations.Deletion], error) {
+				return op.Ask(cmd.Context(), desk, operations.EntryRequest{ID: id, By: operator()})
+			}, func(d operations.Decided[operations.Deletion]) []string {
 				return append([]string{d.Entry.ID, string(d.Entry.Status)}, outcomeLine(d.Outcome)...)
 			})
 		})

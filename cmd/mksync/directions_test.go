@@ -12,6 +12,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
 )
 
 // redirect lets the phone go another way from now on.
@@ -51,7 +52,7 @@ func TestWhatWasNotCarriedWasNotAgreedOn(t *testing.T) {
 		require.Empty(t, w.partner(alone).Contacts[0].GSM)
 
 		w.redirect(s, mapping.DirectionBoth)
-		rep, err := s.Checker.Check(t.Context(), syncer.CheckRequest{})
+		rep, err := s.Checker.Check(t.Context(), check.CheckRequest{})
 		require.NoError(t, err)
 		require.Equal(t, 2, rep.Differing)
 		w.reconciled(s, alone)

@@ -7,13 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newDuplicatesCommand lists likely duplicates.
 func newDuplicatesCommand(app *cliEnv) *cobra.Command {
 	var asJSON bool
-	var r syncer.DuplicatesRequest
+	var r operations.DuplicatesRequest
 	cmd := &cobra.Command{
 		Use:   "duplicates",
 		Short: "List contacts and partners that are likely the same",
@@ -24,8 +24,8 @@ func newDuplicatesCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync duplicates --limit 20\n  mksync duplicates --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				found, err := syncer.OpDuplicates.Ask(cmd.Context(), desk, r)
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				found, err := operations.OpDuplicates.Ask(cmd.Context(), desk, r)
 				if err != nil {
 					return err
 				}
@@ -44,7 +44,7 @@ func newDuplicatesCommand(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func duplicateLine(d syncer.Duplicate) []string {
+func duplicateLine(d operations.Duplicate) []string {
 	merge := "merge them in MetaKocka"
 	if d.LoserContactID != "" {
 		merge = "mksync merge " + d.LoserContactID + " " + d.WinnerContactID

@@ -8,7 +8,7 @@ import (
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 func TestLikelyDuplicatesAreListedByCommand(t *testing.T) {
@@ -39,7 +39,7 @@ func TestLikelyDuplicatesAreListedByCommand(t *testing.T) {
 		require.Contains(t, list.lines()[1], "contacts  mksync merge "+loser+" "+linked)
 		require.Contains(t, list.lines()[1], "same phone, same name")
 
-		var found []syncer.Duplicate
+		var found []operations.Duplicate
 		short := w.mksync("duplicates", "--limit", "1", "--json")
 		short.read(&found)
 		require.Len(t, found, 1)

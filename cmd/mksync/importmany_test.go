@@ -13,7 +13,7 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // TestImportsAtTheSameTimeMakeOneContact: through two processes, each partner
@@ -26,7 +26,7 @@ func TestImportsAtTheSameTimeMakeOneContact(t *testing.T) {
 	}})
 	w.sharing()
 	dana := w.add(mapping.Contact{Name: "Dana", Email: "dana@partner.si"})
-	var desks []*syncer.Desk
+	var desks []*operations.Desk
 	for range 2 {
 		s, _ := w.start(service.RoleAPI)
 		desks = append(desks, s.Desk(s.Monitor()))
@@ -37,7 +37,7 @@ func TestImportsAtTheSameTimeMakeOneContact(t *testing.T) {
 	for i := range 32 {
 		group.Go(func() {
 			id := fmt.Sprint(7001 + i%4)
-			o, err := syncer.OpImport.Ask(t.Context(), desks[i/4%2], syncer.ImportRequest{MetaKockaID: id})
+			o, err := operations.OpImport.Ask(t.Context(), desks[i/4%2], operations.ImportRequest{MetaKockaID: id})
 			mu.Lock()
 			defer mu.Unlock()
 			if contacts[id] == nil {
@@ -67,7 +67,7 @@ func TestAFirstMatchThatIsQuickerThanAnImport(t *testing.T) {
 			w.exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1, '7001', 'pending')", id)
 		})
 	})
-	o, err := syncer.OpImport.Ask(t.Context(), s.Desk(s.Monitor()), syncer.ImportRequest{MetaKockaID: "7001"})
+	o, err := operations.OpImport.Ask(t.Context(), s.Desk(s.Monitor()), operations.ImportRequest{MetaKockaID: "7001"})
 	require.NoError(t, err)
 	require.Equal(t, id, o.ContactID)
 	require.Equal(t, 1, w.count("SELECT count(*) FROM contacts"))
@@ -82,7 +82,7 @@ func TestUnsyncedPartnersCostNoCall(t *testing.T) {
 	stop()
 	_, c := w.api()
 	before := w.erp.Calls().Received
-	var l syncer.List[syncer.Partner]
+	var l operations.List[operations.Partner]
 	c.get("partners/unsynced").data(&l)
 	require.Len(t, l.Items, 2)
 	require.Len(t, w.mksync("partners", "--unsynced").ids(), 2)
@@ -104,11 +104,11 @@ func TestAllPartnersAreImportedThroughACap(t *testing.T) {
 	}
 	w := newWorld(t, opts)
 	s, _ := w.start(service.RoleAPI)
-	res, err := syncer.OpBulkImport.Ask(t.Context(), s.Desk(s.Monitor()), syncer.BulkImportRequest{ImportAll: true})
+	res, err := operations.OpBulkImport.Ask(t.Context(), s.Desk(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Equal(t, n, res.Imported)
 	require.Equal(t, n, w.count("SELECT count(*) FROM contacts"))
-	res, err = syncer.OpBulkImport.Ask(t.Context(), s.Desk(s.Monitor()), syncer.BulkImportRequest{ImportAll: true})
+	res, err = operations.OpBulkImport.Ask(t.Context(), s.Desk(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Zero(t, res.Total)
 	require.Equal(t, n, w.count("SELECT count(*) FROM contacts"))

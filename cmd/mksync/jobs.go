@@ -10,7 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/store"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newJobsCommand looks after bulk requests that are worked on later.
@@ -34,9 +34,9 @@ func newJobsList(app *cliEnv) *cobra.Command {
 		Example: "  mksync jobs list\n  mksync jobs list --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return list(app, asJSON, "there are no jobs", jobLine, func(p syncer.Page) (syncer.List[syncer.Job], error) {
-					return syncer.OpJobs.Ask(cmd.Context(), desk, p)
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return list(app, asJSON, "there are no jobs", jobLine, func(p operations.Page) (operations.List[operations.Job], error) {
+					return operations.OpJobs.Ask(cmd.Context(), desk, p)
 				})
 			})
 		},
@@ -46,15 +46,15 @@ func newJobsList(app *cliEnv) *cobra.Command {
 }
 
 func completeJobs(app *cliEnv) cobra.CompletionFunc {
-	return completeIDs(app, syncer.OpJobs, syncer.Page{Limit: mostCompleted}, jobLine)
+	return completeIDs(app, operations.OpJobs, operations.Page{Limit: mostCompleted}, jobLine)
 }
 
-func jobLine(j syncer.Job) []string {
+func jobLine(j operations.Job) []string {
 	return []string{j.ID, string(j.Status), j.Operation, jobDone(j), stamp(j.CreatedAt), "by " + or(j.CreatedBy, "-"), jobWaits(j)}
 }
 
 // jobDone says how far a job is.
-func jobDone(j syncer.Job) string {
+func jobDone(j operations.Job) string {
 	switch {
 	case j.Total == 0 && j.Status == store.JobDone:
 		return "nothing to do"
@@ -65,7 +65,7 @@ func jobDone(j syncer.Job) string {
 }
 
 // jobWaits says what is next of an open job, or why it failed.
-func jobWaits(j syncer.Job) string {
+func jobWaits(j operations.Job) string {
 	switch {
 	case j.Error != "":
 		return j.Error
@@ -88,7 +88,7 @@ func newJobsShow(app *cliEnv) *cobra.Command {
 		Args:              oneID("job"),
 		ValidArgsFunction: firstOnly(completeJobs(app)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
 				shown, err := jobFailures(cmd.Context(), desk, args[0])
 				switch {
 				case err != nil:
@@ -109,14 +109,14 @@ func newJobsShow(app *cliEnv) *cobra.Command {
 
 // shownJob is a job with what failed of it, so far where it runs.
 type shownJob struct {
-	syncer.Job
-	Failures []syncer.BulkItem `json:"failures"`
+	operations.Job
+	Failures []operations.BulkItem `json:"failures"`
 }
 
 // jobFailures reads a job and, page by page, what failed of it.
-func jobFailures(ctx context.Context, desk syncer.Answerer, id string) (shown shownJob, err error) {
-	shown.Failures, err = collect(func(p syncer.Page) (l syncer.List[syncer.BulkItem], err error) {
-		j, err := syncer.OpJob.Ask(ctx, desk, syncer.JobRequest{ID: id, Failed: true, After: p.After, Limit: p.Limit})
+func jobFailures(ctx context.Context, desk operations.Answerer, id string) (shown shownJob, err error) {
+	shown.Failures, err = collect(func(p operations.Page) (l operations.List[operations.BulkItem], err error) {
+		j, err := operations.OpJob.Ask(ctx, desk, operations.JobRequest{ID: id, Failed: true, After: p.After, Limit: p.Limit})
 		if err != nil {
 			return l, err
 		}
@@ -129,7 +129,7 @@ func jobFailures(ctx context.Context, desk syncer.Answerer, id string) (shown sh
 	return shown, err
 }
 
-func jobSheet(j syncer.Job) (sheet []terminal.Pair) {
+func jobSheet(j operations.Job) (sheet []terminal.Pair) {
 	line := func(name, text string) {
 		if text != "" {
 			sheet = append(sheet, terminal.Pair{name, text})
@@ -163,8 +163,8 @@ func (app *cliEnv) printFailures(shown shownJob) error {
 	if len(shown.Failures) == 0 {
 		return nil
 	}
-	return printLines(app, "", shown.Failures, func(i syncer.BulkItem) []string {
-		if shown.Operation == syncer.OpBulkImport.Name {
+	return printLines(app, "", shown.Failures, func(i operations.BulkItem) []string {
+		if shown.Operation == operations.OpBulkImport.Name {
 			return failureLine(i.MetaKockaID, i)
 		}
 		return failureLine(i.ContactID, i)
@@ -182,9 +182,9 @@ func newJobsCancel(app *cliEnv) *cobra.Command {
 		Args:              someIDs("jobs"),
 		ValidArgsFunction: completeJobs(app),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return each(cmd.Context(), app, asJSON, args, func(id string) (syncer.Job, error) {
-					return syncer.OpCancelJob.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: id, By: operator()})
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return each(cmd.Context(), app, asJSON, args, func(id string) (operations.Job, error) {
+					return operations.OpCancelJob.Ask(cmd.Context(), desk, operations.EntryRequest{ID: id, By: operator()})
 				}, jobLine)
 			})
 		},
@@ -205,7 +205,7 @@ func newJobsWatch(app *cliEnv) *cobra.Command {
 		Args:              oneID("job"),
 		ValidArgsFunction: firstOnly(completeJobs(app)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
 				return app.watchJob(cmd.Context(), desk, args[0], asJSON)
 			})
 		},
@@ -217,7 +217,7 @@ func newJobsWatch(app *cliEnv) *cobra.Command {
 // lookEvery is how often a job that is watched is looked at.
 const lookEvery = 500 * time.Millisecond
 
-func (app *cliEnv) watchJob(ctx context.Context, desk syncer.Answerer, id string, asJSON bool) error {
+func (app *cliEnv) watchJob(ctx context.Context, desk operations.Answerer, id string, asJSON bool) error {
 	if err := app.followJob(ctx, desk, id, asJSON); err != nil {
 		return err
 	}
@@ -240,13 +240,13 @@ func (app *cliEnv) watchJob(ctx context.Context, desk syncer.Answerer, id string
 }
 
 // followJob shows how far a job is until it ended.
-func (app *cliEnv) followJob(ctx context.Context, desk syncer.Answerer, id string, asJSON bool) error {
+func (app *cliEnv) followJob(ctx context.Context, desk operations.Answerer, id string, asJSON bool) error {
 	follow := app.follow(asJSON)
 	defer follow.end()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		j, err := syncer.OpJob.Ask(ctx, desk, syncer.JobRequest{ID: id, Brief: true})
+		j, err := operations.OpJob.Ask(ctx, desk, operations.JobRequest{ID: id, Brief: true})
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
@@ -265,8 +265,8 @@ func (app *cliEnv) followJob(ctx context.Context, desk syncer.Answerer, id strin
 }
 
 // jobProgress is how far a job is, as of a request that is waited for.
-func jobProgress(j syncer.Job) syncer.Progress {
-	p := syncer.Progress{Doing: or(j.Doing, string(j.Status)), Done: j.Done, Total: j.Total, Failed: j.Failed, Paused: j.Paused, ExpectedAt: j.ExpectedAt}
+func jobProgress(j operations.Job) operations.Progress {
+	p := operations.Progress{Doing: or(j.Doing, string(j.Status)), Done: j.Done, Total: j.Total, Failed: j.Failed, Paused: j.Paused, ExpectedAt: j.ExpectedAt}
 	if len(j.WaitsFor) > 0 {
 		p.Doing, p.Total = jobWaits(j), 0
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // later asks for a job and returns where it is.
@@ -22,7 +23,7 @@ func (c client) later(path, body string) string {
 	r := c.do("POST", "/api/metakocka/contacts/"+path, body, "Prefer", "wait=5, Respond-Async")
 	require.Equal(c.t, 202, r.status, r.body)
 	require.Equal(c.t, "respond-async", r.header.Get("Preference-Applied"))
-	var job syncer.Job
+	var job operations.Job
 	r.data(&job)
 	require.Equal(c.t, "/api/metakocka/jobs/"+job.ID, r.header.Get("Location"))
 	require.Equal(c.t, "crm", job.CreatedBy)
@@ -30,10 +31,10 @@ func (c client) later(path, body string) string {
 }
 
 // until waits until a job is as wanted.
-func (c client) until(w *world, path string, wanted func(syncer.Job) bool) (job syncer.Job) {
+func (c client) until(w *world, path string, wanted func(operations.Job) bool) (job operations.Job) {
 	c.t.Helper()
 	w.eventually(func() error {
-		job = syncer.Job{}
+		job = operations.Job{}
 		c.get(path).data(&job)
 		if !wanted(job) {
 			return fmt.Errorf("job is %+v", job)
@@ -43,7 +44,7 @@ func (c client) until(w *world, path string, wanted func(syncer.Job) bool) (job 
 	return job
 }
 
-func ended(j syncer.Job) bool { return !j.Status.Open() && j.FinishedAt != nil && j.Result != nil }
+func ended(j operations.Job) bool { return !j.Status.Open() && j.FinishedAt != nil && j.Result != nil }
 
 func TestJobsAreWorkedOnLater(t *testing.T) {
 	t.Parallel()
@@ -53,18 +54,18 @@ func TestJobsAreWorkedOnLater(t *testing.T) {
 	job := c.until(w, c.later("bulk-sync", `{"contactIds":["`+strings.ToUpper(ana)+`","`+bor+`","`+ana+`"]}`), ended)
 	require.Equal(t, store.JobDone, job.Status)
 	require.Equal(t, "contacts.bulk-sync", job.Operation)
-	var res syncer.BulkSyncResult
+	var res operations.BulkSyncResult
 	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&res)
 	require.Equal(t, []int{3, 2, 1}, []int{res.Total, res.Succeeded, res.Failed})
 	require.Equal(t, []string{ana, bor, ana}, []string{res.Results[0].ContactID, res.Results[1].ContactID, res.Results[2].ContactID})
 	require.Equal(t, "crm", w.one("SELECT created_by FROM metakocka_contact_mappings WHERE contact_id = $1", ana))
 
 	job = c.until(w, c.later("bulk-import", `{"importAll":true}`), ended)
-	var imported syncer.BulkImportResult
+	var imported operations.BulkImportResult
 	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&imported)
 	require.Equal(t, 1, imported.Imported)
 	require.Equal(t, "7001", imported.Results[0].MetaKockaID)
-	var all syncer.List[syncer.Job]
+	var all operations.List[operations.Job]
 	c.get("jobs?limit=1").data(&all)
 	require.Equal(t, job.ID, all.Items[0].ID)
 	require.Nil(t, all.Items[0].Result)
@@ -91,9 +92,9 @@ func TestJobsWaitAndSurviveARestart(t *testing.T) {
 	_, c, stop := w.apiUntil()
 	require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 150 * time.Millisecond}}))
 	path := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)
-	c.until(w, path, func(j syncer.Job) bool { return j.Done > 1 && j.Total == 12 })
+	c.until(w, path, func(j operations.Job) bool { return j.Done > 1 && j.Total == 12 })
 	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
-	c.until(w, path, func(j syncer.Job) bool { return j.Paused != "" && j.Failed == 0 })
+	c.until(w, path, func(j operations.Job) bool { return j.Paused != "" && j.Failed == 0 })
 	stop()
 	done := w.count("SELECT count(*) FROM mksync_job_items")
 	require.Positive(t, done)
@@ -104,7 +105,7 @@ func TestJobsWaitAndSurviveARestart(t *testing.T) {
 	require.Equal(t, []any{store.JobDone, 12, 12, 0}, []any{job.Status, job.Total, job.Done, job.Failed})
 	require.Len(t, w.erp.Partners(), 12)
 	t.Logf("%d were done before; %d calls", done, w.erp.Calls().Received[metakocka.EndpointGet]-gets)
-	var res syncer.BulkSyncResult
+	var res operations.BulkSyncResult
 	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&res)
 	for i, id := range ids {
 		require.Equal(t, id, res.Results[i].ContactID)
@@ -123,9 +124,9 @@ func TestJobsAreCancelled(t *testing.T) {
 	require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 300 * time.Millisecond}}))
 	running := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)
 	waiting := c.later("bulk-import", `{"importAll":true}`)
-	c.until(w, running, func(j syncer.Job) bool { return j.Done > 0 })
+	c.until(w, running, func(j operations.Job) bool { return j.Done > 0 })
 	for range 2 {
-		var job syncer.Job
+		var job operations.Job
 		c.do("DELETE", "/api/metakocka/"+waiting, "").data(&job)
 		require.Equal(t, store.JobCancelled, job.Status)
 		require.Equal(t, "crm", job.FinishedBy)
@@ -133,7 +134,7 @@ func TestJobsAreCancelled(t *testing.T) {
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+running, "").status)
 	job := c.until(w, running, ended)
 	require.Equal(t, store.JobCancelled, job.Status)
-	var res syncer.BulkSyncResult
+	var res operations.BulkSyncResult
 	reply{t: t, body: `{"success":true,"data":` + string(job.Result) + `}`}.data(&res)
 	require.True(t, res.Stopped)
 	require.Less(t, res.Succeeded, 15)
@@ -144,7 +145,7 @@ func TestJobsAreCancelled(t *testing.T) {
 func (w *world) abandoned(request json.RawMessage, j store.Job, item ...string) (path string) {
 	w.t.Helper()
 	kept := w.store()
-	job, err := kept.AddJob(w.t.Context(), syncer.OpBulkSync.Name, request, "")
+	job, err := kept.AddJob(w.t.Context(), operations.OpBulkSync.Name, request, "")
 	require.NoError(w.t, err)
 	_, err = kept.TakeJob(w.t.Context(), job.ID)
 	require.NoError(w.t, err)
@@ -164,7 +165,7 @@ func (w *world) cancelled(path string) {
 }
 
 // endedAs waits for a job's end and returns its result.
-func (c client) endedAs(w *world, path string, status store.JobStatus) (job syncer.Job, res syncer.BulkSyncResult) {
+func (c client) endedAs(w *world, path string, status store.JobStatus) (job operations.Job, res operations.BulkSyncResult) {
 	c.t.Helper()
 	job = c.until(w, path, ended)
 	require.Equal(c.t, status, job.Status)
@@ -192,7 +193,7 @@ func TestACancelledJobKeepsWhatItDid(t *testing.T) {
 	require.Equal(t, []int{9, 3, 2}, []int{res.Total, res.Succeeded, res.Failed})
 
 	waits := c.later("bulk-sync", `{"syncAll":true}`)
-	c.until(w, waits, func(j syncer.Job) bool { return j.Paused != "" })
+	c.until(w, waits, func(j operations.Job) bool { return j.Paused != "" })
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+waits, "").status)
 	_, res = c.endedAs(w, waits, store.JobCancelled)
 	require.Empty(t, res.Results)

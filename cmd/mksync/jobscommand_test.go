@@ -13,7 +13,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 func TestJobsByCommand(t *testing.T) {
@@ -29,7 +29,7 @@ func TestJobsByCommand(t *testing.T) {
 	w.eventually(func() error { return w.mksync("mappings").err })
 	id := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)[len("jobs/"):]
 	next := c.later("bulk-sync", `{"contactIds":["`+ids[0]+`"]}`)[len("jobs/"):]
-	c.until(w, "jobs/"+id, func(j syncer.Job) bool { return j.Done > 0 })
+	c.until(w, "jobs/"+id, func(j operations.Job) bool { return j.Done > 0 })
 	list := w.mksync("jobs", "list")
 	require.Equal(t, []string{next, id}, list.ids())
 	require.Contains(t, list.lines()[0], "waits for job "+id+", over the same contacts")
@@ -73,9 +73,9 @@ func TestLargeJobsFitIntoMessages(t *testing.T) {
 	w.api()
 	w.eventually(func() error { return w.mksync("mappings").err })
 	const n = 2000
-	res := syncer.BulkSyncResult{Total: n, Failed: n}
+	res := operations.BulkSyncResult{Total: n, Failed: n}
 	for i := range n {
-		res.Results = append(res.Results, syncer.BulkItem{ContactID: uuid.NewString(), Error: fmt.Sprintf("a reason of some length, as most of them are, number %d of them", i)})
+		res.Results = append(res.Results, operations.BulkItem{ContactID: uuid.NewString(), Error: fmt.Sprintf("a reason of some length, as most of them are, number %d of them", i)})
 	}
 	text, err := json.Marshal(res)
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // sharing makes the world's services share one NATS server.
@@ -69,13 +69,13 @@ func TestJobsOverTheSameContactsRunOneAfterAnother(t *testing.T) {
 	_, c := w.api()
 	w.start(service.RoleAPI)
 	first := c.later("bulk-sync", `{"contactIds":`+jsonList(ids[:8])+`}`)
-	c.until(w, first, func(j syncer.Job) bool { return j.Done > 0 })
+	c.until(w, first, func(j operations.Job) bool { return j.Done > 0 })
 	same := c.later("bulk-sync", `{"contactIds":`+jsonList(ids[6:10])+`}`)
 	all := c.later("bulk-import", `{"importAll":true}`)
 	other := c.later("bulk-sync", `{"contactIds":`+jsonList(ids[10:12])+`}`)
 	alone := c.later("bulk-sync", `{"contactIds":`+jsonList(ids[12:14])+`}`)
 
-	job := c.until(w, same, func(j syncer.Job) bool { return len(j.WaitsFor) > 0 })
+	job := c.until(w, same, func(j operations.Job) bool { return len(j.WaitsFor) > 0 })
 	require.Equal(t, []string{first[len("jobs/"):]}, job.WaitsFor)
 	require.Equal(t, store.JobQueued, job.Status)
 	require.Equal(t, 200, c.do("DELETE", "/api/metakocka/"+all, "").status)
@@ -104,7 +104,7 @@ func TestWhichJobsOverlap(t *testing.T) {
 		require.NoError(t, err)
 		return j
 	}
-	syncs, imports := syncer.OpBulkSync.Name, syncer.OpBulkImport.Name
+	syncs, imports := operations.OpBulkSync.Name, operations.OpBulkImport.Name
 	a := add(syncs, `{"contactIds":["`+ids[0]+`","`+ids[1]+`"]}`)
 	require.Empty(t, a.WaitsFor)
 	b := add(imports, `{"metakockaIds":["7002"]}`)
@@ -142,7 +142,7 @@ func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
 	log := &logBuffer{}
 	c := w.spawn(log, "run", "--roles", service.RoleAPI)
 	store := w.store()
-	job, err := store.AddJob(t.Context(), syncer.OpBulkSync.Name, byContact(ids), "")
+	job, err := store.AddJob(t.Context(), operations.OpBulkSync.Name, byContact(ids), "")
 	require.NoError(t, err)
 	done := func() int { return w.count("SELECT done FROM mksync_jobs WHERE id = $1", job.ID) }
 	w.eventually(func() error {
@@ -157,7 +157,7 @@ func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
 	items, err := store.JobItems(t.Context(), job.ID)
 	require.NoError(t, err)
 	for _, text := range items {
-		var item syncer.BulkItem
+		var item operations.BulkItem
 		require.NoError(t, json.Unmarshal(text, &item))
 		finished = append(finished, item.MetaKockaID)
 	}
@@ -202,8 +202,8 @@ func TestJobsSayWhenTheyAreLikelyDone(t *testing.T) {
 	w.latency(100 * time.Millisecond)
 	_, c := w.api()
 	path := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)
-	require.Nil(t, c.until(w, path, func(j syncer.Job) bool { return j.Status == store.JobRunning }).ExpectedAt)
-	job := c.until(w, path, func(j syncer.Job) bool { return j.ExpectedAt != nil })
+	require.Nil(t, c.until(w, path, func(j operations.Job) bool { return j.Status == store.JobRunning }).ExpectedAt)
+	job := c.until(w, path, func(j operations.Job) bool { return j.ExpectedAt != nil })
 	// At best two are done in 100 ms; else it is as quick as it has been so far.
 	left, soFar := float64(job.Total-job.Done), time.Since(*job.StartedAt).Seconds()/float64(job.Done)
 	require.Greater(t, time.Until(*job.ExpectedAt).Seconds(), left*0.050/2)
@@ -230,9 +230,9 @@ func TestResultsOfAJobComeInPages(t *testing.T) {
 	_, c := w.api()
 	path := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)
 	c.until(w, path, ended)
-	page := func(query string) (syncer.Job, syncer.BulkSyncResult) {
-		var j syncer.Job
-		var res syncer.BulkSyncResult
+	page := func(query string) (operations.Job, operations.BulkSyncResult) {
+		var j operations.Job
+		var res operations.BulkSyncResult
 		c.get(path + query).data(&j)
 		require.NoError(t, json.Unmarshal(j.Result, &res))
 		require.Equal(t, 15, res.Total)
@@ -257,8 +257,8 @@ func TestResultsOfAJobComeInPages(t *testing.T) {
 
 	w.latency(300 * time.Millisecond)
 	path = c.later("bulk-sync", `{"contactIds":`+jsonList(append(ids[12:], w.persons(20)...))+`}`)
-	c.until(w, path+"?failed=true", func(j syncer.Job) bool {
-		var res syncer.BulkSyncResult
+	c.until(w, path+"?failed=true", func(j operations.Job) bool {
+		var res operations.BulkSyncResult
 		_ = json.Unmarshal(j.Result, &res)
 		return j.Status.Open() && len(res.Results) == 3
 	})

@@ -18,7 +18,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // massLatency is how long a call of the ERP takes while many contacts are
@@ -67,9 +67,9 @@ var masses = map[string]mass{
 // job begins a job and waits until some of it is done.
 func (m *massed) job(path, body string) (going func() bool) {
 	id := m.later(path, body)
-	m.until(m.world, id, func(j syncer.Job) bool { return j.Done > 0 })
+	m.until(m.world, id, func(j operations.Job) bool { return j.Done > 0 })
 	return func() (open bool) {
-		m.until(m.world, id, func(j syncer.Job) bool { open = j.Status.Open(); return true })
+		m.until(m.world, id, func(j operations.Job) bool { open = j.Status.Open(); return true })
 		return open
 	}
 }

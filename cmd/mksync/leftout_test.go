@@ -14,6 +14,8 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // filtered is a world whose filter takes active contacts.
@@ -87,7 +89,7 @@ func TestACreationWithoutAnswerOfAContactThatIsLeftOut(t *testing.T) {
 			h.pushed(id, false)
 		case "a check": // the event was lost
 			h.eventually(func() error {
-				_, err := h.s.Checker.Check(context.WithoutCancel(t.Context()), syncer.CheckRequest{Repair: true})
+				_, err := h.s.Checker.Check(context.WithoutCancel(t.Context()), check.CheckRequest{Repair: true})
 				return err
 			})
 		default:
@@ -170,11 +172,11 @@ func TestAPartnerThatIsAwayForAMoment(t *testing.T) {
 	// And asked for by a person.
 	for i, ask := range []func() error{
 		func() error {
-			_, err := h.s.Desk(h.s.Monitor()).Sync(ctx, syncer.SyncRequest{ContactID: id})
+			_, err := h.s.Desk(h.s.Monitor()).Sync(ctx, operations.SyncRequest{ContactID: id})
 			return err
 		},
 		func() error {
-			_, err := h.s.Desk(h.s.Monitor()).Import(ctx, syncer.ImportRequest{MetaKockaID: p.MKID})
+			_, err := h.s.Desk(h.s.Monitor()).Import(ctx, operations.ImportRequest{MetaKockaID: p.MKID})
 			return err
 		},
 	} {

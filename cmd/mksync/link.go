@@ -8,12 +8,13 @@ import (
 
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newLinkCommand answers a match that waits.
 func newLinkCommand(app *cliEnv) *cobra.Command {
 	var asJSON bool
-	var r syncer.LinkRequest
+	var r operations.LinkRequest
 	cmd := &cobra.Command{
 		Use:   "link CONTACT_ID METAKOCKA_ID",
 		Short: "Say that a contact and a partner are one",
@@ -27,8 +28,8 @@ func newLinkCommand(app *cliEnv) *cobra.Command {
 		ValidArgsFunction: completeLink(app),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.ContactID, r.MetaKockaID, r.By = args[0], args[1], operator()
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				l, err := syncer.OpLink.Ask(cmd.Context(), desk, r)
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				l, err := operations.OpLink.Ask(cmd.Context(), desk, r)
 				switch {
 				case err != nil:
 					return err
@@ -60,9 +61,9 @@ func contactAndPartner(_ *cobra.Command, args []string) error {
 
 // completeLink completes contacts that wait, and then partners that nobody has.
 func completeLink(app *cliEnv) cobra.CompletionFunc {
-	held := completeIDs(app, syncer.OpMappings, syncer.MappingsRequest{Status: store.StatusHeld, Page: syncer.Page{Limit: mostCompleted}},
-		func(m syncer.Mapping) []string { return []string{m.ContactID, m.LastError} })
-	free := completeIDs(app, syncer.OpPartners, syncer.PartnersRequest{Unsynced: true, Page: syncer.Page{Limit: mostCompleted}}, partnerLine)
+	held := completeIDs(app, operations.OpMappings, operations.MappingsRequest{Status: store.StatusHeld, Page: operations.Page{Limit: mostCompleted}},
+		func(m operations.Mapping) []string { return []string{m.ContactID, m.LastError} })
+	free := completeIDs(app, operations.OpPartners, operations.PartnersRequest{Unsynced: true, Page: operations.Page{Limit: mostCompleted}}, partnerLine)
 	return func(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		switch len(given) {
 		case 0:
@@ -84,13 +85,13 @@ func newUnlinkCommand(app *cliEnv) *cobra.Command {
 			"Nothing joins the two again but mksync link; mksync sync finds or makes another partner.",
 		Example: "  mksync unlink 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10",
 		Args:    oneID("contact"),
-		ValidArgsFunction: firstOnly(completeIDs(app, syncer.OpMappings, syncer.MappingsRequest{Page: syncer.Page{Limit: mostCompleted}},
-			func(m syncer.Mapping) []string {
+		ValidArgsFunction: firstOnly(completeIDs(app, operations.OpMappings, operations.MappingsRequest{Page: operations.Page{Limit: mostCompleted}},
+			func(m operations.Mapping) []string {
 				return []string{m.ContactID, "partner " + or(m.MetaKockaID, "-"), string(m.SyncStatus)}
 			})),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				o, err := syncer.OpUnlink.Ask(cmd.Context(), desk, syncer.UnlinkRequest{ContactID: args[0], By: operator()})
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				o, err := operations.OpUnlink.Ask(cmd.Context(), desk, operations.UnlinkRequest{ContactID: args[0], By: operator()})
 				switch {
 				case err != nil:
 					return err

@@ -16,8 +16,8 @@ import (
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
+	"github.com/crmmind/mksync/syncer/poll"
 )
 
 // deleteStream deletes a stream of the running service.
@@ -126,7 +126,7 @@ func TestPartnersStreamLostThatHoldsFew(t *testing.T) {
 	}
 	poll := func(s *service.Service) (published, polls int, err error) {
 		events := &forgetfulBus{Bus: s.Bus}
-		poller := syncer.NewPoller(syncer.PollerConfig{}, s.ERP, s.Store, events, slog.New(slog.DiscardHandler))
+		poller := poll.NewPoller(poll.PollerConfig{}, s.ERP, s.Store, events, slog.New(slog.DiscardHandler))
 		for polls, err = 1, poller.Poll(t.Context()); err != nil && polls < 20; polls++ {
 			w.eventually(func() error { return pulled(t, s) })
 			err = poller.Poll(t.Context())

@@ -8,23 +8,23 @@ import (
 
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/store"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newMappingsCommand looks mappings up.
 func newMappingsCommand(app *cliEnv) *cobra.Command {
 	var asJSON bool
-	var r syncer.MappingsRequest
+	var r operations.MappingsRequest
 	cmd := &cobra.Command{
 		Use:     "mappings",
 		Short:   "List which contact is linked with which partner",
 		Example: "  mksync mappings --status error\n  mksync mappings --partner 228000046627 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return list(app, asJSON, "there is no such mapping", mappingLine, func(p syncer.Page) (syncer.List[syncer.Mapping], error) {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return list(app, asJSON, "there is no such mapping", mappingLine, func(p operations.Page) (operations.List[operations.Mapping], error) {
 					r.Page = p
-					return syncer.OpMappings.Ask(cmd.Context(), desk, r)
+					return operations.OpMappings.Ask(cmd.Context(), desk, r)
 				})
 			})
 		},
@@ -45,7 +45,7 @@ func statusWords() string {
 	return strings.Join(words, ", ")
 }
 
-func mappingLine(m syncer.Mapping) []string {
+func mappingLine(m operations.Mapping) []string {
 	synced := "never synced"
 	if m.LastSyncedAt != nil {
 		synced = stamp(*m.LastSyncedAt)
@@ -67,7 +67,7 @@ func newMappingsPrune(app *cliEnv) *cobra.Command {
 		Example: "  mksync mappings prune\n  mksync mappings prune --yes",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
 				return prune(cmd.Context(), app, desk, asJSON, yes)
 			})
 		},
@@ -79,26 +79,26 @@ func newMappingsPrune(app *cliEnv) *cobra.Command {
 
 // pruneReport is the JSON of prune; Pruned is absent without --yes.
 type pruneReport struct {
-	Orphans []syncer.Orphan `json:"orphans"`
-	Pruned  *syncer.Pruned  `json:"pruned,omitempty"`
+	Orphans []operations.Orphan `json:"orphans"`
+	Pruned  *operations.Pruned  `json:"pruned,omitempty"`
 }
 
 // lostMappings are those that have lost a side.
-func lostMappings(ctx context.Context, desk syncer.Answerer) ([]syncer.Orphan, error) {
-	return collect(func(p syncer.Page) (syncer.List[syncer.Orphan], error) {
-		return syncer.OpOrphans.Ask(ctx, desk, syncer.OrphansRequest{Page: p})
+func lostMappings(ctx context.Context, desk operations.Answerer) ([]operations.Orphan, error) {
+	return collect(func(p operations.Page) (operations.List[operations.Orphan], error) {
+		return operations.OpOrphans.Ask(ctx, desk, operations.OrphansRequest{Page: p})
 	})
 }
 
 // prune reports the orphans, and with yes what was done about them.
-func prune(ctx context.Context, app *cliEnv, desk syncer.Answerer, asJSON, yes bool) error {
+func prune(ctx context.Context, app *cliEnv, desk operations.Answerer, asJSON, yes bool) error {
 	orphans, err := lostMappings(ctx, desk)
 	if err != nil {
 		return err
 	}
 	report := pruneReport{Orphans: orphans}
 	if yes {
-		done, err := syncer.OpPrune.Ask(ctx, desk, syncer.Nothing{})
+		done, err := operations.OpPrune.Ask(ctx, desk, operations.Nothing{})
 		if err != nil {
 			return err
 		}
@@ -114,6 +114,6 @@ func prune(ctx context.Context, app *cliEnv, desk syncer.Answerer, asJSON, yes b
 	return nil
 }
 
-func orphanLine(o syncer.Orphan) []string {
+func orphanLine(o operations.Orphan) []string {
 	return []string{o.ID, string(o.Kind), "--yes: " + o.Pruning, string(o.SyncStatus), "contact " + o.ContactID, "partner " + or(o.MetaKockaID, "-")}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // mergeFlags say how a merge, or its undoing, is asked for.
@@ -33,7 +34,7 @@ func newMergeCommand(app *cliEnv) *cobra.Command {
 			"  mksync merge list\n  mksync merge undo 3",
 		Args: loserAndWinner,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error { return app.merge(cmd, desk, args[0], args[1], flags) })
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error { return app.merge(cmd, desk, args[0], args[1], flags) })
 		},
 	}
 	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show what the winner would hold and what happens to the rest; write nothing")
@@ -53,10 +54,10 @@ func loserAndWinner(_ *cobra.Command, args []string) error {
 	return fmt.Errorf("two contacts at a time: got %d", len(args))
 }
 
-func (app *cliEnv) merge(cmd *cobra.Command, desk syncer.Answerer, loser, winner string, flags mergeFlags) error {
-	r := syncer.MergeRequest{LoserContactID: loser, WinnerContactID: winner, DryRun: true, By: operator()}
+func (app *cliEnv) merge(cmd *cobra.Command, desk operations.Answerer, loser, winner string, flags mergeFlags) error {
+	r := operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner, DryRun: true, By: operator()}
 	if flags.dryRun || !flags.yes && app.asks() {
-		m, err := syncer.OpMerge.Ask(cmd.Context(), desk, r)
+		m, err := operations.OpMerge.Ask(cmd.Context(), desk, r)
 		if err != nil {
 			return err
 		}
@@ -68,18 +69,18 @@ func (app *cliEnv) merge(cmd *cobra.Command, desk syncer.Answerer, loser, winner
 		}
 	}
 	r.DryRun = false
-	m, err := syncer.OpMerge.Ask(cmd.Context(), desk, r)
+	m, err := operations.OpMerge.Ask(cmd.Context(), desk, r)
 	if err != nil {
 		return err
 	}
 	return app.oneMerge(m, flags.asJSON)
 }
 
-func (app *cliEnv) oneMerge(m syncer.Merge, asJSON bool) error {
+func (app *cliEnv) oneMerge(m operations.Merge, asJSON bool) error {
 	if asJSON {
 		return app.printJSON(m)
 	}
-	return printLines(app, "", []syncer.Merge{m}, mergeLine)
+	return printLines(app, "", []operations.Merge{m}, mergeLine)
 }
 
 // asks reports whether there is a person to ask.
@@ -100,7 +101,7 @@ func (app *cliEnv) confirm(ctx context.Context, question, refusal string) error 
 }
 
 // showMerge prints what a merge would do.
-func (app *cliEnv) showMerge(m syncer.Merge, asJSON bool) error {
+func (app *cliEnv) showMerge(m operations.Merge, asJSON bool) error {
 	if asJSON {
 		return app.printJSON(m)
 	}
@@ -129,17 +130,17 @@ func fieldOrigin(f syncer.MergedField) string {
 
 func newMergeList(app *cliEnv) *cobra.Command {
 	var asJSON bool
-	var r syncer.MergesRequest
+	var r operations.MergesRequest
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the merges, newest first",
 		Example: "  mksync merge list\n  mksync merge list --of 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return list(app, asJSON, "no contacts were merged", mergeLine, func(p syncer.Page) (syncer.List[syncer.Merge], error) {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return list(app, asJSON, "no contacts were merged", mergeLine, func(p operations.Page) (operations.List[operations.Merge], error) {
 					r.Page = p
-					return syncer.OpMerges.Ask(cmd.Context(), desk, r)
+					return operations.OpMerges.Ask(cmd.Context(), desk, r)
 				})
 			})
 		},
@@ -149,7 +150,7 @@ func newMergeList(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func mergeLine(m syncer.Merge) []string {
+func mergeLine(m operations.Merge) []string {
 	line := []string{m.ID, string(m.Status), "contact " + m.LoserContactID + " into " + m.WinnerContactID}
 	switch {
 	case m.MovedMetaKockaID != "":
@@ -178,15 +179,15 @@ func newMergeUndo(app *cliEnv) *cobra.Command {
 			"changed since.",
 		Example:           "  mksync merge undo 3",
 		Args:              oneID("merge"),
-		ValidArgsFunction: firstOnly(completeIDs(app, syncer.OpMerges, syncer.MergesRequest{Page: syncer.Page{Limit: mostCompleted}}, mergeLine)),
+		ValidArgsFunction: firstOnly(completeIDs(app, operations.OpMerges, operations.MergesRequest{Page: operations.Page{Limit: mostCompleted}}, mergeLine)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
 				if !flags.yes && app.asks() {
 					if err := app.confirm(cmd.Context(), "Undo merge "+args[0]+"?", "nothing was undone"); err != nil {
 						return err
 					}
 				}
-				m, err := syncer.OpUndoMerge.Ask(cmd.Context(), desk, syncer.EntryRequest{ID: args[0], By: operator()})
+				m, err := operations.OpUndoMerge.Ask(cmd.Context(), desk, operations.EntryRequest{ID: args[0], By: operator()})
 				if err != nil {
 					return err
 				}

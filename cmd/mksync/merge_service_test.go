@@ -16,6 +16,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // polled waits until two polls were worked on.
@@ -100,7 +101,7 @@ func TestMergesThatShareAContact(t *testing.T) {
 	results := make([]error, 3)
 	for i, pair := range [][2]int{{0, 1}, {1, 2}, {0, 2}} {
 		g.Go(func() error {
-			_, results[i] = syncer.OpMerge.Ask(t.Context(), desk, syncer.MergeRequest{LoserContactID: ids[pair[0]], WinnerContactID: ids[pair[1]]})
+			_, results[i] = operations.OpMerge.Ask(t.Context(), desk, operations.MergeRequest{LoserContactID: ids[pair[0]], WinnerContactID: ids[pair[1]]})
 			return nil
 		})
 	}
@@ -169,10 +170,10 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 			}
 		}
 	})
-	_, err := syncer.OpMerge.Ask(t.Context(), desk, syncer.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
+	_, err := operations.OpMerge.Ask(t.Context(), desk, operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
 	for try := 0; err != nil && try < 50; try++ { // edited all the time: it says so, and nothing happened
 		require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"), err)
-		_, err = syncer.OpMerge.Ask(t.Context(), desk, syncer.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
+		_, err = operations.OpMerge.Ask(t.Context(), desk, operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
 	}
 	close(done)
 	require.NoError(t, g.Wait())

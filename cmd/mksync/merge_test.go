@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // twins are two contacts of one person; the winner lacks the phone and the notes.
@@ -99,7 +100,7 @@ func TestLinkedContactsAreMergedAndTakenApartByCommand(t *testing.T) {
 		require.Equal(t, []string{id}, w.mksync("merge", "list", "--of", superfluous.MKID).ids())
 		w.mksync("merge", winner, loser).refused("there is no contact " + loser + ": it was merged into contact " + winner)
 
-		var undone syncer.Merge
+		var undone operations.Merge
 		w.mksync("merge", "undo", id, "--json").read(&undone)
 		require.Equal(t, store.MergeUndone, undone.Status)
 		require.Equal(t, operator(), undone.UndoneBy)
@@ -239,7 +240,7 @@ func TestContactOutsideTheFilterIsNotMerged(t *testing.T) {
 	w.cfg.Filter = []config.Condition{{Column: "country", Values: []string{"SI"}}}
 	s, _ := w.start(service.RoleAPI)
 	for _, pair := range [][2]string{{in, out}, {out, in}} {
-		_, err := syncer.OpMerge.Ask(t.Context(), s.Desk(s.Monitor()), syncer.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})
+		_, err := operations.OpMerge.Ask(t.Context(), s.Desk(s.Monitor()), operations.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})
 		require.ErrorContains(t, err, "contact "+out+" is left out by the configured filter")
 	}
 }

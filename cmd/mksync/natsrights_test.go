@@ -17,7 +17,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // TestTheDocumentedRightsOnNATS: with just the rights of deploy/nats.conf everything works,
@@ -62,7 +62,7 @@ func TestTheDocumentedRightsOnNATS(t *testing.T) {
 		client, told := control.NewClient(nc), false
 		_, err = client.Answer(t.Context(), "contacts.sync", []byte(`{"contactId":"`+id+`"}`))
 		require.NoError(t, err, user)
-		watched := syncer.WithWatch(t.Context(), func(context.Context, syncer.Progress) error {
+		watched := operations.WithWatch(t.Context(), func(context.Context, operations.Progress) error {
 			told = true
 			return nil
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // people adds contacts that differ in everything and syncs them by command.
@@ -84,7 +85,7 @@ func TestHeldDeletionsAreDecidedByCommand(t *testing.T) {
 		w.eventually(func() error { return w.mksync("deletions", "approve", ids[2]).err })
 		w.partnerIs(ids[2], false, buyer)
 
-		var all []syncer.Deletion
+		var all []operations.Deletion
 		w.mksync("deletions", "list", "--all", "--json").read(&all)
 		require.Len(t, all, 3)
 		require.Equal(t, operator(), all[1].ClosedBy)

@@ -13,6 +13,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 const noOne = "00000000-0000-4000-8000-000000000000"
@@ -36,7 +37,7 @@ func TestContactsAreSyncedAndPartnersImportedByCommand(t *testing.T) {
 		require.Equal(t, []string{partner}, w.mksync("partners", "--unsynced").ids())
 		w.mksync("import", "1", partner+" ").refused("MetaKocka has no partner 1", "metakockaId: is not an id")
 
-		var done []struct{ Data syncer.Outcome }
+		var done []struct{ Data operations.Outcome }
 		w.mksync("import", partner, "--json").read(&done)
 		contact := done[0].Data.ContactID
 		require.Equal(t, "Dana Dolenc", w.one("SELECT name FROM contacts WHERE id = $1", contact))
@@ -131,7 +132,7 @@ func TestListsArePaged(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	const many = 1234
 	w.exec("INSERT INTO metakocka_contact_mappings (contact_id) SELECT gen_random_uuid() FROM generate_series(1, $1)", many)
-	var all []syncer.Mapping
+	var all []operations.Mapping
 	w.mksync("mappings", "--json").read(&all)
 	require.Len(t, all, many)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // said is what a command printed.
@@ -153,7 +154,7 @@ func TestConflictsAreDecidedByCommand(t *testing.T) {
 
 		var done []struct {
 			Success bool
-			Data    syncer.Decided[syncer.Conflict]
+			Data    operations.Decided[operations.Conflict]
 		}
 		w.mksync("conflicts", "resolve", p.MKID, "--take", "metakocka", "--json").read(&done)
 		require.True(t, done[0].Success)
@@ -209,7 +210,7 @@ func TestConflictEndsWhenTheSidesAgree(t *testing.T) {
 	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640222222" })
 	require.Contains(t, w.mksync("sync", id).lines()[0], "synced")
 	require.Empty(t, w.mksync("conflicts", "list").ids())
-	var all []syncer.Conflict
+	var all []operations.Conflict
 	w.mksync("conflicts", "list", "--all", "--json").read(&all)
 	w.mksync("conflicts", "undo", all[0].ID).refused("ended by itself")
 }
@@ -218,7 +219,7 @@ func TestLargeAnswersComeInSmallerPages(t *testing.T) {
 	t.Parallel()
 	const limit, each = 10, 3 // as many as fit
 	var asked []int
-	all, err := collect(func(p syncer.Page) (l syncer.List[int], err error) {
+	all, err := collect(func(p operations.Page) (l operations.List[int], err error) {
 		asked = append(asked, p.Limit)
 		if p.Limit > each {
 			return l, &syncer.RequestError{Code: syncer.CodeTooLarge}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
 )
 
 // partitioned gives the contacts table two partitions.
@@ -38,7 +38,7 @@ func TestPartitionsTakeContactsWithThemAndNobodyIsDeleted(t *testing.T) {
 	// Asked for before the listener has seen anything of it.
 	w.exec("ALTER TABLE contacts DETACH PARTITION contacts_b")
 	asked := w.parts()
-	_, err := asked.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	_, err := asked.Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	asked.Close()
 	w.status(ids[3], "held")

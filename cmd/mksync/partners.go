@@ -3,13 +3,13 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // newPartnersCommand lists what the poller saw.
 func newPartnersCommand(app *cliEnv) *cobra.Command {
 	var asJSON bool
-	var r syncer.PartnersRequest
+	var r operations.PartnersRequest
 	cmd := &cobra.Command{
 		Use:   "partners",
 		Short: "List the partners as last seen in MetaKocka",
@@ -18,10 +18,10 @@ func newPartnersCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync partners\n  mksync partners --unsynced --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk syncer.Answerer) error {
-				return list(app, asJSON, "the last poll saw no such partner", partnerLine, func(p syncer.Page) (syncer.List[syncer.Partner], error) {
+			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+				return list(app, asJSON, "the last poll saw no such partner", partnerLine, func(p operations.Page) (operations.List[operations.Partner], error) {
 					r.Page = p
-					return syncer.OpPartners.Ask(cmd.Context(), desk, r)
+					return operations.OpPartners.Ask(cmd.Context(), desk, r)
 				})
 			})
 		},
@@ -31,7 +31,7 @@ func newPartnersCommand(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func partnerLine(p syncer.Partner) []string {
+func partnerLine(p operations.Partner) []string {
 	state := "not linked"
 	if p.MappingID != "" {
 		state = string(p.MappingStatus) + ", contact " + p.ContactID

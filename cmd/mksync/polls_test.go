@@ -13,12 +13,12 @@ import (
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/poll"
 )
 
 // watchedEvents is a partners' stream of a poller that is held up.
 type watchedEvents struct {
-	syncer.PartnerEvents
+	poll.PartnerEvents
 	publishing func()
 	published  func()
 }
@@ -31,8 +31,8 @@ func (e watchedEvents) PublishSync(ctx context.Context, stream string, m bus.Mes
 }
 
 // pollerWith is a poller as another process has it.
-func pollerWith(s *service.Service, publishing, published func()) *syncer.Poller {
-	return syncer.NewPoller(syncer.PollerConfig{Interval: time.Second}, s.ERP, s.Store, watchedEvents{s.Bus, publishing, published}, slog.New(slog.DiscardHandler))
+func pollerWith(s *service.Service, publishing, published func()) *poll.Poller {
+	return poll.NewPoller(poll.PollerConfig{Interval: time.Second}, s.ERP, s.Store, watchedEvents{s.Bus, publishing, published}, slog.New(slog.DiscardHandler))
 }
 
 // TestTwoProcessesPollAtOnce: one polls, the other does a bulk request. What they

@@ -11,7 +11,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // TestManyAtOnceDoNotWaitForEachOthersConnections: a piece of work that holds a
@@ -27,7 +27,7 @@ func TestManyAtOnceDoNotWaitForEachOthersConnections(t *testing.T) {
 	s, stop := w.start(service.RoleAPI)
 	defer stop()
 	ctx := waits.Context(t, 20*time.Second)
-	res, err := syncer.OpBulkImport.Ask(ctx, s.Desk(s.Monitor()), syncer.BulkImportRequest{ImportAll: true})
+	res, err := operations.OpBulkImport.Ask(ctx, s.Desk(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Equal(t, len(partners), res.Imported, res.Results)
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/match"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // follower shows how far a request is that takes long, and keeps what it brings:
@@ -18,7 +18,7 @@ type follower struct {
 	doing     string
 	said      time.Time
 	drawn     bool // there is a line to write over
-	failures  []syncer.BulkItem
+	failures  []operations.BulkItem
 	decisions []match.Decision
 }
 
@@ -32,7 +32,7 @@ func (app *cliEnv) follow(asJSON bool) *follower {
 }
 
 // watch is a syncer.Watch.
-func (f *follower) watch(_ context.Context, p syncer.Progress) error {
+func (f *follower) watch(_ context.Context, p operations.Progress) error {
 	f.decisions = append(f.decisions, p.Decisions...)
 	for _, item := range p.Results {
 		if !item.Success {
@@ -57,7 +57,7 @@ func (f *follower) watch(_ context.Context, p syncer.Progress) error {
 }
 
 // progressText says how far it is.
-func progressText(p syncer.Progress) string {
+func progressText(p operations.Progress) string {
 	text := p.Doing
 	if p.Total > 0 {
 		text = fmt.Sprintf("%s: %d of %d, %d failed", p.Doing, p.Done, p.Total, p.Failed)

@@ -17,13 +17,13 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // told is an event of a stream, or a message.
 type told struct {
 	name, id string
-	job      syncer.Job
+	job      operations.Job
 }
 
 // stream reads the server-sent events of a job until they end.
@@ -93,11 +93,11 @@ func TestProgressIsToldByEveryProcess(t *testing.T) {
 		r := other.do(http.MethodGet, "/api/metakocka/"+path+"/events", "", "Last-Event-ID", last.id)
 		require.Equal(t, 204, r.status)
 	}
-	var job syncer.Job
+	var job operations.Job
 	for job.Status != store.JobDone {
 		m := <-messages
 		require.Equal(t, "mksync.progress."+strings.TrimPrefix(path, "jobs/"), m.Subject)
-		job = syncer.Job{}
+		job = operations.Job{}
 		require.NoError(t, json.Unmarshal(m.Data, &job))
 		require.Equal(t, "mksync.job."+string(job.Status), m.Header.Get("ce-type"))
 		require.Nil(t, job.Result)

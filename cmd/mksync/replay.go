@@ -13,11 +13,12 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/replay"
 )
 
 // newReplayCommand replays the event stream.
 func newReplayCommand(app *cliEnv) *cobra.Command {
-	var r syncer.ReplayRequest
+	var r replay.ReplayRequest
 	var since, until string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -53,7 +54,7 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 }
 
 // readReplay reads the flags that are texts.
-func readReplay(r *syncer.ReplayRequest, since, until string, now time.Time) (err error) {
+func readReplay(r *replay.ReplayRequest, since, until string, now time.Time) (err error) {
 	if r.ContactID != "" {
 		id, err := uuid.Parse(r.ContactID)
 		if err != nil {
@@ -121,7 +122,7 @@ type replayReport struct {
 	Previews []syncer.Preview  `json:"previews,omitempty"`
 }
 
-func (app *cliEnv) replay(ctx context.Context, r syncer.ReplayRequest, asJSON bool) error {
+func (app *cliEnv) replay(ctx context.Context, r replay.ReplayRequest, asJSON bool) error {
 	return app.withParts(ctx, func(s *service.Service) error {
 		say := func(format string, args ...any) { app.note(fmt.Sprintf(format, args...)) }
 		var previews []syncer.Preview
@@ -129,7 +130,7 @@ func (app *cliEnv) replay(ctx context.Context, r syncer.ReplayRequest, asJSON bo
 		if asJSON {
 			show = func(p syncer.Preview) { previews = append(previews, p) }
 		}
-		sum, err := syncer.NewReplayer(s.Reconciler, s.Bus, s.Store, say, show).Run(ctx, r)
+		sum, err := replay.NewReplayer(s.Reconciler, s.Bus, s.Store, say, show).Run(ctx, r)
 		switch {
 		case ctx.Err() != nil:
 			return stopped("%d of %d contacts done; the same command does the rest", sum.Done, sum.Contacts)

@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/replay"
 )
 
 // restoreERP puts MetaKocka back to an older copy: phones as they were, the last
@@ -123,7 +124,7 @@ func TestInterruptedReplayKeepsItsContacts(t *testing.T) {
 	say := func(format string, _ ...any) { said <- format }
 	done := make(chan error, 1)
 	go func() {
-		_, err := syncer.NewReplayer(s.Reconciler, s.Bus, s.Store, say, nil).Run(ctx, syncer.ReplayRequest{FromSeq: 1, Authority: syncer.AuthorityCRM})
+		_, err := replay.NewReplayer(s.Reconciler, s.Bus, s.Store, say, nil).Run(ctx, replay.ReplayRequest{FromSeq: 1, Authority: syncer.AuthorityCRM})
 		done <- err
 	}()
 	for !strings.Contains(<-said, "waiting") {
@@ -136,8 +137,8 @@ func TestInterruptedReplayKeepsItsContacts(t *testing.T) {
 	var pending *syncer.PendingError
 	require.ErrorAs(t, err, &pending)
 	require.True(t, pending.Replayed)
-	sum, err := syncer.NewReplayer(s.Reconciler, s.Bus, s.Store, func(string, ...any) {}, nil).
-		Run(t.Context(), syncer.ReplayRequest{FromSeq: 1, Authority: syncer.AuthorityCRM})
+	sum, err := replay.NewReplayer(s.Reconciler, s.Bus, s.Store, func(string, ...any) {}, nil).
+		Run(t.Context(), replay.ReplayRequest{FromSeq: 1, Authority: syncer.AuthorityCRM})
 	require.NoError(t, err)
 	require.Equal(t, 3, sum.Done)
 	require.Empty(t, w.contact(ids[0]).Phone)

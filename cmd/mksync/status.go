@@ -14,7 +14,7 @@ import (
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping/store"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/status"
 )
 
 // leastInterval keeps a watch from being all that a service does.
@@ -46,7 +46,7 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ask := func(ctx context.Context) (syncer.Status, string, error) {
+			ask := func(ctx context.Context) (status.Status, string, error) {
 				return service.Status(ctx, cfg, buildVersion())
 			}
 			if watch {
@@ -69,7 +69,7 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func statusSheet(s syncer.Status, by string) (sheet []terminal.Pair) {
+func statusSheet(s status.Status, by string) (sheet []terminal.Pair) {
 	line := func(name, format string, args ...any) {
 		sheet = append(sheet, terminal.Pair{name, fmt.Sprintf(format, args...)})
 	}
@@ -100,7 +100,7 @@ func statusSheet(s syncer.Status, by string) (sheet []terminal.Pair) {
 	return sheet
 }
 
-func slotText(l syncer.ListenerStatus) string {
+func slotText(l status.ListenerStatus) string {
 	if l.WALStatus == "" {
 		return "not there"
 	}
@@ -111,7 +111,7 @@ func slotText(l syncer.ListenerStatus) string {
 	return text
 }
 
-func workText(w syncer.WorkStatus) string {
+func workText(w status.WorkStatus) string {
 	text := fmt.Sprintf("%d pending, %d in flight", w.Pending, w.InFlight)
 	if w.Paused {
 		text += ", paused"
@@ -119,7 +119,7 @@ func workText(w syncer.WorkStatus) string {
 	return text
 }
 
-func pollText(p syncer.PollStatus) string {
+func pollText(p status.PollStatus) string {
 	if p.LastPollAt == nil {
 		return or(p.Error, "no poll yet")
 	}
@@ -130,7 +130,7 @@ func pollText(p syncer.PollStatus) string {
 	return text
 }
 
-func checkText(c syncer.CheckStatus) string {
+func checkText(c status.CheckStatus) string {
 	if c.LastCheckAt == nil {
 		return or(c.Error, "none yet")
 	}
@@ -157,7 +157,7 @@ func ago(t *time.Time) string {
 	return max(time.Since(*t), 0).Round(time.Second).String() + " ago"
 }
 
-func bytesText(n uint64) string { return syncer.SizeText(n, syncer.Bytes, syncer.MiB) }
+func bytesText(n uint64) string { return status.SizeText(n, status.Bytes, status.MiB) }
 
 func or(text, otherwise string) string {
 	if text == "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
 )
 
 // TestAStrangersMessages: somebody else publishes to the streams, also while the listener is
@@ -64,7 +64,7 @@ func TestAStrangersTruncateHoldsNoDeletion(t *testing.T) {
 	require.NoError(t, s.Conn.PublishMsg(&nats.Msg{Subject: "crm.contacts.truncate", Data: []byte("{}")}))
 	require.NoError(t, s.Conn.Flush())
 	w.exec("DELETE FROM contacts WHERE id = $1", ids[0])
-	_, err := s.Checker.Check(t.Context(), syncer.CheckRequest{Repair: true})
+	_, err := s.Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.NoError(t, err)
 	require.Equal(t, "deleted", w.one("SELECT sync_status FROM metakocka_contact_mappings WHERE contact_id = $1", ids[0]))
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/internal/terminal"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/status"
 )
 
 // statusWatch shows the status again and again.
@@ -16,7 +16,7 @@ type statusWatch struct {
 	app      *cliEnv
 	every    time.Duration
 	asJSON   bool
-	ask      func(ctx context.Context) (s syncer.Status, by string, err error)
+	ask      func(ctx context.Context) (s status.Status, by string, err error)
 	lastLine string
 }
 
@@ -50,7 +50,7 @@ func (w *statusWatch) run(ctx context.Context) error {
 // redraws: on a terminal the same lines are written again.
 func (w *statusWatch) redraws() bool { return !w.asJSON && w.app.out().IsTerminal() }
 
-func (w *statusWatch) show(s syncer.Status, by string, err error) error {
+func (w *statusWatch) show(s status.Status, by string, err error) error {
 	switch {
 	case w.redraws():
 		return w.redraw(s, by, err)
@@ -70,7 +70,7 @@ func (w *statusWatch) show(s syncer.Status, by string, err error) error {
 }
 
 // redraw writes over what was written before.
-func (w *statusWatch) redraw(s syncer.Status, by string, err error) error {
+func (w *statusWatch) redraw(s status.Status, by string, err error) error {
 	sheet := []terminal.Pair{{"every " + w.every.String(), stamp(time.Now()) + "; Ctrl-C ends it"}}
 	if err == nil {
 		sheet = append(sheet, statusSheet(s, by)...)
@@ -81,7 +81,7 @@ func (w *statusWatch) redraw(s syncer.Status, by string, err error) error {
 }
 
 // statusLine is what of a status a change of is worth a line.
-func statusLine(s syncer.Status) string {
+func statusLine(s status.Status) string {
 	parts := []string{
 		"listener " + s.Listener.State,
 		fmt.Sprintf("pusher %d+%d", s.Pusher.Pending, s.Pusher.InFlight), fmt.Sprintf("puller %d+%d", s.Puller.Pending, s.Puller.InFlight),

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/internal/httpapi"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // usualCaller is the name of the one token that has none.
@@ -38,7 +38,7 @@ func ParseTokens(text Secret) ([]httpapi.Token, error) {
 			return nil, fmt.Errorf("entry %d is not a name:token pair; a token holds neither comma nor colon", i+1)
 		case len(secret) < minToken:
 			return nil, fmt.Errorf("entry %d: %w", i+1, errShortToken)
-		case !syncer.IsCaller(name):
+		case !operations.IsCaller(name):
 			return nil, fmt.Errorf("the name of entry %d may have letters, digits, _ . @ and - only, at most 64", i+1)
 		case names[name]:
 			return nil, fmt.Errorf("the name %s comes twice", name)

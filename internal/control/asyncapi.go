@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 //go:embed asyncapi.yaml
@@ -33,13 +34,13 @@ func AsyncAPI() ([]byte, error) {
 		return nil, fmt.Errorf("read asyncapi.yaml: %w", err)
 	}
 	s := schemas{"#/components/schemas/", doc.Components.Schemas}
-	for _, t := range []reflect.Type{reflect.TypeFor[event.PartnerEvent](), reflect.TypeFor[syncer.Progress](), reflect.TypeFor[syncer.RequestError]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[event.PartnerEvent](), reflect.TypeFor[operations.Progress](), reflect.TypeFor[syncer.RequestError]()} {
 		s.refer(t)
 	}
 	doc.Channels["replies"] = object{
 		"address": nil, "description": "the subject that the request names for its answer", "messages": object{},
 	}
-	for _, e := range syncer.Endpoints() {
+	for _, e := range operations.Endpoints() {
 		s.describe(e, doc.Channels, doc.Operations, doc.Components.Messages)
 	}
 	var out bytes.Buffer
@@ -52,7 +53,7 @@ func AsyncAPI() ([]byte, error) {
 }
 
 // describe adds an operation: a channel to ask on, and a message each way.
-func (s *schemas) describe(e syncer.Endpoint, channels, operations, messages object) {
+func (s *schemas) describe(e operations.Endpoint, channels, ops, messages object) {
 	name := camel(e.Subject())
 	request, answer := e.Types()
 	asked, answered := name+"Request", name+"Reply"
@@ -76,8 +77,8 @@ func (s *schemas) describe(e syncer.Endpoint, channels, operations, messages obj
 	replies, _ := channels["replies"].(object)
 	all, _ := replies["messages"].(object)
 	all[answered] = ref("components/messages/" + answered)
-	operations[name] = object{
-		"action": "receive", "summary": syncer.About(e), "channel": ref("channels/" + name),
+	ops[name] = object{
+		"action": "receive", "summary": operations.About(e), "channel": ref("channels/" + name),
 		"messages": []any{ref("channels/" + name + "/messages/" + asked)},
 		"reply": object{
 			"channel": ref("channels/replies"), "messages": []any{ref("channels/replies/messages/" + answered)},

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 var update = flag.Bool("update", false, "write docs/asyncapi.yaml anew")
@@ -63,9 +63,9 @@ func TestTheDescriptionNamesEverySubjectAndNoOther(t *testing.T) {
 	want[2] = strings.TrimSuffix(want[2], "x") + "{metakockaId}"
 	want[3] = strings.TrimSuffix(want[3], "c.k") + "{consumer}.{key}"
 	want[4] = want[3] + ".retry"
-	for _, e := range syncer.Endpoints() {
+	for _, e := range operations.Endpoints() {
 		want = append(want, "mksync."+e.Subject())
-		require.Equal(t, syncer.About(e), d.Operations[camel(e.Subject())].Summary)
+		require.Equal(t, operations.About(e), d.Operations[camel(e.Subject())].Summary)
 	}
 	require.ElementsMatch(t, want, subjects)
 	for _, stream := range []string{bus.StreamContacts, bus.StreamPartners, bus.StreamDeadLetters} {

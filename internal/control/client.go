@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // Client asks a running service; it is a syncer.Answerer.
@@ -21,7 +22,7 @@ func NewClient(nc *nats.Conn) *Client { return &Client{nc} }
 // ask sends the request; one that the context's Watch watches outlives ctx until
 // the service has stopped.
 func (c *Client) ask(ctx context.Context, name string, request []byte) (*nats.Msg, error) {
-	if watch := syncer.WatchOf(ctx); watch != nil {
+	if watch := operations.WatchOf(ctx); watch != nil {
 		return c.watched(ctx, name, request, watch)
 	}
 	m := &nats.Msg{Subject: subjectPrefix + name, Data: request, Header: nats.Header{}}
@@ -43,7 +44,7 @@ func (c *Client) Answer(ctx context.Context, name string, request []byte) ([]byt
 	case err != nil:
 		return nil, fmt.Errorf("ask the running service: %w", err)
 	}
-	var a syncer.Reply
+	var a operations.Reply
 	if err := json.Unmarshal(m.Data, &a); err != nil {
 		return nil, fmt.Errorf("read the running service's answer: %w", err)
 	}

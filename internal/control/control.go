@@ -27,6 +27,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // How the micro service shows itself.
@@ -54,7 +55,7 @@ const flushWithin = 2 * time.Second
 type Service struct {
 	nc      *nats.Conn
 	version string
-	desk    syncer.Answerer
+	desk    operations.Answerer
 	log     *slog.Logger
 
 	running sync.WaitGroup
@@ -71,22 +72,22 @@ func (c *counts) MarshalJSON() ([]byte, error) {
 }
 
 // New returns a service that Run starts.
-func New(nc *nats.Conn, version string, desk syncer.Answerer, log *slog.Logger) *Service {
+func New(nc *nats.Conn, version string, desk operations.Answerer, log *slog.Logger) *Service {
 	s := &Service{nc: nc, version: version, desk: desk, log: log, counts: map[string]*counts{}}
-	for _, e := range syncer.Endpoints() {
+	for _, e := range operations.Endpoints() {
 		s.counts[endpointName(e)] = &counts{}
 	}
 	return s
 }
 
 // endpointName is an operation's name as micro allows it.
-func endpointName(e syncer.Endpoint) string { return strings.ReplaceAll(e.Subject(), ".", "-") }
+func endpointName(e operations.Endpoint) string { return strings.ReplaceAll(e.Subject(), ".", "-") }
 
 // description describes an operation to whoever asks the micro service for it.
-func description(e syncer.Endpoint) map[string]string {
+func description(e operations.Endpoint) map[string]string {
 	request, answer := e.Types()
 	return map[string]string{
-		"description": syncer.About(e), "timeout": e.Timeout().String(),
+		"description": operations.About(e), "timeout": e.Timeout().String(),
 		"request_schema": alone(request), "data_schema": alone(answer),
 	}
 }
@@ -101,7 +102,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start NATS service: %w", err)
 	}
-	for _, e := range syncer.Endpoints() {
+	for _, e := range operations.Endpoints() {
 		if err := s.register(ctx, svc, e); err != nil {
 			_ = svc.Stop()
 			return fmt.Errorf("start NATS service: %w", err)
@@ -118,7 +119,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // register serves one operation. Requests run side by side: one that waits for
 // MetaKocka does not hold up the next.
-func (s *Service) register(ctx context.Context, svc micro.Service, e syncer.Endpoint) error {
+func (s *Service) register(ctx context.Context, svc micro.Service, e operations.Endpoint) error {
 	slots, count := make(chan struct{}, atOnce), s.counts[endpointName(e)]
 	handle := func(r micro.Request) {
 		if !answerable(r.Reply()) {
@@ -164,7 +165,7 @@ func enter(ctx context.Context, slots chan<- struct{}) bool {
 	}
 }
 
-func (s *Service) answer(ctx context.Context, r micro.Request, e syncer.Endpoint, count *counts) {
+func (s *Service) answer(ctx context.Context, r micro.Request, e operations.Endpoint, count *counts) {
 	data, err := s.ask(ctx, r, e)
 	if err == nil {
 		count.answered.Add(1)
@@ -179,7 +180,7 @@ func (s *Service) answer(ctx context.Context, r micro.Request, e syncer.Endpoint
 }
 
 // ask asks the desk, in the name and until the time that the headers say.
-func (s *Service) ask(ctx context.Context, r micro.Request, e syncer.Endpoint) (answer []byte, err error) {
+func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoint) (answer []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("request panicked", "operation", e.Subject(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -190,10 +191,10 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e syncer.Endpoint) (
 	defer cancel()
 	h := r.Headers()
 	if by := h.Get(headerBy); by != "" {
-		if !syncer.IsCaller(by) {
+		if !operations.IsCaller(by) {
 			return nil, malformed(headerBy, "is not a name: letters, digits, _ . @ and - only, at most 64")
 		}
-		ctx = syncer.SignedBy(ctx, by)
+		ctx = operations.SignedBy(ctx, by)
 	}
 	if text := h.Get(headerDeadline); text != "" {
 		deadline, err := time.Parse(time.RFC3339Nano, text)
@@ -210,7 +211,7 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e syncer.Endpoint) (
 		if !answerable(subject) {
 			return nil, malformed(headerWatch, "is no inbox: a subject that begins with "+inboxes)
 		}
-		ctx = syncer.WithWatch(ctx, watchOver(s.nc, subject))
+		ctx = operations.WithWatch(ctx, watchOver(s.nc, subject))
 	}
 	return s.desk.Answer(ctx, e.Subject(), r.Data())
 }
@@ -220,7 +221,7 @@ func malformed(header, text string) error {
 }
 
 func (s *Service) respond(r micro.Request, data json.RawMessage) error {
-	body, err := json.Marshal(syncer.Reply{Success: true, Data: data})
+	body, err := json.Marshal(operations.Reply{Success: true, Data: data})
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func (s *Service) respond(r micro.Request, data json.RawMessage) error {
 }
 
 func (s *Service) refuse(r micro.Request, e *syncer.RequestError) error {
-	body, err := json.Marshal(syncer.Reply{Error: e})
+	body, err := json.Marshal(operations.Reply{Error: e})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // askAll asks all services one of the requests of micro, and waits for n answers.
@@ -52,7 +53,7 @@ func ready(t *testing.T, nc *nats.Conn, n int) {
 	t.Helper()
 	testenv.Eventually(t, 10*time.Second, func() error {
 		for _, info := range askAll[micro.Info](t, nc, "INFO", n) {
-			if len(info.Endpoints) < len(syncer.Endpoints()) {
+			if len(info.Endpoints) < len(operations.Endpoints()) {
 				return errors.New("an endpoint is missing")
 			}
 		}
@@ -80,8 +81,8 @@ func TestTheServiceShowsItself(t *testing.T) {
 	for _, e := range info.Endpoints {
 		described[e.Subject] = e
 	}
-	require.Len(t, described, len(syncer.Endpoints()))
-	for _, e := range syncer.Endpoints() {
+	require.Len(t, described, len(operations.Endpoints()))
+	for _, e := range operations.Endpoints() {
 		one := described["mksync."+e.Subject()]
 		require.Equal(t, strings.ReplaceAll(e.Subject(), ".", "-"), one.Name)
 		require.NotEmpty(t, one.Metadata["description"], "say in syncer/about.go what %s does", e.Subject())
@@ -193,7 +194,9 @@ func TestAPanicIsAnswered(t *testing.T) {
 func TestTheHeaderSaysWhoAsks(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)
-	b.serve(func(ctx context.Context, _ string, _ []byte) ([]byte, error) { return json.Marshal(syncer.Signer(ctx)) })
+	b.serve(func(ctx context.Context, _ string, _ []byte) ([]byte, error) {
+		return json.Marshal(operations.Signer(ctx))
+	})
 	nc := b.dial()
 	ready(t, nc, 1)
 	for by, want := range map[string]string{
@@ -258,7 +261,7 @@ func TestAWatcherThatIsGoneStopsTheRequest(t *testing.T) {
 	b := newBroker(t)
 	told := make(chan error, 1)
 	b.serve(func(ctx context.Context, _ string, _ []byte) ([]byte, error) {
-		told <- syncer.WatchOf(ctx)(ctx, syncer.Progress{Done: 1})
+		told <- operations.WatchOf(ctx)(ctx, operations.Progress{Done: 1})
 		return []byte("{}"), nil
 	})
 	nc := b.dial()
@@ -270,12 +273,12 @@ func TestAWatcherThatIsGoneStopsTheRequest(t *testing.T) {
 	require.ErrorIs(t, <-told, errNobodyWatches)
 
 	seen := 0
-	ctx := syncer.WithWatch(t.Context(), func(_ context.Context, p syncer.Progress) error { seen += p.Done; return nil })
+	ctx := operations.WithWatch(t.Context(), func(_ context.Context, p operations.Progress) error { seen += p.Done; return nil })
 	_, err = NewClient(nc).Answer(ctx, "contacts.bulk-sync", nil)
 	require.NoError(t, err)
 	require.NoError(t, <-told)
 	require.Equal(t, 1, seen)
-	ctx = syncer.WithWatch(t.Context(), func(context.Context, syncer.Progress) error { return errors.New("enough") })
+	ctx = operations.WithWatch(t.Context(), func(context.Context, operations.Progress) error { return errors.New("enough") })
 	_, err = NewClient(nc).Answer(ctx, "contacts.bulk-sync", nil)
 	require.NoError(t, err)
 	require.ErrorIs(t, <-told, errStopped)
@@ -331,8 +334,8 @@ func TestProgressIsToldToWhoFollows(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, other.Flush())
 	tell := Tell(one, nil)
-	tell(syncer.Job{ID: "j2", Status: store.JobQueued})
-	tell(syncer.Job{ID: "j1", Status: store.JobRunning, Done: 3})
+	tell(operations.Job{ID: "j2", Status: store.JobQueued})
+	tell(operations.Job{ID: "j1", Status: store.JobRunning, Done: 3})
 	<-news
 	for _, id := range []string{"j2", "j1"} {
 		m, err := all.NextMsg(5 * time.Second)

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // Whoever may only ask must not make the service publish where they may not: a request whose
@@ -20,8 +20,8 @@ func TestAnswersGoToInboxesOnly(t *testing.T) {
 	var asked atomic.Int32
 	s, _ := b.serve(func(ctx context.Context, _ string, _ []byte) ([]byte, error) {
 		asked.Add(1)
-		if watch := syncer.WatchOf(ctx); watch != nil {
-			return []byte("{}"), watch(ctx, syncer.Progress{})
+		if watch := operations.WatchOf(ctx); watch != nil {
+			return []byte("{}"), watch(ctx, operations.Progress{})
 		}
 		return []byte("{}"), nil
 	})
@@ -46,7 +46,7 @@ func TestAnswersGoToInboxesOnly(t *testing.T) {
 	own, err := nats.Connect(b.url, nats.CustomInboxPrefix("_INBOX.asker"))
 	require.NoError(t, err)
 	defer own.Close()
-	_, err = NewClient(own).Answer(syncer.WithWatch(t.Context(), func(context.Context, syncer.Progress) error { return nil }), "contacts.sync", []byte("{}"))
+	_, err = NewClient(own).Answer(operations.WithWatch(t.Context(), func(context.Context, operations.Progress) error { return nil }), "contacts.sync", []byte("{}"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, asked.Load())
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // Tell publishes how jobs stand, for syncer.TellJobs. It does not wait for the
 // server; while NATS is away, what is told is lost.
-func Tell(nc *nats.Conn, log *slog.Logger) func(syncer.Job) {
-	return func(j syncer.Job) {
-		m, err := syncer.JobMessage(j, time.Now())
+func Tell(nc *nats.Conn, log *slog.Logger) func(operations.Job) {
+	return func(j operations.Job) {
+		m, err := operations.JobMessage(j, time.Now())
 		if err == nil {
 			err = nc.PublishMsg(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
 		}

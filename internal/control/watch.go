@@ -10,7 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // A request that takes long is watched: its header names a subject, to which the
@@ -29,8 +29,8 @@ const (
 )
 
 // watchOver tells a watcher on the other side of NATS.
-func watchOver(nc *nats.Conn, subject string) syncer.Watch {
-	return func(ctx context.Context, p syncer.Progress) error {
+func watchOver(nc *nats.Conn, subject string) operations.Watch {
+	return func(ctx context.Context, p operations.Progress) error {
 		data, err := json.Marshal(p)
 		if err != nil {
 			return fmt.Errorf("write progress: %w", err)
@@ -50,7 +50,7 @@ func watchOver(nc *nats.Conn, subject string) syncer.Watch {
 
 // watched asks like Answer, and tells watch how far the service is. When ctx
 // ends the service is asked to stop, and its answer is still waited for.
-func (c *Client) watched(ctx context.Context, name string, request []byte, watch syncer.Watch) (*nats.Msg, error) {
+func (c *Client) watched(ctx context.Context, name string, request []byte, watch operations.Watch) (*nats.Msg, error) {
 	asking, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	inbox := c.nc.NewInbox()
@@ -59,7 +59,7 @@ func (c *Client) watched(ctx context.Context, name string, request []byte, watch
 	var stop atomic.Bool
 	sub, err := c.nc.Subscribe(inbox, func(m *nats.Msg) {
 		quiet.Reset(silence)
-		var p syncer.Progress
+		var p operations.Progress
 		if err := json.Unmarshal(m.Data, &p); err == nil && watch(ctx, p) != nil {
 			stop.Store(true)
 		}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 //go:embed openapi.yaml
@@ -102,7 +103,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			return
 		}
 		noteCaller(r, name)
-		next.ServeHTTP(w, r.WithContext(syncer.SignedBy(r.Context(), name)))
+		next.ServeHTTP(w, r.WithContext(operations.SignedBy(r.Context(), name)))
 	})
 }
 
@@ -153,7 +154,7 @@ func (s *Server) operation(rt route) http.Handler {
 		if status == http.StatusAccepted {
 			announce(w.Header(), data)
 		}
-		s.answer(w, status, syncer.Reply{Success: true, Data: data})
+		s.answer(w, status, operations.Reply{Success: true, Data: data})
 	})
 }
 
@@ -177,7 +178,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Server) fail(w http.ResponseWriter, status int, code syncer.Code, message string) {
-	s.answer(w, status, syncer.Reply{Error: &syncer.RequestError{Code: code, Message: message}})
+	s.answer(w, status, operations.Reply{Error: &syncer.RequestError{Code: code, Message: message}})
 }
 
 // readBody reads a body in JSON.

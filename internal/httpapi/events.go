@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // Names of server-sent events.
@@ -67,7 +68,7 @@ type stream struct {
 	s    *Server
 	w    http.ResponseWriter
 	rc   *http.ResponseController
-	ask  func(ctx context.Context) (syncer.Job, error)
+	ask  func(ctx context.Context) (operations.Job, error)
 	seen string // mark of the last state that the client has
 }
 
@@ -82,7 +83,7 @@ func (s *Server) follow(rt route) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
-		name := syncer.Signer(r.Context())
+		name := operations.Signer(r.Context())
 		if !s.streams.enter(name) {
 			s.fail(w, http.StatusTooManyRequests, codeRate, fmt.Sprintf("%d streams are read with this token already", mostStreams))
 			return
@@ -109,8 +110,8 @@ func (s *Server) follow(rt route) http.Handler {
 }
 
 // job asks how a job stands.
-func (s *Server) job(op syncer.Endpoint, request []byte) func(context.Context) (syncer.Job, error) {
-	return func(ctx context.Context) (job syncer.Job, err error) {
+func (s *Server) job(op operations.Endpoint, request []byte) func(context.Context) (operations.Job, error) {
+	return func(ctx context.Context) (job operations.Job, err error) {
 		ctx, cancel := context.WithTimeout(ctx, op.Timeout())
 		defer cancel()
 		data, err := s.cfg.Desk.Answer(ctx, op.Subject(), request)
@@ -121,7 +122,7 @@ func (s *Server) job(op syncer.Endpoint, request []byte) func(context.Context) (
 	}
 }
 
-func ended(j syncer.Job) bool { return !j.Status.Open() }
+func ended(j operations.Job) bool { return !j.Status.Open() }
 
 func poke(news chan<- struct{}) {
 	select {
@@ -142,7 +143,7 @@ func (st *stream) begin() bool {
 }
 
 // run tells how the job stands until it ends, the client goes or the server stops.
-func (st *stream) run(ctx context.Context, job syncer.Job, news <-chan struct{}) {
+func (st *stream) run(ctx context.Context, job operations.Job, news <-chan struct{}) {
 	look, beat := time.NewTicker(st.s.pace.look), time.NewTicker(st.s.pace.beat)
 	defer look.Stop()
 	defer beat.Stop()
@@ -181,7 +182,7 @@ func isGone(err error) bool {
 }
 
 // tell writes a state that the client does not have; false: the client is gone.
-func (st *stream) tell(job syncer.Job) bool {
+func (st *stream) tell(job operations.Job) bool {
 	mark := job.Mark()
 	if mark == st.seen {
 		return true

@@ -18,6 +18,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 const jobPath = "/api/metakocka/jobs/5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10/events"
@@ -25,7 +26,7 @@ const jobPath = "/api/metakocka/jobs/5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10/events
 // board is a desk with one job, whose changes are told.
 type board struct {
 	mu   sync.Mutex
-	job  syncer.Job
+	job  operations.Job
 	err  error
 	news []func()
 }
@@ -36,7 +37,7 @@ func (b *board) Answer(_ context.Context, _ string, request []byte) ([]byte, err
 	if b.err != nil {
 		return nil, b.err
 	}
-	var asked syncer.JobRequest
+	var asked operations.JobRequest
 	if err := json.Unmarshal(request, &asked); err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (b *board) follow(_ string, news func()) (func(), error) {
 }
 
 // set changes the job, and tells.
-func (b *board) set(change func(*syncer.Job)) {
+func (b *board) set(change func(*operations.Job)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(&b.job)
@@ -67,7 +68,7 @@ func (b *board) set(change func(*syncer.Job)) {
 // serving runs a server whose desk has one job; stop ends it.
 func serving(t *testing.T, b *board) (s *Server, stop func() error) {
 	t.Helper()
-	b.job = syncer.Job{ID: "5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10", Status: store.JobRunning, Total: 3, Result: []byte(`{"big":1}`)}
+	b.job = operations.Job{ID: "5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10", Status: store.JobRunning, Total: 3, Result: []byte(`{"big":1}`)}
 	s, _ = server(t, b.Answer, Config{Follow: b.follow, Rate: 1e6})
 	s.pace = pace{look: time.Hour, beat: time.Hour}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -121,7 +122,7 @@ func (f following) block() (fields map[string]string, more bool) {
 }
 
 // event reads the next event, and the job that it holds.
-func (f following) event() (name, id string, job syncer.Job) {
+func (f following) event() (name, id string, job operations.Job) {
 	f.t.Helper()
 	fields, more := f.block()
 	require.True(f.t, more)
@@ -140,12 +141,12 @@ func TestAJobIsFollowedToItsEnd(t *testing.T) {
 	require.Equal(t, map[string]string{"retry": "2000"}, first)
 	name, id, job := f.event()
 	require.Equal(t, []any{"progress", 0}, []any{name, job.Done})
-	b.set(func(j *syncer.Job) { j.Done = 2 })
+	b.set(func(j *operations.Job) { j.Done = 2 })
 	name, second, job := f.event()
 	require.Equal(t, []any{"progress", 2}, []any{name, job.Done})
 	require.NotEqual(t, id, second)
-	b.set(func(*syncer.Job) {}) // nothing new
-	b.set(func(j *syncer.Job) { j.Done, j.Status = 3, store.JobDone })
+	b.set(func(*operations.Job) {}) // nothing new
+	b.set(func(j *operations.Job) { j.Done, j.Status = 3, store.JobDone })
 	name, end, job := f.event()
 	require.Equal(t, []any{"end", 3, store.JobDone}, []any{name, job.Done, job.Status})
 	_, more := f.block()
@@ -168,7 +169,7 @@ func TestAStreamGoesOnWhereItWas(t *testing.T) {
 	_, id, _ := f.event()
 	again := followJob(t, s, id)
 	_, _ = again.block()
-	b.set(func(j *syncer.Job) { j.Done = 1 })
+	b.set(func(j *operations.Job) { j.Done = 1 })
 	_, _, job := again.event()
 	require.Equal(t, 1, job.Done)
 }
@@ -227,7 +228,7 @@ func TestASlowReaderHoldsUpNobody(t *testing.T) {
 	_, _, _ = f.event()
 	long := strings.Repeat("x", 1<<20) // ten of them are more than a connection buffers
 	for i := range 10 {
-		b.set(func(j *syncer.Job) { j.Done, j.Doing = i+1, long })
+		b.set(func(j *operations.Job) { j.Done, j.Doing = i+1, long })
 		_, _, job := f.event()
 		require.Equal(t, i+1, job.Done)
 	}

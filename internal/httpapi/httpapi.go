@@ -12,15 +12,16 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+	"github.com/crmmind/mksync/syncer/status"
 )
 
 // Config is what a Server serves and where.
 type Config struct {
 	Addr    string
-	Status  func(ctx context.Context) syncer.Status
+	Status  func(ctx context.Context) status.Status
 	Metrics http.Handler
-	Desk    syncer.Answerer
+	Desk    operations.Answerer
 	// AsyncAPI is the description of what there is over NATS.
 	AsyncAPI []byte
 	// Follow calls news, which does not block, whenever a job may stand otherwise

@@ -10,7 +10,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // MinJWTSecret is how long a secret must be at least: as long as the hash.
@@ -131,7 +131,7 @@ func (s *signatures) who(ctx context.Context, token string) (string, error) {
 		return "", err
 	case c.has(RoleService) && c.Subject == "":
 		return RoleService, nil
-	case !syncer.IsCaller(c.Subject), slices.Contains(s.taken, c.Subject):
+	case !operations.IsCaller(c.Subject), slices.Contains(s.taken, c.Subject):
 		return "", errNoName
 	}
 	return c.Subject, nil

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+	"github.com/crmmind/mksync/syncer/status"
 )
 
 // document is the part of openapi.yaml that is compared with the code.
@@ -68,22 +69,22 @@ func (d document) named(t *testing.T, s schema) schema {
 
 // types are the Go types of what each operation takes and gives.
 var types = map[string]struct{ request, answer any }{
-	"status":               {syncer.Nothing{}, syncer.Status{}},
-	"contacts.sync":        {syncer.SyncRequest{}, syncer.Outcome{}},
-	"contacts.import":      {syncer.ImportRequest{}, syncer.Outcome{}},
-	"contacts.link":        {syncer.LinkRequest{}, syncer.Linked{}},
-	"contacts.unlink":      {syncer.UnlinkRequest{}, syncer.Outcome{}},
-	"contacts.bulk-sync":   {syncer.BulkSyncRequest{}, syncer.BulkSyncResult{}},
-	"contacts.bulk-import": {syncer.BulkImportRequest{}, syncer.BulkImportResult{}},
-	"contacts.merge":       {syncer.MergeRequest{}, syncer.Merge{}},
-	"contacts.duplicates":  {syncer.DuplicatesRequest{}, syncer.Duplicates{}},
-	"merges.list":          {syncer.MergesRequest{}, syncer.List[syncer.Merge]{}},
-	"merges.undo":          {syncer.EntryRequest{}, syncer.Merge{}},
-	"contacts.mappings":    {syncer.MappingRequest{}, syncer.Mapping{}},
-	"jobs.list":            {syncer.Page{}, syncer.List[syncer.Job]{}},
-	"jobs.show":            {syncer.JobRequest{}, syncer.Job{}},
-	"jobs.cancel":          {syncer.EntryRequest{}, syncer.Job{}},
-	"partners.list":        {syncer.PartnersRequest{}, syncer.List[syncer.Partner]{}},
+	"status":               {operations.Nothing{}, status.Status{}},
+	"contacts.sync":        {operations.SyncRequest{}, operations.Outcome{}},
+	"contacts.import":      {operations.ImportRequest{}, operations.Outcome{}},
+	"contacts.link":        {operations.LinkRequest{}, operations.Linked{}},
+	"contacts.unlink":      {operations.UnlinkRequest{}, operations.Outcome{}},
+	"contacts.bulk-sync":   {operations.BulkSyncRequest{}, operations.BulkSyncResult{}},
+	"contacts.bulk-import": {operations.BulkImportRequest{}, operations.BulkImportResult{}},
+	"contacts.merge":       {operations.MergeRequest{}, operations.Merge{}},
+	"contacts.duplicates":  {operations.DuplicatesRequest{}, operations.Duplicates{}},
+	"merges.list":          {operations.MergesRequest{}, operations.List[operations.Merge]{}},
+	"merges.undo":          {operations.EntryRequest{}, operations.Merge{}},
+	"contacts.mappings":    {operations.MappingRequest{}, operations.Mapping{}},
+	"jobs.list":            {operations.Page{}, operations.List[operations.Job]{}},
+	"jobs.show":            {operations.JobRequest{}, operations.Job{}},
+	"jobs.cancel":          {operations.EntryRequest{}, operations.Job{}},
+	"partners.list":        {operations.PartnersRequest{}, operations.List[operations.Partner]{}},
 }
 
 func TestDescriptionNamesEveryRouteAndNoOther(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // prefix begins the path of every operation.
@@ -19,9 +20,9 @@ const prefix = "/api/metakocka"
 // with GET and DELETE the query's and the path's parameters are its fields.
 type route struct {
 	method, path string
-	op           syncer.Endpoint
-	later        syncer.Endpoint // takes the same request and gives the job that does it
-	stream       bool            // op is asked again and again, and answered with server-sent events
+	op           operations.Endpoint
+	later        operations.Endpoint // takes the same request and gives the job that does it
+	stream       bool                // op is asked again and again, and answered with server-sent events
 	query        []param
 	fixed        map[string]any // fields that the path stands for
 }
@@ -46,23 +47,23 @@ const jobsPath = "/jobs"
 // routes are all operations of the API.
 func routes() []route {
 	return []route{
-		{method: http.MethodPost, path: "/contacts/sync", op: syncer.OpSync},
-		{method: http.MethodPost, path: "/contacts/bulk-sync", op: syncer.OpBulkSync, later: syncer.OpStartBulkSync},
-		{method: http.MethodPost, path: "/contacts/import", op: syncer.OpImport},
-		{method: http.MethodPost, path: "/contacts/bulk-import", op: syncer.OpBulkImport, later: syncer.OpStartBulkImport},
-		{method: http.MethodPost, path: "/contacts/link", op: syncer.OpLink},
-		{method: http.MethodPost, path: "/contacts/unlink", op: syncer.OpUnlink},
-		{method: http.MethodGet, path: "/contacts/mappings", op: syncer.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
-		{method: http.MethodPost, path: "/contacts/merge", op: syncer.OpMerge},
-		{method: http.MethodGet, path: "/contacts/duplicates", op: syncer.OpDuplicates, query: []param{{name: "limit", number: true}}},
-		{method: http.MethodGet, path: "/merges", op: syncer.OpMerges, query: append([]param{{name: "of"}}, page...)},
-		{method: http.MethodPost, path: "/merges/undo", op: syncer.OpUndoMerge},
-		{method: http.MethodGet, path: "/partners/unsynced", op: syncer.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
-		{method: http.MethodGet, path: "/status", op: syncer.OpStatus},
-		{method: http.MethodGet, path: jobsPath, op: syncer.OpJobs, query: page},
-		{method: http.MethodGet, path: jobsPath + "/{id}", op: syncer.OpJob, query: append([]param{{name: "brief", flag: true}, {name: "failed", flag: true}}, append(page, jobID...)...)},
-		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: syncer.OpJob, stream: true, query: jobID, fixed: map[string]any{"brief": true}},
-		{method: http.MethodDelete, path: jobsPath + "/{id}", op: syncer.OpCancelJob, query: jobID},
+		{method: http.MethodPost, path: "/contacts/sync", op: operations.OpSync},
+		{method: http.MethodPost, path: "/contacts/bulk-sync", op: operations.OpBulkSync, later: operations.OpStartBulkSync},
+		{method: http.MethodPost, path: "/contacts/import", op: operations.OpImport},
+		{method: http.MethodPost, path: "/contacts/bulk-import", op: operations.OpBulkImport, later: operations.OpStartBulkImport},
+		{method: http.MethodPost, path: "/contacts/link", op: operations.OpLink},
+		{method: http.MethodPost, path: "/contacts/unlink", op: operations.OpUnlink},
+		{method: http.MethodGet, path: "/contacts/mappings", op: operations.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
+		{method: http.MethodPost, path: "/contacts/merge", op: operations.OpMerge},
+		{method: http.MethodGet, path: "/contacts/duplicates", op: operations.OpDuplicates, query: []param{{name: "limit", number: true}}},
+		{method: http.MethodGet, path: "/merges", op: operations.OpMerges, query: append([]param{{name: "of"}}, page...)},
+		{method: http.MethodPost, path: "/merges/undo", op: operations.OpUndoMerge},
+		{method: http.MethodGet, path: "/partners/unsynced", op: operations.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
+		{method: http.MethodGet, path: "/status", op: operations.OpStatus},
+		{method: http.MethodGet, path: jobsPath, op: operations.OpJobs, query: page},
+		{method: http.MethodGet, path: jobsPath + "/{id}", op: operations.OpJob, query: append([]param{{name: "brief", flag: true}, {name: "failed", flag: true}}, append(page, jobID...)...)},
+		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: operations.OpJob, stream: true, query: jobID, fixed: map[string]any{"brief": true}},
+		{method: http.MethodDelete, path: jobsPath + "/{id}", op: operations.OpCancelJob, query: jobID},
 	}
 }
 

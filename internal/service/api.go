@@ -12,12 +12,13 @@ import (
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/internal/telemetry"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+	"github.com/crmmind/mksync/syncer/status"
 )
 
 // Monitor is how this process stands.
-func (s *Service) Monitor() *syncer.Monitor {
-	m := &syncer.Monitor{
+func (s *Service) Monitor() *status.Monitor {
+	m := &status.Monitor{
 		Version: s.Version, SlotName: s.Config.Slot, PollInterval: s.Config.PollInterval, Figures: s.Store,
 		Bus: s.Bus, Connected: s.Conn.IsConnected, Gate: s.gate, Trouble: s.Reconciler.Trouble, Polls: slices.Contains(s.Roles, RolePoller),
 		Pushes: slices.Contains(s.Roles, RolePusher), Pulls: slices.Contains(s.Roles, RolePuller),
@@ -48,8 +49,8 @@ func Patience(cfg config.Config) time.Duration {
 }
 
 // Desk is where this process is asked for things.
-func (s *Service) Desk(m *syncer.Monitor) *syncer.Desk {
-	return syncer.NewDesk(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs)
+func (s *Service) Desk(m *status.Monitor) *operations.Desk {
+	return operations.NewDesk(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs)
 }
 
 // runAPI answers over HTTP and NATS until ctx ends.

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/crmmind/mksync/internal/telemetry"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/status"
 )
 
 // metrics is the process's registry and what the parts report to it.
@@ -26,7 +26,7 @@ func newMetrics(version string) *metrics {
 const scrapeTimeout = 5 * time.Second
 
 // watch serves the status as gauges, read when they are scraped.
-func (m *metrics) watch(status func(context.Context) syncer.Status) {
+func (m *metrics) watch(status func(context.Context) status.Status) {
 	telemetry.OnScrape(m.registry, func() []telemetry.Sample {
 		ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 		defer cancel()
@@ -34,7 +34,7 @@ func (m *metrics) watch(status func(context.Context) syncer.Status) {
 	})
 }
 
-func samples(s syncer.Status) []telemetry.Sample {
+func samples(s status.Status) []telemetry.Sample {
 	all := []telemetry.Sample{
 		{Name: "mksync_ready", Help: "1 while this process's roles do their work.", Value: oneIf(len(s.NotReady) == 0)},
 		{Name: "mksync_problems", Help: "Problems that mksync status names.", Value: float64(len(s.Problems))},
@@ -68,7 +68,7 @@ func samples(s syncer.Status) []telemetry.Sample {
 	}
 	for _, w := range []struct {
 		name string
-		work syncer.WorkStatus
+		work status.WorkStatus
 	}{{"pusher", s.Pusher}, {"puller", s.Puller}} {
 		labels := prometheus.Labels{"worker": w.name}
 		all = append(all,

@@ -21,7 +21,10 @@ import (
 	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/pgsession"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
 	"github.com/crmmind/mksync/syncer/event"
+	"github.com/crmmind/mksync/syncer/operations"
+	"github.com/crmmind/mksync/syncer/poll"
 )
 
 func (s *Service) checkSchema(ctx context.Context) error {
@@ -153,14 +156,14 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	states := event.ListenerStates{States: s.Store}
 	s.relay = event.NewRelay(s.Bus, states, bus.PublisherConfig{}, s.log)
 	s.Listener, err = cdc.New(ListenerConfig(s.Config), s.relay, states, s.log)
-	s.Checker = syncer.NewChecker(syncer.CheckerConfig{
+	s.Checker = check.NewChecker(check.CheckerConfig{
 		Slot: s.Config.Slot, Publication: s.Config.Publication, Interval: s.Config.CheckInterval, Look: s.Pace.Look,
 		Patience: s.Config.ConfirmDelay() + 2*s.Config.PollInterval + s.Config.MetaKockaTimeout,
 		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, ListenerConfig(s.Config)) },
 	}, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
-	s.Poller = syncer.NewPoller(syncer.PollerConfig{Interval: s.Config.PollInterval}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
-	s.jobs = syncer.NewJobs(syncer.TellJobs(s.Store, control.Tell(s.Conn, s.log)), s.Pace.Look, s.log)
-	s.bulk = syncer.NewBulk(s.Reconciler, s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config), s.log)
+	s.Poller = poll.NewPoller(poll.PollerConfig{Interval: s.Config.PollInterval}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
+	s.jobs = operations.NewJobs(operations.TellJobs(s.Store, control.Tell(s.Conn, s.log)), s.Pace.Look, s.log)
+	s.bulk = operations.NewBulk(s.Reconciler, s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config), s.log)
 	return err
 }
 
@@ -184,5 +187,5 @@ func contactsAtOnce(cfg config.Config) int { return min(max(2*cfg.MetaKockaConcu
 // each for jobs and for what runs alone (5).
 func poolSize(cfg config.Config) int32 {
 	n := contactsAtOnce(cfg)
-	return int32(2*(n+4+syncer.BulkPlaces) + 2*n + 1 + syncer.JobsAtOnce + 5 + 1) //nolint:gosec // bounded
+	return int32(2*(n+4+operations.BulkPlaces) + 2*n + 1 + operations.JobsAtOnce + 5 + 1) //nolint:gosec // bounded
 }

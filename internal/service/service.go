@@ -25,7 +25,11 @@ import (
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
 	"github.com/crmmind/mksync/syncer/event"
+	"github.com/crmmind/mksync/syncer/operations"
+	"github.com/crmmind/mksync/syncer/poll"
+	"github.com/crmmind/mksync/syncer/work"
 )
 
 // The roles of a process. All of them in one process is the default.
@@ -75,12 +79,12 @@ type Service struct {
 	gate       *syncer.Gate
 	Reconciler *syncer.Reconciler
 	Matcher    *syncer.Matcher
-	bulk       *syncer.Bulk
-	jobs       *syncer.Jobs
+	bulk       *operations.Bulk
+	jobs       *operations.Jobs
 	relay      *event.Relay
 	Listener   *cdc.Listener
-	Poller     *syncer.Poller
-	Checker    *syncer.Checker
+	Poller     *poll.Poller
+	Checker    *check.Checker
 	metrics    *metrics
 	http       atomic.Pointer[httpapi.Server]
 }
@@ -110,22 +114,22 @@ func New(ctx context.Context, cfg config.Config, opts Options, log *slog.Logger)
 // Run works until ctx ends, which is no error, or a part cannot go on.
 func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	worker := syncer.WorkerConfig{
+	worker := work.WorkerConfig{
 		Workers: contactsAtOnce(s.Config),
 		AckWait: s.Pace.AckWait, SweepAge: max(15*time.Minute, 2*s.Config.PollInterval),
 	}
 	parts := map[string]func(context.Context) error{
 		RoleListener: s.Listener.Run,
-		RolePusher: together(syncer.NewPusher(s.Bus, s.Reconciler, s.Matcher, s.Store, s.gate, worker, s.log).Run, s.Checker.Run,
+		RolePusher: together(work.NewPusher(s.Bus, s.Reconciler, s.Matcher, s.Store, s.gate, worker, s.log).Run, s.Checker.Run,
 			syncer.NewMerger(s.Reconciler, s.Pace.Look, s.log).Run,
 			syncer.NewReviewer(s.Reconciler, s.Store, s.gate, s.Pace.Look, s.log).Run),
-		RolePuller: syncer.NewPuller(s.Bus, s.Reconciler, s.gate, worker).Run,
+		RolePuller: work.NewPuller(s.Bus, s.Reconciler, s.gate, worker).Run,
 		RolePoller: s.runPoller,
 		RoleAPI:    s.runAPI,
 	}
 	g.Go(func() error { return s.watchTable(ctx) })
 	g.Go(func() error {
-		syncer.NewReturner(s.Bus, s.Reconciler, s.log).Run(ctx)
+		work.NewReturner(s.Bus, s.Reconciler, s.log).Run(ctx)
 		return nil
 	})
 	if s.NATS != nil {

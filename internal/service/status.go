@@ -10,12 +10,13 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+	"github.com/crmmind/mksync/syncer/status"
 )
 
 // Status asks the running service, or the database where none runs; by says
 // which.
-func Status(ctx context.Context, cfg config.Config, version string) (s syncer.Status, by string, err error) {
+func Status(ctx context.Context, cfg config.Config, version string) (s status.Status, by string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	nc, _ := Dial(ctx, cfg)
@@ -23,7 +24,7 @@ func Status(ctx context.Context, cfg config.Config, version string) (s syncer.St
 		defer nc.Close()
 		instance, err := control.Find(ctx, nc, 0)
 		if err == nil {
-			s, err = syncer.OpStatus.Ask(ctx, control.NewClient(nc), syncer.Nothing{})
+			s, err = operations.OpStatus.Ask(ctx, control.NewClient(nc), operations.Nothing{})
 		}
 		if !errors.Is(err, control.ErrNoService) {
 			return s, "the running service, process " + cmp.Or(instance.Process, "unknown") + " on " + cmp.Or(instance.Host, "some machine"), err
@@ -34,20 +35,20 @@ func Status(ctx context.Context, cfg config.Config, version string) (s syncer.St
 }
 
 // ownStatus is the status as far as the database and NATS alone know it.
-func ownStatus(ctx context.Context, cfg config.Config, version string, nc *nats.Conn) (syncer.Status, error) {
+func ownStatus(ctx context.Context, cfg config.Config, version string, nc *nats.Conn) (status.Status, error) {
 	if err := checkSchema(ctx, cfg); err != nil {
-		return syncer.Status{}, err
+		return status.Status{}, err
 	}
 	pool, store, err := OpenStore(ctx, cfg)
 	if err != nil {
-		return syncer.Status{}, err
+		return status.Status{}, err
 	}
 	defer pool.Close()
-	m := &syncer.Monitor{Version: version, SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store, Heartbeat: cfg.HeartbeatInterval, Patience: Patience(cfg)}
+	m := &status.Monitor{Version: version, SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store, Heartbeat: cfg.HeartbeatInterval, Patience: Patience(cfg)}
 	if nc != nil {
 		m.Connected = nc.IsConnected
 		if m.Bus, err = bus.Attach(nc); err != nil {
-			return syncer.Status{}, err
+			return status.Status{}, err
 		}
 	}
 	return m.Status(ctx), nil

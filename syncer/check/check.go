@@ -1,0 +1,417 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/enumerate"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+// A full check compares all links with all contacts and with a fresh, complete
+// sweep over the partners. What agrees costs no call besides the sweep. It finds
+// what events alone cannot: changes and deletions that were missed.
+
+// CheckStore is what a full check needs of the store; *pgstore.Store is one.
+type CheckStore interface {
+	event.States
+	enumerate.NameSource
+	syncer.PollStates
+	SeenPartners(ctx context.Context) (map[string]store.SeenPartner, error)
+	// Pairs pages through all contacts and all links by contact id.
+	Pairs(ctx context.Context, after string, limit int) ([]store.Pair, error)
+	PairsOf(ctx context.Context, contactIDs []string) ([]store.Pair, error)
+	CheckState(ctx context.Context) (store.CheckState, error)
+	SaveCheckState(ctx context.Context, c store.CheckState) error
+	Now(ctx context.Context) (time.Time, error)
+	// ForgetOld forgets what is kept of people for a time only.
+	ForgetOld(ctx context.Context) error
+	// Terms say which columns hold which fields, and which contacts are synced.
+	Terms() string
+	// HoldAll holds the deletions of all links whose contact is gone.
+	HoldAll(ctx context.Context, reason string) (int64, error)
+	// Alone runs use while no other process has the named part to itself.
+	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
+
+	LogPosition(ctx context.Context) (cdc.LSN, error)
+	Slot(ctx context.Context, name string) (store.Slot, error)
+	TruncateWaits(ctx context.Context, slot, publication string) (bool, error)
+}
+
+// Backlog tells what of a stream waits to be applied, and what is through; *bus.Bus does.
+type Backlog interface {
+	event.Streams
+	ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error)
+	// Unapplied tells whether a message of the subject that counts waits for the consumer.
+	Unapplied(ctx context.Context, stream, durable, subject string, counts func(bus.Stored) bool) (bool, error)
+}
+
+// CheckerConfig is how and when full checks are made.
+type CheckerConfig struct {
+	Slot, Publication string
+	Interval          time.Duration // between full checks; 0: none by itself
+	Look              time.Duration // how often is looked whether one is due; 5s
+	// Patience is how long changes under way, and the listener, are waited for.
+	Patience time.Duration // 30s
+	// Layout tells how the contacts table is partitioned now, as the listener's state
+	// has it; nil: it is not.
+	Layout func(ctx context.Context) (string, error)
+}
+
+// Checker makes full checks: when asked, periodically, and after the listener
+// had to take a new snapshot.
+type Checker struct {
+	cfg        CheckerConfig
+	reconciler *syncer.Reconciler
+	matcher    *syncer.Matcher
+	erp        syncer.Reader
+	store      CheckStore
+	backlog    Backlog
+	log        *slog.Logger
+}
+
+// NewChecker returns a ready Checker.
+func NewChecker(cfg CheckerConfig, r *syncer.Reconciler, m *syncer.Matcher, erp syncer.Reader, store CheckStore, backlog Backlog, log *slog.Logger) *Checker {
+	if cfg.Look <= 0 {
+		cfg.Look = 5 * time.Second
+	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = 30 * time.Second
+	}
+	return &Checker{cfg: cfg, reconciler: r, matcher: m, erp: erp, store: store, backlog: backlog, log: log}
+}
+
+// CheckRequest asks for a full check.
+type CheckRequest struct {
+	Repair bool   `json:"repair,omitempty"` // reconcile what is found
+	By     string `json:"by,omitempty"`
+
+	settle  bool   // wait for changes that are under way
+	holdAll string // why missing contacts are no deletions; empty: they are
+}
+
+// CheckReport is what a full check found.
+type CheckReport struct {
+	At              time.Time                  `json:"at"`
+	DurationSeconds float64                    `json:"durationSeconds"`
+	Contacts        int                        `json:"contacts"` // in the table and in the filter
+	Links           int                        `json:"links"`    // living ones
+	Partners        int                        `json:"partners"` // that the sweep brought
+	Found           map[syncer.FindingKind]int `json:"found"`
+	Differing       int                        `json:"differing"` // found and not repaired
+	Findings        []syncer.Finding           `json:"findings"`  // the first thousand
+}
+
+// mostFindings bounds a report; what it does not name is counted all the same.
+const mostFindings = 1000
+
+// Check makes one full check, and repairs what it found where asked to. A check
+// that could not look at everything is an error and counts for nothing.
+func (c *Checker) Check(ctx context.Context, r CheckRequest) (rep CheckReport, err error) {
+	err = c.store.Alone(ctx, "check", func(ctx context.Context) error {
+		rep, err = c.check(ctx, r)
+		return err
+	})
+	return rep, err
+}
+
+func (c *Checker) check(ctx context.Context, r CheckRequest) (rep CheckReport, err error) {
+	began := time.Now()
+	run := &checkRun{Checker: c, req: r, rep: CheckReport{Found: map[syncer.FindingKind]int{}}}
+	if run.rep.At, err = c.store.Now(ctx); err == nil {
+		err = run.do(ctx)
+	}
+	run.rep.DurationSeconds = time.Since(began).Seconds()
+	rest := c.rest(run.looked)
+	return run.report(), c.remember(ctx, run.rep, rest, err)
+}
+
+// remember stores the outcome; of a check that failed only why, and how long none
+// is made by itself. That it was stopped says nothing.
+func (c *Checker) remember(ctx context.Context, rep CheckReport, rest time.Duration, failed error) error {
+	if failed != nil && ctx.Err() != nil {
+		return failed
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), syncer.SaveTimeout)
+	defer cancel()
+	state, err := c.store.CheckState(ctx)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	state.Error, state.FailedAt, state.RestSeconds = "", time.Time{}, 0
+	if failed != nil {
+		state.Error, state.RestSeconds = failed.Error(), rest.Seconds()
+		if state.FailedAt, err = c.store.Now(ctx); err != nil {
+			return errors.Join(failed, err)
+		}
+	} else {
+		state.At, state.DurationSeconds, state.Links, state.Differing = rep.At, rep.DurationSeconds, rep.Links, rep.Differing
+	}
+	return errors.Join(failed, c.store.SaveCheckState(ctx, state))
+}
+
+// checkRun is one full check under way.
+type checkRun struct {
+	*Checker
+	req      CheckRequest
+	seen     *sighting
+	rep      CheckReport
+	findings []syncer.Finding
+	looked   time.Duration // how long it took to see and compare everything
+
+	unanswered int // findings that wait for a write without an answer
+}
+
+func (run *checkRun) do(ctx context.Context) error {
+	if err := run.seeAll(ctx); err != nil {
+		return err
+	}
+	if err := run.settle(ctx); err != nil {
+		return err
+	}
+	if !run.req.Repair {
+		return nil
+	}
+	if err := run.repair(ctx); err != nil || run.unanswered == 0 {
+		return err
+	}
+	return fmt.Errorf("%s for a write to MetaKocka that has no answer yet; check again in a minute", syncer.Counted(run.unanswered, "difference waits", "differences wait"))
+}
+
+// seeAll sees all partners and compares everything.
+func (run *checkRun) seeAll(ctx context.Context) error {
+	began := time.Now()
+	defer func() { run.looked = time.Since(began) }()
+	partners, err := run.enumerate(ctx)
+	if err != nil {
+		return err
+	}
+	run.seen = &sighting{erp: run.erp, partners: partners}
+	run.rep.Partners = len(partners)
+	return run.compare(ctx)
+}
+
+// enumerate reads all partners anew, in the way that the poller found out.
+func (run *checkRun) enumerate(ctx context.Context) (map[string]metakocka.Partner, error) {
+	seen, err := run.store.SeenPartners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	poll, err := run.store.PollState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := enumerate.New(run.erp, run.store, enumerate.Config{Way: enumerate.Way(poll.Way)})
+	found, err := all.Enumerate(ctx, store.Expected(seen))
+	return found.Of, syncer.AboutAll(err)
+}
+
+// checkPage is how many pairs are read at once.
+const checkPage = 500
+
+// compare looks at every pair once.
+func (run *checkRun) compare(ctx context.Context) error {
+	var absent, held []store.Pair
+	linked := 0
+	for after := ""; ; {
+		pairs, err := run.store.Pairs(ctx, after, checkPage)
+		if err != nil {
+			return err
+		}
+		for _, p := range pairs {
+			run.count(p)
+			if syncer.Paired(p) {
+				linked++
+			}
+			if !run.judged(p) {
+				absent = append(absent, p)
+			}
+			if heldMatch(p) {
+				held = append(held, p)
+			}
+			after = p.ContactID
+		}
+		if len(pairs) < checkPage {
+			break
+		}
+	}
+	if err := run.judgeHeld(ctx, held); err != nil {
+		return err
+	}
+	return run.doubt(ctx, absent, linked)
+}
+
+// heldMatch reports whether the contact's match waits for a person.
+func heldMatch(p store.Pair) bool {
+	return p.Contact != nil && p.InScope && p.Link != nil && p.Link.Status == store.StatusHeld && p.Link.MetaKockaID == "" && p.Deletion == ""
+}
+
+// judgeHeld matches held contacts anew, as the first match of all does: one that is
+// clear by now has no reason to wait.
+func (run *checkRun) judgeHeld(ctx context.Context, held []store.Pair) error {
+	if len(held) == 0 {
+		return nil
+	}
+	plan, err := run.matcher.Fresh(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range held {
+		d, planned := plan.Contact(p.ContactID)
+		if planned && (d.Verdict == match.VerdictLink || d.Verdict == match.VerdictCreate) {
+			run.note(syncer.Finding{ContactID: p.ContactID, MappingID: p.Link.ID, Kind: syncer.FindingUnlinked})
+		}
+	}
+	return nil
+}
+
+func (run *checkRun) count(p store.Pair) {
+	if p.Contact != nil && p.InScope {
+		run.rep.Contacts++
+	}
+	if p.Link != nil && p.Link.Status.Alive() {
+		run.rep.Links++
+	}
+}
+
+// judged notes what the sweep shows of a pair; false: the sweep lacks its partner.
+func (run *checkRun) judged(p store.Pair) bool {
+	f, err := run.reconciler.Judge(p, run.seen.swept)
+	if err != nil {
+		return false
+	}
+	run.note(f)
+	return true
+}
+
+func (run *checkRun) note(f syncer.Finding) {
+	if f.Kind != "" {
+		run.findings = append(run.findings, f)
+	}
+}
+
+// doubt asks by id for partners that the sweep did not bring.
+func (run *checkRun) doubt(ctx context.Context, absent []store.Pair, linked int) error {
+	tooMany := syncer.Unlikely(len(absent), linked)
+	for _, p := range absent {
+		f, err := run.reconciler.Judge(p, run.seen.ask(ctx))
+		if err != nil {
+			return err
+		}
+		if tooMany && f.Kind == syncer.FindingPartnerGone {
+			return fmt.Errorf("%d of %d linked partners are missing in MetaKocka, which is unlikely: check the company and the key", len(absent), linked)
+		}
+		run.note(f)
+	}
+	return nil
+}
+
+// settle looks at the findings again, for as long as changes under way may
+// bring them in order by themselves.
+func (run *checkRun) settle(ctx context.Context) error {
+	if !run.req.settle {
+		return nil
+	}
+	deadline := time.Now().Add(run.cfg.Patience)
+	for len(run.findings) > 0 && time.Now().Before(deadline) {
+		if err := syncer.Pause(ctx, run.cfg.Look); err != nil {
+			return err
+		}
+		if err := run.again(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again judges the findings anew, page by page.
+func (run *checkRun) again(ctx context.Context) error {
+	old := run.findings
+	run.findings = nil
+	for len(old) > 0 {
+		n := min(checkPage, len(old))
+		var ids []string
+		for _, f := range old[:n] {
+			ids = append(ids, f.ContactID)
+		}
+		old = old[n:]
+		pairs, err := run.store.PairsOf(ctx, ids)
+		if err != nil {
+			return err
+		}
+		var held []store.Pair
+		for _, p := range pairs {
+			if heldMatch(p) {
+				held = append(held, p)
+			}
+			if err := run.judgeAgain(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := run.judgeHeld(ctx, held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgeAgain asks for the partner where the pair is still not in order: the
+// sweep may have seen it before it was written.
+func (run *checkRun) judgeAgain(ctx context.Context, p store.Pair) error {
+	f, err := run.reconciler.Judge(p, run.seen.swept)
+	if f.Kind == syncer.FindingDiffers || errors.Is(err, syncer.ErrAbsent) {
+		f, err = run.reconciler.Judge(p, run.seen.ask(ctx))
+	}
+	if err != nil {
+		return err
+	}
+	run.note(f)
+	return nil
+}
+
+func (run *checkRun) report() CheckReport {
+	for _, f := range run.findings {
+		run.rep.Found[f.Kind]++
+		if !f.Repaired {
+			run.rep.Differing++
+		}
+	}
+	run.rep.Findings = append([]syncer.Finding{}, run.findings[:min(len(run.findings), mostFindings)]...)
+	return run.rep
+}
+
+// sighting is every partner as one fresh sweep saw it.
+type sighting struct {
+	erp      syncer.Reader
+	partners map[string]metakocka.Partner
+}
+
+// swept gives what the sweep brought.
+func (s *sighting) swept(id string) (metakocka.Partner, error) {
+	if p, ok := s.partners[id]; ok {
+		return p, nil
+	}
+	return metakocka.Partner{}, syncer.ErrAbsent
+}
+
+// ask gives the partner as MetaKocka has it now, and remembers it.
+func (s *sighting) ask(ctx context.Context) func(id string) (metakocka.Partner, error) {
+	return func(id string) (metakocka.Partner, error) {
+		p, err := s.erp.Get(ctx, id)
+		if err == nil {
+			s.partners[id] = p
+		}
+		return p, syncer.AboutAll(err)
+	}
+}
+
+func (r *CheckRequest) Signature() *string { return &r.By }

@@ -1,0 +1,201 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping/match"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+// bulkRepair is the number of contacts without a link from which on they are
+// matched with the partners as last seen, not looked up one by one.
+const bulkRepair = 100
+
+// repair reconciles every finding. It ends early only when MetaKocka or the
+// database does not answer.
+func (run *checkRun) repair(ctx context.Context) error {
+	hold, err := run.holdReason(ctx)
+	if err != nil {
+		return err
+	}
+	if hold != "" {
+		if err := run.hold(ctx, hold); err != nil {
+			return err
+		}
+	}
+	var plan *match.Plan
+	if run.number(syncer.FindingUnlinked) > bulkRepair {
+		if plan, err = run.matcher.Fresh(ctx); err != nil {
+			return err
+		}
+	}
+	var open []*syncer.Finding
+	for i := range run.findings {
+		if f := &run.findings[i]; f.Kind != syncer.FindingContactGone || hold == "" {
+			open = append(open, f)
+		}
+	}
+	return run.bringInOrder(ctx, open, plan)
+}
+
+// bringInOrder reconciles findings. Those whose last write to MetaKocka has no
+// answer yet come again until it can no longer take effect: no event will.
+func (run *checkRun) bringInOrder(ctx context.Context, open []*syncer.Finding, plan *match.Plan) error {
+	for deadline := time.Now().Add(run.cfg.Patience); len(open) > 0; {
+		var later []*syncer.Finding
+		for _, f := range open {
+			t := syncer.Trigger{Cause: syncer.CauseCheck, Lane: metakocka.Bulk, By: run.req.By, Deleted: f.Kind == syncer.FindingContactGone}
+			if f.Kind == syncer.FindingUnlinked {
+				t.Plan = plan
+			}
+			res, err := run.reconciler.Contact(ctx, f.ContactID, t)
+			var pending *syncer.PendingError
+			if errors.As(err, &pending) && !pending.Replayed {
+				later = append(later, f)
+			}
+			if err := noteRepair(f, res, err); err != nil {
+				return err
+			}
+		}
+		open = later
+		run.unanswered = len(open)
+		if len(open) == 0 || time.Now().After(deadline) {
+			return nil
+		}
+		if err := syncer.Pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noteRepair notes what became of a finding. An error that is about more than the
+// one contact is returned.
+func noteRepair(f *syncer.Finding, res syncer.Result, err error) error {
+	var rejected *syncer.RejectError
+	var pending *syncer.PendingError
+	switch {
+	case err == nil:
+		f.Repaired, f.Note = res.Status != store.StatusHeld, string(res.Status)
+		if res.MetaKockaID != "" {
+			f.MetaKockaID = res.MetaKockaID
+		}
+	case errors.As(err, &rejected), errors.As(err, &pending), errors.Is(err, syncer.ErrAgain), errors.Is(err, store.ErrContactChanged):
+		f.Note = err.Error()
+	default:
+		return err
+	}
+	return nil
+}
+
+func (run *checkRun) number(kind syncer.FindingKind) (n int) {
+	for _, f := range run.findings {
+		if f.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// hold holds the deletion of every link whose contact is gone.
+func (run *checkRun) hold(ctx context.Context, reason string) error {
+	n, err := run.store.HoldAll(ctx, reason)
+	if err != nil {
+		return err
+	}
+	run.log.Warn("contacts are gone; their deletions are held: mksync deletions list", "why", reason, "held", n)
+	for i := range run.findings {
+		if run.findings[i].Kind == syncer.FindingContactGone {
+			run.findings[i].Note = "the deletion is held: " + reason
+		}
+	}
+	return nil
+}
+
+// holdReason says why missing contacts are not to be taken for deleted; "" where
+// they are (invariant 6). It waits until the listener has come past what the
+// check read: only then is it known that no TRUNCATE is behind it.
+func (run *checkRun) holdReason(ctx context.Context) (string, error) {
+	gone := run.number(syncer.FindingContactGone)
+	switch {
+	case gone == 0:
+		return "", nil
+	case run.req.holdAll != "":
+		return run.req.holdAll, nil
+	case gone > 1 && gone == run.rep.Links:
+		return "a full check found none of the linked contacts", nil
+	case gone > 10 && gone*2 > run.rep.Links:
+		return "a full check found less than half of the linked contacts", nil
+	}
+	if moved, err := run.moved(ctx); err != nil || moved {
+		return heldPartitions, err
+	}
+	lsn, err := run.store.LogPosition(ctx)
+	if err != nil {
+		return "", err
+	}
+	for deadline := time.Now().Add(run.cfg.Patience); ; {
+		reason, err := run.underWay(ctx, lsn)
+		if err != nil || reason == "" || reason == heldTruncate || time.Now().After(deadline) {
+			return reason, err
+		}
+		if err := syncer.Pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
+			return "", err
+		}
+	}
+}
+
+// moved: partitions of the contacts table came, went or were emptied, whether or not
+// the listener has seen it, and their contacts were not yet looked at for that.
+func (run *checkRun) moved(ctx context.Context) (bool, error) {
+	if run.cfg.Layout == nil {
+		return false, nil
+	}
+	now, err := run.cfg.Layout(ctx)
+	if err != nil {
+		return false, err
+	}
+	listener, _, err := event.ListenerStates{States: run.store}.Load(ctx)
+	if err != nil {
+		return false, err
+	}
+	state, err := run.store.CheckState(ctx)
+	return now != listener.Layout || rearranged(listener, state), err
+}
+
+const heldTruncate = "the contacts table was truncated"
+
+// underWay says what may still turn out to be a TRUNCATE.
+func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (string, error) {
+	slot, err := run.store.Slot(ctx, run.cfg.Slot)
+	switch {
+	case err != nil:
+		return "", err
+	case !slot.Found || slot.WALStatus == "lost": // nothing can come of it any more
+	case !slot.Active:
+		waits, err := run.store.TruncateWaits(ctx, run.cfg.Slot, run.cfg.Publication)
+		if err != nil || waits {
+			return heldTruncate, err
+		}
+	default:
+		listener, _, err := event.ListenerStates{States: run.store}.Load(ctx) // behind the look at who reads
+		if err != nil {
+			return "", err
+		}
+		if listener.Stored < lsn {
+			return "the listener has not come far enough to tell deletions from a TRUNCATE", nil
+		}
+	}
+	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, event.ConsumerPusher, event.SubjectTruncate, event.IsOurs)
+	if err != nil || waits {
+		return heldTruncate, err
+	}
+	return "", nil
+}

@@ -1,0 +1,47 @@
+package operations
+
+// about says in one line what each operation does.
+var about = map[string]string{
+	OpStatus.Name: "how the sync stands",
+
+	OpSync.Name:       "sync one contact with its partner now",
+	OpImport.Name:     "import one partner now: link it with its contact, or make the contact",
+	OpBulkSync.Name:   "sync several contacts, or all, now",
+	OpBulkImport.Name: "import several partners, or all that no contact is linked with, now",
+	OpMapping.Name:    "the mapping of a contact or of a partner",
+
+	OpMappings.Name: "a page of the mappings, by contact id",
+	OpOrphans.Name:  "a page of the mappings that have lost a side",
+	OpPrune.Name:    "remove tombstones that guard nothing, and hold the deletion of links whose contact is gone",
+	OpPartners.Name: "a page of the partners as last seen",
+	OpCheck.Name:    "compare all contacts, mappings and partners",
+
+	OpConflicts.Name:       "a page of the conflicts",
+	OpConflict.Name:        "one conflict",
+	OpResolveConflict.Name: "decide a conflict that waits",
+	OpUndoConflict.Name:    "give both sides the value that lost",
+
+	OpStartBulkSync.Name:   "queue a bulk sync as a job",
+	OpStartBulkImport.Name: "queue a bulk import as a job",
+	OpJob.Name:             "one job: how far it is, and its result",
+	OpJobs.Name:            "a page of the jobs, newest first",
+	OpCancelJob.Name:       "cancel a job",
+
+	OpLink.Name:   "say that a partner is a contact's: the two are linked and merged",
+	OpUnlink.Name: "say that a contact's partner is not its: the link ends, and neither side is changed",
+
+	OpMerge.Name:      "merge two contacts and their partners' links",
+	OpMerges.Name:     "a page of the merges",
+	OpUndoMerge.Name:  "take a merge back",
+	OpDuplicates.Name: "likely duplicates among contacts and partners",
+
+	OpDeletions.Name:       "a page of the deletions",
+	OpApproveDeletion.Name: "let a held deletion be applied",
+	OpRejectDeletion.Name:  "drop a held deletion; the other side stays",
+
+	OpDeadLetters.Name:     "a page of the events that could not be applied",
+	OpRetryDeadLetter.Name: "give a dead letter back to its consumer",
+}
+
+// About says in one line what an operation does.
+func About(e Endpoint) string { return about[e.Subject()] }

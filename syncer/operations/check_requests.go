@@ -1,0 +1,25 @@
+package operations
+
+import (
+	"context"
+	"time"
+
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
+)
+
+// WithChecker lets the desk make full checks.
+func (d *Desk) WithChecker(c *check.Checker) *Desk {
+	d.checker = c
+	return d
+}
+
+// Check makes a full check now, and repairs what it found where asked to.
+func (d *Desk) Check(ctx context.Context, r check.CheckRequest) (check.CheckReport, error) {
+	if d.checker == nil {
+		return check.CheckReport{}, syncer.Errorf(syncer.CodeUnavailable, "this process makes no full checks")
+	}
+	watched, ctx := report(ctx, WatchOf(ctx), syncer.NewGate(time.Second, time.Second), "comparing contacts, mappings and partners")
+	defer watched.close(ctx)
+	return d.checker.Check(ctx, r)
+}

@@ -1,0 +1,248 @@
+package operations
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// Conflict is an entry of the conflict journal as users see it.
+type Conflict struct {
+	ID                     string               `json:"id"`
+	MappingID              string               `json:"mappingId"`
+	ContactID              string               `json:"contactId"`
+	MetaKockaID            string               `json:"metakockaId"`
+	Field                  mapping.Field        `json:"field"`
+	Status                 store.ConflictStatus `json:"status"`
+	Rule                   mapping.Rule         `json:"rule"`
+	Winner                 mapping.Side         `json:"winner"`      // "" while it waits
+	Undecidable            bool                 `json:"undecidable"` // the times did not tell
+	CRMValue               string               `json:"crmValue"`
+	MetaKockaValue         string               `json:"metakockaValue"`
+	CRMBefore              string               `json:"crmBefore"`
+	MetaKockaBefore        string               `json:"metakockaBefore"`
+	CRMChangedAt           *time.Time           `json:"crmChangedAt"`
+	MetaKockaChangedAfter  *time.Time           `json:"metakockaChangedAfter"`
+	MetaKockaChangedBefore *time.Time           `json:"metakockaChangedBefore"`
+	CreatedAt              time.Time            `json:"createdAt"`
+	ClosedAt               *time.Time           `json:"closedAt"`
+	ClosedBy               string               `json:"closedBy"`
+}
+
+func conflictOf(c store.ConflictRecord) Conflict {
+	return Conflict{
+		ID: conflictID(c), MappingID: c.LinkID, ContactID: c.ContactID, MetaKockaID: c.MetaKockaID,
+		Field: c.Field, Status: c.Status, Rule: c.Rule, Winner: c.Winner, Undecidable: c.Undecidable,
+		CRMValue: c.CRM, MetaKockaValue: c.Partner, CRMBefore: c.BaseCRM, MetaKockaBefore: c.BasePartner,
+		CRMChangedAt: known(c.Times.CRM), MetaKockaChangedAfter: known(c.Times.PartnerAfter), MetaKockaChangedBefore: known(c.Times.PartnerBefore),
+		CreatedAt: c.CreatedAt, ClosedAt: known(c.ClosedAt), ClosedBy: c.ClosedBy,
+	}
+}
+
+func conflictID(c store.ConflictRecord) string { return strconv.FormatInt(c.ID, 10) }
+
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// JournalRequest chooses entries of a journal: those that wait for a person, or
+// all of them.
+type JournalRequest struct {
+	Of  string `json:"of,omitempty"` // any id: the entry's, its mapping's, contact's or partner's
+	All bool   `json:"all,omitempty"`
+	Page
+}
+
+func (r JournalRequest) query() (q store.RecordQuery, err error) {
+	if r.Of != "" {
+		if err := checkID("of", r.Of); err != nil {
+			return q, err
+		}
+	}
+	q = store.RecordQuery{Of: r.Of, Open: !r.All}
+	if q.After, err = r.number(); err != nil {
+		return q, err
+	}
+	q.Limit, err = r.limit()
+	return q, err
+}
+
+// EntryRequest names one entry by its own id, or by its mapping's, contact's or
+// partner's where that is unambiguous. By is who asks.
+type EntryRequest struct {
+	ID string `json:"id"`
+	By string `json:"by,omitempty"`
+}
+
+// ResolveRequest decides a conflict: both sides are to hold Take's value.
+type ResolveRequest struct {
+	ID   string       `json:"id"`
+	Take mapping.Side `json:"take"`
+	By   string       `json:"by,omitempty"`
+}
+
+// Decided is an entry after a person's decision, and where its mapping stands.
+type Decided[T any] struct {
+	Entry   T       `json:"entry"`
+	Outcome Outcome `json:"outcome"`
+}
+
+// Conflicts lists the conflict journal.
+func (d *Desk) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict], error) {
+	q, err := r.query()
+	if err != nil {
+		return List[Conflict]{}, err
+	}
+	found, err := d.records.Conflicts(ctx, q)
+	return listOf(found, q.Limit, conflictOf, conflictID), err
+}
+
+// Conflict shows one entry: one that waits, where the id names several.
+func (d *Desk) Conflict(ctx context.Context, r EntryRequest) (Conflict, error) {
+	c, err := d.conflict(ctx, r.ID, parked)
+	if syncer.IsCode(err, syncer.CodeConflict) {
+		c, err = d.conflict(ctx, r.ID, func(store.ConflictRecord) bool { return true })
+	}
+	return conflictOf(c), err
+}
+
+func parked(c store.ConflictRecord) bool { return c.Status == store.ConflictParked }
+
+func decided(c store.ConflictRecord) bool {
+	return c.Winner != "" && (c.Status == store.ConflictDecided || c.Status == store.ConflictResolved)
+}
+
+func (d *Desk) conflict(ctx context.Context, id string, fits func(store.ConflictRecord) bool) (c store.ConflictRecord, err error) {
+	if err := checkID("id", id); err != nil {
+		return c, err
+	}
+	found, err := d.records.Conflicts(ctx, store.RecordQuery{Of: id})
+	if err != nil {
+		return c, err
+	}
+	return pick("conflict", id, found, conflictID, fits)
+}
+
+// ResolveConflict decides a parked conflict and brings both sides to the value
+// at once. Asked again with the same answer it only reconciles again.
+func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decided[Conflict], err error) {
+	if r.Take != mapping.SideCRM && r.Take != mapping.SideMetaKocka {
+		return res, syncer.Errorf(syncer.CodeMalformed, "take: must be %s or %s", mapping.SideCRM, mapping.SideMetaKocka)
+	}
+	c, err := d.conflict(ctx, r.ID, parked)
+	if err != nil {
+		return res, err
+	}
+	again := c.Status == store.ConflictResolved && c.Winner == r.Take
+	if !again {
+		if err := d.mayResolve(ctx, c, r.Take); err != nil {
+			return res, err
+		}
+		if err := d.records.DecideConflict(ctx, c, r.Take, r.By); err != nil {
+			return res, err
+		}
+	}
+	done, err := d.contact(ctx, c.ContactID, syncer.Trigger{Cause: syncer.CauseRequest, By: r.By})
+	if err == nil {
+		err = d.resolved(ctx, c)
+	}
+	if err == nil {
+		if err := d.asShown(ctx, c); err != nil {
+			return res, err
+		}
+	}
+	return d.decidedConflict(ctx, c, done, err)
+}
+
+// mayResolve refuses what the next reconcile would not carry out.
+func (d *Desk) mayResolve(ctx context.Context, c store.ConflictRecord, take mapping.Side) error {
+	if c.Status == store.ConflictResolved && c.Winner == "" {
+		return syncer.Errorf(syncer.CodeConflict, "conflict %d is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
+	}
+	if !parked(c) {
+		return syncer.Errorf(syncer.CodeConflict, "conflict %d is %s already", c.ID, c.Status)
+	}
+	if !d.reconciler.Policy().For(c.Field).Direction.From(take) {
+		return syncer.Errorf(syncer.CodeConflict, "conflict %d: the configuration does not let %s go from %s to the other side", c.ID, c.Field, take)
+	}
+	link, err := d.link(ctx, c.LinkID)
+	if err == nil && !link.Status.Alive() {
+		return syncer.Errorf(syncer.CodeConflict, "conflict %d: the mapping is %s", c.ID, link.Status)
+	}
+	return err
+}
+
+// resolved makes sure that the decision was carried out.
+func (d *Desk) resolved(ctx context.Context, c store.ConflictRecord) error {
+	link, err := d.link(ctx, c.LinkID)
+	if err != nil {
+		return err
+	}
+	if _, left := link.Overrides[c.Field]; left {
+		return syncer.Errorf(syncer.CodeConflict, "the mapping is %s: %s", link.Status, syncer.OrWords(link.LastError, "the contact is not there"))
+	}
+	return nil
+}
+
+// asShown makes sure that a conflict was decided on the values that there were.
+func (d *Desk) asShown(ctx context.Context, c store.ConflictRecord) error {
+	waiting, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID, Open: true})
+	for _, other := range waiting {
+		if other.Field == c.Field && other.ID != c.ID {
+			return syncer.Errorf(syncer.CodeConflict, "%s was changed since conflict %d was shown, and nothing is overwritten that nobody has seen: it waits as conflict %d", c.Field, c.ID, other.ID)
+		}
+	}
+	return err
+}
+
+func (d *Desk) decidedConflict(ctx context.Context, c store.ConflictRecord, done syncer.Result, err error) (res Decided[Conflict], _ error) {
+	if err != nil {
+		return res, syncer.NotYet(err, "the decision on conflict %d is stored, but not carried out yet", c.ID)
+	}
+	found, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID})
+	if err != nil {
+		return res, err
+	}
+	c, err = pick("conflict", conflictID(c), found, conflictID, parked)
+	return Decided[Conflict]{Entry: conflictOf(c), Outcome: outcomeOf(done)}, err
+}
+
+// UndoConflict takes the outcome of a decided conflict back, as long as neither
+// side has changed the field since: both hold the value that lost.
+func (d *Desk) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Conflict], err error) {
+	c, err := d.conflict(ctx, r.ID, decided)
+	if err != nil {
+		return res, err
+	}
+	switch {
+	case parked(c):
+		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d is not decided yet: there is nothing to undo", c.ID)
+	case c.Status == store.ConflictUndone:
+		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d is undone already", c.ID)
+	case !decided(c):
+		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
+	}
+	done, err := d.reconciler.Restore(ctx, c, r.By)
+	if err != nil {
+		return res, err
+	}
+	if err := d.records.CloseUndone(ctx, c.ID, r.By); err != nil {
+		return res, err
+	}
+	return d.decidedConflict(ctx, c, done, nil)
+}
+
+func (d *Desk) link(ctx context.Context, id string) (store.Link, error) {
+	links, err := d.records.Links(ctx, store.LinkQuery{ID: id})
+	if err != nil || len(links) == 0 {
+		return store.Link{}, syncer.OrNotFound(err, "there is no mapping %s", id)
+	}
+	return links[0], nil
+}

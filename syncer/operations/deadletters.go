@@ -1,0 +1,115 @@
+package operations
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping/store"
+)
+
+// DeadLetter is a key's events that could not be applied, as users see them.
+type DeadLetter struct {
+	ID          string    `json:"id"`
+	Consumer    string    `json:"consumer"`
+	ContactID   string    `json:"contactId,omitempty"`   // of a contact's events
+	MetaKockaID string    `json:"metakockaId,omitempty"` // of a partner's
+	Reason      string    `json:"reason"`
+	Count       int       `json:"count"`
+	Subject     string    `json:"subject"`
+	Stream      string    `json:"stream"`
+	Sequence    uint64    `json:"sequence"`
+	StoredAt    time.Time `json:"storedAt"`
+}
+
+func letterOf(l bus.DeadLetter) DeadLetter {
+	letter := DeadLetter{
+		ID: letterID(l), Consumer: l.Consumer, Reason: l.Reason, Count: l.Count,
+		Subject: l.Subject, Stream: l.Stream, Sequence: l.Seq, StoredAt: l.Time,
+	}
+	if l.Stream == bus.StreamPartners {
+		letter.MetaKockaID = l.Key
+	} else {
+		letter.ContactID = l.Key
+	}
+	return letter
+}
+
+func letterID(l bus.DeadLetter) string { return strconv.FormatUint(l.ID, 10) }
+
+// DeadLetters lists the dead letters, oldest first.
+func (d *Desk) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error) {
+	limit, err := p.limit()
+	if err != nil {
+		return List[DeadLetter]{}, err
+	}
+	after, err := p.number()
+	if err != nil {
+		return List[DeadLetter]{}, err
+	}
+	all, err := d.letters.DeadLetters(ctx)
+	if err != nil {
+		return List[DeadLetter]{}, err
+	}
+	for len(all) > 0 && all[0].ID <= uint64(after) { //nolint:gosec // not negative
+		all = all[1:]
+	}
+	return listOf(all[:min(limit, len(all))], limit, letterOf, letterID), nil
+}
+
+// RetryDeadLetter gives a dead letter back to its consumer, which tries it again
+// as soon as it runs; one that fails again becomes a new dead letter.
+func (d *Desk) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadLetter, err error) {
+	if err := checkID("id", r.ID); err != nil {
+		return letter, err
+	}
+	all, err := d.letters.DeadLetters(ctx)
+	if err != nil {
+		return letter, err
+	}
+	keys, err := d.keysOf(ctx, r.ID)
+	if err != nil {
+		return letter, err
+	}
+	var found []bus.DeadLetter
+	for _, l := range all {
+		if keys[l.Key] || letterID(l) == r.ID {
+			found = append(found, l)
+		}
+	}
+	l, err := pick("dead letter", r.ID, found, letterID, func(bus.DeadLetter) bool { return true })
+	if err != nil {
+		return letter, err
+	}
+	return letterOf(l), d.letters.RetryDeadLetter(ctx, l.ID)
+}
+
+// keysOf are the keys of events that an id of a mapping, contact or partner
+// stands for.
+func (d *Desk) keysOf(ctx context.Context, id string) (map[string]bool, error) {
+	keys := map[string]bool{id: true}
+	var links []store.Link
+	u, err := checkUUID("id", id)
+	if err == nil {
+		keys[u] = true
+		for _, q := range []store.LinkQuery{{ID: u}, {ContactID: u}} {
+			more, err := d.records.Links(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			links = append(links, more...)
+		}
+	}
+	byPartner, err := d.records.Links(ctx, store.LinkQuery{MetaKockaID: id})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range append(links, byPartner...) {
+		keys[l.ContactID] = true
+		if l.MetaKockaID != "" {
+			keys[l.MetaKockaID] = true
+		}
+	}
+	return keys, nil
+}

@@ -1,0 +1,206 @@
+package operations
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// Mapping is a link as users see it.
+type Mapping struct {
+	ID            string          `json:"id"`
+	ContactID     string          `json:"contactId"`
+	MetaKockaID   string          `json:"metakockaId"`
+	MetaKockaType string          `json:"metakockaType"`
+	SyncStatus    store.Status    `json:"syncStatus"`
+	LastSyncedAt  *time.Time      `json:"lastSyncedAt"`
+	LastError     string          `json:"lastError"`
+	Differing     []mapping.Field `json:"differing,omitempty"`
+	CreatedAt     time.Time       `json:"createdAt"`
+	CreatedBy     string          `json:"createdBy,omitempty"`
+	UpdatedAt     time.Time       `json:"updatedAt"`
+	UpdatedBy     string          `json:"updatedBy,omitempty"`
+}
+
+func mappingOf(l store.Link) Mapping {
+	return Mapping{
+		ID: l.ID, ContactID: l.ContactID, MetaKockaID: l.MetaKockaID, MetaKockaType: l.Type, SyncStatus: l.Status,
+		LastSyncedAt: known(l.LastSyncedAt), LastError: l.LastError, Differing: l.Differing,
+		CreatedAt: l.CreatedAt, CreatedBy: l.CreatedBy, UpdatedAt: l.UpdatedAt, UpdatedBy: l.UpdatedBy,
+	}
+}
+
+// MappingRequest names a mapping by its contact or by its partner.
+type MappingRequest struct {
+	ContactID   string `json:"contactId,omitempty"`
+	MetaKockaID string `json:"metakockaId,omitempty"`
+}
+
+// Mapping looks one mapping up: of a partner the living one, else the newest
+// tombstone.
+func (d *Desk) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err error) {
+	switch {
+	case (r.ContactID == "") == (r.MetaKockaID == ""):
+		return m, syncer.Errorf(syncer.CodeMalformed, "contactId or metakockaId: exactly one of them is needed")
+	case r.MetaKockaID != "":
+		if err := checkID("metakockaId", r.MetaKockaID); err != nil {
+			return m, err
+		}
+		link, err := d.records.LinkByPartner(ctx, r.MetaKockaID)
+		if err != nil || link == nil {
+			return m, syncer.OrNotFound(err, "no mapping names partner %s", r.MetaKockaID)
+		}
+		return mappingOf(*link), nil
+	}
+	contactID, err := checkUUID("contactId", r.ContactID)
+	if err != nil {
+		return m, err
+	}
+	links, err := d.records.Links(ctx, store.LinkQuery{ContactID: contactID})
+	if err != nil || len(links) == 0 {
+		return m, syncer.OrNotFound(err, "contact %s has no mapping", contactID)
+	}
+	return mappingOf(links[0]), nil
+}
+
+// MappingsRequest chooses mappings; empty fields choose all.
+type MappingsRequest struct {
+	ContactID   string       `json:"contactId,omitempty"`
+	MetaKockaID string       `json:"metakockaId,omitempty"`
+	Status      store.Status `json:"status,omitempty"`
+	Page
+}
+
+func (r MappingsRequest) query() (q store.LinkQuery, err error) {
+	q = store.LinkQuery{MetaKockaID: r.MetaKockaID, Status: r.Status}
+	if r.ContactID != "" {
+		if q.ContactID, err = checkUUID("contactId", r.ContactID); err != nil {
+			return q, err
+		}
+	}
+	if r.MetaKockaID != "" {
+		if err := checkID("metakockaId", r.MetaKockaID); err != nil {
+			return q, err
+		}
+	}
+	if r.Status != "" && !slices.Contains(store.Statuses(), r.Status) {
+		return q, syncer.Errorf(syncer.CodeMalformed, "status: %q is none of %v", clip(string(r.Status)), store.Statuses())
+	}
+	if r.After != "" {
+		if q.After, err = checkUUID("after", r.After); err != nil {
+			return q, err
+		}
+	}
+	q.Limit, err = r.limit()
+	return q, err
+}
+
+// Mappings lists mappings by contact id.
+func (d *Desk) Mappings(ctx context.Context, r MappingsRequest) (List[Mapping], error) {
+	q, err := r.query()
+	if err != nil {
+		return List[Mapping]{}, err
+	}
+	found, err := d.records.Links(ctx, q)
+	return listOf(found, q.Limit, mappingOf, func(l store.Link) string { return l.ContactID }), err
+}
+
+// Partner is a partner as last seen, and the mapping that names it if one does.
+type Partner struct {
+	MetaKockaID   string       `json:"metakockaId"`
+	Name          string       `json:"name"`
+	TaxNumber     string       `json:"taxNumber"`
+	Email         string       `json:"email"`
+	ContactID     string       `json:"contactId,omitempty"`
+	MappingID     string       `json:"mappingId,omitempty"`
+	MappingStatus store.Status `json:"mappingStatus,omitempty"` // deleted, unlinked: no contact is linked any more
+	FirstSeenAt   time.Time    `json:"firstSeenAt"`
+	ObservedAt    time.Time    `json:"observedAt"`
+}
+
+func partnerOf(p store.ListedPartner) Partner {
+	return Partner{
+		MetaKockaID: p.MetaKockaID, Name: p.Name, TaxNumber: p.TaxNumber, Email: p.Email, ContactID: p.ContactID,
+		MappingID: p.LinkID, MappingStatus: p.LinkStatus, FirstSeenAt: p.FirstSeenAt, ObservedAt: p.ObservedAt,
+	}
+}
+
+// PartnersRequest chooses partners: all, or those no contact is linked with.
+type PartnersRequest struct {
+	Unsynced bool `json:"unsynced,omitempty"`
+	Page
+}
+
+// Partners lists the partners that the last poll saw.
+func (d *Desk) Partners(ctx context.Context, r PartnersRequest) (List[Partner], error) {
+	limit, err := r.limit()
+	if err == nil && r.After != "" {
+		err = checkID("after", r.After)
+	}
+	if err != nil {
+		return List[Partner]{}, err
+	}
+	found, err := d.records.ListPartners(ctx, store.PartnerQuery{Unsynced: r.Unsynced, After: r.After, Limit: limit})
+	return listOf(found, limit, partnerOf, func(p store.ListedPartner) string { return p.MetaKockaID }), err
+}
+
+// Orphan is a mapping that has lost a side, and what pruning does with it.
+type Orphan struct {
+	ID          string           `json:"id"`
+	ContactID   string           `json:"contactId"`
+	MetaKockaID string           `json:"metakockaId"`
+	SyncStatus  store.Status     `json:"syncStatus"`
+	Kind        store.OrphanKind `json:"kind"`
+	Pruning     string           `json:"pruning"` // hold, remove, none
+}
+
+func orphanOf(o store.Orphan) Orphan {
+	return Orphan{o.LinkID, o.ContactID, o.MetaKockaID, o.Status, o.Kind, pruning[o.Kind]}
+}
+
+// pruning is what becomes of each kind: nothing that a person could miss is
+// removed, and no deletion is applied without being approved.
+var pruning = map[store.OrphanKind]string{
+	store.OrphanContactGone: "hold",
+	store.OrphanBothGone:    "remove",
+	store.OrphanPartnerGone: "none",
+}
+
+// OrphansRequest asks for a page of the orphans.
+type OrphansRequest struct{ Page }
+
+// Orphans lists the mappings that have lost a side.
+func (d *Desk) Orphans(ctx context.Context, r OrphansRequest) (l List[Orphan], err error) {
+	limit, err := r.limit()
+	if err != nil {
+		return l, err
+	}
+	after := ""
+	if r.After != "" {
+		if after, err = checkUUID("after", r.After); err != nil {
+			return l, err
+		}
+	}
+	found, err := d.records.Orphans(ctx, after, limit)
+	return listOf(found, limit, orphanOf, func(o store.Orphan) string { return o.ContactID }), err
+}
+
+// Pruned is what was done with the orphans.
+type Pruned struct {
+	Removed int64 `json:"removed"` // tombstones that guarded nothing
+	Held    int64 `json:"held"`    // deletions that now wait for a person
+}
+
+// Prune removes tombstones whose contact and partner are both gone, and holds
+// the deletion of links whose contact is gone.
+func (d *Desk) Prune(ctx context.Context, _ Nothing) (p Pruned, err error) {
+	if p.Held, err = d.records.HoldAll(ctx, "the contact is gone and no deletion was seen"); err != nil {
+		return p, err
+	}
+	p.Removed, err = d.records.RemoveTombstones(ctx)
+	return p, err
+}

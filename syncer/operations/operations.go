@@ -1,0 +1,218 @@
+package operations
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/check"
+	"github.com/crmmind/mksync/syncer/event"
+	"github.com/crmmind/mksync/syncer/status"
+)
+
+// ConflictJournal is the store's journal of conflicts.
+type ConflictJournal interface {
+	Conflicts(ctx context.Context, q store.RecordQuery) ([]store.ConflictRecord, error)
+	// DecideConflict stores a person's decision. mapping.ErrNotOpen.
+	DecideConflict(ctx context.Context, c store.ConflictRecord, take mapping.Side, by string) error
+	CloseUndone(ctx context.Context, id int64, by string) error
+}
+
+// DeletionJournal is the store's journal of deletions.
+type DeletionJournal interface {
+	Deletions(ctx context.Context, q store.RecordQuery) ([]store.DeletionRecord, error)
+	// ApproveDeletion lets the next reconcile apply it. mapping.ErrNotOpen.
+	ApproveDeletion(ctx context.Context, id int64, by string) error
+	// RejectDeletion makes the link a tombstone and nothing else. mapping.ErrNotOpen.
+	RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note, by string) error
+}
+
+// Directory looks links, partners and contacts up.
+type Directory interface {
+	Links(ctx context.Context, q store.LinkQuery) ([]store.Link, error)
+	LinkByPartner(ctx context.Context, metakockaID string) (*store.Link, error)
+	ListPartners(ctx context.Context, q store.PartnerQuery) ([]store.ListedPartner, error)
+	ContactKnown(ctx context.Context, id string) (exists, inScope bool, err error)
+	// MatchContacts and SeenParties page through all contacts and all partners.
+	MatchContacts(ctx context.Context, after string, limit int) ([]store.MatchContact, error)
+	SeenParties(ctx context.Context, after string, limit int) ([]store.SeenParty, error)
+}
+
+// OrphanStore finds links that have lost a side and prunes what is safe.
+type OrphanStore interface {
+	Orphans(ctx context.Context, after string, limit int) ([]store.Orphan, error)
+	RemoveTombstones(ctx context.Context) (int64, error)
+	HoldAll(ctx context.Context, reason string) (int64, error)
+}
+
+// Records is everything the desk needs of the store; *pgstore.Store is one.
+type Records interface {
+	ConflictJournal
+	DeletionJournal
+	Directory
+	OrphanStore
+	syncer.PollStates
+	event.States
+	Now(ctx context.Context) (time.Time, error)
+	// Merges lists merges of contacts.
+	Merges(ctx context.Context, q store.MergeQuery) ([]store.ContactMerge, error)
+	// Wake has the contacts looked at again, but for one, whose match is held for one of
+	// the keys.
+	Wake(ctx context.Context, keys []string, but string) error
+}
+
+// Letters are the events that could not be applied; *bus.Bus has them.
+type Letters interface {
+	DeadLetters(ctx context.Context) ([]bus.DeadLetter, error)
+	RetryDeadLetter(ctx context.Context, id uint64) error
+}
+
+// Desk is where people and programs ask for things: every operation of the
+// commands, of NATS and of HTTP is one of its methods. It writes to neither
+// side itself; the Reconciler does (invariant 1).
+type Desk struct {
+	reconciler *syncer.Reconciler
+	records    Records
+	letters    Letters
+	status     func(ctx context.Context) status.Status
+	checker    *check.Checker      // nil: none
+	bulk       *Bulk               // nil: none
+	jobs       *Jobs               // nil: none
+	live       *semaphore.Weighted // single requests
+}
+
+// liveSlots is how many single requests reconcile at once: each holds
+// connections to the database.
+const liveSlots = 4
+
+// NewDesk returns a ready Desk.
+func NewDesk(r *syncer.Reconciler, records Records, letters Letters, status func(ctx context.Context) status.Status) *Desk {
+	return &Desk{reconciler: r, records: records, letters: letters, status: status, live: semaphore.NewWeighted(liveSlots)}
+}
+
+// Nothing is a request that asks for nothing in particular.
+type Nothing struct{}
+
+// Status says how the sync stands.
+func (d *Desk) Status(ctx context.Context, _ Nothing) (status.Status, error) {
+	return d.status(ctx), nil
+}
+
+// List is one page of a list. Next is where the following page begins; empty:
+// this is the last.
+type List[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// Page chooses the part of a list. Limit is 200 where it is zero.
+type Page struct {
+	After string `json:"after,omitempty"` // Next of the page before
+	Limit int    `json:"limit,omitempty"`
+}
+
+const (
+	usualPage   = 200
+	largestPage = 1000
+)
+
+func (p Page) limit() (int, error) {
+	switch {
+	case p.Limit < 0 || p.Limit > largestPage:
+		return 0, syncer.Errorf(syncer.CodeMalformed, "limit: must be from 1 to %d", largestPage)
+	case p.Limit == 0:
+		return usualPage, nil
+	}
+	return p.Limit, nil
+}
+
+// number is After as the number of a journal's entry.
+func (p Page) number() (int64, error) {
+	if p.After == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(p.After, 10, 64)
+	if err != nil || n < 0 {
+		return 0, syncer.Errorf(syncer.CodeMalformed, "after: is not what a list's next was")
+	}
+	return n, nil
+}
+
+// listOf makes a page of records; key is what the next page begins after.
+func listOf[R, T any](found []R, limit int, item func(R) T, key func(R) string) List[T] {
+	l := List[T]{Items: make([]T, len(found))}
+	for i, r := range found {
+		l.Items[i] = item(r)
+	}
+	if len(found) == limit {
+		l.Next = key(found[limit-1])
+	}
+	return l
+}
+
+// maxID is how long an id may be: a partner's is a varchar(255).
+const maxID = 255
+
+// checkID refuses what cannot be an id of anything.
+func checkID(field, id string) error {
+	switch {
+	case strings.TrimSpace(id) == "":
+		return syncer.Errorf(syncer.CodeMalformed, "%s: is missing", field)
+	case len(id) > maxID, strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == unicode.ReplacementChar }):
+		return syncer.Errorf(syncer.CodeMalformed, "%s: is not an id", field)
+	}
+	return nil
+}
+
+// checkUUID returns a contact's or mapping's id as Postgres writes it.
+func checkUUID(field, id string) (string, error) {
+	if err := checkID(field, id); err != nil {
+		return "", err
+	}
+	const length = 36
+	u, err := uuid.Parse(id)
+	if err != nil || len(id) != length {
+		return "", syncer.Errorf(syncer.CodeMalformed, "%s: %q is not a uuid", field, id)
+	}
+	return u.String(), nil
+}
+
+// tooMany is how many ids an error names at most.
+const tooMany = 10
+
+// pick finds the one record that id names: the one whose own id it is, else the
+// only one whose mapping, contact or partner it is and that may be worked on.
+func pick[R any](noun, id string, found []R, own func(R) string, open func(R) bool) (R, error) {
+	var none R
+	var fits []R
+	var names []string
+	for _, r := range found {
+		if own(r) == id {
+			return r, nil
+		}
+		if open(r) {
+			fits = append(fits, r)
+			names = append(names, own(r))
+		}
+	}
+	switch {
+	case len(fits) == 1:
+		return fits[0], nil
+	case len(fits) > tooMany:
+		return none, syncer.Errorf(syncer.CodeConflict, "%s names %d %ss: use the %s's own id", id, len(fits), noun, noun)
+	case len(fits) > 1:
+		return none, syncer.Errorf(syncer.CodeConflict, "%s names %d %ss: use one of the ids %s", id, len(fits), noun, strings.Join(names, ", "))
+	case len(found) > 0:
+		return none, syncer.Errorf(syncer.CodeConflict, "no %s of %s is open any more", noun, id)
+	}
+	return none, syncer.Errorf(syncer.CodeNotFound, "there is no %s %s, and no %s of a mapping, contact or partner with this id", noun, id, noun)
+}

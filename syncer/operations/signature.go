@@ -1,0 +1,63 @@
+package operations
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/crmmind/mksync/syncer"
+)
+
+// callerName is what who asks may be called: it goes into created_by.
+var callerName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
+
+// IsCaller reports whether somebody who asks from outside may be called so.
+func IsCaller(name string) bool { return callerName.MatchString(name) }
+
+type signerKey struct{}
+
+// SignedBy makes name the one who asks, whatever the request says: who asks over
+// HTTP is known by the token, and cannot choose.
+func SignedBy(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, signerKey{}, name)
+}
+
+// Signer is who asks, by SignedBy; empty: nobody knows.
+func Signer(ctx context.Context) string {
+	name, _ := ctx.Value(signerKey{}).(string)
+	return name
+}
+
+// signed are the requests that say who asks.
+type signed interface{ Signature() *string }
+
+func (r *SyncRequest) Signature() *string       { return &r.By }
+func (r *ImportRequest) Signature() *string     { return &r.By }
+func (r *LinkRequest) Signature() *string       { return &r.By }
+func (r *UnlinkRequest) Signature() *string     { return &r.By }
+func (r *BulkSyncRequest) Signature() *string   { return &r.By }
+func (r *BulkImportRequest) Signature() *string { return &r.By }
+func (r *EntryRequest) Signature() *string      { return &r.By }
+func (r *ResolveRequest) Signature() *string    { return &r.By }
+func (r *MergeRequest) Signature() *string      { return &r.By }
+
+// sign puts the name of ctx into a request. One that names somebody else is refused.
+func sign(ctx context.Context, request any) error {
+	name, known := ctx.Value(signerKey{}).(string)
+	r, can := request.(signed)
+	if !can {
+		return nil
+	}
+	by := r.Signature()
+	switch {
+	case len(*by) > maxID || strings.ContainsFunc(*by, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
+		return syncer.Errorf(syncer.CodeMalformed, "by: is not a name")
+	case !known:
+		return nil
+	case *by != "" && *by != name:
+		return syncer.Errorf(syncer.CodeMalformed, "by: is known by the token or the header, and cannot be given")
+	}
+	*by = name
+	return nil
+}

@@ -1,0 +1,151 @@
+package operations
+
+import (
+	"context"
+	"errors"
+
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// SyncRequest asks to sync one contact now.
+type SyncRequest struct {
+	ContactID string `json:"contactId"`
+	New       bool   `json:"new,omitempty"` // it is none of the partners that it matches: make one
+	By        string `json:"by,omitempty"`
+}
+
+// ImportRequest asks to import one partner now.
+type ImportRequest struct {
+	MetaKockaID string `json:"metakockaId"`
+	New         bool   `json:"new,omitempty"` // it is none of the contacts that match it: make one
+	By          string `json:"by,omitempty"`
+}
+
+// Outcome says where a contact and its partner stand after a request.
+type Outcome struct {
+	MappingID   string       `json:"mappingId"`
+	ContactID   string       `json:"contactId"`
+	MetaKockaID string       `json:"metakockaId"`
+	SyncStatus  store.Status `json:"syncStatus"`
+	LastError   string       `json:"lastError,omitempty"`
+}
+
+func outcomeOf(r syncer.Result) Outcome {
+	return Outcome{r.LinkID, r.ContactID, r.MetaKockaID, r.Status, r.LastError}
+}
+
+// Sync brings one contact and its partner together. A partner that is gone is
+// made anew: that is what a person asks for here.
+func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
+	id, err := checkUUID("contactId", r.ContactID)
+	if err != nil {
+		return o, err
+	}
+	if r.New {
+		if err := d.known(ctx, id); err != nil {
+			return o, err
+		}
+		res, err := d.lookedAgain(ctx, func() (syncer.Result, error) { return d.reconciler.New(ctx, id, r.By) })
+		return outcomeOf(res), brought(res, err)
+	}
+	return d.sync(ctx, id, syncer.Trigger{Cause: syncer.CauseRequest, By: r.By}, false)
+}
+
+// known refuses a contact that is not there, or is left out.
+func (d *Desk) known(ctx context.Context, id string) error {
+	exists, inScope, err := d.records.ContactKnown(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !exists:
+		return syncer.Errorf(syncer.CodeNotFound, "there is no contact %s", id)
+	case !inScope:
+		return syncer.Errorf(syncer.CodeRefused, "contact %s is left out by the configured filter", id)
+	}
+	return nil
+}
+
+// sync brings one contact over; planned: by a plan, where it is one of many.
+func (d *Desk) sync(ctx context.Context, id string, t syncer.Trigger, planned bool) (o Outcome, err error) {
+	if err := d.known(ctx, id); err != nil {
+		return o, err
+	}
+	if planned {
+		if t.Plan, err = d.bulk.matcher.Plan(ctx); err != nil {
+			return o, err
+		}
+	}
+	res, err := d.contact(ctx, id, t)
+	if err == nil && res.Status == store.StatusUnlinked {
+		res, err = d.contact(ctx, id, t)
+	}
+	return outcomeOf(res), brought(res, err)
+}
+
+// contact reconciles a contact as lookedAgain.
+func (d *Desk) contact(ctx context.Context, id string, t syncer.Trigger) (syncer.Result, error) {
+	return d.lookedAgain(ctx, func() (syncer.Result, error) { return d.reconciler.Contact(ctx, id, t) })
+}
+
+// lookedAgain reconciles, and waits for the second look at a partner that is not found.
+func (d *Desk) lookedAgain(ctx context.Context, reconcile func() (syncer.Result, error)) (syncer.Result, error) {
+	for {
+		res, err := reconcile()
+		var pending *syncer.PendingError
+		if !errors.As(err, &pending) || pending.Absent == "" {
+			return res, err
+		}
+		if err := syncer.Pause(ctx, pending.After); err != nil {
+			return res, err
+		}
+	}
+}
+
+// brought is the error of a request whose reconcile ended without both sides.
+func brought(res syncer.Result, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case res.Status == store.StatusHeld:
+		return syncer.Errorf(syncer.CodeConflict, "contact %s waits for a person: %s", res.ContactID, res.LastError)
+	case res.LinkID == "" || !res.Status.Alive():
+		return syncer.Errorf(syncer.CodeConflict, "contact %s is not linked: %s", res.ContactID, syncer.OrWords(res.LastError, "it was deleted meanwhile"))
+	}
+	return nil
+}
+
+// Import links a partner with the contact that matches it, or makes the contact.
+// One that is linked already is reconciled.
+func (d *Desk) Import(ctx context.Context, r ImportRequest) (o Outcome, err error) {
+	if err := checkID("metakockaId", r.MetaKockaID); err != nil {
+		return o, err
+	}
+	t := syncer.Trigger{Cause: syncer.CauseRequest, By: r.By}
+	if r.New {
+		res, err := d.reconciler.PartnerOfNobody(ctx, r.MetaKockaID, t)
+		return d.imported(ctx, r.MetaKockaID, res, err)
+	}
+	return d.importOne(ctx, r.MetaKockaID, t)
+}
+
+func (d *Desk) importOne(ctx context.Context, metakockaID string, t syncer.Trigger) (Outcome, error) {
+	res, err := d.reconciler.Partner(ctx, metakockaID, t)
+	return d.imported(ctx, metakockaID, res, err)
+}
+
+// imported is the outcome of an import.
+func (d *Desk) imported(ctx context.Context, metakockaID string, res syncer.Result, err error) (o Outcome, _ error) {
+	if errors.Is(err, metakocka.ErrNotFound) {
+		return o, syncer.Errorf(syncer.CodeNotFound, "MetaKocka has no partner %s", metakockaID)
+	}
+	if err := brought(res, err); err != nil {
+		return o, err
+	}
+	exists, _, err := d.records.ContactKnown(ctx, res.ContactID)
+	if err == nil && !exists {
+		err = syncer.Errorf(syncer.CodeConflict, "partner %s is linked with contact %s, which is not there any more: mksync mappings prune", metakockaID, res.ContactID)
+	}
+	return outcomeOf(res), err
+}

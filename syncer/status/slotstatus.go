@@ -1,0 +1,81 @@
+package status
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+// muchLog is how much log a slot may keep before that is a problem where Postgres has
+// no limit of its own.
+const muchLog = 8 << 30
+
+// retained names a slot for which Postgres keeps much log, or will not for long. What
+// was not confirmed does not show that: a transaction that stays open holds the log from
+// where it began, however far the listener has come.
+func (s *Status) retained(name string, slot store.Slot) {
+	const look = "look for old transactions (pg_stat_activity, pg_prepared_xacts), and whether the listener streams"
+	switch {
+	case !slot.Found:
+	case slot.WALStatus == "lost":
+		s.problem("Postgres has given the slot %s up, for it kept more log than max_slot_wal_keep_size: the listener makes a new one, and checks everything", name)
+	case slot.WALStatus == "unreserved" || slot.SafeBytes != nil && *slot.SafeBytes < int64(slot.RetainedBytes/4): //nolint:gosec // far below the limit
+		safe := int64(0)
+		if slot.SafeBytes != nil {
+			safe = max(*slot.SafeBytes, 0)
+		}
+		s.problem("the slot %s keeps %s of log, and Postgres gives it up after %s more (max_slot_wal_keep_size): %s",
+			name, logSize(slot.RetainedBytes), logSize(uint64(safe)), look)
+	case slot.RetainedBytes > muchLog:
+		s.problem("the slot %s keeps %s of log, and Postgres sets no limit: %s", name, logSize(slot.RetainedBytes), look)
+	}
+}
+
+// formerSlots names slots that the listener had before MKSYNC_SLOT was changed: nobody
+// reads them, and the log that they keep grows until the disk is full.
+func (m *Monitor) formerSlots(ctx context.Context, s *Status) error {
+	state, _, err := event.ListenerStates{States: m.Figures}.Load(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range state.FormerSlots {
+		slot, err := m.Figures.Slot(ctx, name)
+		if err != nil {
+			return err
+		}
+		if slot.Found && name != m.SlotName {
+			s.problem("the slot %s, which mksync had before it was given %s, keeps %s of log for nobody: SELECT pg_drop_replication_slot('%s')",
+				name, state.Slot, logSize(slot.RetainedBytes), name)
+		}
+	}
+	return nil
+}
+
+// Unit is a unit of sizes.
+type Unit uint
+
+// The units of sizes, each 1024 of the one before it.
+const (
+	Bytes Unit = iota
+	KiB
+	MiB
+	GiB
+)
+
+// SizeText is a size for people, in the largest unit from least to most of which there
+// is one.
+func SizeText(n uint64, least, most Unit) string {
+	u := most
+	for u > least && n < 1<<(10*u) {
+		u--
+	}
+	if u == Bytes {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %ciB", float64(n)/float64(uint64(1)<<(10*u)), "BKMG"[u])
+}
+
+// logSize is a size of log: what is told of has some.
+func logSize(n uint64) string { return SizeText(n, KiB, GiB) }

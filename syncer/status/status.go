@@ -1,0 +1,371 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+// Status is how the sync stands; its JSON is what `mksync status --json` prints.
+type Status struct {
+	Version       string               `json:"version"`
+	Problems      []string             `json:"problems"`
+	Listener      ListenerStatus       `json:"listener"`
+	Streams       []StreamStatus       `json:"streams"`
+	Pusher        WorkStatus           `json:"pusher"`
+	Puller        WorkStatus           `json:"puller"`
+	Poller        PollStatus           `json:"poller"`
+	Mappings      map[store.Status]int `json:"mappings"`
+	Conflicts     int                  `json:"conflicts"`
+	DeadLetters   int                  `json:"deadLetters"`
+	HeldDeletions int                  `json:"heldDeletions"`
+	HeldMatches   int                  `json:"heldMatches"`
+	// Differing are the links whose sides knowingly differ, and what the last full
+	// check found besides and did not repair.
+	Differing int `json:"differing"`
+	// NotKept are fields that the MetaKocka installation was found not to keep.
+	NotKept []mapping.Field `json:"notKept"`
+	Check   CheckStatus     `json:"check"`
+	// Failing are the contacts and partners that this process fails at again and again.
+	Failing int `json:"-"`
+
+	// NotReady is what keeps this process from its work, in words that whoever may
+	// ask without a token can be told: no address, name or reason of another system.
+	NotReady []string `json:"-"`
+}
+
+// ListenerStatus is where the listener stands. LastEventAt is null when this
+// process has seen none.
+type ListenerStatus struct {
+	State       string     `json:"state"` // streaming, snapshot, standby, stopped
+	Slot        string     `json:"slot"`
+	LSN         string     `json:"lsn"`
+	LagBytes    uint64     `json:"lagBytes"`
+	LastEventAt *time.Time `json:"lastEventAt"`
+	// LastHeartbeatAt is when the newest heartbeat that is in the stream was sent,
+	// by the database's clock; null before the first.
+	LastHeartbeatAt *time.Time `json:"lastHeartbeatAt"`
+	// RetainedBytes is how much log Postgres keeps for the slot. That can be much while
+	// LagBytes is 0: it begins at the oldest transaction that is still open.
+	RetainedBytes uint64 `json:"retainedBytes"`
+	// WALStatus is reserved, extended, unreserved or lost; empty without a slot.
+	WALStatus string `json:"walStatus"`
+	// SafeBytes is how much more may be written before Postgres gives the slot up; null
+	// where it has no such limit.
+	SafeBytes *int64 `json:"safeBytes"`
+}
+
+// StreamStatus is what a stream holds.
+type StreamStatus struct {
+	Name     string `json:"name"`
+	Messages uint64 `json:"messages"`
+	FirstSeq uint64 `json:"firstSeq"`
+	LastSeq  uint64 `json:"lastSeq"`
+}
+
+// WorkStatus is what waits for a pusher or puller.
+type WorkStatus struct {
+	Pending  uint64 `json:"pending"`
+	InFlight uint64 `json:"inFlight"`
+	Paused   bool   `json:"paused"`
+}
+
+// PollStatus is the last poll.
+type PollStatus struct {
+	LastPollAt          *time.Time `json:"lastPollAt"`
+	LastDurationSeconds float64    `json:"lastDurationSeconds"`
+	Partners            int        `json:"partners"`
+	Error               string     `json:"error"`
+}
+
+// whenFull says what waits for room in a stream.
+func whenFull(stream string) string {
+	switch stream {
+	case bus.StreamContacts:
+		return "changes of contacts wait in the database's log until those before them are worked off"
+	case bus.StreamPartners:
+		return "what polls see waits for later polls"
+	}
+	return "what cannot be applied is tried again and again; settle dead letters, or raise the limit"
+}
+
+// CheckStatus is the last full check.
+type CheckStatus struct {
+	LastCheckAt         *time.Time `json:"lastCheckAt"`
+	LastDurationSeconds float64    `json:"lastDurationSeconds"`
+	Links               int        `json:"links"`
+	Differing           int        `json:"differing"` // found and not repaired
+	Error               string     `json:"error"`
+}
+
+// Figures reads what the database knows.
+type Figures interface {
+	syncer.PollStates
+	event.States
+	Counts(ctx context.Context) (store.Counts, error)
+	Slot(ctx context.Context, name string) (store.Slot, error)
+	CheckState(ctx context.Context) (store.CheckState, error)
+	Now(ctx context.Context) (time.Time, error)
+}
+
+// Monitor puts a Status together. Optional parts are nil where this process
+// does not have them.
+type Monitor struct {
+	Version      string
+	SlotName     string
+	PollInterval time.Duration
+	Figures      Figures
+	Bus          *bus.Bus              // nil: NATS is not reached
+	Connected    func() bool           // whether NATS is; nil: not
+	Listener     func() cdc.Status     // nil: it runs elsewhere, or nowhere
+	Gate         *syncer.Gate          // nil: no pusher or puller here
+	Store        func() string         // why the streams take nothing; "": they do; nil: not known
+	Polls        bool                  // this process has the poller's role
+	Pushes       bool                  // the pusher's
+	Pulls        bool                  // the puller's
+	Heartbeat    time.Duration         // between two; 0: none are sent
+	Trouble      func() syncer.Trouble // nil: no pusher or puller here
+	Patience     time.Duration         // how long a heartbeat, or an event, may make no headway
+}
+
+// Status asks every part how it stands. What cannot be asked is a problem, not
+// an error.
+func (m *Monitor) Status(ctx context.Context) Status {
+	s := Status{Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, NotKept: []mapping.Field{}, Mappings: map[store.Status]int{}}
+	if err := m.database(ctx, &s); err != nil {
+		s.blocked("the CRM's database does not answer", ": %v", err)
+	}
+	m.listener(&s)
+	m.trouble(&s)
+	m.streams(ctx, &s)
+	if m.Gate == nil {
+		return s
+	}
+	if reason, since := m.Gate.Paused(); reason != "" {
+		s.Pusher.Paused, s.Puller.Paused = true, true
+		s.blocked("sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
+	}
+	return s
+}
+
+func (s *Status) problem(format string, args ...any) {
+	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
+}
+
+// blocked is a problem that keeps this process from its work. The detail is for
+// those who may see the problems, not for readiness.
+func (s *Status) blocked(what, format string, args ...any) {
+	s.problem("%s", what+fmt.Sprintf(format, args...))
+	s.NotReady = append(s.NotReady, what)
+}
+
+func (m *Monitor) database(ctx context.Context, s *Status) error {
+	counts, err := m.Figures.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	s.Mappings, s.Conflicts, s.Differing = counts.Links, counts.Conflicts, counts.Differing
+	s.HeldDeletions, s.HeldMatches = counts.HeldDeletions, counts.HeldMatches
+	if n := s.HeldDeletions; n > 0 {
+		s.problem("%s for approval: mksync deletions list", syncer.Counted(n, "deletion waits", "deletions wait"))
+	}
+	if n := counts.HeldMatches; n > 0 {
+		s.problem("%s: mksync mappings --status held", syncer.Counted(n, "contact waits for a person, who says which partner is its own", "contacts wait for a person, who says which partner is theirs"))
+	}
+	if n := counts.OpenMerges; n > 0 {
+		s.problem("%s not finished: mksync merge list", syncer.Counted(n, "merge of contacts is", "merges of contacts are"))
+	}
+	var unkept syncer.Unkept
+	if _, err := m.Figures.LoadState(ctx, syncer.UnkeptKey, &unkept); err != nil {
+		return err
+	}
+	s.NotKept = append(s.NotKept, unkept.Fields()...)
+	slot, err := m.Figures.Slot(ctx, m.SlotName)
+	if err != nil {
+		return err
+	}
+	s.Listener = ListenerStatus{
+		State: "stopped", Slot: m.SlotName, LSN: slot.ConfirmedLSN, LagBytes: slot.LagBytes,
+		RetainedBytes: slot.RetainedBytes, WALStatus: slot.WALStatus, SafeBytes: slot.SafeBytes,
+	}
+	s.retained(m.SlotName, slot)
+	if err := m.formerSlots(ctx, s); err != nil {
+		return err
+	}
+	if slot.Active {
+		s.Listener.State = "streaming"
+	}
+	if err := m.heartbeat(ctx, s); err != nil {
+		return err
+	}
+	if m.Listener == nil && !slot.Active {
+		s.problem("no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
+	}
+	if err := m.check(ctx, s); err != nil {
+		return err
+	}
+	return m.poll(ctx, s)
+}
+
+func (m *Monitor) check(ctx context.Context, s *Status) error {
+	c, err := m.Figures.CheckState(ctx)
+	if err != nil {
+		return err
+	}
+	dropped, err := event.Dropped(ctx, m.Figures, bus.StreamContacts)
+	if err != nil {
+		return err
+	}
+	if dropped != "" {
+		s.problem("%s: everything is compared and brought in order", dropped)
+	}
+	s.Check = CheckStatus{LastDurationSeconds: c.DurationSeconds, Links: c.Links, Differing: c.Differing, Error: c.Error}
+	s.Differing += c.Differing
+	if !c.At.IsZero() {
+		s.Check.LastCheckAt = &c.At
+	}
+	switch {
+	case c.Error != "":
+		s.problem("the last full check did not succeed: %s", c.Error)
+	case c.Differing > 0:
+		s.problem("the last full check found %s: mksync check --repair", syncer.Counted(c.Differing, "difference", "differences"))
+	}
+	return nil
+}
+
+func (m *Monitor) poll(ctx context.Context, s *Status) error {
+	poll, err := m.Figures.PollState(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := m.Figures.Now(ctx)
+	if err != nil {
+		return err
+	}
+	s.Poller = PollStatus{LastDurationSeconds: poll.DurationSeconds, Partners: poll.Partners, Error: poll.Error}
+	if !poll.EndedAt.IsZero() {
+		s.Poller.LastPollAt = &poll.EndedAt
+	}
+	s.inPart(poll.InPart)
+	late := 3*m.PollInterval + time.Duration(3*poll.DurationSeconds*float64(time.Second))
+	switch {
+	case poll.Error != "" && m.Polls:
+		s.blocked("the last poll of MetaKocka did not succeed", ": %s", poll.Error)
+	case poll.Error != "":
+		s.problem("the last poll of MetaKocka did not succeed: %s", poll.Error)
+	case !poll.EndedAt.IsZero() && now.Sub(poll.EndedAt) > late:
+		s.problem("the last complete poll of MetaKocka was %s ago", now.Sub(poll.EndedAt).Round(time.Second))
+	}
+	return nil
+}
+
+func (m *Monitor) listener(s *Status) {
+	if m.Listener == nil {
+		return
+	}
+	l := m.Listener()
+	s.Listener.State, s.Listener.Slot, s.Listener.LSN, s.Listener.LagBytes = l.State, l.Slot, l.ConfirmedLSN.String(), l.LagBytes
+	if !l.LastEventAt.IsZero() {
+		s.Listener.LastEventAt = &l.LastEventAt
+	}
+	if l.Problem != "" && l.State != cdc.StateStandby {
+		s.blocked("the listener is not streaming", ": %s", l.Problem)
+	}
+	if l.Warning != "" {
+		s.problem("the listener works, but %s", l.Warning)
+	}
+	m.standsStill(s, l)
+}
+
+func (m *Monitor) streams(ctx context.Context, s *Status) {
+	if m.Store != nil {
+		if why := m.Store(); why != "" {
+			s.blocked("the streams cannot be written to", ", and changes wait where they are until they can: %s", why)
+		}
+	}
+	if m.Bus == nil || m.Connected == nil || !m.Connected() {
+		s.blocked("NATS is not connected", "")
+		return
+	}
+	if err := m.askStreams(ctx, s); err != nil {
+		s.blocked("NATS does not answer", ": %v", err)
+	}
+}
+
+func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
+	states, err := m.Bus.StreamState(ctx)
+	if err != nil {
+		return err
+	}
+	stored := map[string]uint64{}
+	for _, st := range states {
+		stored[st.Name] = st.Messages
+		s.Streams = append(s.Streams, StreamStatus{Name: st.Name, Messages: st.Messages, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq})
+		if st.MaxBytes > 0 && st.Bytes > st.MaxBytes/10*9 {
+			s.problem("the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Name))
+		}
+		if st.Name == bus.StreamDeadLetters {
+			s.DeadLetters = int(st.Messages) //nolint:gosec // far below the limit
+		}
+	}
+	for _, c := range []struct {
+		stream, durable string
+		into            *WorkStatus
+		ours            bool
+	}{
+		{bus.StreamContacts, event.ConsumerPusher, &s.Pusher, m.Pushes},
+		{bus.StreamContacts, event.ConsumerPusherBulk, &s.Pusher, m.Pushes},
+		{bus.StreamPartners, event.ConsumerPuller, &s.Puller, m.Pulls},
+	} {
+		a, err := m.Bus.Activity(ctx, c.stream, c.durable)
+		if err != nil {
+			return err
+		}
+		// Two that never ran have the whole stream before each of them.
+		c.into.Pending = min(c.into.Pending+a.Pending, stored[c.stream])
+		c.into.InFlight += a.InFlight
+		if err := m.reaches(ctx, s, c.stream, c.durable, c.ours, a); err != nil {
+			return err
+		}
+	}
+	if s.DeadLetters > 0 {
+		s.problem("%s could not be applied: mksync deadletters list", syncer.Counted(s.DeadLetters, "event", "events"))
+	}
+	return nil
+}
+
+// trouble names as a problem what fails again and again.
+func (m *Monitor) trouble(s *Status) {
+	if m.Trouble == nil {
+		return
+	}
+	if t := m.Trouble(); t.Count > 0 {
+		s.Failing = t.Count
+		s.problem("%s fails again and again and is tried every few minutes; the last one was %s: %s", contactsOrPartners(t.Count), t.Key, t.Error)
+	}
+}
+
+func contactsOrPartners(n int) string {
+	return "work on " + syncer.Counted(n, "contact or partner", "contacts or partners")
+}
+
+// inPart names them as a problem.
+func (s *Status) inPart(p store.InPart) {
+	const why = "the CRM's database cannot hold (characters that its encoding lacks, or texts that are too long): " +
+		"the value is not brought over until it is changed in MetaKocka, or the contacts are in a database in UTF8"
+	switch named := strings.Join(p.First, ", "); {
+	case p.Count == 0:
+	case p.Count == 1:
+		s.problem("partner %s holds a value that %s", named, why)
+	default:
+		s.problem("%d partners hold values that %s. The first: %s", p.Count, why, named)
+	}
+}

@@ -1,0 +1,11 @@
+package syncer
+
+import "strconv"
+
+// Counted says how many there are of what.
+func Counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}

@@ -1,0 +1,59 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// Returner tries again what was put aside before it showed that a refusal was about
+// every write. Refusals are counted in each process, so each that writes runs one.
+type Returner struct {
+	bus        *bus.Bus
+	reconciler *syncer.Reconciler
+	log        *slog.Logger
+}
+
+// NewReturner returns a ready Returner.
+func NewReturner(b *bus.Bus, r *syncer.Reconciler, log *slog.Logger) *Returner {
+	return &Returner{bus: b, reconciler: r, log: log}
+}
+
+// Run works until ctx ends. It tries a few times, because what was refused last may be
+// put aside only then.
+func (r *Returner) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case text := <-r.reconciler.RefusalsEnded():
+			for range 3 {
+				if syncer.Pause(ctx, time.Second) != nil {
+					return
+				}
+				if err := r.retryLetters(ctx, text); err != nil {
+					r.log.Warn("what MetaKocka refused could not be given back: mksync deadletters retry --all", "error", err)
+				}
+			}
+		}
+	}
+}
+
+// retryLetters gives the dead letters back whose reason holds the words.
+func (r *Returner) retryLetters(ctx context.Context, text string) error {
+	letters, err := r.bus.DeadLetters(ctx)
+	for _, l := range letters {
+		if !strings.Contains(l.Reason, text) {
+			continue
+		}
+		if retryErr := r.bus.RetryDeadLetter(ctx, l.ID); retryErr != nil && !errors.Is(retryErr, bus.ErrNotFound) {
+			err = errors.Join(err, retryErr)
+		}
+	}
+	return err
+}

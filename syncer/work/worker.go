@@ -1,0 +1,241 @@
+package work
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+// retryPaused is how soon work comes back that met an outage; the gate decides
+// when it goes on.
+const retryPaused = 500 * time.Millisecond
+
+// WorkerConfig bounds what a pusher or puller does at once. Zero values take
+// the defaults.
+type WorkerConfig struct {
+	Workers  int           // contacts at once, and as many of a snapshot; 4
+	AckWait  time.Duration // a killed process's work goes to another after this; the bus's default
+	SweepAge time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
+}
+
+// Pusher brings the contacts' changes to MetaKocka.
+type Pusher struct {
+	bus        *bus.Bus
+	reconciler *syncer.Reconciler
+	matcher    *syncer.Matcher
+	polls      polls
+	lives      *event.Epochs
+	gate       *syncer.Gate
+	cfg        WorkerConfig
+	log        *slog.Logger
+}
+
+// PusherStates is what a pusher reads of the service's state.
+type PusherStates interface {
+	polls
+	event.States
+}
+
+// polls are when the partners were last seen, and the clock that is told by.
+type polls interface {
+	syncer.PollStates
+	Now(ctx context.Context) (time.Time, error)
+}
+
+// NewPusher returns a ready Pusher.
+func NewPusher(b *bus.Bus, r *syncer.Reconciler, m *syncer.Matcher, states PusherStates, gate *syncer.Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
+	return &Pusher{bus: b, reconciler: r, matcher: m, polls: states, lives: &event.Epochs{States: event.ListenerStates{States: states}}, gate: gate, cfg: cfg, log: log}
+}
+
+// Run works until ctx ends. Live changes and the contacts of a snapshot are two
+// lanes, so that a first sync does not hold up the contact a person just saved.
+func (p *Pusher) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		live := consumer(bus.StreamContacts, event.ConsumerPusher, positive(p.cfg.Workers, 4), p.cfg, p.gate)
+		live.Filters = []string{"crm.contacts.insert.*", "crm.contacts.update.*", "crm.contacts.delete.*", event.SubjectTruncate}
+		return p.bus.Consume(ctx, live, p.onlyOurs(p.handle))
+	})
+	g.Go(func() error {
+		if err := p.firstSweep(ctx); err != nil {
+			return nil //nolint:nilerr // only ctx ends the wait
+		}
+		bulk := consumer(bus.StreamContacts, event.ConsumerPusherBulk, positive(p.cfg.Workers, 4), p.cfg, p.gate)
+		bulk.Filters = []string{"crm.contacts.snapshot.*"}
+		return p.bus.Consume(ctx, bulk, p.onlyOurs(p.handleBulk))
+	})
+	return g.Wait()
+}
+
+// onlyOurs puts messages that are no event of mksync's aside: what they say of a contact is
+// nobody's word, and a key that is none would be tried again for ever.
+func (p *Pusher) onlyOurs(next func(ctx context.Context, w *bus.Work, ours []bus.Delivery) error) bus.Handler {
+	return func(ctx context.Context, w *bus.Work) error {
+		all := w.Deliveries
+		ours := slices.DeleteFunc(slices.Clone(all), func(d bus.Delivery) bool { return event.IsForeign(d.Stored) })
+		if len(ours) == 0 {
+			return settle(p.reconciler, p.gate, w.Key, &syncer.RejectError{Reason: foreignMessage(all[0].Subject)})
+		}
+		if len(ours) < len(all) {
+			p.log.Warn("messages that are no event of mksync's are left out", "key", w.Key, "messages", len(all)-len(ours))
+		}
+		return next(ctx, w, ours)
+	}
+}
+
+func foreignMessage(subject string) string {
+	return fmt.Sprintf("not published by mksync: somebody else may publish to %s; take that right from them and discard this", subject)
+}
+
+// firstSweep waits until all partners were seen, and not long ago: the contacts
+// of a snapshot are matched with them, not looked up one by one.
+func (p *Pusher) firstSweep(ctx context.Context) error {
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		s, err := p.polls.PollState(ctx)
+		if err == nil {
+			now, err := p.polls.Now(ctx) // not this machine's clock, which may differ
+			age := now.Sub(s.EndedAt)    // negative: the clock was put back since
+			if err == nil && age >= 0 && age < positive(p.cfg.SweepAge, 15*time.Minute) {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func (p *Pusher) handleBulk(ctx context.Context, w *bus.Work, _ []bus.Delivery) error {
+	contactID := w.Key
+	plan, err := p.matcher.Plan(ctx)
+	if err != nil {
+		return settle(p.reconciler, p.gate, contactID, err)
+	}
+	_, err = p.reconciler.Contact(ctx, contactID, syncer.Trigger{Cause: syncer.CauseContact, Lane: metakocka.Bulk, Work: w, Plan: plan})
+	return settle(p.reconciler, p.gate, contactID, err)
+}
+
+func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) error {
+	contactID := w.Key
+	if ds[len(ds)-1].Subject == event.SubjectTruncate {
+		return p.truncated(ctx, ds[len(ds)-1])
+	}
+	t := syncer.Trigger{Cause: syncer.CauseContact, Work: w}
+	var previous []string
+	for _, d := range ds {
+		if d.Subject == bus.ContactSubject("delete", contactID) {
+			t.Deleted = true
+		}
+		ev := event.ReadContact(d.Data)
+		if ev.XID != 0 && p.lives.Current(ctx, d.Header.Get(event.HeaderSource)) {
+			t.XIDs = append(t.XIDs, ev.XID)
+		}
+		if ev.PreviousID != "" {
+			previous = append(previous, ev.PreviousID)
+		}
+		if at, err := time.Parse(time.RFC3339Nano, d.Header.Get(event.HeaderTime)); err == nil && at.After(t.CRMChangedAt) {
+			t.CRMChangedAt = at
+		}
+	}
+	for _, id := range previous {
+		if err := p.reconciler.Renamed(ctx, id, contactID, t); err != nil {
+			return settle(p.reconciler, p.gate, contactID, err)
+		}
+	}
+	_, err := p.reconciler.Contact(ctx, contactID, t)
+	return settle(p.reconciler, p.gate, contactID, err)
+}
+
+// truncated holds the deletions that a TRUNCATE means.
+func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
+	var xids []uint32
+	if p.lives.Current(ctx, d.Header.Get(event.HeaderSource)) {
+		xids = append(xids, event.ReadContact(d.Data).XID)
+	}
+	n, err := p.reconciler.Truncated(ctx, xids)
+	if err == nil {
+		p.log.Warn("the contacts table was truncated; the deletions are held: mksync deletions list", "held", n)
+	}
+	return settle(p.reconciler, p.gate, d.Subject, err)
+}
+
+// Puller brings the partners' changes to the CRM.
+type Puller struct {
+	bus        *bus.Bus
+	reconciler *syncer.Reconciler
+	gate       *syncer.Gate
+	cfg        WorkerConfig
+}
+
+// NewPuller returns a ready Puller.
+func NewPuller(b *bus.Bus, r *syncer.Reconciler, gate *syncer.Gate, cfg WorkerConfig) *Puller {
+	return &Puller{bus: b, reconciler: r, gate: gate, cfg: cfg}
+}
+
+// Run works until ctx ends.
+func (p *Puller) Run(ctx context.Context) error {
+	return p.bus.Consume(ctx, consumer(bus.StreamPartners, event.ConsumerPuller, positive(p.cfg.Workers, 4), p.cfg, p.gate), p.handle)
+}
+
+func (p *Puller) handle(ctx context.Context, w *bus.Work) error {
+	metakockaID, newest := w.Key, w.Deliveries[len(w.Deliveries)-1]
+	var ev event.PartnerEvent
+	if err := json.Unmarshal(newest.Data, &ev); err != nil {
+		p.gate.Report(nil)
+		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
+	}
+	if subject := newest.Subject; !ev.Tells(metakockaID, subject) {
+		return settle(p.reconciler, p.gate, metakockaID, &syncer.RejectError{Reason: foreignMessage(subject)})
+	}
+	_, err := p.reconciler.Partner(ctx, metakockaID, syncer.Trigger{Cause: syncer.CausePartner, Work: w, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
+	return settle(p.reconciler, p.gate, metakockaID, err)
+}
+
+func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *syncer.Gate) bus.ConsumerConfig {
+	return bus.ConsumerConfig{
+		Stream: stream, Durable: durable, Workers: workers, AckWait: cfg.AckWait,
+		MinBackoff: 250 * time.Millisecond, MaxBackoff: 15 * time.Second, Gate: gate.Wait,
+	}
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// settle tells the gate how a piece of work ended and the consumer what to
+// do with its messages. An outage dead-letters nothing (invariant 7).
+func settle(r *syncer.Reconciler, gate *syncer.Gate, key string, err error) error {
+	gate.Report(err)
+	wait := r.Ended(key, err)
+	var rejected *syncer.RejectError
+	var pending *syncer.PendingError
+	switch {
+	case errors.As(err, &rejected):
+		return bus.Reject(rejected.Reason)
+	case errors.As(err, &pending):
+		return bus.Retry(pending.After, err)
+	case syncer.Outage(err):
+		return bus.Retry(retryPaused, err)
+	case wait > 0:
+		return bus.Retry(wait, err)
+	}
+	return err
+}
