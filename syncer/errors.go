@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -152,7 +151,7 @@ func codeOf(err error) Code {
 	var unbelieved *UnlikelyError
 	var hidden *store.HiddenError
 	switch {
-	case errors.Is(err, metakocka.ErrNotFound), errors.Is(err, bus.ErrNotFound):
+	case errors.Is(err, metakocka.ErrNotFound):
 		return CodeNotFound
 	case errors.Is(err, store.ErrNotOpen), errors.Is(err, store.ErrPartnerTaken):
 		return CodeConflict

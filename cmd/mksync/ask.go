@@ -18,9 +18,9 @@ import (
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
-// withDesk gives use the desk of the running service, or where none runs one of
+// withAPI gives use the API of the running service, or where none runs one of
 // parts that this process opens itself, and says on stderr which.
-func (app *cliEnv) withDesk(ctx context.Context, use func(operations.Answerer) error) error {
+func (app *cliEnv) withAPI(ctx context.Context, use func(operations.Answerer) error) error {
 	cfg, _, err := app.load()
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (app *cliEnv) withDesk(ctx context.Context, use func(operations.Answerer) e
 	client, err := service.Reach(ctx, cfg, buildVersion())
 	switch {
 	case errors.Is(err, control.ErrNoService):
-		return app.withOwnDesk(ctx, use)
+		return app.withOwnAPI(ctx, use)
 	case err != nil:
 		return err
 	}
@@ -37,8 +37,8 @@ func (app *cliEnv) withDesk(ctx context.Context, use func(operations.Answerer) e
 	return use(client)
 }
 
-// withOwnDesk opens the service's parts without running any role.
-func (app *cliEnv) withOwnDesk(ctx context.Context, use func(operations.Answerer) error) error {
+// withOwnAPI opens the service's parts without running any role.
+func (app *cliEnv) withOwnAPI(ctx context.Context, use func(operations.Answerer) error) error {
 	cfg, log, err := app.load(config.NeedDatabase, config.NeedMetaKocka)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (app *cliEnv) withOwnDesk(ctx context.Context, use func(operations.Answerer
 		return err
 	}
 	defer s.Close()
-	return use(s.Desk(s.Monitor()))
+	return use(s.API(s.Monitor()))
 }
 
 // note tells a person what happens.

@@ -49,7 +49,7 @@ func (f *bulkFlags) several(args []string) bool { return f.all || args[0] == fro
 type bulkKind struct {
 	named, all string // what is brought over, as the summary says it
 	id         func(contactID, metakockaID string) string
-	ask        func(ctx context.Context, desk operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error)
+	ask        func(ctx context.Context, api operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error)
 	answer     func(bulkAnswer) any // as JSON has it
 }
 
@@ -74,8 +74,8 @@ func (a *bulkAnswer) add(b bulkAnswer) {
 var bulkSync = bulkKind{
 	named: "contacts", all: "contacts",
 	id: func(contact, _ string) string { return contact },
-	ask: func(ctx context.Context, desk operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
-		r, err := operations.OpBulkSync.Ask(ctx, desk, operations.BulkSyncRequest{ContactIDs: ids, SyncAll: ids == nil, DryRun: dryRun, By: operator()})
+	ask: func(ctx context.Context, api operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
+		r, err := operations.OpBulkSync.Ask(ctx, api, operations.BulkSyncRequest{ContactIDs: ids, SyncAll: ids == nil, DryRun: dryRun, By: operator()})
 		return bulkAnswer{r.Total, r.Succeeded, r.Failed, r.Stopped, r.Counts, r.Results}, err
 	},
 	answer: func(a bulkAnswer) any {
@@ -86,8 +86,8 @@ var bulkSync = bulkKind{
 var bulkImport = bulkKind{
 	named: "partners", all: "partners that no contact is linked with",
 	id: func(_, partner string) string { return partner },
-	ask: func(ctx context.Context, desk operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
-		r, err := operations.OpBulkImport.Ask(ctx, desk, operations.BulkImportRequest{MetaKockaIDs: ids, ImportAll: ids == nil, DryRun: dryRun, By: operator()})
+	ask: func(ctx context.Context, api operations.Answerer, ids []string, dryRun bool) (bulkAnswer, error) {
+		r, err := operations.OpBulkImport.Ask(ctx, api, operations.BulkImportRequest{MetaKockaIDs: ids, ImportAll: ids == nil, DryRun: dryRun, By: operator()})
 		return bulkAnswer{r.Total, r.Imported, r.Failed, r.Stopped, r.Counts, r.Results}, err
 	},
 	answer: func(a bulkAnswer) any {
@@ -100,7 +100,7 @@ var bulkImport = bulkKind{
 const atOnce = 2000
 
 // bulk brings over those that standard input names, or all.
-func (app *cliEnv) bulk(ctx context.Context, desk operations.Answerer, kind bulkKind, f bulkFlags) error {
+func (app *cliEnv) bulk(ctx context.Context, api operations.Answerer, kind bulkKind, f bulkFlags) error {
 	noun, parts := kind.all, [][]string{nil}
 	if !f.all {
 		ids, err := app.readIDs(ctx)
@@ -112,7 +112,7 @@ func (app *cliEnv) bulk(ctx context.Context, desk operations.Answerer, kind bulk
 	follow := app.follow(f.asJSON)
 	whole := bulkAnswer{counts: map[match.Verdict]int{}, results: []operations.BulkItem{}}
 	for i, ids := range parts {
-		part, err := kind.ask(operations.WithWatch(ctx, follow.watch), desk, ids, f.dryRun)
+		part, err := kind.ask(operations.WithWatch(ctx, follow.watch), api, ids, f.dryRun)
 		switch {
 		case err != nil && ctx.Err() != nil && i == 0:
 			follow.end()
@@ -125,14 +125,14 @@ func (app *cliEnv) bulk(ctx context.Context, desk operations.Answerer, kind bulk
 	}
 	follow.end()
 	if f.dryRun {
-		return app.printMatch(ctx, desk, kind, f, whole, follow.decisions)
+		return app.printMatch(ctx, api, kind, f, whole, follow.decisions)
 	}
 	return app.printBulk(kind, noun, f.asJSON, whole, follow.failures)
 }
 
 // printMatch prints what a dry run made of all.
-func (app *cliEnv) printMatch(ctx context.Context, desk operations.Answerer, kind bulkKind, f bulkFlags, a bulkAnswer, decisions []match.Decision) error {
-	orphans, err := lostMappings(ctx, desk)
+func (app *cliEnv) printMatch(ctx context.Context, api operations.Answerer, kind bulkKind, f bulkFlags, a bulkAnswer, decisions []match.Decision) error {
+	orphans, err := lostMappings(ctx, api)
 	if err != nil {
 		return err
 	}

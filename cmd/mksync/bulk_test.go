@@ -127,12 +127,12 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 			}
 			require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 20 * time.Millisecond}}))
 			s, stop := w.start("api", "poller")
-			var desk operations.Answerer = s.Desk(s.Monitor())
+			var api operations.Answerer = s.API(s.Monitor())
 			if running {
-				desk = control.NewClient(s.Conn)
+				api = control.NewClient(s.Conn)
 			}
 			w.eventually(func() error {
-				_, err := operations.OpStatus.Ask(t.Context(), desk, operations.Nothing{})
+				_, err := operations.OpStatus.Ask(t.Context(), api, operations.Nothing{})
 				return err
 			})
 			ctx, cancel := context.WithCancel(t.Context())
@@ -142,7 +142,7 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 					cancel()
 				}
 				return nil
-			}), desk, operations.BulkSyncRequest{SyncAll: true})
+			}), api, operations.BulkSyncRequest{SyncAll: true})
 			require.NoError(t, err)
 			require.True(t, res.Stopped)
 			require.Zero(t, res.Failed)
@@ -184,7 +184,7 @@ func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 			_ = w.erp.SetFaults(sim.Faults{Down: true})
 		}
 	})
-	res, err := operations.OpBulkSync.Ask(ctx, s.Desk(s.Monitor()), operations.BulkSyncRequest{SyncAll: true})
+	res, err := operations.OpBulkSync.Ask(ctx, s.API(s.Monitor()), operations.BulkSyncRequest{SyncAll: true})
 	require.NoError(t, err)
 	require.Equal(t, 50, res.Succeeded, res.Results)
 	require.Len(t, w.erp.Partners(), 50)
@@ -195,20 +195,20 @@ func TestBulkRequestsAreChecked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	s, _ := w.start("api")
-	desk := s.Desk(s.Monitor())
+	api := s.API(s.Monitor())
 	for want, r := range map[string]operations.BulkSyncRequest{
 		"contactIds: either name some or ask for all":     {},
 		`contactIds[1]: "b" is not a uuid`:                {ContactIDs: []string{"5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10", "b"}},
 		"dryRun: is for all of them only":                 {DryRun: true, ContactIDs: []string{"a"}},
 		"contactIds: either name some or ask for all\x00": {SyncAll: true, ContactIDs: []string{"a"}},
 	} {
-		_, err := operations.OpBulkSync.Ask(t.Context(), desk, r)
+		_, err := operations.OpBulkSync.Ask(t.Context(), api, r)
 		var refused *syncer.RequestError
 		require.ErrorAs(t, err, &refused)
 		require.Contains(t, want, refused.Message)
 	}
 	a := w.add(mapping.Contact{Name: "Ana"})
-	res, err := operations.OpBulkSync.Ask(t.Context(), desk, operations.BulkSyncRequest{ContactIDs: []string{a, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10"}})
+	res, err := operations.OpBulkSync.Ask(t.Context(), api, operations.BulkSyncRequest{ContactIDs: []string{a, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10"}})
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 1, 1}, []int{res.Total, res.Succeeded, res.Failed})
 	require.Equal(t, w.partner(a).MKID, res.Results[0].MetaKockaID)

@@ -28,8 +28,8 @@ func newCheckCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync check\n  mksync check --repair",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				return app.check(cmd.Context(), desk, check.CheckRequest{Repair: repair, By: operator()}, asJSON)
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				return app.check(cmd.Context(), api, check.CheckRequest{Repair: repair, By: operator()}, asJSON)
 			})
 		},
 	}
@@ -38,9 +38,9 @@ func newCheckCommand(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func (app *cliEnv) check(ctx context.Context, desk operations.Answerer, r check.CheckRequest, asJSON bool) error {
+func (app *cliEnv) check(ctx context.Context, api operations.Answerer, r check.CheckRequest, asJSON bool) error {
 	follow := app.follow(asJSON)
-	rep, err := operations.OpCheck.Ask(operations.WithWatch(ctx, follow.watch), desk, r)
+	rep, err := operations.OpCheck.Ask(operations.WithWatch(ctx, follow.watch), api, r)
 	follow.end()
 	if ctx.Err() != nil {
 		return stopped("what was repaired by then stays; the same command does the rest")

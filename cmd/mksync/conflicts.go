@@ -32,10 +32,10 @@ func newConflictsList(app *cliEnv) *cobra.Command {
 		Example: "  mksync conflicts list\n  mksync conflicts list --all --of 228000046627 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return list(app, asJSON, "no conflict waits for a person", conflictLine, func(p operations.Page) (operations.List[operations.Conflict], error) {
 					r.Page = p
-					return operations.OpConflicts.Ask(cmd.Context(), desk, r)
+					return operations.OpConflicts.Ask(cmd.Context(), api, r)
 				})
 			})
 		},
@@ -77,8 +77,8 @@ func newConflictsShow(app *cliEnv) *cobra.Command {
 		Example:           "  mksync conflicts show 12\n  mksync conflicts show 228000046627 --json",
 		Args:              oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				c, err := operations.OpConflict.Ask(cmd.Context(), desk, operations.EntryRequest{ID: args[0]})
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				c, err := operations.OpConflict.Ask(cmd.Context(), api, operations.EntryRequest{ID: args[0]})
 				if err != nil {
 					return err
 				}
@@ -134,10 +134,10 @@ func newConflictsResolve(app *cliEnv) *cobra.Command {
 		Example:           "  mksync conflicts resolve 12 --take crm\n  mksync conflicts resolve 0b0c2a52-5a1c-4b57-9d51-0d8f7e5a3f11 --take metakocka",
 		Args:              oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return each(cmd.Context(), app, asJSON, args, func(id string) (operations.Decided[operations.Conflict], error) {
 					r := operations.ResolveRequest{ID: id, Take: take, By: operator()}
-					return operations.OpResolveConflict.Ask(cmd.Context(), desk, r)
+					return operations.OpResolveConflict.Ask(cmd.Context(), api, r)
 				}, decidedConflictLine)
 			})
 		},
@@ -159,9 +159,9 @@ func newConflictsUndo(app *cliEnv) *cobra.Command {
 		Example: "  mksync conflicts undo 12",
 		Args:    oneID("conflict"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return each(cmd.Context(), app, asJSON, args, func(id string) (operations.Decided[operations.Conflict], error) {
-					return operations.OpUndoConflict.Ask(cmd.Context(), desk, operations.EntryRequest{ID: id, By: operator()})
+					return operations.OpUndoConflict.Ask(cmd.Context(), api, operations.EntryRequest{ID: id, By: operator()})
 				}, decidedConflictLine)
 			})
 		},

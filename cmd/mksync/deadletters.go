@@ -29,8 +29,8 @@ func newDeadLettersList(app *cliEnv) *cobra.Command {
 		Example: "  mksync deadletters list\n  mksync deadletters list --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				return list(app, asJSON, "there are no dead letters", deadLetterLine, deadLetterPages(cmd.Context(), desk))
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				return list(app, asJSON, "there are no dead letters", deadLetterLine, deadLetterPages(cmd.Context(), api))
 			})
 		},
 	}
@@ -38,9 +38,9 @@ func newDeadLettersList(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func deadLetterPages(ctx context.Context, desk operations.Answerer) func(operations.Page) (operations.List[operations.DeadLetter], error) {
+func deadLetterPages(ctx context.Context, api operations.Answerer) func(operations.Page) (operations.List[operations.DeadLetter], error) {
 	return func(p operations.Page) (operations.List[operations.DeadLetter], error) {
-		return operations.OpDeadLetters.Ask(ctx, desk, p)
+		return operations.OpDeadLetters.Ask(ctx, api, p)
 	}
 }
 
@@ -63,13 +63,13 @@ func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 		ValidArgsFunction: completeIDs(app, operations.OpDeadLetters, operations.Page{Limit: mostCompleted}, deadLetterLine),
 		Args:              idsOrAll("dead letters", &all),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				ids, err := app.chosen(cmd.Context(), args, func() ([]string, error) { return allDeadLetters(cmd.Context(), desk) })
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				ids, err := app.chosen(cmd.Context(), args, func() ([]string, error) { return allDeadLetters(cmd.Context(), api) })
 				if err != nil {
 					return err
 				}
 				return each(cmd.Context(), app, asJSON, ids, func(id string) (operations.DeadLetter, error) {
-					return operations.OpRetryDeadLetter.Ask(cmd.Context(), desk, operations.EntryRequest{ID: id, By: operator()})
+					return operations.OpRetryDeadLetter.Ask(cmd.Context(), api, operations.EntryRequest{ID: id, By: operator()})
 				}, func(l operations.DeadLetter) []string {
 					return []string{l.ID, "given back to the " + l.Consumer}
 				})
@@ -81,7 +81,7 @@ func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 	return cmd
 }
 
-func allDeadLetters(ctx context.Context, desk operations.Answerer) ([]string, error) {
-	letters, err := collect(deadLetterPages(ctx, desk))
+func allDeadLetters(ctx context.Context, api operations.Answerer) ([]string, error) {
+	letters, err := collect(deadLetterPages(ctx, api))
 	return idsOf(letters, func(l operations.DeadLetter) string { return l.ID }), err
 }

@@ -24,7 +24,7 @@ func TestADecisionHoldsForTheValuesThatWereShown(t *testing.T) {
 			WHERE m.contact_id = $1 AND c.status = 'parked'`, id)
 	}
 	resolve := func(number string, take mapping.Side) error {
-		_, err := h.s.Desk(h.s.Monitor()).ResolveConflict(ctx, operations.ResolveRequest{ID: number, Take: take})
+		_, err := h.s.API(h.s.Monitor()).ResolveConflict(ctx, operations.ResolveRequest{ID: number, Take: take})
 		return err
 	}
 	gsm := func(id string) string { return h.partner(id).Contacts[0].GSM }
@@ -88,7 +88,7 @@ func TestAnOutcomeThatTheCRMRefusesIsOneEntry(t *testing.T) {
 		require.ErrorContains(t, err, "at most 12")
 	}
 	require.Equal(t, "parked phone ", h.one("SELECT string_agg(concat_ws(' ', status, field, winner), ', ') FROM mksync_conflicts"))
-	_, err := h.s.Desk(h.s.Monitor()).ResolveConflict(context.WithoutCancel(t.Context()), operations.ResolveRequest{
+	_, err := h.s.API(h.s.Monitor()).ResolveConflict(context.WithoutCancel(t.Context()), operations.ResolveRequest{
 		ID: h.one("SELECT id::text FROM mksync_conflicts"), Take: mapping.SideCRM,
 	})
 	require.NoError(t, err)

@@ -45,10 +45,10 @@ func newDeletionsList(app *cliEnv) *cobra.Command {
 		Example: "  mksync deletions list\n  mksync deletions list --all --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return list(app, asJSON, "no deletion waits for a person", deletionLine, func(p operations.Page) (operations.List[operations.Deletion], error) {
 					r.Page = p
-					return operations.OpDeletions.Ask(cmd.Context(), desk, r)
+					return operations.OpDeletions.Ask(cmd.Context(), api, r)
 				})
 			})
 		},
@@ -65,9 +65,9 @@ func deletionLine(d operations.Deletion) []string {
 }
 
 // heldDeletions are the ids of those that wait for a person.
-func heldDeletions(ctx context.Context, desk operations.Answerer) ([]string, error) {
+func heldDeletions(ctx context.Context, api operations.Answerer) ([]string, error) {
 	held, err := collect(func(p operations.Page) (operations.List[operations.Deletion], error) {
-		return operations.OpDeletions.Ask(ctx, desk, operations.JournalRequest{Page: p})
+		return operations.OpDeletions.Ask(ctx, api, operations.JournalRequest{Page: p})
 	})
 	return idsOf(held, func(d operations.Deletion) string { return d.ID }), err
 }
@@ -79,13 +79,13 @@ func newDeletionsDecide(app *cliEnv, op operations.Operation[operations.EntryReq
 	cmd.Args = idsOrAll("deletions", &all)
 	cmd.Flags().BoolVar(&all, "all", false, "all that are held now")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-			ids, err := app.chosen(cmd.Context(), args, func() ([]string, error) { return heldDeletions(cmd.Context(), desk) })
+		return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+			ids, err := app.chosen(cmd.Context(), args, func() ([]string, error) { return heldDeletions(cmd.Context(), api) })
 			if err != nil {
 				return err
 			}
 			return each(cmd.Context(), app, asJSON, ids, func(id string) (operations.Decided[operations.Deletion], error) {
-				return op.Ask(cmd.Context(), desk, operations.EntryRequest{ID: id, By: operator()})
+				return op.Ask(cmd.Context(), api, operations.EntryRequest{ID: id, By: operator()})
 			}, func(d operations.Decided[operations.Deletion]) []string {
 				return append([]string{d.Entry.ID, string(d.Entry.Status)}, outcomeLine(d.Outcome)...)
 			})

@@ -24,8 +24,8 @@ func newDuplicatesCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync duplicates --limit 20\n  mksync duplicates --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				found, err := operations.OpDuplicates.Ask(cmd.Context(), desk, r)
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				found, err := operations.OpDuplicates.Ask(cmd.Context(), api, r)
 				if err != nil {
 					return err
 				}

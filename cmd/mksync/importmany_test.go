@@ -26,10 +26,10 @@ func TestImportsAtTheSameTimeMakeOneContact(t *testing.T) {
 	}})
 	w.sharing()
 	dana := w.add(mapping.Contact{Name: "Dana", Email: "dana@partner.si"})
-	var desks []*operations.Desk
+	var apis []*operations.API
 	for range 2 {
 		s, _ := w.start(service.RoleAPI)
-		desks = append(desks, s.Desk(s.Monitor()))
+		apis = append(apis, s.API(s.Monitor()))
 	}
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -37,7 +37,7 @@ func TestImportsAtTheSameTimeMakeOneContact(t *testing.T) {
 	for i := range 32 {
 		group.Go(func() {
 			id := fmt.Sprint(7001 + i%4)
-			o, err := operations.OpImport.Ask(t.Context(), desks[i/4%2], operations.ImportRequest{MetaKockaID: id})
+			o, err := operations.OpImport.Ask(t.Context(), apis[i/4%2], operations.ImportRequest{MetaKockaID: id})
 			mu.Lock()
 			defer mu.Unlock()
 			if contacts[id] == nil {
@@ -67,7 +67,7 @@ func TestAFirstMatchThatIsQuickerThanAnImport(t *testing.T) {
 			w.exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1, '7001', 'pending')", id)
 		})
 	})
-	o, err := operations.OpImport.Ask(t.Context(), s.Desk(s.Monitor()), operations.ImportRequest{MetaKockaID: "7001"})
+	o, err := operations.OpImport.Ask(t.Context(), s.API(s.Monitor()), operations.ImportRequest{MetaKockaID: "7001"})
 	require.NoError(t, err)
 	require.Equal(t, id, o.ContactID)
 	require.Equal(t, 1, w.count("SELECT count(*) FROM contacts"))
@@ -104,11 +104,11 @@ func TestAllPartnersAreImportedThroughACap(t *testing.T) {
 	}
 	w := newWorld(t, opts)
 	s, _ := w.start(service.RoleAPI)
-	res, err := operations.OpBulkImport.Ask(t.Context(), s.Desk(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
+	res, err := operations.OpBulkImport.Ask(t.Context(), s.API(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Equal(t, n, res.Imported)
 	require.Equal(t, n, w.count("SELECT count(*) FROM contacts"))
-	res, err = operations.OpBulkImport.Ask(t.Context(), s.Desk(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
+	res, err = operations.OpBulkImport.Ask(t.Context(), s.API(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Zero(t, res.Total)
 	require.Equal(t, n, w.count("SELECT count(*) FROM contacts"))

@@ -34,9 +34,9 @@ func newJobsList(app *cliEnv) *cobra.Command {
 		Example: "  mksync jobs list\n  mksync jobs list --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return list(app, asJSON, "there are no jobs", jobLine, func(p operations.Page) (operations.List[operations.Job], error) {
-					return operations.OpJobs.Ask(cmd.Context(), desk, p)
+					return operations.OpJobs.Ask(cmd.Context(), api, p)
 				})
 			})
 		},
@@ -88,8 +88,8 @@ func newJobsShow(app *cliEnv) *cobra.Command {
 		Args:              oneID("job"),
 		ValidArgsFunction: firstOnly(completeJobs(app)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				shown, err := jobFailures(cmd.Context(), desk, args[0])
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				shown, err := jobFailures(cmd.Context(), api, args[0])
 				switch {
 				case err != nil:
 					return err
@@ -114,9 +114,9 @@ type shownJob struct {
 }
 
 // jobFailures reads a job and, page by page, what failed of it.
-func jobFailures(ctx context.Context, desk operations.Answerer, id string) (shown shownJob, err error) {
+func jobFailures(ctx context.Context, api operations.Answerer, id string) (shown shownJob, err error) {
 	shown.Failures, err = collect(func(p operations.Page) (l operations.List[operations.BulkItem], err error) {
-		j, err := operations.OpJob.Ask(ctx, desk, operations.JobRequest{ID: id, Failed: true, After: p.After, Limit: p.Limit})
+		j, err := operations.OpJob.Ask(ctx, api, operations.JobRequest{ID: id, Failed: true, After: p.After, Limit: p.Limit})
 		if err != nil {
 			return l, err
 		}
@@ -182,9 +182,9 @@ func newJobsCancel(app *cliEnv) *cobra.Command {
 		Args:              someIDs("jobs"),
 		ValidArgsFunction: completeJobs(app),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return each(cmd.Context(), app, asJSON, args, func(id string) (operations.Job, error) {
-					return operations.OpCancelJob.Ask(cmd.Context(), desk, operations.EntryRequest{ID: id, By: operator()})
+					return operations.OpCancelJob.Ask(cmd.Context(), api, operations.EntryRequest{ID: id, By: operator()})
 				}, jobLine)
 			})
 		},
@@ -205,8 +205,8 @@ func newJobsWatch(app *cliEnv) *cobra.Command {
 		Args:              oneID("job"),
 		ValidArgsFunction: firstOnly(completeJobs(app)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				return app.watchJob(cmd.Context(), desk, args[0], asJSON)
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				return app.watchJob(cmd.Context(), api, args[0], asJSON)
 			})
 		},
 	}
@@ -217,11 +217,11 @@ func newJobsWatch(app *cliEnv) *cobra.Command {
 // lookEvery is how often a job that is watched is looked at.
 const lookEvery = 500 * time.Millisecond
 
-func (app *cliEnv) watchJob(ctx context.Context, desk operations.Answerer, id string, asJSON bool) error {
-	if err := app.followJob(ctx, desk, id, asJSON); err != nil {
+func (app *cliEnv) watchJob(ctx context.Context, api operations.Answerer, id string, asJSON bool) error {
+	if err := app.followJob(ctx, api, id, asJSON); err != nil {
 		return err
 	}
-	shown, err := jobFailures(ctx, desk, id)
+	shown, err := jobFailures(ctx, api, id)
 	if err == nil && asJSON {
 		err = app.printJSON(shown)
 	} else if err == nil {
@@ -240,13 +240,13 @@ func (app *cliEnv) watchJob(ctx context.Context, desk operations.Answerer, id st
 }
 
 // followJob shows how far a job is until it ended.
-func (app *cliEnv) followJob(ctx context.Context, desk operations.Answerer, id string, asJSON bool) error {
+func (app *cliEnv) followJob(ctx context.Context, api operations.Answerer, id string, asJSON bool) error {
 	follow := app.follow(asJSON)
 	defer follow.end()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		j, err := operations.OpJob.Ask(ctx, desk, operations.JobRequest{ID: id, Brief: true})
+		j, err := operations.OpJob.Ask(ctx, api, operations.JobRequest{ID: id, Brief: true})
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:

@@ -172,11 +172,11 @@ func TestAPartnerThatIsAwayForAMoment(t *testing.T) {
 	// And asked for by a person.
 	for i, ask := range []func() error{
 		func() error {
-			_, err := h.s.Desk(h.s.Monitor()).Sync(ctx, operations.SyncRequest{ContactID: id})
+			_, err := h.s.API(h.s.Monitor()).Sync(ctx, operations.SyncRequest{ContactID: id})
 			return err
 		},
 		func() error {
-			_, err := h.s.Desk(h.s.Monitor()).Import(ctx, operations.ImportRequest{MetaKockaID: p.MKID})
+			_, err := h.s.API(h.s.Monitor()).Import(ctx, operations.ImportRequest{MetaKockaID: p.MKID})
 			return err
 		},
 	} {

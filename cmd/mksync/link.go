@@ -28,8 +28,8 @@ func newLinkCommand(app *cliEnv) *cobra.Command {
 		ValidArgsFunction: completeLink(app),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.ContactID, r.MetaKockaID, r.By = args[0], args[1], operator()
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				l, err := operations.OpLink.Ask(cmd.Context(), desk, r)
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				l, err := operations.OpLink.Ask(cmd.Context(), api, r)
 				switch {
 				case err != nil:
 					return err
@@ -90,8 +90,8 @@ func newUnlinkCommand(app *cliEnv) *cobra.Command {
 				return []string{m.ContactID, "partner " + or(m.MetaKockaID, "-"), string(m.SyncStatus)}
 			})),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				o, err := operations.OpUnlink.Ask(cmd.Context(), desk, operations.UnlinkRequest{ContactID: args[0], By: operator()})
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				o, err := operations.OpUnlink.Ask(cmd.Context(), api, operations.UnlinkRequest{ContactID: args[0], By: operator()})
 				switch {
 				case err != nil:
 					return err

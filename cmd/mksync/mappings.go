@@ -21,10 +21,10 @@ func newMappingsCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync mappings --status error\n  mksync mappings --partner 228000046627 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return list(app, asJSON, "there is no such mapping", mappingLine, func(p operations.Page) (operations.List[operations.Mapping], error) {
 					r.Page = p
-					return operations.OpMappings.Ask(cmd.Context(), desk, r)
+					return operations.OpMappings.Ask(cmd.Context(), api, r)
 				})
 			})
 		},
@@ -67,8 +67,8 @@ func newMappingsPrune(app *cliEnv) *cobra.Command {
 		Example: "  mksync mappings prune\n  mksync mappings prune --yes",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
-				return prune(cmd.Context(), app, desk, asJSON, yes)
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				return prune(cmd.Context(), app, api, asJSON, yes)
 			})
 		},
 	}
@@ -84,21 +84,21 @@ type pruneReport struct {
 }
 
 // lostMappings are those that have lost a side.
-func lostMappings(ctx context.Context, desk operations.Answerer) ([]operations.Orphan, error) {
+func lostMappings(ctx context.Context, api operations.Answerer) ([]operations.Orphan, error) {
 	return collect(func(p operations.Page) (operations.List[operations.Orphan], error) {
-		return operations.OpOrphans.Ask(ctx, desk, operations.OrphansRequest{Page: p})
+		return operations.OpOrphans.Ask(ctx, api, operations.OrphansRequest{Page: p})
 	})
 }
 
 // prune reports the orphans, and with yes what was done about them.
-func prune(ctx context.Context, app *cliEnv, desk operations.Answerer, asJSON, yes bool) error {
-	orphans, err := lostMappings(ctx, desk)
+func prune(ctx context.Context, app *cliEnv, api operations.Answerer, asJSON, yes bool) error {
+	orphans, err := lostMappings(ctx, api)
 	if err != nil {
 		return err
 	}
 	report := pruneReport{Orphans: orphans}
 	if yes {
-		done, err := operations.OpPrune.Ask(ctx, desk, operations.Nothing{})
+		done, err := operations.OpPrune.Ask(ctx, api, operations.Nothing{})
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func newMergeCommand(app *cliEnv) *cobra.Command {
 			"  mksync merge list\n  mksync merge undo 3",
 		Args: loserAndWinner,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error { return app.merge(cmd, desk, args[0], args[1], flags) })
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error { return app.merge(cmd, api, args[0], args[1], flags) })
 		},
 	}
 	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show what the winner would hold and what happens to the rest; write nothing")
@@ -54,10 +54,10 @@ func loserAndWinner(_ *cobra.Command, args []string) error {
 	return fmt.Errorf("two contacts at a time: got %d", len(args))
 }
 
-func (app *cliEnv) merge(cmd *cobra.Command, desk operations.Answerer, loser, winner string, flags mergeFlags) error {
+func (app *cliEnv) merge(cmd *cobra.Command, api operations.Answerer, loser, winner string, flags mergeFlags) error {
 	r := operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner, DryRun: true, By: operator()}
 	if flags.dryRun || !flags.yes && app.asks() {
-		m, err := operations.OpMerge.Ask(cmd.Context(), desk, r)
+		m, err := operations.OpMerge.Ask(cmd.Context(), api, r)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (app *cliEnv) merge(cmd *cobra.Command, desk operations.Answerer, loser, wi
 		}
 	}
 	r.DryRun = false
-	m, err := operations.OpMerge.Ask(cmd.Context(), desk, r)
+	m, err := operations.OpMerge.Ask(cmd.Context(), api, r)
 	if err != nil {
 		return err
 	}
@@ -137,10 +137,10 @@ func newMergeList(app *cliEnv) *cobra.Command {
 		Example: "  mksync merge list\n  mksync merge list --of 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return list(app, asJSON, "no contacts were merged", mergeLine, func(p operations.Page) (operations.List[operations.Merge], error) {
 					r.Page = p
-					return operations.OpMerges.Ask(cmd.Context(), desk, r)
+					return operations.OpMerges.Ask(cmd.Context(), api, r)
 				})
 			})
 		},
@@ -181,13 +181,13 @@ func newMergeUndo(app *cliEnv) *cobra.Command {
 		Args:              oneID("merge"),
 		ValidArgsFunction: firstOnly(completeIDs(app, operations.OpMerges, operations.MergesRequest{Page: operations.Page{Limit: mostCompleted}}, mergeLine)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				if !flags.yes && app.asks() {
 					if err := app.confirm(cmd.Context(), "Undo merge "+args[0]+"?", "nothing was undone"); err != nil {
 						return err
 					}
 				}
-				m, err := operations.OpUndoMerge.Ask(cmd.Context(), desk, operations.EntryRequest{ID: args[0], By: operator()})
+				m, err := operations.OpUndoMerge.Ask(cmd.Context(), api, operations.EntryRequest{ID: args[0], By: operator()})
 				if err != nil {
 					return err
 				}

@@ -96,12 +96,12 @@ func TestMergesThatShareAContact(t *testing.T) {
 	w := newWorld(t, sim.Options{})
 	ids := w.people("Ana", "Bor", "Cene")
 	s, _ := w.start(service.RoleAPI)
-	desk := s.Desk(s.Monitor())
+	api := s.API(s.Monitor())
 	var g errgroup.Group
 	results := make([]error, 3)
 	for i, pair := range [][2]int{{0, 1}, {1, 2}, {0, 2}} {
 		g.Go(func() error {
-			_, results[i] = operations.OpMerge.Ask(t.Context(), desk, operations.MergeRequest{LoserContactID: ids[pair[0]], WinnerContactID: ids[pair[1]]})
+			_, results[i] = operations.OpMerge.Ask(t.Context(), api, operations.MergeRequest{LoserContactID: ids[pair[0]], WinnerContactID: ids[pair[1]]})
 			return nil
 		})
 	}
@@ -151,7 +151,7 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 	loser, _ := w.synced(l)
 	winner, _ := w.synced(c)
 	s, _ := w.start()
-	desk := s.Desk(s.Monitor())
+	api := s.API(s.Monitor())
 	done, last := make(chan struct{}), 0
 	var g errgroup.Group
 	g.Go(func() error {
@@ -170,10 +170,10 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 			}
 		}
 	})
-	_, err := operations.OpMerge.Ask(t.Context(), desk, operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
+	_, err := operations.OpMerge.Ask(t.Context(), api, operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
 	for try := 0; err != nil && try < 50; try++ { // edited all the time: it says so, and nothing happened
 		require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"), err)
-		_, err = operations.OpMerge.Ask(t.Context(), desk, operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
+		_, err = operations.OpMerge.Ask(t.Context(), api, operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
 	}
 	close(done)
 	require.NoError(t, g.Wait())

@@ -240,7 +240,7 @@ func TestContactOutsideTheFilterIsNotMerged(t *testing.T) {
 	w.cfg.Filter = []config.Condition{{Column: "country", Values: []string{"SI"}}}
 	s, _ := w.start(service.RoleAPI)
 	for _, pair := range [][2]string{{in, out}, {out, in}} {
-		_, err := operations.OpMerge.Ask(t.Context(), s.Desk(s.Monitor()), operations.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})
+		_, err := operations.OpMerge.Ask(t.Context(), s.API(s.Monitor()), operations.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})
 		require.ErrorContains(t, err, "contact "+out+" is left out by the configured filter")
 	}
 }

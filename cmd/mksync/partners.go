@@ -18,10 +18,10 @@ func newPartnersCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync partners\n  mksync partners --unsynced --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return list(app, asJSON, "the last poll saw no such partner", partnerLine, func(p operations.Page) (operations.List[operations.Partner], error) {
 					r.Page = p
-					return operations.OpPartners.Ask(cmd.Context(), desk, r)
+					return operations.OpPartners.Ask(cmd.Context(), api, r)
 				})
 			})
 		},

@@ -27,7 +27,7 @@ func TestManyAtOnceDoNotWaitForEachOthersConnections(t *testing.T) {
 	s, stop := w.start(service.RoleAPI)
 	defer stop()
 	ctx := waits.Context(t, 20*time.Second)
-	res, err := operations.OpBulkImport.Ask(ctx, s.Desk(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
+	res, err := operations.OpBulkImport.Ask(ctx, s.API(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Equal(t, len(partners), res.Imported, res.Results)
 }

@@ -24,12 +24,12 @@ func newSyncCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync sync 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n  mksync sync 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 --new\n" +
 			"  mksync sync --all --dry-run\n  mksync sync - < contacts.txt",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				if flags.several(args) {
-					return app.bulk(cmd.Context(), desk, bulkSync, flags)
+					return app.bulk(cmd.Context(), api, bulkSync, flags)
 				}
 				return each(cmd.Context(), app, flags.asJSON, args, func(id string) (operations.Outcome, error) {
-					return operations.OpSync.Ask(cmd.Context(), desk, operations.SyncRequest{ContactID: id, New: isNew, By: operator()})
+					return operations.OpSync.Ask(cmd.Context(), api, operations.SyncRequest{ContactID: id, New: isNew, By: operator()})
 				}, func(o operations.Outcome) []string { return append([]string{o.ContactID}, outcomeLine(o)...) })
 			})
 		},
@@ -56,12 +56,12 @@ func newImportCommand(app *cliEnv) *cobra.Command {
 			"In place of ids, - reads them from standard input, the first word of each line.",
 		Example: "  mksync import 228000046627\n  mksync import 228000046627 --new\n  mksync import --all --dry-run\n  mksync partners --unsynced | grep -i kovač | mksync import -",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return app.withDesk(cmd.Context(), func(desk operations.Answerer) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				if flags.several(args) {
-					return app.bulk(cmd.Context(), desk, bulkImport, flags)
+					return app.bulk(cmd.Context(), api, bulkImport, flags)
 				}
 				return each(cmd.Context(), app, flags.asJSON, args, func(id string) (operations.Outcome, error) {
-					return operations.OpImport.Ask(cmd.Context(), desk, operations.ImportRequest{MetaKockaID: id, New: isNew, By: operator()})
+					return operations.OpImport.Ask(cmd.Context(), api, operations.ImportRequest{MetaKockaID: id, New: isNew, By: operator()})
 				}, func(o operations.Outcome) []string { return append([]string{o.MetaKockaID}, outcomeLine(o)...) })
 			})
 		},

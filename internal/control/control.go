@@ -1,4 +1,4 @@
-// Package control carries the desk's operations over NATS: a Service answers
+// Package control carries the API's operations over NATS: a Service answers
 // them as the micro service "mksync", several processes share the load, and a
 // Client asks.
 //
@@ -55,7 +55,7 @@ const flushWithin = 2 * time.Second
 type Service struct {
 	nc      *nats.Conn
 	version string
-	desk    operations.Answerer
+	api     operations.Answerer
 	log     *slog.Logger
 
 	running sync.WaitGroup
@@ -72,8 +72,8 @@ func (c *counts) MarshalJSON() ([]byte, error) {
 }
 
 // New returns a service that Run starts.
-func New(nc *nats.Conn, version string, desk operations.Answerer, log *slog.Logger) *Service {
-	s := &Service{nc: nc, version: version, desk: desk, log: log, counts: map[string]*counts{}}
+func New(nc *nats.Conn, version string, api operations.Answerer, log *slog.Logger) *Service {
+	s := &Service{nc: nc, version: version, api: api, log: log, counts: map[string]*counts{}}
 	for _, e := range operations.Endpoints() {
 		s.counts[endpointName(e)] = &counts{}
 	}
@@ -179,7 +179,7 @@ func (s *Service) answer(ctx context.Context, r micro.Request, e operations.Endp
 	}
 }
 
-// ask asks the desk, in the name and until the time that the headers say.
+// ask asks the API, in the name and until the time that the headers say.
 func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoint) (answer []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -213,7 +213,7 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoin
 		}
 		ctx = operations.WithWatch(ctx, watchOver(s.nc, subject))
 	}
-	return s.desk.Answer(ctx, e.Subject(), r.Data())
+	return s.api.Answer(ctx, e.Subject(), r.Data())
 }
 
 func malformed(header, text string) error {

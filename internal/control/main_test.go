@@ -14,10 +14,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// desk answers as a test says.
-type desk func(ctx context.Context, name string, request []byte) ([]byte, error)
+// api answers as a test says.
+type api func(ctx context.Context, name string, request []byte) ([]byte, error)
 
-func (d desk) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
+func (d api) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
 	return d(ctx, name, request)
 }
 
@@ -43,8 +43,8 @@ func (b broker) dial() *nats.Conn {
 	return nc
 }
 
-// serve runs a service with a desk until the test ends, or stop is called.
-func (b broker) serve(d desk) (s *Service, stop func()) {
+// serve runs a service with a api until the test ends, or stop is called.
+func (b broker) serve(d api) (s *Service, stop func()) {
 	b.t.Helper()
 	nc := b.dial()
 	s = New(nc, "1.2.3", d, slog.New(slog.DiscardHandler))

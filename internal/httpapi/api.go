@@ -146,7 +146,7 @@ func (s *Server) operation(rt route) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), op.Timeout())
 		defer cancel()
-		data, err := s.cfg.Desk.Answer(ctx, op.Subject(), request)
+		data, err := s.cfg.API.Answer(ctx, op.Subject(), request)
 		if err != nil {
 			s.refuse(w, r, err)
 			return

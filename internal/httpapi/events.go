@@ -114,7 +114,7 @@ func (s *Server) job(op operations.Endpoint, request []byte) func(context.Contex
 	return func(ctx context.Context) (job operations.Job, err error) {
 		ctx, cancel := context.WithTimeout(ctx, op.Timeout())
 		defer cancel()
-		data, err := s.cfg.Desk.Answer(ctx, op.Subject(), request)
+		data, err := s.cfg.API.Answer(ctx, op.Subject(), request)
 		if err == nil {
 			err = json.Unmarshal(data, &job)
 		}

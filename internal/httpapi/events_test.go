@@ -23,7 +23,7 @@ import (
 
 const jobPath = "/api/metakocka/jobs/5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10/events"
 
-// board is a desk with one job, whose changes are told.
+// board is a api with one job, whose changes are told.
 type board struct {
 	mu   sync.Mutex
 	job  operations.Job
@@ -65,7 +65,7 @@ func (b *board) set(change func(*operations.Job)) {
 	}
 }
 
-// serving runs a server whose desk has one job; stop ends it.
+// serving runs a server whose api has one job; stop ends it.
 func serving(t *testing.T, b *board) (s *Server, stop func() error) {
 	t.Helper()
 	b.job = operations.Job{ID: "5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10", Status: store.JobRunning, Total: 3, Result: []byte(`{"big":1}`)}

@@ -1,4 +1,4 @@
-// Package httpapi serves mksync over HTTP: the desk's operations as a JSON API,
+// Package httpapi serves mksync over HTTP: the API's operations as a JSON API,
 // health, readiness and metrics.
 package httpapi
 
@@ -21,7 +21,7 @@ type Config struct {
 	Addr    string
 	Status  func(ctx context.Context) status.Status
 	Metrics http.Handler
-	Desk    operations.Answerer
+	API     operations.Answerer
 	// AsyncAPI is the description of what there is over NATS.
 	AsyncAPI []byte
 	// Follow calls news, which does not block, whenever a job may stand otherwise

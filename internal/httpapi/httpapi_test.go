@@ -18,18 +18,18 @@ import (
 	"github.com/crmmind/mksync/syncer"
 )
 
-// desk answers as a test says.
-type desk func(ctx context.Context, name string, request []byte) ([]byte, error)
+// api answers as a test says.
+type api func(ctx context.Context, name string, request []byte) ([]byte, error)
 
-func (d desk) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
+func (d api) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
 	return d(ctx, name, request)
 }
 
 // server is a Server that does not run, and what it logs.
-func server(t *testing.T, d desk, cfg Config) (*Server, *bytes.Buffer) {
+func server(t *testing.T, d api, cfg Config) (*Server, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
-	cfg.Addr, cfg.Desk, cfg.Metrics = "127.0.0.1:0", d, http.NotFoundHandler()
+	cfg.Addr, cfg.API, cfg.Metrics = "127.0.0.1:0", d, http.NotFoundHandler()
 	if cfg.Tokens == nil {
 		cfg.Tokens = []Token{{"crm", "secret-token"}}
 	}
@@ -48,7 +48,7 @@ func ask(s *Server, method, path, body string) *httptest.ResponseRecorder {
 	return w
 }
 
-func TestRequestsAndAnswersAreTheDesks(t *testing.T) {
+func TestRequestsAndAnswersAreTheOperations(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ method, path, body, op, request string }{
 		{"POST", "/contacts/sync", `{"contactId":"a"}`, "contacts.sync", `{"contactId":"a"}`},

@@ -48,16 +48,16 @@ func Patience(cfg config.Config) time.Duration {
 	return 3*cfg.HeartbeatInterval + 2*cfg.MetaKockaTimeout
 }
 
-// Desk is where this process is asked for things.
-func (s *Service) Desk(m *status.Monitor) *operations.Desk {
-	return operations.NewDesk(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs)
+// API is where this process is asked for things.
+func (s *Service) API(m *status.Monitor) *operations.API {
+	return operations.NewAPI(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs)
 }
 
 // runAPI answers over HTTP and NATS until ctx ends.
 func (s *Service) runAPI(ctx context.Context) error {
 	monitor := s.Monitor()
 	s.metrics.watch(monitor.Status)
-	desk := s.Desk(monitor)
+	api := s.API(monitor)
 	tokens, err := config.ParseTokens(s.Config.APIToken)
 	if err != nil {
 		return fmt.Errorf("read MKSYNC_API_TOKEN: %w", err)
@@ -69,7 +69,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 	server, err := httpapi.New(ctx, httpapi.Config{
 		AsyncAPI: asyncAPI,
 		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
-		Desk: desk, Tokens: tokens, JWT: s.Config.JWT(), Rate: float64(s.Config.APIRate),
+		API: api, Tokens: tokens, JWT: s.Config.JWT(), Rate: float64(s.Config.APIRate),
 		Follow: func(job string, news func()) (func(), error) { return control.Follow(s.Conn, job, news) },
 	}, s.log)
 	if err != nil {
@@ -78,9 +78,9 @@ func (s *Service) runAPI(ctx context.Context) error {
 	s.http.Store(server)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
-	g.Go(func() error { return s.jobs.Run(ctx, desk) })
+	g.Go(func() error { return s.jobs.Run(ctx, api) })
 	g.Go(func() error { return s.Bus.WatchLetters(ctx) })
-	g.Go(func() error { return control.New(s.Conn, s.Version, desk, s.log).Run(ctx) })
+	g.Go(func() error { return control.New(s.Conn, s.Version, api, s.log).Run(ctx) })
 	return g.Wait()
 }
 

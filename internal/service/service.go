@@ -129,7 +129,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return s.watchTable(ctx) })
 	g.Go(func() error {
-		work.NewReturner(s.Bus, s.Reconciler, s.log).Run(ctx)
+		work.NewRedriver(s.Bus, s.Reconciler, s.log).Run(ctx)
 		return nil
 	})
 	if s.NATS != nil {

@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// lives tells events of the database as it is now from those of before a
+// Epochs tells events of the database as it is now from those of before a
 // restore, whose transactions will never be seen in it.
 type Epochs struct {
 	States ListenerStates
 
 	mu    sync.Mutex // guards known
-	known string     // ce-source of the present life's events
+	known string     // ce-source of the present epoch's events
 }
 
-// present reports whether events of the source are of the present life. What
+// Current reports whether events of the source are of the present epoch. What
 // cannot be found out is taken for it.
 func (l *Epochs) Current(ctx context.Context, source string) bool {
 	l.mu.Lock()

@@ -17,8 +17,8 @@ const few = 20
 // mostIDs bounds the list of a bulk request: what fits into 1 MiB.
 const mostIDs = 30000
 
-// WithBulk lets the desk take bulk requests.
-func (d *Desk) WithBulk(b *Bulk) *Desk {
+// WithBulk lets the API take bulk requests.
+func (d *API) WithBulk(b *Bulk) *API {
 	d.bulk = b
 	return d
 }
@@ -104,7 +104,7 @@ func (r BulkImportRequest) check() error {
 	return nil
 }
 
-func (d *Desk) startBulk(ctx context.Context, all bool, told audience) (*bulkRun, context.Context, error) {
+func (d *API) startBulk(ctx context.Context, all bool, told audience) (*bulkRun, context.Context, error) {
 	if d.bulk == nil {
 		return nil, ctx, syncer.Errorf(syncer.CodeUnavailable, "this process takes no bulk requests")
 	}
@@ -114,11 +114,11 @@ func (d *Desk) startBulk(ctx context.Context, all bool, told audience) (*bulkRun
 }
 
 // BulkSync brings several contacts over, or all.
-func (d *Desk) BulkSync(ctx context.Context, r BulkSyncRequest) (BulkSyncResult, error) {
+func (d *API) BulkSync(ctx context.Context, r BulkSyncRequest) (BulkSyncResult, error) {
 	return d.bulkSync(ctx, r, audienceOf(ctx))
 }
 
-func (d *Desk) bulkSync(ctx context.Context, r BulkSyncRequest, told audience) (res BulkSyncResult, err error) {
+func (d *API) bulkSync(ctx context.Context, r BulkSyncRequest, told audience) (res BulkSyncResult, err error) {
 	ids, err := r.ids()
 	if err != nil {
 		return res, err
@@ -161,7 +161,7 @@ func bulkRequest(by string) syncer.Trigger {
 }
 
 // syncOnes brings named contacts over, as if each were asked for by itself.
-func (run *bulkRun) syncOnes(ctx context.Context, d *Desk, ids []string, r BulkSyncRequest) BulkSyncResult {
+func (run *bulkRun) syncOnes(ctx context.Context, d *API, ids []string, r BulkSyncRequest) BulkSyncResult {
 	firsts, doubles := once(ids)
 	run.rep.begin("syncing", len(firsts))
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
@@ -212,11 +212,11 @@ func (run *bulkRun) synced(total int, asked func(i int) BulkItem) BulkSyncResult
 }
 
 // BulkImport imports several partners, or all that no contact is linked with.
-func (d *Desk) BulkImport(ctx context.Context, r BulkImportRequest) (BulkImportResult, error) {
+func (d *API) BulkImport(ctx context.Context, r BulkImportRequest) (BulkImportResult, error) {
 	return d.bulkImport(ctx, r, audienceOf(ctx))
 }
 
-func (d *Desk) bulkImport(ctx context.Context, r BulkImportRequest, told audience) (res BulkImportResult, err error) {
+func (d *API) bulkImport(ctx context.Context, r BulkImportRequest, told audience) (res BulkImportResult, err error) {
 	if err := r.check(); err != nil {
 		return res, err
 	}
@@ -247,7 +247,7 @@ func (d *Desk) bulkImport(ctx context.Context, r BulkImportRequest, told audienc
 	return run.importAll(working, open, r.By), nil
 }
 
-func (run *bulkRun) importOnes(ctx context.Context, d *Desk, ids []string, by string) BulkImportResult {
+func (run *bulkRun) importOnes(ctx context.Context, d *API, ids []string, by string) BulkImportResult {
 	firsts, doubles := once(ids)
 	run.rep.begin("importing", len(firsts))
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {

@@ -8,14 +8,14 @@ import (
 	"github.com/crmmind/mksync/syncer/check"
 )
 
-// WithChecker lets the desk make full checks.
-func (d *Desk) WithChecker(c *check.Checker) *Desk {
+// WithChecker lets the API make full checks.
+func (d *API) WithChecker(c *check.Checker) *API {
 	d.checker = c
 	return d
 }
 
 // Check makes a full check now, and repairs what it found where asked to.
-func (d *Desk) Check(ctx context.Context, r check.CheckRequest) (check.CheckReport, error) {
+func (d *API) Check(ctx context.Context, r check.CheckRequest) (check.CheckReport, error) {
 	if d.checker == nil {
 		return check.CheckReport{}, syncer.Errorf(syncer.CodeUnavailable, "this process makes no full checks")
 	}

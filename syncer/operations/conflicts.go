@@ -95,7 +95,7 @@ type Decided[T any] struct {
 }
 
 // Conflicts lists the conflict journal.
-func (d *Desk) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict], error) {
+func (d *API) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict], error) {
 	q, err := r.query()
 	if err != nil {
 		return List[Conflict]{}, err
@@ -105,7 +105,7 @@ func (d *Desk) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict],
 }
 
 // Conflict shows one entry: one that waits, where the id names several.
-func (d *Desk) Conflict(ctx context.Context, r EntryRequest) (Conflict, error) {
+func (d *API) Conflict(ctx context.Context, r EntryRequest) (Conflict, error) {
 	c, err := d.conflict(ctx, r.ID, parked)
 	if syncer.IsCode(err, syncer.CodeConflict) {
 		c, err = d.conflict(ctx, r.ID, func(store.ConflictRecord) bool { return true })
@@ -119,7 +119,7 @@ func decided(c store.ConflictRecord) bool {
 	return c.Winner != "" && (c.Status == store.ConflictDecided || c.Status == store.ConflictResolved)
 }
 
-func (d *Desk) conflict(ctx context.Context, id string, fits func(store.ConflictRecord) bool) (c store.ConflictRecord, err error) {
+func (d *API) conflict(ctx context.Context, id string, fits func(store.ConflictRecord) bool) (c store.ConflictRecord, err error) {
 	if err := checkID("id", id); err != nil {
 		return c, err
 	}
@@ -132,7 +132,7 @@ func (d *Desk) conflict(ctx context.Context, id string, fits func(store.Conflict
 
 // ResolveConflict decides a parked conflict and brings both sides to the value
 // at once. Asked again with the same answer it only reconciles again.
-func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decided[Conflict], err error) {
+func (d *API) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decided[Conflict], err error) {
 	if r.Take != mapping.SideCRM && r.Take != mapping.SideMetaKocka {
 		return res, syncer.Errorf(syncer.CodeMalformed, "take: must be %s or %s", mapping.SideCRM, mapping.SideMetaKocka)
 	}
@@ -162,7 +162,7 @@ func (d *Desk) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decid
 }
 
 // mayResolve refuses what the next reconcile would not carry out.
-func (d *Desk) mayResolve(ctx context.Context, c store.ConflictRecord, take mapping.Side) error {
+func (d *API) mayResolve(ctx context.Context, c store.ConflictRecord, take mapping.Side) error {
 	if c.Status == store.ConflictResolved && c.Winner == "" {
 		return syncer.Errorf(syncer.CodeConflict, "conflict %d is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
 	}
@@ -180,7 +180,7 @@ func (d *Desk) mayResolve(ctx context.Context, c store.ConflictRecord, take mapp
 }
 
 // resolved makes sure that the decision was carried out.
-func (d *Desk) resolved(ctx context.Context, c store.ConflictRecord) error {
+func (d *API) resolved(ctx context.Context, c store.ConflictRecord) error {
 	link, err := d.link(ctx, c.LinkID)
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ func (d *Desk) resolved(ctx context.Context, c store.ConflictRecord) error {
 }
 
 // asShown makes sure that a conflict was decided on the values that there were.
-func (d *Desk) asShown(ctx context.Context, c store.ConflictRecord) error {
+func (d *API) asShown(ctx context.Context, c store.ConflictRecord) error {
 	waiting, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID, Open: true})
 	for _, other := range waiting {
 		if other.Field == c.Field && other.ID != c.ID {
@@ -202,7 +202,7 @@ func (d *Desk) asShown(ctx context.Context, c store.ConflictRecord) error {
 	return err
 }
 
-func (d *Desk) decidedConflict(ctx context.Context, c store.ConflictRecord, done syncer.Result, err error) (res Decided[Conflict], _ error) {
+func (d *API) decidedConflict(ctx context.Context, c store.ConflictRecord, done syncer.Result, err error) (res Decided[Conflict], _ error) {
 	if err != nil {
 		return res, syncer.NotYet(err, "the decision on conflict %d is stored, but not carried out yet", c.ID)
 	}
@@ -216,7 +216,7 @@ func (d *Desk) decidedConflict(ctx context.Context, c store.ConflictRecord, done
 
 // UndoConflict takes the outcome of a decided conflict back, as long as neither
 // side has changed the field since: both hold the value that lost.
-func (d *Desk) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Conflict], err error) {
+func (d *API) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Conflict], err error) {
 	c, err := d.conflict(ctx, r.ID, decided)
 	if err != nil {
 		return res, err
@@ -239,7 +239,7 @@ func (d *Desk) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Co
 	return d.decidedConflict(ctx, c, done, nil)
 }
 
-func (d *Desk) link(ctx context.Context, id string) (store.Link, error) {
+func (d *API) link(ctx context.Context, id string) (store.Link, error) {
 	links, err := d.records.Links(ctx, store.LinkQuery{ID: id})
 	if err != nil || len(links) == 0 {
 		return store.Link{}, syncer.OrNotFound(err, "there is no mapping %s", id)

@@ -2,11 +2,13 @@ package operations
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // DeadLetter is a key's events that could not be applied, as users see them.
@@ -39,7 +41,7 @@ func letterOf(l bus.DeadLetter) DeadLetter {
 func letterID(l bus.DeadLetter) string { return strconv.FormatUint(l.ID, 10) }
 
 // DeadLetters lists the dead letters, oldest first.
-func (d *Desk) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error) {
+func (d *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error) {
 	limit, err := p.limit()
 	if err != nil {
 		return List[DeadLetter]{}, err
@@ -60,7 +62,7 @@ func (d *Desk) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error
 
 // RetryDeadLetter gives a dead letter back to its consumer, which tries it again
 // as soon as it runs; one that fails again becomes a new dead letter.
-func (d *Desk) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadLetter, err error) {
+func (d *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadLetter, err error) {
 	if err := checkID("id", r.ID); err != nil {
 		return letter, err
 	}
@@ -82,12 +84,16 @@ func (d *Desk) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter Dead
 	if err != nil {
 		return letter, err
 	}
-	return letterOf(l), d.letters.RetryDeadLetter(ctx, l.ID)
+	err = d.letters.RetryDeadLetter(ctx, l.ID)
+	if errors.Is(err, bus.ErrNotFound) {
+		err = syncer.Errorf(syncer.CodeNotFound, "%s", err)
+	}
+	return letterOf(l), err
 }
 
 // keysOf are the keys of events that an id of a mapping, contact or partner
 // stands for.
-func (d *Desk) keysOf(ctx context.Context, id string) (map[string]bool, error) {
+func (d *API) keysOf(ctx context.Context, id string) (map[string]bool, error) {
 	keys := map[string]bool{id: true}
 	var links []store.Link
 	u, err := checkUUID("id", id)

@@ -37,7 +37,7 @@ func openDeletion(d store.DeletionRecord) bool { return d.Status.Open() }
 
 // Deletions lists the deletion journal. Without All it is what waits for a
 // person, and what was approved and could not be applied yet.
-func (d *Desk) Deletions(ctx context.Context, r JournalRequest) (List[Deletion], error) {
+func (d *API) Deletions(ctx context.Context, r JournalRequest) (List[Deletion], error) {
 	q, err := r.query()
 	if err != nil {
 		return List[Deletion]{}, err
@@ -47,7 +47,7 @@ func (d *Desk) Deletions(ctx context.Context, r JournalRequest) (List[Deletion],
 }
 
 // deletion finds an open deletion.
-func (d *Desk) deletion(ctx context.Context, id string) (rec store.DeletionRecord, err error) {
+func (d *API) deletion(ctx context.Context, id string) (rec store.DeletionRecord, err error) {
 	if err := checkID("id", id); err != nil {
 		return rec, err
 	}
@@ -65,7 +65,7 @@ func (d *Desk) deletion(ctx context.Context, id string) (rec store.DeletionRecor
 // ApproveDeletion applies a held deletion at once: to the partner as the delete
 // Policy says, or to the contact. What was deleted and is there again, or was
 // edited since, is left alone; the entry then ends as "void".
-func (d *Desk) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
+func (d *API) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
 	rec, err := d.deletion(ctx, r.ID)
 	if err != nil {
 		return res, err
@@ -91,7 +91,7 @@ const (
 // written. A contact's deletion leaves a tombstone, "deleted", so that the poller
 // does not bring the contact back (`mksync import` does); a partner's leaves the
 // contact "unlinked".
-func (d *Desk) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
+func (d *API) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
 	rec, err := d.deletion(ctx, r.ID)
 	if err != nil {
 		return res, err
@@ -116,7 +116,7 @@ func (d *Desk) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[
 	return d.decidedDeletion(ctx, rec, done)
 }
 
-func (d *Desk) decidedDeletion(ctx context.Context, rec store.DeletionRecord, done syncer.Result) (res Decided[Deletion], err error) {
+func (d *API) decidedDeletion(ctx context.Context, rec store.DeletionRecord, done syncer.Result) (res Decided[Deletion], err error) {
 	found, err := d.records.Deletions(ctx, store.RecordQuery{Of: rec.LinkID})
 	if err != nil {
 		return res, err

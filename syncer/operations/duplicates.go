@@ -53,7 +53,7 @@ type duplicateSearch struct {
 
 // Duplicates finds likely duplicates among the contacts that the filter takes, and
 // among the partners as last seen that no merge or deletion has left behind.
-func (d *Desk) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates, error) {
+func (d *API) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates, error) {
 	limit, err := Page{Limit: r.Limit}.limit()
 	if err != nil {
 		return Duplicates{}, err

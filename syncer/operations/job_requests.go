@@ -13,8 +13,8 @@ import (
 	"github.com/crmmind/mksync/syncer"
 )
 
-// WithJobs lets the desk take requests that are worked on later.
-func (d *Desk) WithJobs(j *Jobs) *Desk {
+// WithJobs lets the API take requests that are worked on later.
+func (d *API) WithJobs(j *Jobs) *API {
 	d.jobs = j
 	return d
 }
@@ -57,10 +57,10 @@ func jobOf(j store.Job) Job {
 	}
 }
 
-var errNoJobs = &syncer.RequestError{syncer.CodeUnavailable, "this process takes no jobs"}
+var errNoJobs = &syncer.RequestError{Code: syncer.CodeUnavailable, Message: "this process takes no jobs"}
 
 // StartBulkSync queues a bulk sync.
-func (d *Desk) StartBulkSync(ctx context.Context, r BulkSyncRequest) (Job, error) {
+func (d *API) StartBulkSync(ctx context.Context, r BulkSyncRequest) (Job, error) {
 	ids, err := r.ids()
 	if err != nil {
 		return Job{}, err
@@ -70,14 +70,14 @@ func (d *Desk) StartBulkSync(ctx context.Context, r BulkSyncRequest) (Job, error
 }
 
 // StartBulkImport queues a bulk import.
-func (d *Desk) StartBulkImport(ctx context.Context, r BulkImportRequest) (Job, error) {
+func (d *API) StartBulkImport(ctx context.Context, r BulkImportRequest) (Job, error) {
 	if err := r.check(); err != nil {
 		return Job{}, err
 	}
 	return d.start(ctx, OpBulkImport.Name, r, r.By)
 }
 
-func (d *Desk) start(ctx context.Context, operation string, request any, by string) (Job, error) {
+func (d *API) start(ctx context.Context, operation string, request any, by string) (Job, error) {
 	if d.jobs == nil {
 		return Job{}, errNoJobs
 	}
@@ -105,7 +105,7 @@ type JobRequest struct {
 }
 
 // Job shows one job.
-func (d *Desk) Job(ctx context.Context, r JobRequest) (Job, error) {
+func (d *API) Job(ctx context.Context, r JobRequest) (Job, error) {
 	page, err := r.page()
 	if err != nil {
 		return Job{}, err
@@ -129,7 +129,7 @@ func (d *Desk) Job(ctx context.Context, r JobRequest) (Job, error) {
 	return j, err
 }
 
-func (d *Desk) job(ctx context.Context, id string) (Job, error) {
+func (d *API) job(ctx context.Context, id string) (Job, error) {
 	if d.jobs == nil {
 		return Job{}, errNoJobs
 	}
@@ -145,7 +145,7 @@ func (d *Desk) job(ctx context.Context, id string) (Job, error) {
 }
 
 // soFar is the result of a job that runs: what is finished of named ones.
-func (d *Desk) soFar(ctx context.Context, id string) (json.RawMessage, error) {
+func (d *API) soFar(ctx context.Context, id string) (json.RawMessage, error) {
 	items, err := d.jobs.store.JobItems(ctx, id)
 	if err != nil {
 		return nil, err
@@ -219,7 +219,7 @@ func (p resultPage) cut(result json.RawMessage) (cut json.RawMessage, next strin
 func orNone[T any](list []T) []T { return append([]T{}, list...) }
 
 // Jobs lists the jobs without their results, newest first.
-func (d *Desk) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
+func (d *API) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
 	if d.jobs == nil {
 		return l, errNoJobs
 	}
@@ -236,7 +236,7 @@ func (d *Desk) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
 }
 
 // CancelJob stops a job; what of it is under way comes to its end.
-func (d *Desk) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
+func (d *API) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
 	j, err := d.job(ctx, r.ID)
 	if err != nil {
 		return j, err

@@ -70,7 +70,7 @@ func NewJobs(store JobStore, look time.Duration, log *slog.Logger) *Jobs {
 }
 
 // Run works jobs off through d until ctx ends.
-func (j *Jobs) Run(ctx context.Context, d *Desk) error {
+func (j *Jobs) Run(ctx context.Context, d *API) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for ctx.Err() == nil {
@@ -102,7 +102,7 @@ func (j *Jobs) wake() {
 
 // try works on a job unless another process does; took is closed when that is
 // known.
-func (j *Jobs) try(ctx context.Context, d *Desk, id string, took chan struct{}) {
+func (j *Jobs) try(ctx context.Context, d *API, id string, took chan struct{}) {
 	known := sync.OnceFunc(func() { close(took) })
 	defer known()
 	taken, err := j.store.TryAlone(ctx, "job "+id, func(ctx context.Context) error {
@@ -161,7 +161,7 @@ type jobRun struct {
 }
 
 // one works on a job. An error means that it is to be taken up again.
-func (j *Jobs) one(ctx context.Context, d *Desk, job store.Job) error {
+func (j *Jobs) one(ctx context.Context, d *API, job store.Job) error {
 	run := &jobRun{Jobs: j, job: job, known: map[string]BulkItem{}}
 	if job.Status == store.JobCancelled {
 		run.stopped = errCancelled
@@ -283,7 +283,7 @@ func (run *jobRun) inOrder(ids []string) []BulkItem {
 }
 
 // do works on what is left of the request.
-func (run *jobRun) do(ctx context.Context, d *Desk) (result any, err error) {
+func (run *jobRun) do(ctx context.Context, d *API) (result any, err error) {
 	switch run.job.Operation {
 	case OpBulkSync.Name:
 		run.key = func(i BulkItem) string { return i.ContactID }

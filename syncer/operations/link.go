@@ -28,7 +28,7 @@ type Linked struct {
 }
 
 // Link links a contact with a partner by hand: the answer to a match that waits.
-func (d *Desk) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
+func (d *API) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
 	id, err := checkUUID("contactId", r.ContactID)
 	if err == nil {
 		err = checkID("metakockaId", r.MetaKockaID)
@@ -51,7 +51,7 @@ func (d *Desk) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
 }
 
 // Unlink parts a contact from its partner by hand, for good.
-func (d *Desk) Unlink(ctx context.Context, r UnlinkRequest) (o Outcome, err error) {
+func (d *API) Unlink(ctx context.Context, r UnlinkRequest) (o Outcome, err error) {
 	id, err := checkUUID("contactId", r.ContactID)
 	if err == nil {
 		err = d.known(ctx, id)

@@ -42,7 +42,7 @@ type MappingRequest struct {
 
 // Mapping looks one mapping up: of a partner the living one, else the newest
 // tombstone.
-func (d *Desk) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err error) {
+func (d *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err error) {
 	switch {
 	case (r.ContactID == "") == (r.MetaKockaID == ""):
 		return m, syncer.Errorf(syncer.CodeMalformed, "contactId or metakockaId: exactly one of them is needed")
@@ -100,7 +100,7 @@ func (r MappingsRequest) query() (q store.LinkQuery, err error) {
 }
 
 // Mappings lists mappings by contact id.
-func (d *Desk) Mappings(ctx context.Context, r MappingsRequest) (List[Mapping], error) {
+func (d *API) Mappings(ctx context.Context, r MappingsRequest) (List[Mapping], error) {
 	q, err := r.query()
 	if err != nil {
 		return List[Mapping]{}, err
@@ -136,7 +136,7 @@ type PartnersRequest struct {
 }
 
 // Partners lists the partners that the last poll saw.
-func (d *Desk) Partners(ctx context.Context, r PartnersRequest) (List[Partner], error) {
+func (d *API) Partners(ctx context.Context, r PartnersRequest) (List[Partner], error) {
 	limit, err := r.limit()
 	if err == nil && r.After != "" {
 		err = checkID("after", r.After)
@@ -174,7 +174,7 @@ var pruning = map[store.OrphanKind]string{
 type OrphansRequest struct{ Page }
 
 // Orphans lists the mappings that have lost a side.
-func (d *Desk) Orphans(ctx context.Context, r OrphansRequest) (l List[Orphan], err error) {
+func (d *API) Orphans(ctx context.Context, r OrphansRequest) (l List[Orphan], err error) {
 	limit, err := r.limit()
 	if err != nil {
 		return l, err
@@ -197,7 +197,7 @@ type Pruned struct {
 
 // Prune removes tombstones whose contact and partner are both gone, and holds
 // the deletion of links whose contact is gone.
-func (d *Desk) Prune(ctx context.Context, _ Nothing) (p Pruned, err error) {
+func (d *API) Prune(ctx context.Context, _ Nothing) (p Pruned, err error) {
 	if p.Held, err = d.records.HoldAll(ctx, "the contact is gone and no deletion was seen"); err != nil {
 		return p, err
 	}

@@ -60,7 +60,7 @@ func mergeID(m store.ContactMerge) string { return strconv.FormatInt(m.ID, 10) }
 
 // Merge merges two contacts, or with DryRun says what that would do. Asked again
 // it finishes what was cut off, and does nothing where all is done.
-func (d *Desk) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
+func (d *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 	loser, err := checkUUID("loserContactId", r.LoserContactID)
 	if err != nil {
 		return m, err
@@ -91,7 +91,7 @@ type MergesRequest struct {
 }
 
 // Merges lists the merges of contacts, newest first.
-func (d *Desk) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err error) {
+func (d *API) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err error) {
 	if r.Of != "" {
 		if err := checkID("of", r.Of); err != nil {
 			return l, err
@@ -110,7 +110,7 @@ func (d *Desk) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err 
 
 // UndoMerge takes a merge back, as long as nothing that it touched has changed
 // since.
-func (d *Desk) UndoMerge(ctx context.Context, r EntryRequest) (m Merge, err error) {
+func (d *API) UndoMerge(ctx context.Context, r EntryRequest) (m Merge, err error) {
 	id, err := strconv.ParseInt(r.ID, 10, 64)
 	if err != nil || id <= 0 {
 		return m, syncer.Errorf(syncer.CodeMalformed, "id: %q is not the number of a merge", clip(r.ID))

@@ -12,7 +12,7 @@ import (
 	"github.com/crmmind/mksync/syncer/status"
 )
 
-// Answerer answers operations by name, in JSON: a Desk in this process, or a
+// Answerer answers operations by name, in JSON: a API in this process, or a
 // client of the one in the running service. Its errors are *RequestError, but
 // for those of the way there.
 type Answerer interface {
@@ -25,10 +25,10 @@ type Operation[Req, Res any] struct {
 	Name string
 	// Within bounds how long the answer may take.
 	Within time.Duration
-	// Live: it takes one of the desk's live slots, for it calls MetaKocka while somebody
+	// Live: it takes one of the API's live slots, for it calls MetaKocka while somebody
 	// waits, or reads as much.
 	Live bool
-	do   func(d *Desk, ctx context.Context, req Req) (Res, error)
+	do   func(d *API, ctx context.Context, req Req) (Res, error)
 }
 
 // Times that operations may take: reading, or calling MetaKocka several times.
@@ -47,49 +47,49 @@ const (
 
 // The operations. A name is a noun and a verb.
 var (
-	OpStatus = Operation[Nothing, status.Status]{"status", quick, atOnce, (*Desk).Status}
+	OpStatus = Operation[Nothing, status.Status]{"status", quick, atOnce, (*API).Status}
 
-	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, live, (*Desk).Sync}
-	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, live, (*Desk).Import}
-	OpLink     = Operation[LinkRequest, Linked]{"contacts.link", slow, live, (*Desk).Link}
-	OpUnlink   = Operation[UnlinkRequest, Outcome]{"contacts.unlink", slow, live, (*Desk).Unlink}
-	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, atOnce, (*Desk).Mapping}
-	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, atOnce, (*Desk).Mappings}
-	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, atOnce, (*Desk).Orphans}
-	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, live, (*Desk).Prune}
-	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, atOnce, (*Desk).Partners}
+	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, live, (*API).Sync}
+	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, live, (*API).Import}
+	OpLink     = Operation[LinkRequest, Linked]{"contacts.link", slow, live, (*API).Link}
+	OpUnlink   = Operation[UnlinkRequest, Outcome]{"contacts.unlink", slow, live, (*API).Unlink}
+	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, atOnce, (*API).Mapping}
+	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, atOnce, (*API).Mappings}
+	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, atOnce, (*API).Orphans}
+	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, live, (*API).Prune}
+	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, atOnce, (*API).Partners}
 
 	// These tell a Watch how far they are.
-	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, atOnce, (*Desk).BulkSync}
-	OpBulkImport = Operation[BulkImportRequest, BulkImportResult]{"contacts.bulk-import", everything, atOnce, (*Desk).BulkImport}
+	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, atOnce, (*API).BulkSync}
+	OpBulkImport = Operation[BulkImportRequest, BulkImportResult]{"contacts.bulk-import", everything, atOnce, (*API).BulkImport}
 
-	OpStartBulkSync   = Operation[BulkSyncRequest, Job]{"jobs.bulk-sync", quick, atOnce, (*Desk).StartBulkSync}
-	OpStartBulkImport = Operation[BulkImportRequest, Job]{"jobs.bulk-import", quick, atOnce, (*Desk).StartBulkImport}
-	OpJob             = Operation[JobRequest, Job]{"jobs.show", quick, atOnce, (*Desk).Job}
-	OpJobs            = Operation[Page, List[Job]]{"jobs.list", quick, atOnce, (*Desk).Jobs}
-	OpCancelJob       = Operation[EntryRequest, Job]{"jobs.cancel", quick, atOnce, (*Desk).CancelJob}
+	OpStartBulkSync   = Operation[BulkSyncRequest, Job]{"jobs.bulk-sync", quick, atOnce, (*API).StartBulkSync}
+	OpStartBulkImport = Operation[BulkImportRequest, Job]{"jobs.bulk-import", quick, atOnce, (*API).StartBulkImport}
+	OpJob             = Operation[JobRequest, Job]{"jobs.show", quick, atOnce, (*API).Job}
+	OpJobs            = Operation[Page, List[Job]]{"jobs.list", quick, atOnce, (*API).Jobs}
+	OpCancelJob       = Operation[EntryRequest, Job]{"jobs.cancel", quick, atOnce, (*API).CancelJob}
 
-	OpCheck = Operation[check.CheckRequest, check.CheckReport]{"check", everything, atOnce, (*Desk).Check}
+	OpCheck = Operation[check.CheckRequest, check.CheckReport]{"check", everything, atOnce, (*API).Check}
 
-	OpConflicts       = Operation[JournalRequest, List[Conflict]]{"conflicts.list", quick, atOnce, (*Desk).Conflicts}
-	OpConflict        = Operation[EntryRequest, Conflict]{"conflicts.show", quick, atOnce, (*Desk).Conflict}
-	OpResolveConflict = Operation[ResolveRequest, Decided[Conflict]]{"conflicts.resolve", slow, live, (*Desk).ResolveConflict}
-	OpUndoConflict    = Operation[EntryRequest, Decided[Conflict]]{"conflicts.undo", slow, live, (*Desk).UndoConflict}
+	OpConflicts       = Operation[JournalRequest, List[Conflict]]{"conflicts.list", quick, atOnce, (*API).Conflicts}
+	OpConflict        = Operation[EntryRequest, Conflict]{"conflicts.show", quick, atOnce, (*API).Conflict}
+	OpResolveConflict = Operation[ResolveRequest, Decided[Conflict]]{"conflicts.resolve", slow, live, (*API).ResolveConflict}
+	OpUndoConflict    = Operation[EntryRequest, Decided[Conflict]]{"conflicts.undo", slow, live, (*API).UndoConflict}
 
-	OpMerge     = Operation[MergeRequest, Merge]{"contacts.merge", slow, live, (*Desk).Merge}
-	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, atOnce, (*Desk).Merges}
-	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, live, (*Desk).UndoMerge}
+	OpMerge     = Operation[MergeRequest, Merge]{"contacts.merge", slow, live, (*API).Merge}
+	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, atOnce, (*API).Merges}
+	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, live, (*API).UndoMerge}
 
-	OpDuplicates = Operation[DuplicatesRequest, Duplicates]{"contacts.duplicates", slow, live, (*Desk).Duplicates}
+	OpDuplicates = Operation[DuplicatesRequest, Duplicates]{"contacts.duplicates", slow, live, (*API).Duplicates}
 
-	OpDeletions       = Operation[JournalRequest, List[Deletion]]{"deletions.list", quick, atOnce, (*Desk).Deletions}
-	OpApproveDeletion = Operation[EntryRequest, Decided[Deletion]]{"deletions.approve", slow, live, (*Desk).ApproveDeletion}
-	OpRejectDeletion  = Operation[EntryRequest, Decided[Deletion]]{"deletions.reject", slow, live, (*Desk).RejectDeletion}
+	OpDeletions       = Operation[JournalRequest, List[Deletion]]{"deletions.list", quick, atOnce, (*API).Deletions}
+	OpApproveDeletion = Operation[EntryRequest, Decided[Deletion]]{"deletions.approve", slow, live, (*API).ApproveDeletion}
+	OpRejectDeletion  = Operation[EntryRequest, Decided[Deletion]]{"deletions.reject", slow, live, (*API).RejectDeletion}
 
 	// Not "deadletters": what is sent to mksync.deadletters.> is stored in the
 	// stream of dead letters.
-	OpDeadLetters     = Operation[Page, List[DeadLetter]]{"dead-letters.list", quick, atOnce, (*Desk).DeadLetters}
-	OpRetryDeadLetter = Operation[EntryRequest, DeadLetter]{"dead-letters.retry", quick, atOnce, (*Desk).RetryDeadLetter}
+	OpDeadLetters     = Operation[Page, List[DeadLetter]]{"dead-letters.list", quick, atOnce, (*API).DeadLetters}
+	OpRetryDeadLetter = Operation[EntryRequest, DeadLetter]{"dead-letters.retry", quick, atOnce, (*API).RetryDeadLetter}
 )
 
 // Endpoint is an Operation without its types.
@@ -100,7 +100,7 @@ type Endpoint interface {
 	Timeout() time.Duration
 	// Types are the request's and the answer's, for who describes them.
 	Types() (request, answer reflect.Type)
-	serve(ctx context.Context, d *Desk, request []byte) ([]byte, error)
+	serve(ctx context.Context, d *API, request []byte) ([]byte, error)
 }
 
 // Endpoints are all operations, for who serves them.
@@ -150,7 +150,7 @@ func (o Operation[Req, Res]) Ask(ctx context.Context, a Answerer, req Req) (res 
 	return res, nil
 }
 
-func (o Operation[Req, Res]) serve(ctx context.Context, d *Desk, request []byte) ([]byte, error) {
+func (o Operation[Req, Res]) serve(ctx context.Context, d *API, request []byte) ([]byte, error) {
 	var req Req
 	if err := decode(request, &req); err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func (o Operation[Req, Res]) serve(ctx context.Context, d *Desk, request []byte)
 }
 
 // Answer implements Answerer. Every error is a *RequestError.
-func (d *Desk) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
+func (d *API) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
 	for _, e := range Endpoints() {
 		if e.Subject() != name {
 			continue

@@ -54,7 +54,7 @@ type OrphanStore interface {
 	HoldAll(ctx context.Context, reason string) (int64, error)
 }
 
-// Records is everything the desk needs of the store; *pgstore.Store is one.
+// Records is everything the API needs of the store; *pgstore.Store is one.
 type Records interface {
 	ConflictJournal
 	DeletionJournal
@@ -76,10 +76,10 @@ type Letters interface {
 	RetryDeadLetter(ctx context.Context, id uint64) error
 }
 
-// Desk is where people and programs ask for things: every operation of the
+// API is where people and programs ask for things: every operation of the
 // commands, of NATS and of HTTP is one of its methods. It writes to neither
 // side itself; the Reconciler does (invariant 1).
-type Desk struct {
+type API struct {
 	reconciler *syncer.Reconciler
 	records    Records
 	letters    Letters
@@ -94,16 +94,16 @@ type Desk struct {
 // connections to the database.
 const liveSlots = 4
 
-// NewDesk returns a ready Desk.
-func NewDesk(r *syncer.Reconciler, records Records, letters Letters, status func(ctx context.Context) status.Status) *Desk {
-	return &Desk{reconciler: r, records: records, letters: letters, status: status, live: semaphore.NewWeighted(liveSlots)}
+// NewAPI returns a ready API.
+func NewAPI(r *syncer.Reconciler, records Records, letters Letters, status func(ctx context.Context) status.Status) *API {
+	return &API{reconciler: r, records: records, letters: letters, status: status, live: semaphore.NewWeighted(liveSlots)}
 }
 
 // Nothing is a request that asks for nothing in particular.
 type Nothing struct{}
 
 // Status says how the sync stands.
-func (d *Desk) Status(ctx context.Context, _ Nothing) (status.Status, error) {
+func (d *API) Status(ctx context.Context, _ Nothing) (status.Status, error) {
 	return d.status(ctx), nil
 }
 

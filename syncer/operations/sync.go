@@ -38,7 +38,7 @@ func outcomeOf(r syncer.Result) Outcome {
 
 // Sync brings one contact and its partner together. A partner that is gone is
 // made anew: that is what a person asks for here.
-func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
+func (d *API) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
 	id, err := checkUUID("contactId", r.ContactID)
 	if err != nil {
 		return o, err
@@ -54,7 +54,7 @@ func (d *Desk) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
 }
 
 // known refuses a contact that is not there, or is left out.
-func (d *Desk) known(ctx context.Context, id string) error {
+func (d *API) known(ctx context.Context, id string) error {
 	exists, inScope, err := d.records.ContactKnown(ctx, id)
 	switch {
 	case err != nil:
@@ -68,7 +68,7 @@ func (d *Desk) known(ctx context.Context, id string) error {
 }
 
 // sync brings one contact over; planned: by a plan, where it is one of many.
-func (d *Desk) sync(ctx context.Context, id string, t syncer.Trigger, planned bool) (o Outcome, err error) {
+func (d *API) sync(ctx context.Context, id string, t syncer.Trigger, planned bool) (o Outcome, err error) {
 	if err := d.known(ctx, id); err != nil {
 		return o, err
 	}
@@ -85,12 +85,12 @@ func (d *Desk) sync(ctx context.Context, id string, t syncer.Trigger, planned bo
 }
 
 // contact reconciles a contact as lookedAgain.
-func (d *Desk) contact(ctx context.Context, id string, t syncer.Trigger) (syncer.Result, error) {
+func (d *API) contact(ctx context.Context, id string, t syncer.Trigger) (syncer.Result, error) {
 	return d.lookedAgain(ctx, func() (syncer.Result, error) { return d.reconciler.Contact(ctx, id, t) })
 }
 
 // lookedAgain reconciles, and waits for the second look at a partner that is not found.
-func (d *Desk) lookedAgain(ctx context.Context, reconcile func() (syncer.Result, error)) (syncer.Result, error) {
+func (d *API) lookedAgain(ctx context.Context, reconcile func() (syncer.Result, error)) (syncer.Result, error) {
 	for {
 		res, err := reconcile()
 		var pending *syncer.PendingError
@@ -118,7 +118,7 @@ func brought(res syncer.Result, err error) error {
 
 // Import links a partner with the contact that matches it, or makes the contact.
 // One that is linked already is reconciled.
-func (d *Desk) Import(ctx context.Context, r ImportRequest) (o Outcome, err error) {
+func (d *API) Import(ctx context.Context, r ImportRequest) (o Outcome, err error) {
 	if err := checkID("metakockaId", r.MetaKockaID); err != nil {
 		return o, err
 	}
@@ -130,13 +130,13 @@ func (d *Desk) Import(ctx context.Context, r ImportRequest) (o Outcome, err erro
 	return d.importOne(ctx, r.MetaKockaID, t)
 }
 
-func (d *Desk) importOne(ctx context.Context, metakockaID string, t syncer.Trigger) (Outcome, error) {
+func (d *API) importOne(ctx context.Context, metakockaID string, t syncer.Trigger) (Outcome, error) {
 	res, err := d.reconciler.Partner(ctx, metakockaID, t)
 	return d.imported(ctx, metakockaID, res, err)
 }
 
 // imported is the outcome of an import.
-func (d *Desk) imported(ctx context.Context, metakockaID string, res syncer.Result, err error) (o Outcome, _ error) {
+func (d *API) imported(ctx context.Context, metakockaID string, res syncer.Result, err error) (o Outcome, _ error) {
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return o, syncer.Errorf(syncer.CodeNotFound, "MetaKocka has no partner %s", metakockaID)
 	}

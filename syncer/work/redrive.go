@@ -11,22 +11,22 @@ import (
 	"github.com/crmmind/mksync/syncer"
 )
 
-// Returner tries again what was put aside before it showed that a refusal was about
+// Redriver tries again what was put aside before it showed that a refusal was about
 // every write. Refusals are counted in each process, so each that writes runs one.
-type Returner struct {
+type Redriver struct {
 	bus        *bus.Bus
 	reconciler *syncer.Reconciler
 	log        *slog.Logger
 }
 
-// NewReturner returns a ready Returner.
-func NewReturner(b *bus.Bus, r *syncer.Reconciler, log *slog.Logger) *Returner {
-	return &Returner{bus: b, reconciler: r, log: log}
+// NewRedriver returns a ready Redriver.
+func NewRedriver(b *bus.Bus, r *syncer.Reconciler, log *slog.Logger) *Redriver {
+	return &Redriver{bus: b, reconciler: r, log: log}
 }
 
 // Run works until ctx ends. It tries a few times, because what was refused last may be
 // put aside only then.
-func (r *Returner) Run(ctx context.Context) {
+func (r *Redriver) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -45,7 +45,7 @@ func (r *Returner) Run(ctx context.Context) {
 }
 
 // retryLetters gives the dead letters back whose reason holds the words.
-func (r *Returner) retryLetters(ctx context.Context, text string) error {
+func (r *Redriver) retryLetters(ctx context.Context, text string) error {
 	letters, err := r.bus.DeadLetters(ctx)
 	for _, l := range letters {
 		if !strings.Contains(l.Reason, text) {

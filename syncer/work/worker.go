@@ -35,7 +35,7 @@ type Pusher struct {
 	reconciler *syncer.Reconciler
 	matcher    *syncer.Matcher
 	polls      polls
-	lives      *event.Epochs
+	epochs     *event.Epochs
 	gate       *syncer.Gate
 	cfg        WorkerConfig
 	log        *slog.Logger
@@ -55,7 +55,7 @@ type polls interface {
 
 // NewPusher returns a ready Pusher.
 func NewPusher(b *bus.Bus, r *syncer.Reconciler, m *syncer.Matcher, states PusherStates, gate *syncer.Gate, cfg WorkerConfig, log *slog.Logger) *Pusher {
-	return &Pusher{bus: b, reconciler: r, matcher: m, polls: states, lives: &event.Epochs{States: event.ListenerStates{States: states}}, gate: gate, cfg: cfg, log: log}
+	return &Pusher{bus: b, reconciler: r, matcher: m, polls: states, epochs: &event.Epochs{States: event.ListenerStates{States: states}}, gate: gate, cfg: cfg, log: log}
 }
 
 // Run works until ctx ends. Live changes and the contacts of a snapshot are two
@@ -142,7 +142,7 @@ func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) err
 			t.Deleted = true
 		}
 		ev := event.ReadContact(d.Data)
-		if ev.XID != 0 && p.lives.Current(ctx, d.Header.Get(event.HeaderSource)) {
+		if ev.XID != 0 && p.epochs.Current(ctx, d.Header.Get(event.HeaderSource)) {
 			t.XIDs = append(t.XIDs, ev.XID)
 		}
 		if ev.PreviousID != "" {
@@ -164,7 +164,7 @@ func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) err
 // truncated holds the deletions that a TRUNCATE means.
 func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
 	var xids []uint32
-	if p.lives.Current(ctx, d.Header.Get(event.HeaderSource)) {
+	if p.epochs.Current(ctx, d.Header.Get(event.HeaderSource)) {
 		xids = append(xids, event.ReadContact(d.Data).XID)
 	}
 	n, err := p.reconciler.Truncated(ctx, xids)
