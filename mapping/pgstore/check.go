@@ -20,7 +20,7 @@ func (c *contacts) pairsSQL(keys string) string {
 		FROM (%[5]s) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
-		LEFT JOIN mksync_deletions AS d ON d.link_id = m.id AND d.status IN ('held', 'approved')
+		LEFT JOIN mksync_deletions AS d ON d.link_id = m.id AND d.`+openDeletion+`
 		ORDER BY k.id`, c.key, c.filter, c.selectList(), linkColumns, keys, c.table)
 }
 

@@ -274,7 +274,7 @@ func (c *contacts) matchSQL() string {
 	}
 	return fmt.Sprintf(`SELECT c.%[1]s, %[2]s FROM %[3]s AS c
 		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
-		WHERE (m.metakocka_id IS NULL OR m.sync_status IN ('deleted', 'unlinked')) AND $1::text IS NOT NULL AND (%[4]s)
+		WHERE (m.metakocka_id IS NULL OR m.`+tombstone+`) AND $1::text IS NOT NULL AND (%[4]s)
 			AND NOT EXISTS (SELECT FROM mksync_answers a WHERE a.contact_id = c.%[1]s AND a.metakocka_id = $4)
 		ORDER BY coalesce(%[5]s, false) DESC, c.%[1]s LIMIT 20`,
 		c.key, c.selectList(), c.table, strings.Join(terms, " OR "), first)

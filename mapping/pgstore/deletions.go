@@ -39,7 +39,7 @@ func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, l
 		return false, err
 	}
 	var open string
-	err = tx.QueryRow(ctx, `SELECT coalesce((SELECT status FROM mksync_deletions WHERE link_id = $1 AND (status IN ('held', 'approved')
+	err = tx.QueryRow(ctx, `SELECT coalesce((SELECT status FROM mksync_deletions WHERE link_id = $1 AND (`+openDeletion+`
 			OR status = 'applied' AND closed_at IS NULL AND side = $2 AND created_at > clock_timestamp() - $3::interval)
 		ORDER BY status = 'applied' LIMIT 1), '')`, link.ID, string(side), guardWindow).Scan(&open)
 	if err != nil || open != "" {
@@ -77,7 +77,7 @@ func (s *Session) DeletionHeld(ctx context.Context, link store.Link, side mappin
 // VoidDeletion closes a held deletion of what came back on side.
 func (s *Session) VoidDeletion(ctx context.Context, link store.Link, side mapping.Side) error {
 	_, err := s.conn.Exec(ctx, `UPDATE mksync_deletions SET status = 'void', closed_at = now()
-		WHERE link_id = $1 AND side = $2 AND status IN ('held', 'approved')`, link.ID, string(side))
+		WHERE link_id = $1 AND side = $2 AND `+openDeletion, link.ID, string(side))
 	if err != nil {
 		return fmt.Errorf("close held deletion of contact %s: %w", s.id, err)
 	}
@@ -91,8 +91,8 @@ func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
 	tag, err := s.pool.Exec(ctx, fmt.Sprintf(`
 		INSERT INTO mksync_deletions (link_id, side, reason, status)
 		SELECT m.id, 'crm', $1, 'held' FROM metakocka_contact_mappings m LEFT JOIN %s c ON c.%s = m.contact_id
-		WHERE m.sync_status NOT IN ('deleted', 'unlinked') AND c.%[2]s IS NULL
-		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, t.table, t.key), reason)
+		WHERE m.`+livingLink+` AND c.%[2]s IS NULL
+		ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING`, t.table, t.key), reason)
 	if err != nil {
 		return 0, s.stale(ctx, fmt.Errorf("hold deletions: %w", err))
 	}
@@ -110,8 +110,8 @@ func (s *Store) HoldMissing(ctx context.Context, metakockaIDs []string, reason s
 	_, err := s.pool.Exec(ctx, `
 		INSERT INTO mksync_deletions (link_id, side, reason, status)
 		SELECT id, 'metakocka', $2, 'held' FROM metakocka_contact_mappings
-		WHERE metakocka_id = ANY($1) AND sync_status NOT IN ('deleted', 'unlinked') ORDER BY metakocka_id
-		ON CONFLICT (link_id) WHERE status IN ('held', 'approved') DO NOTHING`, metakockaIDs, reason)
+		WHERE metakocka_id = ANY($1) AND `+livingLink+` ORDER BY metakocka_id
+		ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING`, metakockaIDs, reason)
 	if err != nil {
 		return fmt.Errorf("hold missing partners: %w", err)
 	}
@@ -125,7 +125,7 @@ func (s *Store) ReleaseMissing(ctx context.Context, metakockaIDs []string) error
 	}
 	_, err := s.pool.Exec(ctx, `
 		UPDATE mksync_deletions d SET status = 'void', closed_at = now() FROM metakocka_contact_mappings m
-		WHERE m.metakocka_id = ANY($1) AND d.link_id = m.id AND d.side = 'metakocka' AND d.status IN ('held', 'approved')`, metakockaIDs)
+		WHERE m.metakocka_id = ANY($1) AND d.link_id = m.id AND d.side = 'metakocka' AND d.`+openDeletion, metakockaIDs)
 	if err != nil {
 		return fmt.Errorf("release partners that are back: %w", err)
 	}
@@ -137,7 +137,7 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 	rows, err := s.pool.Query(ctx, `
 		SELECT d.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), d.side, d.reason, d.status, d.created_at, d.closed_at, coalesce(d.closed_by, '')
 		FROM mksync_deletions d JOIN metakocka_contact_mappings m ON m.id = d.link_id
-		WHERE `+fmt.Sprintf(ofSQL, "d")+` AND d.id > $4 AND (NOT $5 OR d.status IN ('held', 'approved')) ORDER BY d.id`+limitSQL(q.Limit),
+		WHERE `+fmt.Sprintf(ofSQL, "d")+` AND d.id > $4 AND (NOT $5 OR d.`+openDeletion+`) ORDER BY d.id`+limitSQL(q.Limit),
 		append(ofArgs(q.Of), q.After, q.Open)...)
 	if err != nil {
 		return nil, fmt.Errorf("read deletions: %w", err)
@@ -159,7 +159,7 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 // count against the guard. mapping.ErrNotOpen: it is not held.
 func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error {
 	tag, err := s.pool.Exec(ctx, `UPDATE mksync_deletions SET status = 'approved', closed_by = coalesce($2, 'mksync')
-		WHERE id = $1 AND status IN ('held', 'approved')`, id, nullText(by))
+		WHERE id = $1 AND `+openDeletion, id, nullText(by))
 	if err == nil && tag.RowsAffected() == 0 {
 		err = store.ErrNotOpen
 	}
@@ -176,7 +176,7 @@ func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, stat
 	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_deletions SET status = 'rejected', closed_at = now(), closed_by = $2
-				WHERE id = $1 AND status IN ('held', 'approved')`, d.ID, nullText(by))
+				WHERE id = $1 AND `+openDeletion, d.ID, nullText(by))
 			if err == nil && tag.RowsAffected() == 0 {
 				return store.ErrNotOpen
 			}
@@ -184,12 +184,12 @@ func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, stat
 				return err
 			}
 			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET sync_status = $2, last_error = $3, intent = NULL, overrides = NULL,
-				updated_at = now(), updated_by = $4 WHERE id = $1 AND sync_status NOT IN ('deleted', 'unlinked')`,
+				updated_at = now(), updated_by = $4 WHERE id = $1 AND `+livingLink,
 				d.LinkID, string(status), nullText(note), nullText(by))
 			if err != nil {
 				return err
 			}
-			_, err = tx.Exec(ctx, "UPDATE mksync_conflicts SET status = 'resolved', closed_at = now(), closed_by = $2 WHERE link_id = $1 AND status = 'parked'",
+			_, err = tx.Exec(ctx, "UPDATE mksync_conflicts SET status = 'resolved', closed_at = now(), closed_by = $2 WHERE link_id = $1 AND "+parkedConflict,
 				d.LinkID, nullText(by))
 			return err
 		})

@@ -33,11 +33,11 @@ var eraseSQL = []string{
 // forgetSQL forgets by age. A partner that is gone and a tombstone leave their ids, so
 // that they are known should they be there again.
 var forgetSQL = []string{
-	`UPDATE mksync_merges SET ` + emptied + ` WHERE loser_row IS NOT NULL AND status NOT IN ('running', 'undoing') AND finished_at < now() - $1::interval`,
+	`UPDATE mksync_merges SET ` + emptied + ` WHERE loser_row IS NOT NULL AND NOT ` + openMerge + ` AND finished_at < now() - $1::interval`,
 	`DELETE FROM mksync_conflicts WHERE status <> 'parked' AND coalesce(closed_at, created_at) < now() - $1::interval`,
 	`DELETE FROM mksync_deletions WHERE status IN ('applied', 'rejected', 'void') AND coalesce(closed_at, created_at) < now() - $1::interval`,
 	`UPDATE mksync_partners p SET ` + blank + ` WHERE data <> '{}' AND missing_since < now() - $1::interval
-		AND NOT EXISTS (SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked'))`,
+		AND NOT EXISTS (SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = p.metakocka_id AND m.` + livingLink + `)`,
 	`UPDATE metakocka_contact_mappings SET base = NULL, overrides = NULL WHERE sync_status = 'deleted' AND updated_at < now() - $1::interval
 		AND (base IS NOT NULL OR overrides IS NOT NULL)`,
 	`DELETE FROM mksync_answers a WHERE NOT EXISTS (SELECT FROM metakocka_contact_mappings m

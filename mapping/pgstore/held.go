@@ -13,12 +13,12 @@ import (
 
 // wakeSQL has those looked at again that are held for one of the keys $1, but for contact $2.
 const wakeSQL = `UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
-	WHERE held_keys && $1::text[] AND sync_status = 'held' AND metakocka_id IS NULL AND contact_id::text <> $2`
+	WHERE held_keys && $1::text[] AND ` + heldMatch + ` AND contact_id::text <> $2`
 
 // wakeForSQL is wakeSQL for the keys that partners $1 have as last seen.
 const wakeForSQL = `
 	UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
-	WHERE sync_status = 'held' AND metakocka_id IS NULL AND held_keys && (
+	WHERE ` + heldMatch + ` AND held_keys && (
 		SELECT array_agg(k) FROM mksync_partners, unnest(keys) AS k WHERE metakocka_id = ANY($1))`
 
 // Wake has the contacts looked at again that are held for one of the keys.
@@ -61,11 +61,11 @@ func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool,
 	sql := strings.ReplaceAll(fmt.Sprintf(`
 		WITH given AS (
 			UPDATE metakocka_contact_mappings m SET sync_status = 'deleted', last_error = $NOTE::text, overrides = NULL, differing = '{}', updated_at = now()
-			FROM %s AS c WHERE c.%s = m.contact_id AND m.metakocka_id = $1 AND m.sync_status NOT IN ('deleted', 'unlinked') AND m.intent IS NULL AND NOT (%s)
+			FROM %s AS c WHERE c.%s = m.contact_id AND m.metakocka_id = $1 AND m.`+livingLink+` AND m.intent IS NULL AND NOT (%s)
 			RETURNING m.id),
 		noted AS (INSERT INTO mksync_deletions (link_id, side, reason, status, closed_at, closed_by)
 			SELECT id, 'crm', $NOTE::text, 'applied', now(), 'mksync' FROM given),
-		closed AS (UPDATE mksync_conflicts SET status = 'resolved', closed_at = now() WHERE status = 'parked' AND link_id IN (SELECT id FROM given))
+		closed AS (UPDATE mksync_conflicts SET status = 'resolved', closed_at = now() WHERE `+parkedConflict+` AND link_id IN (SELECT id FROM given))
 		SELECT count(*) > 0 FROM given`, t.table, t.key, t.filter), "$NOTE", fmt.Sprintf("$%d", len(t.args)+2))
 	err = s.pool.QueryRow(ctx, sql, append(append([]any{metakockaID}, t.args...), note)...).Scan(&given)
 	if err != nil {

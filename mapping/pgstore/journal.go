@@ -19,7 +19,7 @@ import (
 // now: a decision is about the values that were shown, and names them by the entry.
 const supersededSQL = `
 	UPDATE mksync_conflicts c SET status = 'resolved', closed_at = now() FROM metakocka_contact_mappings m
-	WHERE m.contact_id = $1 AND c.link_id = m.id AND c.field = $2 AND c.status = 'parked' AND (c.crm_value, c.partner_value) <> ($3, $4)`
+	WHERE m.contact_id = $1 AND c.link_id = m.id AND c.field = $2 AND c.` + parkedConflict + ` AND (c.crm_value, c.partner_value) <> ($3, $4)`
 
 // lapsedSQL takes the winner from the newest decided entries of fields $2, which were
 // decided on other values than there were.
@@ -34,7 +34,7 @@ const conflictSQL = `
 	INSERT INTO mksync_conflicts (link_id, field, base_crm, base_partner, crm_value, partner_value,
 		crm_changed_at, partner_after, partner_before, rule, winner, undecidable, status)
 	SELECT m.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM metakocka_contact_mappings m WHERE m.contact_id = $1
-	ON CONFLICT (link_id, field) WHERE status = 'parked' DO UPDATE SET crm_changed_at = excluded.crm_changed_at,
+	ON CONFLICT (link_id, field) WHERE ` + parkedConflict + ` DO UPDATE SET crm_changed_at = excluded.crm_changed_at,
 		partner_after = excluded.partner_after, partner_before = excluded.partner_before`
 
 func conflictArgs(c store.ConflictRecord) []any {
@@ -51,11 +51,11 @@ func conflictArgs(c store.ConflictRecord) []any {
 // approved one once its tombstone is stored.
 var closeJournalSQL = []string{
 	`UPDATE mksync_conflicts c SET status = 'resolved', closed_at = now() FROM metakocka_contact_mappings m
-		WHERE m.contact_id = $1 AND c.link_id = m.id AND c.status = 'parked' AND ($2::text <> 'conflict' OR NOT c.field = ANY($3::text[]))`,
+		WHERE m.contact_id = $1 AND c.link_id = m.id AND c.` + parkedConflict + ` AND ($2::text <> 'conflict' OR NOT c.field = ANY($3::text[]))`,
 	`UPDATE mksync_deletions d SET closed_at = now(), status = CASE
 			WHEN $2::text NOT IN ('deleted', 'unlinked') THEN 'void' WHEN d.status = 'held' THEN 'void' ELSE 'applied' END
 		FROM metakocka_contact_mappings m WHERE m.contact_id = $1 AND d.link_id = m.id AND $3::text[] IS NOT NULL
-			AND (d.status IN ('held', 'approved') OR d.status = 'applied' AND d.closed_at IS NULL AND $2::text IN ('deleted', 'unlinked'))`,
+			AND (d.` + openDeletion + ` OR d.status = 'applied' AND d.closed_at IS NULL AND $2::text IN ('deleted', 'unlinked'))`,
 }
 
 // queueClosing closes the link's open entries where its status says that they
@@ -101,7 +101,7 @@ func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.Con
 		SELECT c.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), c.field, c.base_crm, c.base_partner, c.crm_value, c.partner_value,
 			c.crm_changed_at, c.partner_after, c.partner_before, c.rule, c.winner, c.undecidable, c.status, c.created_at, c.closed_at, coalesce(c.closed_by, '')
 		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id
-		WHERE `+fmt.Sprintf(ofSQL, "c")+` AND c.id > $4 AND (NOT $5 OR c.status = 'parked') ORDER BY c.id`+limitSQL(q.Limit),
+		WHERE `+fmt.Sprintf(ofSQL, "c")+` AND c.id > $4 AND (NOT $5 OR c.`+parkedConflict+`) ORDER BY c.id`+limitSQL(q.Limit),
 		append(ofArgs(q.Of), q.After, q.Open)...)
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)
@@ -128,7 +128,7 @@ func (s *Store) DecideConflict(ctx context.Context, c store.ConflictRecord, take
 	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, c.ContactID)}, func(conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_conflicts SET status = 'resolved', winner = $2, closed_at = now(), closed_by = $3
-				WHERE id = $1 AND status = 'parked'`, c.ID, string(take), nullText(by))
+				WHERE id = $1 AND `+parkedConflict, c.ID, string(take), nullText(by))
 			if err == nil && tag.RowsAffected() == 0 {
 				return store.ErrNotOpen
 			}
@@ -162,13 +162,13 @@ func (s *Store) Counts(ctx context.Context) (store.Counts, error) {
 	c := store.Counts{Links: map[store.Status]int{}}
 	err := s.pool.QueryRow(ctx, `
 		SELECT coalesce((SELECT jsonb_object_agg(sync_status, n) FROM (SELECT sync_status, count(*) AS n FROM metakocka_contact_mappings GROUP BY 1) x), '{}'),
-		       (SELECT count(*) FROM mksync_conflicts WHERE status = 'parked'),
+		       (SELECT count(*) FROM mksync_conflicts WHERE `+parkedConflict+`),
 		       (SELECT count(*) FROM mksync_deletions WHERE status = 'held'),
-		       (SELECT count(*) FROM metakocka_contact_mappings WHERE differing <> '{}' AND sync_status NOT IN ('deleted', 'unlinked')),
+		       (SELECT count(*) FROM metakocka_contact_mappings WHERE differing <> '{}' AND `+livingLink+`),
 		       (SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL),
 		       (SELECT count(*) FROM metakocka_contact_mappings m WHERE sync_status = 'held'
-		            AND NOT EXISTS (SELECT FROM mksync_deletions d WHERE d.link_id = m.id AND d.status IN ('held', 'approved'))),
-		       (SELECT count(*) FROM mksync_merges WHERE status IN ('running', 'undoing') AND note <> '')`).
+		            AND NOT EXISTS (SELECT FROM mksync_deletions d WHERE d.link_id = m.id AND d.`+openDeletion+`)),
+		       (SELECT count(*) FROM mksync_merges WHERE `+openMerge+` AND note <> '')`).
 		Scan(&c.Links, &c.Conflicts, &c.HeldDeletions, &c.Differing, &c.Unresolved, &c.HeldMatches, &c.OpenMerges)
 	if err != nil {
 		return c, fmt.Errorf("count links: %w", err)

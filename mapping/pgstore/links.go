@@ -198,7 +198,7 @@ func linkTerms(q store.LinkQuery) (string, []any) {
 
 const (
 	partnerLinkSQL = "SELECT " + linkColumns + ` FROM metakocka_contact_mappings AS m WHERE m.metakocka_id = $1
-		ORDER BY m.sync_status IN ('deleted', 'unlinked'), m.updated_at DESC LIMIT 1`
+		ORDER BY m.` + tombstone + `, m.updated_at DESC LIMIT 1`
 	unresolvedSQL = "SELECT " + linkColumns + " FROM metakocka_contact_mappings AS m WHERE m.intent IS NOT NULL ORDER BY m.contact_id"
 )
 
@@ -241,7 +241,7 @@ func (s *Store) LinkOrIntents(ctx context.Context, metakockaID string) (link *st
 // Holders tells which contacts hold the partners with a living link.
 func (s *Store) Holders(ctx context.Context, metakockaIDs []string) (map[string]string, error) {
 	rows, err := s.pool.Query(ctx, `SELECT metakocka_id, contact_id::text FROM metakocka_contact_mappings
-		WHERE metakocka_id = ANY($1) AND sync_status NOT IN ('deleted', 'unlinked')`, metakockaIDs)
+		WHERE metakocka_id = ANY($1) AND `+livingLink, metakockaIDs)
 	if err != nil {
 		return nil, fmt.Errorf("read links of partners: %w", err)
 	}

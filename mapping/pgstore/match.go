@@ -44,7 +44,7 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]s
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
 		SELECT p.metakocka_id, p.name, p.data, coalesce(m.contact_id::text, ''), m.id IS NULL AND EXISTS (SELECT FROM metakocka_contact_mappings d WHERE d.metakocka_id = p.metakocka_id)
 		FROM mksync_partners p
-		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.sync_status NOT IN ('deleted', 'unlinked')
+		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.`+livingLink+`
 		WHERE p.missing_since IS NULL AND p.metakocka_id > $1 ORDER BY p.metakocka_id LIMIT %d`, limit), after)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
@@ -67,7 +67,7 @@ func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]sto
 	rows, err := s.pool.Query(ctx, `
 		SELECT p.metakocka_id, p.data, coalesce(m.alive, false)
 		FROM mksync_partners p
-		CROSS JOIN LATERAL (SELECT bool_or(l.sync_status NOT IN ('deleted', 'unlinked')) AS alive
+		CROSS JOIN LATERAL (SELECT bool_or(l.`+livingLink+`) AS alive
 			FROM metakocka_contact_mappings l WHERE l.metakocka_id = p.metakocka_id) m
 		WHERE p.missing_since IS NULL AND p.metakocka_id > $1 AND coalesce(m.alive, true)
 		ORDER BY p.metakocka_id`+limitSQL(limit), after)

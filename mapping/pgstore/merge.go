@@ -186,8 +186,8 @@ func (s *Session) Hindrance(ctx context.Context, winnerID string) (h store.Hindr
 	var mayDelete bool
 	err = s.conn.QueryRow(ctx, fmt.Sprintf(`
 		SELECT has_table_privilege(to_regclass($2), 'DELETE'),
-			(SELECT count(*) FROM mksync_conflicts x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.status = 'parked'),
-			(SELECT count(*) FROM mksync_deletions x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.status IN ('held', 'approved')),
+			(SELECT count(*) FROM mksync_conflicts x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.`+parkedConflict+`),
+			(SELECT count(*) FROM mksync_deletions x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.`+openDeletion+`),
 			coalesce((SELECT array_agg(e.key ORDER BY e.key) FROM %[1]s l JOIN %[1]s w ON w.%[2]s = $3::uuid, jsonb_each_text(to_jsonb(l)) e
 				WHERE l.%[2]s = $1::uuid AND coalesce(e.value, '') <> '' AND coalesce(to_jsonb(w)->>e.key, '') = '' AND NOT e.key = ANY($4)), '{}')`,
 		t.table, t.key), s.id, t.table, winnerID, t.ownNames()).Scan(&mayDelete, &h.Conflicts, &h.Deletions, &h.Unknown)

@@ -28,8 +28,8 @@ func (s *Store) ListPartners(ctx context.Context, q store.PartnerQuery) ([]store
 		SELECT p.metakocka_id, p.name, p.tax_number, p.email, p.first_seen_at, p.observed_at,
 			coalesce(m.id::text, ''), coalesce(m.contact_id::text, ''), coalesce(m.sync_status, '')
 		FROM mksync_partners p LEFT JOIN LATERAL (
-			SELECT id, contact_id, sync_status, sync_status IN ('deleted', 'unlinked') AS dead FROM metakocka_contact_mappings
-			WHERE metakocka_id = p.metakocka_id ORDER BY sync_status IN ('deleted', 'unlinked'), updated_at DESC LIMIT 1) m ON true
+			SELECT id, contact_id, sync_status, `+tombstone+` AS dead FROM metakocka_contact_mappings
+			WHERE metakocka_id = p.metakocka_id ORDER BY `+tombstone+`, updated_at DESC LIMIT 1) m ON true
 		WHERE p.missing_since IS NULL AND p.metakocka_id > $1 AND (NOT $2 OR m.id IS NULL OR m.dead)
 		ORDER BY p.metakocka_id`+limitSQL(q.Limit), q.After, q.Unsynced)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) ListPartners(ctx context.Context, q store.PartnerQuery) ([]store
 func (c *contacts) orphansSQL() string {
 	return fmt.Sprintf(`
 		SELECT m.id, m.contact_id, coalesce(m.metakocka_id, '') AS metakocka_id, m.sync_status, CASE
-			WHEN m.sync_status IN ('deleted', 'unlinked') THEN CASE
+			WHEN m.`+tombstone+` THEN CASE
 				WHEN c.%[2]s IS NULL AND (m.metakocka_id IS NULL OR p.missing_since IS NOT NULL) AND m.updated_at < clock_timestamp() - $1::interval
 				THEN '%[3]s' END
 			WHEN c.%[2]s IS NULL THEN CASE WHEN d.id IS NULL THEN '%[4]s' END
@@ -59,7 +59,7 @@ func (c *contacts) orphansSQL() string {
 		FROM metakocka_contact_mappings m
 		LEFT JOIN %[1]s c ON c.%[2]s = m.contact_id
 		LEFT JOIN mksync_partners p ON p.metakocka_id = m.metakocka_id
-		LEFT JOIN mksync_deletions d ON d.link_id = m.id AND d.status IN ('held', 'approved')`,
+		LEFT JOIN mksync_deletions d ON d.link_id = m.id AND d.`+openDeletion,
 		c.table, c.key, store.OrphanBothGone, store.OrphanContactGone, store.OrphanPartnerGone)
 }
 

@@ -33,8 +33,8 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]store.SeenPartner,
 			p.missing_since IS NOT NULL, m.metakocka_id IS NOT NULL, coalesce(m.held, false)
 		FROM mksync_partners p
 		FULL JOIN (SELECT l.metakocka_id, d.id IS NOT NULL AS held FROM metakocka_contact_mappings l
-			LEFT JOIN mksync_deletions d ON d.link_id = l.id AND d.side = 'metakocka' AND d.status IN ('held', 'approved')
-			WHERE l.metakocka_id IS NOT NULL AND l.sync_status NOT IN ('deleted', 'unlinked')) m USING (metakocka_id)`)
+			LEFT JOIN mksync_deletions d ON d.link_id = l.id AND d.side = 'metakocka' AND d.`+openDeletion+`
+			WHERE l.metakocka_id IS NOT NULL AND l.`+livingLink+`) m USING (metakocka_id)`)
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}

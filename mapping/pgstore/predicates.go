@@ -1,0 +1,24 @@
+package pgstore
+
+// What the statements ask of rows again and again. With a table's alias and a dot before
+// it each is about that table: "m." + livingLink.
+const (
+	// livingLink is true of a link that joins a contact and a partner, as
+	// store.Status.Alive is; tombstone of any other.
+	livingLink = "sync_status NOT IN ('deleted', 'unlinked')"
+	tombstone  = "sync_status IN ('deleted', 'unlinked')"
+
+	// openDeletion is true of a deletion that a person may still decide, or whose
+	// approval is still to be carried out.
+	openDeletion = "status IN ('held', 'approved')"
+
+	// parkedConflict is true of a conflict that waits for a person.
+	parkedConflict = "status = 'parked'"
+
+	// openMerge is true of a merge that something is left to do of.
+	openMerge = "status IN ('running', 'undoing')"
+
+	// heldMatch is true of a link that waits for a person and has no partner: its match
+	// waits. One that has a partner waits with its deletion.
+	heldMatch = "sync_status = 'held' AND metakocka_id IS NULL"
+)
