@@ -18,9 +18,9 @@ const few = 20
 const mostIDs = 30000
 
 // WithBulk lets the API take bulk requests.
-func (d *API) WithBulk(b *Bulk) *API {
-	d.bulk = b
-	return d
+func (a *API) WithBulk(b *Bulk) *API {
+	a.bulk = b
+	return a
 }
 
 // BulkSyncRequest asks to sync several contacts, or all.
@@ -104,32 +104,32 @@ func (r BulkImportRequest) check() error {
 	return nil
 }
 
-func (d *API) startBulk(ctx context.Context, all bool, told audience) (*bulkRun, context.Context, error) {
-	if d.bulk == nil {
+func (a *API) startBulk(ctx context.Context, all bool, told audience) (*bulkRun, context.Context, error) {
+	if a.bulk == nil {
 		return nil, ctx, syncer.Errorf(syncer.CodeUnavailable, "this process takes no bulk requests")
 	}
-	run := &bulkRun{Bulk: d.bulk, all: all, whole: told.whole, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
-	run.rep, ctx = report(ctx, told.watch, d.bulk.gate, "beginning")
+	run := &bulkRun{Bulk: a.bulk, all: all, whole: told.whole, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
+	run.rep, ctx = report(ctx, told.watch, a.bulk.gate, "beginning")
 	return run, ctx, nil
 }
 
 // BulkSync brings several contacts over, or all.
-func (d *API) BulkSync(ctx context.Context, r BulkSyncRequest) (BulkSyncResult, error) {
-	return d.bulkSync(ctx, r, audienceOf(ctx))
+func (a *API) BulkSync(ctx context.Context, r BulkSyncRequest) (BulkSyncResult, error) {
+	return a.bulkSync(ctx, r, audienceOf(ctx))
 }
 
-func (d *API) bulkSync(ctx context.Context, r BulkSyncRequest, told audience) (res BulkSyncResult, err error) {
+func (a *API) bulkSync(ctx context.Context, r BulkSyncRequest, told audience) (res BulkSyncResult, err error) {
 	ids, err := r.ids()
 	if err != nil {
 		return res, err
 	}
-	run, working, err := d.startBulk(ctx, r.SyncAll, told)
+	run, working, err := a.startBulk(ctx, r.SyncAll, told)
 	if err != nil {
 		return res, err
 	}
 	defer run.rep.close(ctx)
 	if !r.SyncAll && len(ids) <= few {
-		return run.syncOnes(working, d, ids, r), nil
+		return run.syncOnes(working, a, ids, r), nil
 	}
 	plan, err := run.plan(working, run.rep)
 	switch {
@@ -139,7 +139,7 @@ func (d *API) bulkSync(ctx context.Context, r BulkSyncRequest, told audience) (r
 		run.tell(plan.Decisions())
 		return BulkSyncResult{Total: len(plan.Decisions()), Counts: run.counts, Results: []BulkItem{}}, nil
 	case !r.SyncAll:
-		return run.syncOnes(working, d, ids, r), nil
+		return run.syncOnes(working, a, ids, r), nil
 	}
 	return run.syncAll(working, plan.Decisions(), r.By), nil
 }
@@ -161,12 +161,12 @@ func bulkRequest(by string) syncer.Trigger {
 }
 
 // syncOnes brings named contacts over, as if each were asked for by itself.
-func (run *bulkRun) syncOnes(ctx context.Context, d *API, ids []string, r BulkSyncRequest) BulkSyncResult {
+func (run *bulkRun) syncOnes(ctx context.Context, a *API, ids []string, r BulkSyncRequest) BulkSyncResult {
 	firsts, doubles := once(ids)
 	run.rep.begin("syncing", len(firsts))
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
 		i := firsts[n]
-		o, err := d.sync(ctx, ids[i], bulkRequest(r.By), len(ids) > few)
+		o, err := a.sync(ctx, ids[i], bulkRequest(r.By), len(ids) > few)
 		res := syncer.Result{LinkID: o.MappingID, ContactID: ids[i], MetaKockaID: o.MetaKockaID, Status: o.SyncStatus, LastError: o.LastError}
 		return run.finished(i, "", res, err)
 	})
@@ -212,21 +212,21 @@ func (run *bulkRun) synced(total int, asked func(i int) BulkItem) BulkSyncResult
 }
 
 // BulkImport imports several partners, or all that no contact is linked with.
-func (d *API) BulkImport(ctx context.Context, r BulkImportRequest) (BulkImportResult, error) {
-	return d.bulkImport(ctx, r, audienceOf(ctx))
+func (a *API) BulkImport(ctx context.Context, r BulkImportRequest) (BulkImportResult, error) {
+	return a.bulkImport(ctx, r, audienceOf(ctx))
 }
 
-func (d *API) bulkImport(ctx context.Context, r BulkImportRequest, told audience) (res BulkImportResult, err error) {
+func (a *API) bulkImport(ctx context.Context, r BulkImportRequest, told audience) (res BulkImportResult, err error) {
 	if err := r.check(); err != nil {
 		return res, err
 	}
-	run, working, err := d.startBulk(ctx, r.ImportAll, told)
+	run, working, err := a.startBulk(ctx, r.ImportAll, told)
 	if err != nil {
 		return res, err
 	}
 	defer run.rep.close(ctx)
 	if !r.ImportAll {
-		return run.importOnes(working, d, r.MetaKockaIDs, r.By), nil
+		return run.importOnes(working, a, r.MetaKockaIDs, r.By), nil
 	}
 	plan, err := run.plan(working, run.rep)
 	if err != nil {
@@ -247,12 +247,12 @@ func (d *API) bulkImport(ctx context.Context, r BulkImportRequest, told audience
 	return run.importAll(working, open, r.By), nil
 }
 
-func (run *bulkRun) importOnes(ctx context.Context, d *API, ids []string, by string) BulkImportResult {
+func (run *bulkRun) importOnes(ctx context.Context, a *API, ids []string, by string) BulkImportResult {
 	firsts, doubles := once(ids)
 	run.rep.begin("importing", len(firsts))
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
 		i := firsts[n]
-		o, err := d.importOne(ctx, ids[i], bulkRequest(by))
+		o, err := a.importOne(ctx, ids[i], bulkRequest(by))
 		res := syncer.Result{LinkID: o.MappingID, ContactID: o.ContactID, MetaKockaID: ids[i], Status: o.SyncStatus, LastError: o.LastError}
 		return run.finished(i, "", res, err)
 	})

@@ -9,17 +9,17 @@ import (
 )
 
 // WithChecker lets the API make full checks.
-func (d *API) WithChecker(c *check.Checker) *API {
-	d.checker = c
-	return d
+func (a *API) WithChecker(c *check.Checker) *API {
+	a.checker = c
+	return a
 }
 
 // Check makes a full check now, and repairs what it found where asked to.
-func (d *API) Check(ctx context.Context, r check.CheckRequest) (check.CheckReport, error) {
-	if d.checker == nil {
+func (a *API) Check(ctx context.Context, r check.CheckRequest) (check.CheckReport, error) {
+	if a.checker == nil {
 		return check.CheckReport{}, syncer.Errorf(syncer.CodeUnavailable, "this process makes no full checks")
 	}
 	watched, ctx := report(ctx, WatchOf(ctx), syncer.NewGate(time.Second, time.Second), "comparing contacts, mappings and partners")
 	defer watched.close(ctx)
-	return d.checker.Check(ctx, r)
+	return a.checker.Check(ctx, r)
 }

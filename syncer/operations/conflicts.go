@@ -95,20 +95,20 @@ type Decided[T any] struct {
 }
 
 // Conflicts lists the conflict journal.
-func (d *API) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict], error) {
+func (a *API) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict], error) {
 	q, err := r.query()
 	if err != nil {
 		return List[Conflict]{}, err
 	}
-	found, err := d.records.Conflicts(ctx, q)
+	found, err := a.records.Conflicts(ctx, q)
 	return listOf(found, q.Limit, conflictOf, conflictID), err
 }
 
 // Conflict shows one entry: one that waits, where the id names several.
-func (d *API) Conflict(ctx context.Context, r EntryRequest) (Conflict, error) {
-	c, err := d.conflict(ctx, r.ID, parked)
+func (a *API) Conflict(ctx context.Context, r EntryRequest) (Conflict, error) {
+	c, err := a.conflict(ctx, r.ID, parked)
 	if syncer.IsCode(err, syncer.CodeConflict) {
-		c, err = d.conflict(ctx, r.ID, func(store.ConflictRecord) bool { return true })
+		c, err = a.conflict(ctx, r.ID, func(store.ConflictRecord) bool { return true })
 	}
 	return conflictOf(c), err
 }
@@ -119,11 +119,11 @@ func decided(c store.ConflictRecord) bool {
 	return c.Winner != "" && (c.Status == store.ConflictDecided || c.Status == store.ConflictResolved)
 }
 
-func (d *API) conflict(ctx context.Context, id string, fits func(store.ConflictRecord) bool) (c store.ConflictRecord, err error) {
+func (a *API) conflict(ctx context.Context, id string, fits func(store.ConflictRecord) bool) (c store.ConflictRecord, err error) {
 	if err := checkID("id", id); err != nil {
 		return c, err
 	}
-	found, err := d.records.Conflicts(ctx, store.RecordQuery{Of: id})
+	found, err := a.records.Conflicts(ctx, store.RecordQuery{Of: id})
 	if err != nil {
 		return c, err
 	}
@@ -132,47 +132,47 @@ func (d *API) conflict(ctx context.Context, id string, fits func(store.ConflictR
 
 // ResolveConflict decides a parked conflict and brings both sides to the value
 // at once. Asked again with the same answer it only reconciles again.
-func (d *API) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decided[Conflict], err error) {
+func (a *API) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decided[Conflict], err error) {
 	if r.Take != mapping.SideCRM && r.Take != mapping.SideMetaKocka {
 		return res, syncer.Errorf(syncer.CodeMalformed, "take: must be %s or %s", mapping.SideCRM, mapping.SideMetaKocka)
 	}
-	c, err := d.conflict(ctx, r.ID, parked)
+	c, err := a.conflict(ctx, r.ID, parked)
 	if err != nil {
 		return res, err
 	}
 	again := c.Status == store.ConflictResolved && c.Winner == r.Take
 	if !again {
-		if err := d.mayResolve(ctx, c, r.Take); err != nil {
+		if err := a.mayResolve(ctx, c, r.Take); err != nil {
 			return res, err
 		}
-		if err := d.records.DecideConflict(ctx, c, r.Take, r.By); err != nil {
+		if err := a.records.DecideConflict(ctx, c, r.Take, r.By); err != nil {
 			return res, err
 		}
 	}
-	done, err := d.contact(ctx, c.ContactID, syncer.Trigger{Cause: syncer.CauseRequest, By: r.By})
+	done, err := a.contact(ctx, c.ContactID, syncer.Trigger{Cause: syncer.CauseRequest, By: r.By})
 	if err == nil {
-		err = d.resolved(ctx, c)
+		err = a.resolved(ctx, c)
 	}
 	if err == nil {
-		if err := d.asShown(ctx, c); err != nil {
+		if err := a.asShown(ctx, c); err != nil {
 			return res, err
 		}
 	}
-	return d.decidedConflict(ctx, c, done, err)
+	return a.decidedConflict(ctx, c, done, err)
 }
 
 // mayResolve refuses what the next reconcile would not carry out.
-func (d *API) mayResolve(ctx context.Context, c store.ConflictRecord, take mapping.Side) error {
+func (a *API) mayResolve(ctx context.Context, c store.ConflictRecord, take mapping.Side) error {
 	if c.Status == store.ConflictResolved && c.Winner == "" {
 		return syncer.Errorf(syncer.CodeConflict, "conflict %d is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
 	}
 	if !parked(c) {
 		return syncer.Errorf(syncer.CodeConflict, "conflict %d is %s already", c.ID, c.Status)
 	}
-	if !d.reconciler.Policy().For(c.Field).Direction.From(take) {
+	if !a.reconciler.Policy().For(c.Field).Direction.From(take) {
 		return syncer.Errorf(syncer.CodeConflict, "conflict %d: the configuration does not let %s go from %s to the other side", c.ID, c.Field, take)
 	}
-	link, err := d.link(ctx, c.LinkID)
+	link, err := a.link(ctx, c.LinkID)
 	if err == nil && !link.Status.Alive() {
 		return syncer.Errorf(syncer.CodeConflict, "conflict %d: the mapping is %s", c.ID, link.Status)
 	}
@@ -180,8 +180,8 @@ func (d *API) mayResolve(ctx context.Context, c store.ConflictRecord, take mappi
 }
 
 // resolved makes sure that the decision was carried out.
-func (d *API) resolved(ctx context.Context, c store.ConflictRecord) error {
-	link, err := d.link(ctx, c.LinkID)
+func (a *API) resolved(ctx context.Context, c store.ConflictRecord) error {
+	link, err := a.link(ctx, c.LinkID)
 	if err != nil {
 		return err
 	}
@@ -192,8 +192,8 @@ func (d *API) resolved(ctx context.Context, c store.ConflictRecord) error {
 }
 
 // asShown makes sure that a conflict was decided on the values that there were.
-func (d *API) asShown(ctx context.Context, c store.ConflictRecord) error {
-	waiting, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID, Open: true})
+func (a *API) asShown(ctx context.Context, c store.ConflictRecord) error {
+	waiting, err := a.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID, Open: true})
 	for _, other := range waiting {
 		if other.Field == c.Field && other.ID != c.ID {
 			return syncer.Errorf(syncer.CodeConflict, "%s was changed since conflict %d was shown, and nothing is overwritten that nobody has seen: it waits as conflict %d", c.Field, c.ID, other.ID)
@@ -202,11 +202,11 @@ func (d *API) asShown(ctx context.Context, c store.ConflictRecord) error {
 	return err
 }
 
-func (d *API) decidedConflict(ctx context.Context, c store.ConflictRecord, done syncer.Result, err error) (res Decided[Conflict], _ error) {
+func (a *API) decidedConflict(ctx context.Context, c store.ConflictRecord, done syncer.Result, err error) (res Decided[Conflict], _ error) {
 	if err != nil {
 		return res, syncer.NotYet(err, "the decision on conflict %d is stored, but not carried out yet", c.ID)
 	}
-	found, err := d.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID})
+	found, err := a.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID})
 	if err != nil {
 		return res, err
 	}
@@ -216,8 +216,8 @@ func (d *API) decidedConflict(ctx context.Context, c store.ConflictRecord, done 
 
 // UndoConflict takes the outcome of a decided conflict back, as long as neither
 // side has changed the field since: both hold the value that lost.
-func (d *API) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Conflict], err error) {
-	c, err := d.conflict(ctx, r.ID, decided)
+func (a *API) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Conflict], err error) {
+	c, err := a.conflict(ctx, r.ID, decided)
 	if err != nil {
 		return res, err
 	}
@@ -229,18 +229,18 @@ func (d *API) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Con
 	case !decided(c):
 		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
 	}
-	done, err := d.reconciler.Restore(ctx, c, r.By)
+	done, err := a.reconciler.Restore(ctx, c, r.By)
 	if err != nil {
 		return res, err
 	}
-	if err := d.records.CloseUndone(ctx, c.ID, r.By); err != nil {
+	if err := a.records.CloseUndone(ctx, c.ID, r.By); err != nil {
 		return res, err
 	}
-	return d.decidedConflict(ctx, c, done, nil)
+	return a.decidedConflict(ctx, c, done, nil)
 }
 
-func (d *API) link(ctx context.Context, id string) (store.Link, error) {
-	links, err := d.records.Links(ctx, store.LinkQuery{ID: id})
+func (a *API) link(ctx context.Context, id string) (store.Link, error) {
+	links, err := a.records.Links(ctx, store.LinkQuery{ID: id})
 	if err != nil || len(links) == 0 {
 		return store.Link{}, syncer.OrNotFound(err, "there is no mapping %s", id)
 	}

@@ -41,7 +41,7 @@ func letterOf(l bus.DeadLetter) DeadLetter {
 func letterID(l bus.DeadLetter) string { return strconv.FormatUint(l.ID, 10) }
 
 // DeadLetters lists the dead letters, oldest first.
-func (d *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error) {
+func (a *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error) {
 	limit, err := p.limit()
 	if err != nil {
 		return List[DeadLetter]{}, err
@@ -50,7 +50,7 @@ func (d *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error)
 	if err != nil {
 		return List[DeadLetter]{}, err
 	}
-	all, err := d.letters.DeadLetters(ctx)
+	all, err := a.letters.DeadLetters(ctx)
 	if err != nil {
 		return List[DeadLetter]{}, err
 	}
@@ -62,15 +62,15 @@ func (d *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error)
 
 // RetryDeadLetter gives a dead letter back to its consumer, which tries it again
 // as soon as it runs; one that fails again becomes a new dead letter.
-func (d *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadLetter, err error) {
+func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadLetter, err error) {
 	if err := checkID("id", r.ID); err != nil {
 		return letter, err
 	}
-	all, err := d.letters.DeadLetters(ctx)
+	all, err := a.letters.DeadLetters(ctx)
 	if err != nil {
 		return letter, err
 	}
-	keys, err := d.keysOf(ctx, r.ID)
+	keys, err := a.keysOf(ctx, r.ID)
 	if err != nil {
 		return letter, err
 	}
@@ -84,7 +84,7 @@ func (d *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadL
 	if err != nil {
 		return letter, err
 	}
-	err = d.letters.RetryDeadLetter(ctx, l.ID)
+	err = a.letters.RetryDeadLetter(ctx, l.ID)
 	if errors.Is(err, bus.ErrNotFound) {
 		err = syncer.Errorf(syncer.CodeNotFound, "%s", err)
 	}
@@ -93,21 +93,21 @@ func (d *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadL
 
 // keysOf are the keys of events that an id of a mapping, contact or partner
 // stands for.
-func (d *API) keysOf(ctx context.Context, id string) (map[string]bool, error) {
+func (a *API) keysOf(ctx context.Context, id string) (map[string]bool, error) {
 	keys := map[string]bool{id: true}
 	var links []store.Link
 	u, err := checkUUID("id", id)
 	if err == nil {
 		keys[u] = true
 		for _, q := range []store.LinkQuery{{ID: u}, {ContactID: u}} {
-			more, err := d.records.Links(ctx, q)
+			more, err := a.records.Links(ctx, q)
 			if err != nil {
 				return nil, err
 			}
 			links = append(links, more...)
 		}
 	}
-	byPartner, err := d.records.Links(ctx, store.LinkQuery{MetaKockaID: id})
+	byPartner, err := a.records.Links(ctx, store.LinkQuery{MetaKockaID: id})
 	if err != nil {
 		return nil, err
 	}

@@ -37,21 +37,21 @@ func openDeletion(d store.DeletionRecord) bool { return d.Status.Open() }
 
 // Deletions lists the deletion journal. Without All it is what waits for a
 // person, and what was approved and could not be applied yet.
-func (d *API) Deletions(ctx context.Context, r JournalRequest) (List[Deletion], error) {
+func (a *API) Deletions(ctx context.Context, r JournalRequest) (List[Deletion], error) {
 	q, err := r.query()
 	if err != nil {
 		return List[Deletion]{}, err
 	}
-	found, err := d.records.Deletions(ctx, q)
+	found, err := a.records.Deletions(ctx, q)
 	return listOf(found, q.Limit, deletionOf, deletionID), err
 }
 
 // deletion finds an open deletion.
-func (d *API) deletion(ctx context.Context, id string) (rec store.DeletionRecord, err error) {
+func (a *API) deletion(ctx context.Context, id string) (rec store.DeletionRecord, err error) {
 	if err := checkID("id", id); err != nil {
 		return rec, err
 	}
-	found, err := d.records.Deletions(ctx, store.RecordQuery{Of: id})
+	found, err := a.records.Deletions(ctx, store.RecordQuery{Of: id})
 	if err != nil {
 		return rec, err
 	}
@@ -65,20 +65,20 @@ func (d *API) deletion(ctx context.Context, id string) (rec store.DeletionRecord
 // ApproveDeletion applies a held deletion at once: to the partner as the delete
 // Policy says, or to the contact. What was deleted and is there again, or was
 // edited since, is left alone; the entry then ends as "void".
-func (d *API) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
-	rec, err := d.deletion(ctx, r.ID)
+func (a *API) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
+	rec, err := a.deletion(ctx, r.ID)
 	if err != nil {
 		return res, err
 	}
-	if err := d.records.ApproveDeletion(ctx, rec.ID, r.By); err != nil {
+	if err := a.records.ApproveDeletion(ctx, rec.ID, r.By); err != nil {
 		return res, err
 	}
 	t := syncer.Trigger{Cause: syncer.CauseRequest, By: r.By, Deleted: rec.Side == mapping.SideCRM}
-	done, err := d.contact(ctx, rec.ContactID, t)
+	done, err := a.contact(ctx, rec.ContactID, t)
 	if err != nil {
 		return res, syncer.NotYet(err, "deletion %d is approved, but not applied yet", rec.ID)
 	}
-	return d.decidedDeletion(ctx, rec, done)
+	return a.decidedDeletion(ctx, rec, done)
 }
 
 // What a mapping says after its deletion was rejected.
@@ -91,8 +91,8 @@ const (
 // written. A contact's deletion leaves a tombstone, "deleted", so that the poller
 // does not bring the contact back (`mksync import` does); a partner's leaves the
 // contact "unlinked".
-func (d *API) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
-	rec, err := d.deletion(ctx, r.ID)
+func (a *API) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[Deletion], err error) {
+	rec, err := a.deletion(ctx, r.ID)
 	if err != nil {
 		return res, err
 	}
@@ -100,24 +100,24 @@ func (d *API) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[D
 	if rec.Side == mapping.SideMetaKocka {
 		status, note = store.StatusUnlinked, noteKeptContact
 	}
-	if err := d.records.RejectDeletion(ctx, rec, status, note, r.By); err != nil {
+	if err := a.records.RejectDeletion(ctx, rec, status, note, r.By); err != nil {
 		return res, err
 	}
-	if link, err := d.link(ctx, rec.LinkID); err == nil && !link.Status.Alive() {
-		if err := d.records.Wake(ctx, store.Freed(link, store.Link{}), rec.ContactID); err != nil {
+	if link, err := a.link(ctx, rec.LinkID); err == nil && !link.Status.Alive() {
+		if err := a.records.Wake(ctx, store.Freed(link, store.Link{}), rec.ContactID); err != nil {
 			return res, err
 		}
 	}
 	// A contact that came back meanwhile is linked again.
-	done, err := d.contact(ctx, rec.ContactID, syncer.Trigger{Cause: syncer.CauseContact, By: r.By})
+	done, err := a.contact(ctx, rec.ContactID, syncer.Trigger{Cause: syncer.CauseContact, By: r.By})
 	if err != nil {
 		return res, syncer.NotYet(err, "deletion %d is rejected, but the contact is back and not linked again yet", rec.ID)
 	}
-	return d.decidedDeletion(ctx, rec, done)
+	return a.decidedDeletion(ctx, rec, done)
 }
 
-func (d *API) decidedDeletion(ctx context.Context, rec store.DeletionRecord, done syncer.Result) (res Decided[Deletion], err error) {
-	found, err := d.records.Deletions(ctx, store.RecordQuery{Of: rec.LinkID})
+func (a *API) decidedDeletion(ctx context.Context, rec store.DeletionRecord, done syncer.Result) (res Decided[Deletion], err error) {
+	found, err := a.records.Deletions(ctx, store.RecordQuery{Of: rec.LinkID})
 	if err != nil {
 		return res, err
 	}

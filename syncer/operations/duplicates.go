@@ -53,18 +53,18 @@ type duplicateSearch struct {
 
 // Duplicates finds likely duplicates among the contacts that the filter takes, and
 // among the partners as last seen that no merge or deletion has left behind.
-func (d *API) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates, error) {
+func (a *API) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates, error) {
 	limit, err := Page{Limit: r.Limit}.limit()
 	if err != nil {
 		return Duplicates{}, err
 	}
-	contacts, err := syncer.Pages(ctx, d.records.MatchContacts, func(c store.MatchContact) string { return c.ID })
+	contacts, err := syncer.Pages(ctx, a.records.MatchContacts, func(c store.MatchContact) string { return c.ID })
 	if err != nil {
 		return Duplicates{}, err
 	}
 	s := &duplicateSearch{limit: limit, contacts: map[string]store.MatchContact{}}
 	s.amongContacts(contacts)
-	if err := s.amongPartners(ctx, d.records.SeenParties); err != nil {
+	if err := s.amongPartners(ctx, a.records.SeenParties); err != nil {
 		return Duplicates{}, err
 	}
 	slices.SortStableFunc(s.found, func(a, b Duplicate) int { return b.Score - a.Score })

@@ -14,9 +14,9 @@ import (
 )
 
 // WithJobs lets the API take requests that are worked on later.
-func (d *API) WithJobs(j *Jobs) *API {
-	d.jobs = j
-	return d
+func (a *API) WithJobs(j *Jobs) *API {
+	a.jobs = j
+	return a
 }
 
 // Job is a bulk request that is worked on after it was answered.
@@ -60,36 +60,36 @@ func jobOf(j store.Job) Job {
 var errNoJobs = &syncer.RequestError{Code: syncer.CodeUnavailable, Message: "this process takes no jobs"}
 
 // StartBulkSync queues a bulk sync.
-func (d *API) StartBulkSync(ctx context.Context, r BulkSyncRequest) (Job, error) {
+func (a *API) StartBulkSync(ctx context.Context, r BulkSyncRequest) (Job, error) {
 	ids, err := r.ids()
 	if err != nil {
 		return Job{}, err
 	}
 	r.ContactIDs = ids
-	return d.start(ctx, OpBulkSync.Name, r, r.By)
+	return a.start(ctx, OpBulkSync.Name, r, r.By)
 }
 
 // StartBulkImport queues a bulk import.
-func (d *API) StartBulkImport(ctx context.Context, r BulkImportRequest) (Job, error) {
+func (a *API) StartBulkImport(ctx context.Context, r BulkImportRequest) (Job, error) {
 	if err := r.check(); err != nil {
 		return Job{}, err
 	}
-	return d.start(ctx, OpBulkImport.Name, r, r.By)
+	return a.start(ctx, OpBulkImport.Name, r, r.By)
 }
 
-func (d *API) start(ctx context.Context, operation string, request any, by string) (Job, error) {
-	if d.jobs == nil {
+func (a *API) start(ctx context.Context, operation string, request any, by string) (Job, error) {
+	if a.jobs == nil {
 		return Job{}, errNoJobs
 	}
 	text, err := json.Marshal(request)
 	if err != nil {
 		return Job{}, fmt.Errorf("store job: %w", err)
 	}
-	j, err := d.jobs.store.AddJob(ctx, operation, text, by)
+	j, err := a.jobs.store.AddJob(ctx, operation, text, by)
 	if err != nil {
 		return Job{}, err
 	}
-	d.jobs.wake()
+	a.jobs.wake()
 	return jobOf(j), nil
 }
 
@@ -105,12 +105,12 @@ type JobRequest struct {
 }
 
 // Job shows one job.
-func (d *API) Job(ctx context.Context, r JobRequest) (Job, error) {
+func (a *API) Job(ctx context.Context, r JobRequest) (Job, error) {
 	page, err := r.page()
 	if err != nil {
 		return Job{}, err
 	}
-	j, err := d.job(ctx, r.ID)
+	j, err := a.job(ctx, r.ID)
 	if r.Brief {
 		j.Result, page = nil, nil
 	}
@@ -118,7 +118,7 @@ func (d *API) Job(ctx context.Context, r JobRequest) (Job, error) {
 		return j, err
 	}
 	if j.Status.Open() {
-		if j.Result, err = d.soFar(ctx, j.ID); err != nil {
+		if j.Result, err = a.soFar(ctx, j.ID); err != nil {
 			return j, err
 		}
 	}
@@ -129,15 +129,15 @@ func (d *API) Job(ctx context.Context, r JobRequest) (Job, error) {
 	return j, err
 }
 
-func (d *API) job(ctx context.Context, id string) (Job, error) {
-	if d.jobs == nil {
+func (a *API) job(ctx context.Context, id string) (Job, error) {
+	if a.jobs == nil {
 		return Job{}, errNoJobs
 	}
 	id, err := checkUUID("id", id)
 	if err != nil {
 		return Job{}, err
 	}
-	j, err := d.jobs.store.Job(ctx, id)
+	j, err := a.jobs.store.Job(ctx, id)
 	if err != nil || j == nil {
 		return Job{}, syncer.OrNotFound(err, "there is no job %s", id)
 	}
@@ -145,8 +145,8 @@ func (d *API) job(ctx context.Context, id string) (Job, error) {
 }
 
 // soFar is the result of a job that runs: what is finished of named ones.
-func (d *API) soFar(ctx context.Context, id string) (json.RawMessage, error) {
-	items, err := d.jobs.store.JobItems(ctx, id)
+func (a *API) soFar(ctx context.Context, id string) (json.RawMessage, error) {
+	items, err := a.jobs.store.JobItems(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -219,8 +219,8 @@ func (p resultPage) cut(result json.RawMessage) (cut json.RawMessage, next strin
 func orNone[T any](list []T) []T { return append([]T{}, list...) }
 
 // Jobs lists the jobs without their results, newest first.
-func (d *API) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
-	if d.jobs == nil {
+func (a *API) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
+	if a.jobs == nil {
 		return l, errNoJobs
 	}
 	limit, err := p.limit()
@@ -230,22 +230,22 @@ func (d *API) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
 	if err != nil {
 		return l, err
 	}
-	found, err := d.jobs.store.Jobs(ctx, p.After, limit)
+	found, err := a.jobs.store.Jobs(ctx, p.After, limit)
 	l = listOf(found, limit, jobOf, func(j store.Job) string { return j.ID })
 	return l, err
 }
 
 // CancelJob stops a job; what of it is under way comes to its end.
-func (d *API) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
-	j, err := d.job(ctx, r.ID)
+func (a *API) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
+	j, err := a.job(ctx, r.ID)
 	if err != nil {
 		return j, err
 	}
-	if err := d.jobs.store.CancelJob(ctx, j.ID, r.By); err != nil {
+	if err := a.jobs.store.CancelJob(ctx, j.ID, r.By); err != nil {
 		return j, err
 	}
-	d.jobs.wake() // where nobody works on it, its result is still to be stored
-	j, err = d.job(ctx, j.ID)
+	a.jobs.wake() // where nobody works on it, its result is still to be stored
+	j, err = a.job(ctx, j.ID)
 	if err == nil && slices.Contains([]store.JobStatus{store.JobDone, store.JobFailed}, j.Status) {
 		err = syncer.Errorf(syncer.CodeConflict, "job %s is %s already", j.ID, j.Status)
 	}

@@ -69,8 +69,8 @@ func NewJobs(store JobStore, look time.Duration, log *slog.Logger) *Jobs {
 	}
 }
 
-// Run works jobs off through d until ctx ends.
-func (j *Jobs) Run(ctx context.Context, d *API) error {
+// Run works jobs off through a until ctx ends.
+func (j *Jobs) Run(ctx context.Context, a *API) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for ctx.Err() == nil {
@@ -83,7 +83,7 @@ func (j *Jobs) Run(ctx context.Context, d *API) error {
 			took := make(chan struct{})
 			running.Go(func() {
 				defer j.free.Release(1)
-				j.try(ctx, d, id, took)
+				j.try(ctx, a, id, took)
 			})
 			<-took
 		}
@@ -102,7 +102,7 @@ func (j *Jobs) wake() {
 
 // try works on a job unless another process does; took is closed when that is
 // known.
-func (j *Jobs) try(ctx context.Context, d *API, id string, took chan struct{}) {
+func (j *Jobs) try(ctx context.Context, a *API, id string, took chan struct{}) {
 	known := sync.OnceFunc(func() { close(took) })
 	defer known()
 	taken, err := j.store.TryAlone(ctx, "job "+id, func(ctx context.Context) error {
@@ -113,7 +113,7 @@ func (j *Jobs) try(ctx context.Context, d *API, id string, took chan struct{}) {
 		j.hold(id, true)
 		defer j.hold(id, false)
 		known()
-		return j.one(ctx, d, *job)
+		return j.one(ctx, a, *job)
 	})
 	j.waits(ctx, err)
 	if taken && err == nil {
@@ -161,7 +161,7 @@ type jobRun struct {
 }
 
 // one works on a job. An error means that it is to be taken up again.
-func (j *Jobs) one(ctx context.Context, d *API, job store.Job) error {
+func (j *Jobs) one(ctx context.Context, a *API, job store.Job) error {
 	run := &jobRun{Jobs: j, job: job, known: map[string]BulkItem{}}
 	if job.Status == store.JobCancelled {
 		run.stopped = errCancelled
@@ -169,7 +169,7 @@ func (j *Jobs) one(ctx context.Context, d *API, job store.Job) error {
 	if err := run.load(ctx); err != nil {
 		return err
 	}
-	result, err := run.do(ctx, d)
+	result, err := run.do(ctx, a)
 	cancelled := errors.Is(run.stopped, errCancelled)
 	switch {
 	case ctx.Err() != nil:
@@ -283,11 +283,11 @@ func (run *jobRun) inOrder(ids []string) []BulkItem {
 }
 
 // do works on what is left of the request.
-func (run *jobRun) do(ctx context.Context, d *API) (result any, err error) {
+func (run *jobRun) do(ctx context.Context, a *API) (result any, err error) {
 	switch run.job.Operation {
 	case OpBulkSync.Name:
 		run.key = func(i BulkItem) string { return i.ContactID }
-		return onLeft(ctx, run, d.bulkSync, func(r *BulkSyncRequest) *[]string { return &r.ContactIDs }, func(total, done, failed int, items []BulkItem) BulkSyncResult {
+		return onLeft(ctx, run, a.bulkSync, func(r *BulkSyncRequest) *[]string { return &r.ContactIDs }, func(total, done, failed int, items []BulkItem) BulkSyncResult {
 			return BulkSyncResult{
 				Total: total, Succeeded: done, Failed: failed, Stopped: done+failed < total,
 				Counts: map[match.Verdict]int{}, Results: items,
@@ -295,7 +295,7 @@ func (run *jobRun) do(ctx context.Context, d *API) (result any, err error) {
 		})
 	case OpBulkImport.Name:
 		run.key = func(i BulkItem) string { return i.MetaKockaID }
-		return onLeft(ctx, run, d.bulkImport, func(r *BulkImportRequest) *[]string { return &r.MetaKockaIDs }, func(total, done, failed int, items []BulkItem) BulkImportResult {
+		return onLeft(ctx, run, a.bulkImport, func(r *BulkImportRequest) *[]string { return &r.MetaKockaIDs }, func(total, done, failed int, items []BulkItem) BulkImportResult {
 			return BulkImportResult{
 				Total: total, Imported: done, Failed: failed, Stopped: done+failed < total,
 				Counts: map[match.Verdict]int{}, Results: items,

@@ -28,7 +28,7 @@ type Linked struct {
 }
 
 // Link links a contact with a partner by hand: the answer to a match that waits.
-func (d *API) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
+func (a *API) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
 	id, err := checkUUID("contactId", r.ContactID)
 	if err == nil {
 		err = checkID("metakockaId", r.MetaKockaID)
@@ -37,28 +37,28 @@ func (d *API) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
 		err = syncer.Errorf(syncer.CodeMalformed, "take: %q is neither crm nor metakocka", clip(string(r.Take)))
 	}
 	if err == nil {
-		err = d.known(ctx, id)
+		err = a.known(ctx, id)
 	}
 	if err != nil {
 		return l, err
 	}
 	if r.DryRun {
-		p, err := d.reconciler.PreviewLink(ctx, id, r.MetaKockaID, r.Take)
+		p, err := a.reconciler.PreviewLink(ctx, id, r.MetaKockaID, r.Take)
 		return Linked{Outcome: Outcome{ContactID: id, MetaKockaID: r.MetaKockaID}, Preview: p}, err
 	}
-	res, err := d.reconciler.Link(ctx, id, r.MetaKockaID, r.Take, r.By)
+	res, err := a.reconciler.Link(ctx, id, r.MetaKockaID, r.Take, r.By)
 	return Linked{Outcome: outcomeOf(res)}, brought(res, err)
 }
 
 // Unlink parts a contact from its partner by hand, for good.
-func (d *API) Unlink(ctx context.Context, r UnlinkRequest) (o Outcome, err error) {
+func (a *API) Unlink(ctx context.Context, r UnlinkRequest) (o Outcome, err error) {
 	id, err := checkUUID("contactId", r.ContactID)
 	if err == nil {
-		err = d.known(ctx, id)
+		err = a.known(ctx, id)
 	}
 	if err != nil {
 		return o, err
 	}
-	res, err := d.reconciler.Unlink(ctx, id, r.By)
+	res, err := a.reconciler.Unlink(ctx, id, r.By)
 	return outcomeOf(res), err
 }

@@ -42,7 +42,7 @@ type MappingRequest struct {
 
 // Mapping looks one mapping up: of a partner the living one, else the newest
 // tombstone.
-func (d *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err error) {
+func (a *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err error) {
 	switch {
 	case (r.ContactID == "") == (r.MetaKockaID == ""):
 		return m, syncer.Errorf(syncer.CodeMalformed, "contactId or metakockaId: exactly one of them is needed")
@@ -50,7 +50,7 @@ func (d *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err err
 		if err := checkID("metakockaId", r.MetaKockaID); err != nil {
 			return m, err
 		}
-		link, err := d.records.LinkByPartner(ctx, r.MetaKockaID)
+		link, err := a.records.LinkByPartner(ctx, r.MetaKockaID)
 		if err != nil || link == nil {
 			return m, syncer.OrNotFound(err, "no mapping names partner %s", r.MetaKockaID)
 		}
@@ -60,7 +60,7 @@ func (d *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err err
 	if err != nil {
 		return m, err
 	}
-	links, err := d.records.Links(ctx, store.LinkQuery{ContactID: contactID})
+	links, err := a.records.Links(ctx, store.LinkQuery{ContactID: contactID})
 	if err != nil || len(links) == 0 {
 		return m, syncer.OrNotFound(err, "contact %s has no mapping", contactID)
 	}
@@ -100,12 +100,12 @@ func (r MappingsRequest) query() (q store.LinkQuery, err error) {
 }
 
 // Mappings lists mappings by contact id.
-func (d *API) Mappings(ctx context.Context, r MappingsRequest) (List[Mapping], error) {
+func (a *API) Mappings(ctx context.Context, r MappingsRequest) (List[Mapping], error) {
 	q, err := r.query()
 	if err != nil {
 		return List[Mapping]{}, err
 	}
-	found, err := d.records.Links(ctx, q)
+	found, err := a.records.Links(ctx, q)
 	return listOf(found, q.Limit, mappingOf, func(l store.Link) string { return l.ContactID }), err
 }
 
@@ -136,7 +136,7 @@ type PartnersRequest struct {
 }
 
 // Partners lists the partners that the last poll saw.
-func (d *API) Partners(ctx context.Context, r PartnersRequest) (List[Partner], error) {
+func (a *API) Partners(ctx context.Context, r PartnersRequest) (List[Partner], error) {
 	limit, err := r.limit()
 	if err == nil && r.After != "" {
 		err = checkID("after", r.After)
@@ -144,7 +144,7 @@ func (d *API) Partners(ctx context.Context, r PartnersRequest) (List[Partner], e
 	if err != nil {
 		return List[Partner]{}, err
 	}
-	found, err := d.records.ListPartners(ctx, store.PartnerQuery{Unsynced: r.Unsynced, After: r.After, Limit: limit})
+	found, err := a.records.ListPartners(ctx, store.PartnerQuery{Unsynced: r.Unsynced, After: r.After, Limit: limit})
 	return listOf(found, limit, partnerOf, func(p store.ListedPartner) string { return p.MetaKockaID }), err
 }
 
@@ -174,7 +174,7 @@ var pruning = map[store.OrphanKind]string{
 type OrphansRequest struct{ Page }
 
 // Orphans lists the mappings that have lost a side.
-func (d *API) Orphans(ctx context.Context, r OrphansRequest) (l List[Orphan], err error) {
+func (a *API) Orphans(ctx context.Context, r OrphansRequest) (l List[Orphan], err error) {
 	limit, err := r.limit()
 	if err != nil {
 		return l, err
@@ -185,7 +185,7 @@ func (d *API) Orphans(ctx context.Context, r OrphansRequest) (l List[Orphan], er
 			return l, err
 		}
 	}
-	found, err := d.records.Orphans(ctx, after, limit)
+	found, err := a.records.Orphans(ctx, after, limit)
 	return listOf(found, limit, orphanOf, func(o store.Orphan) string { return o.ContactID }), err
 }
 
@@ -197,10 +197,10 @@ type Pruned struct {
 
 // Prune removes tombstones whose contact and partner are both gone, and holds
 // the deletion of links whose contact is gone.
-func (d *API) Prune(ctx context.Context, _ Nothing) (p Pruned, err error) {
-	if p.Held, err = d.records.HoldAll(ctx, "the contact is gone and no deletion was seen"); err != nil {
+func (a *API) Prune(ctx context.Context, _ Nothing) (p Pruned, err error) {
+	if p.Held, err = a.records.HoldAll(ctx, "the contact is gone and no deletion was seen"); err != nil {
 		return p, err
 	}
-	p.Removed, err = d.records.RemoveTombstones(ctx)
+	p.Removed, err = a.records.RemoveTombstones(ctx)
 	return p, err
 }

@@ -60,7 +60,7 @@ func mergeID(m store.ContactMerge) string { return strconv.FormatInt(m.ID, 10) }
 
 // Merge merges two contacts, or with DryRun says what that would do. Asked again
 // it finishes what was cut off, and does nothing where all is done.
-func (d *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
+func (a *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 	loser, err := checkUUID("loserContactId", r.LoserContactID)
 	if err != nil {
 		return m, err
@@ -72,7 +72,7 @@ func (d *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 	case loser == winner:
 		return m, syncer.Errorf(syncer.CodeMalformed, "loserContactId and winnerContactId are the same contact")
 	case r.DryRun:
-		p, err := d.reconciler.PreviewMerge(ctx, loser, winner)
+		p, err := a.reconciler.PreviewMerge(ctx, loser, winner)
 		if err != nil {
 			return m, err
 		}
@@ -80,7 +80,7 @@ func (d *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 		m.Fields, m.Effects = p.Fields, p.Effects
 		return m, nil
 	}
-	done, err := d.reconciler.Merge(ctx, loser, winner, r.By)
+	done, err := a.reconciler.Merge(ctx, loser, winner, r.By)
 	return mergeShown(done), err
 }
 
@@ -91,7 +91,7 @@ type MergesRequest struct {
 }
 
 // Merges lists the merges of contacts, newest first.
-func (d *API) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err error) {
+func (a *API) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err error) {
 	if r.Of != "" {
 		if err := checkID("of", r.Of); err != nil {
 			return l, err
@@ -104,21 +104,21 @@ func (d *API) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err e
 	if q.Before, err = r.number(); err != nil {
 		return l, err
 	}
-	found, err := d.records.Merges(ctx, q)
+	found, err := a.records.Merges(ctx, q)
 	return listOf(found, q.Limit, mergeShown, mergeID), err
 }
 
 // UndoMerge takes a merge back, as long as nothing that it touched has changed
 // since.
-func (d *API) UndoMerge(ctx context.Context, r EntryRequest) (m Merge, err error) {
+func (a *API) UndoMerge(ctx context.Context, r EntryRequest) (m Merge, err error) {
 	id, err := strconv.ParseInt(r.ID, 10, 64)
 	if err != nil || id <= 0 {
 		return m, syncer.Errorf(syncer.CodeMalformed, "id: %q is not the number of a merge", clip(r.ID))
 	}
-	found, err := d.records.Merges(ctx, store.MergeQuery{ID: id})
+	found, err := a.records.Merges(ctx, store.MergeQuery{ID: id})
 	if err != nil || len(found) == 0 {
 		return m, syncer.OrNotFound(err, "there is no merge %d", id)
 	}
-	done, err := d.reconciler.UndoMerge(ctx, found[0], r.By)
+	done, err := a.reconciler.UndoMerge(ctx, found[0], r.By)
 	return mergeShown(done), err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/crmmind/mksync/syncer/status"
 )
 
-// Answerer answers operations by name, in JSON: a API in this process, or a
+// Answerer answers operations by name, in JSON: an API in this process, or a
 // client of the one in the running service. Its errors are *RequestError, but
 // for those of the way there.
 type Answerer interface {
@@ -28,7 +28,7 @@ type Operation[Req, Res any] struct {
 	// Live: it takes one of the API's live slots, for it calls MetaKocka while somebody
 	// waits, or reads as much.
 	Live bool
-	do   func(d *API, ctx context.Context, req Req) (Res, error)
+	do   func(a *API, ctx context.Context, req Req) (Res, error)
 }
 
 // Times that operations may take: reading, or calling MetaKocka several times.
@@ -100,7 +100,7 @@ type Endpoint interface {
 	Timeout() time.Duration
 	// Types are the request's and the answer's, for who describes them.
 	Types() (request, answer reflect.Type)
-	serve(ctx context.Context, d *API, request []byte) ([]byte, error)
+	serve(ctx context.Context, a *API, request []byte) ([]byte, error)
 }
 
 // Endpoints are all operations, for who serves them.
@@ -150,7 +150,7 @@ func (o Operation[Req, Res]) Ask(ctx context.Context, a Answerer, req Req) (res 
 	return res, nil
 }
 
-func (o Operation[Req, Res]) serve(ctx context.Context, d *API, request []byte) ([]byte, error) {
+func (o Operation[Req, Res]) serve(ctx context.Context, a *API, request []byte) ([]byte, error) {
 	var req Req
 	if err := decode(request, &req); err != nil {
 		return nil, err
@@ -159,12 +159,12 @@ func (o Operation[Req, Res]) serve(ctx context.Context, d *API, request []byte) 
 		return nil, err
 	}
 	if o.Live {
-		if err := d.live.Acquire(ctx, 1); err != nil {
+		if err := a.live.Acquire(ctx, 1); err != nil {
 			return nil, syncer.AsRequestError(err)
 		}
-		defer d.live.Release(1)
+		defer a.live.Release(1)
 	}
-	res, err := o.do(d, ctx, req)
+	res, err := o.do(a, ctx, req)
 	if err != nil {
 		return nil, syncer.AsRequestError(err)
 	}
@@ -172,12 +172,12 @@ func (o Operation[Req, Res]) serve(ctx context.Context, d *API, request []byte) 
 }
 
 // Answer implements Answerer. Every error is a *RequestError.
-func (d *API) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
+func (a *API) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
 	for _, e := range Endpoints() {
 		if e.Subject() != name {
 			continue
 		}
-		answer, err := e.serve(ctx, d, request)
+		answer, err := e.serve(ctx, a, request)
 		if err != nil {
 			return nil, syncer.AsRequestError(err)
 		}

@@ -38,24 +38,24 @@ func outcomeOf(r syncer.Result) Outcome {
 
 // Sync brings one contact and its partner together. A partner that is gone is
 // made anew: that is what a person asks for here.
-func (d *API) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
+func (a *API) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
 	id, err := checkUUID("contactId", r.ContactID)
 	if err != nil {
 		return o, err
 	}
 	if r.New {
-		if err := d.known(ctx, id); err != nil {
+		if err := a.known(ctx, id); err != nil {
 			return o, err
 		}
-		res, err := d.lookedAgain(ctx, func() (syncer.Result, error) { return d.reconciler.New(ctx, id, r.By) })
+		res, err := a.lookedAgain(ctx, func() (syncer.Result, error) { return a.reconciler.New(ctx, id, r.By) })
 		return outcomeOf(res), brought(res, err)
 	}
-	return d.sync(ctx, id, syncer.Trigger{Cause: syncer.CauseRequest, By: r.By}, false)
+	return a.sync(ctx, id, syncer.Trigger{Cause: syncer.CauseRequest, By: r.By}, false)
 }
 
 // known refuses a contact that is not there, or is left out.
-func (d *API) known(ctx context.Context, id string) error {
-	exists, inScope, err := d.records.ContactKnown(ctx, id)
+func (a *API) known(ctx context.Context, id string) error {
+	exists, inScope, err := a.records.ContactKnown(ctx, id)
 	switch {
 	case err != nil:
 		return err
@@ -68,29 +68,29 @@ func (d *API) known(ctx context.Context, id string) error {
 }
 
 // sync brings one contact over; planned: by a plan, where it is one of many.
-func (d *API) sync(ctx context.Context, id string, t syncer.Trigger, planned bool) (o Outcome, err error) {
-	if err := d.known(ctx, id); err != nil {
+func (a *API) sync(ctx context.Context, id string, t syncer.Trigger, planned bool) (o Outcome, err error) {
+	if err := a.known(ctx, id); err != nil {
 		return o, err
 	}
 	if planned {
-		if t.Plan, err = d.bulk.matcher.Plan(ctx); err != nil {
+		if t.Plan, err = a.bulk.matcher.Plan(ctx); err != nil {
 			return o, err
 		}
 	}
-	res, err := d.contact(ctx, id, t)
+	res, err := a.contact(ctx, id, t)
 	if err == nil && res.Status == store.StatusUnlinked {
-		res, err = d.contact(ctx, id, t)
+		res, err = a.contact(ctx, id, t)
 	}
 	return outcomeOf(res), brought(res, err)
 }
 
 // contact reconciles a contact as lookedAgain.
-func (d *API) contact(ctx context.Context, id string, t syncer.Trigger) (syncer.Result, error) {
-	return d.lookedAgain(ctx, func() (syncer.Result, error) { return d.reconciler.Contact(ctx, id, t) })
+func (a *API) contact(ctx context.Context, id string, t syncer.Trigger) (syncer.Result, error) {
+	return a.lookedAgain(ctx, func() (syncer.Result, error) { return a.reconciler.Contact(ctx, id, t) })
 }
 
 // lookedAgain reconciles, and waits for the second look at a partner that is not found.
-func (d *API) lookedAgain(ctx context.Context, reconcile func() (syncer.Result, error)) (syncer.Result, error) {
+func (a *API) lookedAgain(ctx context.Context, reconcile func() (syncer.Result, error)) (syncer.Result, error) {
 	for {
 		res, err := reconcile()
 		var pending *syncer.PendingError
@@ -118,32 +118,32 @@ func brought(res syncer.Result, err error) error {
 
 // Import links a partner with the contact that matches it, or makes the contact.
 // One that is linked already is reconciled.
-func (d *API) Import(ctx context.Context, r ImportRequest) (o Outcome, err error) {
+func (a *API) Import(ctx context.Context, r ImportRequest) (o Outcome, err error) {
 	if err := checkID("metakockaId", r.MetaKockaID); err != nil {
 		return o, err
 	}
 	t := syncer.Trigger{Cause: syncer.CauseRequest, By: r.By}
 	if r.New {
-		res, err := d.reconciler.PartnerOfNobody(ctx, r.MetaKockaID, t)
-		return d.imported(ctx, r.MetaKockaID, res, err)
+		res, err := a.reconciler.PartnerOfNobody(ctx, r.MetaKockaID, t)
+		return a.imported(ctx, r.MetaKockaID, res, err)
 	}
-	return d.importOne(ctx, r.MetaKockaID, t)
+	return a.importOne(ctx, r.MetaKockaID, t)
 }
 
-func (d *API) importOne(ctx context.Context, metakockaID string, t syncer.Trigger) (Outcome, error) {
-	res, err := d.reconciler.Partner(ctx, metakockaID, t)
-	return d.imported(ctx, metakockaID, res, err)
+func (a *API) importOne(ctx context.Context, metakockaID string, t syncer.Trigger) (Outcome, error) {
+	res, err := a.reconciler.Partner(ctx, metakockaID, t)
+	return a.imported(ctx, metakockaID, res, err)
 }
 
 // imported is the outcome of an import.
-func (d *API) imported(ctx context.Context, metakockaID string, res syncer.Result, err error) (o Outcome, _ error) {
+func (a *API) imported(ctx context.Context, metakockaID string, res syncer.Result, err error) (o Outcome, _ error) {
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return o, syncer.Errorf(syncer.CodeNotFound, "MetaKocka has no partner %s", metakockaID)
 	}
 	if err := brought(res, err); err != nil {
 		return o, err
 	}
-	exists, _, err := d.records.ContactKnown(ctx, res.ContactID)
+	exists, _, err := a.records.ContactKnown(ctx, res.ContactID)
 	if err == nil && !exists {
 		err = syncer.Errorf(syncer.CodeConflict, "partner %s is linked with contact %s, which is not there any more: mksync mappings prune", metakockaID, res.ContactID)
 	}

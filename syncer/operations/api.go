@@ -103,8 +103,8 @@ func NewAPI(r *syncer.Reconciler, records Records, letters Letters, status func(
 type Nothing struct{}
 
 // Status says how the sync stands.
-func (d *API) Status(ctx context.Context, _ Nothing) (status.Status, error) {
-	return d.status(ctx), nil
+func (a *API) Status(ctx context.Context, _ Nothing) (status.Status, error) {
+	return a.status(ctx), nil
 }
 
 // List is one page of a list. Next is where the following page begins; empty:

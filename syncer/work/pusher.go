@@ -2,8 +2,6 @@ package work
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -16,18 +14,6 @@ import (
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
 )
-
-// retryPaused is how soon work comes back that met an outage; the gate decides
-// when it goes on.
-const retryPaused = 500 * time.Millisecond
-
-// WorkerConfig bounds what a pusher or puller does at once. Zero values take
-// the defaults.
-type WorkerConfig struct {
-	Workers  int           // contacts at once, and as many of a snapshot; 4
-	AckWait  time.Duration // a killed process's work goes to another after this; the bus's default
-	SweepAge time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
-}
 
 // Pusher brings the contacts' changes to MetaKocka.
 type Pusher struct {
@@ -172,70 +158,4 @@ func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
 		p.log.Warn("the contacts table was truncated; the deletions are held: mksync deletions list", "held", n)
 	}
 	return settle(p.reconciler, p.gate, d.Subject, err)
-}
-
-// Puller brings the partners' changes to the CRM.
-type Puller struct {
-	bus        *bus.Bus
-	reconciler *syncer.Reconciler
-	gate       *syncer.Gate
-	cfg        WorkerConfig
-}
-
-// NewPuller returns a ready Puller.
-func NewPuller(b *bus.Bus, r *syncer.Reconciler, gate *syncer.Gate, cfg WorkerConfig) *Puller {
-	return &Puller{bus: b, reconciler: r, gate: gate, cfg: cfg}
-}
-
-// Run works until ctx ends.
-func (p *Puller) Run(ctx context.Context) error {
-	return p.bus.Consume(ctx, consumer(bus.StreamPartners, event.ConsumerPuller, positive(p.cfg.Workers, 4), p.cfg, p.gate), p.handle)
-}
-
-func (p *Puller) handle(ctx context.Context, w *bus.Work) error {
-	metakockaID, newest := w.Key, w.Deliveries[len(w.Deliveries)-1]
-	var ev event.PartnerEvent
-	if err := json.Unmarshal(newest.Data, &ev); err != nil {
-		p.gate.Report(nil)
-		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
-	}
-	if subject := newest.Subject; !ev.Tells(metakockaID, subject) {
-		return settle(p.reconciler, p.gate, metakockaID, &syncer.RejectError{Reason: foreignMessage(subject)})
-	}
-	_, err := p.reconciler.Partner(ctx, metakockaID, syncer.Trigger{Cause: syncer.CausePartner, Work: w, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
-	return settle(p.reconciler, p.gate, metakockaID, err)
-}
-
-func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *syncer.Gate) bus.ConsumerConfig {
-	return bus.ConsumerConfig{
-		Stream: stream, Durable: durable, Workers: workers, AckWait: cfg.AckWait,
-		MinBackoff: 250 * time.Millisecond, MaxBackoff: 15 * time.Second, Gate: gate.Wait,
-	}
-}
-
-func positive[T int | time.Duration](v, otherwise T) T {
-	if v > 0 {
-		return v
-	}
-	return otherwise
-}
-
-// settle tells the gate how a piece of work ended and the consumer what to
-// do with its messages. An outage dead-letters nothing (invariant 7).
-func settle(r *syncer.Reconciler, gate *syncer.Gate, key string, err error) error {
-	gate.Report(err)
-	wait := r.Ended(key, err)
-	var rejected *syncer.RejectError
-	var pending *syncer.PendingError
-	switch {
-	case errors.As(err, &rejected):
-		return bus.Reject(rejected.Reason)
-	case errors.As(err, &pending):
-		return bus.Retry(pending.After, err)
-	case syncer.Outage(err):
-		return bus.Retry(retryPaused, err)
-	case wait > 0:
-		return bus.Retry(wait, err)
-	}
-	return err
 }

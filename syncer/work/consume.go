@@ -1,0 +1,55 @@
+package work
+
+import (
+	"errors"
+	"time"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// WorkerConfig bounds what a pusher or puller does at once. Zero values take
+// the defaults.
+type WorkerConfig struct {
+	Workers  int           // contacts at once, and as many of a snapshot; 4
+	AckWait  time.Duration // a killed process's work goes to another after this; the bus's default
+	SweepAge time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
+}
+
+func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *syncer.Gate) bus.ConsumerConfig {
+	return bus.ConsumerConfig{
+		Stream: stream, Durable: durable, Workers: workers, AckWait: cfg.AckWait,
+		MinBackoff: 250 * time.Millisecond, MaxBackoff: 15 * time.Second, Gate: gate.Wait,
+	}
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// retryPaused is how soon work comes back that met an outage; the gate decides
+// when it goes on.
+const retryPaused = 500 * time.Millisecond
+
+// settle tells the gate how a piece of work ended and the consumer what to
+// do with its messages. An outage dead-letters nothing (invariant 7).
+func settle(r *syncer.Reconciler, gate *syncer.Gate, key string, err error) error {
+	gate.Report(err)
+	wait := r.Ended(key, err)
+	var rejected *syncer.RejectError
+	var pending *syncer.PendingError
+	switch {
+	case errors.As(err, &rejected):
+		return bus.Reject(rejected.Reason)
+	case errors.As(err, &pending):
+		return bus.Retry(pending.After, err)
+	case syncer.Outage(err):
+		return bus.Retry(retryPaused, err)
+	case wait > 0:
+		return bus.Retry(wait, err)
+	}
+	return err
+}
