@@ -93,8 +93,10 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 		return err
 	}
 
-	// What refused every write may have ended between the two: an update, which can be
-	// sent again, finds out whether it was the fields.
+	// What refused every write may have ended between the two: an update finds out whether
+	// it was the fields. That is one call for each contact that was made like this until it
+	// is known, and then none for a day.
+	k.bare = true
 	return k.update(ctx)
 }
 

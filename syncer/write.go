@@ -68,10 +68,12 @@ func (s *sending) send(ctx context.Context, p metakocka.Partner, u metakocka.Upd
 	delete(rest.Set, "notes")
 	delete(rest.Set, "website")
 	full := s.updatingByAnyName(ctx, p, u)
-	if len(rest.Set) == len(u.Set) {
+	switch alone := len(rest.Set) == 0 && u.Contact == nil && u.Address == nil; {
+	case len(rest.Set) == len(u.Set):
 		return inTurn(ctx, s.standsAs(p), full)
-	}
-	if len(rest.Set) == 0 && u.Contact == nil && u.Address == nil { // nothing is left of it but the proof that writes are taken
+	case alone && s.bare: // the creation without them is the proof that writes are taken
+		return orAsItIs(p, full)
+	case alone: // nothing is left of it but that proof
 		rest.Set["customer"] = p.Customer
 	}
 	got, err := inTurn(ctx, s.standsAs(p), full)
@@ -81,14 +83,19 @@ func (s *sending) send(ctx context.Context, p metakocka.Partner, u metakocka.Upd
 	if got, err = inTurn(ctx, s.standsAs(p), s.updatingByAnyName(ctx, p, rest)); err != nil {
 		return got, err
 	}
+	return orAsItIs(got, full)
+}
 
-	// What refused everything may have ended in between.
+// orAsItIs sends, behind a write that was taken without notes and website, the forms with
+// them once more: what refused everything may have ended in between. Where they are
+// refused now as well, the partner is as it is.
+func orAsItIs(p metakocka.Partner, full []func() (metakocka.Partner, error)) (metakocka.Partner, error) {
 	for _, form := range full {
-		if again, err := form(); !metakocka.IsRefusal(err) {
-			return again, err
+		if got, err := form(); !metakocka.IsRefusal(err) {
+			return got, err
 		}
 	}
-	return got, nil
+	return p, nil
 }
 
 // updatingByAnyName sends an update, and in another form with another name of a country
