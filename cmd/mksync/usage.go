@@ -13,7 +13,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 )
 
-// Exit statuses, which the root command's help and README explain.
+// Exit statuses, which the root command's help and docs/commands.md explain.
 const (
 	exitFailed  = 1
 	exitUsage   = 2

@@ -73,11 +73,13 @@ func shellWords(line string) (words []string) {
 	return words
 }
 
-func TestReadmeNamesEveryCommand(t *testing.T) {
+// TestThePageOfCommandsNamesEachOfThem: docs/commands.md does, with flags that there are.
+func TestThePageOfCommandsNamesEachOfThem(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/commands.md")
 	require.NoError(t, err)
-	_, table, _ := strings.Cut(string(readme), "\n## Commands\n")
+	_, table, found := strings.Cut(string(page), "\n## What there is\n")
+	require.True(t, found)
 	table, _, _ = strings.Cut(table, "\n## ")
 	root, named := testRoot(), map[string]bool{}
 	for _, span := range regexp.MustCompile(`(?m)^\| .*\|$`).FindAllString(table, -1) {
@@ -88,12 +90,15 @@ func TestReadmeNamesEveryCommand(t *testing.T) {
 			cmd, _, err := root.Find(strings.Fields(line[1]))
 			require.NoError(t, err, line[1])
 			require.NotEqual(t, root, cmd, "there is no %q", line[1])
+			for _, flag := range regexp.MustCompile(`--([a-z-]+)`).FindAllStringSubmatch(line[1], -1) {
+				require.NotNil(t, cmd.Flags().Lookup(flag[1]), "%s has no --%s", cmd.CommandPath(), flag[1])
+			}
 			named[cmd.CommandPath()] = true
 		}
 	}
 	for _, cmd := range tree(root) {
 		if !cmd.HasSubCommands() {
-			require.True(t, named[cmd.CommandPath()], "README's table does not name %s", cmd.CommandPath())
+			require.True(t, named[cmd.CommandPath()], "docs/commands.md does not name %s", cmd.CommandPath())
 		}
 	}
 }

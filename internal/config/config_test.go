@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -298,6 +299,34 @@ func TestExampleFileIsTrue(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, config.Filter, 4)
 	require.Equal(t, "1234", config.MetaKockaCompanyID)
+}
+
+// TestThePageOfSettingsIsTrue: docs/configuration.md names every setting and nothing
+// else, with its default, and marks those that may be in a file.
+func TestThePageOfSettingsIsTrue(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "configuration.md"))
+	require.NoError(t, err)
+	config, written, named := Default(), Default(), map[string]bool{}
+	places := settings(&written)
+	rows := regexp.MustCompile("(?m)^\\| `(MKSYNC_[A-Z_]+)`( ¹)? \\| (.*?) \\|").FindAllStringSubmatch(string(page), -1)
+	for _, row := range rows {
+		variable, marked, value := row[1], row[2] != "", row[3]
+		i := slices.IndexFunc(places, func(s setting) bool { return Variable(s.key) == variable })
+		require.GreaterOrEqual(t, i, 0, "there is no %s", variable)
+		require.False(t, named[variable], "%s is there twice", variable)
+		named[variable] = true
+		require.Equal(t, places[i].isSecret(), marked, "%s: ¹ marks what may be in a file", variable)
+
+		// A default that depends on something is told in words.
+		if text := regexp.MustCompile("^`([^`]*)`$").FindStringSubmatch(value); text != nil {
+			require.NoError(t, places[i].set(text[1]), variable)
+		}
+	}
+	require.Equal(t, config, written, "a default is another one")
+	for _, s := range places {
+		require.True(t, named[Variable(s.key)], "the page does not name %s", Variable(s.key))
+	}
 }
 
 func TestDemoIgnoresTheUsersOwnSettings(t *testing.T) {

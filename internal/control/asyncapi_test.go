@@ -103,3 +103,29 @@ func TestReferencesLeadSomewhere(t *testing.T) {
 	_, err = json.Marshal(doc)
 	require.NoError(t, err)
 }
+
+// TestThePageOfSubjectsIsOfTheCode: docs/nats.md names the streams with the subjects that
+// each takes, and every operation with what it does.
+func TestThePageOfSubjectsIsOfTheCode(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/nats.md")
+	require.NoError(t, err)
+	want, asked := map[string]string{}, map[string]string{}
+	for _, e := range operations.Endpoints() {
+		want[subjectPrefix+e.Subject()] = operations.About(e)
+	}
+	streams := bus.StreamSubjects()
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.*?) \\|").FindAllStringSubmatch(string(text), -1) {
+		takes, isStream := streams[row[1]]
+		if !isStream {
+			asked[row[1]] = row[2]
+			continue
+		}
+		delete(streams, row[1])
+		for subject := range strings.SplitSeq(row[2], ", ") {
+			require.True(t, strings.HasPrefix(strings.Trim(subject, "`"), strings.TrimSuffix(takes, ">")), "%s does not take %s", row[1], subject)
+		}
+	}
+	require.Equal(t, want, asked)
+	require.Empty(t, streams, "the page does not name these")
+}

@@ -3,7 +3,9 @@ package httpapi
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -103,6 +105,40 @@ func TestDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
 		served[rt.method+" "+prefix+rt.path] = true
 	}
 	require.Equal(t, served, described)
+}
+
+// TestThePageOfCallsNamesEveryRouteAndNoOther: so does docs/http.md, with the parameters
+// that each takes.
+func TestThePageOfCallsNamesEveryRouteAndNoOther(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/http.md")
+	require.NoError(t, err)
+	served, named := map[string][]string{}, map[string]bool{}
+	for _, rt := range routes() {
+		var takes []string
+		for _, p := range rt.query {
+			takes = append(takes, p.name)
+		}
+		served[rt.method+" "+prefix+strings.ReplaceAll(rt.path, "{id}", "<id>")] = takes
+	}
+
+	call := regexp.MustCompile("`([A-Z]+ " + prefix + "[^`?]*)`")
+	parameter := regexp.MustCompile(`[?&](\w+)=`)
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(line, " | ")
+		var takes []string
+		for _, found := range call.FindAllStringSubmatch(cells[0], -1) {
+			require.Contains(t, served, found[1])
+			takes = append(takes, served[found[1]]...)
+			named[found[1]] = true
+		}
+		if len(takes) > 0 && len(cells) > 1 {
+			for _, found := range parameter.FindAllStringSubmatch(cells[1], -1) {
+				require.Contains(t, takes, found[1], line)
+			}
+		}
+	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(served)), slices.Collect(maps.Keys(named)))
 }
 
 func TestDescriptionIsOfTheOperationsTypes(t *testing.T) {
