@@ -65,8 +65,8 @@ func TestTheCRMNeverWaitsForMksync(t *testing.T) {
 	require.Len(t, w.erp.Partners(), 2)
 }
 
-// asGuest gives mksync a role that owns its own tables alone, and has the rights that README
-// grants.
+// asGuest gives mksync a role that owns its own tables alone, and has the rights that
+// docs/postgres.md grants.
 func (w *world) asGuest() {
 	w.t.Helper()
 	role := testenv.SlotName(w.t)
