@@ -95,6 +95,12 @@ func TestMergeWithoutAConflict(t *testing.T) {
 			nil, with(ana, FieldNotes, "plačuje pozno"), with(ana, FieldNotes, "plačuje pozno"), agreed(with(ana, FieldNotes, "plačuje pozno")),
 		},
 		{
+			"values that cannot be sent stay where they are",
+			agreed(ana), with(with(ana, FieldPhone, "pokliči tajnico"), FieldCountry, "Nikjer"), ana,
+			nil, nil, with(with(ana, FieldPhone, "pokliči tajnico"), FieldCountry, "Nikjer"), ana,
+			Base{CRM: with(with(ana, FieldPhone, "pokliči tajnico"), FieldCountry, "Nikjer"), Partner: ana},
+		},
+		{
 			"the CRM takes over what MetaKocka made of its value",
 			Base{CRM: ana, Partner: with(ana, FieldNotes, "plačuje")},
 			with(ana, FieldNotes, "plačuje"), with(ana, FieldNotes, "plačuje"),
