@@ -27,6 +27,7 @@ func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, err
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+
 	opts := append([]nats.Option{
 		nats.Name(o.Name),
 		nats.MaxReconnects(-1),
@@ -34,12 +35,14 @@ func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, err
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.PingInterval(20 * time.Second),
 	}, logHandlers(o.Log)...)
+
 	if o.Credentials != "" {
 		opts = append(opts, nats.UserCredentials(o.Credentials))
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		opts = append(opts, nats.Timeout(max(time.Until(deadline), time.Millisecond)))
 	}
+
 	nc, err := nats.Connect(url, append(opts, o.Extra...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)

@@ -85,9 +85,12 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 	if err != nil {
 		return err
 	}
+
 	c := &consumption{b: b, cfg: cfg, handle: h, began: time.Now()}
 	c.sources = []*source{newEventSource(b, cfg), newRetrySource(b, cfg)}
 	c.queue = newDispatcher(cfg.MaxPending + retriesPending)
+
+	// The consumers, and the keys of the dead letters, are there before anything is worked on.
 	var stopWatching func()
 	err = b.untilAnswered(ctx, func(ctx context.Context) (err error) {
 		for _, s := range c.sources {
@@ -102,6 +105,7 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 		return endedBy(ctx, err)
 	}
 	defer stopWatching()
+
 	b.working.Store(cfg.Durable, c)
 	defer b.working.Delete(cfg.Durable)
 	return endedBy(ctx, c.run(ctx))
@@ -265,6 +269,7 @@ func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity,
 	if c, ok := b.working.Load(durable); ok {
 		a.Longest = c.(*consumption).queue.longest()
 	}
+
 	c, err := b.js.Consumer(ctx, stream, durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		a.Pending, a.InFlight, err = b.ConsumerState(ctx, stream, durable)
@@ -273,6 +278,7 @@ func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity,
 	if err != nil {
 		return a, fmt.Errorf("look up consumer %s: %w", durable, err)
 	}
+
 	i := c.CachedInfo()
 	last := i.Created
 	for _, at := range []*time.Time{i.Delivered.Last, i.AckFloor.Last} {
@@ -280,6 +286,7 @@ func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity,
 			last = *at
 		}
 	}
+
 	a.Pending, a.InFlight = i.NumPending, uint64(max(i.NumAckPending, 0)) //nolint:gosec // not negative
 	a.Readers, a.Quiet = i.NumWaiting, i.TimeStamp.Sub(last)
 	if i.NumRedelivered > 0 {
@@ -320,6 +327,7 @@ func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string, co
 	if err != nil {
 		return false, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
+
 	var next uint64 = 1 // of a consumer that is to be made
 	c, err := b.js.Consumer(ctx, stream, durable)
 	switch {
@@ -328,6 +336,8 @@ func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string, co
 	case !errors.Is(err, jetstream.ErrConsumerNotFound):
 		return false, fmt.Errorf("look up consumer %s: %w", durable, err)
 	}
+
+	// One message after the other: the server finds the next of a subject without reading those between.
 	for {
 		m, err := s.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {

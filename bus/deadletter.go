@@ -52,12 +52,14 @@ func (b *Bus) storeLetter(ctx context.Context, cfg ConsumerConfig, key string, d
 	case before.Stream == cfg.Stream && before.Seq < ds[0].Sequence:
 		count += before.Count // else the same events are refused once more
 	}
+
 	newest := ds[len(ds)-1]
 	h := nats.Header{}
 	for k, v := range newest.Header {
 		h[k] = v
 	}
 	dropProtocol(h)
+
 	h.Set(headerReason, shorten(reason))
 	h.Set(headerCount, strconv.Itoa(count))
 	h.Set(headerStream, cfg.Stream)
@@ -65,6 +67,7 @@ func (b *Bus) storeLetter(ctx context.Context, cfg ConsumerConfig, key string, d
 	h.Set(headerSubject, newest.Subject)
 	h.Set(headerTime, newest.Time.UTC().Format(time.RFC3339Nano))
 	h.Set(headerMsgID, newest.ID)
+
 	m := Message{Subject: DeadLetterSubject(cfg.Durable, key), Header: h, Data: newest.Data}
 	_, err = b.PublishSync(ctx, StreamDeadLetters, m)
 	if errors.Is(err, nats.ErrMaxPayload) {

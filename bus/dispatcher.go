@@ -73,6 +73,7 @@ func (d *dispatcher) add(key string, h *held) {
 		old.msg = h.msg
 		return
 	}
+
 	d.held[h.id] = h
 	d.count(h, 1)
 	k := d.keys[key]
@@ -81,10 +82,13 @@ func (d *dispatcher) add(key string, h *held) {
 		d.keys[key] = k
 	}
 	k.waiting = append(k.waiting, h)
+
+	// One turn for a key at a time keeps its messages in order.
 	if k.queued || len(k.running) > 0 || d.closed {
 		return
 	}
 	k.queued = true
+
 	if h.delivery.Attempts > 1 {
 		time.AfterFunc(lingerRedelivered, func() { d.ready <- key })
 		return

@@ -19,6 +19,7 @@ func (b *Bus) ensure(ctx context.Context, want jetstream.StreamConfig, cfg Confi
 	if err != nil {
 		return fmt.Errorf("look up stream %s: %w", want.Name, err)
 	}
+
 	have := s.CachedInfo().Config
 	if have.Storage == jetstream.MemoryStorage {
 		return fmt.Errorf("%s: %w; delete it, or move its events to a stream with file storage", want.Name, ErrMemoryStream)
@@ -26,6 +27,8 @@ func (b *Bus) ensure(ctx context.Context, want jetstream.StreamConfig, cfg Confi
 	if cfg.Keep {
 		return nil
 	}
+
+	// What the settings do not name stays as the stream has it.
 	next := overlay(have, want)
 	if !cfg.Lower {
 		kept := next
@@ -35,6 +38,7 @@ func (b *Bus) ensure(ctx context.Context, want jetstream.StreamConfig, cfg Confi
 				"stream", want.Name, "setting_and_stream", strings.Join(left, ", "))
 		}
 	}
+
 	changes := differences(have, next)
 	if len(changes) == 0 {
 		return nil

@@ -325,8 +325,10 @@ func (p *Publisher) watch(status chan nats.Status) {
 	const parts = 4
 	tick := time.NewTicker(max(p.cfg.AckTimeout/parts, time.Millisecond))
 	defer tick.Stop()
+
 	var idle int
 	var seen uint64
+
 	for {
 		select {
 		case <-p.done:
@@ -347,6 +349,7 @@ func (p *Publisher) watch(status chan nats.Status) {
 			if idle > parts {
 				p.failInFlight(p.cause(ErrAckTimeout))
 			}
+
 			if !inFlight {
 				p.checkEnd()
 			}

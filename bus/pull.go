@@ -58,6 +58,7 @@ func (p *pulls) fetch(ctx context.Context, room load, take func(*nats.Msg) error
 	if err != nil {
 		return fmt.Errorf("fetch messages: %w", err)
 	}
+
 	ended := false
 	for room.messages > 0 && room.bytes > 0 { // what may still come
 		m, err := p.next(ctx, ended)
@@ -72,6 +73,7 @@ func (p *pulls) fetch(ctx context.Context, room load, take func(*nats.Msg) error
 			ended, room.messages = ended || end, room.messages-notSent
 			continue
 		}
+
 		room.messages, room.bytes = room.messages-1, room.bytes-m.Size()
 		if err := take(m); err != nil {
 			return fmt.Errorf("read message: %w", err)

@@ -47,11 +47,14 @@ func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumer
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	defer forget(ctx, s, oc)
+
 	it, err := oc.Messages()
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	defer it.Stop()
+
+	// Nothing pending is not yet the end: messages may have been stored since the server counted.
 	began := oc.CachedInfo()
 	pending, last := began.NumPending, began.Delivered.Stream
 	for last < end {
@@ -60,6 +63,7 @@ func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumer
 				return err
 			}
 		}
+
 		m, err := next(ctx, it)
 		if err != nil {
 			return fmt.Errorf("read stream %s: %w", stream, err)
@@ -68,6 +72,7 @@ func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumer
 			pending = 0
 			continue
 		}
+
 		meta, err := m.Metadata()
 		if err != nil {
 			return fmt.Errorf("read stream %s: %w", stream, err)
@@ -76,6 +81,7 @@ func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumer
 		if last > end {
 			return nil
 		}
+
 		if err := fn(stored(m.Subject(), m.Headers(), m.Data(), last, meta.Timestamp)); err != nil {
 			return scanEnd(err)
 		}

@@ -32,6 +32,7 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 	if err != nil {
 		return c, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
+
 	end := s.CachedInfo().State.LastSeq
 	for _, durable := range durables {
 		consumer, err := b.js.Consumer(ctx, stream, durable)
@@ -51,6 +52,7 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 	if err != nil {
 		return c, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
+
 	st := info.State
 	c.First, c.Last, c.Messages = st.FirstSeq, st.LastSeq, st.Msgs
 	c.Bytes, c.MaxBytes = int64(st.Bytes), max(info.Config.MaxBytes, 0) //nolint:gosec // far below the limit

@@ -152,12 +152,15 @@ func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 	if err != nil {
 		return err
 	}
+
 	p, err := c.b.pulls(s.stream, s.config.Durable)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	take := func(m *nats.Msg) error { return c.take(s, m) }
+
+	// A new request only when a good part of what may be waiting is free, so that requests stay few.
 	for {
 		held := c.queue.load(s)
 		room := load{s.limit.messages - held.messages, s.limit.bytes - held.bytes}

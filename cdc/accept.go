@@ -23,11 +23,14 @@ func Accept(ctx context.Context, cfg Config, store StateStore) (a Accepted, err 
 	if err := cfg.validate(); err != nil {
 		return a, fmt.Errorf("configure listener: %w", err)
 	}
+
 	conn, err := connect(ctx, cfg, true)
 	if err != nil {
 		return a, err
 	}
 	defer closeConn(conn)
+
+	// The lock first: a listener that runs would go on by the state that is replaced here.
 	s := &session{Listener: &Listener{cfg: cfg, store: store}, conn: conn}
 	if err := s.alone(ctx); err != nil {
 		return a, err
@@ -35,6 +38,8 @@ func Accept(ctx context.Context, cfg Config, store StateStore) (a Accepted, err 
 	if a, err = s.adopt(ctx); err != nil {
 		return a, err
 	}
+
+	// The old slot stands at a place in another log; the next start makes its own.
 	if s.facts.slot.found {
 		err := pglogrepl.DropReplicationSlot(ctx, conn, cfg.Slot, pglogrepl.DropReplicationSlotOptions{})
 		if err != nil && pgCode(err) != codeNoObject {

@@ -20,13 +20,16 @@ func Check(ctx context.Context, cfg Config) []Finding {
 	if err := cfg.validate(); err != nil {
 		return []Finding{bad("configuration", err)}
 	}
+
 	conn, err := connect(ctx, cfg, false)
 	if err != nil {
 		return []Finding{bad("connection", err)}
 	}
 	defer closeConn(conn)
+
 	found := []Finding{{Name: "connection", OK: true, Detail: "Postgres " + conn.ParameterStatus("server_version")}}
 	found = append(found, checkReplication(ctx, cfg))
+
 	f, err := loadFacts(ctx, conn, cfg)
 	if err != nil {
 		return append(found, bad("catalogs", err))

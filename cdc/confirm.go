@@ -20,9 +20,11 @@ const (
 func (st *stream) confirm(ctx context.Context) error {
 	tick := time.NewTicker(st.cfg.StatusInterval)
 	defer tick.Stop()
+
 	watch := stallWatch{after: st.cfg.StallAfter}
 	quiet := quietWatch{since: time.Now()}
 	for {
+
 		ask, exact := false, false
 		select {
 		case <-ctx.Done():
@@ -35,6 +37,8 @@ func (st *stream) confirm(ctx context.Context) error {
 				return ErrSilent
 			}
 		}
+
+		// Asked about durability before the server is told, so that what is told is durable.
 		_, waiting := st.progress.received(st.sink.Durable())
 		if err := watch.check(st.sink, waiting || st.publishing.Load(), time.Now()); err != nil {
 			return err
@@ -177,6 +181,7 @@ func (st *stream) pollServer(ctx context.Context) error {
 		return err
 	}
 	defer closeConn(conn)
+
 	for {
 		r, err := execRow(ctx, conn, "SELECT pg_current_wal_flush_lsn()")
 		if err != nil {
@@ -187,6 +192,8 @@ func (st *stream) pollServer(ctx context.Context) error {
 			return err
 		}
 		st.setServerEnd(end)
+
+		// Nothing in the log says that the table or its publication was made anew: only the catalogs do.
 		now, err := loadFacts(ctx, conn, st.cfg)
 		if err != nil {
 			return err
@@ -199,6 +206,7 @@ func (st *stream) pollServer(ctx context.Context) error {
 		case now.table.layout != st.facts.table.layout:
 			return errLayoutChanged
 		}
+
 		st.warn(ctx, firstProblem(st.cfg, now))
 		if err := sleep(ctx, st.cfg.WatchInterval); err != nil {
 			return err

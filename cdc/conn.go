@@ -66,6 +66,7 @@ func explainConnect(err error, pc *pgconn.Config) error {
 			Do:   fmt.Sprintf("run as a superuser: ALTER ROLE %s REPLICATION", quoteIdent(pc.User)), Err: err,
 		}
 	}
+
 	if errors.Is(err, pgsession.ErrPooled) {
 		what, do, _ := strings.Cut(pgsession.ErrPooled.Error(), ": ")
 		return &SetupError{What: what, Do: do, Err: err}

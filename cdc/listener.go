@@ -86,15 +86,19 @@ func (l *Listener) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+
 		if l.fatal(err) {
 			l.setProblem(err.Error())
 			return err
 		}
+
+		// Who was silent for a good reason is given twice as long, or no session would outlast it.
 		if errors.Is(err, ErrSilent) {
 			l.silence *= 2
 		} else {
 			l.silence = l.cfg.silence
 		}
+
 		if time.Since(began) > l.cfg.BackoffMax {
 			wait.Reset()
 		}

@@ -141,9 +141,11 @@ func (d *decoder) relation(c *cursor) {
 	if c.short {
 		return // reported by decode
 	}
+
 	if r.key < 0 {
 		r.guessKey(d.keyType)
 	}
+
 	if old := d.rels[r.oid]; old != nil && r.ours {
 		d.reshaped = reshaped(old.cols, r.cols)
 	}
@@ -214,8 +216,11 @@ func (d *decoder) change(kind byte, c *cursor) (action, error) {
 	if r.key < 0 || kind != 'I' && r.keyOld < 0 {
 		return actNone, fmt.Errorf("%w: %s of a row when column %q did not exist, or was not in the replica identity", ErrKeyUnknown, changeOp(kind), d.key)
 	}
+
 	d.ev.Before, d.ev.After = nil, nil
 	part := c.u8()
+
+	// The old row, or its key, comes first where the replica identity asks for it.
 	if kind != 'I' && (part == 'K' || part == 'O') {
 		if err := d.old(c, r, part); err != nil {
 			return actNone, err
@@ -224,11 +229,13 @@ func (d *decoder) change(kind byte, c *cursor) (action, error) {
 			part = c.u8()
 		}
 	}
+
 	if kind != 'D' {
 		if err := d.new(c, r, part); err != nil {
 			return actNone, err
 		}
 	}
+
 	d.ev.Op = changeOp(kind)
 	return actEvent, d.setKey(r, c)
 }

@@ -245,12 +245,15 @@ func columnsProblem(cfg Config, f facts) *SetupError {
 	if f.pub.columns == nil {
 		return nil
 	}
+
 	if slices.Contains(f.table.identity, wholeRow) {
 		return &SetupError{
 			What: fmt.Sprintf("publication %s has a list of columns for %s, whose replica identity is FULL: Postgres refuses every UPDATE and DELETE of its rows", quoteIdent(cfg.Publication), cfg.Table),
 			Do:   "run as its owner: " + putAnew(cfg, nil),
 		}
 	}
+
+	// The key itself and what identifies a row: without one of them Postgres refuses the change.
 	var lacking []string
 	for _, column := range append([]string{cfg.KeyColumn}, f.table.identity...) {
 		if !slices.Contains(f.pub.columns, column) && !slices.Contains(lacking, column) {
@@ -260,6 +263,7 @@ func columnsProblem(cfg Config, f facts) *SetupError {
 	if lacking == nil {
 		return nil
 	}
+
 	return &SetupError{
 		What: fmt.Sprintf("the list of columns of publication %s leaves out %s, which belongs to the key of %s: Postgres refuses every UPDATE and DELETE of its rows",
 			quoteIdent(cfg.Publication), strings.Join(lacking, ", "), cfg.Table),

@@ -100,6 +100,8 @@ func (s *session) awaitTurn(ctx context.Context) error {
 				return err
 			}
 		}
+
+		// The lock alone is not enough: the walsender of one that died may still hold the slot.
 		if locked {
 			if s.facts, err = loadFacts(ctx, s.conn, s.cfg); err != nil {
 				return err
@@ -108,6 +110,7 @@ func (s *session) awaitTurn(ctx context.Context) error {
 				return nil
 			}
 		}
+
 		s.setState(StateStandby)
 		if err := sleep(ctx, wait); err != nil {
 			return err

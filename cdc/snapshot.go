@@ -19,6 +19,9 @@ import (
 func (s *session) snapshot(ctx context.Context, reason error) error {
 	s.setState(StateSnapshot)
 	s.logSnapshot(ctx, reason)
+
+	// Stored before anything is done: who is interrupted from here on begins with a snapshot again,
+	// and still knows why.
 	s.state.SnapshotDone = false
 	s.state.TableReplaced = errors.Is(reason, ErrTableReplaced) || !isRepair(reason) && s.state.TableReplaced
 	if !isRepair(reason) && s.state.SnapshotReason != "" {
@@ -29,6 +32,8 @@ func (s *session) snapshot(ctx context.Context, reason error) error {
 	if err := s.save(ctx); err != nil {
 		return err
 	}
+
+	// The publication before the slot: the slot decodes only what was published when it was made.
 	if err := s.ensurePublication(ctx); err != nil {
 		return err
 	}
@@ -37,6 +42,7 @@ func (s *session) snapshot(ctx context.Context, reason error) error {
 	if err != nil {
 		return err
 	}
+
 	var point LSN
 	if err := point.Scan(slot.ConsistentPoint); err != nil {
 		return fmt.Errorf("read consistent point: %w", err)
@@ -44,6 +50,8 @@ func (s *session) snapshot(ctx context.Context, reason error) error {
 	if err := s.publishSnapshot(ctx, slot.SnapshotName, point); err != nil {
 		return err
 	}
+
+	// Only what is durable may make the snapshot a finished one.
 	if err := s.awaitDurable(ctx); err != nil {
 		return err
 	}

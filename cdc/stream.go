@@ -48,6 +48,7 @@ func (s *session) stream(ctx context.Context) error {
 	if err := s.save(ctx); err != nil {
 		return err
 	}
+
 	st := &stream{
 		session:  s,
 		dec:      newDecoder(s.cfg, s.facts.table, s.systemID),
@@ -60,6 +61,7 @@ func (s *session) stream(ctx context.Context) error {
 	if err := st.start(ctx); err != nil {
 		return err
 	}
+
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return st.read(ctx) })
 	g.Go(func() error { return st.confirm(ctx) })

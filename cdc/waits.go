@@ -109,12 +109,14 @@ func (s *session) lookForWaits(ctx context.Context) error {
 		return err
 	}
 	defer closeConn(conn)
+
 	said := ""
 	defer func() {
 		if said != "" {
 			s.setProblem("")
 		}
 	}()
+
 	for {
 		pids := fmt.Sprint(s.conn.PID())
 		if r := s.reader.Load(); r != nil {
@@ -123,6 +125,7 @@ func (s *session) lookForWaits(ctx context.Context) error {
 				return err
 			}
 		}
+
 		w, err := waitOf(ctx, conn, pids)
 		if err != nil {
 			return err
@@ -131,6 +134,8 @@ func (s *session) lookForWaits(ctx context.Context) error {
 		if w != nil {
 			problem = fmt.Sprintf("it waits for %s; %s", w.who, w.do)
 		}
+
+		// A wait may take hours: it is said when it begins or changes, not at each look.
 		if problem != said {
 			said = problem
 			s.setProblem(problem)
@@ -138,6 +143,7 @@ func (s *session) lookForWaits(ctx context.Context) error {
 				s.log.WarnContext(ctx, "the listener waits for somebody's transaction", "who", w.who, "do", w.do)
 			}
 		}
+
 		if err := sleep(ctx, waitsInterval); err != nil {
 			return err
 		}

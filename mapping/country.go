@@ -80,14 +80,18 @@ func labelledCountry(folded string) (string, bool) {
 		again, twice := plainCountry(rest)
 		return code, ok && (twice && again == code || onlyLabels(rest))
 	}
+
 	words := strings.Fields(strings.ReplaceAll(folded, "d'", "d' "))
 	labels := 0
 	for labels < len(words) && countryLabels[words[labels]] {
 		labels++
 	}
+
 	if labels == 0 || labels == len(words) {
 		return "", false
 	}
+
+	// Where two states share a name, the label is what tells them apart.
 	if code, ambiguous := plainCountry(strings.Join(words[labels:], " ")); ambiguous && !twoStates[code] {
 		return code, true
 	}

@@ -75,8 +75,10 @@ func likeness(a, b *traits, emails, phones int) (int, []string) {
 	if a.tax != "" && b.tax != "" && a.tax != b.tax {
 		return 0, nil
 	}
+
 	d := doubt{left: 1}
 	name := a.nameLike(b)
+
 	if same(a.tax, b.tax) {
 		d.hint(weightTax, "same tax number")
 	}
@@ -90,11 +92,13 @@ func likeness(a, b *traits, emails, phones int) (int, []string) {
 	if same(a.phone, b.phone) {
 		d.hint(shared(weightPhone, phones), "same phone")
 	}
+
 	d.byName(a, b, name)
 	score := 1 - d.left
 	if a.country != "" && b.country != "" && a.country != b.country {
 		score *= otherCountry
 	}
+
 	if rounded := int(math.Round(100 * score)); rounded >= LeastScore {
 		return rounded, d.reasons
 	}
@@ -107,6 +111,7 @@ func (d *doubt) byName(a, b *traits, name float64) {
 	if name < similarName {
 		return
 	}
+
 	weight := weightName
 	switch strong := d.left < 1; {
 	case same(a.street, b.street) && same(a.city, b.city):
@@ -122,6 +127,7 @@ func (d *doubt) byName(a, b *traits, name float64) {
 	case !strong:
 		return
 	}
+
 	reason := "similar name"
 	if name == 1 {
 		reason = "same name"

@@ -45,13 +45,17 @@ func LikelyDropped(f Field, sent, got string) bool {
 	if sent == "" || sent == got {
 		return false
 	}
+
 	if got == "" {
 		return free
 	}
+
 	part, cut := cutPart(f, sent, got)
 	if !cut {
 		return false
 	}
+
+	// Free text may be cut anywhere; other fields only where MetaKocka is known to.
 	if free {
 		return utf8.RuneCountInString(part.got) >= likelyCut
 	}

@@ -147,11 +147,13 @@ func (m fieldMerge) rule(in MergeInput, p Policy) outcome {
 	case m.unreadable:
 		return outcome{leave: true}
 	}
+
 	crm, partner := m.changed(SideCRM), m.changed(SideMetaKocka)
 	switch {
 	case m.agree && crm == partner: // neither was edited, or both to the same
 		return outcome{leave: !crm}
 	}
+
 	fromCRM, fromPartner := crm && m.carries(SideCRM), partner && m.carries(SideMetaKocka)
 	switch {
 	case fromPartner && !crm && m.withheld() != "":
@@ -269,6 +271,7 @@ func (m fieldMerge) apply(res *MergeResult, o outcome) {
 			res.Parked = append(res.Parked, m.field)
 		}
 	}
+
 	crm, partner := m.crm, m.partner
 	different := m.unreadable || !Unedited(m.field, crm, partner)
 	switch {
@@ -281,6 +284,7 @@ func (m fieldMerge) apply(res *MergeResult, o outcome) {
 		res.CRM.Set(m.field, crm)
 		res.ToCRM = append(res.ToCRM, m.field)
 	}
+
 	if !o.leave {
 		m.moveBase(&res.Base, crm, partner)
 	}

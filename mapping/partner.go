@@ -26,6 +26,7 @@ type Partner struct {
 // customer. The phone is in the attribute that is ours, else in phone, else in gsm.
 func FromPartner(p Partner) (c Contact, unreadable FieldErrors) {
 	number, _ := p.numbers()
+
 	c = Contact{
 		Name:      first(p.Customer, p.ContactName),
 		Email:     p.Email,
@@ -36,14 +37,17 @@ func FromPartner(p Partner) (c Contact, unreadable FieldErrors) {
 		Notes:     p.Notes,
 		Website:   p.Website,
 	}
+
 	if p.BusinessEntity {
 		c.Name, c.CompanyName = p.ContactName, p.Customer
 	}
 	c = c.Clean()
+
 	if located := c.Located(); located.Country != c.Country {
 		c = located
 		c.Address = ParseAddress(c.Address).String()
 	}
+
 	if _, ok := ParseCountry(c.Country); c.Country != "" && !ok {
 		unreadable = append(unreadable, FieldError{Field: FieldCountry, Reason: unknownCountry(c.Country)})
 		c.Country = ""
@@ -66,6 +70,7 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 	target = target.Clean()
 	p := old
 	has := func(f Field) bool { return slices.Contains(changed, f) }
+
 	if has(FieldEmail) {
 		p.Email = target.Email
 	}
@@ -81,6 +86,8 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 	if has(FieldWebsite) {
 		p.Website = target.Website
 	}
+
+	// An address may name its country, and must not contradict the attribute.
 	switch told := readAddress(old.address().String()); {
 	case has(FieldCountry):
 		p.setCountry(target.Country)
@@ -90,10 +97,13 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 	case has(FieldAddress) && told.code != "" && clean(FieldCountry, old.Country) == "":
 		p.setCountry(told.code)
 	}
+
 	if has(FieldTaxNumber) {
 		p.TaxID = target.TaxNumber
 	}
 	p.setNames(target, has(FieldName), has(FieldCompanyName))
+
+	// Only a company can be a taxpayer, so both decide.
 	if has(FieldTaxNumber) || p.BusinessEntity != old.BusinessEntity {
 		p.Taxpayer = p.BusinessEntity && hasVATPrefix(p.TaxID)
 	}

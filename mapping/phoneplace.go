@@ -22,6 +22,7 @@ type PhonePlace struct {
 func (p Partner) Linked(b Base, number string) Partner {
 	phone, gsm := clean(FieldPhone, p.Phone), clean(FieldPhone, p.GSM)
 	p.PhoneIn = b.Phone.In
+
 	switch {
 	case phone == "" && gsm == "":
 		p.PhoneIn = ""

@@ -41,8 +41,10 @@ func TaxForms(v, country string) []string {
 	if canonical == "" {
 		return nil
 	}
+
 	forms := []string{canonical}
 	id := ReadTax(v, country)
+
 	letters := id.Country
 	switch id.Country {
 	case "GR":
@@ -52,11 +54,14 @@ func TaxForms(v, country string) []string {
 	case "AT":
 		letters = "ATU"
 	}
+
 	for _, form := range []string{letters + id.Number, id.Number, clean(FieldTaxNumber, v)} {
 		if !slices.Contains(forms, form) && form != "" {
 			forms = append(forms, form)
 		}
 	}
+
+	// A Slovenian number has no more than these two forms.
 	if id.Country == homeRegion && slovenianTax(canonical) {
 		return []string{homeRegion + canonical, canonical}
 	}
@@ -81,12 +86,14 @@ func ReadTax(v, country string) TaxID {
 	if v != compact { // its letters are left out of the canonical form
 		return TaxID{Country: homeRegion, Number: v}
 	}
+
 	id := TaxID{Country: clean(FieldCountry, country), Number: v}
 	if code, rest, found := vatLetters(v); found {
 		id = TaxID{code, rest}
 	} else if id.Country == "" && slovenianTax(v) {
 		id.Country = homeRegion
 	}
+
 	switch id.Country {
 	case "AT":
 		if rest, found := strings.CutPrefix(id.Number, "U"); found && digits(rest) {
@@ -156,10 +163,12 @@ func vatLetters(v string) (country, number string, ok bool) {
 	if rest, found := strings.CutPrefix(v, "CHE"); found && swissTax.MatchString(v) {
 		return "CH", rest[:9], true
 	}
+
 	if len(v) < 4 {
 		return "", "", false
 	}
 	letters, number := v[:2], v[2:]
+
 	form := vatForms[letters]
 	if form == nil {
 		form = plainVAT
@@ -167,6 +176,7 @@ func vatLetters(v string) (country, number string, ok bool) {
 	if !form.MatchString(number) {
 		return "", "", false
 	}
+
 	switch letters {
 	case "EL":
 		return "GR", number, true

@@ -14,9 +14,11 @@ import (
 func clean(f Field, v string) string {
 	v = strings.ToValidUTF8(v, "")
 	v = strings.ReplaceAll(v, "\r\n", "\n")
+
 	lines := f == FieldNotes || f == FieldAddress
 	v = strings.Map(func(r rune) rune { return cleanRune(r, lines) }, v)
 	v = strings.TrimSpace(norm.NFC.String(v))
+
 	switch f {
 	case FieldEmail:
 		v = cleanEmail(v)
@@ -24,6 +26,7 @@ func clean(f Field, v string) string {
 		v = wholeNumber.ReplaceAllString(v, "$1")
 	case FieldName, FieldCompanyName, FieldAddress, FieldCountry, FieldNotes, FieldWebsite:
 	}
+
 	if Filler(f, v) {
 		return ""
 	}

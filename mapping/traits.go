@@ -30,20 +30,25 @@ type name struct {
 func traitsOf(c Contact) *traits {
 	c = c.Clean()
 	address := ParseAddress(Canonical(FieldAddress, c.Address))
+
 	t := &traits{
 		email: Canonical(FieldEmail, c.Email), phone: Canonical(FieldPhone, c.Phone),
 		street: folded(address.Street), city: folded(address.City), country: c.Country,
 		person: nameOf(c.Name), company: nameOf(c.CompanyName),
 	}
+
 	if t.city == "" {
 		t.city = folded(address.PostNumber)
 	}
+
 	if tax := ReadTax(c.TaxNumber, c.Country); !tax.Placeholder() {
 		t.tax = tax.Number
 	}
+
 	if len(Emails(c.Email)) == 0 {
 		t.email = "" // words in place of one
 	}
+
 	t.mailbox = SharedMailbox(t.email)
 	if d, ok := dial(c.Phone); ok && d.number != "" && patterned(strings.TrimPrefix(d.number, "+")) {
 		t.phone = "" // 00000000 is nobody's
@@ -197,6 +202,7 @@ var legalForms = map[string]bool{
 // foldedName is a folded name with its words in order, without legal forms where
 // something is left: "d. o. o." is one of them, too.
 func foldedName(v string) string {
+
 	var words []string
 	letters := ""
 	flush := func() {
@@ -205,6 +211,7 @@ func foldedName(v string) string {
 		}
 		letters = ""
 	}
+
 	for word := range strings.SplitSeq(folded(v), " ") {
 		if len([]rune(word)) == 1 {
 			letters += word
@@ -214,10 +221,13 @@ func foldedName(v string) string {
 		words = append(words, word)
 	}
 	flush()
+
+	// Without its legal form, unless that is all there is.
 	named := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "" || legalForms[w] })
 	if len(named) > 0 {
 		words = named
 	}
+
 	slices.Sort(words)
 	return strings.Join(words, " ")
 }

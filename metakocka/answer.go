@@ -210,6 +210,7 @@ func (a answer) found(endpoint string, m *Memory) (Found, error) {
 	r := &reader{object: a.object}
 	said := a.object[keyPartners] != nil || a.object["partner_list_count"] != nil || a.object["opr_code"] != nil
 	count := r.text("partner_list_count")
+
 	var partners []Partner
 	var seen []Seen
 	if m == nil {
@@ -217,9 +218,12 @@ func (a answer) found(endpoint string, m *Memory) (Found, error) {
 	} else {
 		partners, seen = m.read(r, keyPartners)
 	}
+
 	if r.err == nil && !said {
 		r.err = errors.New("neither partner_list nor opr_code")
 	}
+
+	// A count that is no number says nothing; a count without partners is a broken answer.
 	n, err := strconv.Atoi(or(strings.TrimSpace(count), "0"))
 	if err != nil || n < 0 {
 		n = 0
@@ -227,11 +231,13 @@ func (a answer) found(endpoint string, m *Memory) (Found, error) {
 	if r.err == nil && n > 0 && len(partners) == 0 {
 		r.err = errors.New("a count and no partner_list")
 	}
+
 	for _, p := range partners {
 		if p.MKID == "" && r.err == nil {
 			r.err = errors.New("a partner without mk_id")
 		}
 	}
+
 	if r.err != nil {
 		return Found{}, unreadable(endpoint, r.err)
 	}

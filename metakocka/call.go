@@ -37,6 +37,7 @@ func (c *Client) call(ctx context.Context, endpoint string, args map[string]any,
 	if err != nil {
 		return answer{}, fmt.Errorf("write %s: %w", endpoint, c.redact.err(err))
 	}
+
 	pauses := c.pauses()
 	sent := false
 	for left := c.cfg.Retries; ; left-- {
@@ -45,11 +46,13 @@ func (c *Client) call(ctx context.Context, endpoint string, args map[string]any,
 		if !errors.As(err, &transient) {
 			return a, err
 		}
+
 		sent = sent || transient.Sent
 		transient.Sent = sent
 		if left <= 0 || !worthRepeating(ctx, transient, repeat) {
 			return answer{}, transient
 		}
+
 		pause := max(pauses.NextBackOff(), min(transient.RetryAfter, c.cfg.BackoffMax))
 		c.log.Debug("MetaKocka call is repeated", slog.String("endpoint", endpoint),
 			slog.Duration("in", pause), slog.Any("error", transient))
@@ -79,10 +82,12 @@ func (c *Client) attempt(ctx context.Context, endpoint string, body []byte, into
 	if c.breaker.open() {
 		return answer{}, c.paused(endpoint)
 	}
+
 	prepared := preparation{before: before}
 	if err := prepared.fresh(ctx); err != nil {
 		return answer{}, fmt.Errorf("prepare %s: %w", endpoint, err)
 	}
+
 	if err := c.gate.acquire(ctx, c.lane); err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: err}
 	}
@@ -90,14 +95,18 @@ func (c *Client) attempt(ctx context.Context, endpoint string, body []byte, into
 	if err := c.takeRate(ctx); err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: err}
 	}
+
 	done, err := c.breaker.allow()
 	if err != nil {
 		return answer{}, c.paused(endpoint)
 	}
+
+	// Waiting for a turn may have taken long: what was prepared before it is looked at once more.
 	if err := prepared.fresh(ctx); err != nil {
 		done(context.Canceled) // says nothing about MetaKocka
 		return answer{}, fmt.Errorf("prepare %s: %w", endpoint, err)
 	}
+
 	c.inFlight.Add(1)
 	defer c.inFlight.Add(-1)
 	start := time.Now()
@@ -140,6 +149,7 @@ func outcome(err error) string {
 func (c *Client) post(ctx context.Context, endpoint string, body []byte, into *bytes.Buffer) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
+
 	var trace connTrace
 	req, err := http.NewRequestWithContext(trace.watch(ctx), http.MethodPost, c.cfg.URL+"/"+endpoint, bytes.NewReader(body))
 	if err != nil {
@@ -147,11 +157,13 @@ func (c *Client) post(ctx context.Context, endpoint string, body []byte, into *b
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("Accept", "application/json")
+
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: c.redact.err(err), Sent: !trace.certainlyNotSent(err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
+
 	into.Reset()
 	_, err = into.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && into.Len() > maxAnswer {
@@ -160,6 +172,7 @@ func (c *Client) post(ctx context.Context, endpoint string, body []byte, into *b
 	if err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: fmt.Errorf("read answer: %w", c.redact.err(err)), Sent: true}
 	}
+
 	return c.parseAnswer(endpoint, resp.StatusCode, resp.Header, c.redact.data(into.Bytes()))
 }
 

@@ -45,6 +45,7 @@ func (p *Partner) UnmarshalJSON(data []byte) error {
 	for key, target := range out.textTargets() {
 		*target = r.text(key)
 	}
+
 	out.BusinessEntity = r.flag("business_entity")
 	out.Taxpayer = r.flag("taxpayer")
 	out.ForeignCounty = r.flag("foreign_county")
@@ -53,6 +54,7 @@ func (p *Partner) UnmarshalJSON(data []byte) error {
 	out.Contacts = readList[Contact](r, keyContacts)
 	out.Addresses = readList[Address](r, keyAddresses)
 	out.Extra = r.rest()
+
 	if r.err != nil {
 		return r.err
 	}

@@ -103,6 +103,7 @@ func elementsOf(list json.RawMessage) (elements []json.RawMessage, whole bool) {
 		}
 		start = i + 1
 	}
+
 	for i := 0; i < len(list); i++ {
 		switch list[i] {
 		case '"':
@@ -169,6 +170,7 @@ func scalarText(raw json.RawMessage) (string, error) {
 	if len(raw) == 0 || string(raw) == "null" || string(raw) == "[]" || string(raw) == "{}" {
 		return "", nil
 	}
+
 	switch raw[0] {
 	case '"':
 		var s string

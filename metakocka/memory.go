@@ -95,6 +95,7 @@ func (m *Memory) read(r *reader, key string) (partners []Partner, seen []Seen) {
 		l.turn = m.turn
 		return m.again(l.of)
 	}
+
 	elements := r.list(key)
 	list := &glimpses{turn: m.turn}
 	for i, raw := range elements {
@@ -106,6 +107,7 @@ func (m *Memory) read(r *reader, key string) (partners []Partner, seen []Seen) {
 		list.of = append(list.of, g)
 		partners, seen = append(partners, p), append(seen, Seen{g.hash, known})
 	}
+
 	if r.err == nil {
 		m.lists[d] = list
 	}

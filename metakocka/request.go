@@ -95,6 +95,8 @@ func (n NewPartner) arguments() map[string]any {
 		"buyer":           strconv.FormatBool(n.Buyer),
 		"supplier":        strconv.FormatBool(n.Supplier),
 	}
+
+	// Empty texts are left out of these, and written in those below, which MetaKocka requires.
 	putTexts(m, map[string]string{
 		"tax_id_number": n.TaxIDNumber, "registration_number": n.RegistrationNumber,
 		"province": n.Province, "notes": n.Notes, "website": n.Website,
@@ -103,6 +105,7 @@ func (n NewPartner) arguments() map[string]any {
 		"customer": n.Customer, "street": n.Street, "post_number": n.PostNumber,
 		"place": n.Place, "country": n.Country,
 	})
+
 	if n.Contact != nil {
 		m["partner_contact"] = *n.Contact
 	}

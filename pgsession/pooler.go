@@ -30,6 +30,8 @@ func sticks(ctx context.Context, c *pgconn.Config, conn *pgconn.PgConn) error {
 		return fmt.Errorf("look whether this is a pooler: %w", err)
 	}
 	defer func() { _ = other.Close(context.WithoutCancel(ctx)) }()
+
+	// Behind a pooler a session is whichever backend is free: while another holds one, ours moves on.
 	for range 3 {
 		before, err := backend(ctx, conn, "SELECT pg_backend_pid()")
 		if err != nil {

@@ -19,6 +19,7 @@ func acquire(ctx context.Context, path string) (*os.File, error) {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+
 	for range 20 {
 		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
 			return f, nil
@@ -35,6 +36,7 @@ func acquire(ctx context.Context, path string) (*os.File, error) {
 		}
 		break
 	}
+
 	_ = f.Close()
 	return nil, err
 }

@@ -130,6 +130,7 @@ func options(cfg Config, dir, token string) *server.Options {
 		MaxPayload:    int32(min(max(cfg.MaxPayload, 0), 64<<20)), //nolint:gosec // bounded
 		NoSigs:        true,
 	}
+
 	if o.Host == "" {
 		o.Host = "127.0.0.1"
 	}

@@ -26,6 +26,8 @@ func Choose(who Party, candidates []Party) Choice {
 		pairs[c.ID] = p
 		by[p.Grade] = append(by[p.Grade], c.ID)
 	}
+
+	// The strongest reason decides, and only one partner with it can be linked.
 	for _, grade := range []Grade{ByTax, ByEmail, Doubtful, Proposed} {
 		found := by[grade]
 		if len(found) == 0 {
@@ -39,6 +41,7 @@ func Choose(who Party, candidates []Party) Choice {
 				}
 			}
 		}
+
 		slices.Sort(found)
 		c := Choice{Candidates: found, Pair: pairs[found[0]]}
 		if len(found) == 1 && grade >= ByEmail {

@@ -128,6 +128,7 @@ func (p *Plan) Partner(of Partner) Decision {
 		d.Verdict, d.Reason = VerdictUnlinked, "its contact was deleted or unlinked; mksync import with its id brings it back"
 		return d
 	}
+
 	for _, c := range p.claims[of.ID] {
 		contact := p.decisions[c.decision]
 		if contact.Verdict == VerdictLink {
@@ -136,9 +137,11 @@ func (p *Plan) Partner(of Partner) Decision {
 		}
 		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", contact.ContactID, contact.Reason)
 	}
+
 	if i, ok := p.contested[of.ID]; ok && d.Verdict == VerdictCreate {
 		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", p.decisions[i].ContactID, p.decisions[i].Reason)
 	}
+
 	if d.Verdict == VerdictCreate {
 		p.besides(&d)
 	}
@@ -185,12 +188,14 @@ func NewPlan(contacts []store.MatchContact, partners []Partner) *Plan {
 		},
 		byKey: map[string][]int{}, byID: make(map[string]int, len(partners)),
 	}
+
 	for i, p := range partners {
 		m.byID[p.ID] = i
 		for _, key := range Keys(p.Party).All() {
 			m.byKey[key] = append(m.byKey[key], i)
 		}
 	}
+
 	for _, c := range contacts {
 		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, party: Party{ID: c.ID, Is: c.Contact}, not: c.Not}
 		if c.LeftOut || c.Status == store.StatusUnlinked {
@@ -203,6 +208,7 @@ func NewPlan(contacts []store.MatchContact, partners []Partner) *Plan {
 		m.byContact[c.ID] = i
 		m.decisions = append(m.decisions, m.claim(c, i, d))
 	}
+
 	m.settleClaims()
 	m.settleRivals()
 	return m.Plan
@@ -219,6 +225,7 @@ func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 		d.Verdict = VerdictLinked
 		return d
 	}
+
 	choice := m.choose(c, &d)
 	switch {
 	case choice.Link != "":
@@ -233,6 +240,8 @@ func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 	default:
 		d.Verdict = VerdictCreate
 	}
+
+	// A contact without a name cannot be sent, whatever was found for it.
 	if err := mapping.Nameless(c.Contact); err != nil {
 		d.Verdict, d.Reason = VerdictInvalid, err.Error()
 	}
@@ -242,6 +251,7 @@ func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 // choose is what the rule makes of the partners that share a key with the contact.
 func (m *matching) choose(c store.MatchContact, d *Decision) Choice {
 	keys := Keys(d.party)
+
 	near := map[int]bool{}
 	for _, key := range keys.Names() {
 		for _, i := range m.byKey[key] {
@@ -251,6 +261,8 @@ func (m *matching) choose(c store.MatchContact, d *Decision) Choice {
 	}
 	slices.Sort(d.keyed)
 	d.keyed = slices.Compact(d.keyed)
+
+	// A name that many bear says nothing.
 	for _, key := range keys.ByName() {
 		if found := m.byKey[key]; len(found) <= crowd {
 			for _, i := range found {
@@ -258,6 +270,7 @@ func (m *matching) choose(c store.MatchContact, d *Decision) Choice {
 			}
 		}
 	}
+
 	var candidates []Party
 	for i := range near {
 		if p := m.partners[i].Party; !slices.Contains(c.Not, p.ID) {
@@ -305,17 +318,21 @@ func (*matching) hold(d *Decision, reason string) {
 // settleRivals lets only one of the contacts that share a key, and match no
 // partner, get a partner of its own.
 func (m *matching) settleRivals() {
+
 	byKey := map[string][]int{}
 	note := func(i int) {
 		for _, key := range Keys(m.decisions[i].party).Names() {
 			byKey[key] = append(byKey[key], i)
 		}
 	}
+
+	// Linked ones first: whoever comes later is compared with them and with each other.
 	for i, d := range m.decisions {
 		if d.Verdict == VerdictLinked || d.Verdict == VerdictLink {
 			note(i)
 		}
 	}
+
 	for i := range m.decisions {
 		d := &m.decisions[i]
 		if d.Verdict != VerdictCreate {

@@ -14,6 +14,7 @@ func (c Choice) Reason() string {
 	if len(c.Candidates) == 0 || c.Link != "" {
 		return ""
 	}
+
 	one := c.Candidates[0]
 	if len(c.Candidates) > 1 && c.Pair.Key != "" {
 		return fmt.Sprintf("several partners have its %s (%s): which one is it? %s", words(c.Pair.Key), some(c.Candidates), answers)
@@ -21,6 +22,7 @@ func (c Choice) Reason() string {
 	if len(c.Candidates) > 1 {
 		one = some(c.Candidates)
 	}
+
 	var text string
 	switch c.Pair.Why {
 	case WhyCountry:

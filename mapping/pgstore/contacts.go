@@ -76,6 +76,7 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	if err := pool.QueryRow(ctx, "SELECT coalesce("+c.widthSQL()+", 0)").Scan(&c.width); err != nil {
 		return nil, fmt.Errorf("look up table %s: %w", cfg.Table, err)
 	}
+
 	found, err := tableColumns(ctx, pool, ident.Sanitize())
 	if err != nil {
 		return nil, err
@@ -83,11 +84,13 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	if len(found) == 0 {
 		return nil, &TableError{fmt.Sprintf("table %s does not exist or may not be read: check MKSYNC_CONTACTS_TABLE and the role's rights", cfg.Table)}
 	}
+
 	key, ok := found[cfg.KeyColumn]
 	if !ok || key.typ != "uuid" {
 		return nil, &TableError{fmt.Sprintf("table %s has no uuid column %q: mksync names contacts by it", cfg.Table, cfg.KeyColumn)}
 	}
 	c.key, c.all = key.name, found
+
 	for _, f := range mapping.Fields() {
 		if col, ok := found[cfg.Columns[f]]; ok {
 			c.fields = append(c.fields, f)
@@ -97,6 +100,7 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	if _, ok := c.columns[mapping.FieldName]; !ok {
 		return nil, &TableError{fmt.Sprintf("table %s has no column %q for the contact's name: set fields.name.column", cfg.Table, cfg.Columns[mapping.FieldName])}
 	}
+
 	if err := c.setUpdatedAt(ctx, pool, cfg, found[cfg.UpdatedAt]); err != nil {
 		return nil, err
 	}
@@ -153,11 +157,13 @@ func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[st
 	if err != nil {
 		return nil, fmt.Errorf("read columns of contacts: %w", err)
 	}
+
 	found := map[string]column{}
 	var name, typ, base string
 	var number int16
 	var nullable, generated bool
 	var limit int
+
 	_, err = pgx.ForEachRow(rows, []any{&name, &number, &typ, &base, &nullable, &limit, &generated}, func() error {
 		found[name] = column{pgx.Identifier{name}.Sanitize(), number, typ, base, nullable, limit, generated}
 		return nil
@@ -170,6 +176,7 @@ func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[st
 
 func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error {
 	terms := []string{"true"}
+
 	for _, cond := range cfg.Filter {
 		col, ok := found[cond.Column]
 		if !ok {
@@ -183,12 +190,14 @@ func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error 
 			terms = append(terms, "c."+col.name+" IS NULL")
 			continue
 		}
+
 		c.args = append(c.args, cond.Values)
 		if len(cond.Values) == 1 && !col.generated {
 			c.demands = append(c.demands, demand{col, cond.Values[0]})
 		}
 		terms = append(terms, fmt.Sprintf("coalesce(c.%s::text = ANY($%d), false)", col.name, len(c.args)+1))
 	}
+
 	c.filter = strings.Join(terms, " AND ")
 	return nil
 }

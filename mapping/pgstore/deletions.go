@@ -38,6 +38,8 @@ func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, l
 	if err != nil {
 		return false, err
 	}
+
+	// What is open, or has just been applied, is not counted once more.
 	var open string
 	err = tx.QueryRow(ctx, `SELECT coalesce((SELECT status FROM mksync_deletions WHERE link_id = $1 AND (`+openDeletion+`
 			OR status = 'applied' AND closed_at IS NULL AND side = $2 AND created_at > clock_timestamp() - $3::interval)
@@ -45,12 +47,14 @@ func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, l
 	if err != nil || open != "" {
 		return open != string(store.DeletionHeld) && err == nil, err
 	}
+
 	var recent int
 	err = tx.QueryRow(ctx, "SELECT count(*) FROM mksync_deletions WHERE status = 'applied' AND closed_by IS NULL AND created_at > clock_timestamp() - $1::interval",
 		guardWindow).Scan(&recent)
 	if err != nil {
 		return false, err
 	}
+
 	status := store.DeletionApplied
 	switch {
 	case reason != "":
@@ -59,6 +63,7 @@ func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, l
 		status = store.DeletionHeld
 		reason = fmt.Sprintf("more than %d deletions in ten minutes", limit)
 	}
+
 	_, err = tx.Exec(ctx, "INSERT INTO mksync_deletions (link_id, side, reason, status) VALUES ($1, $2, $3, $4)",
 		link.ID, string(side), reason, string(status))
 	return status == store.DeletionApplied, err
@@ -183,12 +188,14 @@ func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, stat
 			if err != nil {
 				return err
 			}
+
 			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET sync_status = $2, last_error = $3, intent = NULL, overrides = NULL,
 				updated_at = now(), updated_by = $4 WHERE id = $1 AND `+livingLink,
 				d.LinkID, string(status), nullText(note), nullText(by))
 			if err != nil {
 				return err
 			}
+
 			_, err = tx.Exec(ctx, "UPDATE mksync_conflicts SET status = 'resolved', closed_at = now(), closed_by = $2 WHERE link_id = $1 AND "+parkedConflict,
 				d.LinkID, nullText(by))
 			return err

@@ -106,6 +106,7 @@ func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.Con
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)
 	}
+
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.ConflictRecord, error) {
 		var c store.ConflictRecord
 		var changed, after, before, closed *time.Time
@@ -115,6 +116,7 @@ func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.Con
 		c.ClosedAt = deref(closed)
 		return c, err
 	})
+
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)
 	}
@@ -135,6 +137,7 @@ func (s *Store) DecideConflict(ctx context.Context, c store.ConflictRecord, take
 			if err != nil {
 				return err
 			}
+
 			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET updated_at = now(), updated_by = $4,
 				overrides = coalesce(overrides, '{}') || jsonb_build_object($2::text, jsonb_build_object('take', $3::text, 'crm', $5::text, 'partner', $6::text))
 				WHERE id = $1`,

@@ -16,6 +16,7 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]s
 	if after == "" {
 		after = nilUUID
 	}
+
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
 		SELECT c.%[1]s::text, coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''), m.intent IS NOT NULL, NOT (%[4]s),
 			ARRAY(SELECT metakocka_id FROM mksync_answers a WHERE a.contact_id = c.%[1]s), %[2]s
@@ -25,6 +26,7 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]s
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read contacts: %w", err))
 	}
+
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.MatchContact, error) {
 		var c store.MatchContact
 		raw := make([]*string, len(t.fields))
@@ -89,6 +91,7 @@ func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]sto
 // keeps it so until the session ends, and reads what a first match needs, in one
 // round trip. The intents come first: a creation that ends in between is seen
 // among the partners.
+
 func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r store.Rivals, err error) {
 	var lock locks
 	for _, name := range keys.All() {
@@ -97,6 +100,8 @@ func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r store.R
 	if len(lock.names) == 0 {
 		return r, nil
 	}
+
+	// What is read counts only under the lock, and both go in one batch: the lock is nearly always free.
 	for held := false; !held && err == nil; {
 		b := &pgx.Batch{}
 		lock.queue(b)
@@ -119,6 +124,7 @@ func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r store.R
 			err = lock.wait(ctx, s.conn, handOver)
 		}
 	}
+
 	if err != nil {
 		return r, fmt.Errorf("match contact %s: %w", s.id, err)
 	}

@@ -25,6 +25,7 @@ func (s *Session) Absorb(ctx context.Context, loser store.Session, m *store.Cont
 	if err != nil {
 		return err
 	}
+
 	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) (err error) {
 		if m.LoserRow, err = l.take(ctx, tx); err != nil {
 			return err
@@ -40,6 +41,7 @@ func (s *Session) Absorb(ctx context.Context, loser store.Session, m *store.Cont
 		}
 		return addMerge(ctx, tx, m)
 	})
+
 	if err != nil {
 		return fmt.Errorf("merge contact %s into %s: %w", l.id, s.id, err)
 	}
@@ -132,6 +134,8 @@ func (s *Session) putBack(ctx context.Context, tx pgx.Tx, row json.RawMessage) e
 	if err := json.Unmarshal(row, &values); err != nil {
 		return fmt.Errorf("read the merged contact's row: %w", err)
 	}
+
+	// By the row's own columns, not by the fields: what mksync knows nothing of comes back as well.
 	var names, casts []string
 	var args []any
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -143,6 +147,7 @@ func (s *Session) putBack(ctx context.Context, tx pgx.Tx, row json.RawMessage) e
 		names = append(names, col.name)
 		casts = append(casts, fmt.Sprintf("CAST($%d::text AS %s)", len(args), col.typ))
 	}
+
 	_, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)",
 		s.table.table, strings.Join(names, ", "), strings.Join(casts, ", ")), args...)
 	if err != nil {
@@ -225,10 +230,12 @@ func (s *Session) Referrers(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for what refers to contact %s: %w", s.id, err)
 	}
+
 	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[foreignKey])
 	if err != nil {
 		return nil, fmt.Errorf("look for what refers to contact %s: %w", s.id, err)
 	}
+
 	var found []string
 	for _, k := range keys {
 		if !k.Readable {

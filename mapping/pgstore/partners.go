@@ -38,9 +38,11 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]store.SeenPartner,
 	if err != nil {
 		return nil, fmt.Errorf("read partners: %w", err)
 	}
+
 	seen := map[string]store.SeenPartner{}
 	var id string
 	var row store.SeenPartner
+
 	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.Missing, &row.Linked, &row.Held}, func() error {
 		row.InPart = strings.Contains(row.Hash, unheld)
 		row.Hash = strings.Replace(row.Hash, unheld, "", 1)

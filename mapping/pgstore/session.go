@@ -98,6 +98,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	var seen observedRow
 	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &got.width, &st.PartnersSeen, &got.tables}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
+
 	err := row.Scan(targets...)
 	if err == nil {
 		st.Snapshot, err = store.ParseSnapshot(snapshot)
@@ -105,13 +106,16 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read contact %s: %w", s.id, err)
 	}
+
 	s.table, s.raw = t, raw
 	st.UpdatedAt, st.SweptAt = deref(updatedAt), deref(sweptAt)
+
 	if exists {
 		contact := t.contact(raw)
 		st.Contact, st.NoText = &contact, t.noText(raw)
 		st.Located = contact.Country != t.written(raw).Country
 	}
+
 	st.Link = t.current(link)
 	st.Observed = seen.partner(st.Link)
 	return got, nil
@@ -269,13 +273,17 @@ func (s *Session) insert(ctx context.Context, ch *store.Change) error {
 			fields = append(fields, f)
 		}
 	}
+
 	values, err := t.values(ch.Contact, fields)
 	if err != nil {
 		return err
 	}
+
 	raw := make([]*string, len(t.fields))
 	sql, args := t.insertSQL(fields, values)
 	args[0] = s.id
+
+	// The filter looks at the row as it is stored, with the table's defaults.
 	err = s.open(ctx, sql, args, func(row pgx.Row) error {
 		var taken bool
 		if err := row.Scan(append(scanTargets(raw), &taken)...); err != nil || taken {
@@ -286,10 +294,13 @@ func (s *Session) insert(ctx context.Context, ch *store.Change) error {
 	if err != nil {
 		return refusal(err)
 	}
+
+	// What the database made of the values is what the sides agreed on.
 	stored := t.contact(raw)
 	for _, f := range fields {
 		ch.Link.Base.CRM.Set(f, stored.Get(f))
 	}
+
 	if ch.Judge != nil {
 		ch.Judge(&ch.Link, stored)
 	}
@@ -323,10 +334,12 @@ func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...str
 	for _, sql := range first {
 		b.Queue(sql)
 	}
+
 	l := &ch.Link
 	isNew := l.ID == ""
 	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
 	queueAnswers(b, ch)
+
 	if ch.Erased {
 		for _, sql := range eraseSQL {
 			b.Queue(sql, l.ContactID, nullText(l.MetaKockaID))
@@ -344,14 +357,17 @@ func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...str
 	if len(ch.Lapsed) > 0 {
 		b.Queue(lapsedSQL, l.ContactID, fieldNames(ch.Lapsed))
 	}
+
 	for _, c := range ch.Conflicts {
 		if c.Status == store.ConflictParked {
 			b.Queue(supersededSQL, l.ContactID, string(c.Field), c.CRM, c.Partner)
 		}
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
 	}
+
 	queueClosing(b, l)
 	b.Queue("COMMIT")
+
 	err := s.rolledBack(ctx, s.conn.SendBatch(ctx, b).Close())
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.ConstraintName == partnerIndex {

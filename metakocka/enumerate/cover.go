@@ -42,10 +42,12 @@ func (r *run) cover() (cover []string, open map[string]bool) {
 	for id := range r.Of {
 		open[id] = true
 	}
+
 	gains := map[string]int{} // at most so many; fewer once others are picked
 	for q, ids := range r.answers {
 		gains[q] = len(ids)
 	}
+
 	pick := func(q string) {
 		cover = append(cover, q)
 		for _, id := range r.answers[q] {
@@ -53,11 +55,14 @@ func (r *run) cover() (cover []string, open map[string]bool) {
 		}
 		delete(gains, q)
 	}
+
+	// The vowels are asked for in every sweep anyway.
 	for _, q := range vowels {
 		if _, whole := r.answers[q]; whole {
 			pick(q)
 		}
 	}
+
 	for len(open) > 0 && len(gains) > 0 {
 		best := r.best(gains, open)
 		if gains[best] == 0 {

@@ -56,12 +56,15 @@ func (l *listing) run(ctx context.Context) (verdict, error) {
 			return refused(err)
 		}
 	}
+
 	switch {
 	case l.cut(), len(l.Of) == 0 && len(l.known) > 0:
 		return wrong, nil
 	case len(l.Of) == 0:
 		return doubtful, nil
 	}
+
+	// A known partner that is found by its id and not in the list proves the list wrong.
 	there, err := l.anyThere(ctx, l.absent())
 	switch {
 	case err != nil:

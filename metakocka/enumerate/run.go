@@ -94,6 +94,7 @@ func foreign(name string) (own []string) {
 func (r *run) ask(ctx context.Context, queries []string) error {
 	for depth := 1; len(queries) > 0; depth++ {
 		known := len(r.Of)
+
 		for _, q := range queries {
 			if r.complete(r.parents[q]) {
 				r.closed[q] = true
@@ -103,10 +104,13 @@ func (r *run) ask(ctx context.Context, queries []string) error {
 				return err
 			}
 		}
+
+		// Where an answer is cut, the search goes on with one more letter.
 		capped := r.capped(queries, depth == 1 || len(r.Of) > known)
 		if depth == maxDepth && len(capped) > 0 {
 			return fmt.Errorf("search for partners named %q brings capped answers only: the partners cannot be enumerated", capped[0])
 		}
+
 		for _, q := range queries {
 			r.closed[q] = r.closed[q] || !slices.Contains(capped, q)
 		}

@@ -73,6 +73,7 @@ func (s *Server) controlEdit(w http.ResponseWriter, r *http.Request) {
 	if !readBody(w, r, &patch) {
 		return
 	}
+
 	var patchErr error
 	err := s.EditPartner(r.PathValue("id"), func(p *metakocka.Partner) {
 		edited, err := patched(*p, patch)
@@ -82,6 +83,7 @@ func (s *Server) controlEdit(w http.ResponseWriter, r *http.Request) {
 		}
 		*p = edited
 	})
+
 	switch {
 	case err != nil:
 		problem(w, http.StatusNotFound, err)
@@ -97,6 +99,7 @@ func patched(p metakocka.Partner, patch map[string]json.RawMessage) (metakocka.P
 	contact, address := patch["contact"], patch["address"]
 	delete(patch, "contact")
 	delete(patch, "address")
+
 	if err := overlay(&p, patch); err != nil {
 		return p, err
 	}
@@ -108,9 +111,11 @@ func patched(p metakocka.Partner, patch map[string]json.RawMessage) (metakocka.P
 			return p, err
 		}
 	}
+
 	if address == nil {
 		return p, nil
 	}
+
 	at := indexOf(p.Addresses, isBilling)
 	if at < 0 {
 		p.Addresses = append(p.Addresses, metakocka.Address{Type: metakocka.AddressBilling})

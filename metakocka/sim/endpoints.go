@@ -18,9 +18,11 @@ func (s *Server) getPartner(args map[string]json.RawMessage) (answer, *refusal) 
 	}
 	q.Limit, q.Offset = a.whole("limit"), a.whole("offset")
 	a.flag("show_partner_discount", false)
+
 	if a.refused != nil {
 		return nil, a.refused
 	}
+
 	if q.ID+q.Name+q.TaxNumber+q.Email+q.Phone == "" {
 		lists := s.opts.ListAll
 		if a.has("partner_name") {
@@ -33,6 +35,7 @@ func (s *Server) getPartner(args map[string]json.RawMessage) (answer, *refusal) 
 			return nil, refuse("At least one search parameter is required.")
 		}
 	}
+
 	found := s.search(q)
 	shown := s.page(found, q)
 	if len(shown) == 0 {
@@ -112,18 +115,22 @@ func (s *Server) addPartner(args map[string]json.RawMessage) (answer, *refusal) 
 	if a.refused != nil {
 		return nil, a.refused
 	}
+
 	a.require()
 	yes, no := true, false
 	p := metakocka.Partner{Buyer: &yes, Supplier: &no}
+
 	s.topLevel(a, &p)
 	p.Addresses = []metakocka.Address{s.billing(a, metakocka.Address{
 		Type:  metakocka.AddressBilling,
 		Extra: map[string]json.RawMessage{"payment_due_days": rawText("15"), "language": rawText("Slovenski"), "currency": rawText("EUR")},
 	})}
 	s.firstEntries(a, &p)
+
 	if a.refused != nil {
 		return nil, a.refused
 	}
+
 	stored, err := s.store.insert(p, s.opts.Now().Year())
 	if err != nil {
 		return nil, refuse("%v", err)
@@ -160,16 +167,19 @@ func (s *Server) updatePartner(args map[string]json.RawMessage) (answer, *refusa
 	if r == nil {
 		return nil, refuse("%s", s.opts.UnknownPartnerText)
 	}
+
 	p := r.partner.Clone()
 	s.topLevel(a, &p)
 	if strings.TrimSpace(p.Customer) == "" {
 		a.fail(refuse("Attribute customer is empty."))
 	}
+
 	s.updateAddresses(a, &p)
 	s.updateContacts(a, &p)
 	if a.refused != nil {
 		return nil, a.refused
 	}
+
 	s.store.number(&p)
 	r.set(p)
 	return s.updatedAnswer(r), nil

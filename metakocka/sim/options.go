@@ -113,15 +113,18 @@ func (o Options) withDefaults() Options {
 			*target = value
 		}
 	}
+
 	if o.EmptyName == "" {
 		o.EmptyName = o.ListAll
 	}
+
 	if o.RequiredAttributes == nil {
 		o.RequiredAttributes = []string{"customer", "street", "post_number", "place", "country"}
 	}
 	if o.RequiredValues == nil {
 		o.RequiredValues = []string{"customer"}
 	}
+
 	if o.Now == nil {
 		o.Now = time.Now
 	}

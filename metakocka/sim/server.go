@@ -116,11 +116,13 @@ func (s *Server) enter(latency time.Duration) (leave func()) {
 			panic(http.ErrAbortHandler)
 		}
 	}
+
 	if latency <= 0 {
 		return leave
 	}
 	timer := time.NewTimer(latency)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 		return leave

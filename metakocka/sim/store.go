@@ -47,9 +47,11 @@ func (s *store) insert(p metakocka.Partner, year int) (metakocka.Partner, error)
 	if p.MKID == "" {
 		p.MKID = s.newID()
 	}
+
 	if s.byID[p.MKID] != nil {
 		return p, fmt.Errorf("partner %s is there already", p.MKID)
 	}
+
 	if p.CountCode == "" {
 		p.CountCode = s.newCountCode(year)
 	}
@@ -60,6 +62,7 @@ func (s *store) insert(p metakocka.Partner, year int) (metakocka.Partner, error)
 	if p.Supplier == nil {
 		p.Supplier = &no
 	}
+
 	s.number(&p)
 	r := &record{}
 	r.set(p)
