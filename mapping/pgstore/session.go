@@ -366,8 +366,8 @@ func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...str
 	}
 
 	queueClosing(b, l)
+	// The COMMIT is in the batch: one round trip for the whole change.
 	b.Queue("COMMIT")
-
 	err := s.rolledBack(ctx, s.conn.SendBatch(ctx, b).Close())
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.ConstraintName == partnerIndex {
