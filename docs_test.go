@@ -315,3 +315,61 @@ func TestNamesInTheArchitectureExist(t *testing.T) {
 	}
 	require.Empty(t, wrong, strings.Join(wrong, "\n"))
 }
+
+// rows are the rows of the table below a heading: the names in the first cell, and in
+// the second.
+func rows(t *testing.T, page, heading string) (first, second [][]string) {
+	t.Helper()
+	_, section, found := strings.Cut(prose(t, page), "\n"+heading+"\n")
+	require.True(t, found, heading)
+	section, _, _ = strings.Cut(section, "\n#")
+
+	names := func(cell string) (all []string) {
+		for _, found := range span.FindAllStringSubmatch(cell, -1) {
+			all = append(all, found[1])
+		}
+		return all
+	}
+	for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \| (.*) \|$`).FindAllStringSubmatch(section, -1) {
+		if named := names(row[1]); len(named) > 0 {
+			first, second = append(first, named), append(second, names(row[2]))
+		}
+	}
+	return first, second
+}
+
+// TestTheTableOfPackagesIsWhole: every package is in it, but for those that belong to
+// the test environment.
+func TestTheTableOfPackagesIsWhole(t *testing.T) {
+	t.Parallel()
+	first, _ := rows(t, "docs/architecture.md", "## Packages")
+	named := slices.Concat(first...)
+	for _, file := range sources(t) {
+		dir := path.Dir(file)
+		if dir != "." && !strings.HasSuffix(file, "_test.go") && !slices.Contains(named, dir) && !within(dir, "internal/testenv") {
+			t.Errorf("docs/architecture.md does not say what %s is", dir)
+			named = append(named, dir)
+		}
+	}
+}
+
+// TestTheTableOfRoomsIsTheRuleBook: the page says what each room of syncer may import,
+// and rooms come after those that they import, so there is no circle.
+func TestTheTableOfRoomsIsTheRuleBook(t *testing.T) {
+	t.Parallel()
+	var above []string
+	drawn := map[string]bool{}
+	first, second := rows(t, "docs/architecture.md", "### How imports run")
+	for i, row := range first {
+		for _, room := range row {
+			want := slices.Sorted(slices.Values(rooms()[room]))
+			require.Equal(t, slices.Compact(want), slices.Sorted(slices.Values(second[i])), room)
+			for _, imported := range second[i] {
+				require.True(t, !within(imported, "syncer") || slices.Contains(above, imported), "%s comes before %s, which it imports", room, imported)
+			}
+			drawn[room] = true
+		}
+		above = append(above, row...)
+	}
+	require.Len(t, drawn, len(rooms()))
+}
