@@ -206,7 +206,7 @@ func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error 
 func (c *contacts) selectList() string {
 	list := make([]string, len(c.fields))
 	for i, f := range c.fields {
-		list[i] = "c." + c.columns[f].name + "::text"
+		list[i] = c.textOf(f)
 	}
 	return strings.Join(list, ", ")
 }
@@ -272,21 +272,23 @@ func (c *contacts) insertSQL(fields []mapping.Field, values []any) (sql string, 
 // or as one that waits with its keys ($3); those with the number first. What it finds
 // is compared afterwards.
 func (c *contacts) matchSQL() string {
-	terms, first := []string{"m.held_keys && $3::text[]"}, "false"
-	if col, ok := c.columns[mapping.FieldTaxNumber]; ok {
-		digits := fmt.Sprintf("regexp_replace(c.%s::text, '[^0-9]', '', 'g')", col.name)
-		first = fmt.Sprintf("($1 <> '' AND (%[1]s = $1 OR length(%[1]s) = 11 AND left(%[1]s, 8) = $1))", digits)
-		terms = append(terms, first)
-	}
-	if col, ok := c.columns[mapping.FieldEmail]; ok {
-		terms = append(terms, fmt.Sprintf("EXISTS (SELECT FROM unnest($2::text[]) AS e WHERE position(e IN lower(c.%s::text)) > 0)", col.name))
-	}
+	digits := fmt.Sprintf("regexp_replace(%s, '[^0-9]', '', 'g')", c.textOf(mapping.FieldTaxNumber))
+	byNumber := fmt.Sprintf("($1::text <> '' AND (%[1]s = $1 OR length(%[1]s) = 11 AND left(%[1]s, 8) = $1))", digits)
+	byEmail := fmt.Sprintf("EXISTS (SELECT FROM unnest($2::text[]) AS e WHERE position(e IN lower(%s)) > 0)", c.textOf(mapping.FieldEmail))
 	return fmt.Sprintf(`SELECT c.%[1]s, %[2]s FROM %[3]s AS c
 		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
-		WHERE (m.metakocka_id IS NULL OR m.`+tombstone+`) AND $1::text IS NOT NULL AND (%[4]s)
+		WHERE (m.metakocka_id IS NULL OR m.`+tombstone+`) AND (%[4]s OR %[5]s OR m.held_keys && $3::text[])
 			AND NOT EXISTS (SELECT FROM mksync_answers a WHERE a.contact_id = c.%[1]s AND a.metakocka_id = $4)
-		ORDER BY coalesce(%[5]s, false) DESC, c.%[1]s LIMIT 20`,
-		c.key, c.selectList(), c.table, strings.Join(terms, " OR "), first)
+		ORDER BY coalesce(%[4]s, false) DESC, c.%[1]s LIMIT 20`,
+		c.key, c.selectList(), c.table, byNumber, byEmail)
+}
+
+// textOf is the field's value in a row c as text, null where the table has no column for it.
+func (c *contacts) textOf(f mapping.Field) string {
+	if col, ok := c.columns[f]; ok {
+		return "c." + col.name + "::text"
+	}
+	return "NULL::text"
 }
 
 // contact makes a Contact of the text values read for c.fields.

@@ -108,15 +108,9 @@ func (s *Store) ForgetHashes(ctx context.Context) error {
 // Latin letter and no digit; the first thousand.
 func (s *Store) ForeignNames(ctx context.Context) ([]string, error) {
 	t := s.table()
-	own := func(f mapping.Field) string {
-		if col, ok := t.columns[f]; ok {
-			return "c." + col.name + "::text"
-		}
-		return "NULL"
-	}
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT DISTINCT name FROM (SELECT name FROM mksync_partners UNION ALL
 			SELECT coalesce(nullif(%s, ''), %s) FROM %s AS c) n WHERE name <> '' AND name !~* '[a-zčšž0-9]' LIMIT 1000`,
-		own(mapping.FieldCompanyName), own(mapping.FieldName), t.table))
+		t.textOf(mapping.FieldCompanyName), t.textOf(mapping.FieldName), t.table))
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read names: %w", err))
 	}
