@@ -80,9 +80,12 @@ func (l *lab) prepare(ctx context.Context, database, procedure, name string, n i
 	if b.url, err = l.database(ctx, database); err != nil {
 		return nil, err
 	}
+
 	if err := l.firstStart(ctx, b); err != nil {
 		return nil, fmt.Errorf("let the listener start for the first time: %w", err)
 	}
+
+	// Written as quickly as can be: how is not what is measured.
 	began := time.Now()
 	err = withConn(ctx, b.url, func(conn *pgx.Conn) error {
 		for _, sql := range []string{backlogSQL, "ALTER TABLE contacts SET (autovacuum_enabled = false)", "SET synchronous_commit = off"} {
@@ -102,6 +105,7 @@ func (l *lab) prepare(ctx context.Context, database, procedure, name string, n i
 	if err != nil {
 		return nil, fmt.Errorf("write a backlog: %w", err)
 	}
+
 	l.say("   prepared %s in %s", name, time.Since(began).Round(100*time.Millisecond))
 	return b, nil
 }

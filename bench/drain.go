@@ -39,6 +39,7 @@ func drain(ctx context.Context, l *lab) (r result, err error) {
 			}
 		}
 	}
+
 	for round := range l.Rounds {
 		for _, kind := range rotate(publishKinds(), round) {
 			if err := l.publishOnce(ctx, &r, n, kind, round); err != nil {
@@ -46,6 +47,7 @@ func drain(ctx context.Context, l *lab) (r result, err error) {
 			}
 		}
 	}
+
 	drainGoals(&r)
 	return r, nil
 }
@@ -105,6 +107,7 @@ func (l *lab) readers() []reader {
 			})
 		}
 	}
+
 	readers := []reader{
 		{who: whoRelay, stream: benchStream, start: relay(false)},
 		{who: whoLibrary, stream: benchStream, start: relay(true)},
@@ -117,12 +120,14 @@ func (l *lab) readers() []reader {
 			return l.startListener(v)
 		}},
 	}
+
 	if path, err := exec.LookPath("pg_recvlogical"); err == nil {
 		readers = append(readers, reader{who: "pg_recvlogical to /dev/null", start: func(b *backlog, slot, _ string) (*process, error) {
 			return startProcess("pg_recvlogical", exec.Command(path, "-d", b.url, "--slot", slot, "--start", "-f", "/dev/null", //nolint:noctx // stop ends it
 				"-o", "proto_version=1", "-o", "publication_names="+publication, "--endpos", b.end, "--no-loop"))
 		}})
 	}
+
 	for _, c := range l.Listeners {
 		readers = append(readers, reader{who: c.Name, stream: benchStream, start: func(b *backlog, slot, nats string) (*process, error) {
 			cmd := exec.Command("sh", "-c", "exec "+c.Command) //nolint:gosec,noctx // the caller's own command; stop ends it

@@ -23,10 +23,12 @@ func (l *lab) drainOnce(ctx context.Context, r *result, b *backlog, who reader, 
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
 	const slot = "bench_reader"
+
 	if err := b.copySlot(ctx, slot); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.dropSlot(ctx, slot)) }()
+
 	server, err := l.startNATS(ctx)
 	if err != nil {
 		return err
@@ -35,20 +37,24 @@ func (l *lab) drainOnce(ctx context.Context, r *result, b *backlog, who reader, 
 	if err := makeStream(ctx, server.conn); err != nil {
 		return err
 	}
+
 	target := server.url
 	if who.own {
 		target = server.dir + "-own"
 		defer func() { _ = os.RemoveAll(target) }()
 	}
+
 	began := time.Now()
 	p, err := who.start(b, slot, target)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
+
 	if who.stream == "" {
 		return l.timeExit(ctx, r, b, who, p, began)
 	}
+
 	conn := server.conn
 	if who.own {
 		if conn, err = connectOwn(ctx, p, target); err != nil {
@@ -56,20 +62,24 @@ func (l *lab) drainOnce(ctx context.Context, r *result, b *backlog, who reader, 
 		}
 		defer conn.Close()
 	}
+
 	took, used, err := awaitStored(ctx, p, conn, who.stream, uint64(b.n), began) //nolint:gosec // a positive amount
 	if err != nil {
 		return err
 	}
 	note(r, b.name, who.who, b.n, took, used)
+
 	if u, err := server.usage(); err == nil && !who.own {
 		r.add(b.name, who.who, colNATSCPU, u.cpu)
 		r.add(b.name, who.who, colNATSMiB, u.peak)
 	}
+
 	wrong, err := verify(ctx, conn, who.stream, b.n)
 	if err != nil {
 		return err
 	}
 	r.add(b.name, who.who, colWrong, float64(wrong.total()))
+
 	l.say("   round %d, %s, %s: %s rows/s, %.2f CPU s, peak %.0f MiB, %s", round+1, b.name, who.who,
 		number(float64(b.n)/took.Seconds()), used.cpu, used.peak, wrong)
 	return nil
@@ -137,6 +147,7 @@ func awaitStored(ctx context.Context, p *process, nc *nats.Conn, stream string, 
 		return 0, used, err
 	}
 	var stored uint64
+
 	err = p.await(ctx, 5*time.Millisecond, func() (bool, error) {
 		s, err := js.Stream(ctx, stream)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -151,6 +162,7 @@ func awaitStored(ctx context.Context, p *process, nc *nats.Conn, stream string, 
 	if err != nil {
 		return 0, used, fmt.Errorf("%d of %d messages stored: %w", stored, n, err)
 	}
+
 	used, err = p.usage()
 	if errors.Is(err, errNoUsage) {
 		err = nil
@@ -179,6 +191,7 @@ func publishKinds() []publishKind {
 func (l *lab) publishOnce(ctx context.Context, r *result, n int, kind publishKind, round int) error {
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
+
 	server, err := l.startNATS(ctx)
 	if err != nil {
 		return err
@@ -187,6 +200,7 @@ func (l *lab) publishOnce(ctx context.Context, r *result, n int, kind publishKin
 	if err := makeStream(ctx, server.conn); err != nil {
 		return err
 	}
+
 	what, who := "publishing alone", kind.name
 	config := publishConfig{NATS: server.url, Subject: benchSubject + ".row", Count: n, Size: kind.size, IDs: kind.ids, Contacts: kind.contacts}
 	began := time.Now()
@@ -195,15 +209,18 @@ func (l *lab) publishOnce(ctx context.Context, r *result, n int, kind publishKin
 		return err
 	}
 	defer p.stop()
+
 	took, used, err := awaitStored(ctx, p, server.conn, benchStream, uint64(n), began) //nolint:gosec // a positive amount
 	if err != nil {
 		return err
 	}
 	note(r, what, who, n, took, used)
+
 	if u, err := server.usage(); err == nil {
 		r.add(what, who, colNATSCPU, u.cpu)
 		r.add(what, who, colNATSMiB, u.peak)
 	}
+
 	l.say("   round %d, %s, %s: %s rows/s, %.2f CPU s", round+1, what, who, number(float64(n)/took.Seconds()), used.cpu)
 	return nil
 }

@@ -28,6 +28,7 @@ func firstSection(ctx context.Context, l *lab) (r result, err error) {
 			return partners
 		}},
 	} {
+
 		n := l.count(c.contacts)
 		name := fmt.Sprintf("%s contacts, %s", number(float64(n)), c.name)
 		all := people(n)
@@ -41,6 +42,7 @@ func firstSection(ctx context.Context, l *lab) (r result, err error) {
 			return r, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+
 	n := float64(l.count(10_000))
 	empty := number(n) + " contacts, empty ERP"
 	r.atMost("calls per contact, empty ERP, without the sweep", r.median(empty, "mksync", "calls/contact"), 1.05)
@@ -53,6 +55,7 @@ func (w *world) firstSync(ctx context.Context, r *result, name string, all []per
 	if err := w.insertContacts(ctx, all); err != nil {
 		return err
 	}
+
 	if err := w.latency(slowCall); err != nil {
 		return err
 	}
@@ -60,6 +63,7 @@ func (w *world) firstSync(ctx context.Context, r *result, name string, all []per
 	if err != nil {
 		return err
 	}
+
 	began := time.Now()
 	if err := w.start(ctx, map[string]string{"MKSYNC_POLL_INTERVAL": "1h"}); err != nil {
 		return err
@@ -68,6 +72,7 @@ func (w *world) firstSync(ctx context.Context, r *result, name string, all []per
 		return err
 	}
 	took := time.Since(began)
+
 	used, err := w.mksync.usage()
 	if err != nil {
 		return err
@@ -76,6 +81,7 @@ func (w *world) firstSync(ctx context.Context, r *result, name string, all []per
 	if err != nil {
 		return err
 	}
+
 	n, calls := float64(len(all)), w.calls.count()
 	r.add(name, "mksync", "s", took.Seconds())
 	r.add(name, "mksync", "calls/contact", float64(calls.useful())/n)
@@ -83,8 +89,10 @@ func (w *world) firstSync(ctx context.Context, r *result, name string, all []per
 	if useful := calls.useful(); useful > 0 {
 		r.add(name, "mksync", "of possible", float64(useful)/(w.calls.stretch()+slowCall).Seconds()/possibleCalls)
 	}
+
 	r.add(name, "mksync", "peak MiB", used.peak)
 	r.add(name, "mksync", "CPU ms/contact", 1000*used.cpu/n)
+
 	database := after.minus(before)
 	r.add(name, "mksync", "database ms/contact", 1000*database.working/n)
 	r.add(name, "mksync", "with waits", 1000*database.active/n)

@@ -33,6 +33,7 @@ func flowSection(ctx context.Context, l *lab) (r result, err error) {
 			return r, err
 		}
 	}
+
 	w, err := l.newWorld(ctx, "flow_slow", sim.Options{})
 	if err != nil {
 		return r, err
@@ -41,14 +42,17 @@ func flowSection(ctx context.Context, l *lab) (r result, err error) {
 	if err := w.latency(slowCall); err != nil {
 		return r, err
 	}
+
 	bare, err := w.bareClients(ctx)
 	if err != nil {
 		return r, err
 	}
 	r.add("calls that do nothing, ERP answers after 50 ms", "two bare clients", "of possible", bare/possibleCalls)
+
 	if err := w.flow(ctx, &r, "after 50 ms", slowCall, flowCounts{l.count(120), l.count(200), l.count(400)}); err != nil {
 		return r, err
 	}
+
 	for _, what := range []string{"push, new contacts", "push, edits", "pull, edits"} {
 		r.atLeast("share of possible calls used, "+what, r.median(what+", ERP answers after 50 ms", "mksync", "of possible"), 0.95)
 	}
@@ -66,12 +70,14 @@ func (w *world) flow(ctx context.Context, r *result, answers string, latency tim
 	if err := w.polled(ctx); err != nil { // its calls are not what is measured
 		return err
 	}
+
 	note := func(what string, n int, f func() error) error {
 		return w.noteFlow(ctx, r, what+", ERP answers "+answers, n, f)
 	}
 	if err := w.latency(latency); err != nil {
 		return err
 	}
+
 	if err := note("push, new contacts", n.creates, func() error { return w.pushCreates(ctx, all[:n.creates]) }); err != nil {
 		return err
 	}
@@ -86,15 +92,18 @@ func (w *world) flow(ctx context.Context, r *result, answers string, latency tim
 			return err
 		}
 	}
+
 	if err := note("push, edits", n.pushes, func() error { return w.pushEdits(ctx, all[:n.pushes]) }); err != nil {
 		return err
 	}
+
 	if err := w.restart(ctx, "1h"); err != nil {
 		return err
 	}
 	if err := w.polled(ctx); err != nil {
 		return err
 	}
+
 	w.stop()
 	began := time.Now()
 	err := note("pull, edits", n.pulls, func() error { // its start, and the sweep that it begins with, are in it

@@ -18,6 +18,7 @@ func idleSection(ctx context.Context, l *lab) (r result, err error) {
 		return r, err
 	}
 	defer w.close()
+
 	profiles, err := freeAddress()
 	if err != nil {
 		return r, err
@@ -25,13 +26,16 @@ func idleSection(ctx context.Context, l *lab) (r result, err error) {
 	if err := w.start(ctx, map[string]string{"MKSYNC_DEBUG_ADDR": profiles}); err != nil {
 		return r, err
 	}
+
 	if err := w.usualPolls(ctx, n); err != nil {
 		return r, err
 	}
+
 	window := time.Minute
 	if l.Scale < 1 {
 		window = 20 * time.Second
 	}
+
 	before, err := liveHeap(ctx, profiles)
 	if err != nil {
 		return r, err
@@ -39,6 +43,7 @@ func idleSection(ctx context.Context, l *lab) (r result, err error) {
 	if err := pause(ctx, 2*time.Second); err != nil {
 		return r, err
 	}
+
 	e, err := w.measure(ctx, func() error { return pause(ctx, window) })
 	if err != nil {
 		return r, err
@@ -47,10 +52,12 @@ func idleSection(ctx context.Context, l *lab) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
+
 	after, err := liveHeap(ctx, profiles)
 	if err != nil {
 		return r, err
 	}
+
 	name := fmt.Sprintf("%s links, %s, %d calls of polls", number(float64(n)), window, e.calls.total())
 	r.add(name, "mksync", "CPU, % of a core", 100*e.cpu/e.seconds)
 	r.add(name, "mksync", "database, % of the time", 100*e.database.working/e.seconds)
@@ -58,6 +65,7 @@ func idleSection(ctx context.Context, l *lab) (r result, err error) {
 	r.add(name, "mksync", "live MiB after", after)
 	r.add(name, "mksync", "resident MiB", used.rss)
 	r.add(name, "mksync", "peak MiB", used.peak)
+
 	r.atMost("CPU while idle, % of a core", r.median(name, "mksync", "CPU, % of a core"), 1)
 	r.atMost("live memory after the window, of what it was before", after/before, 1.1)
 	return r, nil

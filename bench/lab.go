@@ -42,24 +42,29 @@ func newLab(ctx context.Context, o options, out io.Writer) (l *lab, err error) {
 			l = nil
 		}
 	}()
+
 	if l.dir, err = os.MkdirTemp("", "mksync-bench-"); err != nil {
 		return l, fmt.Errorf("make a directory: %w", err)
 	}
+
 	l.mksync = filepath.Join(l.dir, "mksync")
 	build := exec.CommandContext(ctx, "go", "build", "-o", l.mksync, "github.com/crmmind/mksync/cmd/mksync")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return l, fmt.Errorf("build mksync: %w: %s", err, text)
 	}
+
 	if l.pg, err = pgserver.Start(ctx, pgserver.Options{Own: true, Durable: true}); err != nil {
 		return l, fmt.Errorf("start Postgres: %w", err)
 	}
 	if err = l.trackStatements(ctx); err != nil {
 		return l, err
 	}
+
 	if l.machine, err = describeMachine(ctx, l.pg.URL()); err != nil {
 		return l, err
 	}
+
 	n, err := l.startNATS(ctx)
 	if err != nil {
 		return l, err
@@ -126,16 +131,19 @@ func (l *lab) startNATS(ctx context.Context) (*natsServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
+
 	n := &natsServer{dir: dir, profiled: l.Profile != ""}
 	if n.process, err = l.part("nats", natsConfig{Dir: dir}); err != nil {
 		return nil, err
 	}
+
 	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	err = n.await(limited, 5*time.Millisecond, func() (ok bool, err error) {
 		n.url, ok = embedded.Lookup(dir)
 		return ok, nil
 	})
+
 	if err == nil {
 		n.conn, err = bus.Connect(limited, n.url, bus.ConnectOptions{Name: "bench"})
 	}

@@ -35,11 +35,13 @@ func latency(ctx context.Context, l *lab) (r result, err error) {
 	if err := makeStream(ctx, server.conn); err != nil {
 		return r, err
 	}
+
 	b := &backlog{slot: "bench_latency"}
 	if b.url, err = l.database(ctx, b.slot); err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, l.pg.DropDatabase(context.WithoutCancel(ctx), b.slot)) }()
+
 	for round := range l.Rounds {
 		for _, rate := range []int{100, 500} {
 			for _, run := range rotate([]func(context.Context, *result, *backlog, *natsServer, int) error{l.eventsOfMksync, l.eventsOfRelay}, round) {
@@ -52,6 +54,7 @@ func latency(ctx context.Context, l *lab) (r result, err error) {
 			return r, err
 		}
 	}
+
 	latencyGoals(&r)
 	return r, nil
 }
@@ -124,17 +127,20 @@ func (l *lab) events(ctx context.Context, r *result, b *backlog, nc *nats.Conn, 
 	if err := warmUp(ctx, b.url, p, nc, d.stream); err != nil {
 		return err
 	}
+
 	stop, err := watchStream(ctx, nc, d.stream, times)
 	if err != nil {
 		return err
 	}
 	defer stop()
+
 	log := watchLog(ctx, b.url, d.slot)
 	err = l.insert(ctx, b.url, d.rate, times)
 	age := log.stop()
 	if err != nil {
 		return err
 	}
+
 	if d.who == whoMksync {
 		r.add(d.what, d.who, colUnconfirmed, age.Seconds())
 	}

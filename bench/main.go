@@ -68,6 +68,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var quick bool
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
+
 	f.StringVar(&names, "sections", "", "comma-separated sections; all when empty")
 	f.IntVar(&o.Rounds, "rounds", 3, "how often everything is measured; medians are shown")
 	f.Float64Var(&o.Scale, "scale", 1, "multiplies the amounts of work")
@@ -83,6 +84,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		o.Listeners = append(o.Listeners, candidate{Name: name, Command: command})
 		return nil
 	})
+
 	f.Usage = func() {
 		fmt.Fprintf(stderr, "Usage: go run ./bench [flags]\n\nSections:\n")
 		for _, s := range sections() {
@@ -91,15 +93,19 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		fmt.Fprintln(stderr, "\nFlags:")
 		f.PrintDefaults()
 	}
+
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
+
 	if quick {
 		o.Rounds, o.Scale = 1, o.Scale/10
 	}
+
 	if f.NArg() > 0 || o.Rounds < 1 || o.Scale <= 0 || o.Scale > 100 {
 		return o, errors.New("want no further arguments, -rounds of at least 1 and -scale between 0 and 100; see -help")
 	}
+
 	var err error
 	o.Sections, err = chooseSections(names)
 	return o, err
@@ -131,23 +137,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return err
 	}
+
 	began := time.Now()
 	l, err := newLab(ctx, o, stderr)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
+
 	rep := report{Command: "go run ./bench " + strings.Join(args, " "), Began: began, Options: o, Machine: l.machine}
 	for _, s := range sections() {
 		if !slices.Contains(o.Sections, s.name) {
 			continue
 		}
+
 		l.say("== %s: %s", s.name, s.about)
 		at := time.Now()
 		res, sectionErr := s.run(ctx, l)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+
 		res.Section, res.About, res.Seconds = s.name, s.about, time.Since(at).Seconds()
 		if sectionErr != nil {
 			res.Error = sectionErr.Error()
@@ -155,6 +165,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		}
 		rep.Results = append(rep.Results, res)
 	}
+
 	rep.Seconds = time.Since(began).Seconds()
 	return errors.Join(err, rep.print(stdout), rep.save(o.JSON))
 }

@@ -19,6 +19,7 @@ func callsSection(ctx context.Context, l *lab) (r result, err error) {
 		return r, err
 	}
 	defer w.close()
+
 	if err := w.start(ctx, map[string]string{"MKSYNC_POLL_INTERVAL": "1s"}); err != nil {
 		return r, err
 	}
@@ -26,6 +27,7 @@ func callsSection(ctx context.Context, l *lab) (r result, err error) {
 		if err := w.latency(c.latency); err != nil {
 			return r, err
 		}
+
 		before := w.calls.count()
 		if err := c.change(ctx, w); err != nil {
 			return r, fmt.Errorf("%s: %w", c.name, err)
@@ -33,6 +35,7 @@ func callsSection(ctx context.Context, l *lab) (r result, err error) {
 		if err := w.quiet(ctx); err != nil {
 			return r, err
 		}
+
 		made := w.calls.count().minus(before)
 		for _, kind := range []string{callTax, callEmail, callRead, callAdd, callUpdate} {
 			r.add(c.name, "mksync", kind, float64(made[kind]))
@@ -53,6 +56,7 @@ type oneChange struct {
 func changes(some []person) []oneChange {
 	full, bare, echo := some[0], some[1], some[2]
 	bare.tax = ""
+
 	insert := func(p person) func(context.Context, *world) error {
 		return func(ctx context.Context, w *world) error {
 			if err := w.exec(ctx, "INSERT INTO contacts (id, name, email, tax_number, country) VALUES ($1, $2, $3, nullif($4, ''), 'SI')", p.id, p.name, p.email, p.tax); err != nil {
@@ -61,12 +65,14 @@ func changes(some []person) []oneChange {
 			return w.agree(ctx, p.id, "")
 		}
 	}
+
 	update := func(ctx context.Context, w *world, phone string) error {
 		if err := w.exec(ctx, "UPDATE contacts SET phone = $2 WHERE id = $1", full.id, phone); err != nil {
 			return err
 		}
 		return w.agree(ctx, full.id, phone)
 	}
+
 	added := func(most int) func(*result, callCount) {
 		return func(r *result, made callCount) {
 			r.atMost("new contact: look-ups of the e-mail", float64(made[callEmail]), 1)
@@ -74,6 +80,7 @@ func changes(some []person) []oneChange {
 			r.atMost("new contact: calls in all", float64(made.useful()), float64(most))
 		}
 	}
+
 	return []oneChange{
 		{"a new contact with e-mail", 0, insert(bare), added(2)},
 		{"a new contact with e-mail and tax number", 0, insert(full), added(4)},
@@ -141,11 +148,13 @@ func (l *lab) pollCalls(ctx context.Context, r *result) error {
 	for _, c := range []struct {
 		partners, limit int
 	}{{1000, 0}, {1000, 100}, {10000, 0}, {10000, 100}} {
+
 		n := max(l.count(c.partners), 200)
 		name := fmt.Sprintf("poll of %s partners, whole answers", number(float64(n)))
 		if c.limit > 0 {
 			name = fmt.Sprintf("poll of %s partners, answers cut at %d", number(float64(n)), c.limit)
 		}
+
 		w, err := l.newWorld(ctx, fmt.Sprintf("poll_%d_%d", n, c.limit), sim.Options{Partners: erpPartners(people(n)), AnswerCap: c.limit})
 		if err != nil {
 			return err
@@ -155,6 +164,7 @@ func (l *lab) pollCalls(ctx context.Context, r *result) error {
 		if err != nil {
 			return err
 		}
+
 		if c.limit == 0 && c.partners == 10000 {
 			r.atMost(name+": calls of a full sweep", r.median(name, "mksync", "full sweep"), 40)
 		}
@@ -167,10 +177,12 @@ func (w *world) twoPolls(ctx context.Context, r *result, name string) error {
 	if err := w.start(ctx, map[string]string{"MKSYNC_POLL_INTERVAL": "1s"}); err != nil {
 		return err
 	}
+
 	last := time.Time{}
 	for _, column := range []string{"full sweep", "sweep in between"} {
 		var swept time.Time
 		var calls, seconds float64
+
 		limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
 		err := w.mksync.await(limited, 5*time.Millisecond, func() (bool, error) {
 			err := w.db.QueryRow(limited, `SELECT coalesce(max((value->>'sweptAt')::timestamptz), 'epoch'), coalesce(max((value->>'calls')::float8), 0), coalesce(max((value->>'duration')::float8), 0)
@@ -181,6 +193,7 @@ func (w *world) twoPolls(ctx context.Context, r *result, name string) error {
 		if err != nil {
 			return err
 		}
+
 		last = swept
 		r.add(name, "mksync", column, calls)
 		r.add(name, "mksync", column+", s", seconds)

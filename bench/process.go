@@ -109,6 +109,7 @@ func (p *process) usage() (usage, error) {
 	if len(fields) < 13 {
 		return usage{}, errNoUsage
 	}
+
 	const ticksPerSecond = 100 // USER_HZ, on every Linux that Go runs on
 	user, _ := strconv.ParseFloat(fields[11], 64)
 	system, _ := strconv.ParseFloat(fields[12], 64)

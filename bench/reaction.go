@@ -62,11 +62,13 @@ func (l *lab) callsOfService(ctx context.Context, r *result, rate, round int) er
 		return err
 	}
 	defer own.stop()
+
 	b := &backlog{slot: fmt.Sprintf("bench_calls_%d", round)}
 	if b.url, err = l.database(ctx, b.slot); err != nil {
 		return err
 	}
 	defer func() { _ = l.pg.DropDatabase(context.WithoutCancel(ctx), b.slot) }()
+
 	erp, err := startSimulator()
 	if err != nil {
 		return err
@@ -74,11 +76,13 @@ func (l *lab) callsOfService(ctx context.Context, r *result, rate, round int) er
 	defer erp.stop()
 	times := newTimes()
 	erp.OnCall(func(c sim.Call) { times.call(c) })
+
 	p, err := l.startMksync(erp.variables(b.variables(b.slot, own.url)), "run")
 	if err != nil {
 		return err
 	}
 	defer p.stop()
+
 	if err := l.awaitFirstCall(ctx, b.url, p, times); err != nil {
 		return err
 	}
@@ -109,6 +113,7 @@ func (l *lab) awaitFirstCall(ctx context.Context, url string, p *process, t *tim
 	return withConn(ctx, url, func(conn *pgx.Conn) error {
 		first := newTimes()
 		var next time.Time
+
 		return p.await(ctx, 10*time.Millisecond, func() (bool, error) {
 			if now := time.Now(); now.After(next) {
 				next = now.Add(time.Second)
@@ -118,6 +123,7 @@ func (l *lab) awaitFirstCall(ctx context.Context, url string, p *process, t *tim
 					return false, err
 				}
 			}
+
 			t.mu.Lock()
 			defer t.mu.Unlock()
 			n := 0

@@ -37,11 +37,13 @@ func relayPart(ctx context.Context, config []byte) error {
 	if err := json.Unmarshal(config, &c); err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
+
 	nc, err := bus.Connect(ctx, c.NATS, bus.ConnectOptions{Name: "relay"})
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
+
 	var pub relayPublisher
 	if c.Library {
 		pub, err = newLibraryPublisher(nc)
@@ -51,6 +53,7 @@ func relayPart(ctx context.Context, config []byte) error {
 	if err != nil {
 		return err
 	}
+
 	conn, err := replicationConn(ctx, c)
 	if err != nil {
 		return err
@@ -118,6 +121,7 @@ func (p *pieces) Read(b []byte) (int, error) {
 func relay(ctx context.Context, conn *pgconn.PgConn, pub relayPublisher, subject string) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Conn().Close() })
 	defer stop()
+
 	var read, safe pglogrepl.LSN
 	var due uint64 // when so many are stored, read may be confirmed
 	var told time.Time
@@ -129,10 +133,12 @@ func relay(ctx context.Context, conn *pgconn.PgConn, pub relayPublisher, subject
 		if err != nil {
 			return fmt.Errorf("read from Postgres: %w", err)
 		}
+
 		at, alive, err := relayMessage(ctx, pub, subject, msg)
 		if err != nil {
 			return err
 		}
+
 		read = max(read, at)
 		// A server that is quiet asks, one that is not is told once a second.
 		if alive || pub.count()%1024 == 0 && time.Since(told) > time.Second {
@@ -279,6 +285,7 @@ func publishPart(ctx context.Context, config []byte) error {
 	if err := json.Unmarshal(config, &c); err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
+
 	nc, err := bus.Connect(ctx, c.NATS, bus.ConnectOptions{Name: "publish"})
 	if err != nil {
 		return err
@@ -288,6 +295,7 @@ func publishPart(ctx context.Context, config []byte) error {
 	if err != nil {
 		return err
 	}
+
 	p.msg.Subject, p.msg.Data = c.Subject, make([]byte, c.Size)
 	for i := range c.Count {
 		if c.Contacts {
@@ -301,6 +309,7 @@ func publishPart(ctx context.Context, config []byte) error {
 			return err
 		}
 	}
+
 	<-ctx.Done() // until everything is stored and somebody has looked
 	return nil
 }

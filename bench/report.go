@@ -39,9 +39,11 @@ func (r result) print(b *strings.Builder) {
 	if r.Error != "" {
 		fmt.Fprintf(b, "This section failed: %s\n\n", r.Error)
 	}
+
 	if len(r.Rows) > 0 {
 		table(b, append([]string{"case", "who"}, r.Columns...), r.cells())
 	}
+
 	if len(r.Goals) > 0 {
 		b.WriteByte('\n')
 		var rows [][]string
@@ -54,6 +56,7 @@ func (r result) print(b *strings.Builder) {
 		}
 		table(b, []string{"target", "", "got", ""}, rows)
 	}
+
 	for _, n := range r.Notes {
 		fmt.Fprintf(b, "\n%s\n", n)
 	}
@@ -87,6 +90,7 @@ func table(b *strings.Builder, head []string, rows [][]string) {
 			width[i] = max(width[i], len([]rune(c)), 3)
 		}
 	}
+
 	line := func(cells []string) {
 		for i, c := range cells {
 			pad := strings.Repeat(" ", width[i]-len([]rune(c)))
@@ -99,6 +103,7 @@ func table(b *strings.Builder, head []string, rows [][]string) {
 		}
 		b.WriteString("|\n")
 	}
+
 	line(head)
 	for i := range head {
 		if i > 1 {
@@ -108,6 +113,7 @@ func table(b *strings.Builder, head []string, rows [][]string) {
 		}
 	}
 	b.WriteString("|\n")
+
 	for _, cells := range rows {
 		line(cells)
 	}

@@ -98,14 +98,17 @@ func (l *lab) insert(ctx context.Context, url string, rate int, t *times) error 
 	if err != nil {
 		return fmt.Errorf("read database URL: %w", err)
 	}
+
 	config.MaxConns, config.MinConns = clients, clients
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect to Postgres: %w", err)
 	}
 	defer pool.Close()
+
 	total := rate * max(int(latencySeconds*min(l.Scale, 3)), 2)
 	due := make(chan time.Time, total)
+
 	g, ctx := errgroup.WithContext(ctx)
 	for range clients {
 		g.Go(func() error {
@@ -122,11 +125,14 @@ func (l *lab) insert(ctx context.Context, url string, rate int, t *times) error 
 			return nil
 		})
 	}
+
+	// Arrivals are spread at random over their steps, so that nothing falls into its rhythm.
 	began, step := time.Now().Add(200*time.Millisecond), time.Second/time.Duration(rate)
 	dice := l.rand("arrivals")
 	for i := range total {
 		due <- began.Add(time.Duration(i)*step + time.Duration(dice.Int64N(int64(step))))
 	}
+
 	close(due)
 	return g.Wait()
 }
@@ -138,6 +144,7 @@ func warmUp(ctx context.Context, url string, p *process, nc *nats.Conn, stream s
 	if err != nil {
 		return err
 	}
+
 	return withConn(ctx, url, func(conn *pgx.Conn) error {
 		mine := map[string]bool{}
 		var next time.Time
@@ -150,6 +157,7 @@ func warmUp(ctx context.Context, url string, p *process, nc *nats.Conn, stream s
 					return false, err
 				}
 			}
+
 			s, err := js.Stream(ctx, stream)
 			if errors.Is(err, jetstream.ErrStreamNotFound) {
 				return false, nil
@@ -157,6 +165,7 @@ func warmUp(ctx context.Context, url string, p *process, nc *nats.Conn, stream s
 			if err != nil {
 				return false, err
 			}
+
 			last := s.CachedInfo().State.LastSeq
 			if last == 0 {
 				return false, nil
@@ -165,6 +174,7 @@ func warmUp(ctx context.Context, url string, p *process, nc *nats.Conn, stream s
 			if err != nil {
 				return false, err
 			}
+
 			return mine[findID(m.Subject, m.Data, func(id string) bool { return mine[id] })] && len(mine) > 1, nil
 		})
 	})
@@ -239,6 +249,7 @@ func sampleLog(ctx context.Context, conn *pgx.Conn, slot string, worst *time.Dur
 		at  time.Time
 		lsn int64
 	}
+
 	var ends []end
 	for {
 		var now, confirmed int64
@@ -247,6 +258,7 @@ func sampleLog(ctx context.Context, conn *pgx.Conn, slot string, worst *time.Dur
 		if err != nil {
 			return err
 		}
+
 		at := time.Now()
 		ends = append(ends, end{at, now})
 		for len(ends) > 1 && ends[0].lsn <= confirmed {
@@ -255,6 +267,7 @@ func sampleLog(ctx context.Context, conn *pgx.Conn, slot string, worst *time.Dur
 		if ends[0].lsn > confirmed {
 			*worst = max(*worst, at.Sub(ends[0].at))
 		}
+
 		if err := pause(ctx, time.Until(at.Add(50*time.Millisecond))); err != nil {
 			return err
 		}

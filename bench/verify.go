@@ -35,11 +35,13 @@ func verify(ctx context.Context, nc *nats.Conn, stream string, n int) (faults, e
 	if err != nil {
 		return faults{}, fmt.Errorf("open stream: %w", err)
 	}
+
 	c := newComparison(n)
 	total := int(s.CachedInfo().State.Msgs) //nolint:gosec // an amount of messages
 	if total == 0 {
 		return c.faults(), nil
 	}
+
 	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
 	if err != nil {
 		return faults{}, fmt.Errorf("read stream: %w", err)
@@ -49,6 +51,7 @@ func verify(ctx context.Context, nc *nats.Conn, stream string, n int) (faults, e
 		return faults{}, fmt.Errorf("read stream: %w", err)
 	}
 	defer msgs.Stop()
+
 	for range total {
 		m, err := msgs.Next(jetstream.NextMaxWait(20 * time.Second))
 		if err != nil {
@@ -56,6 +59,7 @@ func verify(ctx context.Context, nc *nats.Conn, stream string, n int) (faults, e
 		}
 		c.take(m.Subject(), m.Data())
 	}
+
 	return c.faults(), nil
 }
 

@@ -47,6 +47,7 @@ func (l *lab) newWorld(ctx context.Context, name string, opts sim.Options) (w *w
 			w.close()
 		}
 	}()
+
 	if w.url, err = l.database(ctx, w.name); err != nil {
 		return w, err
 	}
@@ -55,12 +56,14 @@ func (l *lab) newWorld(ctx context.Context, name string, opts sim.Options) (w *w
 			return w, fmt.Errorf("make pg_stat_statements: %w", err)
 		}
 	}
+
 	if w.db, err = pgxpool.New(ctx, w.url); err != nil {
 		return w, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	if w.dir, err = os.MkdirTemp(l.dir, "data-"); err != nil {
 		return w, fmt.Errorf("make a directory: %w", err)
 	}
+
 	w.serve(opts)
 	return w, nil
 }
@@ -223,16 +226,19 @@ func (w *world) measure(ctx context.Context, f func() error) (e effort, err erro
 	if err != nil {
 		return e, err
 	}
+
 	databaseBefore, err := w.databaseTime(ctx)
 	if err != nil {
 		return e, err
 	}
+
 	callsBefore, began := w.calls.count(), time.Now()
 	if err := f(); err != nil {
 		return e, err
 	}
 	e.seconds = time.Since(began).Seconds()
 	e.calls = w.calls.count().minus(callsBefore)
+
 	after, err := w.mksync.usage()
 	if err != nil {
 		return e, err

@@ -149,6 +149,7 @@ func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, as
 		case err != nil:
 			return err
 		}
+
 		results = append(results, result{ID: id, Success: true, Data: data})
 		if asJSON {
 			continue
@@ -157,6 +158,7 @@ func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, as
 			return err
 		}
 	}
+
 	if asJSON {
 		if err := app.printJSON(results); err != nil {
 			return err

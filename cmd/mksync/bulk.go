@@ -109,8 +109,10 @@ func (app *cliEnv) bulk(ctx context.Context, api operations.Answerer, kind bulkK
 		}
 		noun, parts = kind.named, slices.Collect(slices.Chunk(ids, atOnce))
 	}
+
 	follow := app.follow(f.asJSON)
 	whole := bulkAnswer{counts: map[match.Verdict]int{}, results: []operations.BulkItem{}}
+
 	for i, ids := range parts {
 		part, err := kind.ask(operations.WithWatch(ctx, follow.watch), api, ids, f.dryRun)
 		switch {
@@ -123,6 +125,7 @@ func (app *cliEnv) bulk(ctx context.Context, api operations.Answerer, kind bulkK
 		}
 		whole.add(part)
 	}
+
 	follow.end()
 	if f.dryRun {
 		return app.printMatch(ctx, api, kind, f, whole, follow.decisions)

@@ -33,6 +33,7 @@ func newCheckCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().BoolVar(&repair, "repair", false, "bring what differs in order")
 	jsonFlag(cmd, &asJSON)
 	return cmd

@@ -24,6 +24,8 @@ func completeIDs[R, T any](app *cliEnv, op operations.Operation[R, operations.Li
 	return func(cmd *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), glance)
 		defer cancel()
+
+		// Whatever goes wrong here is silent: a shell that completes shows no errors.
 		cfg, _, err := app.load()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -33,11 +35,13 @@ func completeIDs[R, T any](app *cliEnv, op operations.Operation[R, operations.Li
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		defer nc.Close()
+
 		found, _ := op.Ask(ctx, control.NewClient(nc), request)
 		named := map[string]bool{}
 		for _, id := range given {
 			named[id] = true
 		}
+
 		var ids []cobra.Completion
 		for _, entry := range found.Items {
 			if cells := line(entry); !named[cells[0]] {

@@ -89,6 +89,7 @@ func newConflictsShow(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
@@ -104,12 +105,14 @@ func conflictSheet(c operations.Conflict) (sheet []terminal.Pair) {
 	line("mapping", c.MappingID)
 	line("crm", fmt.Sprintf("%q, before %q", c.CRMValue, c.CRMBefore))
 	line("metakocka", fmt.Sprintf("%q, before %q", c.MetaKockaValue, c.MetaKockaBefore))
+
 	if c.CRMChangedAt != nil {
 		line("crm changed", stamp(*c.CRMChangedAt))
 	}
 	if c.MetaKockaChangedAfter != nil && c.MetaKockaChangedBefore != nil {
 		line("metakocka changed", "between "+stamp(*c.MetaKockaChangedAfter)+" and "+stamp(*c.MetaKockaChangedBefore))
 	}
+
 	line("found", stamp(c.CreatedAt))
 	if c.ClosedAt != nil {
 		line("closed", stamp(*c.ClosedAt)+" by "+or(c.ClosedBy, "mksync"))
@@ -142,6 +145,7 @@ func newConflictsResolve(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	choose(cmd, &take, "take", "", "whose value both sides get", mapping.SideCRM, mapping.SideMetaKocka)
 	_ = cmd.MarkFlagRequired("take")
 	jsonFlag(cmd, &asJSON)

@@ -76,6 +76,7 @@ func newDeadLettersRetry(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().BoolVar(&all, "all", false, "all of them")
 	jsonFlag(cmd, &asJSON)
 	return cmd

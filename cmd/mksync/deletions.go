@@ -18,6 +18,7 @@ func newDeletionsCommand(app *cliEnv) *cobra.Command {
 			"An ID is the deletion's own, or that of its mapping, contact or partner where that names one alone.",
 		Example: "  mksync deletions list\n  mksync deletions approve 3 4 5",
 	}
+
 	return group(cmd, newDeletionsList(app),
 		newDeletionsDecide(app, operations.OpApproveDeletion, &cobra.Command{
 			Use:   "approve ID... | - | --all",

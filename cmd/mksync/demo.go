@@ -28,6 +28,7 @@ func newDemoCommand(app *cliEnv) *cobra.Command {
 			return err
 		},
 	}
+
 	cmd.Flags().BoolVar(&opts.Serve, "serve", false, "keep everything running at the end, until Ctrl-C")
 	cmd.Flags().BoolVar(&opts.Verbose, "verbose", false, "show what the service logs")
 	return cmd

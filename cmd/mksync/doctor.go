@@ -38,6 +38,7 @@ Nothing is changed. The exit status is 1 when something is wrong.
 			return app.doctorLines(cmd.Context())
 		},
 	}
+
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
@@ -60,12 +61,15 @@ func (app *cliEnv) doctorLines(ctx context.Context) error {
 			printErr = err
 		}
 	})
+
 	if ctx.Err() != nil {
 		return stoppedExamining()
 	}
+
 	if err := errors.Join(printErr, doctor.WriteHints(app.stdout, hints)); err != nil {
 		return err
 	}
+
 	if wrong == 0 {
 		_, err := fmt.Fprintln(app.stdout, "\nnothing is wrong")
 		return err
@@ -141,12 +145,14 @@ func doctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 			URL:  strings.TrimRight(c.MetaKockaURL, "/"), CompanyID: c.MetaKockaCompanyID, SecretKey: c.MetaKockaSecretKey.Reveal(),
 		},
 	}
+
 	for field, f := range c.Fields {
 		if f.Direction != mapping.DirectionOff {
 			written := f.Direction != mapping.DirectionToMetaKocka
 			want.Database.Fields[field] = doctor.Column{Name: f.Column, Written: written}
 		}
 	}
+
 	for _, condition := range c.Filter {
 		want.Database.Filter = append(want.Database.Filter, condition.Column)
 	}

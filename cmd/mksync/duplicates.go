@@ -39,6 +39,7 @@ func newDuplicatesCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().IntVar(&r.Limit, "limit", 50, "how many pairs to list, 1000 at most")
 	jsonFlag(cmd, &asJSON)
 	return cmd

@@ -34,6 +34,7 @@ func (app *cliEnv) readIDs(ctx context.Context) ([]string, error) {
 	if app.typing() {
 		app.note("type the ids, one a line, and Ctrl-D at the end")
 	}
+
 	var ids []string
 	err := app.input(ctx, func(from io.Reader) error {
 		lines := bufio.NewScanner(from)
@@ -47,6 +48,7 @@ func (app *cliEnv) readIDs(ctx context.Context) ([]string, error) {
 		}
 		return nil
 	})
+
 	switch {
 	case err != nil:
 		return nil, err

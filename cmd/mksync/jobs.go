@@ -103,6 +103,7 @@ func newJobsShow(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
@@ -141,6 +142,7 @@ func jobSheet(j operations.Job) (sheet []terminal.Pair) {
 		}
 		return stamp(*t)
 	}
+
 	line("job", j.ID)
 	line("does", j.Operation)
 	line("state", string(j.Status))
@@ -148,9 +150,11 @@ func jobSheet(j operations.Job) (sheet []terminal.Pair) {
 	if j.Total > 0 {
 		line("done", jobDone(j))
 	}
+
 	line("waits for", strings.Join(j.WaitsFor, ", "))
 	line("waits", j.Paused)
 	line("error", j.Error)
+
 	line("created", stamp(j.CreatedAt)+" by "+or(j.CreatedBy, "-"))
 	line("began", moment(j.StartedAt))
 	line("likely done", moment(j.ExpectedAt))
@@ -243,8 +247,10 @@ func (app *cliEnv) watchJob(ctx context.Context, api operations.Answerer, id str
 func (app *cliEnv) followJob(ctx context.Context, api operations.Answerer, id string, asJSON bool) error {
 	follow := app.follow(asJSON)
 	defer follow.end()
+
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+
 	for {
 		j, err := operations.OpJob.Ask(ctx, api, operations.JobRequest{ID: id, Brief: true})
 		switch {
@@ -256,6 +262,7 @@ func (app *cliEnv) followJob(ctx context.Context, api operations.Answerer, id st
 		default:
 			_ = follow.watch(ctx, jobProgress(j))
 		}
+
 		select {
 		case <-ctx.Done():
 			return stopped("but the job goes on: mksync jobs watch %s shows how far it is, mksync jobs cancel %s ends it", id, id)

@@ -43,6 +43,7 @@ func newLinkCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	choose(cmd, &r.Take, "take", "", "whose value both sides get where they differ (default: the usual rules)", syncer.AuthorityCRM, syncer.AuthorityMetaKocka)
 	cmd.Flags().BoolVar(&r.DryRun, "dry-run", false, "show what would be written; write nothing")
 	jsonFlag(cmd, &asJSON)
@@ -102,6 +103,7 @@ func newUnlinkCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

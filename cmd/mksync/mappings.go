@@ -29,6 +29,7 @@ func newMappingsCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only the contact with this id")
 	cmd.Flags().StringVar(&r.MetaKockaID, "partner", "", "only the partner with this id")
 	choose(cmd, &r.Status, "status", "", "only those with this status: "+statusWords(), store.Statuses()...)
@@ -72,6 +73,7 @@ func newMappingsPrune(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().BoolVar(&yes, "yes", false, "clean up")
 	jsonFlag(cmd, &asJSON)
 	return cmd

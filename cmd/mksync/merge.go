@@ -37,6 +37,7 @@ func newMergeCommand(app *cliEnv) *cobra.Command {
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error { return app.merge(cmd, api, args[0], args[1], flags) })
 		},
 	}
+
 	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show what the winner would hold and what happens to the rest; write nothing")
 	cmd.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
 	jsonFlag(cmd, &flags.asJSON)
@@ -195,6 +196,7 @@ func newMergeUndo(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
 	jsonFlag(cmd, &flags.asJSON)
 	return cmd

@@ -26,6 +26,7 @@ func newPartnersCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().BoolVar(&r.Unsynced, "unsynced", false, "only those that no contact is linked with")
 	jsonFlag(cmd, &asJSON)
 	return cmd

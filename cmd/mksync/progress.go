@@ -39,13 +39,16 @@ func (f *follower) watch(_ context.Context, p operations.Progress) error {
 			f.failures = append(f.failures, item)
 		}
 	}
+
 	every := sayEvery
 	if f.terminal {
 		every = drawEvery
 	}
+
 	if p.Doing == f.doing && time.Since(f.said) < every {
 		return nil
 	}
+
 	f.doing, f.said = p.Doing, time.Now()
 	if f.terminal {
 		f.app.notes().Progress(progressText(p), p.Done, p.Total)

@@ -41,6 +41,7 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 			return app.replay(cmd.Context(), r, asJSON)
 		},
 	}
+
 	flags := cmd.Flags()
 	flags.StringVar(&since, "since", "", "replay events stored at this time or later")
 	flags.Uint64Var(&r.FromSeq, "from-seq", 0, "replay events from this number on")

@@ -33,6 +33,7 @@ func newRunCommand(app *cliEnv) *cobra.Command {
 			return app.run(cmd.Context(), service.Start{Options: service.Options{Version: buildVersion(), Roles: chosen, Pace: p}, Migrate: migrate, LowerStreams: lower})
 		},
 	}
+
 	cmd.Flags().StringVar(&roles, "roles", "", "comma-separated roles (default all)")
 	_ = cmd.RegisterFlagCompletionFunc("roles", commaWords(service.AllRoles))
 	cmd.Flags().BoolVar(&migrate, "migrate", false, "bring mksync's tables up to date first")

@@ -44,6 +44,7 @@ func newSimulatorCommand(app *cliEnv) *cobra.Command {
 			return app.simulate(cmd.Context(), f)
 		},
 	}
+
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:9090", "where to listen; port 0 takes a free one")
 	flags.StringVar(&f.options.CompanyID, "company-id", sim.DefaultCompanyID, "company id that calls have to carry")
@@ -97,18 +98,22 @@ func (app *cliEnv) simulate(ctx context.Context, f simulatorFlags) error {
 	if err := server.SetFaults(f.withErrors()); err != nil {
 		return err
 	}
+
 	if f.verbose {
 		server.OnCall(func(c sim.Call) {
 			_, _ = fmt.Fprintf(app.stderr, "%s %s%s\n", c.Endpoint, c.Arguments, faultText(c.Fault))
 		})
 	}
+
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", f.addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another --addr", f.addr, err)
 	}
+
 	if reachableByOthers(listener.Addr()) {
 		_, _ = fmt.Fprintf(app.stderr, "warning: %s can be reached from other machines, and /control/ asks for no key: keep this to networks you trust\n", f.addr)
 	}
+
 	if err := announceSimulator(app.stdout, listener.Addr(), f.options); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -165,19 +170,23 @@ func serveSimulator(ctx context.Context, listener net.Listener, server *sim.Serv
 		Handler: server, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
+
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
+
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
+
 	server.Close() // calls that wait for their latency are cut
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
 	if web.Shutdown(stopCtx) != nil {
 		_ = web.Close()
 	}
+
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}

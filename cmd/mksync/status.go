@@ -63,6 +63,7 @@ func newStatusCommand(app *cliEnv) *cobra.Command {
 			return app.out().Sheet(statusSheet(status, by))
 		},
 	}
+
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again and again")
 	cmd.Flags().DurationVar(&every, "interval", 2*time.Second, "how often with --watch")
 	jsonFlag(cmd, &asJSON)
@@ -73,14 +74,17 @@ func statusSheet(s status.Status, by string) (sheet []terminal.Pair) {
 	line := func(name, format string, args ...any) {
 		sheet = append(sheet, terminal.Pair{name, fmt.Sprintf(format, args...)})
 	}
+
 	line("mksync", "%s, as told by %s", s.Version, by)
 	line("listener", "%s, slot %s at %s, %s behind, last event %s", s.Listener.State, s.Listener.Slot,
 		or(s.Listener.LSN, "-"), bytesText(s.Listener.LagBytes), ago(s.Listener.LastEventAt))
 	line("slot", "%s", slotText(s.Listener))
 	line("heartbeat", "%s", ago(s.Listener.LastHeartbeatAt))
+
 	for _, st := range s.Streams {
 		line(st.Name, "%s (%d to %d)", terminal.Amount(st.Messages, "message", "messages"), st.FirstSeq, st.LastSeq)
 	}
+
 	line("pusher", "%s", workText(s.Pusher))
 	line("puller", "%s", workText(s.Puller))
 	line("poller", "%s", pollText(s.Poller))
@@ -88,9 +92,11 @@ func statusSheet(s status.Status, by string) (sheet []terminal.Pair) {
 	line("mappings", "%s", mappingsText(s.Mappings))
 	line("waiting for you", "%s, %s, %s, %s", terminal.Amount(s.Conflicts, "conflict", "conflicts"), terminal.Amount(s.DeadLetters, "dead letter", "dead letters"),
 		terminal.Amount(s.HeldDeletions, "held deletion", "held deletions"), terminal.Amount(s.Differing, "link that differs", "links that differ"))
+
 	if len(s.NotKept) > 0 {
 		line("not kept", "%v: the MetaKocka installation drops it; it is tried again once a day", s.NotKept)
 	}
+
 	if len(s.Problems) == 0 {
 		line("problems", "none")
 	}

@@ -34,6 +34,7 @@ func newSyncCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	flags.add(cmd, "contacts", "all contacts", "show what would be linked and created, and what is ambiguous; write nothing")
 	flags.newFlag(cmd, &isNew, "the contact is none of the partners that it matches: make one, and remember that")
 	return cmd
@@ -66,6 +67,7 @@ func newImportCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	flags.add(cmd, "partners", "all partners that no contact is linked with", "show what would be linked and made, and what is ambiguous; write nothing")
 	flags.newFlag(cmd, &isNew, "the partner is none of the contacts that match it: make one, and remember that")
 	return cmd

@@ -25,9 +25,11 @@ type statusWatch struct {
 func (w *statusWatch) run(ctx context.Context) error {
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
+
 	if w.redraws() {
 		defer w.app.out().BeginRedraws()()
 	}
+
 	for first := true; ; first = false {
 		s, by, err := w.ask(ctx)
 		switch {
@@ -36,9 +38,11 @@ func (w *statusWatch) run(ctx context.Context) error {
 		case first && err != nil:
 			return err
 		}
+
 		if err := w.show(s, by, err); err != nil {
 			return err
 		}
+
 		select {
 		case <-ctx.Done():
 			return nil

@@ -114,6 +114,7 @@ func Default() Config {
 		APIRate:              50,
 		LogLevel:             "info",
 	}
+
 	for _, field := range mapping.Fields() {
 		c.Fields[field] = Field{
 			Column:      string(field),

@@ -22,9 +22,11 @@ func ExplainDatabase(config Config, err error) error {
 	}
 	where := net.JoinHostPort(pc.Host, fmt.Sprint(pc.Port))
 	role := pgx.Identifier{pc.User}.Sanitize()
+
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
 	var setup *cdc.SetupError
+
 	switch {
 	case errors.As(err, &setup):
 		return setup

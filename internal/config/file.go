@@ -101,6 +101,7 @@ func (r *fileReader) readRoot(root *yaml.Node) {
 			known = append(known, s.key+"_file")
 		}
 	}
+
 	given := map[string]entry{}
 	for _, e := range r.entries(root, "") {
 		given[e.key] = e
@@ -108,9 +109,12 @@ func (r *fileReader) readRoot(root *yaml.Node) {
 			r.add("", e.where, "unknown key"+Suggestion(e.key, known))
 		}
 	}
+
+	// In an order that is the same each time, as the problems are told in it.
 	for _, key := range sortedKeys(byKey) {
 		r.readSetting(byKey[key], given[key], given[key+"_file"])
 	}
+
 	if fields, ok := given["fields"]; ok {
 		r.readFields(fields)
 	}

@@ -179,6 +179,7 @@ func parseSize(text string) (ByteSize, error) {
 		{"B", 1},
 		{"", 1},
 	}
+
 	for _, unit := range units {
 		digits, ok := strings.CutSuffix(text, unit.suffix)
 		if !ok {

@@ -22,6 +22,8 @@ func ParseTokens(text Secret) ([]httpapi.Token, error) {
 	if text == "" {
 		return nil, nil
 	}
+
+	// A single token without a name is the usual caller's.
 	items := strings.Split(text.Reveal(), ",")
 	if len(items) == 1 && !strings.Contains(items[0], ":") {
 		if len(items[0]) < minToken {
@@ -29,6 +31,7 @@ func ParseTokens(text Secret) ([]httpapi.Token, error) {
 		}
 		return []httpapi.Token{{Name: usualCaller, Secret: items[0]}}, nil
 	}
+
 	var tokens []httpapi.Token
 	names, secrets := map[string]bool{}, map[string]bool{}
 	for i, item := range items {
@@ -45,6 +48,7 @@ func ParseTokens(text Secret) ([]httpapi.Token, error) {
 		case secrets[secret]:
 			return nil, errors.New("two names have the same token")
 		}
+
 		names[name], secrets[secret] = true, true
 		tokens = append(tokens, httpapi.Token{Name: name, Secret: secret})
 	}

@@ -33,16 +33,19 @@ func AsyncAPI() ([]byte, error) {
 	if err := yaml.Unmarshal(events, &doc); err != nil {
 		return nil, fmt.Errorf("read asyncapi.yaml: %w", err)
 	}
+
 	s := schemas{"#/components/schemas/", doc.Components.Schemas}
 	for _, t := range []reflect.Type{reflect.TypeFor[event.PartnerEvent](), reflect.TypeFor[operations.Progress](), reflect.TypeFor[syncer.RequestError]()} {
 		s.refer(t)
 	}
+
 	doc.Channels["replies"] = object{
 		"address": nil, "description": "the subject that the request names for its answer", "messages": object{},
 	}
 	for _, e := range operations.Endpoints() {
 		s.describe(e, doc.Channels, doc.Operations, doc.Components.Messages)
 	}
+
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
@@ -60,6 +63,7 @@ func (s *schemas) describe(e operations.Endpoint, channels, ops, messages object
 	messages[asked] = object{
 		"headers": ref("components/schemas/RequestHeaders"), "payload": s.refer(request),
 	}
+
 	messages[answered] = object{
 		"headers": ref("components/schemas/ReplyHeaders"),
 		"payload": object{"oneOf": []any{
@@ -70,13 +74,16 @@ func (s *schemas) describe(e operations.Endpoint, channels, ops, messages object
 			ref("components/schemas/Failure"),
 		}},
 	}
+
 	channels[name] = object{
 		"address": subjectPrefix + e.Subject(), "description": "Micro service endpoint " + endpointName(e) + ".",
 		"messages": object{asked: ref("components/messages/" + asked)},
 	}
+
 	replies, _ := channels["replies"].(object)
 	all, _ := replies["messages"].(object)
 	all[answered] = ref("components/messages/" + answered)
+
 	ops[name] = object{
 		"action": "receive", "summary": operations.About(e), "channel": ref("channels/" + name),
 		"messages": []any{ref("channels/" + name + "/messages/" + asked)},

@@ -102,12 +102,14 @@ func (s *Service) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start NATS service: %w", err)
 	}
+
 	for _, e := range operations.Endpoints() {
 		if err := s.register(ctx, svc, e); err != nil {
 			_ = svc.Stop()
 			return fmt.Errorf("start NATS service: %w", err)
 		}
 	}
+
 	<-ctx.Done()
 	err = svc.Stop()
 	if s.nc.IsConnected() { // then whatever was sent here before is answered
@@ -139,6 +141,7 @@ func (s *Service) register(ctx context.Context, svc micro.Service, e operations.
 			s.answer(ctx, r, e, count)
 		})
 	}
+
 	return svc.AddEndpoint(endpointName(e), micro.HandlerFunc(handle),
 		micro.WithEndpointSubject(subjectPrefix+e.Subject()), micro.WithEndpointMetadata(description(e)))
 }
@@ -189,6 +192,7 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoin
 	}()
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout())
 	defer cancel()
+
 	h := r.Headers()
 	if by := h.Get(headerBy); by != "" {
 		if !operations.IsCaller(by) {
@@ -196,6 +200,8 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoin
 		}
 		ctx = operations.SignedBy(ctx, by)
 	}
+
+	// Whoever asks may wait no longer: what comes too late is not begun.
 	if text := h.Get(headerDeadline); text != "" {
 		deadline, err := time.Parse(time.RFC3339Nano, text)
 		switch {
@@ -207,12 +213,14 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoin
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
+
 	if subject := h.Get(headerWatch); subject != "" {
 		if !answerable(subject) {
 			return nil, malformed(headerWatch, "is no inbox: a subject that begins with "+inboxes)
 		}
 		ctx = operations.WithWatch(ctx, watchOver(s.nc, subject))
 	}
+
 	return s.api.Answer(ctx, e.Subject(), r.Data())
 }
 

@@ -48,6 +48,7 @@ func (s *schemas) of(t reflect.Type) object {
 	case enums[t] != nil:
 		return object{"type": "string", "enum": enums[t]}
 	}
+
 	switch t.Kind() {
 	case reflect.Pointer:
 		inner := s.of(t.Elem())

@@ -53,10 +53,13 @@ func watchOver(nc *nats.Conn, subject string) operations.Watch {
 func (c *Client) watched(ctx context.Context, name string, request []byte, watch operations.Watch) (*nats.Msg, error) {
 	asking, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
+
+	// A service that says nothing for this long is gone.
 	inbox := c.nc.NewInbox()
 	quiet := time.AfterFunc(silence, func() { cancel(errSilent) })
 	defer quiet.Stop()
 	var stop atomic.Bool
+
 	sub, err := c.nc.Subscribe(inbox, func(m *nats.Msg) {
 		quiet.Reset(silence)
 		var p operations.Progress
@@ -72,10 +75,12 @@ func (c *Client) watched(ctx context.Context, name string, request []byte, watch
 	if err != nil {
 		return nil, fmt.Errorf("watch the running service: %w", err)
 	}
+
 	defer func() { _ = sub.Unsubscribe() }()
 	m, err := c.nc.RequestMsgWithContext(asking, &nats.Msg{
 		Subject: subjectPrefix + name, Data: request, Header: nats.Header{headerWatch: {inbox}},
 	})
+
 	if cause := context.Cause(asking); err != nil && errors.Is(cause, errSilent) {
 		return nil, errSilent
 	}

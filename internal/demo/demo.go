@@ -90,6 +90,7 @@ func (d *demo) tell(ctx context.Context) error {
 			return err
 		}
 	}
+
 	if !d.world.Serve {
 		return nil
 	}

@@ -160,14 +160,17 @@ func (d *demo) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
+
 	var answer struct {
 		Problems []string `json:"problems"`
 	}

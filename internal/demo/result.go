@@ -70,6 +70,7 @@ func (d *demo) look(ctx context.Context) (o outcome, err error) {
 		return o, fmt.Errorf("read contacts: %w", err)
 	}
 	defer rows.Close()
+
 	o.partners = d.world.erp.Partners()
 	for rows.Next() {
 		var p pairing

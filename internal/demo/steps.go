@@ -28,22 +28,26 @@ func (d *demo) start(ctx context.Context) error {
 		return err
 	}
 	d.say.line("Postgres", "%s on %s, wal_level=logical (%s)", w.origin(), hostOf(w.dbURL), took(time.Since(began)))
+
 	for _, c := range residents() {
 		if err := d.insert(ctx, c); err != nil {
 			return err
 		}
 	}
+
 	var n int
 	if err := w.db.QueryRow(ctx, "SELECT count(*) FROM contacts").Scan(&n); err != nil {
 		return fmt.Errorf("count contacts: %w", err)
 	}
 	d.say.line(inCRM, "table contacts with %s", terminal.Amount(n, "contact", "contacts"))
+
 	if err := w.openERP(ctx); err != nil {
 		return err
 	}
 	if err := d.settleERP(); err != nil {
 		return err
 	}
+
 	began = time.Now()
 	if err := w.openService(ctx); err != nil {
 		return err
@@ -51,6 +55,7 @@ func (d *demo) start(ctx context.Context) error {
 	if _, err := d.until(ctx, "the service is ready", func() error { return d.ready(ctx) }); err != nil {
 		return err
 	}
+
 	d.say.line(inMksync, "process %d with its own NATS server: tables made, slot made, ready (%s)", w.service.pid(), took(time.Since(began)))
 	return nil
 }
@@ -85,6 +90,7 @@ func (d *demo) firstSync(ctx context.Context) error {
 			return err
 		}
 	}
+
 	for _, c := range residents() {
 		l, err := d.link(ctx, c.Name)
 		if err != nil {
@@ -96,6 +102,7 @@ func (d *demo) firstSync(ctx context.Context) error {
 		}
 		d.say.line(verb, "%s -> partner %s", titled(c), l.partner)
 	}
+
 	d.say.line(inMksync, "%d contacts on both sides (%s)", len(residents()), took(time.Since(began)))
 	return d.linked(ctx)
 }
@@ -152,6 +159,7 @@ func (d *demo) fromERP(ctx context.Context) error {
 	}
 	name := asContact(p).Name
 	d.say.line(inERP, "new partner %s, %s, entered there", p.MKID, p.Customer)
+
 	after, err := d.until(ctx, p.Customer+" is a contact", func() error {
 		var id string
 		err := d.world.db.QueryRow(ctx, "SELECT contact_id::text FROM metakocka_contact_mappings WHERE metakocka_id = $1", p.MKID).Scan(&id)
@@ -164,10 +172,12 @@ func (d *demo) fromERP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	c, err := d.contact(ctx, name)
 	if err != nil {
 		return err
 	}
+
 	d.say.line(inCRM, "new contact %s, %s (%s, found by a poll)", titled(c), c.Address, took(after))
 	return nil
 }
@@ -212,6 +222,7 @@ func (d *demo) editERP(ctx context.Context, name string, f mapping.Field, edit f
 	if err != nil {
 		return err
 	}
+
 	if err := d.world.erp.EditPartner(old.MKID, edit); err != nil {
 		return err
 	}
@@ -219,11 +230,13 @@ func (d *demo) editERP(ctx context.Context, name string, f mapping.Field, edit f
 	if err != nil {
 		return err
 	}
+
 	d.say.line(inERP, "%s: %s %s -> %s", name, f, quoted(asContact(old).Get(f)), quoted(asContact(p).Get(f)))
 	after, err := d.until(ctx, "the CRM has it", func() error { return d.agrees(ctx, name) })
 	if err != nil {
 		return err
 	}
+
 	c, err := d.contact(ctx, name)
 	if err != nil {
 		return err
@@ -251,11 +264,13 @@ func (d *demo) deletion(ctx context.Context) error {
 	if _, err := d.world.db.Exec(ctx, "DELETE FROM contacts WHERE id = $1", d.id(katja)); err != nil {
 		return fmt.Errorf("delete contact: %w", err)
 	}
+
 	d.say.line(inCRM, "%s is deleted", katja)
 	after, err := d.until(ctx, "the link is a tombstone", func() error { return d.has(ctx, katja, store.StatusDeleted) })
 	if err != nil {
 		return err
 	}
+
 	l, err := d.link(ctx, katja)
 	if err != nil {
 		return err
@@ -264,10 +279,12 @@ func (d *demo) deletion(ctx context.Context) error {
 	if p, ok := d.world.erp.Partner(l.partner); ok {
 		d.say.line(inERP, "partner %s, %s, stays (MKSYNC_DELETE_POLICY is unlink)", p.MKID, p.Customer)
 	}
+
 	polls, err := d.polls(ctx, 2)
 	if err != nil {
 		return err
 	}
+
 	var n int
 	if err := d.world.db.QueryRow(ctx, "SELECT count(*) FROM contacts WHERE name = $1", katja).Scan(&n); err != nil {
 		return fmt.Errorf("count contacts: %w", err)
@@ -275,6 +292,7 @@ func (d *demo) deletion(ctx context.Context) error {
 	if n > 0 {
 		return fmt.Errorf("%s is back in the CRM", katja)
 	}
+
 	d.say.line(inMksync, "%d polls later it is not back, though unknown partners are imported", polls)
 	return nil
 }
@@ -286,6 +304,7 @@ func (d *demo) polls(ctx context.Context, n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	_, err = d.until(ctx, "MetaKocka was polled", func() error {
 		at, err := d.swept(ctx)
 		if err != nil {

@@ -13,134 +13,6 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 )
 
-// conflict has both sides change the same field before either hears of it:
-// once in the same moment, once with time enough to tell which came last.
-func (d *demo) conflict(ctx context.Context) error {
-	if err := d.sameMoment(ctx); err != nil {
-		return err
-	}
-	return d.oneLater(ctx)
-}
-
-// sameMoment commits the CRM's change only once the ERP's is made.
-func (d *demo) sameMoment(ctx context.Context) error {
-	const theirs, ours = "041 600 111", "041 600 222"
-	link, err := d.link(ctx, joze)
-	if err != nil {
-		return err
-	}
-	tx, err := d.world.db.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if err := setField(ctx, tx.Exec, d.id(joze), mapping.FieldPhone, ours); err != nil {
-		return err
-	}
-	err = d.world.erp.EditPartner(link.partner, func(p *metakocka.Partner) { p.Contacts[0].GSM, p.Contacts[0].Phone = theirs, "" })
-	if err == nil {
-		err = tx.Commit(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("edit both sides: %w", err)
-	}
-	d.say.line(inERP, "%s: phone -> %s", joze, theirs)
-	d.say.line(inCRM, "%s: phone -> %s, committed a moment later", joze, ours)
-	return d.decided(ctx, joze, link)
-}
-
-// oneLater changes the CRM first while MetaKocka takes no updates, lets a poll
-// see that the partner is still as it was, and then changes the partner. Updates
-// work again once the conflict is decided: one that was under way would have
-// come too late to know of the partner's change.
-func (d *demo) oneLater(ctx context.Context) error {
-	const theirs, ours = "040 333 888", "040 333 777"
-	link, err := d.link(ctx, bostjan)
-	if err != nil {
-		return err
-	}
-	faults := usualFaults()
-	faults.Rate5xx, faults.Endpoints = 1, []string{metakocka.EndpointUpdate}
-	if err := d.world.erp.SetFaults(faults); err != nil {
-		return err
-	}
-	if err := d.set(ctx, bostjan, mapping.FieldPhone, ours); err != nil {
-		return err
-	}
-	d.say.line(inCRM, "%s: phone -> %s, while MetaKocka answers update_partner with an error page (502)", bostjan, ours)
-	if _, err := d.polls(ctx, 1); err != nil {
-		return err
-	}
-	err = d.world.erp.EditPartner(link.partner, func(p *metakocka.Partner) { p.Contacts[0].GSM, p.Contacts[0].Phone = theirs, "" })
-	if err != nil {
-		return err
-	}
-	d.say.line(inERP, "%s: phone -> %s, after a poll had seen the old one there", bostjan, theirs)
-	if err := d.decided(ctx, bostjan, link); err != nil {
-		return err
-	}
-	return d.world.erp.SetFaults(usualFaults())
-}
-
-// decided waits until a conflict on the phone is decided and tells how.
-func (d *demo) decided(ctx context.Context, name string, link linkRow) error {
-	var c journalEntry
-	after, err := d.until(ctx, "the conflict is decided", func() (err error) {
-		c, err = d.journal(ctx, link.id, mapping.FieldPhone)
-		return errors.Join(err, d.agrees(ctx, name))
-	})
-	if err != nil {
-		return err
-	}
-	d.say.line(inMksync, "conflict noted: before %s, CRM %s, MetaKocka %s (%s)", c.base, c.crm, c.partner, took(after))
-	d.say.line("rule", "%s", c.why())
-	p, err := d.partner(ctx, name)
-	if err != nil {
-		return err
-	}
-	d.say.line("outcome", "%s wins; both sides hold %s; the journal keeps the other value", sideNames[c.winner], asContact(p).Phone)
-	return nil
-}
-
-// sideNames are the sides as a person calls them.
-var sideNames = map[string]string{string(mapping.SideCRM): "the CRM", string(mapping.SideMetaKocka): inERP}
-
-// journalEntry is a row of the conflict journal.
-type journalEntry struct {
-	base, crm, partner, rule, winner string
-	undecidable                      bool
-	crmAt, after, before             *time.Time
-}
-
-func (d *demo) journal(ctx context.Context, linkID string, f mapping.Field) (c journalEntry, err error) {
-	err = d.world.db.QueryRow(ctx, `SELECT base_crm, crm_value, partner_value, rule, winner, undecidable,
-		crm_changed_at, partner_after, partner_before FROM mksync_conflicts
-		WHERE link_id = $1 AND field = $2 ORDER BY id DESC LIMIT 1`, linkID, string(f)).
-		Scan(&c.base, &c.crm, &c.partner, &c.rule, &c.winner, &c.undecidable, &c.crmAt, &c.after, &c.before)
-	return c, err
-}
-
-// why says how the rule came to its outcome.
-func (c journalEntry) why() string {
-	const newest = string(mapping.RuleNewest)
-	switch {
-	case c.rule != newest:
-		return c.rule + ": its value is taken whenever both changed"
-	case c.undecidable:
-		return fmt.Sprintf("%s: the CRM's change is of %s; MetaKocka tells no time, its change came between %s (last seen as before) "+
-			"and %s (seen changed). Nobody can tell which is newer, so the tie winner takes it", newest, clock(c.crmAt), clock(c.after), clock(c.before))
-	}
-	return fmt.Sprintf("%s: the CRM's change is of %s; MetaKocka's came between %s (last seen as before) and %s (seen changed)",
-		newest, clock(c.crmAt), clock(c.after), clock(c.before))
-}
-
-func clock(t *time.Time) string {
-	if t == nil {
-		return "an unknown time"
-	}
-	return t.Local().Format("15:04:05.000")
-}
-
 // killed ends the service with SIGKILL while both sides are edited and while a
 // creation is under way: MetaKocka makes the partner, and nobody reads its
 // answer.
@@ -148,16 +20,19 @@ func (d *demo) killed(ctx context.Context) error {
 	editing, stopEditing := context.WithCancel(ctx)
 	defer stopEditing()
 	crowd := d.startCrowd(editing)
+
 	linger(ctx, 300*time.Millisecond)
 	pid := d.world.service.pid()
 	if err := d.killDuringCreation(ctx); err != nil {
 		return err
 	}
+
 	c := unlucky()
 	d.say.line("kill -9", "process %d is gone, while people edit on both sides", pid)
 	d.say.line(inCRM, "%s was just being sent: add_partner had reached MetaKocka", titled(c))
 	d.say.line(inERP, "it made %s; nobody read the answer", terminal.Amount(d.count(c.CompanyName), "partner", "partners"))
 	linger(ctx, 700*time.Millisecond)
+
 	began := time.Now()
 	if err := d.world.service.start(); err != nil {
 		return fmt.Errorf("start the service: %w", err)
@@ -167,18 +42,21 @@ func (d *demo) killed(ctx context.Context) error {
 		return err
 	}
 	d.say.line(inMksync, "started again as process %d (%s)", d.world.service.pid(), took(up))
+
 	linger(ctx, 300*time.Millisecond)
 	stopEditing()
 	inDB, inERPs, err := crowd.end()
 	if err != nil {
 		return err
 	}
+
 	_, err = d.until(ctx, "everything has caught up", func() error {
 		return errors.Join(crowd.arrived(ctx), d.agrees(ctx, c.Name), d.has(ctx, c.Name, store.StatusSynced))
 	})
 	if err != nil {
 		return err
 	}
+
 	d.say.line("", "%s in the CRM and %s in MetaKocka, from before the kill to after the restart: the last value of each field is on both sides (%s after the restart)",
 		terminal.Amount(inDB, "edit", "edits"), terminal.Amount(inERPs, "edit", "edits"), took(time.Since(began)))
 	return d.tellUnlucky(ctx, c, began)
@@ -205,6 +83,7 @@ func (d *demo) tellUnlucky(ctx context.Context, c mapping.Contact, restarted tim
 func (d *demo) killDuringCreation(ctx context.Context) error {
 	c := unlucky()
 	killed := make(chan error, 1)
+
 	d.world.calls.onCall(func(call loggedCall) {
 		if call.endpoint == metakocka.EndpointAdd && call.customer == c.CompanyName {
 			d.world.calls.onCall(nil)
@@ -212,9 +91,11 @@ func (d *demo) killDuringCreation(ctx context.Context) error {
 		}
 	})
 	defer d.world.calls.onCall(nil)
+
 	if err := d.insert(ctx, c); err != nil {
 		return err
 	}
+
 	select {
 	case err := <-killed:
 		if err != nil {
@@ -223,6 +104,8 @@ func (d *demo) killDuringCreation(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.New("waiting until add_partner is called")
 	}
+
+	// The simulator makes the partner all the same, a moment later.
 	for d.count(c.CompanyName) == 0 && ctx.Err() == nil {
 		linger(ctx, time.Millisecond)
 	}
@@ -325,23 +208,28 @@ func (d *demo) outage(ctx context.Context) error {
 	if err := d.world.erp.SetFaults(faults); err != nil {
 		return err
 	}
+
 	began := time.Now()
 	d.say.line(inERP, "every call gets a maintenance page (503)")
 	if err := d.editDuringOutage(ctx); err != nil {
 		return err
 	}
+
 	said, err := d.saidInOutage(ctx)
 	if err != nil {
 		return err
 	}
 	d.say.line(inMksync, "not ready: %s", said)
+
 	linger(ctx, outageTime-time.Since(began))
 	down := time.Since(began)
 	refused := len(d.world.calls.since(began, func(loggedCall) bool { return true }))
+
 	if err := d.world.erp.SetFaults(usualFaults()); err != nil {
 		return err
 	}
 	d.say.line(inERP, "back after %s, in which %s", took(down), terminal.Amount(refused, "call was turned away", "calls were turned away"))
+
 	after, err := d.until(ctx, "everything has caught up", func() error {
 		return errors.Join(d.agrees(ctx, patient().Name), d.agrees(ctx, anja), d.agrees(ctx, spela),
 			d.has(ctx, patient().Name, store.StatusSynced), d.ready(ctx))

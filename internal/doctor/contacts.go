@@ -121,14 +121,17 @@ func (t contacts) checkFields() (Finding, bool) {
 		}
 		synced++
 	}
+
 	if len(stuck) > 0 {
 		return fail(nameFields, "Postgres computes the column of "+strings.Join(stuck, ", ")+", so it cannot be written",
 			"set the direction of these fields to to_metakocka or off"), true
 	}
+
 	if len(absent) > 0 {
 		return note(nameFields, fmt.Sprintf("%d synced; not synced, for the table has no such column: %s", synced, strings.Join(absent, ", ")),
 			"name their columns under fields in the configuration, or leave it so"), true
 	}
+
 	return ok(nameFields, fmt.Sprintf("%d synced", synced)), true
 }
 
@@ -181,12 +184,14 @@ func (t contacts) checkRights() (Finding, bool) {
 			inserts = append(inserts, c.name)
 		}
 	}
+
 	if len(updates) > 0 {
 		denied = append(denied, "update "+strings.Join(updates, ", "))
 	}
 	if key, exists := t.column(t.cfg.KeyColumn); len(inserts) > 0 || (exists && !key.inserts) {
 		denied = append(denied, "insert rows")
 	}
+
 	rights := "INSERT, UPDATE"
 	if t.cfg.Deletes {
 		rights += ", DELETE"
@@ -194,6 +199,7 @@ func (t contacts) checkRights() (Finding, bool) {
 			denied = append(denied, "delete rows (remote_delete_policy is delete)")
 		}
 	}
+
 	if len(denied) > 0 {
 		return fail(nameRights, fmt.Sprintf("role %q may not %s in %s", t.role, strings.Join(denied, ", nor "), t.cfg.Table),
 			fmt.Sprintf("run as its owner: GRANT SELECT, %s ON %s TO %s", rights, t.cfg.Table, pgx.Identifier{t.role}.Sanitize())), true

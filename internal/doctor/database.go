@@ -82,10 +82,12 @@ func unreachable(ctx context.Context, url string, where server) []Finding {
 		_ = conn.Close(ctx)
 		return nil
 	}
+
 	var (
 		dns *net.DNSError
 		op  *net.OpError
 	)
+
 	address := net.JoinHostPort(where.host, strconv.Itoa(int(where.port)))
 	switch {
 	case errors.As(err, &dns):

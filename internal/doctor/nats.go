@@ -117,9 +117,11 @@ func checkStreams(ctx context.Context, js jetstream.JetStream, cfg NATS, cluster
 		}
 		there = append(there, fmt.Sprintf("%s (%d messages)", name, s.CachedInfo().State.Msgs))
 	}
+
 	if found := checkSubjects(ctx, js); found.Status == Fail {
 		return found
 	}
+
 	if cfg.Replicas > 1 && cluster == "" && len(there) == 0 {
 		return fail(nameStreams, fmt.Sprintf("%d copies are asked for, and the server is in no cluster", cfg.Replicas), "set MKSYNC_STREAM_REPLICAS to 1, or use a cluster")
 	}

@@ -39,6 +39,7 @@ func (s *Server) api() http.Handler {
 			paths[path][rt.method] = s.follow(rt)
 		}
 	}
+
 	mux := http.NewServeMux()
 	for path, methods := range paths {
 		s.serve(mux, path, methods)
@@ -136,21 +137,25 @@ func description(text []byte) http.Handler {
 func (s *Server) operation(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		request, err := rt.request(w, r)
+
 		if err != nil {
 			s.refuse(w, r, err)
 			return
 		}
+
 		op, status := rt.op, http.StatusOK
 		if rt.later != nil && prefersAsync(r) {
 			op, status = rt.later, http.StatusAccepted
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), op.Timeout())
 		defer cancel()
+
 		data, err := s.cfg.API.Answer(ctx, op.Subject(), request)
 		if err != nil {
 			s.refuse(w, r, err)
 			return
 		}
+
 		if status == http.StatusAccepted {
 			announce(w.Header(), data)
 		}

@@ -84,12 +84,14 @@ func (s *Server) follow(rt route) http.Handler {
 			return
 		}
 		name := operations.Signer(r.Context())
+
 		if !s.streams.enter(name) {
 			s.fail(w, http.StatusTooManyRequests, codeRate, fmt.Sprintf("%d streams are read with this token already", mostStreams))
 			return
 		}
 		defer s.streams.leave(name)
 		st := &stream{s: s, w: w, rc: http.NewResponseController(w), seen: r.Header.Get("Last-Event-ID"), ask: s.job(rt.op, request)}
+
 		news := make(chan struct{}, 1)
 		stop, err := s.cfg.Follow(r.PathValue("id"), func() { poke(news) })
 		if err != nil {
@@ -97,6 +99,7 @@ func (s *Server) follow(rt route) http.Handler {
 		} else {
 			defer stop()
 		}
+
 		job, err := st.ask(r.Context())
 		switch {
 		case err != nil:
@@ -147,6 +150,7 @@ func (st *stream) run(ctx context.Context, job operations.Job, news <-chan struc
 	look, beat := time.NewTicker(st.s.pace.look), time.NewTicker(st.s.pace.beat)
 	defer look.Stop()
 	defer beat.Stop()
+
 	for {
 		if !st.tell(job) || ended(job) {
 			return
@@ -165,6 +169,7 @@ func (st *stream) run(ctx context.Context, job operations.Job, news <-chan struc
 			case <-news:
 			case <-look.C:
 			}
+
 			now, err := st.ask(ctx)
 			if isGone(err) {
 				return

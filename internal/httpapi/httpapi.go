@@ -90,15 +90,19 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes: mostHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return requests },
 	}
+
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(s.listener) }()
 	defer s.guard.warmUp()()
 	s.log.Info("listening for HTTP", "addr", s.Addr())
+
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
+
+	// Requests get a while to end by themselves, then they are interrupted, then cut.
 	close(s.stopping)
 	err := shutdown(server, stopTimeout)
 	if errors.Is(err, context.DeadlineExceeded) {

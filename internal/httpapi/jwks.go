@@ -155,14 +155,17 @@ func (k *keySet) fetch(ctx context.Context) (map[string]signingKey, error) {
 		return nil, err
 	}
 	r.Header.Set("Accept", "application/json")
+
 	res, err := k.client.Do(r)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
+
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer's status is %s", res.Status)
 	}
+
 	text, err := io.ReadAll(io.LimitReader(res.Body, mostKeys+1))
 	switch {
 	case err != nil:

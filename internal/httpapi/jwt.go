@@ -94,9 +94,11 @@ type signatures struct {
 func newSignatures(cfg JWT, taken []string, log *slog.Logger) *signatures {
 	var methods []string
 	s := &signatures{cfg: cfg, taken: taken}
+
 	if s.cfg.RoleClaim == "" {
 		s.cfg.RoleClaim = claimRole
 	}
+
 	if cfg.Secret != "" {
 		methods = append(methods, jwt.SigningMethodHS256.Alg())
 	}
@@ -104,9 +106,11 @@ func newSignatures(cfg JWT, taken []string, log *slog.Logger) *signatures {
 		s.keys = newKeySet(cfg.JWKSURL, log)
 		methods = append(methods, jwt.SigningMethodES256.Alg(), jwt.SigningMethodRS256.Alg())
 	}
+
 	if methods == nil {
 		return nil
 	}
+
 	options := []jwt.ParserOption{jwt.WithValidMethods(methods), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway)}
 	if cfg.Issuer != "" {
 		options = append(options, jwt.WithIssuer(cfg.Issuer))

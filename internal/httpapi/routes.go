@@ -84,10 +84,12 @@ func (rt route) fromAddress(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, malformed("the address's parameters cannot be read")
 	}
+
 	fields := map[string]any{}
 	for name, value := range rt.fixed {
 		fields[name] = value
 	}
+
 	for _, p := range rt.query {
 		values := []string{r.PathValue(p.name)}
 		if !p.inPath {
@@ -103,6 +105,8 @@ func (rt route) fromAddress(r *http.Request) ([]byte, error) {
 			}
 		}
 	}
+
+	// Whatever is left was given and means nothing here.
 	for name := range given {
 		return nil, malformed("%s: is not a parameter of this address; known: %s", clip(name), rt.known())
 	}

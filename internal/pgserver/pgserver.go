@@ -82,12 +82,15 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+
 	if raw := os.Getenv(URLVariable); raw != "" && !opts.Own {
 		return startExternal(ctx, raw)
 	}
+
 	if opts.Ways == nil {
 		opts.Ways = []Way{Local(), Docker(), Installed()}
 	}
+
 	var tried []error
 	for _, w := range opts.Ways {
 		srv, err := w.Start(ctx, opts)
@@ -101,6 +104,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 			return nil, fmt.Errorf("start Postgres: %w", ctx.Err())
 		}
 	}
+
 	return nil, &UnavailableError{Tried: tried}
 }
 

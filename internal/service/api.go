@@ -58,6 +58,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 	monitor := s.Monitor()
 	s.metrics.watch(monitor.Status)
 	api := s.API(monitor)
+
 	tokens, err := config.ParseTokens(s.Config.APIToken)
 	if err != nil {
 		return fmt.Errorf("read MKSYNC_API_TOKEN: %w", err)
@@ -66,6 +67,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	server, err := httpapi.New(ctx, httpapi.Config{
 		AsyncAPI: asyncAPI,
 		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
@@ -75,6 +77,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the HTTP API: %w", err)
 	}
+
 	s.http.Store(server)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })

@@ -69,12 +69,14 @@ func Reach(ctx context.Context, cfg config.Config, version string) (*Client, err
 	if cfg.NATSURL != "" {
 		wait = 0
 	}
+
 	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	instance, err := control.Find(bounded, nc, wait)
 	if err != nil {
 		nc.Close()
 	}
+
 	if errors.Is(err, control.ErrNoService) && cfg.NATSURL == "" {
 		return nil, fmt.Errorf("a service runs on %s but answers no requests: it is still starting (try again), or runs without the role %s", cfg.DataDir, RoleAPI)
 	}

@@ -51,6 +51,8 @@ func samples(s status.Status) []telemetry.Sample {
 		{Name: "mksync_poll_duration_seconds", Help: "How long the last poll took.", Value: s.Poller.LastDurationSeconds},
 		{Name: "mksync_poll_failed", Help: "1 when the last poll did not succeed.", Value: oneIf(s.Poller.Error != "")},
 	}
+
+	// What never happened has no time: such a sample is left out, not zero.
 	if at := s.Poller.LastPollAt; at != nil {
 		all = append(all, telemetry.Sample{Name: "mksync_poll_last_success_timestamp_seconds", Help: "When the last complete poll ended.", Value: float64(at.Unix())})
 	}
@@ -66,6 +68,7 @@ func samples(s status.Status) []telemetry.Sample {
 			telemetry.Sample{Name: "mksync_check_duration_seconds", Help: "How long the last full check took.", Value: s.Check.LastDurationSeconds},
 			telemetry.Sample{Name: "mksync_check_differing", Help: "What the last full check found and did not repair.", Value: float64(s.Check.Differing)})
 	}
+
 	for _, w := range []struct {
 		name string
 		work status.WorkStatus
@@ -75,12 +78,14 @@ func samples(s status.Status) []telemetry.Sample {
 			telemetry.Sample{Name: "mksync_pending", Help: "Events that wait.", Labels: labels, Value: float64(w.work.Pending)},
 			telemetry.Sample{Name: "mksync_in_flight", Help: "Events that are worked on or wait for another try.", Labels: labels, Value: float64(w.work.InFlight)})
 	}
+
 	for _, st := range s.Streams {
 		all = append(all, telemetry.Sample{
 			Name: "mksync_stream_messages", Help: "Messages a stream holds.",
 			Labels: prometheus.Labels{"stream": st.Name}, Value: float64(st.Messages),
 		})
 	}
+
 	for status, n := range s.Mappings {
 		all = append(all, telemetry.Sample{
 			Name: "mksync_mappings", Help: "Mappings by status.",

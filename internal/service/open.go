@@ -149,19 +149,23 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+
 	if err := s.Reconciler.Recall(ctx); err != nil {
 		return err
 	}
 	s.Matcher = syncer.NewMatcher(s.Store)
+
 	states := event.ListenerStates{States: s.Store}
 	s.relay = event.NewRelay(s.Bus, states, bus.PublisherConfig{}, s.log)
 	s.Listener, err = cdc.New(ListenerConfig(s.Config), s.relay, states, s.log)
+
 	s.Checker = check.NewChecker(check.CheckerConfig{
 		Slot: s.Config.Slot, Publication: s.Config.Publication, Interval: s.Config.CheckInterval, Look: s.Pace.Look,
 		Patience: s.Config.ConfirmDelay() + 2*s.Config.PollInterval + s.Config.MetaKockaTimeout,
 		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, ListenerConfig(s.Config)) },
 	}, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
 	s.Poller = poll.NewPoller(poll.PollerConfig{Interval: s.Config.PollInterval}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
+
 	s.jobs = operations.NewJobs(operations.TellJobs(s.Store, control.Tell(s.Conn, s.log)), s.Pace.Look, s.log)
 	s.bulk = operations.NewBulk(s.Reconciler, s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config), s.log)
 	return err

@@ -118,6 +118,7 @@ func (s *Service) Run(ctx context.Context) error {
 		Workers: contactsAtOnce(s.Config),
 		AckWait: s.Pace.AckWait, SweepAge: max(15*time.Minute, 2*s.Config.PollInterval),
 	}
+
 	parts := map[string]func(context.Context) error{
 		RoleListener: s.Listener.Run,
 		RolePusher: together(work.NewPusher(s.Bus, s.Reconciler, s.Matcher, s.Store, s.gate, worker, s.log).Run, s.Checker.Run,
@@ -127,6 +128,7 @@ func (s *Service) Run(ctx context.Context) error {
 		RolePoller: s.runPoller,
 		RoleAPI:    s.runAPI,
 	}
+
 	g.Go(func() error { return s.watchTable(ctx) })
 	g.Go(func() error {
 		work.NewRedriver(s.Bus, s.Reconciler, s.log).Run(ctx)
@@ -138,6 +140,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.Config.DebugAddr != "" {
 		g.Go(func() error { return telemetry.ServeProfiles(ctx, s.Config.DebugAddr, s.log) })
 	}
+
 	for _, role := range s.Roles {
 		g.Go(func() error {
 			if err := parts[role](ctx); err != nil && ctx.Err() == nil {

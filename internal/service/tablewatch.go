@@ -21,12 +21,15 @@ const tableInterval = 30 * time.Second
 // watchTable notices columns that come and go, and says which fields are synced
 // from then on. It ends the process where the database is another one than before.
 func (s *Service) watchTable(ctx context.Context) error {
+
 	interval := tableInterval
 	if s.Pace.Look > 0 {
 		interval = s.Pace.Look
 	}
+
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
+
 	said := ""
 	for fields := s.Store.Fields(); ; {
 		select {
@@ -34,10 +37,13 @@ func (s *Service) watchTable(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+
+		// A database that was put in the place of ours ends the service; one that is away does not.
 		err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return sameDatabase(ctx, conn.Conn(), s.Config) })
 		if errors.Is(err, cdc.ErrSystemChanged) {
 			return config.ExplainDatabase(s.Config, err)
 		}
+
 		if err := s.Store.Refresh(ctx); err != nil {
 			if ctx.Err() == nil && err.Error() != said {
 				said = err.Error()
@@ -46,6 +52,7 @@ func (s *Service) watchTable(ctx context.Context) error {
 			continue
 		}
 		said = ""
+
 		if change := s.fieldChange(fields, s.Store.Fields()); change != "" {
 			s.log.Warn("the columns of the contacts table changed", "change", change)
 		}

@@ -79,10 +79,12 @@ func (s *Screen) flow(b *strings.Builder, row []string, room int) {
 		b.WriteString(line + "\n")
 		line, used, begun = strings.Repeat(" ", flowIndent), flowIndent, false
 	}
+
 	for _, text := range row[1:] {
 		if text == "" {
 			continue
 		}
+
 		if w := Width(text); begun && used+len(between)+w <= room {
 			line, used = line+between+text, used+len(between)+w
 			continue
@@ -96,6 +98,7 @@ func (s *Screen) flow(b *strings.Builder, row []string, room int) {
 			line, used, begun = line+part, used+Width(part), true
 		}
 	}
+
 	b.WriteString(line + "\n")
 }
 

@@ -34,11 +34,13 @@ func start(ctx context.Context, opts pgserver.Options) (*pgserver.Server, error)
 	if len(opts.Env) > 0 {
 		return nil, pgserver.ErrLocalOnly
 	}
+
 	if err := probeEngine(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
+
 	inner, err := postgres.Run(ctx, pgserver.Image,
 		postgres.WithUsername("postgres"),
 		postgres.WithPassword(rand.Text()),
@@ -51,11 +53,13 @@ func start(ctx context.Context, opts pgserver.Options) (*pgserver.Server, error)
 		_ = testcontainers.TerminateContainer(inner)
 		return nil, fmt.Errorf("run %s: %w", pgserver.Image, err)
 	}
+
 	raw, err := inner.ConnectionString(ctx, "sslmode=disable")
 	if err != nil {
 		_ = testcontainers.TerminateContainer(inner)
 		return nil, fmt.Errorf("find the container's address: %w", err)
 	}
+
 	return pgserver.Elsewhere(raw, func() error {
 		if err := testcontainers.TerminateContainer(inner); err != nil {
 			return fmt.Errorf("remove container: %w", err)
@@ -103,18 +107,21 @@ func pingEngine(ctx context.Context, endpoint string) error {
 	if err != nil {
 		return fmt.Errorf("parse engine address: %w", err)
 	}
+
 	network, address := "tcp", u.Host
 	if u.Scheme == "unix" {
 		network, address = "unix", u.Path
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
+
 	transport := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{Timeout: 500 * time.Millisecond}).DialContext(ctx, network, address)
 		},
 	}
+
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker/_ping", nil)
 	if err != nil {
 		return fmt.Errorf("ask engine: %w", err)

@@ -169,6 +169,7 @@ func Context(t testing.TB, limit time.Duration) context.Context {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
 	watch := Start()
+
 	go func() {
 		defer close(ended)
 		ticker := time.NewTicker(lastTick)
@@ -182,6 +183,7 @@ func Context(t testing.TB, limit time.Duration) context.Context {
 		}
 		cancel(context.DeadlineExceeded)
 	}()
+
 	t.Cleanup(func() {
 		cancel(nil)
 		<-ended
