@@ -256,9 +256,9 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		if t.Plan != nil { // it is stored as it was seen
 			ch.Link.PartnerObservedAt, ch.Observed = k.st.SweptAt, nil
 		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
+		saving, cancel := Saving(ctx)
 		defer cancel()
-		err := s.Insert(bounded, &ch)
+		err := s.Insert(saving, &ch)
 		k.link = ch.Link
 		res = k.result()
 		return err

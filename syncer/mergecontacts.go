@@ -18,7 +18,7 @@ import (
 // and stores the merge's record with it (invariant 18). Cut off before it,
 // nothing has happened. After it, the record says what is left to do in
 // MetaKocka: what the delete policy does to the superfluous partner, and the
-// winner's reconcile. Both can be done again, by the same request or by Merger.
+// winner's reconcile. Both can be done again, by the same request or by work.Merger.
 
 // merging is a merge of two contacts whose locks are held.
 type merging struct {
@@ -50,9 +50,9 @@ func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (s
 		if err != nil {
 			return err
 		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
+		saving, cancel := Saving(ctx)
 		defer cancel()
-		err = winner.s.Absorb(bounded, loser.s, &j.m, j.change)
+		err = winner.s.Absorb(saving, loser.s, &j.m, j.change)
 		done = j.m
 		return notDeleted(loserID, err)
 	})

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -137,56 +135,6 @@ func (r *Reconciler) refreshMerge(ctx context.Context, m *store.ContactMerge) er
 	*m = found[0]
 	m.UndoneBy = OrWords(by, m.UndoneBy)
 	return nil
-}
-
-// Merger finishes the merges, and their undoings, that were cut off or that
-// MetaKocka was away for.
-type Merger struct {
-	reconciler *Reconciler
-	look       time.Duration
-	log        *slog.Logger
-}
-
-// NewMerger returns a ready Merger; look is how often it looks, half a minute
-// where it is 0.
-func NewMerger(r *Reconciler, look time.Duration, log *slog.Logger) *Merger {
-	if look <= 0 {
-		look = 30 * time.Second
-	}
-	return &Merger{reconciler: r, look: look, log: log}
-}
-
-// Run finishes merges until ctx ends.
-func (w *Merger) Run(ctx context.Context) error {
-	said := ""
-	for ctx.Err() == nil {
-		err := w.finish(ctx)
-		if err != nil && ctx.Err() == nil && err.Error() != said {
-			w.log.Warn("a merge of contacts is not finished yet", "error", err)
-		}
-		said = fmt.Sprint(err)
-		_ = Pause(ctx, w.look)
-	}
-	return nil
-}
-
-// finish goes through all merges that something is left to do of. One that does
-// not work does not hold up the others.
-func (w *Merger) finish(ctx context.Context) error {
-	open, err := w.reconciler.links.Merges(ctx, store.MergeQuery{Open: true})
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, m := range open {
-		if m.Status == store.MergeUndoing {
-			_, err = w.reconciler.UndoMerge(ctx, m, m.UndoneBy)
-		} else {
-			err = w.reconciler.FinishMerge(ctx, &m)
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }
 
 // partnerOfRecord reads a partner that a merge's record keeps.

@@ -39,9 +39,9 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 		if err := u.revive(ctx); err != nil {
 			return err
 		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
+		saving, cancel := Saving(ctx)
 		defer cancel()
-		return winner.s.Release(bounded, loser.s, &m, u.change())
+		return winner.s.Release(saving, loser.s, &m, u.change())
 	})
 	if err != nil {
 		return m, r.notUndone(ctx, m, err)

@@ -20,3 +20,17 @@ func PauseUntil(ctx context.Context, d time.Duration, wake <-chan struct{}) erro
 	}
 	return nil
 }
+
+// Backoff pauses ever longer: First, then twice as long each time, up to Most.
+type Backoff struct {
+	First, Most time.Duration
+
+	next time.Duration
+}
+
+// Pause waits for as long as it is time for, or returns with ctx's error.
+func (b *Backoff) Pause(ctx context.Context) error {
+	wait := max(b.next, b.First)
+	b.next = min(2*wait, b.Most)
+	return Pause(ctx, wait)
+}

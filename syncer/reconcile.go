@@ -13,9 +13,14 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 )
 
-// SaveTimeout bounds the storing of what MetaKocka has already done, which goes
-// on when the caller has given up.
-const SaveTimeout = 15 * time.Second
+// saveTimeout bounds the storing of what has already happened.
+const saveTimeout = 15 * time.Second
+
+// Saving is the context for storing what has already happened, in MetaKocka above all:
+// that goes on when the caller has given up.
+func Saving(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+}
 
 // Reconciler brings one contact and one partner together. It is the only writer
 // to either side (invariant 1). It is safe for use by many goroutines.
@@ -272,7 +277,7 @@ func (k *task) result() Result {
 // save stores the link. It goes on when the caller has given up, because what
 // it stores has happened.
 func (k *task) save(ctx context.Context, ch store.Change) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
+	ctx, cancel := Saving(ctx)
 	defer cancel()
 	if k.t.CRMChangedAt.After(k.link.CRMChangedAt) {
 		k.link.CRMChangedAt = k.t.CRMChangedAt

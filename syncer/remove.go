@@ -247,9 +247,9 @@ func (k *task) unlink(ctx context.Context) error {
 // edited since it was read, or the database keeps it.
 func (k *task) deleteContact(ctx context.Context) error {
 	k.link.Status, k.link.LastError = store.StatusUnlinked, "the partner is gone from MetaKocka; the contact was deleted"
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), SaveTimeout)
+	saving, cancel := Saving(ctx)
 	defer cancel()
-	err := k.s.DeleteContact(bounded, &store.Change{Link: k.link, Freed: k.freed()})
+	err := k.s.DeleteContact(saving, &store.Change{Link: k.link, Freed: k.freed()})
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		return k.reject(ctx, "the partner is gone from MetaKocka; the contact cannot be deleted: "+refused.Reason)

@@ -90,10 +90,3 @@ func (k *task) unchangedSince(w *restoration, got mapping.Contact, unreadable ma
 func isOneOf(f mapping.Field, v string, others ...string) bool {
 	return slices.ContainsFunc(others, func(other string) bool { return mapping.Equal(f, v, other) })
 }
-
-func OrWords(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}

@@ -145,9 +145,10 @@ func dueEvent(err error) *eventDueError {
 // await waits a moment for an event of the contact that is due.
 func (r *Reconciler) await(ctx context.Context, id string, due *eventDueError) {
 	deadline := time.Now().Add(r.cfg.EventWait)
-	for wait := 20 * time.Millisecond; time.Now().Before(deadline); wait = min(2*wait, 200*time.Millisecond) {
+	looks := Backoff{First: 20 * time.Millisecond, Most: 200 * time.Millisecond}
+	for time.Now().Before(deadline) {
 		past, err := r.contactEvents(ctx, id)
-		if _, told := since(due.field, due.value, past[due.field]); told || err != nil || Pause(ctx, wait) != nil {
+		if _, told := since(due.field, due.value, past[due.field]); told || err != nil || looks.Pause(ctx) != nil {
 			return
 		}
 	}

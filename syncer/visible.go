@@ -20,7 +20,8 @@ const (
 // (invariant 2).
 func awaitVisible(ctx context.Context, xids []uint32, read func(context.Context) (store.Snapshot, error)) error {
 	deadline := time.Now().Add(visibleWait)
-	for wait := visibleFirst; ; wait *= 2 {
+	looks := Backoff{First: visibleFirst, Most: visibleWait}
+	for {
 		snap, err := read(ctx)
 		if err != nil {
 			return err
@@ -31,7 +32,7 @@ func awaitVisible(ctx context.Context, xids []uint32, read func(context.Context)
 		if time.Now().After(deadline) {
 			return errNotVisible
 		}
-		if err := Pause(ctx, wait); err != nil {
+		if err := looks.Pause(ctx); err != nil {
 			return err
 		}
 	}

@@ -9,3 +9,11 @@ func Counted(n int, one, many string) string {
 	}
 	return strconv.Itoa(n) + " " + many
 }
+
+// OrWords is the text, or what is said where there is none.
+func OrWords(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -122,8 +122,8 @@ func (s *Service) Run(ctx context.Context) error {
 	parts := map[string]func(context.Context) error{
 		RoleListener: s.Listener.Run,
 		RolePusher: together(work.NewPusher(s.Bus, s.Reconciler, s.Matcher, s.Store, s.gate, worker, s.log).Run, s.Checker.Run,
-			syncer.NewMerger(s.Reconciler, s.Pace.Look, s.log).Run,
-			syncer.NewReviewer(s.Reconciler, s.Store, s.gate, s.Pace.Look, s.log).Run),
+			work.NewMerger(s.Reconciler, s.Store, s.Pace.Look, s.log).Run,
+			work.NewReviewer(s.Reconciler, s.Store, s.gate, s.Pace.Look, s.log).Run),
 		RolePuller: work.NewPuller(s.Bus, s.Reconciler, s.gate, worker).Run,
 		RolePoller: s.runPoller,
 		RoleAPI:    s.runAPI,

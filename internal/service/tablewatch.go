@@ -13,6 +13,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // tableInterval is how often the columns of the contacts table are looked at.
@@ -30,7 +31,7 @@ func (s *Service) watchTable(ctx context.Context) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 
-	said := ""
+	once := syncer.LogOnce{Log: s.log}
 	for fields := s.Store.Fields(); ; {
 		select {
 		case <-ctx.Done():
@@ -44,14 +45,11 @@ func (s *Service) watchTable(ctx context.Context) error {
 			return config.ExplainDatabase(s.Config, err)
 		}
 
-		if err := s.Store.Refresh(ctx); err != nil {
-			if ctx.Err() == nil && err.Error() != said {
-				said = err.Error()
-				s.log.Warn("the contacts table cannot be worked with", "error", err)
-			}
+		err = s.Store.Refresh(ctx)
+		once.Warn(ctx, "the contacts table cannot be worked with", err)
+		if err != nil {
 			continue
 		}
-		said = ""
 
 		if change := s.fieldChange(fields, s.Store.Fields()); change != "" {
 			s.log.Warn("the columns of the contacts table changed", "change", change)

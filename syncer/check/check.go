@@ -140,7 +140,7 @@ func (c *Checker) remember(ctx context.Context, rep CheckReport, rest time.Durat
 	if failed != nil && ctx.Err() != nil {
 		return failed
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), syncer.SaveTimeout)
+	ctx, cancel := syncer.Saving(ctx)
 	defer cancel()
 	state, err := c.store.CheckState(ctx)
 	if err != nil {

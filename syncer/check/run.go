@@ -16,13 +16,10 @@ import (
 // after the stream dropped events that were not worked off.
 // One process of all that could does so.
 func (c *Checker) Run(ctx context.Context) error {
-	said := ""
+	once := syncer.LogOnce{Log: c.log}
 	for ctx.Err() == nil {
 		err := c.store.Alone(ctx, "checker", c.watch)
-		if err != nil && ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			c.log.Warn("full check did not succeed; it will be tried again", "error", err)
-		}
+		once.Warn(ctx, "full check did not succeed; it will be tried again", err)
 		_ = syncer.Pause(ctx, c.cfg.Look)
 	}
 	return nil

@@ -50,7 +50,7 @@ type Jobs struct {
 
 	mu   sync.Mutex // guards what follows
 	mine map[string]bool
-	said string // the last error
+	fail syncer.LogOnce
 }
 
 // JobsAtOnce is how many jobs a process works on at once, at most: each holds a
@@ -65,7 +65,7 @@ func NewJobs(store JobStore, look time.Duration, log *slog.Logger) *Jobs {
 	}
 	return &Jobs{
 		store: store, log: log, look: look, poke: make(chan struct{}, 1),
-		free: semaphore.NewWeighted(JobsAtOnce), mine: map[string]bool{},
+		free: semaphore.NewWeighted(JobsAtOnce), mine: map[string]bool{}, fail: syncer.LogOnce{Log: log},
 	}
 }
 
@@ -139,12 +139,12 @@ func (j *Jobs) hold(id string, held bool) {
 
 // waits says once why jobs do not go on.
 func (j *Jobs) waits(ctx context.Context, err error) {
+	if err == nil { // of one; others may wait all the same
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err != nil && ctx.Err() == nil && err.Error() != j.said {
-		j.log.Warn("jobs wait", "error", err)
-		j.said = err.Error()
-	}
+	j.fail.Warn(ctx, "jobs wait", err)
 }
 
 // errCancelled stops a job that was cancelled.

@@ -85,28 +85,14 @@ func NewPoller(cfg PollerConfig, erp syncer.Reader, store Observations, events P
 // Run polls at once and then every interval until ctx ends. A poll that does
 // not succeed is tried again at the next interval and says so in its state.
 func (p *Poller) Run(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	failed := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-		}
-		err := p.Poll(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil && err.Error() != failed:
-			failed = err.Error()
-			p.log.Warn("poll of MetaKocka did not succeed; nothing is taken for missing", "error", err)
-		case err == nil && failed != "":
-			failed = ""
+	once := syncer.LogOnce{Log: p.log}
+	for ctx.Err() == nil {
+		if once.Warn(ctx, "poll of MetaKocka did not succeed; nothing is taken for missing", p.Poll(ctx)) {
 			p.log.Info("poll of MetaKocka succeeds again")
 		}
-		timer.Reset(p.cfg.Interval)
+		_ = syncer.Pause(ctx, p.cfg.Interval)
 	}
+	return nil
 }
 
 // Poll looks at all partners once. Only a complete sweep can find partners
@@ -161,9 +147,9 @@ func (p *Poller) remembered(ctx context.Context) error {
 	if err != nil {
 		next.Error = err.Error()
 	}
-	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), syncer.SaveTimeout)
+	saving, cancel := syncer.Saving(ctx)
 	defer cancel()
-	return errors.Join(err, p.store.SavePollState(save, next))
+	return errors.Join(err, p.store.SavePollState(saving, next))
 }
 
 func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollState, error) {

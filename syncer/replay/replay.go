@@ -171,19 +171,23 @@ func (p *Replayer) progress() {
 
 // one replays a contact, however long MetaKocka is away.
 func (p *Replayer) one(ctx context.Context, c replayed, t syncer.Trigger, dry bool) error {
-	const shortest, longest = 250 * time.Millisecond, 15 * time.Second
-	for wait := shortest; ; wait = min(2*wait, longest) {
+	const shortest = 250 * time.Millisecond
+	outage := syncer.Backoff{First: shortest, Most: 15 * time.Second}
+	for outages := 0; ; {
 		err := p.try(ctx, c, t, dry)
 		var pending *syncer.PendingError
 		switch {
 		case errors.As(err, &pending):
-			wait = max(pending.After, shortest)
-		case !syncer.Outage(err):
+			err = syncer.Pause(ctx, max(pending.After, shortest))
+		case syncer.Outage(err):
+			if outages++; outages == 2 { // one may be a call that was cut off
+				p.say("MetaKocka does not answer, waiting: %v", err)
+			}
+			err = outage.Pause(ctx)
+		default:
 			return p.note(ctx, c.id, err)
-		case wait == 2*shortest:
-			p.say("MetaKocka does not answer, waiting: %v", err)
 		}
-		if err := syncer.Pause(ctx, wait); err != nil {
+		if err != nil {
 			return err
 		}
 	}
