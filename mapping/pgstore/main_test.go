@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -86,6 +87,25 @@ func (k *keeping) with(change func(*pgstore.ContactsConfig)) *keeping {
 	s, err := pgstore.New(k.t.Context(), k.pool, cfg)
 	require.NoError(k.t, err)
 	return &keeping{s, k.t, k.pool}
+}
+
+// as is the same store for a role of its own, which owns mksync's tables and has the rights
+// that are granted to it (%[1]s).
+func (k *keeping) as(t *testing.T, grants string) *keeping {
+	t.Helper()
+	role, database := testenv.SlotName(t), k.pool.Config().ConnString()
+	k.exec("CREATE ROLE " + role + " LOGIN PASSWORD 'x'")
+	t.Cleanup(func() {
+		testenv.Exec(t, database, "DROP OWNED BY "+role)
+		testenv.Exec(t, database, "DROP ROLE "+role)
+	})
+	k.exec(fmt.Sprintf(grants, role))
+	testenv.OwnTables(t, database, role)
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	u.User = url.UserPassword(role, "x")
+	s, pool := openStore(t, u.String())
+	return &keeping{s, t, pool}
 }
 
 func (k *keeping) exec(sql string, args ...any) {
