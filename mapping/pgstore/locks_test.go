@@ -28,8 +28,8 @@ const (
 // keys are those that every contact of these tests has.
 var keys = mapping.MatchKeys{Number: "12345678", Emails: []string{"ana@primer.si"}}
 
-// waits are all the ways of working under a lock; each calls use once it has its own.
-func waits(ctx context.Context, s *pgstore.Store) map[string]func(use func() error) error {
+// underLock are all the ways of working under a lock; each calls use once it has its own.
+func underLock(ctx context.Context, s *pgstore.Store) map[string]func(use func() error) error {
 	return map[string]func(use func() error) error{
 		"what one process does alone": func(use func() error) error {
 			return s.Alone(ctx, "part", func(context.Context) error { return use() })
@@ -75,7 +75,7 @@ func waits(ctx context.Context, s *pgstore.Store) map[string]func(use func() err
 // be vacuumed. When the lock is free it gets it.
 func TestWhoeverWaitsForALockHoldsBackNoVacuum(t *testing.T) {
 	t.Parallel()
-	for name := range waits(t.Context(), nil) {
+	for name := range underLock(t.Context(), nil) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := prepared.DB(t)
@@ -85,7 +85,7 @@ func TestWhoeverWaitsForALockHoldsBackNoVacuum(t *testing.T) {
 			got, ended := make(chan struct{}), make(chan error, 1)
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
-				ended <- waits(ctx, store)[name](func() error { close(got); return nil })
+				ended <- underLock(ctx, store)[name](func() error { close(got); return nil })
 			}()
 			looking(t, pool)
 			testenv.Exec(t, url, "DELETE FROM churn")
@@ -120,7 +120,7 @@ func held(t *testing.T, url string) (release func()) {
 	hold := func(name string) {
 		holding.Add(1)
 		done.Go(func() {
-			err := waits(context.Background(), store)[name](func() error {
+			err := underLock(context.Background(), store)[name](func() error {
 				holding.Done()
 				<-let
 				return nil
@@ -245,10 +245,10 @@ func TestInstallationsInOneDatabaseDoNotWaitForEachOther(t *testing.T) {
 	public, pool := openStore(t, database)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	for name, hold := range waits(ctx, first) {
+	for name, hold := range underLock(ctx, first) {
 		err := hold(func() error {
-			return waits(ctx, second)[name](func() error {
-				return waits(ctx, public)[name](func() error { return nil })
+			return underLock(ctx, second)[name](func() error {
+				return underLock(ctx, public)[name](func() error { return nil })
 			})
 		})
 		require.NoError(t, err, name)
