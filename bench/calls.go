@@ -99,7 +99,8 @@ func (l *callLog) count() callCount {
 func (l *callLog) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.first, l.last = time.Time{}, time.Time{}
+	l.first = time.Time{}
+	l.last = time.Time{}
 }
 
 // stretch is how long useful calls came, from the first to the last one's arrival.

@@ -177,7 +177,8 @@ func (w *world) restart(ctx context.Context, pollInterval string) error {
 func (w *world) editPartners(n int) error {
 	for i, p := range w.erp.Partners()[:n] {
 		err := w.erp.EditPartner(p.MKID, func(p *metakocka.Partner) {
-			p.Contacts[0].GSM, p.Contacts[0].Phone = fmt.Sprintf("031 %03d %03d", i/1000, i%1000), ""
+			p.Contacts[0].GSM = fmt.Sprintf("031 %03d %03d", i/1000, i%1000)
+			p.Contacts[0].Phone = ""
 		})
 		if err != nil {
 			return fmt.Errorf("edit partner %s: %w", p.MKID, err)

@@ -99,7 +99,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	}
 
 	if quick {
-		o.Rounds, o.Scale = 1, o.Scale/10
+		o.Rounds = 1
+		o.Scale /= 10
 	}
 
 	if f.NArg() > 0 || o.Rounds < 1 || o.Scale <= 0 || o.Scale > 100 {
@@ -158,7 +159,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			return ctx.Err()
 		}
 
-		res.Section, res.About, res.Seconds = s.name, s.about, time.Since(at).Seconds()
+		res.Section = s.name
+		res.About = s.about
+		res.Seconds = time.Since(at).Seconds()
 		if sectionErr != nil {
 			res.Error = sectionErr.Error()
 			err = errors.Join(err, fmt.Errorf("section %s: %w", s.name, sectionErr))

@@ -213,7 +213,8 @@ func (p *libraryPublisher) stored() uint64 {
 }
 
 func (p *barePublisher) row(ctx context.Context, subject string, data []byte) error {
-	p.msg.Subject, p.msg.Data = subject, data
+	p.msg.Subject = subject
+	p.msg.Data = data
 	return p.publish(ctx)
 }
 
@@ -296,7 +297,8 @@ func publishPart(ctx context.Context, config []byte) error {
 		return err
 	}
 
-	p.msg.Subject, p.msg.Data = c.Subject, make([]byte, c.Size)
+	p.msg.Subject = c.Subject
+	p.msg.Data = make([]byte, c.Size)
 	for i := range c.Count {
 		if c.Contacts {
 			ch := changeAt(i)

@@ -99,7 +99,8 @@ func (l *lab) insert(ctx context.Context, url string, rate int, t *times) error 
 		return fmt.Errorf("read database URL: %w", err)
 	}
 
-	config.MaxConns, config.MinConns = clients, clients
+	config.MaxConns = clients
+	config.MinConns = clients
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect to Postgres: %w", err)

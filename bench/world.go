@@ -243,7 +243,8 @@ func (w *world) measure(ctx context.Context, f func() error) (e effort, err erro
 	if err != nil {
 		return e, err
 	}
-	e.cpu, e.peak = after.cpu-before.cpu, after.peak
+	e.cpu = after.cpu - before.cpu
+	e.peak = after.peak
 	databaseAfter, err := w.databaseTime(ctx)
 	e.database = databaseAfter.minus(databaseBefore)
 	return e, err

@@ -287,8 +287,10 @@ func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity,
 		}
 	}
 
-	a.Pending, a.InFlight = i.NumPending, uint64(max(i.NumAckPending, 0)) //nolint:gosec // not negative
-	a.Readers, a.Quiet = i.NumWaiting, i.TimeStamp.Sub(last)
+	a.Pending = i.NumPending
+	a.InFlight = uint64(max(i.NumAckPending, 0)) //nolint:gosec // not negative
+	a.Readers = i.NumWaiting
+	a.Quiet = i.TimeStamp.Sub(last)
 	if i.NumRedelivered > 0 {
 		a.Stuck, err = b.stuck(ctx, i)
 	}

@@ -105,7 +105,9 @@ func (d *dispatcher) take(key string) []*held {
 		return nil
 	}
 	k.queued = false
-	k.running, k.waiting, k.since = k.waiting, nil, time.Now()
+	k.running = k.waiting
+	k.waiting = nil
+	k.since = time.Now()
 	slices.SortStableFunc(k.running, func(a, b *held) int {
 		return compareSequence(a.delivery.Sequence, b.delivery.Sequence)
 	})

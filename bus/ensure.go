@@ -64,9 +64,14 @@ func (b *Bus) create(ctx context.Context, want jetstream.StreamConfig) error {
 
 // overlay keeps what an operator may have set on the stream besides our settings.
 func overlay(have, want jetstream.StreamConfig) jetstream.StreamConfig {
-	have.Subjects, have.Replicas, have.Discard = want.Subjects, want.Replicas, want.Discard
-	have.MaxAge, have.MaxBytes, have.Duplicates = want.MaxAge, want.MaxBytes, want.Duplicates
-	have.MaxMsgsPerSubject, have.Description = want.MaxMsgsPerSubject, want.Description
+	have.Subjects = want.Subjects
+	have.Replicas = want.Replicas
+	have.Discard = want.Discard
+	have.MaxAge = want.MaxAge
+	have.MaxBytes = want.MaxBytes
+	have.Duplicates = want.Duplicates
+	have.MaxMsgsPerSubject = want.MaxMsgsPerSubject
+	have.Description = want.Description
 	if have.MaxMsgsPerSubject == 0 {
 		have.MaxMsgsPerSubject = -1
 	}

@@ -74,7 +74,8 @@ func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig)
 	if err != nil {
 		return nil, err
 	}
-	cfg.end, cfg.room = b.end, b.room
+	cfg.end = b.end
+	cfg.room = b.room
 	_, most, err := b.room(ctx, stream)
 	if err != nil {
 		return nil, err
@@ -195,7 +196,8 @@ func (p *Publisher) prepare(m Message) (size int) {
 		size += len(p.prev[0])
 		h[nats.ExpectedLastMsgIdHdr] = p.prev
 	}
-	p.msg.Subject, p.msg.Data = m.Subject, m.Data
+	p.msg.Subject = m.Subject
+	p.msg.Data = m.Data
 	return size
 }
 
@@ -244,7 +246,9 @@ func (p *Publisher) Flush(ctx context.Context) error {
 	defer func() { <-p.turn }()
 	p.mu.Lock()
 	for p.win.count > 0 && p.err == nil {
-		p.waiting, p.toCount, p.toBytes = true, 0, 0
+		p.waiting = true
+		p.toCount = 0
+		p.toBytes = 0
 		if err := p.await(ctx); err != nil {
 			return err
 		}

@@ -74,7 +74,8 @@ func (p *pulls) fetch(ctx context.Context, room load, take func(*nats.Msg) error
 			continue
 		}
 
-		room.messages, room.bytes = room.messages-1, room.bytes-m.Size()
+		room.messages -= 1
+		room.bytes -= m.Size()
 		if err := take(m); err != nil {
 			return fmt.Errorf("read message: %w", err)
 		}

@@ -23,9 +23,11 @@ func (b *Bus) Replay(ctx context.Context, stream string, r Range, fn func(Stored
 	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: r.Filters}
 	switch {
 	case r.FromSeq > 0:
-		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, r.FromSeq
+		cfg.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
+		cfg.OptStartSeq = r.FromSeq
 	case !r.Since.IsZero():
-		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &r.Since
+		cfg.DeliverPolicy = jetstream.DeliverByStartTimePolicy
+		cfg.OptStartTime = &r.Since
 	}
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {

@@ -54,8 +54,11 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 	}
 
 	st := info.State
-	c.First, c.Last, c.Messages = st.FirstSeq, st.LastSeq, st.Msgs
-	c.Bytes, c.MaxBytes = int64(st.Bytes), max(info.Config.MaxBytes, 0) //nolint:gosec // far below the limit
+	c.First = st.FirstSeq
+	c.Last = st.LastSeq
+	c.Messages = st.Msgs
+	c.Bytes = int64(st.Bytes) //nolint:gosec // far below the limit
+	c.MaxBytes = max(info.Config.MaxBytes, 0)
 	return c, nil
 }
 
@@ -113,7 +116,8 @@ func (p *Publisher) awaitRoom(ctx context.Context, size int) error {
 		if err != nil {
 			return p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, err))
 		}
-		p.free, p.most = free-int64(inFlight), most
+		p.free = free - int64(inFlight)
+		p.most = most
 		if most == 0 || p.free >= int64(size) {
 			return nil
 		}

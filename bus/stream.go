@@ -102,16 +102,19 @@ func streamConfigs(cfg Config) []jetstream.StreamConfig {
 	}
 	contacts, partners, letters := base, base, base
 
-	contacts.Name, contacts.Subjects = StreamContacts, []string{contactsPrefix + ">"}
+	contacts.Name = StreamContacts
+	contacts.Subjects = []string{contactsPrefix + ">"}
 	contacts.Description = "every committed change of the contacts table, in commit order"
 	contacts.Duplicates = min(contacts.Duplicates, contactsDuplicates)
 	limit(&contacts, cfg.ContactsMaxAge, cfg.ContactsMaxBytes)
 
-	partners.Name, partners.Subjects = StreamPartners, []string{partnersPrefix + ">"}
+	partners.Name = StreamPartners
+	partners.Subjects = []string{partnersPrefix + ">"}
 	partners.Description = "what the poller saw"
 	limit(&partners, cfg.PartnersMaxAge, cfg.PartnersMaxBytes)
 
-	letters.Name, letters.Subjects = StreamDeadLetters, []string{deadLettersPrefix + ">"}
+	letters.Name = StreamDeadLetters
+	letters.Subjects = []string{deadLettersPrefix + ">"}
 	letters.Description = "what could not be applied, with the reason"
 	letters.MaxMsgsPerSubject = 1 // one dead letter for each key of a consumer: the newest
 	limit(&letters, cfg.DeadLettersMaxAge, cfg.DeadLettersMaxBytes)

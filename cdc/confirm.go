@@ -76,7 +76,8 @@ func (st *stream) tell(ctx context.Context, ask, exact bool) error {
 func (st *stream) savePosition(ctx context.Context, m mark, stored LSN) error {
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
-	st.state.LastEvent, st.state.Confirmed = m.last, max(st.state.Confirmed, m.lsn)
+	st.state.LastEvent = m.last
+	st.state.Confirmed = max(st.state.Confirmed, m.lsn)
 	st.state.Stored = stored
 	return st.save(ctx)
 }
@@ -86,9 +87,11 @@ func (st *stream) show() {
 	newest, _ := st.progress.received(0)
 	st.update(func(s *Status) {
 		if newest.last != st.shown {
-			st.shown, s.LastEventAt = newest.last, time.Now()
+			st.shown = newest.last
+			s.LastEventAt = time.Now()
 		}
-		s.ReceivedLSN, s.ConfirmedLSN = newest.lsn, st.told
+		s.ReceivedLSN = newest.lsn
+		s.ConfirmedLSN = st.told
 	})
 }
 
@@ -127,7 +130,8 @@ func (q *quietWatch) idle(received uint64, now time.Time) bool {
 	if received == q.seen {
 		return true
 	}
-	q.seen, q.since = received, now
+	q.seen = received
+	q.since = now
 	return false
 }
 
@@ -146,7 +150,8 @@ func (w *stallWatch) check(sink Sink, waiting bool, now time.Time) error {
 	}
 	durable := sink.Durable()
 	if !waiting || durable != w.durable || w.since.IsZero() {
-		w.durable, w.since = durable, now
+		w.durable = durable
+		w.since = now
 		return nil
 	}
 	if now.Sub(w.since) >= w.after {

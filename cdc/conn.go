@@ -168,7 +168,8 @@ func (g *gatherer) fill() error {
 	}
 	g.due = g.due.Add(gatherEvery)
 	n, err := g.r.Read(g.buf)
-	g.i, g.n = 0, n
+	g.i = 0
+	g.n = n
 	if n > 0 {
 		return nil
 	}

@@ -15,7 +15,8 @@ type cursor struct {
 
 func (c *cursor) take(n int) []byte {
 	if n < 0 || n > len(c.b) {
-		c.short, c.b = true, nil
+		c.short = true
+		c.b = nil
 		return nil
 	}
 	p := c.b[:n:n]

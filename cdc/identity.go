@@ -58,7 +58,9 @@ func (s *session) identify(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("identify system: %w", err)
 	}
-	s.systemID, s.timeline, s.walEnd = id.SystemID, id.Timeline, id.XLogPos
+	s.systemID = id.SystemID
+	s.timeline = id.Timeline
+	s.walEnd = id.XLogPos
 	return nil
 }
 

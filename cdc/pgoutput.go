@@ -217,7 +217,8 @@ func (d *decoder) change(kind byte, c *cursor) (action, error) {
 		return actNone, fmt.Errorf("%w: %s of a row when column %q did not exist, or was not in the replica identity", ErrKeyUnknown, changeOp(kind), d.key)
 	}
 
-	d.ev.Before, d.ev.After = nil, nil
+	d.ev.Before = nil
+	d.ev.After = nil
 	part := c.u8()
 
 	// The old row, or its key, comes first where the replica identity asks for it.
@@ -274,7 +275,8 @@ func readTuple(c *cursor, r *relation, keysOnly bool, cols []Column, row *Row) e
 	if n := int(c.u16()); n != len(r.cols) && !c.short {
 		return fmt.Errorf("%w: row of %d columns in a table of %d", ErrProtocol, n, len(r.cols))
 	}
-	row.Columns, row.Values = cols, row.Values[:0]
+	row.Columns = cols
+	row.Values = row.Values[:0]
 	for i := range r.cols {
 		v, err := c.value()
 		if err != nil {
@@ -336,7 +338,11 @@ func (d *decoder) truncate(c *cursor) (action, error) {
 		case !ok:
 			return actNone, fmt.Errorf("%w: truncate of an undescribed table", ErrProtocol)
 		case r.ours:
-			d.ev.Op, d.ev.Key, d.ev.OldKey, d.ev.Before, d.ev.After = OpTruncate, "", "", nil, nil
+			d.ev.Op = OpTruncate
+			d.ev.Key = ""
+			d.ev.OldKey = ""
+			d.ev.Before = nil
+			d.ev.After = nil
 			act = actEvent
 		}
 	}

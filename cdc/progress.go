@@ -55,7 +55,8 @@ func (p *progress) add(m mark) {
 	}
 	if p.head > 0 && len(p.pending) == cap(p.pending) {
 		n := copy(p.pending, p.pending[p.head:])
-		p.pending, p.head = p.pending[:n], 0
+		p.pending = p.pending[:n]
+		p.head = 0
 	}
 	p.pending = append(p.pending, m)
 }
@@ -80,7 +81,8 @@ func (p *progress) popDurable(durable uint64) (m mark, ok bool) {
 		p.head++
 	}
 	if p.head == len(p.pending) {
-		p.pending, p.head = p.pending[:0], 0
+		p.pending = p.pending[:0]
+		p.head = 0
 	}
 	return m, ok
 }

@@ -232,8 +232,10 @@ func isRepair(reason error) bool {
 
 // save stores the state with the identity of the system.
 func (s *session) save(ctx context.Context) error {
-	s.state.SystemID, s.state.Timeline = s.systemID, s.timeline
-	s.state.Database, s.state.StateTable = s.database, s.stateTable
+	s.state.SystemID = s.systemID
+	s.state.Timeline = s.timeline
+	s.state.Database = s.database
+	s.state.StateTable = s.stateTable
 	s.state.takeSlot(s.cfg.Slot)
 	if err := s.store.Save(ctx, s.state); err != nil {
 		return fmt.Errorf("save listener state: %w", err)

@@ -28,7 +28,8 @@ func (s *session) snapshot(ctx context.Context, reason error) error {
 		reason = fmt.Errorf("%s", s.state.SnapshotReason) //nolint:err113 // the reason of the one that was interrupted
 	}
 	s.state.SnapshotReason = reason.Error()
-	s.state.Table, s.state.Layout = s.facts.table.oid, s.facts.table.layout
+	s.state.Table = s.facts.table.oid
+	s.state.Layout = s.facts.table.layout
 	if err := s.save(ctx); err != nil {
 		return err
 	}
@@ -67,7 +68,9 @@ func (s *session) logSnapshot(ctx context.Context, reason error) {
 }
 
 func (s *session) finishSnapshot(ctx context.Context, point LSN) error {
-	s.state.SnapshotDone, s.state.SnapshotPos, s.state.Confirmed = true, point, point
+	s.state.SnapshotDone = true
+	s.state.SnapshotPos = point
+	s.state.Confirmed = point
 	s.state.LastEvent = Position{}
 	switch {
 	case s.count > 0:
@@ -75,7 +78,8 @@ func (s *session) finishSnapshot(ctx context.Context, point LSN) error {
 	case s.sinkIsOurs():
 		s.state.LastEvent = s.last.Pos
 	}
-	s.newest, s.missed = s.state.LastEvent, nil
+	s.newest = s.state.LastEvent
+	s.missed = nil
 	s.facts.slot = slotFacts{found: true, confirmed: point}
 	s.log.InfoContext(ctx, "snapshot is stored", "rows", s.count, "lsn", point.String())
 	return s.save(ctx)

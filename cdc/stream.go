@@ -42,7 +42,8 @@ type stream struct {
 func (s *session) stream(ctx context.Context) error {
 	s.state.Table = s.facts.table.oid
 	if s.state.Publication == "" || s.state.Database == 0 || s.state.Confirmed == 0 { // what is there is taken over
-		s.state.Publication, s.state.Confirmed = s.facts.pub.rows, s.facts.slot.confirmed
+		s.state.Publication = s.facts.pub.rows
+		s.state.Confirmed = s.facts.slot.confirmed
 	}
 	s.state.Stored = 0 // what the sink has lost meanwhile shows in what is read again
 	if err := s.save(ctx); err != nil {
@@ -146,7 +147,8 @@ func (st *stream) copyData(ctx context.Context, data []byte) error {
 func (st *stream) act(ctx context.Context, act action) error {
 	switch act {
 	case actBegin:
-		st.inTx, st.ordinal = true, 0
+		st.inTx = true
+		st.ordinal = 0
 	case actEvent:
 		return st.event(ctx)
 	case actHeartbeat:

@@ -29,7 +29,8 @@ func (t *addressText) cutCountry(parts []string) []string {
 				return parts
 			}
 			if t.country == "" {
-				t.country, t.code = last, code
+				t.country = last
+				t.code = code
 			}
 		}
 		parts = rest
@@ -58,12 +59,14 @@ func (t *addressText) cutCode(code string, rest []string) bool {
 		return false
 	case ok && !province && !state, ok && post == "" && country == homeRegion:
 		if t.country == "" {
-			t.country, t.code = code, country
+			t.country = code
+			t.code = country
 		}
 	case ok && !before && post != "":
 		// "…, Trieste, 34121, TS" is not how provinces are written.
 		if t.country == "" {
-			t.country, t.code = code, country
+			t.country = code
+			t.code = country
 		}
 	default:
 		t.province = code
@@ -105,7 +108,8 @@ func (t *addressText) cutProvince() {
 	if m == nil || !italianProvinces[m[2]] || !postItalian.MatchString(t.PostNumber) {
 		return
 	}
-	t.City, t.province = m[1], m[2]
+	t.City = m[1]
+	t.province = m[2]
 }
 
 // rewritten is the partner's address as it is written into the contact: with what

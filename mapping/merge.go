@@ -229,7 +229,8 @@ func (m fieldMerge) conflict(t Times, p Policy) outcome {
 	case RuleNewest:
 		c.Winner = t.newest()
 		if c.Winner == "" {
-			c.Winner, c.Undecidable = p.tieWinner(), true
+			c.Winner = p.tieWinner()
+			c.Undecidable = true
 		}
 	case RuleManual:
 	}

@@ -39,7 +39,8 @@ func FromPartner(p Partner) (c Contact, unreadable FieldErrors) {
 	}
 
 	if p.BusinessEntity {
-		c.Name, c.CompanyName = p.ContactName, p.Customer
+		c.Name = p.ContactName
+		c.CompanyName = p.Customer
 	}
 	c = c.Clean()
 
@@ -131,7 +132,9 @@ func (p *Partner) setNames(target Contact, name, company bool) {
 }
 
 func (p *Partner) setAddress(a Address) {
-	p.Street, p.City, p.PostNumber = a.Street, a.City, a.PostNumber
+	p.Street = a.Street
+	p.City = a.City
+	p.PostNumber = a.PostNumber
 }
 
 // setCountry writes the country's English name and whether it is abroad. A name

@@ -73,7 +73,8 @@ func (b *breaker) note(err error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.lastErr, b.lastAt = err.Error(), time.Now()
+	b.lastErr = err.Error()
+	b.lastAt = time.Now()
 }
 
 func (b *breaker) open() bool { return b.circuit.State() == gobreaker.StateOpen }
@@ -103,7 +104,8 @@ func (b *breaker) state() State {
 	s := State{Open: b.open(), ProbeAt: b.probeAt()}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.LastError, s.LastErrorAt = b.lastErr, b.lastAt
+	s.LastError = b.lastErr
+	s.LastErrorAt = b.lastAt
 	if s.Open {
 		s.Since = b.openedAt
 	}

@@ -72,7 +72,8 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // State shows how the calls go.
 func (c *Client) State() State {
 	s := c.breaker.state()
-	s.InFlight, s.Waiting = int(c.inFlight.Load()), c.gate.waiting()
+	s.InFlight = int(c.inFlight.Load())
+	s.Waiting = c.gate.waiting()
 	return s
 }
 

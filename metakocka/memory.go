@@ -78,7 +78,8 @@ func (m *Memory) measure() {
 
 // Forget makes every partner be read anew.
 func (m *Memory) Forget() {
-	m.partners, m.lists = map[digest]*glimpse{}, map[digest]*glimpses{}
+	m.partners = map[digest]*glimpse{}
+	m.lists = map[digest]*glimpses{}
 }
 
 // Seen is how a partner came that was asked for with a Memory.

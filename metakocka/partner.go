@@ -88,8 +88,10 @@ func (p Partner) PrimaryContact() (Contact, bool) {
 
 // Clone is a copy that shares no slice, map or pointer with p.
 func (p Partner) Clone() Partner {
-	p.Buyer, p.Supplier = cloneFlag(p.Buyer), cloneFlag(p.Supplier)
-	p.Contacts, p.Addresses = slices.Clone(p.Contacts), slices.Clone(p.Addresses)
+	p.Buyer = cloneFlag(p.Buyer)
+	p.Supplier = cloneFlag(p.Supplier)
+	p.Contacts = slices.Clone(p.Contacts)
+	p.Addresses = slices.Clone(p.Addresses)
 	for i := range p.Contacts {
 		p.Contacts[i].Extra = maps.Clone(p.Contacts[i].Extra)
 	}

@@ -80,7 +80,8 @@ func (s *Server) refuse(why string, ns *server.Server) {
 	s.mu.Lock()
 	first := s.refusal == ""
 	if first {
-		s.refusal, s.streams = why, streamCount(ns)
+		s.refusal = why
+		s.streams = streamCount(ns)
 	}
 	s.mu.Unlock()
 	if first {

@@ -63,7 +63,9 @@ type bulkAnswer struct {
 }
 
 func (a *bulkAnswer) add(b bulkAnswer) {
-	a.total, a.done, a.failed = a.total+b.total, a.done+b.done, a.failed+b.failed
+	a.total += b.total
+	a.done += b.done
+	a.failed += b.failed
 	a.stopped = a.stopped || b.stopped
 	a.results = append(a.results, b.results...)
 	for v, n := range b.counts {

@@ -20,7 +20,9 @@ func newDemoCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync demo\n  mksync demo --serve",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts.Out, opts.Log, opts.Environ = app.out(), app.stderr, app.environ
+			opts.Out = app.out()
+			opts.Log = app.stderr
+			opts.Environ = app.environ
 			err := demo.Run(cmd.Context(), opts)
 			if errors.Is(err, demo.ErrDisagree) {
 				return errReported

@@ -126,7 +126,8 @@ func jobFailures(ctx context.Context, api operations.Answerer, id string) (shown
 		shown.Job = j
 		return l, err
 	})
-	shown.Result, shown.Next = nil, ""
+	shown.Result = nil
+	shown.Next = ""
 	return shown, err
 }
 
@@ -275,7 +276,8 @@ func (app *cliEnv) followJob(ctx context.Context, api operations.Answerer, id st
 func jobProgress(j operations.Job) operations.Progress {
 	p := operations.Progress{Doing: or(j.Doing, string(j.Status)), Done: j.Done, Total: j.Total, Failed: j.Failed, Paused: j.Paused, ExpectedAt: j.ExpectedAt}
 	if len(j.WaitsFor) > 0 {
-		p.Doing, p.Total = jobWaits(j), 0
+		p.Doing = jobWaits(j)
+		p.Total = 0
 	}
 	return p
 }

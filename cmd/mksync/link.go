@@ -27,7 +27,9 @@ func newLinkCommand(app *cliEnv) *cobra.Command {
 		Args:              contactAndPartner,
 		ValidArgsFunction: completeLink(app),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r.ContactID, r.MetaKockaID, r.By = args[0], args[1], operator()
+			r.ContactID = args[0]
+			r.MetaKockaID = args[1]
+			r.By = operator()
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				l, err := operations.OpLink.Ask(cmd.Context(), api, r)
 				switch {

@@ -81,7 +81,8 @@ func newRootCommand(app *cliEnv) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	app.stdout, app.stderr = app.out(), app.notes()
+	app.stdout = app.out()
+	app.stderr = app.notes()
 	if app.stdin == nil {
 		app.stdin = os.Stdin
 	}

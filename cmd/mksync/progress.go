@@ -49,7 +49,8 @@ func (f *follower) watch(_ context.Context, p operations.Progress) error {
 		return nil
 	}
 
-	f.doing, f.said = p.Doing, time.Now()
+	f.doing = p.Doing
+	f.said = time.Now()
 	if f.terminal {
 		f.app.notes().Progress(progressText(p), p.Done, p.Total)
 		f.drawn = true

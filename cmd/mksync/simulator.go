@@ -86,8 +86,12 @@ func (f simulatorFlags) check() error {
 func (f simulatorFlags) withErrors() sim.Faults {
 	each := f.errorRate / 6
 	faults := f.faults
-	faults.Rate429, faults.Rate5xx, faults.CutBefore = each, each, each
-	faults.GatewayTimeout, faults.CutAfter, faults.CutHalf = each, each, each
+	faults.Rate429 = each
+	faults.Rate5xx = each
+	faults.CutBefore = each
+	faults.GatewayTimeout = each
+	faults.CutAfter = each
+	faults.CutHalf = each
 	return faults
 }
 

@@ -62,7 +62,8 @@ func (d *demo) oneLater(ctx context.Context) error {
 	}
 
 	faults := usualFaults()
-	faults.Rate5xx, faults.Endpoints = 1, []string{metakocka.EndpointUpdate}
+	faults.Rate5xx = 1
+	faults.Endpoints = []string{metakocka.EndpointUpdate}
 	if err := d.world.erp.SetFaults(faults); err != nil {
 		return err
 	}

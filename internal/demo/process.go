@@ -30,7 +30,9 @@ type process struct {
 
 func (p *process) start() error {
 	cmd := exec.Command(p.path, p.args...) //nolint:noctx // it is stopped by stop and kill
-	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
+	cmd.Env = p.env
+	cmd.Stdout = p.log
+	cmd.Stderr = p.log
 	cmd.WaitDelay = time.Second
 	started, err := subprocess.StartApart(cmd, syscall.SIGKILL)
 	if err != nil {

@@ -82,7 +82,8 @@ func (d *demo) look(ctx context.Context) (o outcome, err error) {
 			return o, err
 		}
 		if there {
-			p.contact, p.name = &c, c.Name
+			p.contact = &c
+			p.name = c.Name
 		}
 		o.pairs = append(o.pairs, o.withPartner(p))
 	}

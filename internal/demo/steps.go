@@ -188,7 +188,9 @@ func (d *demo) edits(ctx context.Context) error {
 		return err
 	}
 	return d.editERP(ctx, spela, mapping.FieldAddress, func(p *metakocka.Partner) {
-		p.Addresses[0].Street, p.Addresses[0].PostNumber, p.Addresses[0].City = "Cesta na Brdo 51", "4000", "Kranj"
+		p.Addresses[0].Street = "Cesta na Brdo 51"
+		p.Addresses[0].PostNumber = "4000"
+		p.Addresses[0].City = "Kranj"
 	})
 }
 

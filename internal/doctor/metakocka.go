@@ -61,7 +61,8 @@ type probe struct {
 func runProbe(ctx context.Context, cfg MetaKocka) (probe, error) {
 	p := probe{url: cfg.URL, seen: &recorder{next: http.DefaultTransport.(*http.Transport).Clone()}}
 	if cfg.CompanyID == "" || cfg.SecretKey == "" {
-		cfg.CompanyID, cfg.SecretKey = noKey, noKey
+		cfg.CompanyID = noKey
+		cfg.SecretKey = noKey
 	}
 	client, err := metakocka.New(metakocka.Config{
 		URL: cfg.URL, CompanyID: cfg.CompanyID, SecretKey: cfg.SecretKey, Timeout: metakockaTimeout,
@@ -91,7 +92,8 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := r.next.RoundTrip(req)
 	if err == nil {
 		r.mu.Lock()
-		r.status, r.header = resp.StatusCode, resp.Header
+		r.status = resp.StatusCode
+		r.header = resp.Header
 		r.mu.Unlock()
 	}
 	return resp, err

@@ -46,7 +46,8 @@ func newRedactor(cfg Config) redactor {
 
 // clean makes a finding one line without secrets.
 func (r redactor) clean(f Finding) Finding {
-	f.Detail, f.Do = r.text(f.Detail), r.text(f.Do)
+	f.Detail = r.text(f.Detail)
+	f.Do = r.text(f.Do)
 	return f
 }
 

@@ -108,7 +108,8 @@ func (k *keySet) look(id string, may bool) (key signingKey, wait <-chan struct{}
 	case may && k.reading != nil:
 		return key, k.reading, nil
 	case may && time.Since(k.triedAt) >= k.every:
-		k.triedAt, k.reading = time.Now(), make(chan struct{})
+		k.triedAt = time.Now()
+		k.reading = make(chan struct{})
 		go k.read(k.reading)
 		return key, k.reading, nil
 	case known:
@@ -133,7 +134,8 @@ func (k *keySet) read(done chan struct{}) {
 		k.log.Info("read the keys of JSON Web Tokens", "url", k.url, "keys", len(keys))
 	}
 	if k.err = err; err == nil {
-		k.keys, k.readAt = keys, time.Now()
+		k.keys = keys
+		k.readAt = time.Now()
 	}
 	k.reading = nil
 	close(done)

@@ -52,5 +52,6 @@ func (s *strangers) tell(address string, why error) {
 	}
 	_, _, reason := notIn(why)
 	s.log.Warn("kept out requests without a valid token", "address", address, "reason", reason, "count", s.untold)
-	s.told, s.untold = time.Now(), 0
+	s.told = time.Now()
+	s.untold = 0
 }

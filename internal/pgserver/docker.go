@@ -76,7 +76,8 @@ func (c *container) run(durable bool) error {
 	}, Settings(durable)...)
 	cmd := exec.Command(c.docker, args...) //nolint:noctx // it outlives the call; stop ends it
 	cmd.Env = append(os.Environ(), "POSTGRES_PASSWORD="+c.password)
-	cmd.Stdout, cmd.Stderr = c.said, c.said
+	cmd.Stdout = c.said
+	cmd.Stderr = c.said
 	var err error
 	// Postgres ends at once on this signal, which the program passes on.
 	if c.process, err = subprocess.StartApart(cmd, syscall.SIGINT); err != nil {

@@ -104,7 +104,8 @@ func (l *local) start(ctx context.Context) error {
 		return fmt.Errorf("open server log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout = log
+	cmd.Stderr = log
 	started, err := subprocess.Start(cmd, immediate)
 	if err != nil {
 		return fmt.Errorf("run postgres: %w", err)

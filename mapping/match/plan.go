@@ -121,25 +121,32 @@ func (p *Plan) Contact(id string) (Decision, bool) {
 func (p *Plan) Partner(of Partner) Decision {
 	d := Decision{MetaKockaID: of.ID, Partner: of.Name, Verdict: VerdictCreate}
 	if of.Holder != "" {
-		d.Verdict, d.ContactID = VerdictLinked, of.Holder
+		d.Verdict = VerdictLinked
+		d.ContactID = of.Holder
 		return d
 	}
 	if of.Former {
-		d.Verdict, d.Reason = VerdictUnlinked, "its contact was deleted or unlinked; mksync import with its id brings it back"
+		d.Verdict = VerdictUnlinked
+		d.Reason = "its contact was deleted or unlinked; mksync import with its id brings it back"
 		return d
 	}
 
 	for _, c := range p.claims[of.ID] {
 		contact := p.decisions[c.decision]
 		if contact.Verdict == VerdictLink {
-			d.Verdict, d.ContactID, d.Name, d.Reason = VerdictLink, contact.ContactID, contact.Name, ""
+			d.Verdict = VerdictLink
+			d.ContactID = contact.ContactID
+			d.Name = contact.Name
+			d.Reason = ""
 			return d
 		}
-		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", contact.ContactID, contact.Reason)
+		d.Verdict = VerdictAmbiguous
+		d.Reason = fmt.Sprintf("contact %s: %s", contact.ContactID, contact.Reason)
 	}
 
 	if i, ok := p.contested[of.ID]; ok && d.Verdict == VerdictCreate {
-		d.Verdict, d.Reason = VerdictAmbiguous, fmt.Sprintf("contact %s: %s", p.decisions[i].ContactID, p.decisions[i].Reason)
+		d.Verdict = VerdictAmbiguous
+		d.Reason = fmt.Sprintf("contact %s: %s", p.decisions[i].ContactID, p.decisions[i].Reason)
 	}
 
 	if d.Verdict == VerdictCreate {
@@ -165,7 +172,8 @@ func (p *Plan) besides(d *Decision) {
 	case first.doubtful != "":
 		d.Reason = fmt.Sprintf("contact %s: %s", first.contactID, first.doubtful)
 	default:
-		d.Verdict, d.ContactID = VerdictLink, first.contactID
+		d.Verdict = VerdictLink
+		d.ContactID = first.contactID
 	}
 }
 
@@ -219,7 +227,8 @@ func NewPlan(contacts []store.MatchContact, partners []Partner) *Plan {
 func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 	switch {
 	case c.Status == store.StatusUnlinked:
-		d.Verdict, d.Reason = VerdictUnlinked, "its partner is gone from MetaKocka, or a person unlinked the two; mksync sync with its id finds or makes one"
+		d.Verdict = VerdictUnlinked
+		d.Reason = "its partner is gone from MetaKocka, or a person unlinked the two; mksync sync with its id finds or makes one"
 		return d
 	case c.MetaKockaID != "" || c.Unresolved:
 		d.Verdict = VerdictLinked
@@ -230,10 +239,12 @@ func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 	switch {
 	case choice.Link != "":
 		m.claims[choice.Link] = append(m.claims[choice.Link], claim{i, choice.Pair.Grade})
-		d.MetaKockaID, d.Partner = choice.Link, m.partners[m.byID[choice.Link]].Name
+		d.MetaKockaID = choice.Link
+		d.Partner = m.partners[m.byID[choice.Link]].Name
 		d.Verdict = VerdictLink
 	case len(choice.Candidates) > 0:
-		d.Verdict, d.Reason = VerdictAmbiguous, choice.Reason()
+		d.Verdict = VerdictAmbiguous
+		d.Reason = choice.Reason()
 		for _, id := range choice.Candidates {
 			m.contested[id] = i
 		}
@@ -243,7 +254,8 @@ func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 
 	// A contact without a name cannot be sent, whatever was found for it.
 	if err := mapping.Nameless(c.Contact); err != nil {
-		d.Verdict, d.Reason = VerdictInvalid, err.Error()
+		d.Verdict = VerdictInvalid
+		d.Reason = err.Error()
 	}
 	return d
 }
@@ -312,7 +324,10 @@ func (m *matching) settleClaims() {
 }
 
 func (*matching) hold(d *Decision, reason string) {
-	d.Verdict, d.Reason, d.MetaKockaID, d.Partner = VerdictAmbiguous, reason, "", ""
+	d.Verdict = VerdictAmbiguous
+	d.Reason = reason
+	d.MetaKockaID = ""
+	d.Partner = ""
 }
 
 // settleRivals lets only one of the contacts that share a key, and match no

@@ -89,7 +89,8 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	if !ok || key.typ != "uuid" {
 		return nil, &TableError{fmt.Sprintf("table %s has no uuid column %q: mksync names contacts by it", cfg.Table, cfg.KeyColumn)}
 	}
-	c.key, c.all = key.name, found
+	c.key = key.name
+	c.all = found
 
 	for _, f := range mapping.Fields() {
 		if col, ok := found[cfg.Columns[f]]; ok {
@@ -125,7 +126,8 @@ func (c *contacts) setUpdatedAt(ctx context.Context, pool *pgxpool.Pool, cfg Con
 		if err != nil {
 			return fmt.Errorf("look up time zone: %w", err)
 		}
-		c.updatedAt, c.zone = col.name, "'"+strings.ReplaceAll(zone, "'", "''")+"'"
+		c.updatedAt = col.name
+		c.zone = "'" + strings.ReplaceAll(zone, "'", "''") + "'"
 	}
 	return nil
 }

@@ -38,7 +38,9 @@ func scanJob(row pgx.CollectableRow) (store.Job, error) {
 	var started, finished, expected *time.Time
 	err := row.Scan(&j.ID, &j.Operation, &j.Request, &j.Status, &j.Doing, &j.Paused, &j.Total, &j.Done, &j.Failed, &j.Result, &j.Error,
 		&j.CreatedAt, &started, &finished, &j.CreatedBy, &j.FinishedBy, &expected, &j.WaitsFor)
-	j.StartedAt, j.FinishedAt, j.ExpectedAt = deref(started), deref(finished), deref(expected)
+	j.StartedAt = deref(started)
+	j.FinishedAt = deref(finished)
+	j.ExpectedAt = deref(expected)
 	return j, err
 }
 

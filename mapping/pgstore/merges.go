@@ -20,7 +20,8 @@ func scanMerge(row pgx.CollectableRow) (store.ContactMerge, error) {
 	err := row.Scan(&m.ID, &m.LoserID, &m.WinnerID, &m.Status, &m.Taken, &m.WinnerBefore, &m.WinnerAfter, &m.LoserRow, &m.LoserLink, &m.WinnerLink,
 		&m.MovedID, &m.PartnerID, &m.Policy, &m.PartnerBefore, &m.PartnerAfter, &m.Note,
 		&m.CreatedAt, &m.CreatedBy, &finished, &undone, &m.UndoneBy)
-	m.FinishedAt, m.UndoneAt = deref(finished), deref(undone)
+	m.FinishedAt = deref(finished)
+	m.UndoneAt = deref(undone)
 	return m, err
 }
 
@@ -81,6 +82,7 @@ func closeMerge(ctx context.Context, tx pgx.Tx, m *store.ContactMerge) error {
 	if err != nil {
 		return fmt.Errorf("close merge %d: %w", m.ID, err)
 	}
-	m.Status, m.Note = store.MergeUndone, ""
+	m.Status = store.MergeUndone
+	m.Note = ""
 	return nil
 }

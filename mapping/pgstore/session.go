@@ -106,13 +106,14 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read contact %s: %w", s.id, err)
 	}
-
-	s.table, s.raw = t, raw
-	st.UpdatedAt, st.SweptAt = deref(updatedAt), deref(sweptAt)
-
+	s.table = t
+	s.raw = raw
+	st.UpdatedAt = deref(updatedAt)
+	st.SweptAt = deref(sweptAt)
 	if exists {
 		contact := t.contact(raw)
-		st.Contact, st.NoText = &contact, t.noText(raw)
+		st.Contact = &contact
+		st.NoText = t.noText(raw)
 		st.Located = contact.Country != t.written(raw).Country
 	}
 

@@ -50,7 +50,9 @@ func inPart(ctx context.Context, db database, p store.ObservedPartner) (store.Ob
 		return held
 	}
 	p.Hash = unheld + p.Hash
-	p.Name, p.TaxNumber, p.Email = fit(p.Name), fit(p.TaxNumber), fit(p.Email)
+	p.Name = fit(p.Name)
+	p.TaxNumber = fit(p.TaxNumber)
+	p.Email = fit(p.Email)
 	p.Keys = mapping.MatchKeys{Number: fit(p.Keys.Number), Emails: eachFitting(p.Keys.Emails, fit), Persons: eachFitting(p.Keys.Persons, fit)}
 	var data any
 	d := json.NewDecoder(bytes.NewReader(p.Data))

@@ -113,7 +113,8 @@ func (e *Enumerator) Missed(name string) {
 // Thorough makes the next enumeration a full one where that is cheap.
 func (e *Enumerator) Thorough() {
 	if e.fullCost <= cheap {
-		e.lastFull, e.others = time.Time{}, true
+		e.lastFull = time.Time{}
+		e.others = true
 	}
 }
 
@@ -130,7 +131,8 @@ func (e *Enumerator) Enumerate(ctx context.Context, known map[string]bool) (Part
 			return Partners{}, err
 		}
 		if lost += l.Calls; v == whole {
-			e.way, l.Calls = way, lost
+			e.way = way
+			l.Calls = lost
 			return l.Partners, nil
 		}
 		settled = settled && v == wrong
@@ -139,7 +141,8 @@ func (e *Enumerator) Enumerate(ctx context.Context, known map[string]bool) (Part
 	// A wrong key refuses listings, too: they are given up only where letters work.
 	swept, err := e.sweep(ctx)
 	if err == nil && settled && e.way != WayLetters {
-		e.way, e.tried = WayLetters, time.Now()
+		e.way = WayLetters
+		e.tried = time.Now()
 	}
 	swept.Calls += lost
 	return swept, err

@@ -67,14 +67,17 @@ func (e *Enumerator) sweep(ctx context.Context) (Partners, error) {
 	if err := ask(ctx, queries); err != nil {
 		return Partners{}, err
 	}
-	r.Full, e.others = full, full && !e.others
+	r.Full = full
+	e.others = full && !e.others
 	if full {
 		cover, err := r.coverAll(ctx)
 		if err != nil {
 			return Partners{}, err
 		}
-		e.cover, e.lastFull = cover, time.Now()
-		e.fullCost, e.fullTook = r.Calls, time.Since(began)
+		e.cover = cover
+		e.lastFull = time.Now()
+		e.fullCost = r.Calls
+		e.fullTook = time.Since(began)
 	}
 	return r.Partners, nil
 }

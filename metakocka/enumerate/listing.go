@@ -87,7 +87,9 @@ func refused(err error) (verdict, error) {
 
 // read joins the pages, up to one that is not full or brings nothing new.
 func (l *listing) read(ctx context.Context) error {
-	l.pages, l.counted, l.ignored = 0, 0, false
+	l.pages = 0
+	l.counted = 0
+	l.ignored = false
 	read := map[string]bool{}
 	for offset := 0; ; {
 		found, err := l.find(ctx, metakocka.Query{

@@ -16,7 +16,8 @@ func (s *Server) getPartner(args map[string]json.RawMessage) (answer, *refusal) 
 		ID: a.id("partner_id"), Name: a.text("partner_name"), TaxNumber: a.text("partner_tax_number"),
 		Email: a.text("partner_email"), Phone: a.text("partner_phone_number"),
 	}
-	q.Limit, q.Offset = a.whole("limit"), a.whole("offset")
+	q.Limit = a.whole("limit")
+	q.Offset = a.whole("offset")
 	a.flag("show_partner_discount", false)
 
 	if a.refused != nil {

@@ -93,7 +93,8 @@ func (s *Server) EditPartner(id string, edit func(*metakocka.Partner)) error {
 	p := r.partner.Clone()
 	edit(&p)
 	p.MKID = id
-	p.Buyer, p.Supplier = fallback(p.Buyer, r.partner.Buyer), fallback(p.Supplier, r.partner.Supplier)
+	p.Buyer = fallback(p.Buyer, r.partner.Buyer)
+	p.Supplier = fallback(p.Supplier, r.partner.Supplier)
 	s.store.number(&p)
 	r.set(p.Clone())
 	return nil
@@ -191,7 +192,9 @@ func (s *Server) Relent() {
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.store, s.faults, s.script = newStore(), Faults{}, map[string][]Fault{}
+	s.store = newStore()
+	s.faults = Faults{}
+	s.script = map[string][]Fault{}
 	s.dice = rand.New(rand.NewPCG(s.opts.Seed, s.opts.Seed)) //nolint:gosec // repeatable dice, no secret
 	s.calls = Calls{Received: map[string]int{}, Processed: map[string]int{}}
 	for _, p := range s.opts.Partners {

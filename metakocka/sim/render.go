@@ -57,12 +57,14 @@ func (s *Server) shown(r *record) json.RawMessage {
 func (s *Server) render(p metakocka.Partner) answer {
 	shown := p
 	if !s.opts.ShowBuyer {
-		shown.Buyer, shown.Supplier = nil, nil
+		shown.Buyer = nil
+		shown.Supplier = nil
 	}
 	if !s.opts.ShowRegistration {
 		shown.RegistrationNumber = ""
 	}
-	shown.Contacts, shown.Addresses = nil, nil
+	shown.Contacts = nil
+	shown.Addresses = nil
 	out := s.attributes(shown, "customer", "count_code", "tax_id_number")
 	if list := s.contacts(p); len(list) > 0 {
 		out["partner_contact_list"] = s.list(list)

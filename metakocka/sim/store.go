@@ -92,7 +92,9 @@ func (s *store) number(p *metakocka.Partner) {
 }
 
 func (r *record) set(p metakocka.Partner) {
-	r.partner, r.name, r.shown = p, strings.ToLower(p.Customer), nil
+	r.partner = p
+	r.name = strings.ToLower(p.Customer)
+	r.shown = nil
 }
 
 func (s *store) remove(id string) bool {

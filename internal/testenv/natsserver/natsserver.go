@@ -33,7 +33,9 @@ func Configured(t testing.TB, path string) *Options {
 	t.Helper()
 	o, err := server.ProcessConfigFile(path)
 	require.NoError(t, err)
-	o.Port, o.HTTPPort, o.StoreDir = server.RANDOM_PORT, 0, ""
+	o.Port = server.RANDOM_PORT
+	o.HTTPPort = 0
+	o.StoreDir = ""
 	return o
 }
 
@@ -94,7 +96,9 @@ func Start(t testing.TB, options *Options) *server.Server {
 	if o.StoreDir == "" {
 		o.StoreDir = t.TempDir()
 	}
-	o.Host, o.NoSigs, o.NoLog = "127.0.0.1", true, true
+	o.Host = "127.0.0.1"
+	o.NoSigs = true
+	o.NoLog = true
 	ns, err := server.NewServer(&o)
 	require.NoError(t, err)
 	ns.Start()
@@ -129,7 +133,8 @@ func StartCluster(t testing.TB) *Cluster {
 			Port: ports[size+i], StoreDir: t.TempDir(),
 			Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: p, NoAdvertise: true},
 		}
-		c.options, c.Servers = append(c.options, o), append(c.Servers, Start(t, o))
+		c.options = append(c.options, o)
+		c.Servers = append(c.Servers, Start(t, o))
 	}
 	require.Eventually(t, c.complete, patience, 20*time.Millisecond, "the cluster does not get together")
 	return c

@@ -46,7 +46,8 @@ func (c *clock) now() (at time.Duration, load float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.read.IsZero() {
-		c.read, c.load = time.Now(), 1
+		c.read = time.Now()
+		c.load = 1
 	}
 	if time.Since(c.seen) >= often {
 		c.measure()
