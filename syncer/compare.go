@@ -47,7 +47,8 @@ var ErrAbsent = errors.New("partner is not in the sweep")
 func (r *Reconciler) Judge(p store.Pair, partner func(id string) (metakocka.Partner, error)) (f Finding, err error) {
 	f = Finding{ContactID: p.ContactID}
 	if p.Link != nil {
-		f.MappingID, f.MetaKockaID = p.Link.ID, p.Link.MetaKockaID
+		f.MappingID = p.Link.ID
+		f.MetaKockaID = p.Link.MetaKockaID
 	}
 	f.Kind = kindWithoutPartner(p)
 	if f.Kind != "" || !Paired(p) {

@@ -30,7 +30,8 @@ func (k *task) create(ctx context.Context) error {
 	full := []mapping.Partner{p}
 	if p.Notes != "" || p.Website != "" {
 		rest := p
-		rest.Notes, rest.Website = "", ""
+		rest.Notes = ""
+		rest.Website = ""
 		full = append(full, rest)
 	}
 	var forms []func() (metakocka.Added, error)
@@ -73,7 +74,8 @@ func (r *Reconciler) carried(from mapping.Side, c mapping.Contact) mapping.Conta
 func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Partner) error {
 	partner, _ := mapping.FromPartner(sent)
 	k.refusals.taken()
-	k.link.MetaKockaID, k.link.Intent = metakockaID, nil
+	k.link.MetaKockaID = metakockaID
+	k.link.Intent = nil
 	agreed, unsent := k.outgoing(*k.st.Contact), false
 	for _, f := range mapping.Fields() { // it was refused with these, and sent without them
 		if free(f) && agreed.Get(f) != "" && partner.Get(f) == "" {
@@ -81,7 +83,8 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 			unsent = true
 		}
 	}
-	k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: agreed, Partner: partner, Phone: sent.PhonePlace()}, true
+	k.link.Base = &mapping.Base{CRM: agreed, Partner: partner, Phone: sent.PhonePlace()}
+	k.link.BaseAssumed = true
 	k.link.PartnerObservedAt = k.now()
 	seen, err := Observed(unread(metakockaID, sent))
 	if err != nil {

@@ -74,7 +74,8 @@ func (g *Gate) Report(err error) {
 		if g.reason != "" {
 			g.opened = time.Now()
 		}
-		g.reason, g.delay = "", 0
+		g.reason = ""
+		g.delay = 0
 	}
 	g.probing = false
 	close(g.changed)

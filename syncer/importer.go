@@ -244,9 +244,11 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 			return err
 		}
 		contact := k.importable(got)
-		k.link.ContactID, k.link.MetaKockaID = id, p.MKID
+		k.link.ContactID = id
+		k.link.MetaKockaID = p.MKID
 		k.link.Base = &mapping.Base{CRM: contact, Partner: k.carried(mapping.SideMetaKocka, got), Phone: as.ours.PhonePlace()}
-		k.link.PartnerObservedAt, k.link.LastSyncedAt = k.st.Now, k.st.Now
+		k.link.PartnerObservedAt = k.st.Now
+		k.link.LastSyncedAt = k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
 		all := mapping.MergeResult{CRM: contact, ToCRM: mapping.Diff(contact, mapping.Contact{})}
 		ch := store.Change{Link: k.link, Contact: contact, Observed: seen, Judge: k.judge(all, got, unreadable), Denied: denied}
@@ -254,7 +256,8 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 			ch.Freed = seen.Keys.All()
 		}
 		if t.Plan != nil { // it is stored as it was seen
-			ch.Link.PartnerObservedAt, ch.Observed = k.st.SweptAt, nil
+			ch.Link.PartnerObservedAt = k.st.SweptAt
+			ch.Observed = nil
 		}
 		saving, cancel := Saving(ctx)
 		defer cancel()

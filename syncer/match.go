@@ -147,7 +147,9 @@ func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error 
 	if len(p.unreadable)+len(res.ToCRM)+len(res.ToPartner)+len(res.Conflicts) > 0 || seen.Hash == "" {
 		return k.claim(ctx, raw, mapping.Base{})
 	}
-	k.link.MetaKockaID, k.link.Intent, k.link.Base = p.MKID, nil, &res.Base
+	k.link.MetaKockaID = p.MKID
+	k.link.Intent = nil
+	k.link.Base = &res.Base
 	k.link.Base.Phone = p.ours.PhonePlace()
 	k.link.PartnerObservedAt = seen.ObservedAt
 	if k.st.SweptAt.After(seen.ObservedAt) {
@@ -159,8 +161,11 @@ func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error 
 
 // claim links the contact with a partner and merges the two.
 func (k *task) claim(ctx context.Context, p metakocka.Partner, base mapping.Base) error {
-	k.link.MetaKockaID, k.link.Intent, k.link.Base = p.MKID, nil, &base
-	k.link.Status, k.link.LastError = store.StatusPending, ""
+	k.link.MetaKockaID = p.MKID
+	k.link.Intent = nil
+	k.link.Base = &base
+	k.link.Status = store.StatusPending
+	k.link.LastError = ""
 	err := k.save(ctx, store.Change{})
 	if err != nil {
 		return k.unlessTaken(ctx, p, err)
@@ -184,7 +189,8 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 	case given:
 		return ErrAgain
 	}
-	k.link.MetaKockaID, k.link.Base = "", nil
+	k.link.MetaKockaID = ""
+	k.link.Base = nil
 	return k.heldMatch(ctx, k.takenBy(ctx, p))
 }
 

@@ -139,7 +139,8 @@ func (r *Reconciler) mergeOf(ctx context.Context, loser, winner *task) (*merging
 	}
 	j := &merging{Reconciler: r, loser: loser, winner: winner, unknown: h.Unknown}
 	merged, taken := mapping.TakeOver(*winner.st.Contact, *loser.st.Contact, r.links.Fields())
-	j.change.Contact, j.change.Fields = merged, taken
+	j.change.Contact = merged
+	j.change.Fields = taken
 	j.m = store.ContactMerge{
 		LoserID: loser.id, WinnerID: winner.id, Taken: taken, WinnerBefore: *winner.st.Contact, WinnerAfter: merged,
 		LoserLink: loser.st.Link, WinnerLink: winner.st.Link, CreatedBy: loser.t.By,
@@ -209,25 +210,34 @@ func (k *task) linked() bool {
 func (j *merging) pair() {
 	if j.loser.st.Link != nil {
 		gone := j.loser.link
-		gone.Status, gone.LastError, gone.Intent, gone.Overrides = store.StatusDeleted, "merged into contact "+j.winner.id, nil, nil
+		gone.Status = store.StatusDeleted
+		gone.LastError = "merged into contact " + j.winner.id
+		gone.Intent = nil
+		gone.Overrides = nil
 		j.change.Loser = &gone
 	}
 	switch {
 	case !j.loser.linked():
 	case j.winner.linked():
-		j.m.PartnerID, j.m.Policy = j.loser.link.MetaKockaID, j.cfg.DeletePolicy
+		j.m.PartnerID = j.loser.link.MetaKockaID
+		j.m.Policy = j.cfg.DeletePolicy
 	default:
 		j.m.MovedID = j.loser.link.MetaKockaID
 		j.change.Winner = handedOver(j.loser.link, j.winner)
-		j.change.Loser.MetaKockaID, j.change.Loser.Base = "", nil
+		j.change.Loser.MetaKockaID = ""
+		j.change.Loser.Base = nil
 	}
 }
 
 // handedOver is a link whose partner becomes another contact's. The base stays:
 // what the two contacts differ in goes to the partner, as an edit of the CRM's.
 func handedOver(l store.Link, to *task) *store.Link {
-	l.ID, l.ContactID = to.link.ID, to.id
-	l.Status, l.LastError, l.Intent, l.UpdatedBy = store.StatusPending, "", nil, to.t.By
+	l.ID = to.link.ID
+	l.ContactID = to.id
+	l.Status = store.StatusPending
+	l.LastError = ""
+	l.Intent = nil
+	l.UpdatedBy = to.t.By
 	return &l
 }
 

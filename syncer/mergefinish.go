@@ -77,7 +77,8 @@ func (k *task) retireMerged(ctx context.Context, m *store.ContactMerge) error {
 		m.Note = fmt.Sprintf("partner %s is left as it is: contact %s is linked with it by now", m.PartnerID, holders[m.PartnerID])
 		return nil
 	}
-	k.link.ContactID, k.link.MetaKockaID = k.id, m.PartnerID // a tombstone may have been removed
+	k.link.ContactID = k.id
+	k.link.MetaKockaID = m.PartnerID // a tombstone may have been removed
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		m.Note = fmt.Sprintf("partner %s is gone from MetaKocka", m.PartnerID)
@@ -110,7 +111,8 @@ func (k *task) retireKept(ctx context.Context, m *store.ContactMerge, p reading)
 	if m.PartnerAfter, err = written.MarshalJSON(); err != nil {
 		return fmt.Errorf("keep partner %s: %w", p.MKID, err)
 	}
-	k.link.Intent, m.Note = nil, note
+	k.link.Intent = nil
+	m.Note = note
 	if _, err := k.links.NoteMerge(ctx, *m, store.MergeRunning); err != nil {
 		return err
 	}

@@ -66,7 +66,9 @@ func (r *Reconciler) notUndone(ctx context.Context, m store.ContactMerge, why er
 	if !final || m.Status != store.MergeUndoing {
 		return why
 	}
-	m.Status, m.PartnerAfter, m.Note = store.MergeRunning, nil, why.Error()
+	m.Status = store.MergeRunning
+	m.PartnerAfter = nil
+	m.Note = why.Error()
 	_, err := r.links.NoteMerge(ctx, m, store.MergeUndoing)
 	return errors.Join(why, err)
 }
@@ -135,7 +137,9 @@ func (u *undoing) revive(ctx context.Context) error {
 	if in := k.link.Intent; in != nil && k.open(k.id, in) {
 		return k.pending()
 	}
-	k.link.ContactID, k.link.MetaKockaID, k.link.Status = m.LoserID, m.PartnerID, store.StatusDeleted
+	k.link.ContactID = m.LoserID
+	k.link.MetaKockaID = m.PartnerID
+	k.link.Status = store.StatusDeleted
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return u.partnerGone(m.PartnerID)
@@ -235,7 +239,8 @@ func (u *undoing) change() store.MergeChange {
 			ch.Winner = &former
 		}
 	case u.revived != nil && ch.Loser.Base != nil:
-		ch.Loser.Base, ch.Loser.Status = u.rebased(*ch.Loser.Base), store.StatusPending
+		ch.Loser.Base = u.rebased(*ch.Loser.Base)
+		ch.Loser.Status = store.StatusPending
 	}
 	return ch
 }

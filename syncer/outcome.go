@@ -24,7 +24,9 @@ func (k *task) nameAlong(res *mapping.MergeResult, got mapping.Contact) {
 	if sent || name == "" || got.Name != "" || !k.Policy().For(mapping.FieldName).Direction.From(mapping.SideCRM) {
 		return
 	}
-	res.Partner.Name, res.Base.Partner.Name, res.Base.CRM.Name = name, name, name
+	res.Partner.Name = name
+	res.Base.Partner.Name = name
+	res.Base.CRM.Name = name
 	res.ToPartner = append(res.ToPartner, mapping.FieldName)
 }
 
@@ -78,7 +80,8 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 	}
 	written, decided, heldAt := *k.link.Base, maps.Clone(k.link.Overrides), k.link.PartnerObservedAt
 	got := p.contact
-	k.link.Base, k.link.Intent = &res.Base, nil
+	k.link.Base = &res.Base
+	k.link.Intent = nil
 	if k.stands(got, res.Base.Partner, from(mapping.SideMetaKocka)) {
 		k.link.PartnerObservedAt = k.readAt
 	}
@@ -95,7 +98,9 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 	})
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
-		k.link.Base, k.link.Overrides, k.link.PartnerObservedAt = &written, decided, heldAt
+		k.link.Base = &written
+		k.link.Overrides = decided
+		k.link.PartnerObservedAt = heldAt
 		k.parkRefused()
 		return k.reject(ctx, refused.Error())
 	}
@@ -119,7 +124,8 @@ func (k *task) placed(res mapping.MergeResult) (mapping.Contact, []mapping.Field
 func (k *task) parkRefused() {
 	for f, c := range k.journal {
 		if c.Winner == mapping.SideMetaKocka {
-			c.Winner, c.Status = "", store.ConflictParked
+			c.Winner = ""
+			c.Status = store.ConflictParked
 			k.journal[f] = c
 		}
 	}

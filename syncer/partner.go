@@ -123,7 +123,10 @@ func contactEntry(p metakocka.Partner, have, want mapping.Partner) *metakocka.Co
 			want.ContactName = want.Customer
 		}
 	}
-	c.Name, c.Email, c.GSM, c.Phone = want.ContactName, want.Email, want.GSM, want.Phone
+	c.Name = want.ContactName
+	c.Email = want.Email
+	c.GSM = want.GSM
+	c.Phone = want.Phone
 	return &c
 }
 
@@ -135,7 +138,10 @@ func addressEntry(p metakocka.Partner, have, want mapping.Partner) *metakocka.Ad
 	if !exists {
 		a.Type = metakocka.AddressBilling
 	}
-	a.Street, a.City, a.PostNumber, a.Country = want.Street, want.City, want.PostNumber, want.Country
+	a.Street = want.Street
+	a.City = want.City
+	a.PostNumber = want.PostNumber
+	a.Country = want.Country
 	return &a
 }
 

@@ -147,7 +147,8 @@ func (k *task) previewLink(ctx context.Context, p *Preview) error {
 		}
 		p.Does = "link it with partner " + partner.MKID
 		k.fresh()
-		k.link.MetaKockaID, k.link.Base = id, &mapping.Base{}
+		k.link.MetaKockaID = id
+		k.link.Base = &mapping.Base{}
 	}
 	p.MetaKockaID = id
 	does := p.Does

@@ -204,7 +204,8 @@ func (k *task) present(ctx context.Context, next func(context.Context) error) er
 func (k *task) together(ctx context.Context) error {
 	switch {
 	case k.st.Link == nil:
-		k.link.ContactID, k.link.Status = k.id, store.StatusPending
+		k.link.ContactID = k.id
+		k.link.Status = store.StatusPending
 		return k.first(ctx)
 	case k.link.Status == store.StatusDeleted:
 		return k.comeBack(ctx)
@@ -252,7 +253,8 @@ func (k *task) load(ctx context.Context) error {
 	if st.Replayed && k.t.Cause != CauseReplay {
 		return &PendingError{ContactID: k.id, After: 2 * time.Second, Replayed: true}
 	}
-	k.st, k.loadedAt = st, time.Now()
+	k.st = st
+	k.loadedAt = time.Now()
 	if st.Link != nil {
 		k.link = *st.Link
 	}
@@ -285,8 +287,12 @@ func (k *task) save(ctx context.Context, ch store.Change) error {
 	if k.link.Status != store.StatusHeld && (k.link.Status != store.StatusPending || k.link.MetaKockaID != "") {
 		k.link.HeldKeys = nil
 	}
-	ch.Link, ch.Conflicts, ch.Lapsed, ch.Freed = k.link, k.replaced, k.lapsed, k.freed()
-	ch.Denied, ch.ByHand = k.denied, k.byHand
+	ch.Link = k.link
+	ch.Conflicts = k.replaced
+	ch.Lapsed = k.lapsed
+	ch.Freed = k.freed()
+	ch.Denied = k.denied
+	ch.ByHand = k.byHand
 	for _, f := range mapping.Fields() {
 		if c, noted := k.journal[f]; noted {
 			ch.Conflicts = append(ch.Conflicts, c)
@@ -295,15 +301,19 @@ func (k *task) save(ctx context.Context, ch store.Change) error {
 	if err := k.s.Save(ctx, &ch); err != nil {
 		return err
 	}
-	k.link, k.replaced, k.lapsed = ch.Link, nil, nil
-	k.denied, k.byHand = nil, false
+	k.link = ch.Link
+	k.replaced = nil
+	k.lapsed = nil
+	k.denied = nil
+	k.byHand = false
 	k.journal = map[mapping.Field]store.ConflictRecord{}
 	return nil
 }
 
 // settle ends a reconcile with a status and stores it.
 func (k *task) settle(ctx context.Context, status store.Status, reason string, ch store.Change) error {
-	k.link.Status, k.link.LastError = status, reason
+	k.link.Status = status
+	k.link.LastError = reason
 	if status == store.StatusSynced || status == store.StatusPartial || status == store.StatusConflict {
 		k.link.LastSyncedAt = k.now()
 	}

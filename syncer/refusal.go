@@ -102,7 +102,8 @@ func (r *refusals) met(contactID string, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.of == nil || r.text != refusal.Text {
-		r.text, r.of = refusal.Text, map[string]bool{}
+		r.text = refusal.Text
+		r.of = map[string]bool{}
 	}
 	r.of[contactID] = true
 	return len(r.of) > sameRefusals
@@ -118,7 +119,8 @@ func (r *refusals) taken() {
 		default: // one is not read yet; its reader will see this one's contacts, or they stay to be retried
 		}
 	}
-	r.text, r.of = "", nil
+	r.text = ""
+	r.of = nil
 }
 
 // RefusalsEnded gives the words of refusals that turned out to be about no contact, when

@@ -52,8 +52,12 @@ func (k *task) retired(ctx context.Context) error {
 // forgetPerson takes what is of the person out of a link that is to be a tombstone: that
 // needs to know who it joined, and nothing that they held.
 func (k *task) forgetPerson() {
-	k.link.Intent, k.link.Base, k.link.BaseAssumed = nil, nil, false
-	k.link.Overrides, k.link.Differing, k.link.HeldKeys = nil, nil, nil
+	k.link.Intent = nil
+	k.link.Base = nil
+	k.link.BaseAssumed = false
+	k.link.Overrides = nil
+	k.link.Differing = nil
+	k.link.HeldKeys = nil
 }
 
 // neverMade ends the link of a contact that was deleted before its partner was
@@ -83,8 +87,10 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 	case err != nil:
 		return false, err
 	case p != nil && holds(*p, sent): // else a key is the same only: it may be somebody else's
-		k.link.MetaKockaID, k.link.Intent = p.MKID, nil
-		k.link.Base, k.link.BaseAssumed = &mapping.Base{CRM: sent.Named(), Partner: sent, Phone: in.Partner.PhonePlace()}, true
+		k.link.MetaKockaID = p.MKID
+		k.link.Intent = nil
+		k.link.Base = &mapping.Base{CRM: sent.Named(), Partner: sent, Phone: in.Partner.PhonePlace()}
+		k.link.BaseAssumed = true
 		return true, k.save(ctx, store.Change{})
 	case k.open(k.id, in):
 		return false, k.pending()
@@ -246,7 +252,8 @@ func (k *task) unlink(ctx context.Context) error {
 // deleteContact deletes the contact of a partner that is gone, unless it was
 // edited since it was read, or the database keeps it.
 func (k *task) deleteContact(ctx context.Context) error {
-	k.link.Status, k.link.LastError = store.StatusUnlinked, "the partner is gone from MetaKocka; the contact was deleted"
+	k.link.Status = store.StatusUnlinked
+	k.link.LastError = "the partner is gone from MetaKocka; the contact was deleted"
 	saving, cancel := Saving(ctx)
 	defer cancel()
 	err := k.s.DeleteContact(saving, &store.Change{Link: k.link, Freed: k.freed()})
@@ -326,7 +333,9 @@ func (k *task) comeBack(ctx context.Context) error {
 		p, err = k.read(ctx)
 	}
 	if p.MKID == "" && err == nil || errors.Is(err, metakocka.ErrNotFound) { // another contact's by now, or gone
-		k.link.MetaKockaID, k.link.Base, k.link.Status = "", nil, store.StatusPending
+		k.link.MetaKockaID = ""
+		k.link.Base = nil
+		k.link.Status = store.StatusPending
 		return k.first(ctx)
 	}
 	if err != nil {

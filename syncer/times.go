@@ -80,7 +80,8 @@ func (k *task) partnerTimes(f mapping.Field, now string, past []valueAt) mapping
 	}
 	if held := k.reads(last).contact; mapping.Equal(f, held.Get(f), now) {
 		first, _ := since(f, now, past)
-		lower, t.PartnerBefore = first.after, seen.ObservedAt
+		lower = first.after
+		t.PartnerBefore = seen.ObservedAt
 	}
 	t = t.Until(k.now())
 	if lower.After(t.PartnerAfter) && lower.Before(t.PartnerBefore) {

@@ -54,14 +54,16 @@ func (t *troubles) met(key string, err error) time.Duration {
 		return 0
 	}
 	if t.fails == nil || len(t.fails) >= troubleKeys && t.fails[key] == 0 {
-		t.fails, t.stuck = map[string]int{}, 0
+		t.fails = map[string]int{}
+		t.stuck = 0
 	}
 	t.fails[key]++
 	n := t.fails[key]
 	if n < troubleAfter {
 		return 0
 	}
-	t.last.Key, t.last.Error = key, err.Error()
+	t.last.Key = key
+	t.last.Error = err.Error()
 	if n == troubleAfter {
 		if t.stuck++; t.stuck == 1 { // once: what is about many would fill the log
 			t.log.Warn("work on a contact fails again and again; it is tried every few minutes: mksync status", "key", key, "error", err)

@@ -87,7 +87,8 @@ func (k *task) seenAsExpected(ctx context.Context, p reading) (bool, error) {
 		return false, nil
 	}
 	was := k.link
-	k.link.Base, k.link.BaseAssumed = &base, false
+	k.link.Base = &base
+	k.link.BaseAssumed = false
 	status, reason := k.verdict(*k.st.Contact, got, mapping.MergeResult{}, p.unreadable)
 	if !was.BaseAssumed && base.Phone == was.Base.Phone && status == was.Status && reason == was.LastError {
 		return true, nil

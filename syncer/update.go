@@ -90,7 +90,8 @@ func (k *task) merge(ctx context.Context, p reading) error {
 			}
 		}
 		base.Phone = p.ours.PhonePlace()
-		k.link.Base, k.link.BaseAssumed = &base, false
+		k.link.Base = &base
+		k.link.BaseAssumed = false
 		res, times, err := k.combine(ctx, p)
 		if err != nil {
 			return err

@@ -109,7 +109,10 @@ func (k *task) unlessNotHeld(ctx context.Context, err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	k.replaced, k.lapsed, k.denied, k.byHand = nil, nil, nil, false
+	k.replaced = nil
+	k.lapsed = nil
+	k.denied = nil
+	k.byHand = false
 	if err := k.load(ctx); err != nil {
 		return err
 	}

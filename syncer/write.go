@@ -61,7 +61,8 @@ func (s *sending) send(ctx context.Context, p metakocka.Partner, u metakocka.Upd
 		if p, err = s.put(ctx, p, metakocka.Update{MKID: u.MKID, Address: u.Address}); err != nil {
 			return p, err
 		}
-		c.AddressID, u.Address = addressID(p), nil
+		c.AddressID = addressID(p)
+		u.Address = nil
 	}
 	rest := u
 	rest.Set = maps.Clone(u.Set)
@@ -108,7 +109,8 @@ func (s *sending) updatingByAnyName(ctx context.Context, p metakocka.Partner, u 
 	}
 	if other := mapping.OtherCountryName(u.Address.Country); other != "" {
 		a := *u.Address
-		a.Country, u.Address = other, &a
+		a.Country = other
+		u.Address = &a
 		forms = append(forms, s.updating(ctx, u))
 	}
 	return forms

@@ -146,14 +146,20 @@ func (c *Checker) remember(ctx context.Context, rep CheckReport, rest time.Durat
 	if err != nil {
 		return errors.Join(failed, err)
 	}
-	state.Error, state.FailedAt, state.RestSeconds = "", time.Time{}, 0
+	state.Error = ""
+	state.FailedAt = time.Time{}
+	state.RestSeconds = 0
 	if failed != nil {
-		state.Error, state.RestSeconds = failed.Error(), rest.Seconds()
+		state.Error = failed.Error()
+		state.RestSeconds = rest.Seconds()
 		if state.FailedAt, err = c.store.Now(ctx); err != nil {
 			return errors.Join(failed, err)
 		}
 	} else {
-		state.At, state.DurationSeconds, state.Links, state.Differing = rep.At, rep.DurationSeconds, rep.Links, rep.Differing
+		state.At = rep.At
+		state.DurationSeconds = rep.DurationSeconds
+		state.Links = rep.Links
+		state.Differing = rep.Differing
 	}
 	return errors.Join(failed, c.store.SaveCheckState(ctx, state))
 }

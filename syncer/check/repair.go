@@ -83,7 +83,8 @@ func noteRepair(f *syncer.Finding, res syncer.Result, err error) error {
 	var pending *syncer.PendingError
 	switch {
 	case err == nil:
-		f.Repaired, f.Note = res.Status != store.StatusHeld, string(res.Status)
+		f.Repaired = res.Status != store.StatusHeld
+		f.Note = string(res.Status)
 		if res.MetaKockaID != "" {
 			f.MetaKockaID = res.MetaKockaID
 		}

@@ -157,7 +157,8 @@ func (c *Checker) recover(ctx context.Context, l cdc.State, state store.CheckSta
 	r, reason := CheckRequest{Repair: true}, l.SnapshotReason
 	switch {
 	case rearranged(l, state):
-		reason, r.holdAll = heldPartitions, heldPartitions
+		reason = heldPartitions
+		r.holdAll = heldPartitions
 	case l.TableReplaced:
 		r.holdAll = "the contacts table was dropped and made again"
 	}
@@ -169,7 +170,8 @@ func (c *Checker) recover(ctx context.Context, l cdc.State, state store.CheckSta
 	if state, err = c.store.CheckState(ctx); err != nil {
 		return err
 	}
-	state.Recovered, state.Layout = l.SnapshotPos.String(), l.Rearranged()
+	state.Recovered = l.SnapshotPos.String()
+	state.Layout = l.Rearranged()
 	return c.store.SaveCheckState(ctx, state)
 }
 

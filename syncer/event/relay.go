@@ -46,7 +46,8 @@ func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig, log *s
 	for i, key := range [...]string{HeaderSpec, HeaderID, HeaderSource, HeaderType, HeaderTime, HeaderSubject, HeaderContent} {
 		r.header[key] = r.values[i : i+1 : i+1]
 	}
-	r.values[0], r.values[6] = "1.0", "application/json"
+	r.values[0] = "1.0"
+	r.values[6] = "application/json"
 	return r
 }
 
@@ -132,7 +133,8 @@ func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {
 	r.log.WarnContext(ctx, "the event of a contact is published without its row, which is larger than NATS takes", "contact", ev.Key, "error", err)
 	r.buf = nil // as large as the row
 	bare := *ev
-	bare.Before, bare.After = nil, nil
+	bare.Before = nil
+	bare.After = nil
 	return pub.Publish(ctx, r.message(&bare))
 }
 
@@ -140,16 +142,21 @@ func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {
 func (r *Relay) message(ev *cdc.Event) bus.Message {
 	r.buf = appendContactEvent(r.buf[:0], ev)
 	if r.id == "" || r.of.system != ev.SystemID || r.of.life != r.life {
-		r.of.system, r.of.life, r.id = ev.SystemID, r.life, withLife(ev.SystemID, r.life)
+		r.of.system = ev.SystemID
+		r.of.life = r.life
+		r.id = withLife(ev.SystemID, r.life)
 		r.values[2] = sourcePrefix + r.id
 	}
 	if op := ev.Op; r.of.op != op {
-		r.of.op, r.values[3] = op, "crm.contacts."+op.String()
+		r.of.op = op
+		r.values[3] = "crm.contacts." + op.String()
 	}
 	if ev.CommitTime.IsZero() || !r.of.commit.Equal(ev.CommitTime) {
-		r.of.commit, r.values[4] = ev.CommitTime, eventTime(ev)
+		r.of.commit = ev.CommitTime
+		r.values[4] = eventTime(ev)
 	}
-	r.values[1], r.values[5] = eventID(r.id, ev.Pos), ev.Key
+	r.values[1] = eventID(r.id, ev.Pos)
+	r.values[5] = ev.Key
 	return bus.Message{Subject: bus.ContactSubject(ev.Op.String(), ev.Key), ID: r.values[1], Header: r.header, Data: r.buf}
 }
 

@@ -178,9 +178,11 @@ func (run *bulkRun) finished(i int, verdict match.Verdict, res syncer.Result, er
 		MappingID: res.LinkID, SyncStatus: res.Status, Verdict: verdict,
 	}
 	if err != nil {
-		item.Error, item.Verdict = run.words(err), ""
+		item.Error = run.words(err)
+		item.Verdict = ""
 		if res.Status == store.StatusHeld {
-			item.Error, item.Verdict = res.LastError, match.VerdictAmbiguous
+			item.Error = res.LastError
+			item.Verdict = match.VerdictAmbiguous
 		}
 	}
 	run.rep.add(item, !run.all || !item.Success)

@@ -48,7 +48,9 @@ type Job struct {
 
 func jobOf(j store.Job) Job {
 	if !j.FinishedAt.IsZero() {
-		j.Doing, j.Paused, j.ExpectedAt = "", "", time.Time{}
+		j.Doing = ""
+		j.Paused = ""
+		j.ExpectedAt = time.Time{}
 	}
 	return Job{
 		ID: j.ID, Operation: j.Operation, Status: j.Status, Doing: j.Doing, Paused: j.Paused, WaitsFor: j.WaitsFor, ExpectedAt: known(j.ExpectedAt),
@@ -112,7 +114,8 @@ func (a *API) Job(ctx context.Context, r JobRequest) (Job, error) {
 	}
 	j, err := a.job(ctx, r.ID)
 	if r.Brief {
-		j.Result, page = nil, nil
+		j.Result = nil
+		page = nil
 	}
 	if err != nil || page == nil {
 		return j, err

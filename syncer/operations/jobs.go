@@ -183,7 +183,8 @@ func (j *Jobs) one(ctx context.Context, a *API, job store.Job) error {
 		_, saved := j.store.SaveJob(ctx, run.job, nil)
 		return errors.Join(err, saved)
 	case err != nil:
-		run.job.Status, run.job.Error = store.JobFailed, publicWords(j.log.With("job", job.ID), err)
+		run.job.Status = store.JobFailed
+		run.job.Error = publicWords(j.log.With("job", job.ID), err)
 	default:
 		run.job.Status = store.JobDone
 	}
@@ -214,7 +215,9 @@ func (run *jobRun) load(ctx context.Context) error {
 // watch stores how far the job is.
 func (run *jobRun) watch(ctx context.Context, p Progress) error {
 	j := &run.job
-	j.Doing, j.Paused, j.ExpectedAt = p.Doing, p.Paused, time.Time{}
+	j.Doing = p.Doing
+	j.Paused = p.Paused
+	j.ExpectedAt = time.Time{}
 	if p.ExpectedAt != nil {
 		j.ExpectedAt = *p.ExpectedAt
 	}
@@ -230,7 +233,9 @@ func (run *jobRun) watch(ctx context.Context, p Progress) error {
 		}
 		run.count()
 	} else {
-		j.Total, j.Done, j.Failed = p.Total, p.Done, p.Failed
+		j.Total = p.Total
+		j.Done = p.Done
+		j.Failed = p.Failed
 	}
 	going, err := run.store.SaveJob(ctx, *j, items)
 	switch {
@@ -249,7 +254,9 @@ func (run *jobRun) stop(err error) error {
 
 // count counts the finished items of named ones.
 func (run *jobRun) count() {
-	run.job.Total, run.job.Done, run.job.Failed = run.named, len(run.known), 0
+	run.job.Total = run.named
+	run.job.Done = len(run.known)
+	run.job.Failed = 0
 	for _, item := range run.known {
 		if !item.Success {
 			run.job.Failed++

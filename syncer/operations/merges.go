@@ -77,7 +77,8 @@ func (a *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 			return m, err
 		}
 		m = mergeShown(p.Merge)
-		m.Fields, m.Effects = p.Fields, p.Effects
+		m.Fields = p.Fields
+		m.Effects = p.Effects
 		return m, nil
 	}
 	done, err := a.reconciler.Merge(ctx, loser, winner, r.By)

@@ -144,7 +144,10 @@ func split[T any](all []T) (first, rest []T) {
 func (r *reporter) begin(doing string, total int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.now.Doing, r.now.Total, r.now.Done, r.pace = doing, total, 0, pace{}
+	r.now.Doing = doing
+	r.now.Total = total
+	r.now.Done = 0
+	r.pace = pace{}
 }
 
 // add counts one that is done; told says whether it is also shown.

@@ -225,7 +225,8 @@ func (p *Poller) checkEvents(ctx context.Context, last *store.PollState, seen ma
 		return 0, err
 	}
 	forget := func(why string, args ...any) error {
-		last.EventsLost, last.LastEvent = true, stored.Sequence
+		last.EventsLost = true
+		last.LastEvent = stored.Sequence
 		p.log.Warn("partners' events are missing: all are published again", append(args, "what", why)...)
 		for id, was := range seen {
 			was.Hash = forgotten + was.Hash
@@ -247,7 +248,8 @@ func (p *Poller) checkEvents(ctx context.Context, last *store.PollState, seen ma
 	}
 	if last.EventsLost { // so may be those of partners that are gone
 		for id, was := range seen {
-			was.Held, was.Missing = false, was.Missing && !was.Linked
+			was.Held = false
+			was.Missing = was.Missing && !was.Linked
 			seen[id] = was
 		}
 	}

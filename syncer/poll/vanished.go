@@ -47,7 +47,8 @@ func (d *diff) disbelieve(ctx context.Context, absent []string, linked int) erro
 	for i, id := range absent {
 		err := d.lookUp(ctx, id)
 		if errors.Is(err, metakocka.ErrNotFound) {
-			d.unbelieved, d.held = &syncer.UnlikelyError{Absent: len(absent) - i, Linked: linked}, absent[i:]
+			d.unbelieved = &syncer.UnlikelyError{Absent: len(absent) - i, Linked: linked}
+			d.held = absent[i:]
 			return nil
 		}
 		if err != nil {

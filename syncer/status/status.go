@@ -150,7 +150,8 @@ func (m *Monitor) Status(ctx context.Context) Status {
 		return s
 	}
 	if reason, since := m.Gate.Paused(); reason != "" {
-		s.Pusher.Paused, s.Puller.Paused = true, true
+		s.Pusher.Paused = true
+		s.Puller.Paused = true
 		s.blocked("sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
 	}
 	return s
@@ -172,8 +173,11 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
-	s.Mappings, s.Conflicts, s.Differing = counts.Links, counts.Conflicts, counts.Differing
-	s.HeldDeletions, s.HeldMatches = counts.HeldDeletions, counts.HeldMatches
+	s.Mappings = counts.Links
+	s.Conflicts = counts.Conflicts
+	s.Differing = counts.Differing
+	s.HeldDeletions = counts.HeldDeletions
+	s.HeldMatches = counts.HeldMatches
 	if n := s.HeldDeletions; n > 0 {
 		s.problem("%s for approval: mksync deletions list", syncer.Counted(n, "deletion waits", "deletions wait"))
 	}
@@ -272,7 +276,10 @@ func (m *Monitor) listener(s *Status) {
 		return
 	}
 	l := m.Listener()
-	s.Listener.State, s.Listener.Slot, s.Listener.LSN, s.Listener.LagBytes = l.State, l.Slot, l.ConfirmedLSN.String(), l.LagBytes
+	s.Listener.State = l.State
+	s.Listener.Slot = l.Slot
+	s.Listener.LSN = l.ConfirmedLSN.String()
+	s.Listener.LagBytes = l.LagBytes
 	if !l.LastEventAt.IsZero() {
 		s.Listener.LastEventAt = &l.LastEventAt
 	}
