@@ -142,10 +142,12 @@ func (c *Checker) remember(ctx context.Context, rep CheckReport, rest time.Durat
 	}
 	ctx, cancel := syncer.Saving(ctx)
 	defer cancel()
+
 	state, err := c.store.CheckState(ctx)
 	if err != nil {
 		return errors.Join(failed, err)
 	}
+
 	state.Error = ""
 	state.FailedAt = time.Time{}
 	state.RestSeconds = 0

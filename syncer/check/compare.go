@@ -19,6 +19,7 @@ const checkPage = 500
 func (run *checkRun) compare(ctx context.Context) error {
 	var absent, held []store.Pair
 	linked := 0
+
 	for after := ""; ; {
 		pairs, err := run.store.Pairs(ctx, after, checkPage)
 		if err != nil {
@@ -41,6 +42,8 @@ func (run *checkRun) compare(ctx context.Context) error {
 			break
 		}
 	}
+
+	// Both of these ask MetaKocka or match anew: they come when all pairs were read.
 	if err := run.judgeHeld(ctx, held); err != nil {
 		return err
 	}
@@ -134,6 +137,7 @@ func (run *checkRun) settle(ctx context.Context) error {
 func (run *checkRun) again(ctx context.Context) error {
 	old := run.findings
 	run.findings = nil
+
 	for len(old) > 0 {
 		n := min(checkPage, len(old))
 		var ids []string
@@ -141,10 +145,12 @@ func (run *checkRun) again(ctx context.Context) error {
 			ids = append(ids, f.ContactID)
 		}
 		old = old[n:]
+
 		pairs, err := run.store.PairsOf(ctx, ids)
 		if err != nil {
 			return err
 		}
+
 		var held []store.Pair
 		for _, p := range pairs {
 			if heldMatch(p) {
@@ -154,6 +160,7 @@ func (run *checkRun) again(ctx context.Context) error {
 				return err
 			}
 		}
+
 		if err := run.judgeHeld(ctx, held); err != nil {
 			return err
 		}

@@ -30,12 +30,15 @@ func (run *checkRun) repair(ctx context.Context) error {
 			return err
 		}
 	}
+
+	// Many at once are matched with the partners as last seen: each looked up would be a call.
 	var plan *match.Plan
 	if run.number(syncer.FindingUnlinked) > bulkRepair {
 		if plan, err = run.matcher.Fresh(ctx); err != nil {
 			return err
 		}
 	}
+
 	var open []*syncer.Finding
 	for i := range run.findings {
 		if f := &run.findings[i]; f.Kind != syncer.FindingContactGone || hold == "" {
@@ -50,11 +53,13 @@ func (run *checkRun) repair(ctx context.Context) error {
 func (run *checkRun) bringInOrder(ctx context.Context, open []*syncer.Finding, plan *match.Plan) error {
 	for deadline := time.Now().Add(run.cfg.Patience); len(open) > 0; {
 		var later []*syncer.Finding
+
 		for _, f := range open {
 			t := syncer.Trigger{Cause: syncer.CauseCheck, Lane: metakocka.Bulk, By: run.req.By, Deleted: f.Kind == syncer.FindingContactGone}
 			if f.Kind == syncer.FindingUnlinked {
 				t.Plan = plan
 			}
+
 			res, err := run.reconciler.Contact(ctx, f.ContactID, t)
 			var pending *syncer.PendingError
 			if errors.As(err, &pending) && !pending.Replayed {
@@ -64,6 +69,7 @@ func (run *checkRun) bringInOrder(ctx context.Context, open []*syncer.Finding, p
 				return err
 			}
 		}
+
 		open = later
 		run.unanswered = len(open)
 		if len(open) == 0 || time.Now().After(deadline) {
@@ -135,13 +141,17 @@ func (run *checkRun) holdReason(ctx context.Context) (string, error) {
 	case gone > 10 && gone*2 > run.rep.Links:
 		return "a full check found less than half of the linked contacts", nil
 	}
+
 	if moved, err := run.moved(ctx); err != nil || moved {
 		return heldPartitions, err
 	}
+
+	// What the check read may be ahead of what the listener has told of.
 	lsn, err := run.store.LogPosition(ctx)
 	if err != nil {
 		return "", err
 	}
+
 	for deadline := time.Now().Add(run.cfg.Patience); ; {
 		reason, err := run.underWay(ctx, lsn)
 		if err != nil || reason == "" || reason == heldTruncate || time.Now().After(deadline) {
@@ -194,6 +204,8 @@ func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (string, error) 
 			return "the listener has not come far enough to tell deletions from a TRUNCATE", nil
 		}
 	}
+
+	// One that the listener has stored may still wait for the pusher.
 	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, event.ConsumerPusher, event.SubjectTruncate, event.IsOurs)
 	if err != nil || waits {
 		return heldTruncate, err

@@ -49,16 +49,21 @@ func (c *Checker) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	now, err := c.store.Now(ctx)
 	if err != nil {
 		return err
 	}
+
 	if since := now.Sub(state.ForgotAt); since < 0 || since >= forgetEvery {
 		return c.forget(ctx, state, now)
 	}
+
 	if state.Rests(now) {
 		return nil
 	}
+
+	// What was missed comes before what is only due.
 	listener, _, err := event.ListenerStates{States: c.store}.Load(ctx)
 	if err != nil {
 		return err
@@ -67,9 +72,11 @@ func (c *Checker) look(ctx context.Context) error {
 	if missed || rearranged(listener, state) {
 		return c.recover(ctx, listener, state)
 	}
+
 	if terms := c.terms(); terms != state.Terms {
 		return c.changed(ctx, state, terms)
 	}
+
 	switch dropped, err := event.Dropped(ctx, c.store, bus.StreamContacts); {
 	case err != nil:
 		return err
@@ -154,6 +161,7 @@ func (c *Checker) recover(ctx context.Context, l cdc.State, state store.CheckSta
 	if err := c.snapshotApplied(ctx); err != nil {
 		return err
 	}
+
 	r, reason := CheckRequest{Repair: true}, l.SnapshotReason
 	switch {
 	case rearranged(l, state):
@@ -162,11 +170,14 @@ func (c *Checker) recover(ctx context.Context, l cdc.State, state store.CheckSta
 	case l.TableReplaced:
 		r.holdAll = "the contacts table was dropped and made again"
 	}
+
 	rep, err := c.Check(ctx, r)
 	if err != nil {
 		return err
 	}
 	c.log.Info("everything was checked after the listener may have missed changes", append(rep.summary(), "reason", reason)...)
+
+	// Only what was checked counts as recovered: the check has saved its own state since.
 	if state, err = c.store.CheckState(ctx); err != nil {
 		return err
 	}

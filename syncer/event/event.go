@@ -99,15 +99,19 @@ func appendContactEvent(b []byte, ev *cdc.Event) []byte {
 		b = append(b, `,"previous_id":`...)
 		b = appendText(b, ev.OldKey)
 	}
+
 	b = append(b, `,"before":`...)
 	b = appendRow(b, ev.Before)
 	b = append(b, `,"after":`...)
 	b = appendRow(b, ev.After)
 	b = appendUnchanged(b, ev.After)
+
 	b = append(b, `,"lsn":"`...)
 	b = appendLSN(b, ev.Pos.LSN)
 	b = append(b, `","xid":`...)
 	b = strconv.AppendUint(b, uint64(ev.XID), 10)
+
+	// A row of a snapshot has no commit time.
 	b = append(b, `,"commit_time":`...)
 	if ev.CommitTime.IsZero() {
 		return append(b, "null}"...)
@@ -176,6 +180,7 @@ func appendUnchanged(b []byte, row *cdc.Row) []byte {
 	if row == nil {
 		return b
 	}
+
 	names := 0
 	for i := range row.Columns {
 		if row.Values[i].Kind != cdc.Unchanged {
@@ -189,6 +194,7 @@ func appendUnchanged(b []byte, row *cdc.Row) []byte {
 		names++
 		b = appendText(b, row.Columns[i].Name)
 	}
+
 	if names > 0 {
 		b = append(b, ']')
 	}

@@ -38,6 +38,7 @@ func LookForGap(ctx context.Context, streams Streams, states States, stream stri
 	if err != nil {
 		return err
 	}
+
 	c, err := streams.Consumed(ctx, stream, readers(stream)...)
 	if err != nil {
 		return err
@@ -45,7 +46,10 @@ func LookForGap(ctx context.Context, streams Streams, states States, stream stri
 	if !known {
 		was.UpTo = c.UpTo
 	}
+
 	now, gaps := advanced(was.UpTo, c)
+
+	// The loss is remembered before the new position: cut off in between, it is noticed again.
 	if len(gaps) > 0 {
 		if err := missed(fmt.Sprintf("events of the stream %s were dropped before they were worked off (%s)", stream, strings.Join(gaps, ", "))); err != nil {
 			return err
@@ -54,11 +58,13 @@ func LookForGap(ctx context.Context, streams Streams, states States, stream stri
 			return err
 		}
 	}
+
 	if !known || !maps.Equal(now, was.UpTo) {
 		if err := states.SaveState(ctx, consumedKey(stream), consumedState{UpTo: now, Dropped: was.Dropped}); err != nil {
 			return err
 		}
 	}
+
 	return streams.Trim(ctx, stream, c, slices.Min(slices.Collect(maps.Values(now))))
 }
 

@@ -61,6 +61,7 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 		return cdc.Last{}, err
 	}
 	r.life = life
+
 	pub, err := r.bus.Publisher(ctx, bus.StreamContacts, r.cfg)
 	if err != nil {
 		return cdc.Last{}, err
@@ -68,10 +69,12 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 	r.mu.Lock()
 	r.pub = pub
 	r.mu.Unlock()
+
 	stored, found, err := r.newestOfOurs(ctx, pub)
 	if err != nil {
 		return cdc.Last{}, err
 	}
+
 	if found {
 		systemID, pos, err := parseEventID(stored.ID)
 		if err != nil {
@@ -82,9 +85,12 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 		}
 		return cdc.Last{}, nil
 	}
+
+	// Not even an expired event: nothing was ever published.
 	if stored.Sequence == 0 {
 		return cdc.Last{}, nil
 	}
+
 	s, ok, err := r.states.Load(ctx)
 	return cdc.Last{Found: ok && s.LastEvent != cdc.Position{}, SystemID: s.SystemID, Pos: s.LastEvent}, err
 }

@@ -195,6 +195,7 @@ func pick[R any](noun, id string, found []R, own func(R) string, open func(R) bo
 	var none R
 	var fits []R
 	var names []string
+
 	for _, r := range found {
 		if own(r) == id {
 			return r, nil
@@ -204,6 +205,7 @@ func pick[R any](noun, id string, found []R, own func(R) string, open func(R) bo
 			names = append(names, own(r))
 		}
 	}
+
 	switch {
 	case len(fits) == 1:
 		return fits[0], nil

@@ -123,14 +123,19 @@ func (a *API) bulkSync(ctx context.Context, r BulkSyncRequest, told audience) (r
 	if err != nil {
 		return res, err
 	}
+
 	run, working, err := a.startBulk(ctx, r.SyncAll, told)
 	if err != nil {
 		return res, err
 	}
+
 	defer run.rep.close(ctx)
+
+	// Asking for a few costs less than seeing all partners anew.
 	if !r.SyncAll && len(ids) <= few {
 		return run.syncOnes(working, a, ids, r), nil
 	}
+
 	plan, err := run.plan(working, run.rep)
 	switch {
 	case err != nil:
@@ -188,10 +193,12 @@ func (run *bulkRun) syncAll(ctx context.Context, all []match.Decision, by string
 		if was.Verdict == match.VerdictUnlinked {
 			return run.finished(i, was.Verdict, syncer.Result{ContactID: was.ContactID}, nil)
 		}
+
 		plan, err := run.matcher.Plan(ctx)
 		if err != nil {
 			return run.finished(i, was.Verdict, syncer.Result{ContactID: was.ContactID}, err)
 		}
+
 		res, err := run.reconciler.Contact(ctx, was.ContactID, syncer.Trigger{Cause: syncer.CauseBulk, Lane: metakocka.Bulk, By: by, Plan: plan})
 		switch {
 		case err == nil && res.LinkID == "": // deleted meanwhile
@@ -200,6 +207,7 @@ func (run *bulkRun) syncAll(ctx context.Context, all []match.Decision, by string
 		default:
 			err = brought(res, err)
 		}
+
 		return run.finished(i, was.Verdict, res, err)
 	})
 	return run.synced(len(all), func(i int) BulkItem { return BulkItem{ContactID: all[i].ContactID} })
@@ -220,18 +228,24 @@ func (a *API) bulkImport(ctx context.Context, r BulkImportRequest, told audience
 	if err := r.check(); err != nil {
 		return res, err
 	}
+
 	run, working, err := a.startBulk(ctx, r.ImportAll, told)
 	if err != nil {
 		return res, err
 	}
 	defer run.rep.close(ctx)
+
 	if !r.ImportAll {
 		return run.importOnes(working, a, r.MetaKockaIDs, r.By), nil
 	}
+
 	plan, err := run.plan(working, run.rep)
 	if err != nil {
 		return res, err
 	}
+
+	// A partner that only a tombstone names is imported by its id alone. Whoever watches is
+	// told of it; an answer that tells of everyone leaves it out.
 	var open []match.Decision
 	for _, p := range plan.Partners() {
 		decision := plan.Partner(p)
@@ -240,6 +254,7 @@ func (a *API) bulkImport(ctx context.Context, r BulkImportRequest, told audience
 			open = append(open, decision)
 		}
 	}
+
 	if r.DryRun {
 		run.tell(open)
 		return BulkImportResult{Total: len(open), Counts: run.counts, Results: []BulkItem{}}, nil

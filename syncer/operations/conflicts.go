@@ -136,10 +136,12 @@ func (a *API) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decide
 	if r.Take != mapping.SideCRM && r.Take != mapping.SideMetaKocka {
 		return res, syncer.Errorf(syncer.CodeMalformed, "take: must be %s or %s", mapping.SideCRM, mapping.SideMetaKocka)
 	}
+
 	c, err := a.conflict(ctx, r.ID, parked)
 	if err != nil {
 		return res, err
 	}
+
 	again := c.Status == store.ConflictResolved && c.Winner == r.Take
 	if !again {
 		if err := a.mayResolve(ctx, c, r.Take); err != nil {
@@ -149,7 +151,10 @@ func (a *API) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decide
 			return res, err
 		}
 	}
+
 	done, err := a.contact(ctx, c.ContactID, syncer.Trigger{Cause: syncer.CauseRequest, By: r.By})
+
+	// The decision is stored. Whether it took effect, on the values that were shown, is seen at the link.
 	if err == nil {
 		err = a.resolved(ctx, c)
 	}
@@ -158,6 +163,7 @@ func (a *API) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decide
 			return res, err
 		}
 	}
+
 	return a.decidedConflict(ctx, c, done, err)
 }
 
@@ -221,6 +227,7 @@ func (a *API) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Con
 	if err != nil {
 		return res, err
 	}
+
 	switch {
 	case parked(c):
 		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d is not decided yet: there is nothing to undo", c.ID)
@@ -229,6 +236,7 @@ func (a *API) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Con
 	case !decided(c):
 		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
 	}
+
 	done, err := a.reconciler.Restore(ctx, c, r.By)
 	if err != nil {
 		return res, err

@@ -66,24 +66,29 @@ func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadL
 	if err := checkID("id", r.ID); err != nil {
 		return letter, err
 	}
+
 	all, err := a.letters.DeadLetters(ctx)
 	if err != nil {
 		return letter, err
 	}
+
 	keys, err := a.keysOf(ctx, r.ID)
 	if err != nil {
 		return letter, err
 	}
+
 	var found []bus.DeadLetter
 	for _, l := range all {
 		if keys[l.Key] || letterID(l) == r.ID {
 			found = append(found, l)
 		}
 	}
+
 	l, err := pick("dead letter", r.ID, found, letterID, func(bus.DeadLetter) bool { return true })
 	if err != nil {
 		return letter, err
 	}
+
 	err = a.letters.RetryDeadLetter(ctx, l.ID)
 	if errors.Is(err, bus.ErrNotFound) {
 		err = syncer.Errorf(syncer.CodeNotFound, "%s", err)
@@ -95,6 +100,7 @@ func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadL
 // stands for.
 func (a *API) keysOf(ctx context.Context, id string) (map[string]bool, error) {
 	keys := map[string]bool{id: true}
+
 	var links []store.Link
 	u, err := checkUUID("id", id)
 	if err == nil {
@@ -107,10 +113,12 @@ func (a *API) keysOf(ctx context.Context, id string) (map[string]bool, error) {
 			links = append(links, more...)
 		}
 	}
+
 	byPartner, err := a.records.Links(ctx, store.LinkQuery{MetaKockaID: id})
 	if err != nil {
 		return nil, err
 	}
+
 	for _, l := range append(links, byPartner...) {
 		keys[l.ContactID] = true
 		if l.MetaKockaID != "" {

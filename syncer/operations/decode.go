@@ -23,15 +23,19 @@ func decode(request []byte, into any) error {
 	if len(request) == 0 {
 		return nil
 	}
+
 	if request[0] != '{' {
 		return syncer.Errorf(syncer.CodeMalformed, "the request must be a JSON object")
 	}
+
+	// Said here with the place: encoding/json would put a replacement character in.
 	if at := invalidAt(request); at >= 0 {
 		return syncer.Errorf(syncer.CodeMalformed, "%s: is not UTF-8 text", syncer.OrWords(pathAt(request, int64(at)), "the request"))
 	}
 	if err := checkNames(request, fieldNames(reflect.TypeOf(into).Elem())); err != nil {
 		return err
 	}
+
 	err := json.Unmarshal(request, into)
 	var mistyped *json.UnmarshalTypeError
 	switch {

@@ -96,18 +96,23 @@ func (a *API) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[D
 	if err != nil {
 		return res, err
 	}
+
 	status, note := store.StatusDeleted, noteKeptPartner
 	if rec.Side == mapping.SideMetaKocka {
 		status, note = store.StatusUnlinked, noteKeptContact
 	}
+
 	if err := a.records.RejectDeletion(ctx, rec, status, note, r.By); err != nil {
 		return res, err
 	}
+
+	// The tombstone frees keys that others may wait for.
 	if link, err := a.link(ctx, rec.LinkID); err == nil && !link.Status.Alive() {
 		if err := a.records.Wake(ctx, store.Freed(link, store.Link{}), rec.ContactID); err != nil {
 			return res, err
 		}
 	}
+
 	// A contact that came back meanwhile is linked again.
 	done, err := a.contact(ctx, rec.ContactID, syncer.Trigger{Cause: syncer.CauseContact, By: r.By})
 	if err != nil {

@@ -92,6 +92,7 @@ func (s *duplicateSearch) amongContacts(contacts []store.MatchContact) {
 // others are their contacts' business.
 func (s *duplicateSearch) amongPartners(ctx context.Context, page func(context.Context, string, int) ([]store.SeenParty, error)) error {
 	var parties []mapping.Party
+
 	for after := ""; ; {
 		seen, err := page(ctx, after, syncer.MatchPage)
 		if err != nil {
@@ -109,8 +110,10 @@ func (s *duplicateSearch) amongPartners(ctx context.Context, page func(context.C
 		}
 		after = seen[len(seen)-1].MetaKockaID
 	}
+
 	likeliest, total := mapping.Duplicates(parties, s.limit)
 	s.total += total
+
 	names := map[string]string{}
 	for _, p := range parties {
 		names[p.ID] = shownName(p.Contact)

@@ -112,6 +112,7 @@ func (a *API) Job(ctx context.Context, r JobRequest) (Job, error) {
 	if err != nil {
 		return Job{}, err
 	}
+
 	j, err := a.job(ctx, r.ID)
 	if r.Brief {
 		j.Result = nil
@@ -120,11 +121,14 @@ func (a *API) Job(ctx context.Context, r JobRequest) (Job, error) {
 	if err != nil || page == nil {
 		return j, err
 	}
+
+	// A job that runs has no result yet, but what is finished of it.
 	if j.Status.Open() {
 		if j.Result, err = a.soFar(ctx, j.ID); err != nil {
 			return j, err
 		}
 	}
+
 	if j.Result == nil {
 		return j, nil
 	}
@@ -202,15 +206,18 @@ func (p resultPage) cut(result json.RawMessage) (cut json.RawMessage, next strin
 	if err := json.Unmarshal(whole["results"], &all); err != nil {
 		return nil, "", fmt.Errorf("read job's results: %w", err)
 	}
+
 	all = slices.DeleteFunc(all, func(text json.RawMessage) bool {
 		var item BulkItem
 		return p.failed && json.Unmarshal(text, &item) == nil && item.Success
 	})
+
 	from := min(p.after, len(all))
 	to := min(from+p.limit, len(all))
 	if to < len(all) {
 		next = strconv.Itoa(to)
 	}
+
 	if whole["results"], err = json.Marshal(orNone(all[from:to])); err != nil {
 		return nil, "", fmt.Errorf("write job's results: %w", err)
 	}

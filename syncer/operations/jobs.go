@@ -166,11 +166,14 @@ func (j *Jobs) one(ctx context.Context, a *API, job store.Job) error {
 	if job.Status == store.JobCancelled {
 		run.stopped = errCancelled
 	}
+
 	if err := run.load(ctx); err != nil {
 		return err
 	}
+
 	result, err := run.do(ctx, a)
 	cancelled := errors.Is(run.stopped, errCancelled)
+
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -188,6 +191,7 @@ func (j *Jobs) one(ctx context.Context, a *API, job store.Job) error {
 	default:
 		run.job.Status = store.JobDone
 	}
+
 	if result != nil {
 		if run.job.Result, err = json.Marshal(result); err != nil {
 			return fmt.Errorf("write job's result: %w", err)
@@ -221,6 +225,7 @@ func (run *jobRun) watch(ctx context.Context, p Progress) error {
 	if p.ExpectedAt != nil {
 		j.ExpectedAt = *p.ExpectedAt
 	}
+
 	var items []store.JobItem
 	if run.named > 0 {
 		for _, item := range p.Results {
@@ -237,6 +242,8 @@ func (run *jobRun) watch(ctx context.Context, p Progress) error {
 		j.Done = p.Done
 		j.Failed = p.Failed
 	}
+
+	// The store knows whether somebody cancelled the job, in whichever process.
 	going, err := run.store.SaveJob(ctx, *j, items)
 	switch {
 	case err != nil:
@@ -323,10 +330,14 @@ func onLeft[Req, Res any](
 	if err := json.Unmarshal(run.job.Request, &r); err != nil {
 		return nil, fmt.Errorf("read job's request: %w", err)
 	}
+
 	told := audience{watch: run.watch, whole: true}
 	left := ids(&r)
 	asked := *left
+
 	err := run.stopped
+
+	// All there are: finished ones are not remembered one by one.
 	if len(asked) == 0 {
 		if err == nil {
 			var res Res
@@ -337,6 +348,7 @@ func onLeft[Req, Res any](
 		j := run.job
 		return sum(j.Total, j.Done-j.Failed, j.Failed, []BulkItem{}), err
 	}
+
 	if *left = run.left(asked); len(*left) > 0 && err == nil {
 		_, err = do(ctx, r, told)
 	}

@@ -56,10 +56,12 @@ func (a *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err err
 		}
 		return mappingOf(*link), nil
 	}
+
 	contactID, err := checkUUID("contactId", r.ContactID)
 	if err != nil {
 		return m, err
 	}
+
 	links, err := a.records.Links(ctx, store.LinkQuery{ContactID: contactID})
 	if err != nil || len(links) == 0 {
 		return m, syncer.OrNotFound(err, "contact %s has no mapping", contactID)
@@ -82,19 +84,23 @@ func (r MappingsRequest) query() (q store.LinkQuery, err error) {
 			return q, err
 		}
 	}
+
 	if r.MetaKockaID != "" {
 		if err := checkID("metakockaId", r.MetaKockaID); err != nil {
 			return q, err
 		}
 	}
+
 	if r.Status != "" && !slices.Contains(store.Statuses(), r.Status) {
 		return q, syncer.Errorf(syncer.CodeMalformed, "status: %q is none of %v", clip(string(r.Status)), store.Statuses())
 	}
+
 	if r.After != "" {
 		if q.After, err = checkUUID("after", r.After); err != nil {
 			return q, err
 		}
 	}
+
 	q.Limit, err = r.limit()
 	return q, err
 }

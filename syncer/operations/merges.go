@@ -65,6 +65,7 @@ func (a *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 	if err != nil {
 		return m, err
 	}
+
 	winner, err := checkUUID("winnerContactId", r.WinnerContactID)
 	switch {
 	case err != nil:
@@ -81,6 +82,7 @@ func (a *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 		m.Effects = p.Effects
 		return m, nil
 	}
+
 	done, err := a.reconciler.Merge(ctx, loser, winner, r.By)
 	return mergeShown(done), err
 }

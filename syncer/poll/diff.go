@@ -58,18 +58,22 @@ func (d *diff) one(ctx context.Context, p metakocka.Partner, hash string) error 
 	if was.Held {
 		d.back = append(d.back, p.MKID)
 	}
+
 	if d.settled(p.MKID, hash) {
 		return nil
 	}
+
 	seen, err := syncer.Observed(p)
 	if err != nil {
 		return fmt.Errorf("read partner %s: %w", p.MKID, err)
 	}
 	seen.ChangedAfter = d.after
+
 	kind := event.PartnerChanged
 	if !known || was.Hash == "" {
 		kind = event.PartnerCreated
 	}
+
 	if err := d.send(ctx, kind, event.PartnerEvent{MetaKockaID: p.MKID, Partner: &p, Hash: hash, SeenAt: d.start, After: d.after, Back: was.Missing}); err != nil {
 		return err
 	}

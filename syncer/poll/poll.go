@@ -111,13 +111,16 @@ func (p *Poller) once(ctx context.Context, thorough bool) error {
 	case <-p.polling:
 	}
 	defer func() { p.polling <- struct{}{} }()
+
 	if !thorough {
 		return p.alone(ctx)
 	}
+
 	if p.thorough.After(asked) {
 		return nil
 	}
 	p.partners.Thorough()
+
 	began := time.Now()
 	err := p.alone(ctx)
 	if err == nil {
@@ -152,6 +155,8 @@ func (p *Poller) remembered(ctx context.Context) error {
 	return errors.Join(err, p.store.SavePollState(saving, next))
 }
 
+// poll makes one poll, and returns what is to be remembered of it. With an error that is
+// what was remembered of the last one, but for what the stream took or lost.
 func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollState, error) {
 	start, err := p.store.Now(ctx)
 	if err != nil {
@@ -160,6 +165,8 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 	if err := p.renewKeys(ctx, &last); err != nil {
 		return last, err
 	}
+
+	// What is stored is read before the sweep: so nothing that the sweep saw is newer there.
 	seen, err := p.store.SeenPartners(ctx)
 	if err != nil {
 		return last, err
@@ -170,11 +177,13 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 	if err != nil {
 		return last, syncer.AboutAll(err)
 	}
+
 	end, err := p.checkEvents(ctx, &last, seen)
 	if err != nil {
 		return last, err
 	}
 	d := diff{poller: p, seen: seen, start: start, after: last.SweptAt, began: end, lastEvent: end}
+
 	// A partner that came as in the poll before differs all the same from what is
 	// stored: then its content is wanted.
 	if swept.Unread(func(id, hash string) bool { return !d.settled(id, hash) }) {
@@ -184,19 +193,10 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 			return last, syncer.AboutAll(err)
 		}
 	}
-	compared := d.compare(ctx, swept)
-	if d.lastEvent > end { // first: cut off in between, the loss of these events is noticed all the same
-		last.LastEvent = d.lastEvent
-		if err := p.store.SavePollState(ctx, last); err != nil {
-			return last, errors.Join(compared, err)
-		}
-	}
-	if compared != nil { // what the stream took before it was full is not published again
-		return last, errors.Join(compared, d.observe(ctx))
-	}
-	if err := d.store(ctx); err != nil {
+	if err := p.publish(ctx, &d, swept, &last); err != nil {
 		return last, err
 	}
+
 	now, err := p.store.Now(ctx)
 	if err != nil {
 		return last, err
@@ -209,6 +209,26 @@ func (p *Poller) poll(ctx context.Context, last store.PollState) (store.PollStat
 		return next, d.unbelieved
 	}
 	return next, nil
+}
+
+// publish publishes what differs, and stores it. Where the stream took only some, just that
+// is stored, so that it is not published again.
+func (p *Poller) publish(ctx context.Context, d *diff, swept enumerate.Partners, last *store.PollState) error {
+	compared := d.compare(ctx, swept)
+
+	// The end of the stream comes first: cut off behind it, the loss of these events is
+	// noticed all the same.
+	if d.lastEvent > d.began {
+		last.LastEvent = d.lastEvent
+		if err := p.store.SavePollState(ctx, *last); err != nil {
+			return errors.Join(compared, err)
+		}
+	}
+
+	if compared != nil {
+		return errors.Join(compared, d.observe(ctx))
+	}
+	return d.store(ctx)
 }
 
 // forgotten begins a hash that is no partner's: what is stored with it differs from
@@ -224,19 +244,23 @@ func (p *Poller) checkEvents(ctx context.Context, last *store.PollState, seen ma
 	if err != nil {
 		return 0, err
 	}
+
 	forget := func(why string, args ...any) error {
+		p.log.Warn("partners' events are missing: all are published again", append(args, "what", why)...)
 		last.EventsLost = true
 		last.LastEvent = stored.Sequence
-		p.log.Warn("partners' events are missing: all are published again", append(args, "what", why)...)
 		for id, was := range seen {
 			was.Hash = forgotten + was.Hash
 			seen[id] = was
 		}
-		if err := p.store.ForgetHashes(ctx); err != nil { // first: else the loss would be forgotten, too
+
+		// The partners come first: cut off in between, the loss would be forgotten, too.
+		if err := p.store.ForgetHashes(ctx); err != nil {
 			return err
 		}
 		return p.store.SavePollState(ctx, *last)
 	}
+
 	if stored.Sequence < last.LastEvent {
 		if err := forget("the stream of the partners' events lost its end", "ends_at", stored.Sequence, "published", last.LastEvent); err != nil {
 			return 0, err
@@ -246,7 +270,9 @@ func (p *Poller) checkEvents(ctx context.Context, last *store.PollState, seen ma
 	if err != nil {
 		return 0, err
 	}
-	if last.EventsLost { // so may be those of partners that are gone
+
+	// Events of partners that are gone may be lost as well: they are found missing again.
+	if last.EventsLost {
 		for id, was := range seen {
 			was.Held = false
 			was.Missing = was.Missing && !was.Linked

@@ -27,9 +27,11 @@ func (d *diff) doubtAll(ctx context.Context, s enumerate.Partners) error {
 			absent = append(absent, id)
 		}
 	}
+
 	if syncer.Unlikely(len(absent), linked) {
 		return d.disbelieve(ctx, absent, linked)
 	}
+
 	for id, was := range d.seen {
 		if _, found := s.Of[id]; found || was.Missing || was.Held || !was.Linked && !s.Full {
 			continue

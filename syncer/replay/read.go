@@ -19,23 +19,28 @@ func (p *Replayer) read(ctx context.Context, r ReplayRequest) ([]replayed, error
 	if err := p.checkStart(ctx, r); err != nil {
 		return nil, err
 	}
+
 	rng := bus.Range{FromSeq: r.FromSeq, Since: r.Since, Until: r.Until}
 	if r.ContactID != "" {
 		rng.Filters = []string{bus.ContactSubject("*", r.ContactID)}
 	}
+
 	at := map[string]int{}
 	var contacts []replayed
 	var before uint64
+
 	err := p.events.Replay(ctx, bus.StreamContacts, rng, func(m bus.Stored) error {
 		p.sum.Events++
 		if before > 0 && m.Sequence > before+1 && r.ContactID == "" {
 			p.say("events %d to %d are gone from the stream: contacts that only they name are not replayed", before+1, m.Sequence-1)
 		}
 		before = m.Sequence
+
 		if m.Subject == event.SubjectTruncate {
 			p.say("event %d is a TRUNCATE: it deletes nobody", m.Sequence)
 			return nil
 		}
+
 		id := bus.Key(m.Subject)
 		i, known := at[id]
 		if !known {
@@ -46,6 +51,7 @@ func (p *Replayer) read(ctx context.Context, r ReplayRequest) ([]replayed, error
 		contacts[i].take(m)
 		return nil
 	})
+
 	p.sum.Contacts = len(contacts)
 	if err == nil {
 		p.say("%s %s", syncer.Counted(p.sum.Events, "event names", "events name"), syncer.Counted(len(contacts), "contact", "contacts"))

@@ -113,8 +113,11 @@ func (p *Replayer) held(ctx context.Context, ids []string, use func(context.Cont
 	if err := p.hold(ctx, ids); err != nil {
 		return err
 	}
+
 	g, working := errgroup.WithContext(ctx)
 	working, done := context.WithCancel(working)
+
+	// The lease is renewed for as long as the replay works.
 	g.Go(func() error {
 		for syncer.Pause(working, replayLease/4) == nil {
 			if err := p.hold(working, ids); err != nil && working.Err() == nil {
@@ -123,10 +126,12 @@ func (p *Replayer) held(ctx context.Context, ids []string, use func(context.Cont
 		}
 		return nil
 	})
+
 	g.Go(func() error {
 		defer done()
 		return use(working)
 	})
+
 	if err := g.Wait(); err != nil {
 		p.say("what was not done stays held for %s: run the replay again before, or the usual rules apply to it", replayLease)
 		return err
@@ -187,6 +192,7 @@ func (p *Replayer) one(ctx context.Context, c replayed, t syncer.Trigger, dry bo
 		default:
 			return p.note(ctx, c.id, err)
 		}
+
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,33 @@ import (
 // no limit of its own.
 const muchLog = 8 << 30
 
+// slot shows the listener as its slot tells, whichever process it runs in.
+func (m *Monitor) slot(ctx context.Context, s *Status) error {
+	slot, err := m.Figures.Slot(ctx, m.SlotName)
+	if err != nil {
+		return err
+	}
+	s.Listener = ListenerStatus{
+		State: "stopped", Slot: m.SlotName, LSN: slot.ConfirmedLSN, LagBytes: slot.LagBytes,
+		RetainedBytes: slot.RetainedBytes, WALStatus: slot.WALStatus, SafeBytes: slot.SafeBytes,
+	}
+	if slot.Active {
+		s.Listener.State = "streaming"
+	}
+
+	s.retained(m.SlotName, slot)
+	if err := m.formerSlots(ctx, s); err != nil {
+		return err
+	}
+	if err := m.heartbeat(ctx, s); err != nil {
+		return err
+	}
+	if m.Listener == nil && !slot.Active {
+		s.problem("no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
+	}
+	return nil
+}
+
 // retained names a slot for which Postgres keeps much log, or will not for long. What
 // was not confirmed does not show that: a transaction that stays open holds the log from
 // where it began, however far the listener has come.

@@ -63,34 +63,42 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 	if m.Heartbeat > 0 && a.Longest > m.Patience {
 		s.problem("the %s has been working on one event for %s: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second))
 	}
+
 	if m.Heartbeat <= 0 || durable == event.ConsumerPusherBulk && a.Readers == 0 || m.Gate.PausedWithin(m.Patience) {
 		return nil // a snapshot's contacts wait for a complete sweep
 	}
+
 	if s.Failing > 0 && a.Pending == 0 {
 		return nil // what is given out is named as failing, and waits for minutes
 	}
+
 	say := func(text string) { s.problem("%s", text) }
 	if ours {
 		say = func(text string) { s.blocked(text, "") }
 	}
+
 	if a.Stuck > m.Patience {
 		say(fmt.Sprintf("the %s has got through with no event of the stream %s for %s, though they are given out again and again: %d wait, %d are given out", durable, stream, a.Stuck.Round(time.Second), a.Pending, a.InFlight))
 		return nil
 	}
+
 	if !m.still(a) {
 		return nil
 	}
 	if err := syncer.Pause(ctx, secondLook); err != nil {
 		return err
 	}
+
 	b, err := m.Bus.Activity(ctx, stream, durable)
 	if err != nil || !m.still(b) {
 		return err
 	}
+
 	text := fmt.Sprintf("events stand still between the stream %s and the %s for %s: %d wait, %d are held by a process that is not heard of", stream, durable, b.Quiet.Round(time.Second), b.Pending, b.InFlight)
 	if b.Readers == 0 && b.InFlight == 0 {
 		text = fmt.Sprintf("nobody takes events out of the stream %s: no mksync with the role of the %s runs", stream, durable)
 	}
+
 	say(text)
 	return nil
 }

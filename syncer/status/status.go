@@ -86,17 +86,6 @@ type PollStatus struct {
 	Error               string     `json:"error"`
 }
 
-// whenFull says what waits for room in a stream.
-func whenFull(stream string) string {
-	switch stream {
-	case bus.StreamContacts:
-		return "changes of contacts wait in the database's log until those before them are worked off"
-	case bus.StreamPartners:
-		return "what polls see waits for later polls"
-	}
-	return "what cannot be applied is tried again and again; settle dead letters, or raise the limit"
-}
-
 // CheckStatus is the last full check.
 type CheckStatus struct {
 	LastCheckAt         *time.Time `json:"lastCheckAt"`
@@ -168,17 +157,38 @@ func (s *Status) blocked(what, format string, args ...any) {
 	s.NotReady = append(s.NotReady, what)
 }
 
+// database shows what the CRM's database knows.
 func (m *Monitor) database(ctx context.Context, s *Status) error {
 	counts, err := m.Figures.Counts(ctx)
 	if err != nil {
 		return err
 	}
+	s.counted(counts)
+
+	var unkept syncer.Unkept
+	if _, err := m.Figures.LoadState(ctx, syncer.UnkeptKey, &unkept); err != nil {
+		return err
+	}
+	s.NotKept = append(s.NotKept, unkept.Fields()...)
+
+	if err := m.slot(ctx, s); err != nil {
+		return err
+	}
+	if err := m.check(ctx, s); err != nil {
+		return err
+	}
+	return m.poll(ctx, s)
+}
+
+// counted shows how many there are, and names what waits for a person.
+func (s *Status) counted(counts store.Counts) {
 	s.Mappings = counts.Links
 	s.Conflicts = counts.Conflicts
 	s.Differing = counts.Differing
 	s.HeldDeletions = counts.HeldDeletions
 	s.HeldMatches = counts.HeldMatches
-	if n := s.HeldDeletions; n > 0 {
+
+	if n := counts.HeldDeletions; n > 0 {
 		s.problem("%s for approval: mksync deletions list", syncer.Counted(n, "deletion waits", "deletions wait"))
 	}
 	if n := counts.HeldMatches; n > 0 {
@@ -187,36 +197,6 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	if n := counts.OpenMerges; n > 0 {
 		s.problem("%s not finished: mksync merge list", syncer.Counted(n, "merge of contacts is", "merges of contacts are"))
 	}
-	var unkept syncer.Unkept
-	if _, err := m.Figures.LoadState(ctx, syncer.UnkeptKey, &unkept); err != nil {
-		return err
-	}
-	s.NotKept = append(s.NotKept, unkept.Fields()...)
-	slot, err := m.Figures.Slot(ctx, m.SlotName)
-	if err != nil {
-		return err
-	}
-	s.Listener = ListenerStatus{
-		State: "stopped", Slot: m.SlotName, LSN: slot.ConfirmedLSN, LagBytes: slot.LagBytes,
-		RetainedBytes: slot.RetainedBytes, WALStatus: slot.WALStatus, SafeBytes: slot.SafeBytes,
-	}
-	s.retained(m.SlotName, slot)
-	if err := m.formerSlots(ctx, s); err != nil {
-		return err
-	}
-	if slot.Active {
-		s.Listener.State = "streaming"
-	}
-	if err := m.heartbeat(ctx, s); err != nil {
-		return err
-	}
-	if m.Listener == nil && !slot.Active {
-		s.problem("no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
-	}
-	if err := m.check(ctx, s); err != nil {
-		return err
-	}
-	return m.poll(ctx, s)
 }
 
 func (m *Monitor) check(ctx context.Context, s *Status) error {
@@ -224,6 +204,7 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
+
 	dropped, err := event.Dropped(ctx, m.Figures, bus.StreamContacts)
 	if err != nil {
 		return err
@@ -231,11 +212,13 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 	if dropped != "" {
 		s.problem("%s: everything is compared and brought in order", dropped)
 	}
+
 	s.Check = CheckStatus{LastDurationSeconds: c.DurationSeconds, Links: c.Links, Differing: c.Differing, Error: c.Error}
 	s.Differing += c.Differing
 	if !c.At.IsZero() {
 		s.Check.LastCheckAt = &c.At
 	}
+
 	switch {
 	case c.Error != "":
 		s.problem("the last full check did not succeed: %s", c.Error)
@@ -250,15 +233,18 @@ func (m *Monitor) poll(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
+
 	now, err := m.Figures.Now(ctx)
 	if err != nil {
 		return err
 	}
+
 	s.Poller = PollStatus{LastDurationSeconds: poll.DurationSeconds, Partners: poll.Partners, Error: poll.Error}
 	if !poll.EndedAt.IsZero() {
 		s.Poller.LastPollAt = &poll.EndedAt
 	}
 	s.inPart(poll.InPart)
+
 	late := 3*m.PollInterval + time.Duration(3*poll.DurationSeconds*float64(time.Second))
 	switch {
 	case poll.Error != "" && m.Polls:
@@ -290,63 +276,6 @@ func (m *Monitor) listener(s *Status) {
 		s.problem("the listener works, but %s", l.Warning)
 	}
 	m.standsStill(s, l)
-}
-
-func (m *Monitor) streams(ctx context.Context, s *Status) {
-	if m.Store != nil {
-		if why := m.Store(); why != "" {
-			s.blocked("the streams cannot be written to", ", and changes wait where they are until they can: %s", why)
-		}
-	}
-	if m.Bus == nil || m.Connected == nil || !m.Connected() {
-		s.blocked("NATS is not connected", "")
-		return
-	}
-	if err := m.askStreams(ctx, s); err != nil {
-		s.blocked("NATS does not answer", ": %v", err)
-	}
-}
-
-func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
-	states, err := m.Bus.StreamState(ctx)
-	if err != nil {
-		return err
-	}
-	stored := map[string]uint64{}
-	for _, st := range states {
-		stored[st.Name] = st.Messages
-		s.Streams = append(s.Streams, StreamStatus{Name: st.Name, Messages: st.Messages, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq})
-		if st.MaxBytes > 0 && st.Bytes > st.MaxBytes/10*9 {
-			s.problem("the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Name))
-		}
-		if st.Name == bus.StreamDeadLetters {
-			s.DeadLetters = int(st.Messages) //nolint:gosec // far below the limit
-		}
-	}
-	for _, c := range []struct {
-		stream, durable string
-		into            *WorkStatus
-		ours            bool
-	}{
-		{bus.StreamContacts, event.ConsumerPusher, &s.Pusher, m.Pushes},
-		{bus.StreamContacts, event.ConsumerPusherBulk, &s.Pusher, m.Pushes},
-		{bus.StreamPartners, event.ConsumerPuller, &s.Puller, m.Pulls},
-	} {
-		a, err := m.Bus.Activity(ctx, c.stream, c.durable)
-		if err != nil {
-			return err
-		}
-		// Two that never ran have the whole stream before each of them.
-		c.into.Pending = min(c.into.Pending+a.Pending, stored[c.stream])
-		c.into.InFlight += a.InFlight
-		if err := m.reaches(ctx, s, c.stream, c.durable, c.ours, a); err != nil {
-			return err
-		}
-	}
-	if s.DeadLetters > 0 {
-		s.problem("%s could not be applied: mksync deadletters list", syncer.Counted(s.DeadLetters, "event", "events"))
-	}
-	return nil
 }
 
 // trouble names as a problem what fails again and again.

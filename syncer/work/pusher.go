@@ -89,6 +89,7 @@ func foreignMessage(subject string) string {
 func (p *Pusher) firstSweep(ctx context.Context) error {
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
+
 	for {
 		s, err := p.polls.PollState(ctx)
 		if err == nil {
@@ -121,12 +122,15 @@ func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) err
 	if ds[len(ds)-1].Subject == event.SubjectTruncate {
 		return p.truncated(ctx, ds[len(ds)-1])
 	}
+
 	t := syncer.Trigger{Cause: syncer.CauseContact, Work: w}
 	var previous []string
+
 	for _, d := range ds {
 		if d.Subject == bus.ContactSubject("delete", contactID) {
 			t.Deleted = true
 		}
+
 		ev := event.ReadContact(d.Data)
 		if ev.XID != 0 && p.epochs.Current(ctx, d.Header.Get(event.HeaderSource)) {
 			t.XIDs = append(t.XIDs, ev.XID)
@@ -138,11 +142,14 @@ func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) err
 			t.CRMChangedAt = at
 		}
 	}
+
+	// An id that was given away comes first: its link may go along to this contact.
 	for _, id := range previous {
 		if err := p.reconciler.Renamed(ctx, id, contactID, t); err != nil {
 			return settle(p.reconciler, p.gate, contactID, err)
 		}
 	}
+
 	_, err := p.reconciler.Contact(ctx, contactID, t)
 	return settle(p.reconciler, p.gate, contactID, err)
 }

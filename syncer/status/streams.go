@@ -1,0 +1,89 @@
+package status
+
+import (
+	"context"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+func (m *Monitor) streams(ctx context.Context, s *Status) {
+	if m.Store != nil {
+		if why := m.Store(); why != "" {
+			s.blocked("the streams cannot be written to", ", and changes wait where they are until they can: %s", why)
+		}
+	}
+	if m.Bus == nil || m.Connected == nil || !m.Connected() {
+		s.blocked("NATS is not connected", "")
+		return
+	}
+	if err := m.askStreams(ctx, s); err != nil {
+		s.blocked("NATS does not answer", ": %v", err)
+	}
+}
+
+func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
+	stored, err := m.stored(ctx, s)
+	if err != nil {
+		return err
+	}
+
+	for _, c := range []struct {
+		stream, durable string
+		into            *WorkStatus
+		ours            bool
+	}{
+		{bus.StreamContacts, event.ConsumerPusher, &s.Pusher, m.Pushes},
+		{bus.StreamContacts, event.ConsumerPusherBulk, &s.Pusher, m.Pushes},
+		{bus.StreamPartners, event.ConsumerPuller, &s.Puller, m.Pulls},
+	} {
+		a, err := m.Bus.Activity(ctx, c.stream, c.durable)
+		if err != nil {
+			return err
+		}
+
+		// Two that never ran have the whole stream before each of them.
+		c.into.Pending = min(c.into.Pending+a.Pending, stored[c.stream])
+		c.into.InFlight += a.InFlight
+		if err := m.reaches(ctx, s, c.stream, c.durable, c.ours, a); err != nil {
+			return err
+		}
+	}
+
+	if s.DeadLetters > 0 {
+		s.problem("%s could not be applied: mksync deadletters list", syncer.Counted(s.DeadLetters, "event", "events"))
+	}
+	return nil
+}
+
+// stored shows what the streams hold, and returns how many messages each has.
+func (m *Monitor) stored(ctx context.Context, s *Status) (map[string]uint64, error) {
+	states, err := m.Bus.StreamState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	messages := map[string]uint64{}
+	for _, st := range states {
+		messages[st.Name] = st.Messages
+		s.Streams = append(s.Streams, StreamStatus{Name: st.Name, Messages: st.Messages, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq})
+		if st.MaxBytes > 0 && st.Bytes > st.MaxBytes/10*9 {
+			s.problem("the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Name))
+		}
+		if st.Name == bus.StreamDeadLetters {
+			s.DeadLetters = int(st.Messages) //nolint:gosec // far below the limit
+		}
+	}
+	return messages, nil
+}
+
+// whenFull says what waits for room in a stream.
+func whenFull(stream string) string {
+	switch stream {
+	case bus.StreamContacts:
+		return "changes of contacts wait in the database's log until those before them are worked off"
+	case bus.StreamPartners:
+		return "what polls see waits for later polls"
+	}
+	return "what cannot be applied is tried again and again; settle dead letters, or raise the limit"
+}
