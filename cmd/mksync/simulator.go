@@ -142,9 +142,9 @@ func announceSimulator(w io.Writer, addr net.Addr, options sim.Options) error {
 	base := "http://" + reachable(addr)
 	_, err := fmt.Fprintf(w, `MetaKocka simulator listens on %[1]s
 
-  MKSYNC_METAKOCKA_URL=%[1]s%[2]s
-  MKSYNC_METAKOCKA_COMPANY_ID=%[3]s
-  MKSYNC_METAKOCKA_SECRET_KEY=%[4]s
+  export MKSYNC_METAKOCKA_URL=%[1]s%[2]s
+  export MKSYNC_METAKOCKA_COMPANY_ID=%[3]s
+  export MKSYNC_METAKOCKA_SECRET_KEY=%[4]s
 
 What a person at the ERP's screens does:
   curl %[1]s/control/partners

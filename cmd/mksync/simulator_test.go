@@ -66,7 +66,7 @@ func startSimulator(t *testing.T, flags ...string) *simulatorProcess {
 // said is the value that the simulator printed for a variable.
 func (s *simulatorProcess) said(t *testing.T, name string) string {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^  ` + name + `=(.+)$`).FindStringSubmatch(s.stdout.String())
+	found := regexp.MustCompile(`(?m)^  export ` + name + `=(.+)$`).FindStringSubmatch(s.stdout.String())
 	require.Len(t, found, 2, s.stdout.String())
 	return found[1]
 }
