@@ -104,6 +104,7 @@ func TestRivalsAreAllThatAFirstMatchHasToKnow(t *testing.T) {
 	t.Parallel()
 	k := keep(t)
 	k.save(numbered(2), store.Change{Link: store.Link{Status: store.StatusPending, Intent: &store.Intent{Kind: store.IntentCreate}}})
+	k.link(3, store.StatusSynced)
 	k.observe(seen(7, "Ana", mapping.MatchKeys{Number: "12345678"}), seen(8, "Eva", mapping.MatchKeys{Number: "1"}))
 	k.exec("INSERT INTO mksync_answers (contact_id, metakocka_id) VALUES ($1, '9'), ($2, '10')", numbered(1), numbered(2))
 	k.within(numbered(1), func(s store.Session, _ store.State) {

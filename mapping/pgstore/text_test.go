@@ -2,7 +2,6 @@ package pgstore_test
 
 import (
 	"context"
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,55 +60,4 @@ func load(t *testing.T, s interface {
 		use(k, st)
 		return nil
 	}))
-}
-
-// TestHiddenRowsAreAnError, not an absence: with a policy that hides contacts from the
-// role nothing is read, and what to do is said; it heals by itself.
-func TestHiddenRowsAreAnError(t *testing.T) {
-	t.Parallel()
-	database := prepared.DB(t)
-	role := testenv.SlotName(t)
-	testenv.Exec(t, database, "CREATE ROLE "+role+" LOGIN PASSWORD 'x'")
-	t.Cleanup(func() {
-		testenv.Exec(t, database, "DROP OWNED BY "+role)
-		testenv.Exec(t, database, "DROP ROLE "+role)
-	})
-	testenv.Exec(t, database, "GRANT ALL ON contacts TO "+role)
-	testenv.OwnTables(t, database, role)
-	testenv.Exec(t, database, "INSERT INTO contacts (id, name) VALUES ($1, 'Ana')", one)
-	u, err := url.Parse(database)
-	require.NoError(t, err)
-	u.User = url.UserPassword(role, "x")
-	kept, _ := openStore(t, u.String())
-	reads := map[string]func() error{
-		"a contact": func() error {
-			return kept.WithContact(t.Context(), one, func(k store.Session) error { _, err := k.Load(t.Context()); return err })
-		},
-		"all contacts":  func() error { _, err := kept.Pairs(t.Context(), "", 10); return err },
-		"a first match": func() error { _, err := kept.MatchContacts(t.Context(), "", 10); return err },
-		"an import": func() error {
-			_, err := kept.UnlinkedContacts(t.Context(), "1", mapping.MatchKeys{Number: "12345678"})
-			return err
-		},
-		"a truncation":    func() error { _, err := kept.HoldAll(t.Context(), "truncated"); return err },
-		"a clean-up":      func() error { _, err := kept.RemoveTombstones(t.Context()); return err },
-		"a known contact": func() error { _, _, err := kept.ContactKnown(t.Context(), one); return err },
-	}
-	all := func(check func(name string, err error)) {
-		for name, read := range reads {
-			check(name, read())
-		}
-	}
-	fine := func(name string, err error) { require.NoError(t, err, name) }
-	all(fine)
-	testenv.Exec(t, database, "CREATE POLICY mine ON contacts USING (name = 'nobody')")
-	testenv.Exec(t, database, "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY")
-	all(func(name string, err error) {
-		var hidden *store.HiddenError
-		require.ErrorAs(t, err, &hidden, name)
-		require.Equal(t, []string{"contacts"}, hidden.Tables)
-		require.Contains(t, err.Error(), "BYPASSRLS", name)
-	})
-	testenv.Exec(t, database, "ALTER TABLE contacts DISABLE ROW LEVEL SECURITY")
-	all(fine)
 }
