@@ -294,7 +294,8 @@ func TestConsumeKeepsMessagesInProgress(t *testing.T) {
 	b := newBus(t)
 	var got calls
 	started, release := make(chan struct{}, 10), make(chan struct{})
-	consume(t, b, ConsumerConfig{Workers: 1, AckWait: 150 * time.Millisecond}, func(_ context.Context, w *Work) error {
+	wait := min(waits.Stretch(200*time.Millisecond), 3*time.Second) // a busy machine says late that it is at work
+	consume(t, b, ConsumerConfig{Workers: 1, AckWait: wait}, func(_ context.Context, w *Work) error {
 		got.add(w.Key, w.Deliveries)
 		started <- struct{}{}
 		<-release
@@ -303,12 +304,13 @@ func TestConsumeKeepsMessagesInProgress(t *testing.T) {
 	publish(t, b, "a", "1")
 	<-started
 	publish(t, b, "b", "2")
-	time.AfterFunc(time.Second, func() { close(release) })
+	time.AfterFunc(4*wait, func() { close(release) })
+	<-release
 	idle(t, b, "pusher")
 	require.Equal(t, 2, got.deliveries())
-	for _, c := range got.list() {
-		require.EqualValues(t, 1, c.ds[0].Attempts)
-	}
+	c, err := b.js.Consumer(t.Context(), StreamContacts, "pusher")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, c.CachedInfo().Delivered.Consumer, "each is given out once")
 }
 
 func TestConsumeSurvivesServerRestart(t *testing.T) {
