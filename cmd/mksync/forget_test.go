@@ -64,22 +64,31 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sim.Options{})
 	s := w.parts()
-	id := w.linked(s, "stara@primer.si")
+	id, late := w.linked(s, "stara@primer.si"), w.linked(s, "nedavna@primer.si")
 	living := w.linked(s, "ziva@primer.si")
 	w.exec(`UPDATE mksync_partners SET missing_since = now() - interval '91 days';
 		INSERT INTO mksync_conflicts (link_id, field, base_crm, base_partner, crm_value, partner_value, rule, status, created_at)
 			SELECT id, 'email', '', '', 'stara@primer.si', 'x', 'crm', status, now() - interval '91 days'
 			FROM metakocka_contact_mappings, unnest(ARRAY['decided', 'parked']) AS status;
 		INSERT INTO mksync_deletions (link_id, side, status, created_at) SELECT id, 'crm', status, now() - interval '91 days'
-			FROM metakocka_contact_mappings, unnest(ARRAY['applied', 'held']) AS status`)
-	w.exec("UPDATE metakocka_contact_mappings SET sync_status = 'deleted', updated_at = now() - interval '91 days' WHERE contact_id = $1", id)
-	w.exec("DELETE FROM contacts WHERE id = $1", id)
+			FROM metakocka_contact_mappings, unnest(ARRAY['applied', 'held']) AS status;
+		UPDATE metakocka_contact_mappings SET updated_at = now() - interval '91 days'`)
+	w.exec("UPDATE metakocka_contact_mappings SET sync_status = 'deleted' WHERE contact_id IN ($1, $2)", id, late)
+	w.exec("DELETE FROM contacts WHERE id IN ($1, $2)", id, late)
+
+	// What is of the last weeks is kept.
+	w.exec("UPDATE metakocka_contact_mappings SET updated_at = now() - interval '89 days' WHERE contact_id = $1", late)
+	w.exec(`UPDATE mksync_partners SET missing_since = now() - interval '89 days' WHERE email = 'nedavna@primer.si'`)
+	for _, journal := range []string{"mksync_conflicts", "mksync_deletions"} {
+		w.exec("UPDATE "+journal+" SET created_at = now() - interval '89 days' WHERE link_id = (SELECT id FROM metakocka_contact_mappings WHERE contact_id = $1)", late)
+	}
 	require.NoError(t, s.Store.ForgetOld(t.Context()))
 
-	require.Equal(t, 1, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE base IS NOT NULL"), "the living one's")
-	require.Equal(t, "ziva@primer.si", w.one("SELECT string_agg(email, ' ') FROM mksync_partners WHERE email <> ''"), "a person decides about it")
-	require.Equal(t, "parked parked", w.one("SELECT string_agg(status, ' ') FROM mksync_conflicts"))
-	require.Equal(t, "held held", w.one("SELECT string_agg(status, ' ') FROM mksync_deletions"))
+	require.Equal(t, 2, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE base IS NOT NULL AND contact_id <> $1", id))
+	require.Equal(t, 0, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE base IS NOT NULL AND contact_id = $1", id))
+	require.Equal(t, "nedavna@primer.si ziva@primer.si", w.one("SELECT string_agg(email, ' ' ORDER BY email) FROM mksync_partners WHERE email <> ''"), "a person decides about the living one")
+	require.Equal(t, "decided parked parked parked", w.one("SELECT string_agg(status, ' ' ORDER BY status) FROM mksync_conflicts"))
+	require.Equal(t, "applied held held held", w.one("SELECT string_agg(status, ' ' ORDER BY status) FROM mksync_deletions"))
 	w.reconciled(s, living)
 }
 
