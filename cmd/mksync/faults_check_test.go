@@ -239,7 +239,7 @@ func (p *citizen) held(f mapping.Field, v string) bool {
 
 // waitSettled waits until everything is as it must be and returns how long that
 // took.
-func waitSettled(t *testing.T, people *crowd, limit time.Duration) (time.Duration, verdict) {
+func waitSettled(t testing.TB, people *crowd, limit time.Duration) (time.Duration, verdict) {
 	t.Helper()
 	began, watch := time.Now(), waits.Start()
 	for {
