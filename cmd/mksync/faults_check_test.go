@@ -103,6 +103,7 @@ type verdict struct {
 	unsettled  []string // what should come to rest
 
 	held, partial int // as the data demands
+	leftOut       int // by the filter, to the end
 }
 
 func (v *verdict) err() error {
@@ -165,13 +166,15 @@ func (c *crowd) person(v *verdict, s sides, p *citizen) {
 		}
 	}
 	l, isLinked := s.links[id]
-	if l.intent {
+	if l.intent && !p.out {
 		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) has an intent", id, p.want.Name))
 	}
 	switch {
 	case p.gone && isLinked && l.status != string(store.StatusDeleted):
 		v.losses = append(v.losses, fmt.Sprintf("the deletion of contact %s (%s): its link is %s", id, p.want.Name, l.status))
-	case p.gone, p.out:
+	case p.gone:
+	case p.out:
+		c.leftAlone(v, s, p, l)
 	case p.lost && l.status != string(store.StatusUnlinked):
 		v.losses = append(v.losses, fmt.Sprintf("the deletion of partner %s (%s): its link is %s %s", l.partner, p.want.Name, l.status, l.reason))
 	case p.lost:
@@ -225,7 +228,12 @@ var withLetters = regexp.MustCompile(`^(?i)(?:(?:SI|HR|DE|ATU|EL|GR|HU|GB|XI)[ -
 // held reports whether a partner's value is one that the person had before, for it has
 // one now that cannot be sent, or not whole: nothing else may take its place.
 func (p *citizen) held(f mapping.Field, v string) bool {
-	had := append(slices.Clone(p.had[f]), p.want.Get(f), "")
+	return holdsOneOf(f, append(slices.Clone(p.had[f]), p.want.Get(f), ""), v)
+}
+
+// holdsOneOf reports whether a partner's value is one of those; of an address each half
+// may be another's.
+func holdsOneOf(f mapping.Field, had []string, v string) bool {
 	if f != mapping.FieldAddress {
 		return slices.ContainsFunc(had, func(h string) bool { return mapping.Equal(f, h, v) })
 	}

@@ -61,6 +61,9 @@ type citizen struct {
 	out     bool                       // left out by the filter
 	edits   int                        // in the CRM, the insertion included
 	cleared int                        // values emptied there
+
+	known  map[mapping.Field][]string // what the partner may hold of each field
+	unsent int                        // edits and emptied values since the filter left it out
 }
 
 // crowd edits contacts on both sides and knows what each must hold in the end.
@@ -178,6 +181,7 @@ func (c *crowd) newPerson() *citizen {
 	if n%7 == 0 {
 		p.want.CompanyName = c.value(mapping.FieldCompanyName, n)
 	}
+	p.know(mapping.Fields()...)
 	c.people = append(c.people, p)
 	return p
 }
@@ -235,6 +239,7 @@ func (c *crowd) set(p *citizen, fields []mapping.Field, values []string) {
 		if mapping.Canonical(f, values[i]) == "" {
 			c.edits.cleared++
 			p.cleared++
+			p.unsent++
 		}
 		p.had[f] = append(p.had[f], p.want.Get(f))
 		p.want.Set(f, values[i])
@@ -243,6 +248,7 @@ func (c *crowd) set(p *citizen, fields []mapping.Field, values []string) {
 	}
 	c.edits.crm++
 	p.edits++
+	p.edited(fields...)
 	c.sql(func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE contacts SET updated_at = now(), "+strings.Join(set, ", ")+" WHERE id = $1", args...)
 		return err
@@ -258,6 +264,7 @@ func (c *crowd) updateMany() {
 		if p := c.any(ownerCRM, ownerBoth); p != nil && !slices.Contains(ids, p.id) {
 			p.want.Notes = notes
 			p.edits++
+			p.edited(mapping.FieldNotes)
 			ids = append(ids, p.id)
 		}
 	}

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
 )
 
 // filterConfig leaves out contacts that are inactive, and those that are deleted softly.
@@ -31,7 +34,8 @@ func (c *crowd) cross(p *citizen) {
 		return
 	}
 	c.edits.crossed++
-	p.out = !p.out
+	p.out, p.unsent = !p.out, 0
+	p.know(mapping.Fields()...)
 	set := "active = true, deleted_at = NULL"
 	if p.out {
 		set = []string{"active = false", "deleted_at = now()", "active = false, deleted_at = now()"}[c.rand.IntN(3)]
@@ -42,13 +46,59 @@ func (c *crowd) cross(p *citizen) {
 	})
 }
 
-// comeBack brings everybody back who is left out.
+// comeBack brings those back who are left out, but a quarter of them.
 func (c *crowd) comeBack() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.people {
-		if p.out && !p.gone {
+		switch {
+		case !p.out || p.gone:
+		case c.rand.IntN(4) == 0:
+		default:
 			c.cross(p)
+		}
+	}
+}
+
+// know notes that the partner may hold the fields as they are now.
+func (p *citizen) know(fields ...mapping.Field) {
+	if p.known == nil {
+		p.known = map[mapping.Field][]string{}
+	}
+	for _, f := range fields {
+		p.known[f] = append(p.known[f], p.want.Get(f))
+	}
+}
+
+// edited notes an edit in the CRM, which the partner hears of only while the filter
+// takes the contact.
+func (p *citizen) edited(fields ...mapping.Field) {
+	if p.out {
+		p.unsent++
+		return
+	}
+	p.unsent = 0
+	p.know(fields...)
+}
+
+// leftAlone checks who is left out: no creation is open, there is one partner at most
+// (person looks), and that is as it was when the contact left, or as the ERP's users made
+// it since.
+func (c *crowd) leftAlone(v *verdict, s sides, p *citizen, l linked) {
+	v.leftOut++
+	if l.intent && l.partner == "" {
+		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) is left out and has an open creation", p.id, p.want.Name))
+	}
+	for _, id := range s.numbers[p.n] {
+		erp := contactOf(s.partners[id])
+		for _, f := range mapping.Fields() {
+			held, known := erp.Get(f), p.known[f]
+			if mapping.Withheld(f, known[0], "") != "" { // it was made without
+				known = append(slices.Clone(known), "")
+			}
+			if !holdsOneOf(f, known, held) {
+				v.losses = append(v.losses, fmt.Sprintf("partner %s (%s, owner %d) of a contact that is left out: %s is %q, which is none of %q", id, p.want.Name, p.owner, f, held, p.known[f]))
+			}
 		}
 	}
 }

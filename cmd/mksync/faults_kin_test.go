@@ -33,6 +33,7 @@ func (c *crowd) insertKin() {
 		default:
 			p.want.TaxNumber = []string{"SI", "", "si-"}[i] + people.TaxNumber(3_000_000+first)
 		}
+		p.know(mapping.Fields()...)
 	}
 	c.edits.inserted += len(k.members)
 	c.sql(func(ctx context.Context, tx pgx.Tx) error {

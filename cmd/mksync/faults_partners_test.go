@@ -51,6 +51,10 @@ func (c *crowd) editPartner(p *citizen) {
 	}
 	c.edits.erp++
 	p.want.Set(f, typed.Get(f))
+	if p.out && p.owner != ownerContested { // mksync has nothing to write over it
+		p.known[f] = nil
+	}
+	p.know(f)
 }
 
 // enterField types a value into the ERP's screen of a partner.
@@ -94,6 +98,7 @@ func (c *crowd) enter() {
 	}
 	c.edits.entered++
 	p.partner, p.want = added.MKID, contactOf(added)
+	p.know(mapping.Fields()...)
 }
 
 // vanish deletes a partner at the ERP's screens.

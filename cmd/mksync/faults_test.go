@@ -95,7 +95,7 @@ func (st *storm) table(people *crowd, cycles int, took time.Duration, v verdict,
 	return fmt.Sprintf(`
 cycles             %d
 edits              %d %+v
-people             %d, of whom %d are held and %d partial, as their data demands
+people             %d, of whom %d are held and %d partial, as their data demands; %d left out
 faults
 %s  writes failed      %d
 calls              %d, writes %d: %+v
@@ -104,7 +104,7 @@ duplicates         %d
 losses             %d
 seconds to settle  %.1f
 starts refused     %d`,
-		cycles, people.edits.total(), people.edits, len(people.people), v.held, v.partial, st.faults(), st.failedWrites(),
+		cycles, people.edits.total(), people.edits, len(people.people), v.held, v.partial, v.leftOut, st.faults(), st.failedWrites(),
 		calls.Total(), calls.Writes(), calls.Received, st.excess(people), st.excessAllowed(), len(v.duplicates), len(v.losses), took.Seconds(), len(refusals))
 }
 

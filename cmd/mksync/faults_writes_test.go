@@ -64,7 +64,8 @@ func (st *storm) failedWrites() (n int) {
 
 // excess is how many writes there were, of all persons' partners, beyond one for
 // each edit of the person in the CRM, one more for each value that was emptied
-// (the marker), and one for each that the ERP spoilt. One person's idle edits do
+// (the marker), and one for each that the ERP spoilt; none for what was edited of who is
+// left out. One person's idle edits do
 // not make up for another's writes. A write that repeats the one before is always
 // too many, but for contested persons, whom the ERP's users edit back.
 func (st *storm) excess(people *crowd) (n int) {
@@ -88,7 +89,7 @@ func (st *storm) excess(people *crowd) (n int) {
 		}
 	}
 	for _, p := range people.people {
-		n += max(0, -(spare[p.n] + p.edits + p.cleared))
+		n += max(0, -(spare[p.n] + p.edits + p.cleared - p.unsent))
 	}
 	return n + max(0, -spare[0])
 }
