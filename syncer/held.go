@@ -18,6 +18,16 @@ func (k *task) heldMatch(ctx context.Context, reason string) error {
 	return k.settle(ctx, store.StatusHeld, reason, store.Change{})
 }
 
+// heldFor is heldMatch for the sake of another contact, which a plan gives a partner
+// first. Where that one went another way before this was stored, it woke nobody.
+func (k *task) heldFor(ctx context.Context, rival, reason string) error {
+	k.link.HeldKeys = append(match.Keys(k.party()).All(), store.WaitFor(rival))
+	if err := k.settle(ctx, store.StatusHeld, reason, store.Change{}); err != nil {
+		return err
+	}
+	return k.links.WakeLate(ctx, k.id)
+}
+
 // given takes a partner from a contact that the filter leaves out: a soft deletion, say,
 // whose customer is entered anew.
 func (k *task) given(ctx context.Context, metakockaIDs ...string) (bool, error) {
@@ -35,4 +45,16 @@ func (k *task) freed() []string {
 		return nil
 	}
 	return store.Freed(*k.st.Link, k.link)
+}
+
+// unpaired are the keys of a contact that had no partner, as it is now; nil: it had one.
+func (k *task) unpaired() []string {
+	if l := k.st.Link; l != nil && l.MetaKockaID != "" {
+		return nil
+	}
+	keys := []string{}
+	if k.st.Contact != nil && k.st.InScope && k.link.Status.Alive() {
+		keys = append(keys, match.Keys(k.party()).Names()...)
+	}
+	return keys
 }

@@ -118,6 +118,9 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 		if given || err != nil {
 			return false, err
 		}
+		if rival := d.Rival(); rival != "" {
+			return true, k.heldFor(ctx, rival, d.Reason)
+		}
 		return true, k.heldMatch(ctx, d.Reason)
 	}
 	parties, err := seenParties(seen)

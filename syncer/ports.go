@@ -55,6 +55,12 @@ type Links interface {
 	// Wake has the contacts looked at again, but for one, whose match is held for one
 	// of the keys.
 	Wake(ctx context.Context, keys []string, but string) error
+	// WakeWaiting has the contacts looked at again that are held for the sake of one that
+	// had no partner, and is gone or left out.
+	WakeWaiting(ctx context.Context, contactID string) error
+	// WakeLate has a contact looked at again that was held for the sake of another, where
+	// that is not any more what it is held for.
+	WakeLate(ctx context.Context, contactID string) error
 	// UnlinkedContacts finds contacts without a living link by a partner's keys, but
 	// those of which a person said that they are somebody else.
 	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error)

@@ -291,6 +291,7 @@ func (k *task) save(ctx context.Context, ch store.Change) error {
 	ch.Conflicts = k.replaced
 	ch.Lapsed = k.lapsed
 	ch.Freed = k.freed()
+	ch.Unpaired = k.unpaired()
 	ch.Denied = k.denied
 	ch.ByHand = k.byHand
 	for _, f := range mapping.Fields() {

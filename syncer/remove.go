@@ -20,6 +20,9 @@ func (k *task) contactGone(ctx context.Context) error {
 		return k.retireAgain(ctx)
 	}
 	if k.st.Link == nil || !k.link.Status.Alive() || !k.t.Deleted {
+		if k.link.MetaKockaID == "" {
+			return k.links.WakeWaiting(ctx, k.id)
+		}
 		return nil
 	}
 	if k.link.MetaKockaID == "" {
@@ -105,7 +108,11 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 func (k *task) leftOut(ctx context.Context) error {
 	in := k.link.Intent
 	if in == nil || in.Kind != store.IntentCreate || k.link.MetaKockaID != "" || !k.link.Status.Alive() {
-		if k.t.Cause == CauseContact && k.link.MetaKockaID != "" && k.link.Status.Alive() {
+		switch {
+		case k.t.Cause != CauseContact:
+		case k.link.MetaKockaID == "":
+			return k.links.WakeWaiting(ctx, k.id)
+		case k.link.Status.Alive():
 			return k.links.Wake(ctx, store.Freed(k.link, store.Link{}), k.id) // those may have its partner
 		}
 		return nil

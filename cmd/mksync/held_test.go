@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,4 +96,80 @@ func TestASoftDeletedContactGivesItsPartnerUp(t *testing.T) {
 		require.Contains(t, h.mapping(id), "deleted: the filter leaves the contact out")
 	}
 	require.Equal(t, 2, h.count("SELECT count(*) FROM mksync_deletions WHERE status = 'applied' AND closed_by = 'mksync'"), "the guard counts those that nobody closed")
+}
+
+// TestWhoIsHeldForAContactWithoutPartner: a plan holds two contacts for the sake of a third
+// with the same key, which goes another way before it is worked off, or before they are.
+func TestWhoIsHeldForAContactWithoutPartner(t *testing.T) {
+	t.Parallel()
+	h := filtered(t)
+	ways := map[string]func(id string){
+		"as planned":  func(string) {},
+		"another key": func(id string) { h.set(id, mapping.FieldEmail, "own-"+id+"@partner.si") },
+		"deleted":     func(id string) { h.exec("DELETE FROM contacts WHERE id = $1", id) },
+		"left out":    func(id string) { h.exec("UPDATE contacts SET status = 'inactive' WHERE id = $1", id) },
+	}
+	for way, change := range ways {
+		for _, claimed := range []bool{false, true} { // a partner, by all three
+			for _, late := range []bool{false, true} { // the two are worked off after it
+				t.Run(fmt.Sprintf("%s, claimed %t, late %t", way, claimed, late), func(t *testing.T) {
+					h.heldForOne(t, change, claimed, late, way == "as planned")
+				})
+			}
+		}
+	}
+}
+
+// heldForOne plans the match of three contacts with one key, lets the first change, and
+// checks that one of the others gets a partner, unless nothing changed.
+func (h *hand) heldForOne(t *testing.T, change func(id string), claimed, late, stay bool) {
+	t.Helper()
+	ctx := t.Context()
+	email := fmt.Sprintf("info@skupna%d-test.si", h.count("SELECT count(*) FROM metakocka_contact_mappings"))
+	if claimed {
+		email = strings.Replace(email, "info", "ana", 1)
+		_, err := h.erp.AddPartner(person("", "Ana", "", email))
+		require.NoError(t, err)
+	}
+	require.NoError(t, h.s.Poller.Poll(ctx))
+	var ids []string
+	for _, name := range []string{"Ana Prva", "Bor Drugi", "Cene Tretji"} {
+		ids = append(ids, h.add(mapping.Contact{Name: name, Email: email}))
+	}
+	slices.Sort(ids) // the first has a say
+	plan, err := h.s.Matcher.Fresh(ctx)
+	require.NoError(t, err)
+
+	work := func(ids ...string) {
+		for _, id := range ids {
+			_, err := h.s.Reconciler.Contact(ctx, id, syncer.Trigger{Cause: syncer.CauseContact, Plan: plan})
+			require.NoError(t, err)
+		}
+	}
+	if late {
+		change(ids[0])
+		work(ids...)
+	} else {
+		work(ids[1:]...)
+		require.Contains(t, h.mapping(ids[1]), "held: ")
+		change(ids[0])
+		work(ids[0])
+	}
+	woken, err := h.s.Store.Woken(ctx, 1000)
+	require.NoError(t, err)
+	woken = slices.DeleteFunc(woken, func(id string) bool { return !slices.Contains(ids, id) }) // a poll woke others
+	if stay {
+		require.Empty(t, woken, "nothing has become clear")
+	}
+	for _, id := range woken {
+		h.pushed(id, false)
+	}
+	want := 1
+	if stay {
+		want = 0
+	}
+	require.Equal(t, want, h.count("SELECT count(*) FROM metakocka_contact_mappings WHERE contact_id = ANY($1) AND metakocka_id IS NOT NULL AND sync_status = 'synced'", ids[1:]),
+		"%s; %s", h.mapping(ids[1]), h.mapping(ids[2]))
+	require.Equal(t, 2-want, h.count("SELECT count(*) FROM metakocka_contact_mappings WHERE contact_id = ANY($1) AND metakocka_id IS NULL AND sync_status = 'held'", ids[1:]),
+		"%s; %s", h.mapping(ids[1]), h.mapping(ids[2]))
 }

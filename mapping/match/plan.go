@@ -45,7 +45,12 @@ type Decision struct {
 	party Party
 	not   []string // partners that a person said are somebody else
 	keyed []string // the partners that share a number or an e-mail with it, by id
+	rival string   // a contact without a partner that it waits for; "": it waits for none
 }
+
+// Rival is the contact for whose sake this one waits, where that had no partner itself:
+// nothing but the plan knows of the two.
+func (d Decision) Rival() string { return d.rival }
 
 // Candidates are the partners that share a number or an e-mail with the contact.
 func (d Decision) Candidates() []string { return d.keyed }
@@ -316,11 +321,21 @@ func (m *matching) settleClaims() {
 				m.hold(d, Taken(p.ID, p.Holder))
 			case len(first) > 1:
 				m.hold(d, claimedBySeveral(p.ID, m.contactsOf(first)))
+				d.rival = m.decisions[another(first, c).decision].ContactID
 			case c != first[0]:
-				m.hold(d, Taken(p.ID, m.decisions[first[0].decision].ContactID))
+				d.rival = m.decisions[first[0].decision].ContactID
+				m.hold(d, Taken(p.ID, d.rival))
 			}
 		}
 	}
+}
+
+// another is a claim of two or more that is not c.
+func another(claims []claim, c claim) claim {
+	if claims[0] == c {
+		return claims[1]
+	}
+	return claims[0]
 }
 
 func (*matching) hold(d *Decision, reason string) {
@@ -353,27 +368,31 @@ func (m *matching) settleRivals() {
 		if d.Verdict != VerdictCreate {
 			continue
 		}
-		if reason := m.rival(byKey, d); reason != "" {
+		if rival, reason := m.rival(byKey, d); rival != nil {
 			m.hold(d, reason)
+			if rival.Verdict != VerdictLinked || rival.MetaKockaID == "" {
+				d.rival = rival.ContactID
+			}
 			continue
 		}
 		note(i)
 	}
 }
 
-// rival is why a contact that is to get a partner may be another contact's twin.
-func (m *matching) rival(byKey map[string][]int, d *Decision) string {
+// rival is a contact whose twin one that is to get a partner may be, and why; nil: there
+// is none.
+func (m *matching) rival(byKey map[string][]int, d *Decision) (rival *Decision, reason string) {
 	for _, name := range Keys(d.party).Names() {
 		for _, i := range byKey[name] {
 			if slices.Contains(d.not, m.decisions[i].MetaKockaID) {
 				continue
 			}
 			if pair := Compare(d.party, m.decisions[i].party); pair.Grade >= Doubtful {
-				return SameKey(m.decisions[i].ContactID, pair)
+				return &m.decisions[i], SameKey(m.decisions[i].ContactID, pair)
 			}
 		}
 	}
-	return ""
+	return nil, ""
 }
 
 func (m *matching) contactsOf(claims []claim) []string {

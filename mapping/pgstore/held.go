@@ -21,6 +21,41 @@ const wakeForSQL = `
 	WHERE ` + heldMatch + ` AND held_keys && (
 		SELECT array_agg(k) FROM mksync_partners, unnest(keys) AS k WHERE metakocka_id = ANY($1))`
 
+// wakeWaitingSQL has those looked at again that are held for the sake of a contact that
+// has no partner, by its key $1, and share none of the keys $2 with it.
+const wakeWaitingSQL = `UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
+	WHERE held_keys @> ARRAY[$1::text] AND NOT held_keys && $2::text[] AND sync_status = 'held' AND metakocka_id IS NULL`
+
+// WakeWaiting has the contacts looked at again that are held for the sake of one that had
+// no partner, and is gone or left out.
+func (s *Store) WakeWaiting(ctx context.Context, contactID string) error {
+	if _, err := s.pool.Exec(ctx, wakeWaitingSQL, store.WaitFor(contactID), []string{}); err != nil {
+		return fmt.Errorf("look again at held contacts: %w", err)
+	}
+	return nil
+}
+
+// WakeLate has a contact looked at again that was held for the sake of another which is
+// not what it was when that was decided: it is gone or left out, or shares no key with its
+// partner, or with what it is held for itself.
+func (s *Store) WakeLate(ctx context.Context, contactID string) error {
+	t := s.table()
+	_, err := s.pool.Exec(ctx, fmt.Sprintf(`
+		UPDATE metakocka_contact_mappings b SET sync_status = 'pending', updated_at = now()
+		WHERE b.contact_id = $1 AND b.sync_status = 'held' AND b.metakocka_id IS NULL AND EXISTS (
+			SELECT FROM (SELECT CASE WHEN k LIKE '%[1]s%%' THEN substr(k, %[2]d)::uuid END AS id FROM unnest(b.held_keys) AS k) AS w
+			LEFT JOIN %[3]s AS c ON c.%[4]s = w.id AND (%[5]s)
+			LEFT JOIN metakocka_contact_mappings a ON a.contact_id = w.id
+			LEFT JOIN mksync_partners p ON p.metakocka_id = a.metakocka_id AND p.keys && b.held_keys
+			WHERE w.id IS NOT NULL AND (c.%[4]s IS NULL OR a.sync_status IN ('deleted', 'unlinked')
+				OR a.metakocka_id IS NOT NULL AND p.metakocka_id IS NULL OR a.held_keys IS NOT NULL AND NOT a.held_keys && b.held_keys))`,
+		store.WaitFor(""), len(store.WaitFor(""))+1, t.table, t.key, t.filter), append([]any{contactID}, t.args...)...)
+	if err != nil {
+		return s.stale(ctx, fmt.Errorf("look again at held contacts: %w", err))
+	}
+	return nil
+}
+
 // Wake has the contacts looked at again that are held for one of the keys.
 func (s *Store) Wake(ctx context.Context, keys []string, but string) error {
 	if len(keys) == 0 {

@@ -355,6 +355,9 @@ func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...str
 	if len(ch.Freed) > 0 {
 		b.Queue(wakeSQL, ch.Freed, l.ContactID)
 	}
+	if ch.Unpaired != nil {
+		b.Queue(wakeWaitingSQL, store.WaitFor(l.ContactID), ch.Unpaired)
+	}
 	if len(ch.Lapsed) > 0 {
 		b.Queue(lapsedSQL, l.ContactID, fieldNames(ch.Lapsed))
 	}

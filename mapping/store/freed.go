@@ -6,6 +6,10 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
+// WaitFor is the key by which a contact is held for the sake of another that has no
+// partner: that one's keys are stored nowhere.
+func WaitFor(contactID string) string { return "contact " + contactID }
+
 // Freed names the keys that may have become free with a link: it joins nothing any
 // more, has another partner, or one of its sides has other keys.
 func Freed(was, now Link) []string {

@@ -90,6 +90,9 @@ type Change struct {
 	Erased    bool             // nothing of the person is to stay in mksync's journals
 	Denied    []Answer         // what a person says: these are not one
 	ByHand    bool             // a person says that the link's partner is the contact's
+	// Unpaired are the keys of a contact that had no partner: who is held for its sake, and
+	// has none of them, is not any more. nil: it had one.
+	Unpaired []string
 	// Judge, where it is set, gives the link its verdict once the contact is written:
 	// of what the table made of it.
 	Judge func(l *Link, stored mapping.Contact)
