@@ -59,7 +59,7 @@ func checkAddress(t require.TestingT, v string) {
 
 	target := Contact{Name: "Ana", Address: v}
 	for _, old := range []Partner{{}, {Street: "Stara 1", City: "Praha 1", PostNumber: "X1"}, {City: "Ljubljana"}, {Street: v, PostNumber: "1000"}} {
-		p := ToPartner(target, old, []Field{FieldAddress})
+		p := ToPartner(target, old, []Field{FieldAddress}, DefaultPolicy())
 		back, _ := FromPartner(p)
 		shown := ParseAddress(clean(FieldAddress, v))
 		lacks := shown.City == "" && old.City != "" || shown.PostNumber == "" && old.PostNumber != ""

@@ -155,23 +155,33 @@ func withoutCountry(v string) string {
 	return v
 }
 
-// Placed is what a contact is written as, and the fields that are written besides, so
-// that its country and the end of its address say the same: read is what it holds
-// (located: its country is only its address's), want what it is to hold in fields. A
-// country that only the address had goes into its field where the address loses it,
-// and the word goes where the country becomes another one.
-func Placed(read Contact, located bool, want Contact, fields []Field) (Contact, []Field) {
-	country, address := slices.Contains(fields, FieldCountry), slices.Contains(fields, FieldAddress)
-	told := readAddress(want.Address).code
+// Placed makes of a merge's result what the contact is written as, so that its country
+// and the end of its address say the same, and lists the fields that are written
+// besides: read is what it holds, located that its country is only its address's. A
+// country that only the address had goes into its field where the address loses it, and
+// the word goes where the country becomes another one: each only where the field's
+// direction lets it be written. Else a country that comes or goes with the address is
+// nobody's edit: the base takes it.
+func Placed(read Contact, located bool, r MergeResult, p Policy) (MergeResult, []Field) {
+	country, address := slices.Contains(r.ToCRM, FieldCountry), slices.Contains(r.ToCRM, FieldAddress)
+	told := readAddress(r.CRM.Address).code
 	switch {
-	case located && address && !country && told != read.Country:
-		want.Country = read.Country
-		return want, []Field{FieldCountry}
-	case country && told != "" && told != want.Country && (told == read.Country || want.Country == ""):
-		was := want.Address
-		if want.Address = withoutCountry(was); !address && want.Address != was {
-			return want, []Field{FieldAddress}
+	case (located || read.Country == "") && address && !country && told != read.Country:
+		switch {
+		case !p.writes(SideCRM, FieldCountry):
+			r.CRM.Country = told
+			r.Base.CRM.Country = told
+		case located:
+			return r, []Field{FieldCountry}
+		}
+	case country && told != "" && told != r.CRM.Country && (told == read.Country || r.CRM.Country == ""):
+		if !p.writes(SideCRM, FieldAddress) || slices.Contains(r.Parked, FieldAddress) {
+			return r, nil
+		}
+		was := r.CRM.Address
+		if r.CRM.Address = withoutCountry(was); !address && r.CRM.Address != was {
+			return r, []Field{FieldAddress}
 		}
 	}
-	return want, nil
+	return r, nil
 }

@@ -26,7 +26,7 @@ func ExampleFromPartner() {
 func ExampleToPartner() {
 	old := mapping.Partner{Customer: "Ana Novak", Email: "ana@primer.si", Notes: "pays late"}
 	p := mapping.ToPartner(mapping.Contact{Name: "Ana Novak", Email: "novak@primer.si", Phone: "041 111 111"}, old,
-		[]mapping.Field{mapping.FieldEmail, mapping.FieldPhone})
+		[]mapping.Field{mapping.FieldEmail, mapping.FieldPhone}, mapping.DefaultPolicy())
 	fmt.Println(p.Email, p.GSM, p.Notes)
 	// Output: novak@primer.si 041 111 111 pays late
 }

@@ -63,11 +63,12 @@ func (p Partner) address() Address {
 // ToPartner returns old with the changed fields as target has them; attributes
 // of other fields stay as they are. target is everything the partner is to hold.
 //
-// A number goes into the attribute that is ours. A partner's taxpayer flag follows a new tax number and a change between person
-// and company, its foreign flag follows a new country; else both are the ERP
-// user's. A country that only the partner's address said goes into its own attribute
-// where the address is written anew.
-func ToPartner(target Contact, old Partner, changed []Field) Partner {
+// A number goes into the attribute that is ours. A partner's taxpayer flag follows a new
+// tax number and a change between person and company, its foreign flag follows a new
+// country; else both are the ERP user's. A country that only the partner's address said
+// goes into its own attribute where the address is written anew, and from the address
+// where it becomes another one: each where the policy lets that field be written.
+func ToPartner(target Contact, old Partner, changed []Field, policy Policy) Partner {
 	target = target.Clean()
 	p := old
 	has := func(f Field) bool { return slices.Contains(changed, f) }
@@ -92,10 +93,10 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 	switch told := readAddress(old.address().String()); {
 	case has(FieldCountry):
 		p.setCountry(target.Country)
-		if told.code != "" && told.code != target.Country && !has(FieldAddress) {
+		if told.code != "" && told.code != target.Country && !has(FieldAddress) && policy.writes(SideMetaKocka, FieldAddress) {
 			p.setAddress(told.Address) // without the country that it said
 		}
-	case has(FieldAddress) && told.code != "" && clean(FieldCountry, old.Country) == "":
+	case has(FieldAddress) && old.located() && policy.writes(SideMetaKocka, FieldCountry):
 		p.setCountry(told.code)
 	}
 
@@ -109,6 +110,20 @@ func ToPartner(target Contact, old Partner, changed []Field) Partner {
 		p.Taxpayer = p.BusinessEntity && hasVATPrefix(p.TaxID)
 	}
 	return p
+}
+
+// located reports whether only the partner's address says its country.
+func (p Partner) located() bool {
+	return clean(FieldCountry, p.Country) == "" && readAddress(p.address().String()).code != ""
+}
+
+// CountryGone takes out of the base a country that only the partner's address said and
+// that went with it, for its direction does not let it be written elsewhere: old was
+// written as ToPartner says, and got is what the partner then holds. It is nobody's edit.
+func (b *Base) CountryGone(old Partner, changed []Field, got Contact, policy Policy) {
+	if old.located() && slices.Contains(changed, FieldAddress) && !policy.writes(SideMetaKocka, FieldCountry) {
+		b.Partner.Country = got.Country
+	}
 }
 
 // setNames puts name and company name where a person or a company has them. A
@@ -146,7 +161,7 @@ func (p *Partner) setCountry(v string) {
 
 // NewPartner returns the partner to create for a contact.
 func NewPartner(c Contact) Partner {
-	return ToPartner(c.Named(), Partner{}, Fields())
+	return ToPartner(c.Named(), Partner{}, Fields(), DefaultPolicy())
 }
 
 // first returns the first value that is not empty.

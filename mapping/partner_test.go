@@ -176,7 +176,7 @@ func TestToPartnerChangesOnlyWhatBelongsToTheFields(t *testing.T) {
 		tc.edit(&target)
 		want := tc.old
 		tc.want(&want)
-		require.Equal(t, want, ToPartner(target, tc.old, tc.changed), tc.name)
+		require.Equal(t, want, ToPartner(target, tc.old, tc.changed, DefaultPolicy()), tc.name)
 	}
 }
 
@@ -205,16 +205,16 @@ func TestToPartnerRoundTrip(t *testing.T) {
 		for _, f := range changed {
 			target.Set(f, source.Get(f))
 		}
-		p := ToPartner(target, old, changed)
+		p := ToPartner(target, old, changed, DefaultPolicy())
 		back, _ := FromPartner(p)
 		before, _ := FromPartner(old)
 		for _, f := range Diff(target, back) { // what an address does not show stays
 			require.Equal(t, FieldAddress, f)
 			require.NotEmpty(t, addressLack(target.Address, before.Address))
 		}
-		require.Equal(t, p, ToPartner(target, p, changed))
+		require.Equal(t, p, ToPartner(target, p, changed, DefaultPolicy()))
 
-		same, _ := FromPartner(ToPartner(back, p, Fields()))
+		same, _ := FromPartner(ToPartner(back, p, Fields(), DefaultPolicy()))
 		require.Empty(t, Diff(back, same))
 	})
 }

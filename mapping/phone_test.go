@@ -27,7 +27,7 @@ func TestPhoneAttribute(t *testing.T) {
 		{"cleared phone", "", "01 111 22 33", "", "", ""},
 		{"a second number is not ours to clear", "031 111 222", "01 111 22 33", "", "031 111 222", ""},
 	} {
-		p := ToPartner(Contact{Name: "Ana", Phone: tc.target}, Partner{GSM: tc.gsm, Phone: tc.phone}, []Field{FieldPhone})
+		p := ToPartner(Contact{Name: "Ana", Phone: tc.target}, Partner{GSM: tc.gsm, Phone: tc.phone}, []Field{FieldPhone}, DefaultPolicy())
 		require.Equal(t, tc.wantGSM, p.GSM, tc.name)
 		require.Equal(t, tc.wantPhone, p.Phone, tc.name)
 	}
@@ -37,7 +37,7 @@ func checkPhone(t require.TestingT, v string) {
 	canonical := Canonical(FieldPhone, v)
 	require.Equal(t, canonical, Canonical(FieldPhone, canonical), "%q", v)
 	for _, old := range []Partner{{}, {GSM: "031 111 222"}, {Phone: "01 111 22 33"}} {
-		p := ToPartner(Contact{Name: "Ana", Phone: v}, old, []Field{FieldPhone})
+		p := ToPartner(Contact{Name: "Ana", Phone: v}, old, []Field{FieldPhone}, DefaultPolicy())
 		back, _ := FromPartner(p)
 		require.True(t, Equal(FieldPhone, v, back.Phone), "%q -> %+v", v, p)
 	}

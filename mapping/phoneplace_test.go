@@ -56,7 +56,7 @@ func TestLawTheOtherNumberIsNotOurs(t *testing.T) {
 		b.Phone = p.PhonePlace()
 		_, other := p.numbers()
 
-		written := ToPartner(Contact{Name: "Ana", Phone: v}, p, []Field{FieldPhone}).Linked(b, v)
+		written := ToPartner(Contact{Name: "Ana", Phone: v}, p, []Field{FieldPhone}, DefaultPolicy()).Linked(b, v)
 		c, _ := FromPartner(written)
 		require.Equal(t, v, c.Phone)
 		if b.Phone.In != "" && written.PhoneIn != "" {

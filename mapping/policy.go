@@ -114,6 +114,9 @@ func (p Policy) For(f Field) FieldPolicy {
 	return fp
 }
 
+// writes reports whether the field's direction lets a side be written at all.
+func (p Policy) writes(s Side, f Field) bool { return p.For(f).Direction.From(s.Other()) }
+
 // tieWinner is TieWinner or its default.
 func (p Policy) tieWinner() Side {
 	if p.TieWinner == "" {

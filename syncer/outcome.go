@@ -49,7 +49,7 @@ func (k *task) nameOver(res *mapping.MergeResult, had mapping.Partner) {
 
 // advance moves the base of the fields just written to what each side now
 // holds, also where MetaKocka did not keep a value.
-func (k *task) advance(res mapping.MergeResult, written reading) {
+func (k *task) advance(res mapping.MergeResult, was, written reading) {
 	got := written.contact
 	base := *k.link.Base
 	for _, f := range res.ToPartner {
@@ -61,6 +61,7 @@ func (k *task) advance(res mapping.MergeResult, written reading) {
 		delete(k.link.Overrides, f)
 		k.sent = append(k.sent, f)
 	}
+	base.CountryGone(was.ours, res.ToPartner, got, k.Policy())
 	nameEntry(&base, written, got)
 	k.link.Base = &base
 }
@@ -80,6 +81,8 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 	}
 	written, decided, heldAt := *k.link.Base, maps.Clone(k.link.Overrides), k.link.PartnerObservedAt
 	got := p.contact
+
+	res, also := mapping.Placed(*k.st.Contact, k.st.Located, res, k.Policy())
 	k.link.Base = &res.Base
 	k.link.Intent = nil
 	if k.stands(got, res.Base.Partner, from(mapping.SideMetaKocka)) {
@@ -92,9 +95,8 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 			k.sent = append(k.sent, f)
 		}
 	}
-	contact, also := k.placed(res)
 	err = k.settle(ctx, status, reason, store.Change{
-		Contact: contact, ToCRM: res.ToCRM, Also: also, Observed: seen, Judge: k.judge(res, got, p.unreadable),
+		Contact: res.CRM, ToCRM: res.ToCRM, Also: also, Observed: seen, Judge: k.judge(res, got, p.unreadable),
 	})
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
@@ -105,18 +107,6 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 		return k.reject(ctx, refused.Error())
 	}
 	return err
-}
-
-// placed is the contact as it is written; a field besides only where its direction and
-// what waits for a person let it be written. A country that the contact's address told
-// is its own.
-func (k *task) placed(res mapping.MergeResult) (mapping.Contact, []mapping.Field) {
-	contact, also := mapping.Placed(*k.st.Contact, k.st.Located, res.CRM, res.ToCRM)
-	may := k.Policy().For(mapping.FieldAddress).Direction.From(mapping.SideMetaKocka) && !slices.Contains(res.Parked, mapping.FieldAddress)
-	if slices.Contains(also, mapping.FieldAddress) && !may {
-		return res.CRM, nil
-	}
-	return contact, also
 }
 
 // parkRefused leaves conflicts to a person that MetaKocka won and whose values the CRM

@@ -103,13 +103,13 @@ func (k *task) merge(ctx context.Context, p reading) error {
 		k.record(conflicts, times)
 		k.nameAlong(&res, p.contact)
 		k.nameOver(&res, p.ours)
-		want := mapping.ToPartner(res.Partner, p.ours, res.ToPartner)
+		want := mapping.ToPartner(res.Partner, p.ours, res.ToPartner, k.Policy())
 		_, differs := partnerUpdate(p.Partner, want)
 		switch {
 		case !differs && len(res.ToPartner) == 0:
 			return k.finish(ctx, p, res)
 		case !differs: // MetaKocka keeps what it has: an address that the contact shows less of
-			k.advance(res, p)
+			k.advance(res, p, p)
 			continue
 		}
 		written, err := k.write(ctx, p, want, k.intended(res.ToPartner), nil)
@@ -119,7 +119,7 @@ func (k *task) merge(ctx context.Context, p reading) error {
 		if err := k.learn(ctx, res.Partner, written.contact, res.ToPartner); err != nil {
 			return err
 		}
-		k.advance(res, written)
+		k.advance(res, p, written)
 		p = written
 	}
 	return ErrAgain

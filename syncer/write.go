@@ -154,7 +154,7 @@ func (k *task) stood(p reading) mapping.Partner {
 	if in := k.link.Intent; in != nil && in.Kind != store.IntentCreate {
 		return withoutMarkers(in.Partner, in.Sent)
 	}
-	return mapping.ToPartner(k.link.BaseOr(mapping.Base{}).Partner, p.ours, mapping.Fields())
+	return mapping.ToPartner(k.link.BaseOr(mapping.Base{}).Partner, p.ours, mapping.Fields(), k.Policy())
 }
 
 // unmarkLeft puts back what stood where a clearing that was cut off left markers.

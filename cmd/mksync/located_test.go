@@ -8,6 +8,7 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // place is what a partner's billing address says of where it is.
@@ -54,6 +55,59 @@ func TestACountryAtTheEndOfAnAddress(t *testing.T) {
 	w.quiet(s)
 	require.Equal(t, "synced: ", w.mapping(id))
 	require.Equal(t, "synced: ", w.mapping(gone))
+}
+
+// TestADirectionIsKeptWhereACountryStandsBehindAnAddress: what loses it with an address
+// gets none written where its field goes the other way only, and that is nobody's edit.
+func TestADirectionIsKeptWhereACountryStandsBehindAnAddress(t *testing.T) {
+	t.Parallel()
+	empty := func(p *metakocka.Partner) { a := &p.Addresses[0]; a.Street, a.City, a.PostNumber = "", "", "" }
+	for _, d := range []mapping.Direction{mapping.DirectionToMetaKocka, mapping.DirectionBoth} {
+		t.Run("country "+string(d), func(t *testing.T) {
+			t.Parallel()
+			w := newAuditedWorld(t, sim.Options{})
+			w.oneWay(mapping.FieldCountry, d)
+			s := w.parts()
+			id := w.add(mapping.Contact{Name: "Ute Vogt", Email: "ute@located-test.de", Address: "Lindenweg 8, 50667 Köln, Deutschland"})
+			w.reconciled(s, id)
+			w.edit(w.partner(id), empty)
+			p, err := s.Reconciler.Preview(t.Context(), id, syncer.Trigger{Cause: syncer.CauseCheck})
+			require.NoError(t, err)
+			want := []syncer.FieldChange{{Field: mapping.FieldAddress, From: "Lindenweg 8, 50667 Köln, Deutschland"}}
+			country := ""
+			if d == mapping.DirectionBoth {
+				country = "DE"
+				want = append(want, syncer.FieldChange{Field: mapping.FieldCountry, To: country})
+			}
+			require.Equal(t, want, p.ToCRM)
+			for range 2 {
+				w.reconciled(s, id)
+				require.Equal(t, "synced: ", w.mapping(id))
+				require.Equal(t, country, w.contact(id).Country)
+				require.Equal(t, [4]string{"", "", "", "DE"}, place(w.partner(id)))
+			}
+		})
+	}
+	t.Run("country to_crm", func(t *testing.T) {
+		t.Parallel()
+		w := newAuditedWorld(t, sim.Options{})
+		w.oneWay(mapping.FieldCountry, mapping.DirectionToCRM)
+		s := w.parts()
+		id := w.add(mapping.Contact{Name: "Jan Kos", Email: "jan@located-test.de"})
+		w.reconciled(s, id)
+		w.edit(w.partner(id), func(p *metakocka.Partner) {
+			p.Addresses = []metakocka.Address{{Type: metakocka.AddressBilling, Street: "Ilica 5, 10000 Zagreb, Hrvatska"}}
+		})
+		w.reconciled(s, id)
+		require.Equal(t, "HR", w.contact(id).Country)
+		w.set(id, mapping.FieldAddress, "Ilica 7, 10000 Zagreb")
+		for range 2 {
+			w.reconciled(s, id)
+			require.Equal(t, "synced: ", w.mapping(id))
+			require.Equal(t, "HR", w.contact(id).Country)
+			require.Equal(t, [4]string{"Ilica 7", "Zagreb", "10000", ""}, place(w.partner(id)))
+		}
+	})
 }
 
 // In a first sync a partner without a country gets the one that the contact's address

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -32,6 +33,7 @@ func (w *world) holdLog() pgx.Tx {
 	w.t.Helper()
 	tx, err := w.db.Begin(w.t.Context())
 	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(w.t.Context())) })
 	_, err = tx.Exec(w.t.Context(), "SELECT pg_current_xact_id()")
 	require.NoError(w.t, err)
 	return tx
