@@ -27,12 +27,6 @@ const module = "github.com/crmmind/mksync"
 // leaves import nothing of ours; their children import only their parents.
 func leaves() []string { return []string{"cdc", "bus", "mapping", "metakocka"} }
 
-// computations are children of the leaves that only compute, only ask, or only say
-// what is kept.
-func computations() []string {
-	return []string{"mapping/match", "mapping/store", "metakocka/enumerate"}
-}
-
 // rooms is the drawing of syncer's rooms: what of ours each imports. The reconciler knows
 // none of those who call it, nor where events come from; uses run down.
 func rooms() map[string][]string {

@@ -69,10 +69,7 @@ func (l *lab) drainOnce(ctx context.Context, r *result, b *backlog, who reader, 
 	}
 	note(r, b.name, who.who, b.n, took, used)
 
-	if u, err := server.usage(); err == nil && !who.own {
-		r.add(b.name, who.who, colNATSCPU, u.cpu)
-		r.add(b.name, who.who, colNATSMiB, u.peak)
-	}
+	noteServer(r, b.name, who, server)
 
 	wrong, err := verify(ctx, conn, who.stream, b.n)
 	if err != nil {
@@ -83,6 +80,14 @@ func (l *lab) drainOnce(ctx context.Context, r *result, b *backlog, who reader, 
 	l.say("   round %d, %s, %s: %s rows/s, %.2f CPU s, peak %.0f MiB, %s", round+1, b.name, who.who,
 		number(float64(b.n)/took.Seconds()), used.cpu, used.peak, wrong)
 	return nil
+}
+
+// noteServer adds what the NATS server took, where it is not the reader's own.
+func noteServer(r *result, what string, who reader, server *natsServer) {
+	if u, err := server.usage(); err == nil && !who.own {
+		r.add(what, who.who, colNATSCPU, u.cpu)
+		r.add(what, who.who, colNATSMiB, u.peak)
+	}
 }
 
 func note(r *result, what, who string, n int, took time.Duration, used usage) {

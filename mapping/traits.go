@@ -202,7 +202,6 @@ var legalForms = map[string]bool{
 // foldedName is a folded name with its words in order, without legal forms where
 // something is left: "d. o. o." is one of them, too.
 func foldedName(v string) string {
-
 	var words []string
 	letters := ""
 	flush := func() {

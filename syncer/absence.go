@@ -59,6 +59,6 @@ func (e *UnlikelyError) Reason() string {
 	return fmt.Sprintf("%d of %d linked partners are missing in MetaKocka, which is unlikely; none is taken for gone", e.Absent, e.Linked)
 }
 
-// Unlikely: so many of the linked partners are not found that the poll is
+// Unlikely tells that so many of the linked partners are not found that the poll is
 // rather wrong than the partners gone.
 func Unlikely(absent, linked int) bool { return absent > 10 && absent*5 > linked }

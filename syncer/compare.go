@@ -39,7 +39,7 @@ type Finding struct {
 	Note     string `json:"note,omitempty"`
 }
 
-// ErrAbsent: the sweep did not bring the partner, and it was not asked for by id.
+// ErrAbsent says that the sweep did not bring the partner, and it was not asked for by id.
 var ErrAbsent = errors.New("partner is not in the sweep")
 
 // Judge says what is wrong with a pair; "" where nothing is. partner gives the

@@ -56,7 +56,7 @@ func (e *PendingError) Error() string {
 // while a synchronous standby is away. It comes again.
 var errNotVisible = errors.New("the change is committed but not visible in the database yet")
 
-// ErrAgain: what was read is out of date; read again.
+// ErrAgain says that what was read is out of date; read again.
 var ErrAgain = errors.New("read again")
 
 // AboutAll marks a refusal of a call that is about no record in particular.

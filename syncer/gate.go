@@ -113,7 +113,7 @@ func (g *Gate) PausedWithin(d time.Duration) bool {
 	return g.reason != "" || !g.opened.IsZero() && time.Since(g.opened) < d
 }
 
-// Outage: MetaKocka was not reached, or refuses everything, or the CRM's database hides
+// Outage tells that MetaKocka was not reached, or refuses everything, or the CRM's database hides
 // what would have to be known.
 func Outage(err error) bool {
 	var paused *PausedError

@@ -22,7 +22,7 @@ func (o *LogOnce) Warn(ctx context.Context, text string, err error) (recovered b
 		o.last = ""
 	case err.Error() != o.last:
 		o.last = err.Error()
-		o.Log.Warn(text, "error", err)
+		o.Log.Warn(text, "error", err) //nolint:sloglint // each caller gives a constant
 	}
 	return recovered
 }

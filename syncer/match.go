@@ -52,7 +52,7 @@ func (k *task) first(ctx context.Context) error {
 // party is the contact as it is matched.
 func (k *task) party() match.Party { return match.Party{ID: k.id, Is: *k.st.Contact} }
 
-// partnerParty is a partner as it is matched.
+// PartnerParty is a partner as it is matched.
 func PartnerParty(p metakocka.Partner) match.Party { return read(p, mapping.Base{}, "").party() }
 
 func (r reading) party() match.Party {
@@ -264,6 +264,7 @@ func (k *task) candidatesSeen(ctx context.Context) ([]store.ObservedPartner, err
 	return k.links.MatchObserved(ctx, match.Keys(k.party()))
 }
 
+// DecodeSeen reads a partner as it was last seen.
 func DecodeSeen(seen store.ObservedPartner) (p metakocka.Partner, err error) {
 	if err := json.Unmarshal(seen.Data, &p); err != nil {
 		return p, fmt.Errorf("read partner %s as last seen: %w", seen.MetaKockaID, err)

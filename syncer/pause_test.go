@@ -15,10 +15,10 @@ func TestBackoffDoublesUpToItsMost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := syncer.Backoff{First: time.Second, Most: 5 * time.Second}
-		for _, want := range []time.Duration{1, 2, 4, 5, 5} {
+		for _, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second, 5 * time.Second} {
 			began := time.Now()
 			require.NoError(t, b.Pause(t.Context()))
-			require.Equal(t, want*time.Second, time.Since(began))
+			require.Equal(t, want, time.Since(began))
 		}
 	})
 }

@@ -110,7 +110,7 @@ func TestWhatALostUpdateDidNotKeepWasNotAgreedOn(t *testing.T) {
 	h.pushed(id, false)
 	h.pull(p.MKID)
 	require.Equal(t, "synced: ", h.mapping(id))
-	require.Equal(t, "", h.one("SELECT base->'crm'->>'notes' FROM metakocka_contact_mappings WHERE contact_id = $1", id))
+	require.Empty(t, h.one("SELECT base->'crm'->>'notes' FROM metakocka_contact_mappings WHERE contact_id = $1", id))
 }
 
 // TestEditsOnBothSidesOfACreationWithoutAnswer: the partner was made, an ERP user adds an

@@ -105,7 +105,10 @@ func (n *natsProcess) goBack() error {
 }
 
 // addresses implements messaging.
-func (n *natsProcess) addresses(t testing.TB) []string { return []string{n.url(t)} }
+func (n *natsProcess) addresses(t testing.TB) []string {
+	t.Helper()
+	return []string{n.url(t)}
+}
 
 // troubles implements messaging.
 func (n *natsProcess) troubles(st *storm) []trouble {

@@ -75,7 +75,7 @@ func (m *massed) job(path, body string) (going func() bool) {
 }
 
 func (m *massed) slow() {
-	require.NoError(m.world.t, m.world.erp.SetFaults(sim.Faults{Latency: massLatency}))
+	require.NoError(m.world.t, m.erp.SetFaults(sim.Faults{Latency: massLatency}))
 }
 
 // synced waits until n contacts are synced.

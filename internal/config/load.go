@@ -11,6 +11,7 @@ import (
 // Need is something that a command cannot do without.
 type Need string
 
+// What a command may need.
 const (
 	NeedDatabase  Need = "database"
 	NeedMetaKocka Need = "metakocka"

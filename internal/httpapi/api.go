@@ -137,7 +137,6 @@ func description(text []byte) http.Handler {
 func (s *Server) operation(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		request, err := rt.request(w, r)
-
 		if err != nil {
 			s.refuse(w, r, err)
 			return

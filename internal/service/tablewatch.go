@@ -22,7 +22,6 @@ const tableInterval = 30 * time.Second
 // watchTable notices columns that come and go, and says which fields are synced
 // from then on. It ends the process where the database is another one than before.
 func (s *Service) watchTable(ctx context.Context) error {
-
 	interval := tableInterval
 	if s.Pace.Look > 0 {
 		interval = s.Pace.Look

@@ -348,7 +348,6 @@ func (*matching) hold(d *Decision, reason string) {
 // settleRivals lets only one of the contacts that share a key, and match no
 // partner, get a partner of its own.
 func (m *matching) settleRivals() {
-
 	byKey := map[string][]int{}
 	note := func(i int) {
 		for _, key := range Keys(m.decisions[i].party).Names() {

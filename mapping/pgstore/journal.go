@@ -116,7 +116,6 @@ func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.Con
 		c.ClosedAt = deref(closed)
 		return c, err
 	})
-
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)
 	}

@@ -92,6 +92,7 @@ func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]sto
 // round trip. The intents come first: a creation that ends in between is seen
 // among the partners.
 
+// Rivals implements store.Session.
 func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r store.Rivals, err error) {
 	var lock locks
 	for _, name := range keys.All() {

@@ -41,7 +41,6 @@ func (s *Session) Absorb(ctx context.Context, loser store.Session, m *store.Cont
 		}
 		return addMerge(ctx, tx, m)
 	})
-
 	if err != nil {
 		return fmt.Errorf("merge contact %s into %s: %w", l.id, s.id, err)
 	}

@@ -233,4 +233,5 @@ func (run *checkRun) report() CheckReport {
 	return run.rep
 }
 
+// Signature is who asks; the operations fill it in.
 func (r *CheckRequest) Signature() *string { return &r.By }

@@ -11,7 +11,7 @@ const (
 	ConsumerPuller     = "puller"
 )
 
-// subjectTruncate is the one event of the contacts table without a contact.
+// SubjectTruncate is the one event of the contacts table without a contact.
 var SubjectTruncate = bus.ContactSubject("truncate", "")
 
 // readers are the streams' consumers.

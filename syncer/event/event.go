@@ -143,14 +143,15 @@ func appendRow(b []byte, row *cdc.Row) []byte {
 	return append(b, '}')
 }
 
-// contactEvent is what mksync itself reads of a contact's event.
-type contactEvent struct {
+// ContactEvent is what mksync itself reads of a contact's event.
+type ContactEvent struct {
 	XID        uint32 `json:"xid"` // 0: of a snapshot
 	PreviousID string `json:"previous_id"`
 }
 
-func ReadContact(data []byte) (ev contactEvent) {
-	_ = json.Unmarshal(data, &ev) // what cannot be read says nothing
+// ReadContact reads what mksync needs of an event; what cannot be read says nothing.
+func ReadContact(data []byte) (ev ContactEvent) {
+	_ = json.Unmarshal(data, &ev)
 	return ev
 }
 

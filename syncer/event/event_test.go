@@ -65,7 +65,7 @@ func TestMessagesOfARelayAreOfTheirEvent(t *testing.T) {
 	require.Equal(t, "other", header(m, HeaderSubject))
 
 	ev.OldKey, ev.Before = "another", nil
-	require.Equal(t, contactEvent{XID: 77, PreviousID: "another"}, ReadContact(r.message(ev).Data), "also without the row")
+	require.Equal(t, ContactEvent{XID: 77, PreviousID: "another"}, ReadContact(r.message(ev).Data), "also without the row")
 
 	ev.CommitTime = time.Time{}
 	require.NotEqual(t, "2027-01-15T08:00:01.123456Z", header(r.message(ev), HeaderTime), "a snapshot's row has the time at which it is read")

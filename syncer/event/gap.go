@@ -29,7 +29,7 @@ type consumedState struct {
 
 func consumedKey(stream string) string { return "consumed:" + stream }
 
-// lookForGap compares what is remembered of a stream with where it begins, remembers how
+// LookForGap compares what is remembered of a stream with where it begins, remembers how
 // far its consumers are now, and makes room where it is full. What was dropped before they
 // came to it is told once to missed, which has to remember it.
 func LookForGap(ctx context.Context, streams Streams, states States, stream string, missed func(what string) error) error {
@@ -87,7 +87,7 @@ func advanced(was map[string]uint64, c bus.Consumed) (now map[string]uint64, gap
 	return now, gaps
 }
 
-// noteDropped remembers what was dropped, until dropped events are made up for.
+// NoteDropped remembers what was dropped, until dropped events are made up for.
 func NoteDropped(ctx context.Context, states States, stream, what string) error {
 	return editConsumed(ctx, states, stream, func(s *consumedState) { s.Dropped = what })
 }
@@ -101,7 +101,7 @@ func editConsumed(ctx context.Context, states States, stream string, edit func(*
 	return states.SaveState(ctx, consumedKey(stream), s)
 }
 
-// droppedOf is what was dropped of a stream and is not made up for; "": nothing.
+// Dropped is what was dropped of a stream and is not made up for; "": nothing.
 func Dropped(ctx context.Context, states States, stream string) (string, error) {
 	var s consumedState
 	_, err := states.LoadState(ctx, consumedKey(stream), &s)

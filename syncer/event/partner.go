@@ -19,7 +19,7 @@ type PartnerEvent struct {
 	Back        bool               `json:"back,omitempty"`         // it was missing before
 }
 
-// tells whether the event is one of that partner's: an empty message of somebody else
+// Tells whether the event is one of that partner's: an empty message of somebody else
 // would say that the partner is missing.
 func (ev PartnerEvent) Tells(metakockaID, subject string) bool {
 	if ev.Partner == nil {
@@ -35,7 +35,7 @@ const (
 	PartnerMissing = "missing"
 )
 
-// partnerMessage is the event as it is published. The id is the same when a
+// PartnerMessage is the event as it is published. The id is the same when a
 // sweep that was cut off is done again, so the stream keeps one.
 func PartnerMessage(kind string, ev PartnerEvent) (bus.Message, error) {
 	data, err := json.Marshal(ev)

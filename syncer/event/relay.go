@@ -117,12 +117,13 @@ func (r *Relay) newestOfOurs(ctx context.Context, pub *bus.Publisher) (m bus.Sto
 	return m, found, nil
 }
 
-// isForeign tells a message of the contacts' stream that is no event of mksync's.
+// IsForeign tells a message of the contacts' stream that is no event of mksync's.
 func IsForeign(m bus.Stored) bool {
 	_, _, err := parseEventID(m.ID)
 	return err != nil
 }
 
+// IsOurs tells an event of mksync\'s from a message of somebody else.
 func IsOurs(m bus.Stored) bool { return !IsForeign(m) }
 
 // Publish implements cdc.Sink. A row that is larger than the server takes is left out
@@ -174,7 +175,7 @@ func eventTime(ev *cdc.Event) string {
 	return ev.CommitTime.UTC().Format(time.RFC3339Nano)
 }
 
-// heartbeat is the newest heartbeat that came from the log into the stream.
+// Beat is the newest heartbeat that came from the log into the stream.
 type Beat struct {
 	SentAt time.Time `json:"sentAt"` // by the database's clock
 }

@@ -32,15 +32,32 @@ func Signer(ctx context.Context) string {
 // signed are the requests that say who asks.
 type signed interface{ Signature() *string }
 
-func (r *SyncRequest) Signature() *string       { return &r.By }
-func (r *ImportRequest) Signature() *string     { return &r.By }
-func (r *LinkRequest) Signature() *string       { return &r.By }
-func (r *UnlinkRequest) Signature() *string     { return &r.By }
-func (r *BulkSyncRequest) Signature() *string   { return &r.By }
+// Signature implements signed.
+func (r *SyncRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *ImportRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *LinkRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *UnlinkRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *BulkSyncRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
 func (r *BulkImportRequest) Signature() *string { return &r.By }
-func (r *EntryRequest) Signature() *string      { return &r.By }
-func (r *ResolveRequest) Signature() *string    { return &r.By }
-func (r *MergeRequest) Signature() *string      { return &r.By }
+
+// Signature implements signed.
+func (r *EntryRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *ResolveRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *MergeRequest) Signature() *string { return &r.By }
 
 // sign puts the name of ctx into a request. One that names somebody else is refused.
 func sign(ctx context.Context, request any) error {

@@ -297,9 +297,10 @@ func contactsOrPartners(n int) string {
 func (s *Status) inPart(p store.InPart) {
 	const why = "the CRM's database cannot hold (characters that its encoding lacks, or texts that are too long): " +
 		"the value is not brought over until it is changed in MetaKocka, or the contacts are in a database in UTF8"
-	switch named := strings.Join(p.First, ", "); {
-	case p.Count == 0:
-	case p.Count == 1:
+	named := strings.Join(p.First, ", ")
+	switch p.Count {
+	case 0:
+	case 1:
 		s.problem("partner %s holds a value that %s", named, why)
 	default:
 		s.problem("%d partners hold values that %s. The first: %s", p.Count, why, named)
