@@ -10,13 +10,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// faults are what is wrong with a stream, in changes.
-type faults struct{ missing, twice, misplaced int }
+// mistakes are what is wrong with a stream, in changes.
+type mistakes struct{ missing, twice, misplaced int }
 
-func (f faults) total() int { return f.missing + f.twice + f.misplaced }
+func (f mistakes) total() int { return f.missing + f.twice + f.misplaced }
 
 // String is for progress.
-func (f faults) String() string {
+func (f mistakes) String() string {
 	if f.total() == 0 {
 		return "each change once and in order"
 	}
@@ -26,41 +26,41 @@ func (f faults) String() string {
 // verify reads a stream from its beginning and compares it with the backlog's
 // first n changes. A message stands for the contact whose id its subject or data
 // holds, whatever its form.
-func verify(ctx context.Context, nc *nats.Conn, stream string, n int) (faults, error) {
+func verify(ctx context.Context, nc *nats.Conn, stream string, n int) (mistakes, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return faults{}, err
+		return mistakes{}, err
 	}
 	s, err := js.Stream(ctx, stream)
 	if err != nil {
-		return faults{}, fmt.Errorf("open stream: %w", err)
+		return mistakes{}, fmt.Errorf("open stream: %w", err)
 	}
 
 	c := newComparison(n)
 	total := int(s.CachedInfo().State.Msgs) //nolint:gosec // an amount of messages
 	if total == 0 {
-		return c.faults(), nil
+		return c.mistakes(), nil
 	}
 
 	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
 	if err != nil {
-		return faults{}, fmt.Errorf("read stream: %w", err)
+		return mistakes{}, fmt.Errorf("read stream: %w", err)
 	}
 	msgs, err := consumer.Messages(jetstream.PullMaxMessages(5000))
 	if err != nil {
-		return faults{}, fmt.Errorf("read stream: %w", err)
+		return mistakes{}, fmt.Errorf("read stream: %w", err)
 	}
 	defer msgs.Stop()
 
 	for range total {
 		m, err := msgs.Next(jetstream.NextMaxWait(20 * time.Second))
 		if err != nil {
-			return faults{}, fmt.Errorf("read stream: %w", err)
+			return mistakes{}, fmt.Errorf("read stream: %w", err)
 		}
 		c.take(m.Subject(), m.Data())
 	}
 
-	return c.faults(), nil
+	return c.mistakes(), nil
 }
 
 // comparison compares a stream of messages with the changes that were made.
@@ -68,7 +68,7 @@ type comparison struct {
 	changes []change
 	next    int            // index of the change that is to come
 	due     map[string]int // by contact, how many of its changes have yet to come
-	faulty  faults
+	wrong   mistakes
 }
 
 func newComparison(n int) *comparison {
@@ -92,9 +92,9 @@ func (c *comparison) take(subject string, data []byte) {
 	id := c.find(subject, data)
 	switch {
 	case id == "" || c.due[id] <= 0:
-		c.faulty.twice++
+		c.wrong.twice++
 	default:
-		c.faulty.misplaced++
+		c.wrong.misplaced++
 		c.due[id]--
 		c.skipTo(id)
 	}
@@ -122,8 +122,8 @@ func (c *comparison) find(subject string, data []byte) string {
 	})
 }
 
-func (c *comparison) faults() faults {
-	f := c.faulty
+func (c *comparison) mistakes() mistakes {
+	f := c.wrong
 	for _, due := range c.due {
 		f.missing += due
 	}

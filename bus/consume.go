@@ -19,7 +19,7 @@ type ConsumerConfig struct {
 	Filters []string // subjects; none: all of the stream
 
 	Workers    int // handlers at once; 4
-	MaxPending int // messages held by this process, waiting and running; 512
+	MaxPending int // messages taken by this process, waiting and running; 512
 	MaxBytes   int // of these and, besides, of retries; 8 MiB, or twice the largest that the server takes
 
 	AckWait    time.Duration // a killed process's messages go to another after this; 30s
@@ -64,7 +64,7 @@ type Delivery struct {
 // Retry and Reject; any other error retries with a delay that grows with the attempts.
 type Handler func(ctx context.Context, w *Work) error
 
-// retriesPending bounds the retried dead letters held besides MaxPending.
+// retriesPending bounds the retried dead letters taken besides MaxPending.
 const retriesPending = 16
 
 // consumption is one running Consume.
@@ -98,7 +98,7 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 				return err
 			}
 		}
-		stopWatching, err = b.watchLetters(ctx)
+		stopWatching, err = b.watchDeadLetters(ctx)
 		return err
 	})
 	if err != nil {
@@ -129,9 +129,9 @@ func (c *consumption) run(ctx context.Context) error {
 	for range c.cfg.Workers {
 		g.Go(func() error { return c.worker(gctx, work) })
 	}
-	beats := c.heartbeat()
+	stopKeeping := c.keepInProgress()
 	err := g.Wait()
-	beats()
+	stopKeeping()
 	c.giveBack(context.WithoutCancel(ctx))
 	return err
 }
@@ -210,8 +210,9 @@ func (c *consumption) handled(ctx context.Context, w *Work) (err error) {
 	return c.handle(ctx, w)
 }
 
-// heartbeat keeps all held messages in progress until the returned func is called.
-func (c *consumption) heartbeat() (stop func()) {
+// keepInProgress tells the server that all taken messages are worked on, until the returned
+// func is called.
+func (c *consumption) keepInProgress() (stop func()) {
 	quit, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)
@@ -232,7 +233,7 @@ func (c *consumption) heartbeat() (stop func()) {
 }
 
 // ConsumerState returns how many messages a consumer has not yet been given, and how many
-// are in flight: held by a process, or put off by a retry. A consumer that never ran has
+// are in flight: taken by a process, or put off by a retry. A consumer that never ran has
 // the whole stream before it.
 func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error) {
 	c, err := b.js.Consumer(ctx, stream, durable)

@@ -41,10 +41,10 @@ const (
 	headerMsgID   = "Mksync-Msg-Id"
 )
 
-// storeLetter stores the newest delivery with the reason, in place of an earlier letter.
-func (b *Bus) storeLetter(ctx context.Context, cfg ConsumerConfig, key string, ds []Delivery, reason string) error {
+// storeDeadLetter stores the newest delivery with the reason, in place of an earlier letter.
+func (b *Bus) storeDeadLetter(ctx context.Context, cfg ConsumerConfig, key string, ds []Delivery, reason string) error {
 	count := len(ds)
-	before, err := b.letter(ctx, DeadLetterSubject(cfg.Durable, key))
+	before, err := b.deadLetter(ctx, DeadLetterSubject(cfg.Durable, key))
 	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:
@@ -103,7 +103,7 @@ func dropProtocol(h nats.Header) {
 }
 
 // letter returns the dead letter on a subject, or ErrNotFound.
-func (b *Bus) letter(ctx context.Context, subject string) (DeadLetter, error) {
+func (b *Bus) deadLetter(ctx context.Context, subject string) (DeadLetter, error) {
 	s, err := b.open(ctx, StreamDeadLetters)
 	if err != nil {
 		return DeadLetter{}, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
@@ -115,11 +115,11 @@ func (b *Bus) letter(ctx context.Context, subject string) (DeadLetter, error) {
 	if err != nil {
 		return DeadLetter{}, fmt.Errorf("read dead letter: %w", err)
 	}
-	return readLetter(storedFromRaw(m)), nil
+	return readDeadLetter(storedFromRaw(m)), nil
 }
 
-func readLetter(m Stored) DeadLetter {
-	consumer, key := letterKey(m.Subject)
+func readDeadLetter(m Stored) DeadLetter {
+	consumer, key := deadLetterKey(m.Subject)
 	l := DeadLetter{
 		ID: m.Sequence, Consumer: consumer, Key: key, Time: m.Time, Header: m.Header, Data: m.Data,
 		Reason:  m.Header.Get(headerReason),
@@ -142,7 +142,7 @@ func (b *Bus) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 	err = scan(ctx, s, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{deadLettersPrefix + "*.*"},
 	}, math.MaxUint64, func(m Stored) error {
-		l := readLetter(m)
+		l := readDeadLetter(m)
 		all = append(all, l)
 		newest[m.Subject] = m.Sequence
 		return nil
@@ -168,7 +168,7 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, id uint64) error {
 	if err != nil {
 		return fmt.Errorf("read dead letter %d: %w", id, err)
 	}
-	l := readLetter(storedFromRaw(m))
+	l := readDeadLetter(storedFromRaw(m))
 	if m.Subject != DeadLetterSubject(l.Consumer, l.Key) {
 		return fmt.Errorf("%w: %d", ErrNotFound, id)
 	}
@@ -176,21 +176,21 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, id uint64) error {
 	if _, err := b.PublishSync(ctx, StreamDeadLetters, retry); err != nil {
 		return fmt.Errorf("retry dead letter %d: %w", id, err)
 	}
-	return b.deleteLetter(ctx, m.Subject, id)
+	return b.deleteDeadLetter(ctx, m.Subject, id)
 }
 
-// deleteLetter removes the letter, or the retry, with this id from its subject; one that was
+// deleteDeadLetter removes the letter, or the retry, with this id from its subject; one that was
 // replaced meanwhile stays.
-func (b *Bus) deleteLetter(ctx context.Context, subject string, id uint64) error {
-	return b.purgeLetter(ctx, subject, jetstream.WithPurgeSequence(id+1))
+func (b *Bus) deleteDeadLetter(ctx context.Context, subject string, id uint64) error {
+	return b.purgeDeadLetter(ctx, subject, jetstream.WithPurgeSequence(id+1))
 }
 
 // PurgeDeadLetters removes the dead letters of a key, whichever consumer's.
 func (b *Bus) PurgeDeadLetters(ctx context.Context, key string) error {
-	return b.purgeLetter(ctx, deadLettersPrefix+"*."+escapeToken(key))
+	return b.purgeDeadLetter(ctx, deadLettersPrefix+"*."+escapeToken(key))
 }
 
-func (b *Bus) purgeLetter(ctx context.Context, subject string, opts ...jetstream.StreamPurgeOpt) error {
+func (b *Bus) purgeDeadLetter(ctx context.Context, subject string, opts ...jetstream.StreamPurgeOpt) error {
 	s, err := b.js.Stream(ctx, StreamDeadLetters)
 	if err == nil {
 		err = s.Purge(ctx, append(opts, jetstream.WithPurgeSubject(subject))...)
@@ -202,21 +202,21 @@ func (b *Bus) purgeLetter(ctx context.Context, subject string, opts ...jetstream
 }
 
 // readRetry restores the event of a dead letter that is tried again.
-func (s *source) readRetry(m *nats.Msg) (string, Delivery, heldID, error) {
+func (s *source) readRetry(m *nats.Msg) (string, Delivery, takenID, error) {
 	meta, err := m.Metadata()
 	if err != nil {
-		return "", Delivery{}, heldID{}, err
+		return "", Delivery{}, takenID{}, err
 	}
 	d := delivered(m, meta)
 	d.Subject = d.Header.Get(headerSubject)
 	d.ID = d.Header.Get(headerMsgID)
 	d.Sequence, _ = strconv.ParseUint(d.Header.Get(headerSeq), 10, 64)
 	d.Time, _ = time.Parse(time.RFC3339Nano, d.Header.Get(headerTime))
-	_, key := letterKey(m.Subject)
-	return key, d, heldID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
+	_, key := deadLetterKey(m.Subject)
+	return key, d, takenID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
 }
 
 // settleRetry acknowledges and removes a retried letter, which nobody needs any more.
-func (s *source) settleRetry(ctx context.Context, h held) error {
-	return errors.Join(h.msg.Ack(), s.b.deleteLetter(ctx, h.msg.Subject, h.id.sequence))
+func (s *source) settleRetry(ctx context.Context, h taken) error {
+	return errors.Join(h.msg.Ack(), s.b.deleteDeadLetter(ctx, h.msg.Subject, h.id.sequence))
 }

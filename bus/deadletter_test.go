@@ -55,7 +55,7 @@ func TestDeadLetterForEachKeyIsOne(t *testing.T) {
 	letters(t, b, 1)
 	publish(t, b, "a", "2")
 	eventually(t, func() bool {
-		l, err := b.letter(t.Context(), DeadLetterSubject("pusher", "a"))
+		l, err := b.deadLetter(t.Context(), DeadLetterSubject("pusher", "a"))
 		return err == nil && l.Seq == 2
 	}, "second letter")
 	publish(t, b, "b", "3")

@@ -8,29 +8,29 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// held is a message this process answers for.
-type held struct {
+// taken is a message that this process took and answers for.
+type taken struct {
 	msg      *nats.Msg
 	delivery Delivery
 	source   *source
-	id       heldID
+	id       takenID
 }
 
-// heldID tells deliveries of one message from another's. The time is there because a stream
+// takenID tells deliveries of one message from another's. The time is there because a stream
 // that was deleted counts from one again.
-type heldID struct {
+type takenID struct {
 	source   *source
 	sequence uint64
 	time     int64
 }
 
 // size is what a message takes in memory; what has no data is small.
-func (h *held) size() int {
+func (h *taken) size() int {
 	const rest = 1 << 10
 	return len(h.delivery.Data) + rest
 }
 
-// load is how much of a source is held, or may be.
+// load is how much of a source is taken, or may be.
 type load struct{ messages, bytes int }
 
 // lingerRedelivered is how long a message that comes again waits for its key's others,
@@ -39,8 +39,8 @@ const lingerRedelivered = 50 * time.Millisecond
 
 // keyState is a key with messages: waiting ones, and those a worker has.
 type keyState struct {
-	waiting []*held
-	running []*held
+	waiting []*taken
+	running []*taken
 	since   time.Time // when a worker took the running ones
 	queued  bool      // in ready, or about to be
 }
@@ -51,7 +51,7 @@ type dispatcher struct {
 
 	mu     sync.Mutex // guards these:
 	keys   map[string]*keyState
-	held   map[heldID]*held
+	taken  map[takenID]*taken
 	loads  map[*source]load
 	closed bool
 }
@@ -60,21 +60,21 @@ func newDispatcher(capacity int) *dispatcher {
 	return &dispatcher{
 		ready: make(chan string, capacity),
 		keys:  map[string]*keyState{},
-		held:  map[heldID]*held{},
+		taken: map[takenID]*taken{},
 		loads: map[*source]load{},
 	}
 }
 
 // add takes a message in. Of one that is here already only the newer handle is kept.
-func (d *dispatcher) add(key string, h *held) {
+func (d *dispatcher) add(key string, h *taken) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if old, ok := d.held[h.id]; ok {
+	if old, ok := d.taken[h.id]; ok {
 		old.msg = h.msg
 		return
 	}
 
-	d.held[h.id] = h
+	d.taken[h.id] = h
 	d.count(h, 1)
 	k := d.keys[key]
 	if k == nil {
@@ -97,7 +97,7 @@ func (d *dispatcher) add(key string, h *held) {
 }
 
 // take gives all that waits for a key to the caller, oldest first.
-func (d *dispatcher) take(key string) []*held {
+func (d *dispatcher) take(key string) []*taken {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.keys[key]
@@ -108,7 +108,7 @@ func (d *dispatcher) take(key string) []*held {
 	k.running = k.waiting
 	k.waiting = nil
 	k.since = time.Now()
-	slices.SortStableFunc(k.running, func(a, b *held) int {
+	slices.SortStableFunc(k.running, func(a, b *taken) int {
 		return compareSequence(a.delivery.Sequence, b.delivery.Sequence)
 	})
 	return k.running
@@ -125,10 +125,10 @@ func compareSequence(a, b uint64) int {
 }
 
 // running returns a key's messages that are with a worker, with their newest handles.
-func (d *dispatcher) running(key string) []held {
+func (d *dispatcher) running(key string) []taken {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := make([]held, len(d.keys[key].running))
+	out := make([]taken, len(d.keys[key].running))
 	for i, h := range d.keys[key].running {
 		out[i] = *h
 	}
@@ -141,7 +141,7 @@ func (d *dispatcher) finish(key string) {
 	defer d.mu.Unlock()
 	k := d.keys[key]
 	for _, h := range k.running {
-		delete(d.held, h.id)
+		delete(d.taken, h.id)
 		d.count(h, -1)
 	}
 	k.running = nil
@@ -156,12 +156,12 @@ func (d *dispatcher) finish(key string) {
 }
 
 // count adds a message to its source's load, or takes it off.
-func (d *dispatcher) count(h *held, n int) {
+func (d *dispatcher) count(h *taken, n int) {
 	l := d.loads[h.source]
 	d.loads[h.source] = load{l.messages + n, l.bytes + n*h.size()}
 }
 
-// load returns how much of a source is held.
+// load returns how much of a source is taken.
 func (d *dispatcher) load(s *source) load {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -180,23 +180,23 @@ func (d *dispatcher) longest() (t time.Duration) {
 	return t
 }
 
-// messages returns all that is held.
+// messages returns all that is taken.
 func (d *dispatcher) messages() []*nats.Msg {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := make([]*nats.Msg, 0, len(d.held))
-	for _, h := range d.held {
+	out := make([]*nats.Msg, 0, len(d.taken))
+	for _, h := range d.taken {
 		out = append(out, h.msg)
 	}
 	return out
 }
 
 // close ends the dispatcher and returns what was waiting.
-func (d *dispatcher) close() []*held {
+func (d *dispatcher) close() []*taken {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	var out []*held
+	var out []*taken
 	for _, k := range d.keys {
 		out = append(out, k.waiting...)
 	}

@@ -31,10 +31,10 @@ func (w *Work) PutAside(ctx context.Context, reason string) error {
 }
 
 func (w *Work) putAside(ctx context.Context, reason string) error {
-	if err := w.c.b.storeLetter(ctx, w.c.cfg, w.Key, w.Deliveries, reason); err != nil {
+	if err := w.c.b.storeDeadLetter(ctx, w.c.cfg, w.Key, w.Deliveries, reason); err != nil {
 		return err
 	}
-	w.c.b.letters.add(w.Key)
+	w.c.b.deadLetters.add(w.Key)
 	w.c.b.log.Warn("event put aside as a dead letter", "consumer", w.c.cfg.Durable, "key", w.Key)
 	w.aside = true
 	return nil

@@ -16,10 +16,10 @@ type source struct {
 	b       *Bus
 	stream  string
 	config  jetstream.ConsumerConfig
-	limit   load // held at most
+	limit   load // taken at most
 	freed   chan struct{}
-	read    func(m *nats.Msg) (key string, d Delivery, id heldID, err error)
-	settled func(ctx context.Context, h held) error // after the handler's success
+	read    func(m *nats.Msg) (key string, d Delivery, id takenID, err error)
+	settled func(ctx context.Context, h taken) error // after the handler's success
 }
 
 func newEventSource(b *Bus, cfg ConsumerConfig) *source {
@@ -27,7 +27,7 @@ func newEventSource(b *Bus, cfg ConsumerConfig) *source {
 	s.config = durable(cfg.Durable, cfg)
 	s.config.FilterSubjects = cfg.Filters
 	s.read = s.readEvent
-	s.settled = func(_ context.Context, h held) error { return h.msg.Ack() }
+	s.settled = func(_ context.Context, h taken) error { return h.msg.Ack() }
 	return s
 }
 
@@ -162,8 +162,8 @@ func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 
 	// A new request only when a good part of what may be waiting is free, so that requests stay few.
 	for {
-		held := c.queue.load(s)
-		room := load{s.limit.messages - held.messages, s.limit.bytes - held.bytes}
+		has := c.queue.load(s)
+		room := load{s.limit.messages - has.messages, s.limit.bytes - has.bytes}
 		if room.messages < max(s.limit.messages/4, 1) || room.bytes < s.limit.bytes/2 {
 			select {
 			case <-s.freed:
@@ -182,17 +182,17 @@ func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 func (c *consumption) take(s *source, m *nats.Msg) error {
 	key, d, id, err := s.read(m)
 	if err == nil {
-		c.queue.add(key, &held{msg: m, delivery: d, source: s, id: id})
+		c.queue.add(key, &taken{msg: m, delivery: d, source: s, id: id})
 	}
 	return err
 }
 
-func (s *source) readEvent(m *nats.Msg) (string, Delivery, heldID, error) {
+func (s *source) readEvent(m *nats.Msg) (string, Delivery, takenID, error) {
 	meta, err := m.Metadata()
 	if err != nil {
-		return "", Delivery{}, heldID{}, err
+		return "", Delivery{}, takenID{}, err
 	}
-	return Key(m.Subject), delivered(m, meta), heldID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
+	return Key(m.Subject), delivered(m, meta), takenID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
 }
 
 func delivered(m *nats.Msg, meta *nats.MsgMetadata) Delivery {

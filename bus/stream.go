@@ -45,12 +45,12 @@ func DefaultConfig() Config {
 
 // Bus publishes to and consumes from the streams over one connection.
 type Bus struct {
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	log     *slog.Logger
-	streams []jetstream.StreamConfig
-	letters *letterKeys
-	working sync.Map // *consumption by its durable's name
+	nc          *nats.Conn
+	js          jetstream.JetStream
+	log         *slog.Logger
+	streams     []jetstream.StreamConfig
+	deadLetters *deadLetterKeys
+	working     sync.Map // *consumption by its durable's name
 }
 
 // StreamState is the size of a stream.
@@ -73,7 +73,7 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config, log *slog.Logger) (*Bu
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	b := &Bus{nc: nc, js: js, log: log, streams: streamConfigs(cfg), letters: newLetterKeys()}
+	b := &Bus{nc: nc, js: js, log: log, streams: streamConfigs(cfg), deadLetters: newDeadLetterKeys()}
 	for _, sc := range b.streams {
 		if err := b.ensure(ctx, sc, cfg); err != nil {
 			return nil, err

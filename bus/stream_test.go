@@ -136,7 +136,7 @@ func TestSubjectsTakeAnyID(t *testing.T) {
 		require.Regexp(t, `^[A-Za-z0-9_%-]+$`, token)
 		require.Equal(t, id, unescapeToken(token))
 		require.Equal(t, id, Key(PartnerSubject("changed", id)))
-		_, key := letterKey(retrySubject("pusher", id))
+		_, key := deadLetterKey(retrySubject("pusher", id))
 		require.Equal(t, id, key)
 	})
 }

@@ -60,8 +60,8 @@ func retrySubject(consumer, key string) string {
 	return DeadLetterSubject(consumer, key) + retrySuffix
 }
 
-// letterKey returns consumer and key of a dead letter's or a retry's subject.
-func letterKey(subject string) (consumer, key string) {
+// deadLetterKey returns consumer and key of a dead letter's or a retry's subject.
+func deadLetterKey(subject string) (consumer, key string) {
 	rest := strings.TrimSuffix(strings.TrimPrefix(subject, deadLettersPrefix), retrySuffix)
 	c, k, _ := strings.Cut(rest, ".")
 	return unescapeToken(c), unescapeToken(k)

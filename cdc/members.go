@@ -12,12 +12,12 @@ import (
 // by itself when it writes the log, and when it lets a row of a published table be
 // changed.
 type members struct {
-	fault string // of the table itself: one of the faults below, or empty
+	flaw  string // of the table itself: one of the flaws below, or empty
 	parts int    // partitions
-	// part is the first partition that has a fault, of so many.
-	part      string
-	partFault string
-	faulty    int
+	// part is the first partition that has a flaw, of so many.
+	part     string
+	partFlaw string
+	flawed   int
 	// identity holds the columns of all members' replica identities; wholeRow where
 	// one is FULL.
 	identity []string
@@ -29,11 +29,11 @@ type members struct {
 
 // What can be wrong with a member.
 const (
-	faultForeign    = "foreign"
-	faultUnlogged   = "unlogged"
-	faultIdentity   = "identity"   // no replica identity: a published table's rows may not be changed
-	faultDeferrable = "deferrable" // likewise, though there is a primary key
-	faultKey        = "key"        // one that does not hold the key
+	flawForeign    = "foreign"
+	flawUnlogged   = "unlogged"
+	flawIdentity   = "identity"   // no replica identity: a published table's rows may not be changed
+	flawDeferrable = "deferrable" // likewise, though there is a primary key
+	flawKey        = "key"        // one that does not hold the key
 )
 
 const wholeRow = "*"
@@ -50,9 +50,9 @@ member AS (SELECT c.oid, format('%%I.%%I', n.nspname, c.relname) AS name, c.relk
         FROM pg_index x WHERE x.indrelid = c.oid AND CASE c.relreplident WHEN 'd' THEN x.indisprimary WHEN 'i' THEN x.indisreplident END) AS i ON true
     WHERE c.oid = %[1]d OR c.oid IN (SELECT relid FROM part) AND c.relkind <> 'p'),
 judged AS (SELECT *, CASE WHEN relkind = 'f' THEN 'foreign' WHEN relpersistence <> 'p' THEN 'unlogged' WHEN relreplident = 'f' THEN ''
-    WHEN sound IS NOT TRUE THEN 'identity' WHEN NOT indimmediate THEN 'deferrable' WHEN %[2]s <> ALL(columns) THEN 'key' ELSE '' END AS fault FROM member),
-bad AS (SELECT name, fault, count(*) OVER () AS n FROM judged WHERE oid <> %[1]d AND fault <> '' ORDER BY name LIMIT 1)
-SELECT (SELECT fault FROM judged WHERE oid = %[1]d), (SELECT count(*) FROM judged WHERE oid <> %[1]d), (SELECT name FROM bad), (SELECT fault FROM bad), coalesce((SELECT n FROM bad), 0),
+    WHEN sound IS NOT TRUE THEN 'identity' WHEN NOT indimmediate THEN 'deferrable' WHEN %[2]s <> ALL(columns) THEN 'key' ELSE '' END AS flaw FROM member),
+bad AS (SELECT name, flaw, count(*) OVER () AS n FROM judged WHERE oid <> %[1]d AND flaw <> '' ORDER BY name LIMIT 1)
+SELECT (SELECT flaw FROM judged WHERE oid = %[1]d), (SELECT count(*) FROM judged WHERE oid <> %[1]d), (SELECT name FROM bad), (SELECT flaw FROM bad), coalesce((SELECT n FROM bad), 0),
 (SELECT jsonb_agg(DISTINCT col) FROM judged, unnest(CASE relreplident WHEN 'f' THEN ARRAY['*'] ELSE columns END) AS col),
 CASE WHEN (SELECT relkind FROM judged WHERE oid = %[1]d) = 'p' THEN md5(coalesce((
     SELECT string_agg(concat_ws('/', h.inhrelid, h.xmin, c.relfilenode), ',' ORDER BY h.inhrelid)
@@ -63,8 +63,8 @@ func loadMembers(ctx context.Context, conn *pgconn.PgConn, cfg Config, oid uint3
 	if err != nil {
 		return m, err
 	}
-	m = members{fault: r[0], part: r[2], partFault: r[3], layout: r[6]}
-	if _, err := fmt.Sscan(r[1]+" "+r[4], &m.parts, &m.faulty); err != nil {
+	m = members{flaw: r[0], part: r[2], partFlaw: r[3], layout: r[6]}
+	if _, err := fmt.Sscan(r[1]+" "+r[4], &m.parts, &m.flawed); err != nil {
 		return m, err
 	}
 	if r[5] != "" {

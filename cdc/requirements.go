@@ -37,12 +37,12 @@ func firstProblem(cfg Config, f facts) error {
 	return nil
 }
 
-// refusal is the first problem with which the listener does not begin. A faulty
+// refusal is the first problem with which the listener does not begin. A flawed
 // partition is none any more once the table is published: all others go on, and
 // what can be done about it is told.
 func refusal(cfg Config, f facts) error {
 	if f.pub.hasTable {
-		f.table.partFault = ""
+		f.table.partFlaw = ""
 	}
 	return firstProblem(cfg, f)
 }
@@ -133,11 +133,11 @@ func kindProblem(cfg Config, f facts) *SetupError {
 // identityProblem keeps a table out whose updates Postgres would refuse, or whose
 // deletes would not tell the key, once it is published.
 func identityProblem(cfg Config, f facts) *SetupError {
-	if f.table.fault == "" {
+	if f.table.flaw == "" {
 		return nil
 	}
-	p := faultOf(cfg, cfg.Table, cfg.quotedTable(), f.table.fault)
-	if f.table.fault == faultIdentity || f.table.fault == faultKey {
+	p := flawOf(cfg, cfg.Table, cfg.quotedTable(), f.table.flaw)
+	if f.table.flaw == flawIdentity || f.table.flaw == flawKey {
 		p.Do = fmt.Sprintf("run as its owner: ALTER TABLE %s ADD PRIMARY KEY (%s) (or ALTER TABLE %[1]s REPLICA IDENTITY FULL)",
 			cfg.quotedTable(), quoteIdent(cfg.KeyColumn))
 	}
@@ -147,36 +147,36 @@ func identityProblem(cfg Config, f facts) *SetupError {
 // partitionsProblem looks at the partitions: each has a replica identity of its own,
 // whatever the table's is.
 func partitionsProblem(cfg Config, f facts) *SetupError {
-	if f.table.partFault == "" {
+	if f.table.partFlaw == "" {
 		return nil
 	}
-	p := faultOf(cfg, "partition "+f.table.part, f.table.part, f.table.partFault)
-	if n := f.table.faulty - 1; n > 0 {
+	p := flawOf(cfg, "partition "+f.table.part, f.table.part, f.table.partFlaw)
+	if n := f.table.flawed - 1; n > 0 {
 		p.Do += fmt.Sprintf("; %d more partitions need the like", n)
 	}
 	return p
 }
 
-// faultOf says what is wrong with a table or a partition, and what to do.
-func faultOf(cfg Config, name, quoted, fault string) *SetupError {
+// flawOf says what is wrong with a table or a partition, and what to do.
+func flawOf(cfg Config, name, quoted, flaw string) *SetupError {
 	full := "run as its owner: ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"
-	switch fault {
-	case faultForeign:
+	switch flaw {
+	case flawForeign:
 		return &SetupError{
 			What: name + " is a foreign table: its rows are in another server's log, and their changes would be missed",
 			Do:   fmt.Sprintf("run as the owner of %s: ALTER TABLE %s DETACH PARTITION %s", cfg.Table, cfg.quotedTable(), quoted),
 		}
-	case faultUnlogged:
+	case flawUnlogged:
 		return &SetupError{
 			What: name + " is unlogged: its changes are not in the log and would be missed",
 			Do:   "run as its owner: ALTER TABLE " + quoted + " SET LOGGED",
 		}
-	case faultDeferrable:
+	case flawDeferrable:
 		return &SetupError{
 			What: fmt.Sprintf("the key of %s is DEFERRABLE, so Postgres does not take it for a replica identity and refuses every UPDATE and DELETE of its rows while it is published", name),
 			Do:   full + " (or make the key anew, not deferrable)",
 		}
-	case faultIdentity:
+	case flawIdentity:
 		return &SetupError{
 			What: fmt.Sprintf("column %q is not part of the primary key or replica identity of %s: there is none, so Postgres refuses every UPDATE and DELETE of its rows while it is published", cfg.KeyColumn, name),
 			Do:   full,

@@ -166,11 +166,11 @@ func (m fieldMerge) rule(in MergeInput, p Policy) outcome {
 		return outcome{take: SideMetaKocka}
 	}
 	// What the direction does not carry, the other side never agreed to.
-	return outcome{leave: m.aside(SideCRM) || m.aside(SideMetaKocka)}
+	return outcome{leave: m.uncarried(SideCRM) || m.uncarried(SideMetaKocka)}
 }
 
-// aside reports whether the side has a change that the direction does not carry.
-func (m fieldMerge) aside(s Side) bool { return m.changed(s) && !m.policy.Direction.From(s) }
+// uncarried reports whether the side has a change that the direction does not carry.
+func (m fieldMerge) uncarried(s Side) bool { return m.changed(s) && !m.policy.Direction.From(s) }
 
 // changed reports whether the side's value was edited: it differs from its own
 // base.

@@ -88,10 +88,10 @@ func (c *Client) attempt(ctx context.Context, endpoint string, body []byte, into
 		return answer{}, fmt.Errorf("prepare %s: %w", endpoint, err)
 	}
 
-	if err := c.gate.acquire(ctx, c.lane); err != nil {
+	if err := c.slots.acquire(ctx, c.lane); err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: err}
 	}
-	defer c.gate.release()
+	defer c.slots.release()
 	if err := c.takeRate(ctx); err != nil {
 		return answer{}, &TransientError{Endpoint: endpoint, Err: err}
 	}

@@ -36,7 +36,7 @@ type shared struct {
 	log      *slog.Logger
 	http     *http.Client
 	redact   *redactor
-	gate     *gate
+	slots    *slots
 	breaker  *breaker
 	limiter  *rate.Limiter // nil: no limit
 	inFlight atomic.Int64
@@ -57,7 +57,7 @@ func New(cfg Config, log *slog.Logger) (*Client, error) {
 		cfg: cfg, secret: &secret, log: log,
 		http:    cfg.httpClient(),
 		redact:  newRedactor(secret),
-		gate:    newGate(cfg.Concurrency),
+		slots:   newSlots(cfg.Concurrency),
 		breaker: newBreaker(cfg, log),
 	}
 	if cfg.RatePerSecond > 0 {
@@ -73,7 +73,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) State() State {
 	s := c.breaker.state()
 	s.InFlight = int(c.inFlight.Load())
-	s.Waiting = c.gate.waiting()
+	s.Waiting = c.slots.waiting()
 	return s
 }
 

@@ -31,13 +31,13 @@ const (
 	streamWrite = stopTimeout - time.Second
 )
 
-// pace is how often streams do what nobody tells them to.
-type pace struct {
+// intervals are how often streams do what nobody tells them to.
+type intervals struct {
 	look time.Duration // at the job: what is told may be lost
 	beat time.Duration // a comment, so that nothing on the way takes the stream for dead
 }
 
-var usualPace = pace{look: 2 * time.Second, beat: 15 * time.Second}
+var usualIntervals = intervals{look: 2 * time.Second, beat: 15 * time.Second}
 
 // streams counts the streams of each caller.
 type streams struct {
@@ -147,7 +147,7 @@ func (st *stream) begin() bool {
 
 // run tells how the job stands until it ends, the client goes or the server stops.
 func (st *stream) run(ctx context.Context, job operations.Job, news <-chan struct{}) {
-	look, beat := time.NewTicker(st.s.pace.look), time.NewTicker(st.s.pace.beat)
+	look, beat := time.NewTicker(st.s.every.look), time.NewTicker(st.s.every.beat)
 	defer look.Stop()
 	defer beat.Stop()
 

@@ -70,7 +70,7 @@ func serving(t *testing.T, b *board) (s *Server, stop func() error) {
 	t.Helper()
 	b.job = operations.Job{ID: "5c0b1c46-6f0e-4f2c-9d0c-0b8c8a0b7f10", Status: store.JobRunning, Total: 3, Result: []byte(`{"big":1}`)}
 	s, _ = server(t, b.Answer, Config{Follow: b.follow, Rate: 1e6})
-	s.pace = pace{look: time.Hour, beat: time.Hour}
+	s.every = intervals{look: time.Hour, beat: time.Hour}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -180,7 +180,7 @@ func TestStreamsFindOutByThemselves(t *testing.T) {
 	t.Parallel()
 	var b board
 	s, _ := serving(t, &b)
-	s.pace = pace{look: 10 * time.Millisecond, beat: 10 * time.Millisecond}
+	s.every = intervals{look: 10 * time.Millisecond, beat: 10 * time.Millisecond}
 	f := followJob(t, s, "")
 	_, _ = f.block()
 	_, _, _ = f.event()

@@ -44,7 +44,7 @@ type Server struct {
 	limits    *limits
 	strangers *strangers
 	streams   streams
-	pace      pace
+	every     intervals
 	stopping  chan struct{} // closed when Run's context has ended
 }
 
@@ -57,7 +57,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	return &Server{
 		cfg: cfg, log: log, listener: l, guard: newGuard(cfg.Tokens, cfg.JWT, log), limits: newLimits(cfg.Rate), strangers: newStrangers(log),
-		streams: streams{of: map[string]int{}}, pace: usualPace, stopping: make(chan struct{}),
+		streams: streams{of: map[string]int{}}, every: usualIntervals, stopping: make(chan struct{}),
 	}, nil
 }
 

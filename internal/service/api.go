@@ -82,7 +82,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error { return s.jobs.Run(ctx, api) })
-	g.Go(func() error { return s.Bus.WatchLetters(ctx) })
+	g.Go(func() error { return s.Bus.WatchDeadLetters(ctx) })
 	g.Go(func() error { return control.New(s.Conn, s.Version, api, s.log).Run(ctx) })
 	return g.Wait()
 }

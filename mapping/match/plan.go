@@ -84,17 +84,17 @@ type Partner struct {
 // Plan is the first match of all contacts with all partners as they were when
 // it was made.
 type Plan struct {
-	decisions []Decision     // by contact id
-	byContact map[string]int // index of the contact's decision
-	partners  []Partner
-	claims    map[string][]claim // of unlinked contacts, by partner
-	contested map[string]int     // by partner: the decision on a contact that it matches with others
-	aside     map[string][]aside // by partner: contacts that match it and claim nothing
+	decisions  []Decision     // by contact id
+	byContact  map[string]int // index of the contact's decision
+	partners   []Partner
+	claims     map[string][]claim     // of unlinked contacts, by partner
+	contested  map[string]int         // by partner: the decision on a contact that it matches with others
+	bystanders map[string][]bystander // by partner: contacts that match it and claim nothing
 }
 
-// aside is a contact that asks for no partner by itself, and keeps one that it
+// bystander is a contact that asks for no partner by itself, and keeps one that it
 // matches from being imported as another contact.
-type aside struct {
+type bystander struct {
 	contactID string
 	leftOut   bool // by the filter; else its partner is gone
 	doubtful  string
@@ -163,7 +163,7 @@ func (p *Plan) Partner(of Partner) Decision {
 // besides decides on a partner that only contacts match which claim nothing: one
 // whose partner is gone takes it.
 func (p *Plan) besides(d *Decision) {
-	found := p.aside[d.MetaKockaID]
+	found := p.bystanders[d.MetaKockaID]
 	if len(found) == 0 {
 		return
 	}
@@ -197,7 +197,7 @@ func NewPlan(contacts []store.MatchContact, partners []Partner) *Plan {
 	m := &matching{
 		Plan: &Plan{
 			decisions: make([]Decision, 0, len(contacts)), byContact: make(map[string]int, len(contacts)),
-			partners: partners, claims: map[string][]claim{}, contested: map[string]int{}, aside: map[string][]aside{},
+			partners: partners, claims: map[string][]claim{}, contested: map[string]int{}, bystanders: map[string][]bystander{},
 		},
 		byKey: map[string][]int{}, byID: make(map[string]int, len(partners)),
 	}
@@ -212,7 +212,7 @@ func NewPlan(contacts []store.MatchContact, partners []Partner) *Plan {
 	for _, c := range contacts {
 		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, party: Party{ID: c.ID, Is: c.Contact}, not: c.Not}
 		if c.LeftOut || c.Status == store.StatusUnlinked {
-			m.setAside(c, &d)
+			m.noteBystander(c, &d)
 		}
 		if c.LeftOut {
 			continue
@@ -297,11 +297,11 @@ func (m *matching) choose(c store.MatchContact, d *Decision) Choice {
 	return Choose(d.party, candidates)
 }
 
-// setAside notes the partners that a contact matches which claims none.
-func (m *matching) setAside(c store.MatchContact, d *Decision) {
+// noteBystander notes the partners that a contact matches which claims none.
+func (m *matching) noteBystander(c store.MatchContact, d *Decision) {
 	choice := m.choose(c, d)
 	for _, id := range choice.Candidates {
-		m.aside[id] = append(m.aside[id], aside{c.ID, c.LeftOut, choice.Reason()})
+		m.bystanders[id] = append(m.bystanders[id], bystander{c.ID, c.LeftOut, choice.Reason()})
 	}
 }
 

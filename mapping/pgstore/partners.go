@@ -44,8 +44,8 @@ func (s *Store) SeenPartners(ctx context.Context) (map[string]store.SeenPartner,
 	var row store.SeenPartner
 
 	_, err = pgx.ForEachRow(rows, []any{&id, &row.Hash, &row.Missing, &row.Linked, &row.Held}, func() error {
-		row.InPart = strings.Contains(row.Hash, unheld)
-		row.Hash = strings.Replace(row.Hash, unheld, "", 1)
+		row.InPart = strings.Contains(row.Hash, keptInPart)
+		row.Hash = strings.Replace(row.Hash, keptInPart, "", 1)
 		seen[id] = row
 		return nil
 	})
@@ -190,7 +190,7 @@ func collectObserved(rows pgx.Rows) ([]store.ObservedPartner, error) {
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.ObservedPartner, error) {
 		var p store.ObservedPartner
 		err := row.Scan(&p.MetaKockaID, &p.Hash, &p.Name, &p.TaxNumber, &p.Email, &p.Data, &p.FirstSeenAt, &p.ObservedAt)
-		if strings.Contains(p.Hash, unheld) {
+		if strings.Contains(p.Hash, keptInPart) {
 			p.Hash = "" // it is not as it is here
 		}
 		return p, err

@@ -148,7 +148,7 @@ func (c *contacts) loadSQL() string {
 		FROM (SELECT $1::uuid AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
-		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL AND o.hash NOT LIKE '%%`+unheld+`%%'
+		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL AND o.hash NOT LIKE '%%`+keptInPart+`%%'
 		LEFT JOIN mksync_state AS p ON p.key = '`+store.PollStateKey+`'`,
 		c.key, c.filter, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL())
 }

@@ -13,7 +13,7 @@ import (
 // the bulk lane, and within a lane it is first come, first served.
 func TestBulkWaitsButIsNotStarved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1)
+		g := newSlots(1)
 		require.NoError(t, g.acquire(t.Context(), Live))
 		var order []int
 		wait := func(lane Lane, n int) {
@@ -40,7 +40,7 @@ func TestBulkWaitsButIsNotStarved(t *testing.T) {
 
 func TestACancelledWaiterLosesNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1)
+		g := newSlots(1)
 		require.NoError(t, g.acquire(t.Context(), Live))
 		ctx, cancel := context.WithCancel(t.Context())
 		errs := make(chan error, 2)
@@ -62,7 +62,7 @@ func TestACancelledWaiterLosesNoSlot(t *testing.T) {
 func TestGrantsAndCancellationsKeepTheNumberOfSlots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slots := rapid.IntRange(1, 3).Draw(t, "slots")
-		g := newGate(slots)
+		g := newSlots(slots)
 		var held int
 		type waiter struct {
 			turn chan struct{}

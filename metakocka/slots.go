@@ -19,8 +19,8 @@ const (
 	Bulk
 )
 
-// gate limits the calls in flight, first come first served within a lane.
-type gate struct {
+// slots limit the calls in flight, first come first served within a lane.
+type slots struct {
 	mu         sync.Mutex
 	free       int
 	live       []chan struct{}
@@ -28,10 +28,10 @@ type gate struct {
 	passedOver int // slots given to live calls while bulk calls waited
 }
 
-func newGate(slots int) *gate { return &gate{free: slots} }
+func newSlots(n int) *slots { return &slots{free: n} }
 
 // acquire waits for a slot; who gets one must release it.
-func (g *gate) acquire(ctx context.Context, lane Lane) error {
+func (g *slots) acquire(ctx context.Context, lane Lane) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (g *gate) acquire(ctx context.Context, lane Lane) error {
 }
 
 // enter takes a free slot (nil) or queues; nobody queues while a slot is free.
-func (g *gate) enter(l Lane) (chan struct{}, *[]chan struct{}) {
+func (g *slots) enter(l Lane) (chan struct{}, *[]chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.free > 0 {
@@ -66,7 +66,7 @@ func (g *gate) enter(l Lane) (chan struct{}, *[]chan struct{}) {
 }
 
 // leave gives up waiting; a slot granted in the meantime is passed on.
-func (g *gate) leave(turn chan struct{}, lane *[]chan struct{}) {
+func (g *slots) leave(turn chan struct{}, lane *[]chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if i := slices.Index(*lane, turn); i >= 0 {
@@ -76,14 +76,14 @@ func (g *gate) leave(turn chan struct{}, lane *[]chan struct{}) {
 	g.pass()
 }
 
-func (g *gate) release() {
+func (g *slots) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pass()
 }
 
 // pass hands a slot to who is next, or keeps it free.
-func (g *gate) pass() {
+func (g *slots) pass() {
 	lane := g.next()
 	if lane == nil {
 		g.free++
@@ -94,7 +94,7 @@ func (g *gate) pass() {
 	close(turn)
 }
 
-func (g *gate) next() *[]chan struct{} {
+func (g *slots) next() *[]chan struct{} {
 	switch {
 	case len(g.bulk) == 0:
 		g.passedOver = 0
@@ -111,7 +111,7 @@ func (g *gate) next() *[]chan struct{} {
 	}
 }
 
-func (g *gate) waiting() int {
+func (g *slots) waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.live) + len(g.bulk)

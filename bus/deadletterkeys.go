@@ -8,9 +8,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// letterKeys remembers the keys that may have a dead letter, so that success
+// deadLetterKeys remembers the keys that may have a dead letter, so that success
 // costs a call to the server only where there is one to remove.
-type letterKeys struct {
+type deadLetterKeys struct {
 	mu   sync.Mutex // guards this:
 	keys map[string]struct{}
 
@@ -19,33 +19,33 @@ type letterKeys struct {
 	end      func()
 }
 
-func newLetterKeys() *letterKeys { return &letterKeys{keys: map[string]struct{}{}} }
+func newDeadLetterKeys() *deadLetterKeys { return &deadLetterKeys{keys: map[string]struct{}{}} }
 
-func (l *letterKeys) add(key string) {
+func (l *deadLetterKeys) add(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.keys[key] = struct{}{}
 }
 
-func (l *letterKeys) remove(key string) {
+func (l *deadLetterKeys) remove(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.keys, key)
 }
 
-func (l *letterKeys) has(key string) bool {
+func (l *deadLetterKeys) has(key string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, ok := l.keys[key]
 	return ok
 }
 
-// WatchLetters lets this process know which keys have dead letters until ctx ends, for
+// WatchDeadLetters lets this process know which keys have dead letters until ctx ends, for
 // ForgetDeadLetters; Consume does so, too.
-func (b *Bus) WatchLetters(ctx context.Context) error {
+func (b *Bus) WatchDeadLetters(ctx context.Context) error {
 	var stop func()
 	err := b.untilAnswered(ctx, func(ctx context.Context) (err error) {
-		stop, err = b.watchLetters(ctx)
+		stop, err = b.watchDeadLetters(ctx)
 		return err
 	})
 	if err != nil {
@@ -56,14 +56,14 @@ func (b *Bus) WatchLetters(ctx context.Context) error {
 	return nil
 }
 
-// watchLetters keeps the keys of all dead letters up to date, other processes' included,
+// watchDeadLetters keeps the keys of all dead letters up to date, other processes' included,
 // until the returned func is called. All of a process share one watch.
-func (b *Bus) watchLetters(ctx context.Context) (stop func(), err error) {
-	l := b.letters
+func (b *Bus) watchDeadLetters(ctx context.Context) (stop func(), err error) {
+	l := b.deadLetters
 	l.watch.Lock()
 	defer l.watch.Unlock()
 	if l.watchers == 0 {
-		if l.end, err = b.followLetters(ctx); err != nil {
+		if l.end, err = b.followDeadLetters(ctx); err != nil {
 			return nil, fmt.Errorf("watch dead letters: %w", err)
 		}
 	}
@@ -77,7 +77,7 @@ func (b *Bus) watchLetters(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
-func (b *Bus) followLetters(ctx context.Context) (end func(), err error) {
+func (b *Bus) followDeadLetters(ctx context.Context) (end func(), err error) {
 	if _, err := b.open(ctx, StreamDeadLetters); err != nil {
 		return nil, err
 	}
@@ -89,8 +89,8 @@ func (b *Bus) followLetters(ctx context.Context) (end func(), err error) {
 		return nil, err
 	}
 	cc, err := oc.Consume(func(m jetstream.Msg) {
-		_, key := letterKey(m.Subject())
-		b.letters.add(key)
+		_, key := deadLetterKey(m.Subject())
+		b.deadLetters.add(key)
 	})
 	if err != nil {
 		return nil, err
@@ -102,12 +102,12 @@ func (b *Bus) followLetters(ctx context.Context) (end func(), err error) {
 // about has been brought over since. It asks the server only where there may be one, which
 // a process knows that watches.
 func (b *Bus) ForgetDeadLetters(ctx context.Context, key string) {
-	if !b.letters.has(key) {
+	if !b.deadLetters.has(key) {
 		return
 	}
-	b.letters.remove(key) // first: one that comes meanwhile is noticed again
+	b.deadLetters.remove(key) // first: one that comes meanwhile is noticed again
 	if err := b.PurgeDeadLetters(ctx, key); err != nil {
-		b.letters.add(key)
+		b.deadLetters.add(key)
 		b.log.Warn("outdated dead letter not removed", "key", key, "error", err)
 	}
 }

@@ -21,8 +21,8 @@ import (
 // a text too long for an index. It is then kept without that, marked in its hash, so
 // that it counts as seen until it changes. What it is besides is asked of MetaKocka.
 
-// unheld marks the hash of a partner that is kept in part.
-const unheld = "unheld:"
+// keptInPart marks the hash of a partner that is kept in part.
+const keptInPart = "unheld:"
 
 // longestText is the longest that is surely taken by every index.
 const longestText = 1000
@@ -49,7 +49,7 @@ func inPart(ctx context.Context, db database, p store.ObservedPartner) (store.Ob
 		failed = errors.Join(failed, err)
 		return held
 	}
-	p.Hash = unheld + p.Hash
+	p.Hash = keptInPart + p.Hash
 	p.Name = fit(p.Name)
 	p.TaxNumber = fit(p.TaxNumber)
 	p.Email = fit(p.Email)
