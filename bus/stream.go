@@ -29,7 +29,7 @@ type Config struct {
 	// Lower lets copies, ages and sizes of streams that are there become lower. Without,
 	// they only grow.
 	Lower bool
-	// Keep leaves streams that are there as they are, for who only looks.
+	// Keep leaves existing streams as they are, for a caller that only looks.
 	Keep bool
 }
 

@@ -135,7 +135,7 @@ func (s *session) lookForWaits(ctx context.Context) error {
 			problem = fmt.Sprintf("it waits for %s; %s", w.who, w.do)
 		}
 
-		// A wait may take hours: it is said when it begins or changes, not at each look.
+		// A wait may take hours: it is reported when it begins or changes, not at each look.
 		if problem != said {
 			said = problem
 			s.setProblem(problem)

@@ -28,7 +28,7 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 			"With --authority that side wins in every field that differs: crm after MetaKocka was restored from an old\n" +
 			"backup (partners that are gone are made anew), metakocka after the CRM was, newest where both have moved on.\n" +
 			"While it runs nothing else syncs its contacts, so that what the poller sees of them is not pulled.\n\n" +
-			"--dry-run prints what would be written and writes nothing. Events that the stream no longer holds are said.\n" +
+			"--dry-run prints what would be written and writes nothing. It says so when events are no longer in the stream.\n" +
 			"Interrupted, it can be run again: what is done already agrees.\n\n" +
 			"A TIME is 2026-08-31T14:00:00Z, \"2026-08-31 14:00\" in local time, or how long ago, as 36h or 7d.",
 		Example: "  mksync replay --since 36h --authority crm --dry-run\n  mksync replay --since 36h --authority crm\n  mksync replay --from-seq 1200 --contact 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10",

@@ -80,7 +80,7 @@ func took(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// quoted is a value of a contact; an empty one is said to be so.
+// quoted is a value of a contact; an empty one is called so.
 func quoted(v string) string {
 	if v == "" {
 		return "(empty)"

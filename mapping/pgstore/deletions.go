@@ -161,7 +161,7 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 }
 
 // ApproveDeletion lets the next reconcile apply a held deletion; it does not
-// count against the guard. mapping.ErrNotOpen: it is not held.
+// count against the guard. store.ErrNotOpen: it is not held.
 func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error {
 	tag, err := s.pool.Exec(ctx, `UPDATE mksync_deletions SET status = 'approved', closed_by = coalesce($2, 'mksync')
 		WHERE id = $1 AND `+openDeletion, id, nullText(by))
@@ -175,7 +175,7 @@ func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error 
 }
 
 // RejectDeletion closes a held deletion and makes its link a tombstone with the
-// given status, without anything done to the other side. mapping.ErrNotOpen: it
+// given status, without anything done to the other side. store.ErrNotOpen: it
 // is not held.
 func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note, by string) error {
 	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(conn *pgxpool.Conn) error {

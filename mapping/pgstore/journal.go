@@ -124,7 +124,7 @@ func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.Con
 
 // DecideConflict closes a parked conflict with a person's decision and leaves
 // the decision on the link, for the next reconcile to carry out where the values are as shown. It waits for a
-// reconcile of the contact that runs. mapping.ErrNotOpen: it is not parked.
+// reconcile of the contact that runs. store.ErrNotOpen: it is not parked.
 func (s *Store) DecideConflict(ctx context.Context, c store.ConflictRecord, take mapping.Side, by string) error {
 	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, c.ContactID)}, func(conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
