@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,7 +43,6 @@ func weather(t *testing.T, nats messaging, cycles int) {
 	st := newStorm(t, s, nats)
 	people := newCrowd(st.world, rand.New(rand.NewPCG(s, 2)))
 	people.imports, people.filters = true, true
-	t.Cleanup(func() { st.explain(t) })
 	for range 30 {
 		people.insert()
 	}
@@ -51,6 +51,7 @@ func weather(t *testing.T, nats messaging, cycles int) {
 	}
 	st.runService()
 	st.runService()
+	t.Cleanup(func() { st.explain(t) }) // before they are ended
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); people.run(ctx, 25*time.Millisecond) }()
@@ -108,7 +109,8 @@ starts refused     %d`,
 		calls.Total(), calls.Writes(), calls.Received, st.excess(people), st.excessAllowed(), len(v.duplicates), len(v.losses), took.Seconds(), len(refusals))
 }
 
-// explain leaves the logs of a failed run in a directory.
+// explain leaves the logs of a failed run in a directory, with what each instance was
+// doing: one that stands still logs nothing.
 func (st *storm) explain(t *testing.T) {
 	t.Helper()
 	if !t.Failed() {
@@ -117,6 +119,9 @@ func (st *storm) explain(t *testing.T) {
 	dir, err := os.MkdirTemp("", "mksync-faults-")
 	if err != nil {
 		return
+	}
+	for _, k := range st.instances {
+		<-k.signal(syscall.SIGQUIT, exitKilled) // it writes its goroutines
 	}
 	kept := st.instances
 	if n, ok := st.nats.(*natsProcess); ok {
