@@ -40,8 +40,9 @@ func (c *crowd) editPartner(p *citizen) {
 	}
 	f := all[c.rand.IntN(len(all))]
 	v := c.value(f, p.n)
-	var typed mapping.Contact
+	var was, typed mapping.Contact
 	err := c.w.erp.EditPartner(partner, func(e *metakocka.Partner) {
+		was = contactOf(*e)
 		enterField(e, f, v)
 		typed = contactOf(*e)
 	})
@@ -50,6 +51,9 @@ func (c *crowd) editPartner(p *citizen) {
 		return
 	}
 	c.edits.erp++
+	if mapping.Equal(f, was.Get(f), typed.Get(f)) {
+		return // no edit: the contact may hold what cannot be sent
+	}
 	p.want.Set(f, typed.Get(f))
 	if p.out && p.owner != ownerContested { // mksync has nothing to write over it
 		p.known[f] = nil
