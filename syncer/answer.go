@@ -85,8 +85,10 @@ func (k *task) answer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	linked := k.link.Status.Alive() && k.link.MetaKockaID != ""
 	a := k.said
+
 	switch {
 	case a.says == sayUnlink:
 		return k.unlinkByHand(ctx, linked)
@@ -204,18 +206,24 @@ func (k *task) makeOwn(ctx context.Context) error {
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
 		return k.reject(ctx, err.Error())
 	}
+
 	k.fresh()
+
 	rivals, err := k.s.Rivals(ctx, match.Keys(k.party()))
 	if err != nil {
 		return err
 	}
-	if _, err := k.rivalsSettled(rivals.Unresolved); err != nil { // what they make is a candidate
+
+	// What they make is a candidate.
+	if _, err := k.rivalsSettled(rivals.Unresolved); err != nil {
 		return err
 	}
+
 	candidates, err := k.candidates(ctx, rivals.Seen)
 	if err != nil {
 		return err
 	}
+
 	for _, p := range candidates {
 		if match.Compare(k.party(), PartnerParty(p)).Grade > match.Strangers {
 			k.denied = append(k.denied, store.Answer{ContactID: k.id, MetaKockaID: p.MKID})

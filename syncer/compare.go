@@ -50,10 +50,12 @@ func (r *Reconciler) Judge(p store.Pair, partner func(id string) (metakocka.Part
 		f.MappingID = p.Link.ID
 		f.MetaKockaID = p.Link.MetaKockaID
 	}
+
 	f.Kind = kindWithoutPartner(p)
 	if f.Kind != "" || !Paired(p) {
 		return f, nil
 	}
+
 	got, err := partner(p.Link.MetaKockaID)
 	switch {
 	case errors.Is(err, metakocka.ErrNotFound):
@@ -62,6 +64,7 @@ func (r *Reconciler) Judge(p store.Pair, partner func(id string) (metakocka.Part
 	case err != nil:
 		return f, err
 	}
+
 	held := readLinked(got, *p.Link, p.Contact).contact
 	if f.Fields = r.moved(p, held); len(f.Fields) > 0 || p.Link.Base == nil {
 		f.Kind = FindingDiffers

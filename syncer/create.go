@@ -26,7 +26,10 @@ func (k *task) create(ctx context.Context) error {
 			return k.erp.Add(ctx, newPartner(p), k.sending(store.Intent{Kind: store.IntentCreate, Partner: p}).store)
 		}
 	}
+
+	// Notes and website are not documented: where they are refused, the rest goes without them.
 	p := mapping.NewPartner(mapping.Sendable(k.outgoing(*k.st.Contact), k.link.BaseOr(mapping.Base{}).Partner))
+
 	full := []mapping.Partner{p}
 	if p.Notes != "" || p.Website != "" {
 		rest := p
@@ -34,6 +37,8 @@ func (k *task) create(ctx context.Context) error {
 		rest.Website = ""
 		full = append(full, rest)
 	}
+
+	// A country is sent by its usual name, then by its other one.
 	var forms []func() (metakocka.Added, error)
 	for _, p := range full {
 		forms = append(forms, add(p))
@@ -42,6 +47,7 @@ func (k *task) create(ctx context.Context) error {
 			forms = append(forms, add(p))
 		}
 	}
+
 	added, err := inTurn(ctx, k.searches, forms)
 	switch {
 	case err == nil:
@@ -74,8 +80,10 @@ func (r *Reconciler) carried(from mapping.Side, c mapping.Contact) mapping.Conta
 func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Partner) error {
 	partner, _ := mapping.FromPartner(sent)
 	k.refusals.taken()
+
 	k.link.MetaKockaID = metakockaID
 	k.link.Intent = nil
+
 	agreed, unsent := k.outgoing(*k.st.Contact), false
 	for _, f := range mapping.Fields() { // it was refused with these, and sent without them
 		if free(f) && agreed.Get(f) != "" && partner.Get(f) == "" {
@@ -83,14 +91,17 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 			unsent = true
 		}
 	}
+
 	k.link.Base = &mapping.Base{CRM: agreed, Partner: partner, Phone: sent.PhonePlace()}
 	k.link.BaseAssumed = true
 	k.link.PartnerObservedAt = k.now()
+
 	seen, err := Observed(unread(metakockaID, sent))
 	if err != nil {
 		return fmt.Errorf("store partner %s: %w", metakockaID, err)
 	}
 	seen.Hash = "" // so that the next poll takes a look
+
 	status, reason := k.verdict(withUnsent(*k.st.Contact, partner), partner, mapping.MergeResult{}, nil)
 	if err := k.settle(ctx, status, reason, store.Change{Observed: seen}); err != nil || !unsent {
 		return err
@@ -143,10 +154,12 @@ func (k *task) resolve(ctx context.Context) error {
 func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 	in := k.link.Intent
 	sent, _ := mapping.FromPartner(in.Partner)
+
 	found, err := k.search(ctx, append(keyQueries(sent), metakocka.Query{Name: searchable(in.Partner.Customer)}))
 	if err != nil {
 		return nil, err
 	}
+
 	free, err := k.notTaken(ctx, found, in.Seen)
 	if err != nil {
 		return nil, err
@@ -155,10 +168,13 @@ func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// Whatever holds just what was sent goes before what only has a key.
 	free = filter(free, func(p metakocka.Partner) bool { return !slices.Contains(denied, p.MKID) })
 	if same := filter(free, func(p metakocka.Partner) bool { return holds(p, sent) }); len(same) > 0 {
 		return &same[len(same)-1], nil
 	}
+
 	made, _ := choose(match.Party{ID: k.id, Is: sent}, free, nil)
 	return made, nil
 }

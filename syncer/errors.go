@@ -150,6 +150,7 @@ func codeOf(err error) Code {
 	var paused *PausedError
 	var unbelieved *UnlikelyError
 	var hidden *store.HiddenError
+
 	switch {
 	case errors.Is(err, metakocka.ErrNotFound):
 		return CodeNotFound

@@ -73,10 +73,12 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 		}
 		t.Observed = &p
 	}
+
 	for _, l := range unresolved {
 		if !maybeOurs(*t.Observed, l) {
 			continue
 		}
+
 		if time.Now().After(l.Intent.Deadline) { // no event of the contact may come that finds out
 			if _, err := r.lookUp(ctx, l.ContactID, t); err != nil {
 				return Result{}, err
@@ -84,6 +86,7 @@ func (r *Reconciler) unknownPartner(ctx context.Context, metakockaID string, t T
 		}
 		return Result{}, &PendingError{ContactID: l.ContactID, After: time.Second}
 	}
+
 	if !r.cfg.AutoImport && t.Cause != CauseRequest {
 		return Result{MetaKockaID: metakockaID}, nil
 	}
@@ -128,14 +131,17 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 		if err != nil {
 			return err
 		}
+
 		if contactID := holders[metakockaID]; contactID != "" {
 			res, err = r.asSaid(ctx, contactID, t, said)
 			return err
 		}
+
 		if t.Plan != nil && t.Observed != nil {
 			res, err = r.adoptPlanned(ctx, *t.Observed, t)
 			return err
 		}
+
 		p, err := r.known(ctx, metakockaID, t.Lane)
 		if err != nil {
 			return err
@@ -143,6 +149,7 @@ func (r *Reconciler) importPartner(ctx context.Context, metakockaID string, t Tr
 		res, err = r.adopt(ctx, p, t, said)
 		return err
 	})
+
 	if isTaken(err) { // a contact's first match was quicker
 		return r.partner(ctx, metakockaID, t, said)
 	}
@@ -231,18 +238,21 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 	case isAnonymous(p):
 		return Result{MetaKockaID: p.MKID}, nil
 	}
+
 	as := read(p, mapping.Base{}, "")
 	seen, err := as.observed()
 	if err != nil {
 		return res, fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
 	got, unreadable := as.contact, as.unreadable
+
 	id := uuid.NewString()
 	err = r.links.WithContact(ctx, id, func(s store.Session) error {
 		k := r.task(s, id, t)
 		if err := k.load(ctx); err != nil {
 			return err
 		}
+
 		contact := k.importable(got)
 		k.link.ContactID = id
 		k.link.MetaKockaID = p.MKID
@@ -250,6 +260,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		k.link.PartnerObservedAt = k.st.Now
 		k.link.LastSyncedAt = k.st.Now
 		k.link.Status, k.link.LastError = k.verdict(contact, got, mapping.MergeResult{}, unreadable)
+
 		all := mapping.MergeResult{CRM: contact, ToCRM: mapping.Diff(contact, mapping.Contact{})}
 		ch := store.Change{Link: k.link, Contact: contact, Observed: seen, Judge: k.judge(all, got, unreadable), Denied: denied}
 		if len(denied) > 0 { // whoever waited for this partner need not
@@ -259,6 +270,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 			ch.Link.PartnerObservedAt = k.st.SweptAt
 			ch.Observed = nil
 		}
+
 		saving, cancel := Saving(ctx)
 		defer cancel()
 		err := s.Insert(saving, &ch)
@@ -266,6 +278,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		res = k.result()
 		return err
 	})
+
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		return Result{MetaKockaID: p.MKID}, &RejectError{fmt.Sprintf("partner %s: %v", p.MKID, refused)}

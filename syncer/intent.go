@@ -152,6 +152,7 @@ func (k *task) took(ctx context.Context, p reading, l lostUpdate) error {
 			return err
 		}
 	}
+
 	base := *k.link.Base
 	for _, f := range l.Fields {
 		switch {
@@ -167,6 +168,7 @@ func (k *task) took(ctx context.Context, p reading, l lostUpdate) error {
 		k.sent = append(k.sent, f)
 		k.replaced = append(k.replaced, filter(l.Decided, func(c store.ConflictRecord) bool { return c.Field == f })...)
 	}
+
 	nameEntry(&base, p, l.got)
 	k.link.Base = &base
 	return nil

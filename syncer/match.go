@@ -24,19 +24,23 @@ func (k *task) first(ctx context.Context) error {
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
 		return k.reject(ctx, err.Error())
 	}
+
 	rivals, err := k.s.Rivals(ctx, match.Keys(k.party()))
 	if err != nil {
 		return err
 	}
+
 	settled, err := k.rivalsSettled(rivals.Unresolved)
 	if err != nil {
 		return err
 	}
+
 	if settled && k.t.Plan != nil && k.sweptLately() {
 		if done, err := k.asPlanned(ctx, rivals.Seen); done || err != nil {
 			return err
 		}
 	}
+
 	found, held, err := k.lookFor(ctx, rivals)
 	switch {
 	case err != nil:
@@ -113,6 +117,8 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 	if !planned || !d.IsOf(*k.st.Contact) {
 		return false, nil
 	}
+
+	// A holder that the filter leaves out gives its partner up, which makes the plan out of date.
 	if d.Verdict == match.VerdictAmbiguous {
 		given, err := k.given(ctx, d.Candidates()...)
 		if given || err != nil {
@@ -123,10 +129,12 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 		}
 		return true, k.heldMatch(ctx, d.Reason)
 	}
+
 	parties, err := seenParties(seen)
 	if err != nil || !d.Holds(parties) {
 		return false, err
 	}
+
 	switch d.Verdict {
 	case match.VerdictCreate:
 		return true, k.create(ctx)
@@ -147,9 +155,11 @@ func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error 
 	}
 	p := read(raw, mapping.Base{}, k.st.Contact.Phone)
 	res := mapping.Merge(mapping.MergeInput{CRM: *k.st.Contact, Partner: p.contact, Unreadable: p.unreadable.Fields()}, k.Policy())
+
 	if len(p.unreadable)+len(res.ToCRM)+len(res.ToPartner)+len(res.Conflicts) > 0 || seen.Hash == "" {
 		return k.claim(ctx, raw, mapping.Base{})
 	}
+
 	k.link.MetaKockaID = p.MKID
 	k.link.Intent = nil
 	k.link.Base = &res.Base
@@ -158,6 +168,7 @@ func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error 
 	if k.st.SweptAt.After(seen.ObservedAt) {
 		k.link.PartnerObservedAt = k.st.SweptAt
 	}
+
 	status, reason := k.verdict(res.CRM, p.contact, res, nil)
 	return k.unlessTaken(ctx, raw, k.settle(ctx, status, reason, store.Change{}))
 }

@@ -39,23 +39,27 @@ func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (s
 		}
 		return m, err
 	}
+
 	for _, id := range []string{loserID, winnerID} {
 		if err := r.settled(ctx, id, by); err != nil {
 			return store.ContactMerge{}, err
 		}
 	}
+
 	var done store.ContactMerge
 	err := r.lockedBoth(ctx, loserID, winnerID, by, func(loser, winner *task) error {
 		j, err := r.mergeOf(ctx, loser, winner)
 		if err != nil {
 			return err
 		}
+
 		saving, cancel := Saving(ctx)
 		defer cancel()
 		err = winner.s.Absorb(saving, loser.s, &j.m, j.change)
 		done = j.m
 		return notDeleted(loserID, err)
 	})
+
 	if err != nil {
 		return store.ContactMerge{}, err
 	}
@@ -133,14 +137,17 @@ func (r *Reconciler) mergeOf(ctx context.Context, loser, winner *task) (*merging
 			return nil, err
 		}
 	}
+
 	h, err := r.hindered(ctx, loser, winner)
 	if err != nil {
 		return nil, err
 	}
+
 	j := &merging{Reconciler: r, loser: loser, winner: winner, unknown: h.Unknown}
 	merged, taken := mapping.TakeOver(*winner.st.Contact, *loser.st.Contact, r.links.Fields())
 	j.change.Contact = merged
 	j.change.Fields = taken
+
 	j.m = store.ContactMerge{
 		LoserID: loser.id, WinnerID: winner.id, Taken: taken, WinnerBefore: *winner.st.Contact, WinnerAfter: merged,
 		LoserLink: loser.st.Link, WinnerLink: winner.st.Link, CreatedBy: loser.t.By,

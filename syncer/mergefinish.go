@@ -62,13 +62,16 @@ func (k *task) retireMerged(ctx context.Context, m *store.ContactMerge) error {
 	if err := k.refreshMerge(ctx, m); err != nil {
 		return err
 	}
+
 	linkedAgain := k.st.Link != nil && k.link.Status.Alive()
 	if m.Status != store.MergeRunning || m.PartnerAfter != nil || linkedAgain {
 		return nil
 	}
+
 	if in := k.link.Intent; in != nil && k.open(k.id, in) {
 		return k.pending()
 	}
+
 	holders, err := k.links.Holders(ctx, []string{m.PartnerID})
 	switch {
 	case err != nil:
@@ -77,8 +80,11 @@ func (k *task) retireMerged(ctx context.Context, m *store.ContactMerge) error {
 		m.Note = fmt.Sprintf("partner %s is left as it is: contact %s is linked with it by now", m.PartnerID, holders[m.PartnerID])
 		return nil
 	}
+
+	// A tombstone may have been removed.
 	k.link.ContactID = k.id
-	k.link.MetaKockaID = m.PartnerID // a tombstone may have been removed
+	k.link.MetaKockaID = m.PartnerID
+
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		m.Note = fmt.Sprintf("partner %s is gone from MetaKocka", m.PartnerID)
@@ -100,6 +106,7 @@ func (k *task) retireKept(ctx context.Context, m *store.ContactMerge, p reading)
 			return err
 		}
 	}
+
 	k.link.Status = store.StatusDeleted
 	written, note, err := k.retireAs(ctx, m.Policy, p)
 	switch {
@@ -108,9 +115,11 @@ func (k *task) retireKept(ctx context.Context, m *store.ContactMerge, p reading)
 	case err != nil:
 		return err
 	}
+
 	if m.PartnerAfter, err = written.MarshalJSON(); err != nil {
 		return fmt.Errorf("keep partner %s: %w", p.MKID, err)
 	}
+
 	k.link.Intent = nil
 	m.Note = note
 	if _, err := k.links.NoteMerge(ctx, *m, store.MergeRunning); err != nil {

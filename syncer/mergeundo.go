@@ -32,6 +32,7 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 		if err := r.refreshMerge(ctx, &m); err != nil {
 			return err
 		}
+
 		u := &undoing{loser: loser, winner: winner, m: &m}
 		if err := u.unchanged(); err != nil {
 			return err
@@ -39,6 +40,7 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 		if err := u.revive(ctx); err != nil {
 			return err
 		}
+
 		saving, cancel := Saving(ctx)
 		defer cancel()
 		return winner.s.Release(saving, loser.s, &m, u.change())
@@ -46,7 +48,8 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 	if err != nil {
 		return m, r.notUndone(ctx, m, err)
 	}
-	// Both have events, too: what does not work now is done by them.
+
+	// Both have events, too: whatever does not work now, they bring about.
 	for _, id := range []string{m.WinnerID, m.LoserID} {
 		if err := r.settled(ctx, id, by); err != nil {
 			r.log.Info("a contact of an undone merge is synced later", "contact", id, "error", err)
@@ -79,6 +82,7 @@ func (u *undoing) unchanged() error {
 	refuse := func(format string, args ...any) error {
 		return Errorf(CodeConflict, "merge %d cannot be undone: "+format, append([]any{m.ID}, args...)...)
 	}
+
 	switch {
 	case m.Status == store.MergeUndone:
 		return Errorf(CodeConflict, "merge %d is undone already", m.ID)
@@ -93,6 +97,7 @@ func (u *undoing) unchanged() error {
 	case u.winner.st.Contact == nil:
 		return refuse("contact %s is not there any more; if it was merged into another one, undo that merge first", m.WinnerID)
 	}
+
 	if changed := mapping.Diff(*u.winner.st.Contact, m.WinnerAfter); len(changed) > 0 {
 		return refuse("contact %s was changed since: %s", m.WinnerID, fieldList(changed))
 	}
@@ -131,15 +136,20 @@ func (u *undoing) revive(ctx context.Context) error {
 			return Errorf(CodeConflict, "merge %d cannot be undone: contact %s is linked with partner %s since", m.ID, holder, m.PartnerID)
 		}
 	}
+
+	// It was not retired, or moved: it only has to be there.
 	if m.PartnerAfter == nil || m.PartnerBefore == nil {
 		return u.exists(ctx, cmp.Or(m.MovedID, m.PartnerID))
 	}
+
 	if in := k.link.Intent; in != nil && k.open(k.id, in) {
 		return k.pending()
 	}
+
 	k.link.ContactID = m.LoserID
 	k.link.MetaKockaID = m.PartnerID
 	k.link.Status = store.StatusDeleted
+
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return u.partnerGone(m.PartnerID)
@@ -178,15 +188,19 @@ func (u *undoing) giveBack(ctx context.Context, p reading) error {
 	if err != nil {
 		return err
 	}
+
+	// A second try meets what the first one wrote: only a merge that is done is compared.
 	if m.Status == store.MergeDone && !asLeft(p.Partner, after) {
 		return Errorf(CodeConflict, "merge %d cannot be undone: partner %s was changed in MetaKocka since", m.ID, p.MKID)
 	}
+
 	if m.Status == store.MergeDone {
 		m.Status = store.MergeUndoing
 		if ok, err := k.links.NoteMerge(ctx, *m, store.MergeDone); err != nil || !ok {
 			return errors.Join(err, ErrAgain)
 		}
 	}
+
 	written, err := k.write(ctx, p, view(before), nil, formerFlags(before.Buyer, before.Supplier))
 	if metakocka.IsRefusal(err) {
 		return Errorf(CodeRefused, "merge %d cannot be undone: MetaKocka does not take partner %s back as it was: %v", m.ID, p.MKID, err)
@@ -229,6 +243,7 @@ func (u *undoing) change() store.MergeChange {
 		back.UpdatedBy = u.loser.t.By
 		ch.Loser = &back
 	}
+
 	switch {
 	case m.MovedID != "":
 		ch.Loser = handedOver(u.winner.link, u.loser)

@@ -79,25 +79,33 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 	if err != nil {
 		return fmt.Errorf("store partner %s: %w", p.MKID, err)
 	}
+
 	written, decided, heldAt := *k.link.Base, maps.Clone(k.link.Overrides), k.link.PartnerObservedAt
+
 	got := p.contact
 
 	res, also := mapping.Placed(*k.st.Contact, k.st.Located, res, k.Policy())
 	k.link.Base = &res.Base
 	k.link.Intent = nil
+
 	if k.stands(got, res.Base.Partner, from(mapping.SideMetaKocka)) {
 		k.link.PartnerObservedAt = k.readAt
 	}
+
 	status, reason := k.verdict(res.CRM, got, res, p.unreadable)
+
 	for f := range k.link.Overrides {
 		if !slices.Contains(res.Parked, f) {
 			delete(k.link.Overrides, f)
 			k.sent = append(k.sent, f)
 		}
 	}
+
 	err = k.settle(ctx, status, reason, store.Change{
 		Contact: res.CRM, ToCRM: res.ToCRM, Also: also, Observed: seen, Judge: k.judge(res, got, p.unreadable),
 	})
+
+	// The CRM does not take it: the link stays as it was before, and a person decides.
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		k.link.Base = &written

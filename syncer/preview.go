@@ -69,14 +69,17 @@ func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 		p.Does = "nothing: " + nameless.Error()
 		return nil //nolint:nilerr // this is the preview
 	}
+
 	seen, err := k.candidatesSeen(ctx)
 	if err != nil {
 		return err
 	}
+
 	denied, err := k.s.Denied(ctx)
 	if err != nil {
 		return err
 	}
+
 	found, held, err := k.lookFor(ctx, store.Rivals{Seen: seen, Not: denied})
 	switch {
 	case err != nil:
@@ -102,18 +105,21 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 	case err != nil:
 		return AboutAll(err)
 	}
+
 	got := partner.contact
 	base := k.link.BaseOr(mapping.Base{})
 	if k.link.BaseAssumed {
 		settled := settleAssumed(*base, got)
 		base = &settled
 	}
+
 	k.link.Base = base
 	k.waited = true // for nothing: it may be asked again
 	res, _, err := k.combine(ctx, partner)
 	if err != nil {
 		return err
 	}
+
 	held := *k.st.Contact
 	if k.st.Located {
 		held.Country = "" // in its field
@@ -155,11 +161,13 @@ func (k *task) previewLink(ctx context.Context, p *Preview) error {
 		k.link.MetaKockaID = id
 		k.link.Base = &mapping.Base{}
 	}
+
 	p.MetaKockaID = id
 	does := p.Does
 	if err := k.previewUpdate(ctx, p); err != nil {
 		return err
 	}
+
 	if does != "" {
 		p.Does = joined(does, p.Does)
 	}

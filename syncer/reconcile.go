@@ -77,11 +77,13 @@ func (r *Reconciler) reconcile(ctx context.Context, contactID string, t Trigger,
 			return r.settleLetters(ctx, t.Work, res, err)
 		})
 		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, ErrAgain)
+
 		if due := dueEvent(err); due != nil && !waited {
 			r.await(ctx, contactID, due)
 			waited = true
 			continue
 		}
+
 		if !again || try >= maxTries {
 			return res, err
 		}
@@ -221,7 +223,9 @@ func (k *task) together(ctx context.Context) error {
 	case k.link.MetaKockaID == "":
 		return k.first(ctx)
 	}
-	k.link.Base = k.link.BaseOr(mapping.Base{}) // a link that somebody wrote by hand has none
+
+	// A link that somebody wrote by hand has no base.
+	k.link.Base = k.link.BaseOr(mapping.Base{})
 	return k.update(ctx)
 }
 
@@ -281,12 +285,16 @@ func (k *task) result() Result {
 func (k *task) save(ctx context.Context, ch store.Change) error {
 	ctx, cancel := Saving(ctx)
 	defer cancel()
+
 	if k.t.CRMChangedAt.After(k.link.CRMChangedAt) {
 		k.link.CRMChangedAt = k.t.CRMChangedAt
 	}
+
+	// Keys are held for a match that waits, and for one that was not begun.
 	if k.link.Status != store.StatusHeld && (k.link.Status != store.StatusPending || k.link.MetaKockaID != "") {
 		k.link.HeldKeys = nil
 	}
+
 	ch.Link = k.link
 	ch.Conflicts = k.replaced
 	ch.Lapsed = k.lapsed
@@ -299,9 +307,11 @@ func (k *task) save(ctx context.Context, ch store.Change) error {
 			ch.Conflicts = append(ch.Conflicts, c)
 		}
 	}
+
 	if err := k.s.Save(ctx, &ch); err != nil {
 		return err
 	}
+
 	k.link = ch.Link
 	k.replaced = nil
 	k.lapsed = nil

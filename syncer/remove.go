@@ -84,6 +84,7 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 	if in == nil {
 		return false, nil
 	}
+
 	sent, _ := mapping.FromPartner(in.Partner)
 	p, err := k.findIntended(ctx)
 	switch {
@@ -212,6 +213,7 @@ func (k *task) partnerGone(ctx context.Context) error {
 	if k.remakes() {
 		return k.anew(ctx)
 	}
+
 	held, err := k.s.DeletionHeld(ctx, k.link, mapping.SideMetaKocka)
 	if err != nil {
 		return err
@@ -219,15 +221,19 @@ func (k *task) partnerGone(ctx context.Context) error {
 	if held {
 		return k.settle(ctx, store.StatusHeld, "the partner is gone from MetaKocka, which waits for a person: mksync deletions list", store.Change{})
 	}
+
 	if k.cfg.RemoteDeletePolicy != PolicyDelete {
 		return k.unlink(ctx)
 	}
-	if k.link.Base == nil || !k.stands(*k.st.Contact, k.link.Base.CRM, anyway) { // edited since
+
+	// An edit since they last agreed says that somebody works with the contact.
+	if k.link.Base == nil || !k.stands(*k.st.Contact, k.link.Base.CRM, anyway) {
 		if err := k.s.VoidDeletion(ctx, k.link, mapping.SideMetaKocka); err != nil {
 			return err
 		}
 		return k.unlink(ctx)
 	}
+
 	tables, err := k.s.Referrers(ctx)
 	if err != nil {
 		return err
@@ -331,14 +337,17 @@ func (k *task) comeBack(ctx context.Context) error {
 		k.link.Status = store.StatusPending
 		return k.first(ctx)
 	}
+
 	holders, err := k.links.Holders(ctx, []string{k.link.MetaKockaID})
 	if err != nil {
 		return err
 	}
+
 	var p reading
 	if holder := holders[k.link.MetaKockaID]; holder == "" || holder == k.id { // its own, where the retiring has no answer
 		p, err = k.read(ctx)
 	}
+
 	if p.MKID == "" && err == nil || errors.Is(err, metakocka.ErrNotFound) { // another contact's by now, or gone
 		k.link.MetaKockaID = ""
 		k.link.Base = nil
@@ -348,6 +357,7 @@ func (k *task) comeBack(ctx context.Context) error {
 	if err != nil {
 		return AboutAll(err)
 	}
+
 	if p, err = k.unmarkLeft(ctx, p, k.stood(p)); err != nil {
 		return k.writeFailed(ctx, err)
 	}

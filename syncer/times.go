@@ -45,13 +45,16 @@ func (k *task) times(ctx context.Context, got mapping.Contact, conflicts []mappi
 	if err != nil {
 		return nil, err
 	}
+
 	partner, err := k.partnerPast(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	times := map[mapping.Field]mapping.Times{}
 	for _, c := range conflicts {
 		t := k.partnerTimes(c.Field, got.Get(c.Field), partner[c.Field])
+
 		at, told := since(c.Field, c.CRM, contact[c.Field])
 		switch {
 		case k.t.Cause == CauseReplay: // an old event may tell of what was restored since
@@ -61,6 +64,7 @@ func (k *task) times(ctx context.Context, got mapping.Contact, conflicts []mappi
 		case !told && c.Rule == mapping.RuleNewest && !k.waited && !k.link.LastSyncedAt.IsZero():
 			return nil, &eventDueError{field: c.Field, value: c.CRM}
 		}
+
 		t.CRM = at.before
 		times[c.Field] = t.Until(k.now())
 	}

@@ -53,15 +53,18 @@ func (t *troubles) met(key string, err error) time.Duration {
 		delete(t.fails, key)
 		return 0
 	}
+
 	if t.fails == nil || len(t.fails) >= troubleKeys && t.fails[key] == 0 {
 		t.fails = map[string]int{}
 		t.stuck = 0
 	}
 	t.fails[key]++
+
 	n := t.fails[key]
 	if n < troubleAfter {
 		return 0
 	}
+
 	t.last.Key = key
 	t.last.Error = err.Error()
 	if n == troubleAfter {
@@ -69,6 +72,7 @@ func (t *troubles) met(key string, err error) time.Duration {
 			t.log.Warn("work on a contact fails again and again; it is tried every few minutes: mksync status", "key", key, "error", err)
 		}
 	}
+
 	if errors.Is(err, errNotVisible) || errors.Is(err, store.ErrTable) {
 		return 0 // it is about all of them, and costs nobody a call
 	}

@@ -83,9 +83,11 @@ func (k *task) seenAsExpected(ctx context.Context, p reading) (bool, error) {
 		}
 	}
 	base.Phone = p.ours.PhonePlace()
+
 	if !k.stands(got, base.Partner, from(mapping.SideMetaKocka)) {
 		return false, nil
 	}
+
 	was := k.link
 	k.link.Base = &base
 	k.link.BaseAssumed = false

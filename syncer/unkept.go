@@ -85,7 +85,9 @@ func (u *unkept) saw(ctx context.Context, f mapping.Field, kept bool) error {
 	if !free(f) || kept && !dropped {
 		return nil
 	}
+
 	next := Unkept{Since: maps.Clone(u.known.Since), Kept: u.known.Kept}
+
 	if kept {
 		delete(next.Since, f)
 		next.Kept++
@@ -99,6 +101,7 @@ func (u *unkept) saw(ctx context.Context, f mapping.Field, kept bool) error {
 			u.log.Info("MetaKocka does not keep the field: it is not sent, and tried again once a day", "field", f)
 		}
 	}
+
 	if err := u.states.SaveState(ctx, UnkeptKey, next); err != nil {
 		return err
 	}

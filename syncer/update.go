@@ -21,6 +21,7 @@ func (k *task) update(ctx context.Context) error {
 			return err
 		}
 	}
+
 	done, err := k.nothingToDo(ctx)
 	if done || err != nil {
 		return err
@@ -28,6 +29,7 @@ func (k *task) update(ctx context.Context) error {
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
 		return k.reject(ctx, err.Error())
 	}
+
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
 		return k.partnerGone(ctx)
@@ -35,6 +37,8 @@ func (k *task) update(ctx context.Context) error {
 	if err != nil {
 		return AboutAll(err)
 	}
+
+	// What became of an earlier write comes first: else its values would be read as edits.
 	stood := k.stood(p)
 	if p, err = k.settleUpdate(ctx, p, stood); err != nil {
 		return err
@@ -42,6 +46,7 @@ func (k *task) update(ctx context.Context) error {
 	if p, err = k.unmarkLeft(ctx, p, stood); err != nil {
 		return k.writeFailed(ctx, err)
 	}
+
 	if k.anonymizedSince(p) {
 		return k.takeBack(ctx, p)
 	}
@@ -89,22 +94,28 @@ func (k *task) merge(ctx context.Context, p reading) error {
 				return err
 			}
 		}
+
 		base.Phone = p.ours.PhonePlace()
 		k.link.Base = &base
 		k.link.BaseAssumed = false
+
 		res, times, err := k.combine(ctx, p)
 		if err != nil {
 			return err
 		}
+
 		conflicts := res.Conflicts
 		if err := k.restore(&res, p); err != nil {
 			return err
 		}
+
 		k.record(conflicts, times)
 		k.nameAlong(&res, p.contact)
 		k.nameOver(&res, p.ours)
+
 		want := mapping.ToPartner(res.Partner, p.ours, res.ToPartner, k.Policy())
 		_, differs := partnerUpdate(p.Partner, want)
+
 		switch {
 		case !differs && len(res.ToPartner) == 0:
 			return k.finish(ctx, p, res)
@@ -112,16 +123,21 @@ func (k *task) merge(ctx context.Context, p reading) error {
 			k.advance(res, p, p)
 			continue
 		}
+
 		written, err := k.write(ctx, p, want, k.intended(res.ToPartner), nil)
 		if err != nil {
 			return k.writeFailed(ctx, err)
 		}
+
 		if err := k.learn(ctx, res.Partner, written.contact, res.ToPartner); err != nil {
 			return err
 		}
+
 		k.advance(res, p, written)
 		p = written
 	}
+
+	// An ERP user edits the partner all the time.
 	return ErrAgain
 }
 

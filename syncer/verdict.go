@@ -61,6 +61,7 @@ func (k *task) difference(f mapping.Field, contact, held mapping.Contact, res ma
 	ok, why := mapping.Kept(f, crm, partner)
 	ok = ok || mapping.Agree(f, contact, held)
 	withheld := mapping.Withheld(f, crm, partner)
+
 	switch {
 	case rule.Direction == mapping.DirectionOff:
 		return ""

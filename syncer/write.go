@@ -64,10 +64,12 @@ func (s *sending) send(ctx context.Context, p metakocka.Partner, u metakocka.Upd
 		c.AddressID = addressID(p)
 		u.Address = nil
 	}
+
 	rest := u
 	rest.Set = maps.Clone(u.Set)
 	delete(rest.Set, "notes")
 	delete(rest.Set, "website")
+
 	full := s.updatingByAnyName(ctx, p, u)
 	switch alone := len(rest.Set) == 0 && u.Contact == nil && u.Address == nil; {
 	case len(rest.Set) == len(u.Set):
@@ -77,6 +79,7 @@ func (s *sending) send(ctx context.Context, p metakocka.Partner, u metakocka.Upd
 	case alone: // nothing is left of it but that proof
 		rest.Set["customer"] = p.Customer
 	}
+
 	got, err := inTurn(ctx, s.standsAs(p), full)
 	if !metakocka.IsRefusal(err) {
 		return got, err
