@@ -81,8 +81,8 @@ type Links interface {
 	FromRow(row map[string]any) (mapping.Contact, []mapping.Field)
 }
 
-// LetterKeeper keeps the dead letters as the links stand; *bus.Bus is one.
-type LetterKeeper interface {
+// DeadLetters keeps the dead letters as the links stand; *bus.Bus is one.
+type DeadLetters interface {
 	// ForgetDeadLetters removes those of a contact or a partner.
 	ForgetDeadLetters(ctx context.Context, key string)
 }

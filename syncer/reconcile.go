@@ -25,12 +25,12 @@ func Saving(ctx context.Context) (context.Context, context.CancelFunc) {
 // Reconciler brings one contact and one partner together. It is the only writer
 // to either side (invariant 1). It is safe for use by many goroutines.
 type Reconciler struct {
-	cfg     Config
-	links   Links
-	letters LetterKeeper
-	past    Past
-	lanes   Lanes
-	log     *slog.Logger
+	cfg         Config
+	links       Links
+	deadLetters DeadLetters
+	past        Past
+	lanes       Lanes
+	log         *slog.Logger
 
 	watch    intentWatch
 	absences absences
@@ -42,11 +42,11 @@ type Reconciler struct {
 }
 
 // NewReconciler checks the policy and returns a ready Reconciler.
-func NewReconciler(cfg Config, links Links, letters LetterKeeper, past Past, lanes Lanes, log *slog.Logger) (*Reconciler, error) {
+func NewReconciler(cfg Config, links Links, deadLetters DeadLetters, past Past, lanes Lanes, log *slog.Logger) (*Reconciler, error) {
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("check field policy: %w", err)
 	}
-	return &Reconciler{cfg: cfg, links: links, letters: letters, past: past, lanes: lanes, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log}}, nil
+	return &Reconciler{cfg: cfg, links: links, deadLetters: deadLetters, past: past, lanes: lanes, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log}}, nil
 }
 
 // Contact reconciles a contact with its partner, and finds or makes the partner
@@ -74,7 +74,7 @@ func (r *Reconciler) reconcile(ctx context.Context, contactID string, t Trigger,
 			k.waited = waited
 			err := k.unlessNotHeld(ctx, do(k, ctx))
 			res = k.result()
-			return r.settleLetters(ctx, t.Work, res, err)
+			return r.settleDeadLetters(ctx, t.Work, res, err)
 		})
 		again := errors.Is(err, store.ErrContactChanged) || errors.Is(err, ErrAgain)
 
@@ -112,15 +112,15 @@ func (r *Reconciler) Truncated(ctx context.Context, xids []uint32) (held int64, 
 	return r.links.HoldAll(ctx, "the contacts table was truncated")
 }
 
-// settleLetters puts aside what cannot be brought over, and removes what was put
+// settleDeadLetters puts aside what cannot be brought over, and removes what was put
 // aside before of a link that is in order now. Under the contact's lock, what
 // happened last also stands last.
-func (r *Reconciler) settleLetters(ctx context.Context, work Work, res Result, err error) error {
+func (r *Reconciler) settleDeadLetters(ctx context.Context, work Work, res Result, err error) error {
 	var rejected *RejectError
 	switch {
 	case err == nil:
 		for _, key := range []string{res.ContactID, res.MetaKockaID} {
-			r.letters.ForgetDeadLetters(ctx, key)
+			r.deadLetters.ForgetDeadLetters(ctx, key)
 			if work != nil {
 				work.Forgot(key)
 			}

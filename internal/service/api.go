@@ -42,7 +42,7 @@ func (s *Service) refusal() string {
 	return ""
 }
 
-// Patience is how long a heartbeat, or an event, may make no headway: a few
+// Patience is how long a heartbeat, or an event, may stall: a few
 // heartbeats, and calls of MetaKocka that run into their time-out.
 func Patience(cfg config.Config) time.Duration {
 	return 3*cfg.HeartbeatInterval + 2*cfg.MetaKockaTimeout

@@ -14,7 +14,7 @@ const (
 // SubjectTruncate is the one event of the contacts table without a contact.
 var SubjectTruncate = bus.ContactSubject("truncate", "")
 
-// readers are the streams' consumers.
+// readers are the consumers of a stream.
 func readers(stream string) []string {
 	if stream == bus.StreamContacts {
 		return []string{ConsumerPusher, ConsumerPusherBulk}

@@ -23,7 +23,7 @@ func (l *Epochs) Current(ctx context.Context, source string) bool {
 	if source == "" || source == l.known {
 		return true
 	}
-	life, err := l.States.Life(ctx)
+	epoch, err := l.States.Epoch(ctx)
 	if err != nil {
 		return true
 	}
@@ -31,6 +31,6 @@ func (l *Epochs) Current(ctx context.Context, source string) bool {
 	if err != nil || !ok {
 		return true
 	}
-	l.known = sourcePrefix + withLife(state.SystemID, life)
+	l.known = sourcePrefix + withEpoch(state.SystemID, epoch)
 	return source == l.known || !strings.HasPrefix(source, sourcePrefix)
 }

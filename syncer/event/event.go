@@ -43,19 +43,19 @@ func appendHex(b []byte, v uint32) []byte {
 // sourcePrefix begins the ce-source of a contact's event; its system follows.
 const sourcePrefix = "mksync/listener/"
 
-// withLife is a system identifier with the life of the database, where it has had
+// withEpoch is a system identifier with the epoch of the database, where it has had
 // more than one.
-func withLife(systemID, life string) string {
-	if life == "" {
+func withEpoch(systemID, epoch string) string {
+	if epoch == "" {
 		return systemID
 	}
-	return systemID + "." + life
+	return systemID + "." + epoch
 }
 
-// sameLife takes the life off a system identifier, and tells whether it is this one.
-func sameLife(source, life string) (systemID string, same bool) {
+// sameEpoch takes the epoch off a system identifier, and tells whether it is this one.
+func sameEpoch(source, epoch string) (systemID string, same bool) {
 	systemID, of, _ := strings.Cut(source, ".")
-	return systemID, of == life
+	return systemID, of == epoch
 }
 
 // parseEventID is the reverse of eventID.

@@ -52,7 +52,7 @@ func TestMessagesOfARelayAreOfTheirEvent(t *testing.T) {
 	require.Equal(t, "2027-01-15T08:00:00.123456Z", header(m, HeaderTime))
 	require.True(t, json.Valid(m.Data), string(m.Data))
 
-	r.life = "k3"
+	r.epoch = "k3"
 	ev = testEvent(2)
 	ev.Op, ev.Key, ev.CommitTime = cdc.OpDelete, "other", ev.CommitTime.Add(time.Second)
 	ev.Before, ev.After = ev.After, nil

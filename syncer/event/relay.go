@@ -21,7 +21,7 @@ type Relay struct {
 	states ListenerStates
 	cfg    bus.PublisherConfig
 	log    *slog.Logger
-	life   string // as of the last Last
+	epoch  string // as of the last Last
 
 	mu         sync.Mutex // guards these:
 	pub        *bus.Publisher
@@ -34,7 +34,7 @@ type Relay struct {
 	of     struct { // what the values were last made of, where many events share it
 		op     cdc.Op
 		system string
-		life   string
+		epoch  string
 		commit time.Time
 	}
 	id string // begins the events' ids
@@ -53,14 +53,14 @@ func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig, log *s
 
 // Last implements cdc.Sink. Where the newest event has expired from the stream,
 // the remembered position stands for it: the stream was not lost. An event of
-// another life of the database is none of ours.
+// another epoch of the database is none of ours.
 func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 	r.Close()
-	life, err := r.states.Life(ctx)
+	epoch, err := r.states.Epoch(ctx)
 	if err != nil {
 		return cdc.Last{}, err
 	}
-	r.life = life
+	r.epoch = epoch
 
 	pub, err := r.bus.Publisher(ctx, bus.StreamContacts, r.cfg)
 	if err != nil {
@@ -80,7 +80,7 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 		if err != nil {
 			return cdc.Last{}, err
 		}
-		if systemID, ours := sameLife(systemID, r.life); ours {
+		if systemID, ours := sameEpoch(systemID, r.epoch); ours {
 			return cdc.Last{Found: true, SystemID: systemID, Pos: pos}, nil
 		}
 		return cdc.Last{}, nil
@@ -148,10 +148,10 @@ func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {
 // message is the event as it is published, in buffers that the next one uses again.
 func (r *Relay) message(ev *cdc.Event) bus.Message {
 	r.buf = appendContactEvent(r.buf[:0], ev)
-	if r.id == "" || r.of.system != ev.SystemID || r.of.life != r.life {
+	if r.id == "" || r.of.system != ev.SystemID || r.of.epoch != r.epoch {
 		r.of.system = ev.SystemID
-		r.of.life = r.life
-		r.id = withLife(ev.SystemID, r.life)
+		r.of.epoch = r.epoch
+		r.id = withEpoch(ev.SystemID, r.epoch)
 		r.values[2] = sourcePrefix + r.id
 	}
 	if op := ev.Op; r.of.op != op {

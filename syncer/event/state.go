@@ -8,11 +8,11 @@ import (
 	"github.com/crmmind/mksync/cdc"
 )
 
-// Where the listener's state is remembered, and which life of the database the
+// Where the listener's state is remembered, and which epoch of the database the
 // events belong to.
 const (
 	ListenerStateKey = "listener"
-	listenerLifeKey  = "listener-life"
+	listenerEpochKey = "listener-life"
 	HeartbeatKey     = "heartbeat"
 )
 
@@ -36,32 +36,32 @@ func (l ListenerStates) Save(ctx context.Context, s cdc.State) error {
 	return l.States.SaveState(ctx, ListenerStateKey, s)
 }
 
-// Life names the database's life since it was last accepted after a restore; ""
-// before any. Positions in the log mean something within one life only.
-func (l ListenerStates) Life(ctx context.Context) (string, error) {
-	var v listenerLife
-	_, err := l.States.LoadState(ctx, listenerLifeKey, &v)
-	return v.Life, err
+// Epoch names the database's epoch since it was last accepted after a restore; ""
+// before any. Positions in the log mean something within one epoch only.
+func (l ListenerStates) Epoch(ctx context.Context) (string, error) {
+	var v listenerEpoch
+	_, err := l.States.LoadState(ctx, listenerEpochKey, &v)
+	return v.Epoch, err
 }
 
-type listenerLife struct {
-	Life string `json:"life"`
+type listenerEpoch struct {
+	Epoch string `json:"life"`
 }
 
 // AcceptDatabase makes the listener go on with a database that was restored: it
-// begins a new life, to which no event of the stream belongs, and then anew.
+// begins a new epoch, to which no event of the stream belongs, and then anew.
 func (l ListenerStates) AcceptDatabase(ctx context.Context, cfg cdc.Config) (cdc.Accepted, error) {
-	return cdc.Accept(ctx, cfg, newLife{l})
+	return cdc.Accept(ctx, cfg, newEpoch{l})
 }
 
-// newLife begins a new life with the state it saves.
-type newLife struct{ ListenerStates }
+// newEpoch begins a new epoch with the state it saves.
+type newEpoch struct{ ListenerStates }
 
-// Save implements cdc.StateStore. The life comes first: cut off in between, the
+// Save implements cdc.StateStore. The epoch comes first: cut off in between, the
 // old state still stops the listener.
-func (n newLife) Save(ctx context.Context, s cdc.State) error {
-	life := strconv.FormatInt(time.Now().UnixMilli(), 36)
-	if err := n.States.SaveState(ctx, listenerLifeKey, listenerLife{life}); err != nil {
+func (n newEpoch) Save(ctx context.Context, s cdc.State) error {
+	epoch := strconv.FormatInt(time.Now().UnixMilli(), 36)
+	if err := n.States.SaveState(ctx, listenerEpochKey, listenerEpoch{epoch}); err != nil {
 		return err
 	}
 	return n.ListenerStates.Save(ctx, s)

@@ -70,8 +70,8 @@ type Records interface {
 	Wake(ctx context.Context, keys []string, but string) error
 }
 
-// Letters are the events that could not be applied; *bus.Bus has them.
-type Letters interface {
+// DeadLetters are the events that could not be applied; *bus.Bus has them.
+type DeadLetters interface {
 	DeadLetters(ctx context.Context) ([]bus.DeadLetter, error)
 	RetryDeadLetter(ctx context.Context, id uint64) error
 }
@@ -80,14 +80,14 @@ type Letters interface {
 // commands, of NATS and of HTTP is one of its methods. It writes to neither
 // side itself; the Reconciler does (invariant 1).
 type API struct {
-	reconciler *syncer.Reconciler
-	records    Records
-	letters    Letters
-	status     func(ctx context.Context) status.Status
-	checker    *check.Checker      // nil: none
-	bulk       *Bulk               // nil: none
-	jobs       *Jobs               // nil: none
-	live       *semaphore.Weighted // single requests
+	reconciler  *syncer.Reconciler
+	records     Records
+	deadLetters DeadLetters
+	status      func(ctx context.Context) status.Status
+	checker     *check.Checker      // nil: none
+	bulk        *Bulk               // nil: none
+	jobs        *Jobs               // nil: none
+	live        *semaphore.Weighted // single requests
 }
 
 // liveSlots is how many single requests reconcile at once: each holds
@@ -95,8 +95,8 @@ type API struct {
 const liveSlots = 4
 
 // NewAPI returns a ready API.
-func NewAPI(r *syncer.Reconciler, records Records, letters Letters, status func(ctx context.Context) status.Status) *API {
-	return &API{reconciler: r, records: records, letters: letters, status: status, live: semaphore.NewWeighted(liveSlots)}
+func NewAPI(r *syncer.Reconciler, records Records, deadLetters DeadLetters, status func(ctx context.Context) status.Status) *API {
+	return &API{reconciler: r, records: records, deadLetters: deadLetters, status: status, live: semaphore.NewWeighted(liveSlots)}
 }
 
 // Nothing is a request that asks for nothing in particular.

@@ -25,20 +25,20 @@ type DeadLetter struct {
 	StoredAt    time.Time `json:"storedAt"`
 }
 
-func letterOf(l bus.DeadLetter) DeadLetter {
-	letter := DeadLetter{
-		ID: letterID(l), Consumer: l.Consumer, Reason: l.Reason, Count: l.Count,
+func deadLetterOf(l bus.DeadLetter) DeadLetter {
+	dead := DeadLetter{
+		ID: deadLetterID(l), Consumer: l.Consumer, Reason: l.Reason, Count: l.Count,
 		Subject: l.Subject, Stream: l.Stream, Sequence: l.Seq, StoredAt: l.Time,
 	}
 	if l.Stream == bus.StreamPartners {
-		letter.MetaKockaID = l.Key
+		dead.MetaKockaID = l.Key
 	} else {
-		letter.ContactID = l.Key
+		dead.ContactID = l.Key
 	}
-	return letter
+	return dead
 }
 
-func letterID(l bus.DeadLetter) string { return strconv.FormatUint(l.ID, 10) }
+func deadLetterID(l bus.DeadLetter) string { return strconv.FormatUint(l.ID, 10) }
 
 // DeadLetters lists the dead letters, oldest first.
 func (a *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error) {
@@ -50,50 +50,50 @@ func (a *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error)
 	if err != nil {
 		return List[DeadLetter]{}, err
 	}
-	all, err := a.letters.DeadLetters(ctx)
+	all, err := a.deadLetters.DeadLetters(ctx)
 	if err != nil {
 		return List[DeadLetter]{}, err
 	}
 	for len(all) > 0 && all[0].ID <= uint64(after) { //nolint:gosec // not negative
 		all = all[1:]
 	}
-	return listOf(all[:min(limit, len(all))], limit, letterOf, letterID), nil
+	return listOf(all[:min(limit, len(all))], limit, deadLetterOf, deadLetterID), nil
 }
 
-// RetryDeadLetter gives a dead letter back to its consumer, which tries it again
+// RetryDeadLetter redrives a dead letter: its consumer tries it again
 // as soon as it runs; one that fails again becomes a new dead letter.
-func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (letter DeadLetter, err error) {
+func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (dead DeadLetter, err error) {
 	if err := checkID("id", r.ID); err != nil {
-		return letter, err
+		return dead, err
 	}
 
-	all, err := a.letters.DeadLetters(ctx)
+	all, err := a.deadLetters.DeadLetters(ctx)
 	if err != nil {
-		return letter, err
+		return dead, err
 	}
 
 	keys, err := a.keysOf(ctx, r.ID)
 	if err != nil {
-		return letter, err
+		return dead, err
 	}
 
 	var found []bus.DeadLetter
 	for _, l := range all {
-		if keys[l.Key] || letterID(l) == r.ID {
+		if keys[l.Key] || deadLetterID(l) == r.ID {
 			found = append(found, l)
 		}
 	}
 
-	l, err := pick("dead letter", r.ID, found, letterID, func(bus.DeadLetter) bool { return true })
+	l, err := pick("dead letter", r.ID, found, deadLetterID, func(bus.DeadLetter) bool { return true })
 	if err != nil {
-		return letter, err
+		return dead, err
 	}
 
-	err = a.letters.RetryDeadLetter(ctx, l.ID)
+	err = a.deadLetters.RetryDeadLetter(ctx, l.ID)
 	if errors.Is(err, bus.ErrNotFound) {
 		err = syncer.Errorf(syncer.CodeNotFound, "%s", err)
 	}
-	return letterOf(l), err
+	return deadLetterOf(l), err
 }
 
 // keysOf are the keys of events that an id of a mapping, contact or partner

@@ -98,12 +98,12 @@ type Endpoint interface {
 	Subject() string
 	// Timeout bounds how long an answer may take.
 	Timeout() time.Duration
-	// Types are the request's and the answer's, for who describes them.
+	// Types are the request's and the answer's: whoever describes the operation needs them.
 	Types() (request, answer reflect.Type)
 	serve(ctx context.Context, a *API, request []byte) ([]byte, error)
 }
 
-// Endpoints are all operations, for who serves them.
+// Endpoints are all operations, to be served one by one.
 func Endpoints() []Endpoint {
 	return []Endpoint{
 		OpStatus, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,

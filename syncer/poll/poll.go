@@ -99,7 +99,7 @@ func (p *Poller) Run(ctx context.Context) error {
 // missing (invariant 8).
 func (p *Poller) Poll(ctx context.Context) error { return p.once(ctx, false) }
 
-// Refresh polls now, for who is about to write a lot; it asks for every letter
+// Refresh polls now, before a lot is written; it asks for every letter
 // where that is cheap. A refresh of this process that began meanwhile will do.
 func (p *Poller) Refresh(ctx context.Context) error { return p.once(ctx, true) }
 

@@ -14,7 +14,7 @@ import (
 var errFirst = errors.New("the first is enough")
 
 // read collects the contacts that the events name, in the order of their first
-// event. Events that the stream no longer holds are said.
+// event. It says which events the stream no longer holds.
 func (p *Replayer) read(ctx context.Context, r ReplayRequest) ([]replayed, error) {
 	if err := p.checkStart(ctx, r); err != nil {
 		return nil, err

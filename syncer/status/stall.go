@@ -37,9 +37,9 @@ func (m *Monitor) listensElsewhere() bool {
 	return m.Listener == nil || m.Listener().State == cdc.StateStandby
 }
 
-// standsStill tells a listener that does not get on from one that is busy or has
+// stalled tells a listener that does not get on from one that is busy or has
 // nothing to do.
-func (m *Monitor) standsStill(s *Status, l cdc.Status) {
+func (m *Monitor) stalled(s *Status, l cdc.Status) {
 	if l.HeartbeatRefused != "" {
 		s.problem("heartbeats may not be sent, so a standstill between the slot and the stream %s would not be noticed: %s; let mksync's role execute pg_logical_emit_message, or set MKSYNC_HEARTBEAT_INTERVAL to 0s", bus.StreamContacts, l.HeartbeatRefused)
 	}

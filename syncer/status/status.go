@@ -122,7 +122,7 @@ type Monitor struct {
 	Pulls        bool                  // the puller's
 	Heartbeat    time.Duration         // between two; 0: none are sent
 	Trouble      func() syncer.Trouble // nil: no pusher or puller here
-	Patience     time.Duration         // how long a heartbeat, or an event, may make no headway
+	Patience     time.Duration         // how long a heartbeat, or an event, may stall
 }
 
 // Status asks every part how it stands. What cannot be asked is a problem, not
@@ -275,7 +275,7 @@ func (m *Monitor) listener(s *Status) {
 	if l.Warning != "" {
 		s.problem("the listener works, but %s", l.Warning)
 	}
-	m.standsStill(s, l)
+	m.stalled(s, l)
 }
 
 // trouble names as a problem what fails again and again.

@@ -36,18 +36,18 @@ func (r *Redriver) Run(ctx context.Context) {
 				if syncer.Pause(ctx, time.Second) != nil {
 					return
 				}
-				if err := r.retryLetters(ctx, text); err != nil {
-					r.log.Warn("what MetaKocka refused could not be given back: mksync deadletters retry --all", "error", err)
+				if err := r.redrive(ctx, text); err != nil {
+					r.log.Warn("what was put aside while MetaKocka refused every write is not tried again by itself: mksync deadletters retry --all", "error", err)
 				}
 			}
 		}
 	}
 }
 
-// retryLetters gives the dead letters back whose reason holds the words.
-func (r *Redriver) retryLetters(ctx context.Context, text string) error {
-	letters, err := r.bus.DeadLetters(ctx)
-	for _, l := range letters {
+// redrive has the dead letters tried again whose reason holds the words.
+func (r *Redriver) redrive(ctx context.Context, text string) error {
+	all, err := r.bus.DeadLetters(ctx)
+	for _, l := range all {
 		if !strings.Contains(l.Reason, text) {
 			continue
 		}
