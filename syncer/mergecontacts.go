@@ -59,7 +59,6 @@ func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (s
 		done = j.m
 		return notDeleted(loserID, err)
 	})
-
 	if err != nil {
 		return store.ContactMerge{}, err
 	}

@@ -246,11 +246,11 @@ func holdsOneOf(f mapping.Field, had []string, v string) bool {
 }
 
 // waitSettled waits until everything is as it must be and returns how long that
-// took.
-func waitSettled(t testing.TB, people *crowd, limit time.Duration) (time.Duration, verdict) {
+// took. What a person would do where it takes long is done each third of the limit.
+func waitSettled(t testing.TB, people *crowd, limit time.Duration, person func()) (time.Duration, verdict) {
 	t.Helper()
 	began, watch := time.Now(), waits.Start()
-	for {
+	for looked := 0; ; {
 		v, err := people.judge(t.Context())
 		if err == nil {
 			err = v.err()
@@ -260,6 +260,10 @@ func waitSettled(t testing.TB, people *crowd, limit time.Duration) (time.Duratio
 		}
 		if watch.Elapsed() > limit {
 			require.NoError(t, err, "not settled within %s", limit)
+		}
+		if third := int(3 * watch.Elapsed() / limit); third > looked {
+			looked = third
+			person()
 		}
 		idle(t.Context(), 200*time.Millisecond)
 	}
