@@ -237,12 +237,16 @@ func holdsOneOf(f mapping.Field, had []string, v string) bool {
 	if f != mapping.FieldAddress {
 		return slices.ContainsFunc(had, func(h string) bool { return mapping.Equal(f, h, v) })
 	}
-	a, street, town := mapping.ParseAddress(v), false, false
-	for _, h := range had {
-		b := mapping.ParseAddress(h)
-		street, town = street || a.Street == b.Street, town || a.City == b.City && a.PostNumber == b.PostNumber
+	for _, one := range had {
+		street := mapping.ParseAddress(one).Street
+		for _, other := range had {
+			town := mapping.ParseAddress(other)
+			if mapping.Equal(f, mapping.Address{Street: street, City: town.City, PostNumber: town.PostNumber}.String(), v) {
+				return true
+			}
+		}
 	}
-	return street && town
+	return false
 }
 
 // waitSettled waits until everything is as it must be and returns how long that
