@@ -144,6 +144,7 @@ func (k *task) resolve(ctx context.Context) error {
 		return k.pending()
 	}
 	k.link.Intent = nil
+	k.notMade = true
 	return k.first(ctx)
 }
 

@@ -193,7 +193,7 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 	if !isTaken(err) {
 		return err
 	}
-	if was := k.st.Link; was != nil && was.Intent != nil && was.Intent.Kind == store.IntentCreate && was.MetaKockaID == "" {
+	if was := k.st.Link; !k.notMade && was != nil && was.Intent != nil && was.Intent.Kind == store.IntentCreate && was.MetaKockaID == "" {
 		return ErrAgain // the intent stands: its partner may be another one
 	}
 	given, err := k.given(ctx, p.MKID)

@@ -103,6 +103,23 @@ func TestAPartnerFoundByAKeyIsMatchedNotAssumed(t *testing.T) {
 	require.Equal(t, "Cesta 1, Ljubljana, 1000", c.Address)
 }
 
+// TestACreationThatWasNotMadeFindsItsPartnerTaken: a creation was never processed, and by
+// the time that is known another contact holds the one partner with its e-mail address.
+func TestACreationThatWasNotMadeFindsItsPartnerTaken(t *testing.T) {
+	t.Parallel()
+	h := byHand(t, sim.Options{}, nil)
+	other, p := h.linked(mapping.Contact{Name: "Ana Bukev", Email: "ana@primer.si"})
+	id := h.add(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si"})
+	require.NoError(t, h.erp.FailNext(metakocka.EndpointAdd, sim.FaultBefore))
+	_, err := h.push(id, false)
+	require.True(t, metakocka.Uncertain(err), "%v", err)
+	h.edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email = "eva@primer.si" })
+	h.pull(p.MKID)
+	require.Equal(t, "eva@primer.si", h.contact(other).Email)
+	h.pushed(id, false)
+	require.Contains(t, h.mapping(id), "held: ")
+}
+
 // TestTwinsWithoutAnswersGetNoSecondPartners: contacts alike, all of whose creations have no answer.
 func TestTwinsWithoutAnswersGetNoSecondPartners(t *testing.T) {
 	t.Parallel()
