@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // idleSection measures what mksync takes while nothing happens, its polls included.
@@ -40,11 +41,11 @@ func idleSection(ctx context.Context, l *lab) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	if err := pause(ctx, 2*time.Second); err != nil {
+	if err := syncer.Pause(ctx, 2*time.Second); err != nil {
 		return r, err
 	}
 
-	e, err := w.measure(ctx, func() error { return pause(ctx, window) })
+	e, err := w.measure(ctx, func() error { return syncer.Pause(ctx, window) })
 	if err != nil {
 		return r, err
 	}

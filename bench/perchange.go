@@ -7,6 +7,7 @@ import (
 
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // usualCall is how long a call to MetaKocka takes normally.
@@ -123,7 +124,7 @@ func digits(sql string) string {
 
 // quiet waits until all events are applied and a further poll saw nothing new.
 func (w *world) quiet(ctx context.Context) error {
-	if err := pause(ctx, 300*time.Millisecond); err != nil { // the event may be on its way
+	if err := syncer.Pause(ctx, 300*time.Millisecond); err != nil { // the event may be on its way
 		return err
 	}
 	return w.reaches(ctx, time.Minute, 1, `SELECT count(*)::float8 FROM mksync_state

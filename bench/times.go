@@ -15,6 +15,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/syncer"
 )
 
 // times notes when contacts were committed and when what they cause was seen.
@@ -114,7 +116,7 @@ func (l *lab) insert(ctx context.Context, url string, rate int, t *times) error 
 	for range clients {
 		g.Go(func() error {
 			for at := range due {
-				if err := pause(ctx, time.Until(at)); err != nil {
+				if err := syncer.Pause(ctx, time.Until(at)); err != nil {
 					return err
 				}
 				id := newID()
@@ -269,7 +271,7 @@ func sampleLog(ctx context.Context, conn *pgx.Conn, slot string, worst *time.Dur
 			*worst = max(*worst, at.Sub(ends[0].at))
 		}
 
-		if err := pause(ctx, time.Until(at.Add(50*time.Millisecond))); err != nil {
+		if err := syncer.Pause(ctx, time.Until(at.Add(50*time.Millisecond))); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // world is a CRM's database, an ERP, and mksync between the two as a process of
@@ -260,7 +261,7 @@ func (w *world) used() (usage, error) {
 
 // databaseTime waits a second first: so late a session may tell what it took.
 func (w *world) databaseTime(ctx context.Context) (t databaseTime, err error) {
-	if err := pause(ctx, 1100*time.Millisecond); err != nil {
+	if err := syncer.Pause(ctx, 1100*time.Millisecond); err != nil {
 		return t, err
 	}
 	t.working = math.NaN()
@@ -273,16 +274,4 @@ func (w *world) databaseTime(ctx context.Context) (t databaseTime, err error) {
 	}
 	t.active, err = w.number(ctx, "SELECT active_time / 1000 FROM pg_stat_database WHERE datname = current_database()")
 	return t, err
-}
-
-// pause waits for d or for the end of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

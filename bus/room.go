@@ -105,6 +105,7 @@ func (p *Publisher) awaitRoom(ctx context.Context, size int) error {
 	if int64(size) > p.most/2 {
 		return fmt.Errorf("%w: %d bytes, and the stream may hold %d", ErrTooLarge, size, p.most)
 	}
+
 	for p.free < int64(size) {
 		p.mu.Lock()
 		inFlight, err := p.win.bytes, p.err
@@ -112,6 +113,8 @@ func (p *Publisher) awaitRoom(ctx context.Context, size int) error {
 		if err != nil {
 			return err
 		}
+
+		// What is in flight is not counted by the server yet.
 		free, most, err := p.cfg.room(ctx, p.stream)
 		if err != nil {
 			return p.fail(fmt.Errorf("%w: %w", ErrPublisherBroken, err))
@@ -121,6 +124,7 @@ func (p *Publisher) awaitRoom(ctx context.Context, size int) error {
 		if most == 0 || p.free >= int64(size) {
 			return nil
 		}
+
 		select {
 		case <-p.done:
 			return p.Err()

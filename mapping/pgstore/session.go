@@ -380,24 +380,3 @@ func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...str
 	s.grown = s.grown || err == nil && isNew && s.store.grows()
 	return err
 }
-
-func deref(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
-}
-
-func nullTime(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-func nullText(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}

@@ -90,6 +90,7 @@ func (l *listing) read(ctx context.Context) error {
 	l.pages = 0
 	l.counted = 0
 	l.ignored = false
+
 	read := map[string]bool{}
 	for offset := 0; ; {
 		found, err := l.find(ctx, metakocka.Query{
@@ -98,6 +99,7 @@ func (l *listing) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+
 		before := len(read)
 		for _, p := range found.Partners {
 			read[p.MKID] = true
@@ -105,6 +107,8 @@ func (l *listing) read(ctx context.Context) error {
 		l.add(found)
 		l.counted = max(l.counted, found.Count)
 		l.pages++
+
+		// A page of what was read already: the offset is ignored.
 		n := len(found.Partners)
 		l.ignored = n > 0 && len(read) == before
 		if l.ignored || n != page && !slices.Contains(usualCaps, n) {
