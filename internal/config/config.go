@@ -17,6 +17,7 @@ type Config struct {
 	// The CRM's side.
 	DatabaseURL   Secret
 	ContactsTable string // schema.table
+	ContactsKey   string // the column that names a contact
 	// The column with the time of the last change, where there is one, and the time
 	// zone of a column without.
 	ContactsUpdatedAt, ContactsUpdatedAtZone string
@@ -85,6 +86,7 @@ type Field struct {
 func Default() Config {
 	c := Config{
 		ContactsTable:     "public.contacts",
+		ContactsKey:       "id",
 		ContactsUpdatedAt: "updated_at", ContactsUpdatedAtZone: "UTC",
 		Slot:                 "mksync",
 		Publication:          "mksync",

@@ -30,6 +30,7 @@ func settings(c *Config) []setting {
 	return []setting{
 		{"database_url", &c.DatabaseURL},
 		{"contacts_table", &c.ContactsTable},
+		{"contacts_key", &c.ContactsKey},
 		{"contacts_updated_at", &c.ContactsUpdatedAt},
 		{"contacts_updated_at_zone", &c.ContactsUpdatedAtZone},
 		{"slot", &c.Slot},

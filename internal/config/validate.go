@@ -83,6 +83,7 @@ func (v *validator) database(c Config) {
 		}
 	}
 	v.check(tableName.MatchString(c.ContactsTable), "contacts_table", "%q is not a table name such as public.contacts", c.ContactsTable)
+	v.check(columnName(c.ContactsKey), "contacts_key", "%q is not a column name", c.ContactsKey)
 	v.check(columnName(c.ContactsUpdatedAt), "contacts_updated_at", "%q is not a column name", c.ContactsUpdatedAt)
 	v.check(c.ContactsUpdatedAtZone != "", "contacts_updated_at_zone", "missing; UTC or a name such as Europe/Ljubljana")
 	v.check(slotName.MatchString(c.Slot), "slot", "%q is not a slot name: lower-case letters, digits and _, at most 63", c.Slot)

@@ -116,7 +116,7 @@ func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Conte
 // ContactsConfig is the store's share of the configuration.
 func ContactsConfig(cfg config.Config) pgstore.ContactsConfig {
 	c := pgstore.ContactsConfig{
-		Table: cfg.ContactsTable, KeyColumn: "id", Columns: map[mapping.Field]string{},
+		Table: cfg.ContactsTable, KeyColumn: cfg.ContactsKey, Columns: map[mapping.Field]string{},
 		UpdatedAt: cfg.ContactsUpdatedAt, Zone: cfg.ContactsUpdatedAtZone,
 	}
 	for name, field := range cfg.Fields {
@@ -174,7 +174,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 // ListenerConfig is the listener's share of the configuration.
 func ListenerConfig(cfg config.Config) cdc.Config {
 	return cdc.Config{
-		DatabaseURL: cfg.DatabaseURL.Reveal(), Table: cfg.ContactsTable, KeyColumn: "id",
+		DatabaseURL: cfg.DatabaseURL.Reveal(), Table: cfg.ContactsTable, KeyColumn: cfg.ContactsKey,
 		Slot: cfg.Slot, Publication: cfg.Publication, StateTable: pgstore.StateTable, ConfirmDelay: cfg.ConfirmDelay(), Heartbeat: cfg.HeartbeatInterval,
 	}
 }
