@@ -326,21 +326,10 @@ func (k *task) save(ctx context.Context, ch store.Change) error {
 func (k *task) settle(ctx context.Context, status store.Status, reason string, ch store.Change) error {
 	k.link.Status = status
 	k.link.LastError = reason
+	k.link.RetryAt = time.Time{}
+	k.link.Retries = 0
 	if status == store.StatusSynced || status == store.StatusPartial || status == store.StatusConflict {
 		k.link.LastSyncedAt = k.now()
 	}
 	return k.save(ctx, ch)
-}
-
-// reject stores why this contact cannot be brought over. A tombstone stays one: what was
-// retired is no base to merge by.
-func (k *task) reject(ctx context.Context, reason string) error {
-	status := store.StatusError
-	if k.link.Status == store.StatusDeleted {
-		status = store.StatusDeleted
-	}
-	if err := k.settle(ctx, status, reason, store.Change{}); err != nil {
-		return err
-	}
-	return &RejectError{reason}
 }

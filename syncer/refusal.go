@@ -70,9 +70,10 @@ func (k *task) standsAs(p metakocka.Partner) func(context.Context) error {
 
 // refused handles a refusal of a write that is about the contact, as far as one tells:
 // the same words for one contact after another, and no write that was taken in
-// between, are not about the contacts.
+// between, are not about the contacts. A contact that meets its own words once more
+// says nothing about the others.
 func (k *task) refused(ctx context.Context, err error) error {
-	if k.refusals.met(k.id, err) {
+	if k.link.LastError != err.Error() && k.refusals.met(k.id, err) {
 		return k.answered(ctx, &PausedError{Err: err, Writes: true})
 	}
 	k.link.Intent = nil

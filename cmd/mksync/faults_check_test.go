@@ -251,10 +251,10 @@ func holdsOneOf(f mapping.Field, had []string, v string) bool {
 
 // waitSettled waits until everything is as it must be and returns how long that
 // took. What a person would do where it takes long is done each third of the limit.
-func waitSettled(t testing.TB, people *crowd, limit time.Duration, person func()) (time.Duration, verdict) {
+func waitSettled(t testing.TB, people *crowd, limit time.Duration) (time.Duration, verdict) {
 	t.Helper()
 	began, watch := time.Now(), waits.Start()
-	for looked := 0; ; {
+	for {
 		v, err := people.judge(t.Context())
 		if err == nil {
 			err = v.err()
@@ -264,10 +264,6 @@ func waitSettled(t testing.TB, people *crowd, limit time.Duration, person func()
 		}
 		if watch.Elapsed() > limit {
 			require.NoError(t, err, "not settled within %s", limit)
-		}
-		if third := int(3 * watch.Elapsed() / limit); third > looked {
-			looked = third
-			person()
 		}
 		idle(t.Context(), 200*time.Millisecond)
 	}

@@ -67,7 +67,7 @@ func weather(t *testing.T, nats messaging, cycles int) {
 	<-done
 	people.comeBack()
 
-	took, v := waitSettled(t, people, 30*time.Second+time.Duration(cycles)*time.Second, st.operate)
+	took, v := waitSettled(t, people, 30*time.Second+time.Duration(cycles)*time.Second)
 	st.rest(people)
 	crashes, refusals := st.unasked()
 	t.Log(st.table(people, cycles, took, v, refusals))
@@ -76,14 +76,6 @@ func weather(t *testing.T, nats messaging, cycles int) {
 		_, err := k.terminate(20 * time.Second)
 		require.NoError(t, err)
 	}
-}
-
-// operate is what an operator does who reads in the status that events could not be
-// applied. A process that is killed while MetaKocka refuses every write forgets that it
-// put some contacts aside before it knew: they are tried again by hand.
-func (st *storm) operate() {
-	st.count("put aside, retried")
-	_ = st.mksync("deadletters", "retry", "--all") // where there are none it says so
 }
 
 // rest checks that what has settled stays so, without a call that writes, and
@@ -98,7 +90,7 @@ func (st *storm) rest(people *crowd) {
 	require.Empty(st.t, v.duplicates)
 
 	// A poll that saw a partner has those looked at again that are held for it.
-	waitSettled(st.t, people, 30*time.Second, st.operate)
+	waitSettled(st.t, people, 30*time.Second)
 	require.Equal(st.t, before, st.erp.Calls().Writes(), "two sides that agree are left alone")
 	require.LessOrEqual(st.t, st.excess(people), st.excessAllowed())
 }

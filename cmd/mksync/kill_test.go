@@ -59,7 +59,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Log(log.tail())
 		}
 	})
-	waitSettled(t, people, time.Minute+time.Duration(kills)*2*time.Second, func() {})
+	waitSettled(t, people, time.Minute+time.Duration(kills)*2*time.Second)
 	require.Zero(t, last.terminate(), "SIGTERM ends run with status 0")
 	t.Logf("kills %d, edits %+v, partners %d, calls %+v", kills, people.edits, len(w.erp.Partners()), w.erp.Calls().Processed)
 }

@@ -74,7 +74,7 @@ func TestRefusedWritesPause(t *testing.T) {
 		ids = append(ids, w.add(mapping.Contact{Name: fmt.Sprint("Oseba ", i), Email: fmt.Sprintf("oseba%d@partner.si", i)}))
 	}
 	w.paused(s, "refuses one write after another")
-	require.LessOrEqual(t, len(w.letters(s)), 4)
+	require.LessOrEqual(t, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'error'"), 4)
 	w.edit(w.partner(known), func(p *metakocka.Partner) { p.Contacts[0].Email = "ana.kos@partner.si" }) // searches are taken
 	// An update that was read before the edit has been refused by then, not taken.
 	time.Sleep(500 * time.Millisecond)
@@ -120,6 +120,49 @@ func TestRefusedWritesAreGivenBackWithoutAPusher(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestWhatWasPutAsideIsTriedAgainByItself: each write was refused while too few were tried
+// to tell, and the process and the dead letters are lost. An edit, a creation and a
+// deletion are still brought over.
+func TestWhatWasPutAsideIsTriedAgainByItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sim.Options{ShowBuyer: true})
+	w.cfg.DeletePolicy = syncer.PolicyDeactivate
+	s, stop := w.start()
+	ids := w.persons(2)
+	for _, id := range ids {
+		w.status(id, "synced")
+	}
+	retired := w.partner(ids[1]).MKID
+	require.NoError(t, w.erp.SetFaults(sim.Faults{WrongKey: 1, Endpoints: []string{metakocka.EndpointAdd, metakocka.EndpointUpdate}}))
+	w.set(ids[0], mapping.FieldPhone, "041 111 222")
+	w.exec("DELETE FROM contacts WHERE id = $1", ids[1])
+	made := w.add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
+	for _, id := range append(ids, made) {
+		w.status(id, "error")
+	}
+	w.eventually(func() error {
+		if n := len(w.letters(s)); n < 3 {
+			return fmt.Errorf("%d dead letters", n)
+		}
+		return nil
+	})
+	for key := range w.letters(s) {
+		require.NoError(t, s.Bus.PurgeDeadLetters(t.Context(), strings.Fields(key)[1]))
+	}
+	w.problem(s, "3 contacts could not be brought over")
+	stop()
+
+	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+	w.up()
+	w.agree(ids[0], "041 111 222")
+	w.status(ids[0], "synced")
+	w.status(made, "synced")
+	w.status(ids[1], "deleted")
+	p, there := w.erp.Partner(retired)
+	require.True(t, there)
+	require.False(t, *p.Buyer)
 }
 
 // TestAnUpdateWhoseClearingIsRefusedHasTakenEffect: of two calls the first is taken, the

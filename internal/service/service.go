@@ -130,10 +130,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 
 	g.Go(func() error { return s.watchTable(ctx) })
-	g.Go(func() error {
-		work.NewRedriver(s.Bus, s.Reconciler, s.log).Run(ctx)
-		return nil
-	})
+	g.Go(func() error { return work.NewRedriver(s.Reconciler, s.Store, s.gate, s.Pace.Look, s.log).Run(ctx) })
 	if s.NATS != nil {
 		g.Go(func() error { return s.NATS.Run(ctx) })
 	}

@@ -15,19 +15,20 @@ import (
 
 const linkColumns = `m.id::text, m.contact_id::text, m.metakocka_id, m.metakocka_type, m.sync_status, m.last_synced_at, m.last_error,
 	m.base, m.base_assumed, m.crm_changed_at, m.partner_observed_at, m.intent, m.overrides, m.differing, m.flags, m.held_keys,
-	m.created_at, m.created_by, m.updated_at, m.updated_by`
+	m.retry_at, m.retries, m.created_at, m.created_by, m.updated_at, m.updated_by`
 
 const saveLinkSQL = `
 	INSERT INTO metakocka_contact_mappings AS m (contact_id, metakocka_id, metakocka_type, sync_status, last_synced_at, last_error,
-		base, base_assumed, crm_changed_at, partner_observed_at, intent, overrides, differing, created_by, updated_by, flags, held_keys)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16)
+		base, base_assumed, crm_changed_at, partner_observed_at, intent, overrides, differing, created_by, updated_by, flags, held_keys,
+		retry_at, retries)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18)
 	ON CONFLICT (contact_id) DO UPDATE SET
 		metakocka_id = excluded.metakocka_id, metakocka_type = excluded.metakocka_type, sync_status = excluded.sync_status,
 		last_synced_at = excluded.last_synced_at, last_error = excluded.last_error, base = excluded.base,
 		base_assumed = excluded.base_assumed, crm_changed_at = excluded.crm_changed_at,
 		partner_observed_at = excluded.partner_observed_at, intent = excluded.intent, overrides = excluded.overrides,
 		differing = excluded.differing, updated_at = now(), updated_by = excluded.updated_by,
-		flags = excluded.flags, held_keys = excluded.held_keys
+		flags = excluded.flags, held_keys = excluded.held_keys, retry_at = excluded.retry_at, retries = excluded.retries
 	RETURNING m.id::text`
 
 // storedBase is a base with the numbers of the columns that its fields were in then. A
@@ -85,7 +86,7 @@ func (c *contacts) linkArgs(l *store.Link) []any {
 	return []any{
 		l.ContactID, nullText(l.MetaKockaID), typ, string(l.Status), nullTime(l.LastSyncedAt), nullText(l.LastError),
 		base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), fieldNames(l.Differing),
-		nullText(l.UpdatedBy), l.Flags, l.HeldKeys,
+		nullText(l.UpdatedBy), l.Flags, l.HeldKeys, nullTime(l.RetryAt), l.Retries,
 	}
 }
 
@@ -107,7 +108,8 @@ func overrides(o map[mapping.Field]store.Decision) any {
 // linkRow receives linkColumns; all are null when an outer join found no link.
 type linkRow struct {
 	id, contactID, partnerID, typ, status, lastError, createdBy, updatedBy *string
-	syncedAt, changedAt, observedAt, createdAt, updatedAt                  *time.Time
+	syncedAt, changedAt, observedAt, retryAt, createdAt, updatedAt         *time.Time
+	retries                                                                *int
 	assumed                                                                *bool
 	base                                                                   *storedBase
 	intent                                                                 *store.Intent
@@ -121,7 +123,7 @@ func newLinkRow() (*linkRow, []any) {
 	return r, []any{
 		&r.id, &r.contactID, &r.partnerID, &r.typ, &r.status, &r.syncedAt, &r.lastError,
 		&r.base, &r.assumed, &r.changedAt, &r.observedAt, &r.intent, &r.overrides, &r.differing, &r.flags, &r.heldKeys,
-		&r.createdAt, &r.createdBy, &r.updatedAt, &r.updatedBy,
+		&r.retryAt, &r.retries, &r.createdAt, &r.createdBy, &r.updatedAt, &r.updatedBy,
 	}
 }
 
@@ -134,6 +136,7 @@ func (r *linkRow) link() *store.Link {
 		Status: store.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: text(r.lastError),
 		BaseAssumed: *r.assumed, CRMChangedAt: deref(r.changedAt), PartnerObservedAt: deref(r.observedAt),
 		Intent: r.intent, Overrides: r.overrides, Flags: r.flags, HeldKeys: r.heldKeys,
+		RetryAt: deref(r.retryAt), Retries: *r.retries,
 		CreatedAt: deref(r.createdAt), CreatedBy: text(r.createdBy), UpdatedAt: deref(r.updatedAt), UpdatedBy: text(r.updatedBy),
 	}
 	if r.base != nil {

@@ -12,6 +12,9 @@ const (
 	// approval is still to be carried out.
 	openDeletion = "status IN ('held', 'approved')"
 
+	// admittedDeletion is true of a deletion that is to be carried out, and is not yet.
+	admittedDeletion = "(status = 'approved' OR status = 'applied' AND closed_at IS NULL)"
+
 	// parkedConflict is true of a conflict that waits for a person.
 	parkedConflict = "status = 'parked'"
 

@@ -66,6 +66,12 @@ type Link struct {
 	// again when something changes that has one of them.
 	HeldKeys []string `json:"heldKeys,omitzero"`
 
+	// RetryAt is when a contact that could not be brought over is tried again by itself,
+	// by the database's clock; zero: it is not.
+	RetryAt time.Time `json:"-"`
+	// Retries is how often that was, with the same reason each time.
+	Retries int `json:"-"`
+
 	CreatedAt time.Time `json:"-"`
 	UpdatedAt time.Time `json:"-"`
 	CreatedBy string    `json:"-"`

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
 )
@@ -51,8 +52,12 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 		}
 	}
 
-	if s.DeadLetters > 0 {
+	// Dead letters expire, or go with NATS's data; the links stay.
+	switch failed := s.Mappings[store.StatusError]; {
+	case s.DeadLetters > 0:
 		s.problem("%s could not be applied: mksync deadletters list", syncer.Counted(s.DeadLetters, "event", "events"))
+	case failed > 0:
+		s.problem("%s could not be brought over: mksync mappings --status error", syncer.Counted(failed, "contact", "contacts"))
 	}
 	return nil
 }

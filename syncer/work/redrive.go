@@ -4,56 +4,80 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
-	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
 )
 
-// Redriver tries again what was put aside before it showed that a refusal was about
-// every write. Refusals are counted in each process, so each that writes runs one.
+// RefusedContacts are the contacts that could not be brought over; *pgstore.Store has them.
+type RefusedContacts interface {
+	TakeRefused(ctx context.Context, words string, limit int) ([]store.Refused, error)
+}
+
+// Redriver tries again what could not be brought over: as soon as it shows that a refusal
+// was about every write, and ever less often otherwise (invariant 7). Who is due stands in
+// the database, so no end of a process, and no loss of dead letters, makes it forget.
+// Refusals are counted in each process, so each that writes runs one.
 type Redriver struct {
-	bus        *bus.Bus
 	reconciler *syncer.Reconciler
+	refused    RefusedContacts
+	gate       *syncer.Gate
+	look       time.Duration
 	log        *slog.Logger
 }
 
-// NewRedriver returns a ready Redriver.
-func NewRedriver(b *bus.Bus, r *syncer.Reconciler, log *slog.Logger) *Redriver {
-	return &Redriver{bus: b, reconciler: r, log: log}
+// NewRedriver returns a ready Redriver; look is how often it looks, five seconds where it
+// is 0.
+func NewRedriver(r *syncer.Reconciler, refused RefusedContacts, gate *syncer.Gate, look time.Duration, log *slog.Logger) *Redriver {
+	return &Redriver{reconciler: r, refused: refused, gate: gate, look: positive(look, 5*time.Second), log: log}
 }
 
-// Run works until ctx ends. It tries a few times, because what was refused last may be
-// put aside only then.
-func (r *Redriver) Run(ctx context.Context) {
-	for {
+// Run works until ctx ends.
+func (r *Redriver) Run(ctx context.Context) error {
+	once := syncer.LogOnce{Log: r.log}
+	words := "" // of a refusal that was about every write
+	for ctx.Err() == nil {
+		once.Warn(ctx, "a contact that could not be brought over is tried again later", r.redrive(ctx, words))
+		words = ""
 		select {
 		case <-ctx.Done():
-			return
-		case text := <-r.reconciler.RefusalsEnded():
-			for range 3 {
-				if syncer.Pause(ctx, time.Second) != nil {
-					return
-				}
-				if err := r.redrive(ctx, text); err != nil {
-					r.log.Warn("what was put aside while MetaKocka refused every write is not tried again by itself: mksync deadletters retry --all", "error", err)
-				}
-			}
+		case words = <-r.reconciler.RefusalsEnded():
+		case <-time.After(r.look):
 		}
 	}
+	return nil
 }
 
-// redrive has the dead letters tried again whose reason holds the words.
-func (r *Redriver) redrive(ctx context.Context, text string) error {
-	all, err := r.bus.DeadLetters(ctx)
-	for _, l := range all {
-		if !strings.Contains(l.Reason, text) {
-			continue
-		}
-		if retryErr := r.bus.RetryDeadLetter(ctx, l.ID); retryErr != nil && !errors.Is(retryErr, bus.ErrNotFound) {
-			err = errors.Join(err, retryErr)
-		}
+func (r *Redriver) redrive(ctx context.Context, words string) error {
+	taken, err := r.refused.TakeRefused(ctx, words, mostLookedAt)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range taken {
+		errs = append(errs, lookAgain(ctx, r.reconciler, r.gate, c.ContactID, c.Gone))
+	}
+	return errors.Join(errs...)
+}
+
+// mostLookedAt bounds one round.
+const mostLookedAt = 100
+
+// lookAgain reconciles a contact without an event. What keeps it back is seen at its
+// mapping, and is no error.
+func lookAgain(ctx context.Context, r *syncer.Reconciler, gate *syncer.Gate, contactID string, deleted bool) error {
+	if err := gate.Wait(ctx); err != nil {
+		return err
+	}
+	_, err := r.Contact(ctx, contactID, syncer.Trigger{Cause: syncer.CauseContact, Lane: metakocka.Bulk, Deleted: deleted})
+	gate.Report(err)
+
+	var rejected *syncer.RejectError
+	var pending *syncer.PendingError
+	if errors.As(err, &rejected) || errors.As(err, &pending) {
+		return nil
 	}
 	return err
 }

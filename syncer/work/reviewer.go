@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -27,10 +26,7 @@ type Reviewer struct {
 // NewReviewer returns a ready Reviewer; look is how often it looks, five seconds where
 // it is 0.
 func NewReviewer(r *syncer.Reconciler, held HeldContacts, gate *syncer.Gate, look time.Duration, log *slog.Logger) *Reviewer {
-	if look <= 0 {
-		look = 5 * time.Second
-	}
-	return &Reviewer{reconciler: r, held: held, gate: gate, look: look, log: log}
+	return &Reviewer{reconciler: r, held: held, gate: gate, look: positive(look, 5*time.Second), log: log}
 }
 
 // Run works until ctx ends.
@@ -43,26 +39,14 @@ func (v *Reviewer) Run(ctx context.Context) error {
 	return nil
 }
 
-// mostReviewed bounds one round.
-const mostReviewed = 100
-
 func (v *Reviewer) review(ctx context.Context) error {
-	ids, err := v.held.Woken(ctx, mostReviewed)
+	ids, err := v.held.Woken(ctx, mostLookedAt)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, id := range ids {
-		if err := v.gate.Wait(ctx); err != nil {
-			return err
-		}
-		_, err := v.reconciler.Contact(ctx, id, syncer.Trigger{Cause: syncer.CauseContact, Lane: metakocka.Bulk})
-		v.gate.Report(err)
-		var rejected *syncer.RejectError
-		var pending *syncer.PendingError
-		if !errors.As(err, &rejected) && !errors.As(err, &pending) { // both are seen at the mapping
-			errs = append(errs, err)
-		}
+		errs = append(errs, lookAgain(ctx, v.reconciler, v.gate, id, false))
 	}
 	return errors.Join(errs...)
 }
