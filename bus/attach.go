@@ -9,10 +9,10 @@ import (
 )
 
 // Attach returns a Bus to look at streams that a service has made; it makes none itself.
-func Attach(nc *nats.Conn) (*Bus, error) {
+func Attach(nc *nats.Conn, names Names) (*Bus, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	return &Bus{nc: nc, js: js, log: slog.New(slog.DiscardHandler), streams: streamConfigs(Config{})}, nil
+	return &Bus{nc: nc, js: js, log: slog.New(slog.DiscardHandler), names: names, streams: streamConfigs(Config{Names: names})}, nil
 }

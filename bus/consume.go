@@ -106,8 +106,8 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, h Handler) error 
 	}
 	defer stopWatching()
 
-	b.working.Store(cfg.Durable, c)
-	defer b.working.Delete(cfg.Durable)
+	b.working.Store(b.names.durable(cfg.Durable), c)
+	defer b.working.Delete(b.names.durable(cfg.Durable))
 	return endedBy(ctx, c.run(ctx))
 }
 
@@ -236,9 +236,9 @@ func (c *consumption) keepInProgress() (stop func()) {
 // are in flight: taken by a process, or put off by a retry. A consumer that never ran has
 // the whole stream before it.
 func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error) {
-	c, err := b.js.Consumer(ctx, stream, durable)
+	c, err := b.js.Consumer(ctx, b.names.Stream(stream), b.names.durable(durable))
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		s, err := b.js.Stream(ctx, stream)
+		s, err := b.js.Stream(ctx, b.names.Stream(stream))
 		if err != nil {
 			return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
 		}
@@ -267,11 +267,11 @@ type Activity struct {
 
 // Activity returns how a consumer gets on; one that never ran is only behind.
 func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity, err error) {
-	if c, ok := b.working.Load(durable); ok {
+	if c, ok := b.working.Load(b.names.durable(durable)); ok {
 		a.Longest = c.(*consumption).queue.longest()
 	}
 
-	c, err := b.js.Consumer(ctx, stream, durable)
+	c, err := b.js.Consumer(ctx, b.names.Stream(stream), b.names.durable(durable))
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		a.Pending, a.InFlight, err = b.ConsumerState(ctx, stream, durable)
 		return a, err
@@ -326,13 +326,13 @@ func (b *Bus) stuck(ctx context.Context, i *jetstream.ConsumerInfo) (time.Durati
 // Unapplied tells whether a message of the subject that counts waits for the consumer, or
 // is stored after one that does.
 func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string, counts func(Stored) bool) (bool, error) {
-	s, err := b.js.Stream(ctx, stream)
+	s, err := b.js.Stream(ctx, b.names.Stream(stream))
 	if err != nil {
 		return false, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
 
 	var next uint64 = 1 // of a consumer that is to be made
-	c, err := b.js.Consumer(ctx, stream, durable)
+	c, err := b.js.Consumer(ctx, b.names.Stream(stream), b.names.durable(durable))
 	switch {
 	case err == nil:
 		next = c.CachedInfo().AckFloor.Stream + 1
@@ -342,14 +342,14 @@ func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string, co
 
 	// One message after the other: the server finds the next of a subject without reading those between.
 	for {
-		m, err := s.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject))
+		m, err := s.GetMsg(ctx, next, jetstream.WithGetMsgSubject(b.names.Subject(subject)))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return false, nil
 		}
 		if err != nil {
 			return false, fmt.Errorf("read the messages of %s: %w", subject, err)
 		}
-		if counts(storedFromRaw(m)) {
+		if counts(b.names.storedFromRaw(m)) {
 			return true, nil
 		}
 		next = m.Sequence + 1

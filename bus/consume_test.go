@@ -56,7 +56,7 @@ func (c *calls) deliveries() (n int) {
 func idle(t *testing.T, b *Bus, durable string) {
 	t.Helper()
 	eventually(t, func() bool {
-		c, err := b.js.Consumer(t.Context(), StreamContacts, durable)
+		c, err := b.js.Consumer(t.Context(), b.names.Stream(StreamContacts), b.names.durable(durable))
 		if err != nil {
 			return false
 		}

@@ -62,9 +62,9 @@ func (b *Bus) storeDeadLetter(ctx context.Context, cfg ConsumerConfig, key strin
 
 	h.Set(headerReason, shorten(reason))
 	h.Set(headerCount, strconv.Itoa(count))
-	h.Set(headerStream, cfg.Stream)
+	h.Set(headerStream, b.names.Stream(cfg.Stream))
 	h.Set(headerSeq, strconv.FormatUint(newest.Sequence, 10))
-	h.Set(headerSubject, newest.Subject)
+	h.Set(headerSubject, b.names.Subject(newest.Subject))
 	h.Set(headerTime, newest.Time.UTC().Format(time.RFC3339Nano))
 	h.Set(headerMsgID, newest.ID)
 
@@ -108,23 +108,23 @@ func (b *Bus) deadLetter(ctx context.Context, subject string) (DeadLetter, error
 	if err != nil {
 		return DeadLetter{}, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
-	m, err := s.GetLastMsgForSubject(ctx, subject)
+	m, err := s.GetLastMsgForSubject(ctx, b.names.Subject(subject))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return DeadLetter{}, ErrNotFound
 	}
 	if err != nil {
 		return DeadLetter{}, fmt.Errorf("read dead letter: %w", err)
 	}
-	return readDeadLetter(storedFromRaw(m)), nil
+	return b.readDeadLetter(b.names.storedFromRaw(m)), nil
 }
 
-func readDeadLetter(m Stored) DeadLetter {
+func (b *Bus) readDeadLetter(m Stored) DeadLetter {
 	consumer, key := deadLetterKey(m.Subject)
 	l := DeadLetter{
 		ID: m.Sequence, Consumer: consumer, Key: key, Time: m.Time, Header: m.Header, Data: m.Data,
 		Reason:  m.Header.Get(headerReason),
-		Stream:  m.Header.Get(headerStream),
-		Subject: m.Header.Get(headerSubject),
+		Stream:  b.names.plainStream(m.Header.Get(headerStream)),
+		Subject: b.names.plain(m.Header.Get(headerSubject)),
 	}
 	l.Seq, _ = strconv.ParseUint(m.Header.Get(headerSeq), 10, 64)
 	l.Count, _ = strconv.Atoi(m.Header.Get(headerCount))
@@ -139,10 +139,10 @@ func (b *Bus) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 	}
 	var all []DeadLetter
 	newest := map[string]uint64{}
-	err = scan(ctx, s, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{deadLettersPrefix + "*.*"},
+	err = b.scan(ctx, s, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{b.names.Subject(deadLettersPrefix + "*.*")},
 	}, math.MaxUint64, func(m Stored) error {
-		l := readDeadLetter(m)
+		l := b.readDeadLetter(m)
 		all = append(all, l)
 		newest[m.Subject] = m.Sequence
 		return nil
@@ -157,7 +157,7 @@ func (b *Bus) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 // it runs, and removes it. One that fails again becomes a new dead letter. ErrNotFound: it was
 // replaced, retried or removed.
 func (b *Bus) RetryDeadLetter(ctx context.Context, id uint64) error {
-	s, err := b.js.Stream(ctx, StreamDeadLetters)
+	s, err := b.js.Stream(ctx, b.names.Stream(StreamDeadLetters))
 	if err != nil {
 		return fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
@@ -168,15 +168,15 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, id uint64) error {
 	if err != nil {
 		return fmt.Errorf("read dead letter %d: %w", id, err)
 	}
-	l := readDeadLetter(storedFromRaw(m))
-	if m.Subject != DeadLetterSubject(l.Consumer, l.Key) {
+	l := b.readDeadLetter(b.names.storedFromRaw(m))
+	if b.names.plain(m.Subject) != DeadLetterSubject(l.Consumer, l.Key) {
 		return fmt.Errorf("%w: %d", ErrNotFound, id)
 	}
 	retry := Message{Subject: retrySubject(l.Consumer, l.Key), Header: m.Header, Data: m.Data}
 	if _, err := b.PublishSync(ctx, StreamDeadLetters, retry); err != nil {
 		return fmt.Errorf("retry dead letter %d: %w", id, err)
 	}
-	return b.deleteDeadLetter(ctx, m.Subject, id)
+	return b.deleteDeadLetter(ctx, b.names.plain(m.Subject), id)
 }
 
 // deleteDeadLetter removes the letter, or the retry, with this id from its subject; one that was
@@ -191,9 +191,9 @@ func (b *Bus) PurgeDeadLetters(ctx context.Context, key string) error {
 }
 
 func (b *Bus) purgeDeadLetter(ctx context.Context, subject string, opts ...jetstream.StreamPurgeOpt) error {
-	s, err := b.js.Stream(ctx, StreamDeadLetters)
+	s, err := b.js.Stream(ctx, b.names.Stream(StreamDeadLetters))
 	if err == nil {
-		err = s.Purge(ctx, append(opts, jetstream.WithPurgeSubject(subject))...)
+		err = s.Purge(ctx, append(opts, jetstream.WithPurgeSubject(b.names.Subject(subject)))...)
 	}
 	if err != nil {
 		return fmt.Errorf("purge dead letters: %w", err)
@@ -207,16 +207,16 @@ func (s *source) readRetry(m *nats.Msg) (string, Delivery, takenID, error) {
 	if err != nil {
 		return "", Delivery{}, takenID{}, err
 	}
-	d := delivered(m, meta)
-	d.Subject = d.Header.Get(headerSubject)
+	d := s.b.names.delivered(m, meta)
+	d.Subject = s.b.names.plain(d.Header.Get(headerSubject))
 	d.ID = d.Header.Get(headerMsgID)
 	d.Sequence, _ = strconv.ParseUint(d.Header.Get(headerSeq), 10, 64)
 	d.Time, _ = time.Parse(time.RFC3339Nano, d.Header.Get(headerTime))
-	_, key := deadLetterKey(m.Subject)
+	_, key := deadLetterKey(s.b.names.plain(m.Subject))
 	return key, d, takenID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
 }
 
 // settleRetry acknowledges and removes a retried letter, which nobody needs any more.
 func (s *source) settleRetry(ctx context.Context, h taken) error {
-	return errors.Join(h.msg.Ack(), s.b.deleteDeadLetter(ctx, h.msg.Subject, h.id.sequence))
+	return errors.Join(h.msg.Ack(), s.b.deleteDeadLetter(ctx, s.b.names.plain(h.msg.Subject), h.id.sequence))
 }

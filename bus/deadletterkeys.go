@@ -81,15 +81,15 @@ func (b *Bus) followDeadLetters(ctx context.Context) (end func(), err error) {
 	if _, err := b.open(ctx, StreamDeadLetters); err != nil {
 		return nil, err
 	}
-	oc, err := b.js.OrderedConsumer(ctx, StreamDeadLetters, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{deadLettersPrefix + ">"},
+	oc, err := b.js.OrderedConsumer(ctx, b.names.Stream(StreamDeadLetters), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{b.names.Subject(deadLettersPrefix + ">")},
 		HeadersOnly:    true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	cc, err := oc.Consume(func(m jetstream.Msg) {
-		_, key := deadLetterKey(m.Subject())
+		_, key := deadLetterKey(b.names.plain(m.Subject()))
 		b.deadLetters.add(key)
 	})
 	if err != nil {

@@ -47,13 +47,13 @@ func (b *Bus) Last(ctx context.Context, stream string) (last Stored, found bool,
 	if err != nil {
 		return Stored{}, false, fmt.Errorf("read last message of %s: %w", stream, err)
 	}
-	return storedFromRaw(m), true, nil
+	return b.names.storedFromRaw(m), true, nil
 }
 
 // Before returns the newest message of a stream before a sequence; found is false where
 // the stream holds none. First is where the stream begins.
 func (b *Bus) Before(ctx context.Context, stream string, sequence uint64) (m Stored, first uint64, found bool, err error) {
-	s, err := b.js.Stream(ctx, stream)
+	s, err := b.js.Stream(ctx, b.names.Stream(stream))
 	if err != nil {
 		return Stored{}, 0, false, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
@@ -66,23 +66,23 @@ func (b *Bus) Before(ctx context.Context, stream string, sequence uint64) (m Sto
 		if err != nil {
 			return Stored{}, 0, false, fmt.Errorf("read message %d of %s: %w", sequence, stream, err)
 		}
-		return storedFromRaw(raw), first, true, nil
+		return b.names.storedFromRaw(raw), first, true, nil
 	}
 	return Stored{}, first, false, nil
 }
 
-func storedFromRaw(m *jetstream.RawStreamMsg) Stored {
-	return stored(m.Subject, m.Header, m.Data, m.Sequence, m.Time)
+func (n Names) storedFromRaw(m *jetstream.RawStreamMsg) Stored {
+	return n.stored(m.Subject, m.Header, m.Data, m.Sequence, m.Time)
 }
 
 // PublishSync publishes one message and waits until the stream holds it. It is not ordered
 // against a Publisher's messages and breaks one that writes to the same stream.
 func (b *Bus) PublishSync(ctx context.Context, stream string, m Message) (sequence uint64, err error) {
-	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{}}
+	msg := &nats.Msg{Subject: b.names.Subject(m.Subject), Data: m.Data, Header: nats.Header{}}
 	for k, v := range m.Header {
 		msg.Header[k] = v
 	}
-	opts := []jetstream.PublishOpt{jetstream.WithExpectStream(stream)}
+	opts := []jetstream.PublishOpt{jetstream.WithExpectStream(b.names.Stream(stream))}
 	if m.ID != "" {
 		opts = append(opts, jetstream.WithMsgID(m.ID))
 	}

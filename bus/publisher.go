@@ -16,8 +16,9 @@ type PublisherConfig struct {
 	MaxBytes    int           // 8 MiB, headers and subjects counted; one larger message goes alone
 	AckTimeout  time.Duration // 15s without any progress breaks the publisher
 
-	end  streamEnd // nil: the stream is not looked at
-	room func(ctx context.Context, stream string) (free, most int64, err error)
+	names Names
+	end   streamEnd // nil: the stream is not looked at
+	room  func(ctx context.Context, stream string) (free, most int64, err error)
 }
 
 func (c PublisherConfig) withDefaults() PublisherConfig {
@@ -41,6 +42,7 @@ type streamEnd func(ctx context.Context, stream string) (uint64, error)
 type Publisher struct {
 	nc     *nats.Conn
 	stream string
+	name   string // the stream's at NATS
 	cfg    PublisherConfig
 	sub    *nats.Subscription
 	last   Stored
@@ -74,6 +76,7 @@ func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig)
 	if err != nil {
 		return nil, err
 	}
+	cfg.names = b.names
 	cfg.end = b.end
 	cfg.room = b.room
 	_, most, err := b.room(ctx, stream)
@@ -89,7 +92,7 @@ func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig)
 
 func newPublisher(nc *nats.Conn, stream string, last Stored, found bool, cfg PublisherConfig) (*Publisher, error) {
 	p := &Publisher{
-		nc: nc, stream: stream, cfg: cfg, last: last, found: found,
+		nc: nc, stream: stream, name: cfg.names.Stream(stream), cfg: cfg, last: last, found: found,
 		turn: make(chan struct{}, 1), win: newWindow(cfg.MaxMessages),
 		msg: nats.Msg{Reply: nc.NewInbox(), Header: nats.Header{}},
 		id:  make([]string, 1), prev: make([]string, 1),
@@ -179,9 +182,11 @@ func (p *Publisher) publish(ctx context.Context, m Message) error {
 // expired and its id with it. Later ones name it by its id: a stranger's message that takes
 // the place of ours makes the sequence right for the one behind it.
 func (p *Publisher) prepare(m Message) (size int) {
+	p.msg.Subject = p.cfg.names.Subject(m.Subject)
+	p.msg.Data = m.Data
 	h := p.msg.Header
 	clear(h)
-	size = len(m.Data) + len(m.Subject) + len(p.msg.Reply) + 160 + len(m.ID)
+	size = len(m.Data) + len(p.msg.Subject) + len(p.msg.Reply) + 160 + len(m.ID)
 	for k, v := range m.Header {
 		h[k] = v
 		for _, s := range v {
@@ -196,8 +201,6 @@ func (p *Publisher) prepare(m Message) (size int) {
 		size += len(p.prev[0])
 		h[nats.ExpectedLastMsgIdHdr] = p.prev
 	}
-	p.msg.Subject = m.Subject
-	p.msg.Data = m.Data
 	return size
 }
 
@@ -265,7 +268,7 @@ func (p *Publisher) Close() {
 
 // onAck is called for each acknowledgement, one after another.
 func (p *Publisher) onAck(m *nats.Msg) {
-	a, err := readAck(m, p.stream)
+	a, err := readAck(m, p.name)
 	if err == nil {
 		err = p.advance(a)
 	}
@@ -284,7 +287,7 @@ func (p *Publisher) advance(a ack) error {
 	switch {
 	case p.err != nil:
 		return nil
-	case a.stream != p.stream:
+	case a.stream != p.name:
 		return fmt.Errorf("%w: stored in stream %s", errBadAck, a.stream)
 	case a.duplicate && n != p.acked+1:
 		return fmt.Errorf("%w: at sequence %d", ErrDuplicate, a.sequence)

@@ -20,7 +20,7 @@ type Range struct {
 // Replay reads the messages that the stream holds now, oldest first, and gives them to fn,
 // which ends it with an error. It neither acknowledges nor changes anything.
 func (b *Bus) Replay(ctx context.Context, stream string, r Range, fn func(Stored) error) error {
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: r.Filters}
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: b.names.subjects(r.Filters)}
 	switch {
 	case r.FromSeq > 0:
 		cfg.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
@@ -29,11 +29,11 @@ func (b *Bus) Replay(ctx context.Context, stream string, r Range, fn func(Stored
 		cfg.DeliverPolicy = jetstream.DeliverByStartTimePolicy
 		cfg.OptStartTime = &r.Since
 	}
-	s, err := b.js.Stream(ctx, stream)
+	s, err := b.js.Stream(ctx, b.names.Stream(stream))
 	if err != nil {
 		return fmt.Errorf("look up stream %s: %w", stream, err)
 	}
-	return scan(ctx, s, cfg, s.CachedInfo().State.LastSeq, func(m Stored) error {
+	return b.scan(ctx, s, cfg, s.CachedInfo().State.LastSeq, func(m Stored) error {
 		if !r.Until.IsZero() && !m.Time.Before(r.Until) {
 			return errScanDone
 		}
@@ -42,7 +42,7 @@ func (b *Bus) Replay(ctx context.Context, stream string, r Range, fn func(Stored
 }
 
 // scan reads what the stream holds, up to a sequence, and gives it to fn.
-func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumerConfig, end uint64, fn func(Stored) error) error {
+func (b *Bus) scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumerConfig, end uint64, fn func(Stored) error) error {
 	stream := s.CachedInfo().Config.Name
 	oc, err := s.OrderedConsumer(ctx, cfg)
 	if err != nil {
@@ -84,7 +84,7 @@ func scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumer
 			return nil
 		}
 
-		if err := fn(stored(m.Subject(), m.Headers(), m.Data(), last, meta.Timestamp)); err != nil {
+		if err := fn(b.names.stored(m.Subject(), m.Headers(), m.Data(), last, meta.Timestamp)); err != nil {
 			return scanEnd(err)
 		}
 	}

@@ -35,7 +35,7 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 
 	end := s.CachedInfo().State.LastSeq
 	for _, durable := range durables {
-		consumer, err := b.js.Consumer(ctx, stream, durable)
+		consumer, err := b.js.Consumer(ctx, b.names.Stream(stream), b.names.durable(durable))
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
 			c.UpTo[durable] = 0
 			continue
@@ -75,7 +75,7 @@ func (b *Bus) Trim(ctx context.Context, stream string, c Consumed, upTo uint64) 
 	if from <= c.First {
 		return nil
 	}
-	s, err := b.js.Stream(ctx, stream)
+	s, err := b.js.Stream(ctx, b.names.Stream(stream))
 	if err == nil {
 		err = s.Purge(ctx, jetstream.WithPurgeSequence(from))
 	}
@@ -87,7 +87,7 @@ func (b *Bus) Trim(ctx context.Context, stream string, c Consumed, upTo uint64) 
 
 // room is how many bytes a stream still takes, and how many it may hold; 0: any number.
 func (b *Bus) room(ctx context.Context, stream string) (free, most int64, err error) {
-	s, err := b.js.Stream(ctx, stream)
+	s, err := b.js.Stream(ctx, b.names.Stream(stream))
 	if err != nil {
 		return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
 	}

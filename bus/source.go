@@ -24,8 +24,8 @@ type source struct {
 
 func newEventSource(b *Bus, cfg ConsumerConfig) *source {
 	s := &source{b: b, stream: cfg.Stream, limit: load{cfg.MaxPending, b.maxHeld(cfg)}, freed: make(chan struct{}, 1)}
-	s.config = durable(cfg.Durable, cfg)
-	s.config.FilterSubjects = cfg.Filters
+	s.config = durable(b.names.durable(cfg.Durable), cfg)
+	s.config.FilterSubjects = b.names.subjects(cfg.Filters)
 	s.read = s.readEvent
 	s.settled = func(_ context.Context, h taken) error { return h.msg.Ack() }
 	return s
@@ -33,8 +33,8 @@ func newEventSource(b *Bus, cfg ConsumerConfig) *source {
 
 func newRetrySource(b *Bus, cfg ConsumerConfig) *source {
 	s := &source{b: b, stream: StreamDeadLetters, limit: load{retriesPending, b.maxHeld(cfg)}, freed: make(chan struct{}, 1)}
-	s.config = durable(cfg.Durable+"-retries", cfg)
-	s.config.FilterSubjects = []string{deadLettersPrefix + escapeToken(cfg.Durable) + ".*" + retrySuffix}
+	s.config = durable(b.names.durable(cfg.Durable+"-retries"), cfg)
+	s.config.FilterSubjects = []string{b.names.Subject(deadLettersPrefix + escapeToken(cfg.Durable) + ".*" + retrySuffix)}
 	s.read = s.readRetry
 	s.settled = s.settleRetry
 	return s
@@ -66,7 +66,7 @@ func (s *source) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	if _, err := s.b.open(ctx, s.stream); err != nil {
 		return nil, fmt.Errorf("look up stream %s: %w", s.stream, err)
 	}
-	c, err := s.b.js.CreateOrUpdateConsumer(ctx, s.stream, s.config)
+	c, err := s.b.js.CreateOrUpdateConsumer(ctx, s.b.names.Stream(s.stream), s.config)
 	if err != nil {
 		return nil, fmt.Errorf("create consumer %s: %w", s.config.Durable, err)
 	}
@@ -153,7 +153,7 @@ func (c *consumption) fetchAll(ctx context.Context, s *source) error {
 		return err
 	}
 
-	p, err := c.b.pulls(s.stream, s.config.Durable)
+	p, err := c.b.pulls(c.b.names.Stream(s.stream), s.config.Durable)
 	if err != nil {
 		return err
 	}
@@ -192,18 +192,18 @@ func (s *source) readEvent(m *nats.Msg) (string, Delivery, takenID, error) {
 	if err != nil {
 		return "", Delivery{}, takenID{}, err
 	}
-	return Key(m.Subject), delivered(m, meta), takenID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
+	return Key(m.Subject), s.b.names.delivered(m, meta), takenID{s, meta.Sequence.Stream, meta.Timestamp.UnixNano()}, nil
 }
 
-func delivered(m *nats.Msg, meta *nats.MsgMetadata) Delivery {
-	return Delivery{Attempts: meta.NumDelivered, Stored: stored(m.Subject, m.Header, m.Data, meta.Sequence.Stream, meta.Timestamp)}
+func (n Names) delivered(m *nats.Msg, meta *nats.MsgMetadata) Delivery {
+	return Delivery{Attempts: meta.NumDelivered, Stored: n.stored(m.Subject, m.Header, m.Data, meta.Sequence.Stream, meta.Timestamp)}
 }
 
-func stored(subject string, h nats.Header, data []byte, sequence uint64, at time.Time) Stored {
+func (n Names) stored(subject string, h nats.Header, data []byte, sequence uint64, at time.Time) Stored {
 	return Stored{
 		Sequence: sequence,
 		ID:       h.Get(nats.MsgIdHdr),
-		Subject:  subject,
+		Subject:  n.plain(subject),
 		Time:     at,
 		Header:   h,
 		Data:     data,

@@ -14,7 +14,8 @@ import (
 
 // Config says how the streams are kept. Zero ages and sizes mean without limit.
 type Config struct {
-	Replicas int // copies of each stream in a NATS cluster; 1 when zero
+	Names    Names // of the instance
+	Replicas int   // copies of each stream in a NATS cluster; 1 when zero
 
 	ContactsMaxAge    time.Duration
 	PartnersMaxAge    time.Duration
@@ -48,6 +49,7 @@ type Bus struct {
 	nc          *nats.Conn
 	js          jetstream.JetStream
 	log         *slog.Logger
+	names       Names
 	streams     []jetstream.StreamConfig
 	deadLetters *deadLetterKeys
 	working     sync.Map // *consumption by its durable's name
@@ -55,7 +57,8 @@ type Bus struct {
 
 // StreamState is the size of a stream.
 type StreamState struct {
-	Name     string
+	Stream   string // which of ours it is
+	Name     string // as NATS has it
 	Messages uint64
 	FirstSeq uint64
 	LastSeq  uint64
@@ -73,7 +76,7 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config, log *slog.Logger) (*Bu
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	b := &Bus{nc: nc, js: js, log: log, streams: streamConfigs(cfg), deadLetters: newDeadLetterKeys()}
+	b := &Bus{nc: nc, js: js, log: log, names: cfg.Names, streams: streamConfigs(cfg), deadLetters: newDeadLetterKeys()}
 	for _, sc := range b.streams {
 		if err := b.ensure(ctx, sc, cfg); err != nil {
 			return nil, err
@@ -102,19 +105,19 @@ func streamConfigs(cfg Config) []jetstream.StreamConfig {
 	}
 	contacts, partners, letters := base, base, base
 
-	contacts.Name = StreamContacts
-	contacts.Subjects = []string{contactsPrefix + ">"}
+	contacts.Name = cfg.Names.Stream(StreamContacts)
+	contacts.Subjects = []string{cfg.Names.Subject(contactsPrefix + ">")}
 	contacts.Description = "every committed change of the contacts table, in commit order"
 	contacts.Duplicates = min(contacts.Duplicates, contactsDuplicates)
 	limit(&contacts, cfg.ContactsMaxAge, cfg.ContactsMaxBytes)
 
-	partners.Name = StreamPartners
-	partners.Subjects = []string{partnersPrefix + ">"}
+	partners.Name = cfg.Names.Stream(StreamPartners)
+	partners.Subjects = []string{cfg.Names.Subject(partnersPrefix + ">")}
 	partners.Description = "what the poller saw"
 	limit(&partners, cfg.PartnersMaxAge, cfg.PartnersMaxBytes)
 
-	letters.Name = StreamDeadLetters
-	letters.Subjects = []string{deadLettersPrefix + ">"}
+	letters.Name = cfg.Names.Stream(StreamDeadLetters)
+	letters.Subjects = []string{cfg.Names.Subject(deadLettersPrefix + ">")}
 	letters.Description = "what could not be applied, with the reason"
 	letters.MaxMsgsPerSubject = 1 // one dead letter for each key of a consumer: the newest
 	limit(&letters, cfg.DeadLettersMaxAge, cfg.DeadLettersMaxBytes)
@@ -134,17 +137,18 @@ func limit(sc *jetstream.StreamConfig, age time.Duration, bytes int64) {
 // open returns a stream. One of ours that somebody deleted is made again, loudly: what it
 // held is gone, and its readers notice by its sequence.
 func (b *Bus) open(ctx context.Context, stream string) (jetstream.Stream, error) {
-	s, err := b.js.Stream(ctx, stream)
+	name := b.names.Stream(stream)
+	s, err := b.js.Stream(ctx, name)
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return s, err
 	}
 	for _, sc := range b.streams {
-		if sc.Name == stream {
-			b.log.Error("stream was deleted, creating it again empty", "stream", stream)
+		if sc.Name == name {
+			b.log.Error("stream was deleted, creating it again empty", "stream", name)
 			if err := b.create(ctx, sc); err != nil {
 				return nil, err
 			}
-			return b.js.Stream(ctx, stream)
+			return b.js.Stream(ctx, name)
 		}
 	}
 	return nil, err
@@ -160,7 +164,7 @@ func (b *Bus) StreamState(ctx context.Context) ([]StreamState, error) {
 		}
 		st := s.CachedInfo().State
 		out = append(out, StreamState{
-			Name: sc.Name, Messages: st.Msgs, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq,
+			Stream: b.names.plainStream(sc.Name), Name: sc.Name, Messages: st.Msgs, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq,
 			Bytes: st.Bytes, MaxBytes: uint64(max(s.CachedInfo().Config.MaxBytes, 0)),
 		})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/mapping"
@@ -19,7 +20,7 @@ import (
 // overNATS asks for an operation as another program would.
 func overNATS(t *testing.T, s *service.Service, operation, request string) error {
 	t.Helper()
-	_, err := control.NewClient(s.Conn).Answer(t.Context(), operation, []byte(request))
+	_, err := control.NewClient(s.Conn, bus.Names{}).Answer(t.Context(), operation, []byte(request))
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
@@ -129,7 +130,7 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 			s, stop := w.start("api", "poller")
 			var api operations.Answerer = s.API(s.Monitor())
 			if running {
-				api = control.NewClient(s.Conn)
+				api = control.NewClient(s.Conn, bus.Names{})
 			}
 			w.eventually(func() error {
 				_, err := operations.OpStatus.Ask(t.Context(), api, operations.Nothing{})

@@ -36,7 +36,7 @@ func completeIDs[R, T any](app *cliEnv, op operations.Operation[R, operations.Li
 		}
 		defer nc.Close()
 
-		found, _ := op.Ask(ctx, control.NewClient(nc), request)
+		found, _ := op.Ask(ctx, control.NewClient(nc, cfg.Names()), request)
 		named := map[string]bool{}
 		for _, id := range given {
 			named[id] = true

@@ -137,8 +137,9 @@ func doctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 			Slot: cdc.Slot, Publication: cdc.Publication,
 		},
 		NATS: doctor.NATS{
-			Skip: wrongSetting(problems, "nats_url", "data_dir"),
-			URL:  c.NATSURL.Reveal(), DataDir: c.DataDir, Replicas: c.StreamReplicas,
+			Names: c.Names(),
+			Skip:  wrongSetting(problems, "nats_url", "data_dir"),
+			URL:   c.NATSURL.Reveal(), DataDir: c.DataDir, Replicas: c.StreamReplicas,
 		},
 		MetaKocka: doctor.MetaKocka{
 			Skip: wrongSetting(problems, "metakocka_url"),

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/service"
@@ -59,7 +60,7 @@ func TestTheDocumentedRightsOnNATS(t *testing.T) {
 		nc, err := nats.Connect("nats://" + user + "@" + server.Addr().String())
 		require.NoError(t, err)
 		defer nc.Close()
-		client, told := control.NewClient(nc), false
+		client, told := control.NewClient(nc, bus.Names{}), false
 		_, err = client.Answer(t.Context(), "contacts.sync", []byte(`{"contactId":"`+id+`"}`))
 		require.NoError(t, err, user)
 		watched := operations.WithWatch(t.Context(), func(context.Context, operations.Progress) error {

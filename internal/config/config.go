@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/mapping"
 )
@@ -14,6 +15,10 @@ import (
 // in the YAML file is MKSYNC_POLL_INTERVAL in the environment, and the
 // environment wins. Load makes one.
 type Config struct {
+	// Instance names this installation, so that several share one Postgres and one
+	// NATS; empty: it is the only one.
+	Instance string
+
 	// The CRM's side.
 	DatabaseURL   Secret
 	ContactsTable string // schema.table
@@ -21,8 +26,9 @@ type Config struct {
 	// The column with the time of the last change, where there is one, and the time
 	// zone of a column without.
 	ContactsUpdatedAt, ContactsUpdatedAtZone string
-	Slot                                     string
-	Publication                              string
+	// Slot, publication and schema (of mksync's own tables) are called after the
+	// instance where they are not set.
+	Slot, Publication, Schema string
 	// HeartbeatInterval is between two heartbeats of the listener; 0: none.
 	HeartbeatInterval time.Duration
 	Fields            map[mapping.Field]Field // every field is there
@@ -90,6 +96,7 @@ func Default() Config {
 		ContactsUpdatedAt: "updated_at", ContactsUpdatedAtZone: "UTC",
 		Slot:                 "mksync",
 		Publication:          "mksync",
+		Schema:               "public",
 		HeartbeatInterval:    30 * time.Second,
 		Fields:               map[mapping.Field]Field{},
 		NATSSyncInterval:     -1,
@@ -125,6 +132,9 @@ func Default() Config {
 	}
 	return c
 }
+
+// Names are those of the instance.
+func (c Config) Names() bus.Names { return bus.NamesOf(c.Instance) }
 
 // Policy is how two contacts are merged.
 func (c Config) Policy() mapping.Policy {

@@ -334,3 +334,20 @@ func TestDemoIgnoresTheUsersOwnSettings(t *testing.T) {
 	kept := Foreign([]string{"PATH=/bin", "MKSYNC_CONFIG=/etc/mksync.yaml", "MKSYNC_DATABASE_URL=postgres://x", "MKSYNC_TEST_LOG=1"})
 	require.Equal(t, []string{"PATH=/bin", "MKSYNC_TEST_LOG=1"}, kept)
 }
+
+// TestAnInstanceNamesWhatHasNoName: what is named in the file or the environment stays.
+func TestAnInstanceNamesWhatHasNoName(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "mksync.yaml", "instance: acme_2\npublication: mine\n")
+	config, err := Load(path, []string{"MKSYNC_SCHEMA=own"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"mksync_acme_2", "mine", "own"}, []string{config.Slot, config.Publication, config.Schema})
+	for _, wrong := range []string{"Acme", "a-b", "a.b", "crm", "metakocka", "mksync", strings.Repeat("x", 33)} {
+		_, err := Load("", []string{"MKSYNC_INSTANCE=" + wrong})
+		require.ErrorContains(t, err, "MKSYNC_INSTANCE", wrong)
+	}
+	for _, wrong := range []string{"Own", "pg_own", `a"b`} {
+		_, err := Load("", []string{"MKSYNC_SCHEMA=" + wrong})
+		require.ErrorContains(t, err, "MKSYNC_SCHEMA", wrong)
+	}
+}

@@ -34,10 +34,24 @@ func Load(path string, environ []string, needs ...Need) (Config, error) {
 		l.readFile(path)
 	}
 	l.readEnvironment(env)
+	l.nameAfterInstance()
 	for _, p := range l.config.problems(needs) {
 		l.add(p.Key, l.where[p.Key], p.Text)
 	}
 	return l.config, invalid(l.problems)
+}
+
+// nameAfterInstance calls what is not named otherwise after the instance.
+func (l *loader) nameAfterInstance() {
+	c := &l.config
+	if c.Instance == "" {
+		return
+	}
+	for key, into := range map[string]*string{"slot": &c.Slot, "publication": &c.Publication, "schema": &c.Schema} {
+		if l.where[key] == "" {
+			*into = c.Names().Base()
+		}
+	}
 }
 
 // Path is where the YAML file is: path, or else what MKSYNC_CONFIG names; empty:

@@ -28,6 +28,7 @@ type setting struct {
 // suggested comes from this one list.
 func settings(c *Config) []setting {
 	return []setting{
+		{"instance", &c.Instance},
 		{"database_url", &c.DatabaseURL},
 		{"contacts_table", &c.ContactsTable},
 		{"contacts_key", &c.ContactsKey},
@@ -35,6 +36,7 @@ func settings(c *Config) []setting {
 		{"contacts_updated_at_zone", &c.ContactsUpdatedAtZone},
 		{"slot", &c.Slot},
 		{"publication", &c.Publication},
+		{"schema", &c.Schema},
 		{"heartbeat_interval", &c.HeartbeatInterval},
 		{"nats_url", &c.NATSURL},
 		{"nats_sync_interval", &c.NATSSyncInterval},

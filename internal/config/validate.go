@@ -72,11 +72,18 @@ func (v *validator) missing(c Config, needs []Need) {
 
 // names that Postgres allows; slots are stricter than tables and columns.
 var (
-	slotName  = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
-	tableName = regexp.MustCompile(`^[^."\s]{1,63}(\.[^."\s]{1,63})?$`)
+	instanceName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+	slotName     = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
+	tableName    = regexp.MustCompile(`^[^."\s]{1,63}(\.[^."\s]{1,63})?$`)
 )
 
+// taken are no names of an instance: the usual subjects begin with them.
+var taken = []string{"crm", "metakocka", "mksync"}
+
 func (v *validator) database(c Config) {
+	v.check(c.Instance == "" || instanceName.MatchString(c.Instance), "instance", "%q is not a name of small letters, digits and _, at most 32", c.Instance)
+	v.check(!slices.Contains(taken, c.Instance), "instance", "%q cannot be the name of one: subjects without an instance begin with it", c.Instance)
+	v.check(slotName.MatchString(c.Schema) && !strings.HasPrefix(c.Schema, "pg_"), "schema", "%q is not a schema of small letters, digits and _", c.Schema)
 	if c.DatabaseURL != "" {
 		if problem := databaseAddress(c.DatabaseURL.Reveal()); problem != "" {
 			v.check(false, "database_url", "%s", problem)

@@ -9,15 +9,19 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // Client asks a running service; it is a syncer.Answerer.
-type Client struct{ nc *nats.Conn }
+type Client struct {
+	nc    *nats.Conn
+	names bus.Names
+}
 
-// NewClient returns a Client that asks over nc.
-func NewClient(nc *nats.Conn) *Client { return &Client{nc} }
+// NewClient returns a Client that asks the service of these names over nc.
+func NewClient(nc *nats.Conn, names bus.Names) *Client { return &Client{nc, names} }
 
 // ask sends the request; one that the context's Watch watches outlives ctx until
 // the service has stopped.
@@ -25,7 +29,7 @@ func (c *Client) ask(ctx context.Context, name string, request []byte) (*nats.Ms
 	if watch := operations.WatchOf(ctx); watch != nil {
 		return c.watched(ctx, name, request, watch)
 	}
-	m := &nats.Msg{Subject: subjectPrefix + name, Data: request, Header: nats.Header{}}
+	m := &nats.Msg{Subject: c.names.Subject(subjectPrefix + name), Data: request, Header: nats.Header{}}
 	if deadline, bounded := ctx.Deadline(); bounded {
 		m.Header.Set(headerDeadline, deadline.UTC().Format(time.RFC3339Nano))
 	}

@@ -1,5 +1,5 @@
 // Package control carries the API's operations over NATS: a Service answers
-// them as the micro service "mksync", several processes share the load, and a
+// them as the micro service "mksync" (of an instance: "mksync_<name>"), several processes share the load, and a
 // Client asks.
 //
 // A request is sent to "mksync." and the operation's name, in JSON. The answer
@@ -26,17 +26,15 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
-// How the micro service shows itself.
-const (
-	serviceName  = "mksync"
-	serviceAbout = "two-way sync of CRM contacts and MetaKocka partners"
-)
+// serviceAbout is how the micro service shows itself.
+const serviceAbout = "two-way sync of CRM contacts and MetaKocka partners"
 
-// subjectPrefix stands before every operation's name.
+// subjectPrefix stands before every operation's name, behind the instance's.
 const subjectPrefix = "mksync."
 
 // Headers of a request, besides that of a watch.
@@ -54,6 +52,7 @@ const flushWithin = 2 * time.Second
 // Service is the micro service. It is made for one Run.
 type Service struct {
 	nc      *nats.Conn
+	names   bus.Names
 	version string
 	api     operations.Answerer
 	log     *slog.Logger
@@ -72,8 +71,8 @@ func (c *counts) MarshalJSON() ([]byte, error) {
 }
 
 // New returns a service that Run starts.
-func New(nc *nats.Conn, version string, api operations.Answerer, log *slog.Logger) *Service {
-	s := &Service{nc: nc, version: version, api: api, log: log, counts: map[string]*counts{}}
+func New(nc *nats.Conn, names bus.Names, version string, api operations.Answerer, log *slog.Logger) *Service {
+	s := &Service{nc: nc, names: names, version: version, api: api, log: log, counts: map[string]*counts{}}
 	for _, e := range operations.Endpoints() {
 		s.counts[endpointName(e)] = &counts{}
 	}
@@ -95,7 +94,7 @@ func description(e operations.Endpoint) map[string]string {
 // Run answers requests until ctx ends, and lets those that run come to an end.
 func (s *Service) Run(ctx context.Context) error {
 	svc, err := micro.AddService(s.nc, micro.Config{
-		Name: serviceName, Version: s.version, Description: serviceAbout,
+		Name: s.names.Base(), Version: s.version, Description: serviceAbout,
 		Metadata:     metadata(),
 		StatsHandler: func(e *micro.Endpoint) any { return s.counts[e.Name] },
 	})
@@ -143,7 +142,7 @@ func (s *Service) register(ctx context.Context, svc micro.Service, e operations.
 	}
 
 	return svc.AddEndpoint(endpointName(e), micro.HandlerFunc(handle),
-		micro.WithEndpointSubject(subjectPrefix+e.Subject()), micro.WithEndpointMetadata(description(e)))
+		micro.WithEndpointSubject(s.names.Subject(subjectPrefix+e.Subject())), micro.WithEndpointMetadata(description(e)))
 }
 
 // inboxes are where answers may go. Whoever asks names the subject, and the service may

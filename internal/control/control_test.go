@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -172,7 +173,7 @@ func TestErrorsHaveTheMicroHeaders(t *testing.T) {
 		m, err := nc.Request("mksync.status", nil, 5*time.Second)
 		require.NoError(t, err)
 		require.Equal(t, []string{c.status, c.message}, []string{m.Header.Get(micro.ErrorCodeHeader), m.Header.Get(micro.ErrorHeader)})
-		_, err = NewClient(nc).Answer(t.Context(), "status", nil)
+		_, err = NewClient(nc, bus.Names{}).Answer(t.Context(), "status", nil)
 		require.Equal(t, c.err, err)
 	}
 }
@@ -249,7 +250,7 @@ func TestWhatIsTooLateIsNotDone(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err := NewClient(nc).Answer(ctx, "contacts.sync", nil)
+	_, err := NewClient(nc, bus.Names{}).Answer(ctx, "contacts.sync", nil)
 	var refused *syncer.RequestError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, syncer.CodeTimeout, refused.Code)
@@ -274,12 +275,12 @@ func TestAWatcherThatIsGoneStopsTheRequest(t *testing.T) {
 
 	seen := 0
 	ctx := operations.WithWatch(t.Context(), func(_ context.Context, p operations.Progress) error { seen += p.Done; return nil })
-	_, err = NewClient(nc).Answer(ctx, "contacts.bulk-sync", nil)
+	_, err = NewClient(nc, bus.Names{}).Answer(ctx, "contacts.bulk-sync", nil)
 	require.NoError(t, err)
 	require.NoError(t, <-told)
 	require.Equal(t, 1, seen)
 	ctx = operations.WithWatch(t.Context(), func(context.Context, operations.Progress) error { return errors.New("enough") })
-	_, err = NewClient(nc).Answer(ctx, "contacts.bulk-sync", nil)
+	_, err = NewClient(nc, bus.Names{}).Answer(ctx, "contacts.bulk-sync", nil)
 	require.NoError(t, err)
 	require.ErrorIs(t, <-told, errStopped)
 }
@@ -319,7 +320,7 @@ func TestStoppingLetsRequestsFinish(t *testing.T) {
 	close(finish)
 	require.NoError(t, <-answered)
 	done.Wait()
-	_, err := NewClient(nc).Answer(t.Context(), "status", nil)
+	_, err := NewClient(nc, bus.Names{}).Answer(t.Context(), "status", nil)
 	require.ErrorIs(t, err, ErrNoService)
 }
 
@@ -328,12 +329,12 @@ func TestProgressIsToldToWhoFollows(t *testing.T) {
 	b := newBroker(t)
 	one, other := b.dial(), b.dial()
 	news := make(chan struct{}, 10)
-	stop, err := Follow(other, "j1", func() { news <- struct{}{} })
+	stop, err := Follow(other, bus.Names{}, "j1", func() { news <- struct{}{} })
 	require.NoError(t, err)
 	all, err := other.SubscribeSync("mksync.progress.*")
 	require.NoError(t, err)
 	require.NoError(t, other.Flush())
-	tell := Tell(one, nil)
+	tell := Tell(one, bus.Names{}, nil)
 	tell(operations.Job{ID: "j2", Status: store.JobQueued})
 	tell(operations.Job{ID: "j1", Status: store.JobRunning, Done: 3})
 	<-news
@@ -345,6 +346,6 @@ func TestProgressIsToldToWhoFollows(t *testing.T) {
 	require.Empty(t, news)
 	stop()
 	other.Close()
-	_, err = Follow(other, "j1", func() {})
+	_, err = Follow(other, bus.Names{}, "j1", func() {})
 	require.Error(t, err)
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+
+	"github.com/crmmind/mksync/bus"
 )
 
 // What a service tells of itself, besides its version.
@@ -48,11 +50,11 @@ const lookEvery = 50 * time.Millisecond
 
 // Find looks for a service that answers on NATS, or comes to within wait. Errors:
 // ErrNoService when there is none.
-func Find(ctx context.Context, nc *nats.Conn, wait time.Duration) (Instance, error) {
+func Find(ctx context.Context, nc *nats.Conn, names bus.Names, wait time.Duration) (Instance, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for began := time.Now(); ; {
-		m, err := nc.RequestWithContext(ctx, "$SRV.PING.mksync", nil)
+		m, err := nc.RequestWithContext(ctx, micro.APIPrefix+".PING."+names.Base(), nil)
 		switch {
 		case err == nil:
 			return instance(m.Data), nil

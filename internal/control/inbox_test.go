@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
@@ -46,7 +47,7 @@ func TestAnswersGoToInboxesOnly(t *testing.T) {
 	own, err := nats.Connect(b.url, nats.CustomInboxPrefix("_INBOX.asker"))
 	require.NoError(t, err)
 	defer own.Close()
-	_, err = NewClient(own).Answer(operations.WithWatch(t.Context(), func(context.Context, operations.Progress) error { return nil }), "contacts.sync", []byte("{}"))
+	_, err = NewClient(own, bus.Names{}).Answer(operations.WithWatch(t.Context(), func(context.Context, operations.Progress) error { return nil }), "contacts.sync", []byte("{}"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, asked.Load())
 }

@@ -78,7 +78,7 @@ func (c *Client) watched(ctx context.Context, name string, request []byte, watch
 
 	defer func() { _ = sub.Unsubscribe() }()
 	m, err := c.nc.RequestMsgWithContext(asking, &nats.Msg{
-		Subject: subjectPrefix + name, Data: request, Header: nats.Header{headerWatch: {inbox}},
+		Subject: c.names.Subject(subjectPrefix + name), Data: request, Header: nats.Header{headerWatch: {inbox}},
 	})
 
 	if cause := context.Cause(asking); err != nil && errors.Is(cause, errSilent) {

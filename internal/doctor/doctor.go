@@ -9,6 +9,7 @@ package doctor
 import (
 	"context"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -45,6 +46,7 @@ type Column struct {
 // where URL is empty.
 type NATS struct {
 	Skip     string
+	Names    bus.Names
 	URL      string
 	DataDir  string
 	Replicas int

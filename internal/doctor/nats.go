@@ -106,6 +106,7 @@ func limitText(info *jetstream.AccountInfo) string {
 func checkStreams(ctx context.Context, js jetstream.JetStream, cfg NATS, cluster string) Finding {
 	var there []string
 	for _, name := range []string{bus.StreamContacts, bus.StreamPartners, bus.StreamDeadLetters} {
+		name = cfg.Names.Stream(name)
 		s, err := js.Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
@@ -118,7 +119,7 @@ func checkStreams(ctx context.Context, js jetstream.JetStream, cfg NATS, cluster
 		there = append(there, fmt.Sprintf("%s (%d messages)", name, s.CachedInfo().State.Msgs))
 	}
 
-	if found := checkSubjects(ctx, js); found.Status == Fail {
+	if found := checkSubjects(ctx, js, cfg.Names); found.Status == Fail {
 		return found
 	}
 
@@ -133,8 +134,9 @@ func checkStreams(ctx context.Context, js jetstream.JetStream, cfg NATS, cluster
 
 // checkSubjects looks for streams of others on mksync's subjects: NATS makes no second one
 // there, or an event would be where mksync does not look.
-func checkSubjects(ctx context.Context, js jetstream.JetStream) Finding {
+func checkSubjects(ctx context.Context, js jetstream.JetStream, names bus.Names) Finding {
 	for ours, subject := range bus.StreamSubjects() {
+		ours, subject = names.Stream(ours), names.Subject(subject)
 		names := js.StreamNames(ctx, jetstream.WithStreamListSubject(subject))
 		for name := range names.Name() {
 			if name != ours {

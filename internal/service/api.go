@@ -72,7 +72,9 @@ func (s *Service) runAPI(ctx context.Context) error {
 		AsyncAPI: asyncAPI,
 		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
 		API: api, Tokens: tokens, JWT: s.Config.JWT(), Rate: float64(s.Config.APIRate),
-		Follow: func(job string, news func()) (func(), error) { return control.Follow(s.Conn, job, news) },
+		Follow: func(job string, news func()) (func(), error) {
+			return control.Follow(s.Conn, s.Config.Names(), job, news)
+		},
 	}, s.log)
 	if err != nil {
 		return fmt.Errorf("start the HTTP API: %w", err)
@@ -83,7 +85,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error { return s.jobs.Run(ctx, api) })
 	g.Go(func() error { return s.Bus.WatchDeadLetters(ctx) })
-	g.Go(func() error { return control.New(s.Conn, s.Version, api, s.log).Run(ctx) })
+	g.Go(func() error { return control.New(s.Conn, s.Config.Names(), s.Version, api, s.log).Run(ctx) })
 	return g.Wait()
 }
 

@@ -72,7 +72,7 @@ func Reach(ctx context.Context, cfg config.Config, version string) (*Client, err
 
 	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	instance, err := control.Find(bounded, nc, wait)
+	instance, err := control.Find(bounded, nc, cfg.Names(), wait)
 	if err != nil {
 		nc.Close()
 	}
@@ -80,7 +80,7 @@ func Reach(ctx context.Context, cfg config.Config, version string) (*Client, err
 	if errors.Is(err, control.ErrNoService) && cfg.NATSURL == "" {
 		return nil, fmt.Errorf("a service runs on %s but answers no requests: it is still starting (try again), or runs without the role %s", cfg.DataDir, RoleAPI)
 	}
-	return &Client{Client: control.NewClient(nc), Instance: instance, nc: nc, version: version}, err
+	return &Client{Client: control.NewClient(nc, cfg.Names()), Instance: instance, nc: nc, version: version}, err
 }
 
 // Close ends the connection.

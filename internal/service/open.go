@@ -51,7 +51,7 @@ func (s *Service) openNATS(ctx context.Context) (err error) {
 	}
 	most := int64(s.Config.StreamMaxBytes)
 	s.Bus, err = bus.Open(ctx, s.Conn, bus.Config{
-		Replicas:       s.Config.StreamReplicas,
+		Names: s.Config.Names(), Replicas: s.Config.StreamReplicas,
 		ContactsMaxAge: s.Config.ContactsMaxAge, PartnersMaxAge: s.Config.PartnersMaxAge, DeadLettersMaxAge: s.Config.DeadLettersMaxAge,
 		ContactsMaxBytes: most, PartnersMaxBytes: most, DeadLettersMaxBytes: most,
 		Lower: s.Config.LowerStreams, Keep: len(s.Roles) == 0,
@@ -166,7 +166,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	}, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
 	s.Poller = poll.NewPoller(poll.PollerConfig{Interval: s.Config.PollInterval}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
 
-	s.jobs = operations.NewJobs(operations.TellJobs(s.Store, control.Tell(s.Conn, s.log)), s.Pace.Look, s.log)
+	s.jobs = operations.NewJobs(operations.TellJobs(s.Store, control.Tell(s.Conn, s.Config.Names(), s.log)), s.Pace.Look, s.log)
 	s.bulk = operations.NewBulk(s.Reconciler, s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config), s.log)
 	return err
 }

@@ -22,9 +22,9 @@ func Status(ctx context.Context, cfg config.Config, version string) (s status.St
 	nc, _ := Dial(ctx, cfg)
 	if nc != nil { // else the status names what does not answer
 		defer nc.Close()
-		instance, err := control.Find(ctx, nc, 0)
+		instance, err := control.Find(ctx, nc, cfg.Names(), 0)
 		if err == nil {
-			s, err = operations.OpStatus.Ask(ctx, control.NewClient(nc), operations.Nothing{})
+			s, err = operations.OpStatus.Ask(ctx, control.NewClient(nc, cfg.Names()), operations.Nothing{})
 		}
 		if !errors.Is(err, control.ErrNoService) {
 			return s, "the running service, process " + cmp.Or(instance.Process, "unknown") + " on " + cmp.Or(instance.Host, "some machine"), err
@@ -47,7 +47,7 @@ func ownStatus(ctx context.Context, cfg config.Config, version string, nc *nats.
 	m := &status.Monitor{Version: version, SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store, Heartbeat: cfg.HeartbeatInterval, Patience: Patience(cfg)}
 	if nc != nil {
 		m.Connected = nc.IsConnected
-		if m.Bus, err = bus.Attach(nc); err != nil {
+		if m.Bus, err = bus.Attach(nc, cfg.Names()); err != nil {
 			return status.Status{}, err
 		}
 	}

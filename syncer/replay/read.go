@@ -79,7 +79,7 @@ func (p *Replayer) checkStart(ctx context.Context, r ReplayRequest) error {
 func (p *Replayer) contactsStream(ctx context.Context) (st bus.StreamState, err error) {
 	states, err := p.events.StreamState(ctx)
 	for _, s := range states {
-		if s.Name == bus.StreamContacts {
+		if s.Stream == bus.StreamContacts {
 			return s, err
 		}
 	}

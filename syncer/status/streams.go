@@ -70,12 +70,12 @@ func (m *Monitor) stored(ctx context.Context, s *Status) (map[string]uint64, err
 	}
 	messages := map[string]uint64{}
 	for _, st := range states {
-		messages[st.Name] = st.Messages
+		messages[st.Stream] = st.Messages
 		s.Streams = append(s.Streams, StreamStatus{Name: st.Name, Messages: st.Messages, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq})
 		if st.MaxBytes > 0 && st.Bytes > st.MaxBytes/10*9 {
-			s.problem("the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Name))
+			s.problem("the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Stream))
 		}
-		if st.Name == bus.StreamDeadLetters {
+		if st.Stream == bus.StreamDeadLetters {
 			s.DeadLetters = int(st.Messages) //nolint:gosec // far below the limit
 		}
 	}
