@@ -47,7 +47,7 @@ faults: go cgo ## Kill, cut, restart and lose everything while people edit (CYCL
 long: go cgo ## Test at length what `make test` tests shortly: kills at any moment (CYCLES=100), and the laws (CHECKS=1000)
 	MKSYNC_TEST_KILLS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestKilledAtAnyMoment$$' -timeout 1h ./cmd/mksync
 	$(GO) test -count=1 -timeout 1h ./mapping -rapid.checks=$(CHECKS)
-	$(GO) test -count=1 -run Law -timeout 1h ./cmd/mksync ./internal/terminal -rapid.checks=$(CHECKS)
+	$(GO) test -count=1 -run Law -timeout 1h ./syncer ./internal/terminal -rapid.checks=$(CHECKS)
 
 .PHONY: race
 race: go cgo ## Test again and again (COUNT=3) in random order, to bring out races and flaky tests

@@ -68,15 +68,15 @@ func forbidden(dir, imported string, test bool) string {
 		return "how a session is set up rests on nothing of ours"
 	case imported == "pgsession" && dir != "mapping" && !within(dir, "syncer"):
 		return "" // every connection to the customer's Postgres
-	case test:
+	case test || within(dir, "internal/testenv"):
 		return forbiddenInTest(dir, imported)
-	case within(imported, "internal/testenv") && !within(dir, "internal/testenv"):
+	case within(imported, "internal/testenv"):
 		return "internal/testenv is for tests"
 	case imported == "mapping/pgstore" && dir != "internal/service" && dir != "internal/doctor":
 		return "internal/service is the only place where parts are put together"
 	case (imported == "internal/service" || imported == "internal/demo") && !within(dir, "cmd"):
 		return "only a command runs a service, or the demo"
-	case imported == "internal/pgserver" && !within(dir, "internal/testenv") && dir != "bench" && dir != "internal/demo":
+	case imported == "internal/pgserver" && dir != "bench" && dir != "internal/demo":
 		return "pgserver is for tests, for the demo and for the benchmark"
 	case imported == "mapping/store" && leafOf(dir) == "mapping" && dir != "mapping":
 		return "" // the records that are matched and kept
@@ -94,10 +94,10 @@ func forbidden(dir, imported string, test bool) string {
 // environment, the tests of others whatever they need.
 func forbiddenInTest(dir, imported string) string {
 	leaf := leafOf(dir)
-	if leaf == "" || within(imported, leaf) || within(imported, "internal/testenv") || imported == "internal/pgserver" || imported == "migrations" {
+	if leaf == "" || within(imported, leaf) || (within(imported, "internal/testenv") && imported != "internal/testenv/world") || imported == "internal/pgserver" || imported == "migrations" {
 		return ""
 	}
-	return "a leaf's tests use their own family and internal/testenv only"
+	return "a leaf's tests use their own family and internal/testenv only, not the whole service"
 }
 
 // forbiddenLibrary says why a package may not import a library.
@@ -226,6 +226,10 @@ func TestRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"internal/demo", "internal/service", false, false},
 		{"internal/demo", "internal/testenv", false, false},
 		{"internal/testenv/pgcontainer", "internal/pgserver", false, true},
+		{"internal/testenv/world", "internal/service", false, true},
+		{"internal/testenv/world", "cmd/mksync", false, false},
+		{"syncer", "internal/testenv/world", true, true},
+		{"bus", "internal/testenv/world", true, false},
 		{"cdc", "internal/pgserver", true, true},
 		{"cmd/mksync", "internal/testenv", false, false},
 		{"migrations", "mapping", false, false},

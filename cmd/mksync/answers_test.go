@@ -11,6 +11,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -26,182 +27,182 @@ func overNATS(t *testing.T, s *service.Service, operation, request string) error
 
 // unit is a business unit of a firm: its own mailbox, the firm's tax number.
 func unit(id, town string) metakocka.Partner {
-	return person(id, "Kompas "+town+" d.o.o.", "SI50223054", strings.ToLower(town)+"@kompas-test.si")
+	return world.Person(id, "Kompas "+town+" d.o.o.", "SI50223054", strings.ToLower(town)+"@kompas-test.si")
 }
 
 // TestAPersonAnswersAMatchThatWaits: a firm's units have one tax number, so their contacts
 // wait; each is answered on another way, and nobody is asked again.
 func TestAPersonAnswersAMatchThatWaits(t *testing.T) {
 	t.Parallel()
-	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{unit("7001", "Kranj"), unit("7002", "Koper"), unit("7003", "Celje")}})
-	s, c, stop := w.apiUntil(service.AllRoles...)
-	w.polls(1)
+	w := world.NewAudited(t, sim.Options{Partners: []metakocka.Partner{unit("7001", "Kranj"), unit("7002", "Koper"), unit("7003", "Celje")}})
+	s, c, stop := w.APIUntil(service.AllRoles...)
+	w.Polls(1)
 	firm := mapping.Contact{Name: "Kompas", TaxNumber: "50223054", Phone: "041 555 111"}
 	var units []string
 	for range 4 {
-		units = append(units, w.add(firm))
-		w.status(units[len(units)-1], "held")
+		units = append(units, w.Add(firm))
+		w.Status(units[len(units)-1], "held")
 	}
 
 	// This one, by command; what would be done is shown first.
-	dry := w.mksync("link", units[0], "7001", "--dry-run", "--take", "crm")
+	dry := mksync(w, "link", units[0], "7001", "--dry-run", "--take", "crm")
 	require.Contains(t, strings.Join(dry.lines(), "\n"), `link it with partner 7001`)
 	require.Contains(t, dry.stdout, `"Kompas Kranj d.o.o." -> `)
-	require.Contains(t, w.mapping(units[0]), "held: several partners have its tax number (7001, 7002, 7003)")
-	require.Contains(t, w.mksync("link", units[0], "7001", "--take", "crm").lines()[0], "synced")
-	w.quiet(s)
-	require.Equal(t, "Kompas", w.partner(units[0]).Contacts[0].Name)
-	require.Equal(t, "041 555 111", w.partner(units[0]).Contacts[0].GSM)
+	require.Contains(t, w.Mapping(units[0]), "held: several partners have its tax number (7001, 7002, 7003)")
+	require.Contains(t, mksync(w, "link", units[0], "7001", "--take", "crm").lines()[0], "synced")
+	w.Quiet(s)
+	require.Equal(t, "Kompas", w.Partner(units[0]).Contacts[0].Name)
+	require.Equal(t, "041 555 111", w.Partner(units[0]).Contacts[0].GSM)
 
 	// This one, over NATS: the ERP's values win.
 	require.NoError(t, overNATS(t, s, "contacts.link", `{"contactId":"`+units[1]+`","metakockaId":"7002","take":"metakocka"}`))
-	w.contactIs(units[1], mapping.FieldEmail, "koper@kompas-test.si")
-	require.Equal(t, "Kompas Koper d.o.o.", w.contact(units[1]).Name)
+	w.ContactIs(units[1], mapping.FieldEmail, "koper@kompas-test.si")
+	require.Equal(t, "Kompas Koper d.o.o.", w.Contact(units[1]).Name)
 
 	// This one, by the import of the partner.
 	var o operations.Outcome
-	w.exec("DELETE FROM contacts WHERE id = $1", units[3])
-	w.status(units[3], "deleted")
-	c.post("contacts/import", `{"metakockaId":"7003"}`).data(&o)
+	w.Exec("DELETE FROM contacts WHERE id = $1", units[3])
+	w.Status(units[3], "deleted")
+	c.Post("contacts/import", `{"metakockaId":"7003"}`).Data(&o)
 	require.Equal(t, units[2], o.ContactID)
 
 	// A new one, over HTTP.
-	other := w.add(firm)
-	w.status(other, "held")
-	c.post("contacts/sync", `{"contactId":"`+other+`","new":true}`).data(&o)
+	other := w.Add(firm)
+	w.Status(other, "held")
+	c.Post("contacts/sync", `{"contactId":"`+other+`","new":true}`).Data(&o)
 	require.Equal(t, "synced", string(o.SyncStatus))
-	require.Len(t, w.erp.Partners(), 4)
-	require.Equal(t, 3, w.count("SELECT count(*) FROM mksync_answers WHERE contact_id = $1 AND by = 'crm'", other))
+	require.Len(t, w.ERP.Partners(), 4)
+	require.Equal(t, 3, w.Count("SELECT count(*) FROM mksync_answers WHERE contact_id = $1 AND by = 'crm'", other))
 
 	// Nobody is asked again.
 	all := append(units[:3:3], other)
-	linked := w.one("SELECT string_agg(contact_id || ' ' || metakocka_id, ', ' ORDER BY contact_id) FROM metakocka_contact_mappings WHERE contact_id = ANY($1::uuid[])", all)
+	linked := w.One("SELECT string_agg(contact_id || ' ' || metakocka_id, ', ' ORDER BY contact_id) FROM metakocka_contact_mappings WHERE contact_id = ANY($1::uuid[])", all)
 	for _, id := range all {
-		w.set(id, mapping.FieldEmail, "info@kompas-test.si")
-		w.set(id, mapping.FieldTaxNumber, "SI50223054")
+		w.Set(id, mapping.FieldEmail, "info@kompas-test.si")
+		w.Set(id, mapping.FieldTaxNumber, "SI50223054")
 	}
-	w.quiet(s)
+	w.Quiet(s)
 	stop()
-	s = w.up()
-	require.NoError(t, w.mksync("check", "--repair").err)
-	w.quiet(s)
-	require.Equal(t, linked, w.one("SELECT string_agg(contact_id || ' ' || metakocka_id, ', ' ORDER BY contact_id) FROM metakocka_contact_mappings WHERE contact_id = ANY($1::uuid[])", all))
-	require.Len(t, w.erp.Partners(), 4)
-	require.Zero(t, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'held'"))
-	require.Empty(t, w.letters(s))
+	s = w.Up()
+	require.NoError(t, mksync(w, "check", "--repair").err)
+	w.Quiet(s)
+	require.Equal(t, linked, w.One("SELECT string_agg(contact_id || ' ' || metakocka_id, ', ' ORDER BY contact_id) FROM metakocka_contact_mappings WHERE contact_id = ANY($1::uuid[])", all))
+	require.Len(t, w.ERP.Partners(), 4)
+	require.Zero(t, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'held'"))
+	require.Empty(t, w.Letters(s))
 }
 
 // TestAnAnswerOutlastsARefusal: a colleague with the firm's mailbox gets a partner of its
 // own, also where MetaKocka refuses it at first, or its answer is lost.
 func TestAnAnswerOutlastsARefusal(t *testing.T) {
 	t.Parallel()
-	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Lambda d.o.o.", "50223054", "info@lambda-test.si")}})
-	s := w.up()
-	w.polls(1)
-	lan := w.add(mapping.Contact{Name: "Lan Lovec", Email: "info@lambda-test.si"})
-	w.status(lan, "held")
-	require.NoError(t, w.erp.FailNext(metakocka.EndpointAdd, sim.FaultAfter))
-	w.mksync("sync", lan, "--new")
-	w.status(lan, "synced")
-	w.quiet(s)
-	require.NotEqual(t, "7001", w.partner(lan).MKID)
-	require.Len(t, w.erp.Partners(), 2)
+	w := world.NewAudited(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Lambda d.o.o.", "50223054", "info@lambda-test.si")}})
+	s := w.Up()
+	w.Polls(1)
+	lan := w.Add(mapping.Contact{Name: "Lan Lovec", Email: "info@lambda-test.si"})
+	w.Status(lan, "held")
+	require.NoError(t, w.ERP.FailNext(metakocka.EndpointAdd, sim.FaultAfter))
+	mksync(w, "sync", lan, "--new")
+	w.Status(lan, "synced")
+	w.Quiet(s)
+	require.NotEqual(t, "7001", w.Partner(lan).MKID)
+	require.Len(t, w.ERP.Partners(), 2)
 
 	// A person imports the firm as a contact of its own, although one matches it.
-	bor := w.add(mapping.Contact{Name: "Bor Kos", Email: "info@lambda-test.si"})
-	w.status(bor, "held")
-	w.mksync("import", "7001").refused("link the two by mksync link, or make a contact of its own by mksync import --new")
-	require.NoError(t, w.mksync("import", "7001", "--new").err)
-	firm := w.contactOf("7001")
+	bor := w.Add(mapping.Contact{Name: "Bor Kos", Email: "info@lambda-test.si"})
+	w.Status(bor, "held")
+	mksync(w, "import", "7001").refused("link the two by mksync link, or make a contact of its own by mksync import --new")
+	require.NoError(t, mksync(w, "import", "7001", "--new").err)
+	firm := w.ContactOf("7001")
 	require.NotContains(t, []string{lan, bor}, firm)
-	require.Contains(t, w.one("SELECT string_agg(metakocka_id, ' ') FROM mksync_answers WHERE contact_id = $1", bor), "7001")
-	w.mksync("import", "7001", "--new").refused("partner 7001 is linked with contact "+firm, "mksync unlink "+firm+" first")
-	w.quiet(s)
+	require.Contains(t, w.One("SELECT string_agg(metakocka_id, ' ') FROM mksync_answers WHERE contact_id = $1", bor), "7001")
+	mksync(w, "import", "7001", "--new").refused("partner 7001 is linked with contact "+firm, "mksync unlink "+firm+" first")
+	w.Quiet(s)
 }
 
 // TestALostCallDoesNotUndoAnAnswer: what became of a creation is looked for among
 // partners that a person has not said are others, also where one holds just what was sent.
 func TestALostCallDoesNotUndoAnAnswer(t *testing.T) {
 	t.Parallel()
-	w := newAuditedWorld(t, sim.Options{})
-	w.cfg.PollInterval = time.Hour
-	w.up()
-	w.eventually(func() error {
-		if w.count("SELECT count(*) FROM mksync_state WHERE key = 'poller' AND value->>'sweptAt' IS NOT NULL") == 0 {
+	w := world.NewAudited(t, sim.Options{})
+	w.Config.PollInterval = time.Hour
+	w.Up()
+	w.Eventually(func() error {
+		if w.Count("SELECT count(*) FROM mksync_state WHERE key = 'poller' AND value->>'sweptAt' IS NOT NULL") == 0 {
 			return errors.New("no poll yet")
 		}
 		return nil
 	})
 	for _, id := range []string{"7001", "7002"} { // no poll sees them
-		_, err := w.erp.AddPartner(person(id, "Dva Enaka", "", "dva@enaka-test.si"))
+		_, err := w.ERP.AddPartner(world.Person(id, "Dva Enaka", "", "dva@enaka-test.si"))
 		require.NoError(t, err)
 	}
-	id := w.add(mapping.Contact{Name: "Dva Enaka", Email: "dva@enaka-test.si"})
-	w.status(id, "held")
-	require.NoError(t, w.erp.FailNext(metakocka.EndpointAdd, sim.FaultBefore))
-	require.Error(t, w.mksync("sync", id, "--new").err)
-	w.eventually(func() error { return w.mksync("sync", id).err })
-	require.NotContains(t, []string{"7001", "7002"}, w.partner(id).MKID)
-	require.Len(t, w.erp.Partners(), 3)
+	id := w.Add(mapping.Contact{Name: "Dva Enaka", Email: "dva@enaka-test.si"})
+	w.Status(id, "held")
+	require.NoError(t, w.ERP.FailNext(metakocka.EndpointAdd, sim.FaultBefore))
+	require.Error(t, mksync(w, "sync", id, "--new").err)
+	w.Eventually(func() error { return mksync(w, "sync", id).err })
+	require.NotContains(t, []string{"7001", "7002"}, w.Partner(id).MKID)
+	require.Len(t, w.ERP.Partners(), 3)
 }
 
 // TestWhatAPersonUnlinkedStaysApart over polls, edits, a sync and an import, until a
 // person links the two again.
 func TestWhatAPersonUnlinkedStaysApart(t *testing.T) {
 	t.Parallel()
-	w := newAuditedWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana Novak", "50223054", "ana@zora-test.si")}})
-	w.cfg.AutoImport, w.cfg.ConflictRule = true, mapping.RuleManual
-	s, c := w.api(service.AllRoles...)
-	ana := w.contactOf("7001")
-	w.idle(s)
-	w.exec("UPDATE contacts SET phone = '041 111 222' WHERE id = $1", ana)
-	w.partnerIs(ana, "041 111 222", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
-	twin := w.add(mapping.Contact{Name: "Ana N.", TaxNumber: "50223054"})
-	w.status(twin, "held")
+	w := world.NewAudited(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Ana Novak", "50223054", "ana@zora-test.si")}})
+	w.Config.AutoImport, w.Config.ConflictRule = true, mapping.RuleManual
+	s, c := w.API(service.AllRoles...)
+	ana := w.ContactOf("7001")
+	w.Idle(s)
+	w.Exec("UPDATE contacts SET phone = '041 111 222' WHERE id = $1", ana)
+	w.PartnerIs(ana, "041 111 222", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
+	twin := w.Add(mapping.Contact{Name: "Ana N.", TaxNumber: "50223054"})
+	w.Status(twin, "held")
 
 	// Refusals, in words.
-	w.mksync("link", twin, "7001").refused("partner 7001 is linked with contact "+ana, "mksync unlink "+ana+" first")
-	c.post("contacts/link", `{"contactId":"`+ana+`","metakockaId":"7009"}`).refused(409, "conflict", "contact "+ana+" is linked with partner 7001: mksync unlink "+ana+" first")
-	c.post("contacts/link", `{"contactId":"`+twin+`","metakockaId":"7009"}`).refused(404, "not_found", "MetaKocka has no partner 7009")
-	c.post("contacts/link", `{"contactId":"`+twin+`","metakockaId":"7001","take":"both"}`).refused(400, "malformed", "take")
-	c.post("contacts/sync", `{"contactId":"`+ana+`","new":true}`).refused(409, "conflict", "mksync unlink "+ana+" first")
-	c.post("contacts/unlink", `{"contactId":"`+twin+`"}`).refused(409, "conflict", "contact "+twin+" is not linked with a partner")
+	mksync(w, "link", twin, "7001").refused("partner 7001 is linked with contact "+ana, "mksync unlink "+ana+" first")
+	c.Post("contacts/link", `{"contactId":"`+ana+`","metakockaId":"7009"}`).Refused(409, "conflict", "contact "+ana+" is linked with partner 7001: mksync unlink "+ana+" first")
+	c.Post("contacts/link", `{"contactId":"`+twin+`","metakockaId":"7009"}`).Refused(404, "not_found", "MetaKocka has no partner 7009")
+	c.Post("contacts/link", `{"contactId":"`+twin+`","metakockaId":"7001","take":"both"}`).Refused(400, "malformed", "take")
+	c.Post("contacts/sync", `{"contactId":"`+ana+`","new":true}`).Refused(409, "conflict", "mksync unlink "+ana+" first")
+	c.Post("contacts/unlink", `{"contactId":"`+twin+`"}`).Refused(409, "conflict", "contact "+twin+" is not linked with a partner")
 	require.ErrorContains(t, overNATS(t, s, "contacts.unlink", `{"contactId":"00000000-0000-4000-8000-000000000001"}`), "there is no contact")
-	w.mksync("sync", "--all", "--new").refused("--new answers for one alone")
+	mksync(w, "sync", "--all", "--new").refused("--new answers for one alone")
 
 	// Unlinked: who waited for the partner gets it. What waits between the two is closed.
-	c.post("contacts/unlink", `{"contactId":"`+ana+`"}`).data(&operations.Outcome{})
-	require.Contains(t, w.mapping(ana), "unlinked: unlinked by crm: `mksync link` links the two again")
-	w.status(twin, "conflict")
-	require.Equal(t, "7001", w.partner(twin).MKID)
-	require.NoError(t, w.mksync("unlink", twin).err)
-	require.Zero(t, w.count("SELECT count(*) FROM mksync_conflicts WHERE status = 'parked'"))
+	c.Post("contacts/unlink", `{"contactId":"`+ana+`"}`).Data(&operations.Outcome{})
+	require.Contains(t, w.Mapping(ana), "unlinked: unlinked by crm: `mksync link` links the two again")
+	w.Status(twin, "conflict")
+	require.Equal(t, "7001", w.Partner(twin).MKID)
+	require.NoError(t, mksync(w, "unlink", twin).err)
+	require.Zero(t, w.Count("SELECT count(*) FROM mksync_conflicts WHERE status = 'parked'"))
 
 	// Nothing joins either of them with it again.
-	w.set(ana, mapping.FieldName, "Ana Novak Kos")
-	w.set(twin, mapping.FieldName, "Ana Kos")
-	w.edit(metakocka.Partner{MKID: "7001"}, func(p *metakocka.Partner) { p.Customer = "Ana Novak Zajc" })
-	w.quiet(s)
-	require.NoError(t, w.mksync("check", "--repair").err)
-	w.quiet(s)
-	require.Contains(t, w.mapping(ana), "unlinked: unlinked by")
-	require.Contains(t, w.mapping(twin), "unlinked: unlinked by")
-	require.Equal(t, "Ana Novak Zajc", w.erp.Partners()[0].Customer)
-	require.Equal(t, 2, w.count("SELECT count(*) FROM contacts"))
+	w.Set(ana, mapping.FieldName, "Ana Novak Kos")
+	w.Set(twin, mapping.FieldName, "Ana Kos")
+	w.Edit(metakocka.Partner{MKID: "7001"}, func(p *metakocka.Partner) { p.Customer = "Ana Novak Zajc" })
+	w.Quiet(s)
+	require.NoError(t, mksync(w, "check", "--repair").err)
+	w.Quiet(s)
+	require.Contains(t, w.Mapping(ana), "unlinked: unlinked by")
+	require.Contains(t, w.Mapping(twin), "unlinked: unlinked by")
+	require.Equal(t, "Ana Novak Zajc", w.ERP.Partners()[0].Customer)
+	require.Equal(t, 2, w.Count("SELECT count(*) FROM contacts"))
 
 	// A sync makes another partner, an import another contact.
-	require.NoError(t, w.mksync("sync", twin).err)
-	require.NotEqual(t, "7001", w.partner(twin).MKID)
-	require.NoError(t, w.mksync("import", "7001").err)
-	third := w.one("SELECT contact_id::text FROM metakocka_contact_mappings WHERE metakocka_id = '7001' AND sync_status <> 'unlinked'")
+	require.NoError(t, mksync(w, "sync", twin).err)
+	require.NotEqual(t, "7001", w.Partner(twin).MKID)
+	require.NoError(t, mksync(w, "import", "7001").err)
+	third := w.One("SELECT contact_id::text FROM metakocka_contact_mappings WHERE metakocka_id = '7001' AND sync_status <> 'unlinked'")
 	require.NotContains(t, []string{ana, twin}, third)
-	w.exec("DELETE FROM contacts WHERE id = $1", third)
-	w.status(third, "deleted")
+	w.Exec("DELETE FROM contacts WHERE id = $1", third)
+	w.Status(third, "deleted")
 
 	// Until a person says otherwise.
-	require.NoError(t, w.mksync("link", ana, "7001", "--take", "crm", "--json").err)
-	require.Zero(t, w.count("SELECT count(*) FROM mksync_answers WHERE contact_id = $1", ana))
-	w.quiet(s)
-	require.Equal(t, "7001", w.partner(ana).MKID)
-	require.Equal(t, "Ana Novak Kos", w.partner(ana).Customer)
+	require.NoError(t, mksync(w, "link", ana, "7001", "--take", "crm", "--json").err)
+	require.Zero(t, w.Count("SELECT count(*) FROM mksync_answers WHERE contact_id = $1", ana))
+	w.Quiet(s)
+	require.Equal(t, "7001", w.Partner(ana).MKID)
+	require.Equal(t, "Ana Novak Kos", w.Partner(ana).Customer)
 }

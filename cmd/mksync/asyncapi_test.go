@@ -17,6 +17,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/waits"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -95,34 +96,34 @@ func stored(t testing.TB, s *service.Service, stream string) (all []jetstream.Ms
 // document that the service serves.
 func TestEveryMessageIsAsDescribed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Cene", "", "cene@partner.si"), person("7002", "Drago", "", "")}})
-	ana := w.insert("Ana", "ana@novak.si")
-	w.insert(" ", strings.Repeat("pika", 3000)+"@x") // too large to be sent again each time, and a dead letter
-	s, c := w.api(service.AllRoles[:4]...)
-	d := describedAt(t, c.do(http.MethodGet, "/api/asyncapi.yaml", "").body)
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Cene", "", "cene@partner.si"), world.Person("7002", "Drago", "", "")}})
+	ana := w.Insert("Ana", "ana@novak.si")
+	w.Insert(" ", strings.Repeat("pika", 3000)+"@x") // too large to be sent again each time, and a dead letter
+	s, c := w.API(service.AllRoles[:4]...)
+	d := describedAt(t, c.Do(http.MethodGet, "/api/asyncapi.yaml", "").Body)
 	progress := make(chan *nats.Msg, 1000)
 	sub, err := s.Conn.ChanSubscribe("mksync.progress.*", progress)
 	require.NoError(t, err)
 	defer func() { _ = sub.Unsubscribe() }()
 
-	w.status(ana, "synced")
-	bor := w.insert("Bor", "bor@novak.si")
-	w.exec("UPDATE contacts SET phone = '041 222 333' WHERE id = $1", ana)
-	w.status(bor, "synced")
-	w.exec("UPDATE contacts SET email = 'x' || email WHERE name = ' '")
-	w.exec("DELETE FROM contacts WHERE id = $1", bor)
-	w.status(bor, "deleted")
-	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true})) // so that the second waits for the first
-	c.later("bulk-import", `{"metakockaIds":["7001"]}`)
-	queued := c.later("bulk-import", `{"metakockaIds":["7001"]}`)
-	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
-	c.until(w, queued, ended)
-	require.NoError(t, w.erp.DeletePartner("7002"))
-	require.NoError(t, w.erp.EditPartner("7001", func(p *metakocka.Partner) { p.Notes = "VIP" }))
+	w.Status(ana, "synced")
+	bor := w.Insert("Bor", "bor@novak.si")
+	w.Exec("UPDATE contacts SET phone = '041 222 333' WHERE id = $1", ana)
+	w.Status(bor, "synced")
+	w.Exec("UPDATE contacts SET email = 'x' || email WHERE name = ' '")
+	w.Exec("DELETE FROM contacts WHERE id = $1", bor)
+	w.Status(bor, "deleted")
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true})) // so that the second waits for the first
+	c.Later("bulk-import", `{"metakockaIds":["7001"]}`)
+	queued := c.Later("bulk-import", `{"metakockaIds":["7001"]}`)
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
+	c.Until(w, queued, world.Ended)
+	require.NoError(t, w.ERP.DeletePartner("7002"))
+	require.NoError(t, w.ERP.EditPartner("7001", func(p *metakocka.Partner) { p.Notes = "VIP" }))
 
 	kinds := map[string]bool{}
 	letters := 0
-	w.eventually(func() error {
+	w.Eventually(func() error {
 		letters = len(stored(t, s, "MKSYNC_DEADLETTERS"))
 		for _, m := range stored(t, s, "METAKOCKA_PARTNERS") {
 			kinds[m.Headers().Get("ce-type")] = true
@@ -132,8 +133,8 @@ func TestEveryMessageIsAsDescribed(t *testing.T) {
 		}
 		return nil
 	})
-	w.exec("TRUNCATE contacts")
-	w.eventually(func() error {
+	w.Exec("TRUNCATE contacts")
+	w.Eventually(func() error {
 		all := stored(t, s, "CRM_CONTACTS")
 		if all[len(all)-1].Subject() != "crm.contacts.truncate" {
 			return errNotAll

@@ -10,6 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
@@ -19,14 +20,14 @@ import (
 )
 
 // undecided are contacts and partners of every kind of first match.
-func undecided(t testing.TB) (*world, map[string]string) {
+func undecided(t testing.TB) (*world.World, map[string]string) {
 	t.Helper()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{
-		person("7001", "Ana", "SI11234059", "ana@primer.si"), person("7002", "Bor", "", "bor@primer.si"),
-		person("7003", "Twin", "", "twin@primer.si"), person("7004", "Twin", "", "twin@primer.si"),
-		person("7005", "Shared", "SI51234050", ""), person("7006", "Alone", "SI61234052", "alone@primer.si"),
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{
+		world.Person("7001", "Ana", "SI11234059", "ana@primer.si"), world.Person("7002", "Bor", "", "bor@primer.si"),
+		world.Person("7003", "Twin", "", "twin@primer.si"), world.Person("7004", "Twin", "", "twin@primer.si"),
+		world.Person("7005", "Shared", "SI51234050", ""), world.Person("7006", "Alone", "SI61234052", "alone@primer.si"),
 	}})
-	w.exec(auditSQL)
+	w.Exec(world.AuditSQL)
 	ids := map[string]string{}
 	for name, c := range map[string]mapping.Contact{
 		"tax":     {Name: "Ana", TaxNumber: "11234059", Email: "ana@primer.si"},
@@ -39,7 +40,7 @@ func undecided(t testing.TB) (*world, map[string]string) {
 		"new":     {Name: "New", Email: "new@primer.si"},
 		"same1":   {Name: "Same", TaxNumber: "71234055"}, "same2": {Name: "Same", TaxNumber: "71234055"},
 	} {
-		ids[name] = w.add(c)
+		ids[name] = w.Add(c)
 	}
 	return w, ids
 }
@@ -49,17 +50,17 @@ func TestAllContactsAreMatchedBeforeAnythingIsWritten(t *testing.T) {
 	w, ids := undecided(t)
 	want := map[match.Verdict]int{match.VerdictLink: 2, match.VerdictCreate: 2, match.VerdictAmbiguous: 5, match.VerdictInvalid: 1}
 	var report matchReport
-	w.mksync("sync", "--all", "--dry-run", "--json").read(&report)
+	mksync(w, "sync", "--all", "--dry-run", "--json").read(&report)
 	require.Equal(t, want, report.Counts)
 	require.Len(t, report.Decisions, 10)
-	dry := w.mksync("sync", "--all", "--dry-run")
+	dry := mksync(w, "sync", "--all", "--dry-run")
 	require.Len(t, dry.lines(), 10)
 	require.Contains(t, dry.stderr, "10 contacts: 2 to link, 2 to create, 5 ambiguous, 1 invalid")
 	require.Contains(t, dry.stdout, "several partners have its e-mail (7003, 7004)")
-	require.Equal(t, written{}, w.written())
-	require.Zero(t, w.count("SELECT count(*) FROM metakocka_contact_mappings"))
+	require.Equal(t, world.Written{}, w.Written())
+	require.Zero(t, w.Count("SELECT count(*) FROM metakocka_contact_mappings"))
 
-	s := w.mksync("sync", "--all")
+	s := mksync(w, "sync", "--all")
 	require.ErrorIs(t, s.err, errReported)
 	require.Contains(t, s.stderr, "syncing")
 	require.Contains(t, s.stderr, "2 linked now, 2 created, 6 failed")
@@ -68,49 +69,49 @@ func TestAllContactsAreMatchedBeforeAnythingIsWritten(t *testing.T) {
 	require.Contains(t, s.stdout, ids["shared1"]+"  held    several contacts match partner 7005")
 	require.Contains(t, s.stdout, ids["shared2"]+"  held    several contacts match partner 7005")
 	require.Contains(t, s.stdout, ids["invalid"]+"  failed  name:")
-	require.Equal(t, written{Adds: 2}, w.written())
-	require.Equal(t, "7001", w.partner(ids["tax"]).MKID)
-	require.Equal(t, "7002", w.partner(ids["mail"]).MKID)
+	require.Equal(t, world.Written{Adds: 2}, w.Written())
+	require.Equal(t, "7001", w.Partner(ids["tax"]).MKID)
+	require.Equal(t, "7002", w.Partner(ids["mail"]).MKID)
 	first, second := min(ids["same1"], ids["same2"]), max(ids["same1"], ids["same2"])
-	w.status(first, "synced")
-	require.Equal(t, "held: contact "+first+" has the same tax number: merge the two contacts where they are one; a colleague gets a partner of its own by mksync sync --new, or is left out by the filter", w.mapping(second))
+	w.Status(first, "synced")
+	require.Equal(t, "held: contact "+first+" has the same tax number: merge the two contacts where they are one; a colleague gets a partner of its own by mksync sync --new, or is left out by the filter", w.Mapping(second))
 
-	calls := w.erp.Calls().Received[metakocka.EndpointGet]
-	again := w.mksync("sync", "--all")
+	calls := w.ERP.Calls().Received[metakocka.EndpointGet]
+	again := mksync(w, "sync", "--all")
 	require.Contains(t, again.stderr, "4 linked already, 6 failed")
-	require.Equal(t, written{Adds: 2}, w.written())
-	require.Less(t, w.erp.Calls().Received[metakocka.EndpointGet]-calls, 50, "nothing is asked for but the enumeration")
+	require.Equal(t, world.Written{Adds: 2}, w.Written())
+	require.Less(t, w.ERP.Calls().Received[metakocka.EndpointGet]-calls, 50, "nothing is asked for but the enumeration")
 
-	w.start() // the snapshot's lane comes to the same
-	w.mksync("sync", "--all").refused("4 linked already, 6 failed", "through the running service")
-	require.Equal(t, written{Adds: 2}, w.written())
+	w.Start() // the snapshot's lane comes to the same
+	mksync(w, "sync", "--all").refused("4 linked already, 6 failed", "through the running service")
+	require.Equal(t, world.Written{Adds: 2}, w.Written())
 }
 
 func TestAllPartnersAreImportedOnce(t *testing.T) {
 	t.Parallel()
 	w, ids := undecided(t)
-	w.start("api", "poller")
-	w.eventually(func() error { return w.mksync("mappings").err })
-	dry := w.mksync("import", "--all", "--dry-run")
+	w.Start("api", "poller")
+	w.Eventually(func() error { return mksync(w, "mappings").err })
+	dry := mksync(w, "import", "--all", "--dry-run")
 	require.Len(t, dry.lines(), 6)
-	require.Equal(t, written{}, w.written())
-	s := w.mksync("import", "--all")
+	require.Equal(t, world.Written{}, w.Written())
+	s := mksync(w, "import", "--all")
 	require.ErrorIs(t, s.err, errReported)
 	require.Contains(t, s.stderr, "6 partners that no contact is linked with: 2 linked now, 1 created, 3 failed")
 	require.Contains(t, s.stdout, "7005  failed  contact ")
-	require.Equal(t, written{Contacts: 1}, w.written())
-	require.Equal(t, "7001", w.partner(ids["tax"]).MKID)
-	w.mksync("import", "--all").refused("3 partners that no contact is linked with: 3 failed")
-	require.Equal(t, written{Contacts: 1}, w.written())
-	require.Equal(t, 11, w.count("SELECT count(*) FROM contacts"))
+	require.Equal(t, world.Written{Contacts: 1}, w.Written())
+	require.Equal(t, "7001", w.Partner(ids["tax"]).MKID)
+	mksync(w, "import", "--all").refused("3 partners that no contact is linked with: 3 failed")
+	require.Equal(t, world.Written{Contacts: 1}, w.Written())
+	require.Equal(t, 11, w.Count("SELECT count(*) FROM contacts"))
 }
 
 func TestImportSaysWhichColumnsThePartnersLack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "", "")}})
-	w.exec("ALTER TABLE contacts ADD COLUMN owner text NOT NULL")
-	w.mksync("import", "--all").refused()
-	require.Contains(t, w.mksync("import", "--all").stdout, `7001  failed  partner 7001: the CRM refused the contact: column "owner" is required and the partner has no value for it`)
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Ana", "", "")}})
+	w.Exec("ALTER TABLE contacts ADD COLUMN owner text NOT NULL")
+	mksync(w, "import", "--all").refused()
+	require.Contains(t, mksync(w, "import", "--all").stdout, `7001  failed  partner 7001: the CRM refused the contact: column "owner" is required and the partner has no value for it`)
 }
 
 // TestBulkSyncStopsWhenAsked: what is under way comes to its end, and the rest
@@ -120,19 +121,19 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 	for name, running := range map[string]bool{"through the running service": true, "without a service": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, sim.Options{})
-			w.exec(auditSQL)
+			w := world.New(t, sim.Options{})
+			w.Exec(world.AuditSQL)
 			const all = 300
 			for i := range all {
-				w.add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
+				w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
 			}
-			require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 20 * time.Millisecond}}))
-			s, stop := w.start("api", "poller")
+			require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 20 * time.Millisecond}}))
+			s, stop := w.Start("api", "poller")
 			var api operations.Answerer = s.API(s.Monitor())
 			if running {
 				api = control.NewClient(s.Conn, bus.Names{})
 			}
-			w.eventually(func() error {
+			w.Eventually(func() error {
 				_, err := operations.OpStatus.Ask(t.Context(), api, operations.Nothing{})
 				return err
 			})
@@ -148,22 +149,22 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 			require.True(t, res.Stopped)
 			require.Zero(t, res.Failed)
 			require.Less(t, res.Succeeded, all)
-			require.Equal(t, res.Succeeded, w.written().Adds)
-			require.Zero(t, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL"))
-			require.NoError(t, w.erp.SetFaults(sim.Faults{}))
+			require.Equal(t, res.Succeeded, w.Written().Adds)
+			require.Zero(t, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL"))
+			require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
 			stop()
-			w.mksync("sync", "--all").lines()
-			require.Len(t, w.erp.Partners(), all)
+			mksync(w, "sync", "--all").lines()
+			require.Len(t, w.ERP.Partners(), all)
 		})
 	}
 }
 
 func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	s, _ := w.start("api", "poller")
+	w := world.New(t, sim.Options{})
+	s, _ := w.Start("api", "poller")
 	for i := range 50 {
-		w.add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
+		w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
 	}
 	paused := make(chan string, 1)
 	down := false
@@ -172,7 +173,7 @@ func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 		case p.Doing == "syncing" && p.Paused != "":
 			select {
 			case paused <- p.Paused:
-				return w.erp.SetFaults(sim.Faults{})
+				return w.ERP.SetFaults(sim.Faults{})
 			default:
 			}
 		case p.Doing == "matching" && !down:
@@ -180,22 +181,22 @@ func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 		}
 		return nil
 	})
-	w.erp.OnCall(func(c sim.Call) {
-		if c.Endpoint == metakocka.EndpointAdd && len(w.erp.Partners()) == 5 && len(paused) == 0 {
-			_ = w.erp.SetFaults(sim.Faults{Down: true})
+	w.ERP.OnCall(func(c sim.Call) {
+		if c.Endpoint == metakocka.EndpointAdd && len(w.ERP.Partners()) == 5 && len(paused) == 0 {
+			_ = w.ERP.SetFaults(sim.Faults{Down: true})
 		}
 	})
 	res, err := operations.OpBulkSync.Ask(ctx, s.API(s.Monitor()), operations.BulkSyncRequest{SyncAll: true})
 	require.NoError(t, err)
 	require.Equal(t, 50, res.Succeeded, res.Results)
-	require.Len(t, w.erp.Partners(), 50)
+	require.Len(t, w.ERP.Partners(), 50)
 	require.NotEmpty(t, paused)
 }
 
 func TestBulkRequestsAreChecked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	s, _ := w.start("api")
+	w := world.New(t, sim.Options{})
+	s, _ := w.Start("api")
 	api := s.API(s.Monitor())
 	for want, r := range map[string]operations.BulkSyncRequest{
 		"contactIds: either name some or ask for all":     {},
@@ -208,12 +209,12 @@ func TestBulkRequestsAreChecked(t *testing.T) {
 		require.ErrorAs(t, err, &refused)
 		require.Contains(t, want, refused.Message)
 	}
-	a := w.add(mapping.Contact{Name: "Ana"})
+	a := w.Add(mapping.Contact{Name: "Ana"})
 	res, err := operations.OpBulkSync.Ask(t.Context(), api, operations.BulkSyncRequest{ContactIDs: []string{a, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10"}})
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 1, 1}, []int{res.Total, res.Succeeded, res.Failed})
-	require.Equal(t, w.partner(a).MKID, res.Results[0].MetaKockaID)
+	require.Equal(t, w.Partner(a).MKID, res.Results[0].MetaKockaID)
 	require.Contains(t, res.Results[1].Error, "there is no contact")
-	w.mksync("sync").refused("name the contacts, or give --all")
-	w.mksync("sync", a, "--dry-run").refused("--dry-run goes with --all")
+	mksync(w, "sync").refused("name the contacts, or give --all")
+	mksync(w, "sync", a, "--dry-run").refused("--dry-run goes with --all")
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/world"
 )
 
 // childVariable makes the test binary be mksync itself, so that tests can kill
@@ -50,7 +50,7 @@ func childMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	app := &cliEnv{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
-	if err := app.run(ctx, service.Start{Options: service.Options{Version: buildVersion(), Roles: service.AllRoles, Pace: quickPace}}); err != nil {
+	if err := app.run(ctx, service.Start{Options: service.Options{Version: buildVersion(), Roles: service.AllRoles, Pace: world.QuickPace}}); err != nil {
 		fmt.Fprintln(os.Stderr, "mksync:", err)
 		return 1
 	}
@@ -83,8 +83,8 @@ func (l *logBuffer) String() string {
 }
 
 // environ is the world's configuration as a process gets it.
-func (w *world) environ() []string {
-	c := w.cfg
+func environ(w *world.World) []string {
+	c := w.Config
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 		raceVariable + "=" + os.Getenv(raceVariable),
@@ -102,19 +102,19 @@ func (w *world) environ() []string {
 
 // spawn starts the service as a process; its log goes to log. With arguments it
 // is that command.
-func (w *world) spawn(log *logBuffer, args ...string) *child {
-	w.t.Helper()
+func spawn(w *world.World, log *logBuffer, args ...string) *child {
+	w.T.Helper()
 	exe, err := os.Executable()
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	cmd := exec.Command(exe, args...) // the test kills it
-	cmd.Env = append(w.environ(), childVariable+"=1")
+	cmd.Env = append(environ(w), childVariable+"=1")
 	if len(args) > 0 {
-		cmd.Env = append(w.environ(), mainVariable+"=1")
+		cmd.Env = append(environ(w), mainVariable+"=1")
 	}
 	cmd.Stdout, cmd.Stderr = log, log
-	require.NoError(w.t, cmd.Start())
-	c := &child{t: w.t, cmd: cmd, log: log}
-	w.t.Cleanup(c.kill)
+	require.NoError(w.T, cmd.Start())
+	c := &child{t: w.T, cmd: cmd, log: log}
+	w.T.Cleanup(c.kill)
 	return c
 }
 
@@ -149,11 +149,4 @@ func idle(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-}
-
-func atoi(t testing.TB, text string) int {
-	t.Helper()
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err)
-	return n
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv/waits"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -34,12 +35,12 @@ type linked struct {
 }
 
 // look reads both sides.
-func (w *world) look(ctx context.Context) (s sides, err error) {
+func look(w *world.World, ctx context.Context) (s sides, err error) {
 	s = sides{
 		contacts: map[string]mapping.Contact{}, links: map[string]linked{}, holders: map[string]string{},
 		partners: map[string]metakocka.Partner{}, numbers: map[int][]string{}, disputed: map[string]string{},
 	}
-	rows, err := w.db.Query(ctx, `SELECT id::text, name, coalesce(company_name, ''), coalesce(email, ''), coalesce(phone, ''),
+	rows, err := w.DB.Query(ctx, `SELECT id::text, name, coalesce(company_name, ''), coalesce(email, ''), coalesce(phone, ''),
 		coalesce(address, ''), coalesce(country, ''), coalesce(tax_number, ''), coalesce(notes, '') FROM contacts`)
 	if err != nil {
 		return s, err
@@ -51,7 +52,7 @@ func (w *world) look(ctx context.Context) (s sides, err error) {
 	if err != nil {
 		return s, err
 	}
-	rows, err = w.db.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL
+	rows, err = w.DB.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL
 		FROM metakocka_contact_mappings`)
 	if err != nil {
 		return s, err
@@ -67,7 +68,7 @@ func (w *world) look(ctx context.Context) (s sides, err error) {
 	if err != nil {
 		return s, err
 	}
-	rows, err = w.db.Query(ctx, `SELECT m.contact_id::text, c.field, coalesce(c.crm_value, ''), coalesce(c.base_partner, '')
+	rows, err = w.DB.Query(ctx, `SELECT m.contact_id::text, c.field, coalesce(c.crm_value, ''), coalesce(c.base_partner, '')
 		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id`)
 	if err != nil {
 		return s, err
@@ -80,7 +81,7 @@ func (w *world) look(ctx context.Context) (s sides, err error) {
 		}
 		return nil
 	})
-	for _, p := range w.erp.Partners() {
+	for _, p := range w.ERP.Partners() {
 		s.partners[p.MKID] = p
 		n := numberIn(p.Customer)
 		s.numbers[n] = append(s.numbers[n], p.MKID)
@@ -127,7 +128,7 @@ func joinSome(all []string) string {
 
 // judge compares what is with what must be.
 func (c *crowd) judge(ctx context.Context) (v verdict, err error) {
-	s, err := c.w.look(ctx)
+	s, err := look(c.w, ctx)
 	if err != nil {
 		return v, err
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv/world"
 )
 
 // wallClock puts a server's wall clock forward and back, as an administrator or a
@@ -61,7 +63,7 @@ func (st *storm) jump() {
 	}
 	st.count("clock jump")
 	d := jumps[st.rand.IntN(len(jumps))] * time.Duration(st.rand.IntN(3)-1)
-	st.clock.set(st.t, d)
+	st.clock.set(st.T, d)
 }
 
 // TestClockOfTheServerJumps: the suite's clock does what it says.
@@ -71,12 +73,12 @@ func TestClockOfTheServerJumps(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	_, url := ownServer(t, clock.env...)
-	w := &world{t: t, db: openPool(t, url)}
+	_, url := world.OwnServer(t, clock.env...)
+	w := &world.World{T: t, DB: world.OpenPool(t, url)}
 	for _, d := range []time.Duration{time.Hour, -40 * time.Hour, 0} {
 		clock.set(t, d)
 		var now, commit time.Time
-		require.NoError(t, w.db.QueryRow(t.Context(), "SELECT clock_timestamp(), now()").Scan(&now, &commit))
+		require.NoError(t, w.DB.QueryRow(t.Context(), "SELECT clock_timestamp(), now()").Scan(&now, &commit))
 		require.WithinDuration(t, time.Now().Add(d), now, time.Minute)
 		require.WithinDuration(t, now, commit, time.Minute)
 	}

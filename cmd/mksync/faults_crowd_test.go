@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/internal/testenv/people"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -68,7 +69,7 @@ type citizen struct {
 
 // crowd edits contacts on both sides and knows what each must hold in the end.
 type crowd struct {
-	w *world
+	w *world.World
 
 	mu      sync.Mutex // guards what follows
 	rand    *rand.Rand
@@ -89,8 +90,8 @@ func (e edits) total() int {
 }
 
 // newCrowd makes a crowd, which writes countries out.
-func newCrowd(w *world, r *rand.Rand) *crowd {
-	w.exec("ALTER TABLE contacts ALTER COLUMN country TYPE text")
+func newCrowd(w *world.World, r *rand.Rand) *crowd {
+	w.Exec("ALTER TABLE contacts ALTER COLUMN country TYPE text")
 	return &crowd{w: w, rand: r}
 }
 
@@ -150,10 +151,10 @@ func (c *crowd) any(owners ...owner) *citizen {
 // sql runs statements in one transaction until the database has taken them:
 // each sets values, so that to repeat one does no harm.
 func (c *crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
-	ctx := context.WithoutCancel(c.w.t.Context())
+	ctx := context.WithoutCancel(c.w.T.Context())
 	deadline := time.Now().Add(time.Minute)
 	for {
-		err := pgx.BeginFunc(ctx, c.w.db, func(tx pgx.Tx) error { return run(ctx, tx) })
+		err := pgx.BeginFunc(ctx, c.w.DB, func(tx pgx.Tx) error { return run(ctx, tx) })
 		if err == nil {
 			return
 		}
@@ -207,8 +208,8 @@ func (c *crowd) insert() {
 func (c *crowd) undone() {
 	p := c.newPerson()
 	p.gone, p.never = true, true
-	ctx := context.WithoutCancel(c.w.t.Context())
-	tx, err := c.w.db.Begin(ctx)
+	ctx := context.WithoutCancel(c.w.T.Context())
+	tx, err := c.w.DB.Begin(ctx)
 	if err != nil {
 		return
 	}

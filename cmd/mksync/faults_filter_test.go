@@ -21,9 +21,9 @@ const filterConfig = `filter:
 
 // filterContacts makes the columns of the filter and returns the file that sets it.
 func (st *storm) filterContacts() (path string) {
-	st.exec("ALTER TABLE contacts ADD COLUMN active boolean NOT NULL DEFAULT true, ADD COLUMN deleted_at timestamptz")
-	path = filepath.Join(st.t.TempDir(), "mksync.yaml")
-	require.NoError(st.t, os.WriteFile(path, []byte(filterConfig), 0o600))
+	st.Exec("ALTER TABLE contacts ADD COLUMN active boolean NOT NULL DEFAULT true, ADD COLUMN deleted_at timestamptz")
+	path = filepath.Join(st.T.TempDir(), "mksync.yaml")
+	require.NoError(st.T, os.WriteFile(path, []byte(filterConfig), 0o600))
 	return path
 }
 

@@ -120,7 +120,7 @@ func (n *natsProcess) troubles(st *storm) []trouble {
 		}},
 		{3, func() {
 			st.count("nats data lost")
-			require.NoError(st.t, n.lose())
+			require.NoError(st.T, n.lose())
 		}},
 	}
 }
@@ -129,9 +129,9 @@ func (n *natsProcess) troubles(st *storm) []trouble {
 // syncs its files. Everything else goes on.
 func (n *natsProcess) powerCut(st *storm) {
 	st.count("nats power cut")
-	require.NoError(st.t, n.keepCopy())
+	require.NoError(st.T, n.keepCopy())
 	st.pause(natsSync/4, natsSync*3/4)
-	require.NoError(st.t, n.goBack())
+	require.NoError(st.T, n.goBack())
 }
 
 // natsCluster is three servers, with streams of three copies.
@@ -155,7 +155,7 @@ func (c natsCluster) oneAway(st *storm) {
 	i := st.rand.IntN(len(c.Servers))
 	c.Stop(i)
 	st.pause(100*time.Millisecond, 3*time.Second)
-	c.Restart(st.t, i)
+	c.Restart(st.T, i)
 }
 
 // allAway stops every server, one after the other, and starts them again.
@@ -166,7 +166,7 @@ func (c natsCluster) allAway(st *storm) {
 	}
 	st.pause(100*time.Millisecond, time.Second)
 	for i := range c.Servers {
-		c.Restart(st.t, i)
+		c.Restart(st.T, i)
 	}
 }
 

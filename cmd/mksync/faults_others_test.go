@@ -14,6 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/world"
 )
 
 // What follows is done by people who mean no harm: to the slot, to the streams, to the
@@ -29,17 +30,17 @@ func forServiceRole(t testing.TB, address string) string {
 	testenv.Exec(t, address, "CREATE ROLE "+serviceRole+" LOGIN REPLICATION PASSWORD 'x'")
 	testenv.Exec(t, address, "ALTER DATABASE crm OWNER TO "+serviceRole)
 	testenv.Exec(t, address, "GRANT ALL ON SCHEMA public TO "+serviceRole) // before Postgres 15 it is not the database's owner's
-	return asRole(t, address, serviceRole)
+	return world.AsRole(t, address, serviceRole)
 }
 
 // onSlot does something to the slot as soon as nobody uses it.
 func (st *storm) onSlot(what, sql string) {
 	st.count(what)
-	ctx, cancel := context.WithTimeout(st.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(st.T.Context(), 10*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
-		_, _ = st.db.Exec(ctx, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active", st.cfg.Slot)
-		if _, err := st.db.Exec(ctx, sql, st.cfg.Slot); err == nil {
+		_, _ = st.DB.Exec(ctx, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active", st.Config.Slot)
+		if _, err := st.DB.Exec(ctx, sql, st.Config.Slot); err == nil {
 			return
 		}
 		idle(ctx, 2*time.Millisecond)
@@ -64,11 +65,11 @@ func (st *storm) renewSlot() {
 // onStreams is somebody with the rights of an administrator of NATS.
 func (st *storm) onStreams(what string, do func(*nats.Conn, jetstream.JetStream)) {
 	st.count(what)
-	nc, err := nats.Connect(strings.Join(st.nats.addresses(st.t), ","))
-	require.NoError(st.t, err)
+	nc, err := nats.Connect(strings.Join(st.nats.addresses(st.T), ","))
+	require.NoError(st.T, err)
 	defer nc.Close()
 	js, err := jetstream.New(nc)
-	require.NoError(st.t, err)
+	require.NoError(st.T, err)
 	do(nc, js)
 }
 
@@ -78,15 +79,15 @@ func (st *storm) someStream() string {
 
 func (st *storm) deleteStream() {
 	st.onStreams("stream deleted", func(_ *nats.Conn, js jetstream.JetStream) {
-		_ = js.DeleteStream(st.t.Context(), st.someStream()) // it may have been lost before
+		_ = js.DeleteStream(st.T.Context(), st.someStream()) // it may have been lost before
 	})
 }
 
 // purgeStream takes from a stream what is in it, whether it was worked off or not.
 func (st *storm) purgeStream() {
 	st.onStreams("stream purged", func(_ *nats.Conn, js jetstream.JetStream) {
-		if stream, err := js.Stream(st.t.Context(), st.someStream()); err == nil {
-			_ = stream.Purge(st.t.Context())
+		if stream, err := js.Stream(st.T.Context(), st.someStream()); err == nil {
+			_ = stream.Purge(st.T.Context())
 		}
 	})
 }
@@ -96,7 +97,7 @@ func (st *storm) purgeStream() {
 func (st *storm) stranger() {
 	st.onStreams("stranger", func(nc *nats.Conn, _ jetstream.JetStream) {
 		var id, partner string
-		_ = st.db.QueryRow(st.t.Context(), `SELECT contact_id::text, metakocka_id FROM metakocka_contact_mappings
+		_ = st.DB.QueryRow(st.T.Context(), `SELECT contact_id::text, metakocka_id FROM metakocka_contact_mappings
 			WHERE metakocka_id IS NOT NULL ORDER BY random() LIMIT 1`).Scan(&id, &partner) // nobody yet: nobody
 		subjects := []string{"crm.contacts.update." + uuid.NewString(), "crm.contacts.update.x", "crm.contacts.truncate", "metakocka.partners.changed.x"}
 		if id != "" {
@@ -120,14 +121,14 @@ func (st *storm) hideContacts() {
 }
 
 func (st *storm) alterContacts(enable, force string) {
-	st.t.Helper()
+	st.T.Helper()
 	sql := fmt.Sprintf("ALTER TABLE contacts %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY", enable, force)
 	var err error
 	for range 100 {
-		if _, err = st.db.Exec(st.t.Context(), sql); err == nil {
+		if _, err = st.DB.Exec(st.T.Context(), sql); err == nil {
 			return
 		}
-		idle(st.t.Context(), 50*time.Millisecond) // Postgres was crashed a moment ago
+		idle(st.T.Context(), 50*time.Millisecond) // Postgres was crashed a moment ago
 	}
-	require.NoError(st.t, err)
+	require.NoError(st.T, err)
 }

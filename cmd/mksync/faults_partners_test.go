@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
@@ -16,7 +17,7 @@ func (c *crowd) partnerOf(p *citizen) string {
 		return p.partner
 	}
 	var id string
-	_ = c.w.db.QueryRow(c.w.t.Context(), `SELECT coalesce(max(metakocka_id), '') FROM metakocka_contact_mappings
+	_ = c.w.DB.QueryRow(c.w.T.Context(), `SELECT coalesce(max(metakocka_id), '') FROM metakocka_contact_mappings
 		WHERE contact_id = $1 AND sync_status <> 'deleted'`, p.id).Scan(&id) // not now: no edit
 	return id
 }
@@ -41,9 +42,9 @@ func (c *crowd) editPartner(p *citizen) {
 	f := all[c.rand.IntN(len(all))]
 	v := c.value(f, p.n)
 	var was, typed mapping.Contact
-	err := c.w.erp.EditPartner(partner, func(e *metakocka.Partner) {
+	err := c.w.ERP.EditPartner(partner, func(e *metakocka.Partner) {
 		was = contactOf(*e)
-		enterField(e, f, v)
+		world.EnterField(e, f, v)
 		typed = contactOf(*e)
 	})
 	if err != nil {
@@ -61,38 +62,12 @@ func (c *crowd) editPartner(p *citizen) {
 	p.know(f)
 }
 
-// enterField types a value into the ERP's screen of a partner.
-func enterField(p *metakocka.Partner, f mapping.Field, v string) {
-	entry := &p.Contacts[0]
-	switch f {
-	case mapping.FieldEmail:
-		entry.Email = v
-	case mapping.FieldPhone:
-		if mapping.Canonical(f, entry.Phone) != "" {
-			entry.Phone = v
-		} else {
-			entry.GSM = v
-		}
-	case mapping.FieldName:
-		entry.Name = v
-		if !p.BusinessEntity {
-			p.Customer = v
-		}
-	case mapping.FieldAddress:
-		a := mapping.ParseAddress(v)
-		p.Addresses[0].Street, p.Addresses[0].City, p.Addresses[0].PostNumber = a.Street, a.City, a.PostNumber
-	case mapping.FieldCountry:
-		p.Addresses[0].Country = v
-	case mapping.FieldCompanyName, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite:
-	}
-}
-
 // enter is a new partner at the ERP's screens, which mksync is to import.
 func (c *crowd) enter() {
 	p := c.newPerson()
 	p.id, p.owner = "", ownerERP
 	a := mapping.ParseAddress(p.want.Address)
-	added, err := c.w.erp.AddPartner(metakocka.Partner{
+	added, err := c.w.ERP.AddPartner(metakocka.Partner{
 		Customer: p.want.Name, Contacts: []metakocka.Contact{{Name: p.want.Name, Email: p.want.Email}},
 		Addresses: []metakocka.Address{{Type: metakocka.AddressBilling, Street: a.Street, City: a.City, PostNumber: a.PostNumber, Country: "Slovenija"}},
 	})
@@ -114,7 +89,7 @@ func (c *crowd) vanish(p *citizen) {
 	if partner == "" || c.unnoticed() >= mostUnnoticed {
 		return
 	}
-	if err := c.w.erp.DeletePartner(partner); err != nil {
+	if err := c.w.ERP.DeletePartner(partner); err != nil {
 		c.hitch = err
 		return
 	}
@@ -129,7 +104,7 @@ const mostUnnoticed = 8
 
 // unnoticed counts the partners deleted in the ERP that no poll has missed yet.
 func (c *crowd) unnoticed() (n int) {
-	_ = c.w.db.QueryRow(c.w.t.Context(), `SELECT count(*) FROM metakocka_contact_mappings
+	_ = c.w.DB.QueryRow(c.w.T.Context(), `SELECT count(*) FROM metakocka_contact_mappings
 		WHERE metakocka_id = ANY($1) AND sync_status NOT IN ('deleted', 'unlinked')`, c.erased).Scan(&n) // not now: no more either
 	return n
 }

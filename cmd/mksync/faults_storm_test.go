@@ -16,6 +16,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/pgserver"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -37,7 +38,7 @@ type trouble struct {
 // storm is a service, all that it needs, and everything that can go wrong with
 // it: Postgres and NATS of its own, the ERP, and a bad wire to each.
 type storm struct {
-	*world
+	*world.World
 	rand      *rand.Rand
 	postgres  *pgserver.Server
 	nats      messaging
@@ -63,12 +64,12 @@ func newStorm(t *testing.T, s uint64, nats messaging) *storm {
 	} else {
 		env = clock.env
 	}
-	server, url := ownServer(t, env...)
+	server, url := world.OwnServer(t, env...)
 	ofRole := forServiceRole(t, url)
-	require.NoError(t, prepareDatabase(t.Context(), ofRole))
+	require.NoError(t, world.PrepareDatabase(t.Context(), ofRole))
 	st := &storm{
 		clock: clock,
-		world: newWorldAt(t, url, sim.Options{Seed: s, Notes: sim.Kept}), postgres: server,
+		World: world.NewAt(t, url, sim.Options{Seed: s, Notes: sim.Kept}), postgres: server,
 		rand: rand.New(rand.NewPCG(s, 1)), counts: map[string]int{},
 	}
 	st.nats = nats
@@ -77,29 +78,29 @@ func newStorm(t *testing.T, s uint64, nats messaging) *storm {
 		servers = append(servers, st.wire("nats", address))
 	}
 
-	st.cfg.DatabaseURL = config.Secret(st.wire("postgres", ofRole))
-	st.cfg.NATSURL, st.cfg.StreamReplicas = config.Secret(strings.Join(servers, ",")), len(servers)
-	st.cfg.MetaKockaURL = st.wire("metakocka", st.cfg.MetaKockaURL)
-	st.cfg.MaxDeletes, st.cfg.PollInterval, st.cfg.AutoImport = 100_000, time.Second, true
-	st.cfg.MetaKockaSettle = time.Second
-	st.cfg.NATSSyncInterval = natsSync
+	st.Config.DatabaseURL = config.Secret(st.wire("postgres", ofRole))
+	st.Config.NATSURL, st.Config.StreamReplicas = config.Secret(strings.Join(servers, ",")), len(servers)
+	st.Config.MetaKockaURL = st.wire("metakocka", st.Config.MetaKockaURL)
+	st.Config.MaxDeletes, st.Config.PollInterval, st.Config.AutoImport = 100_000, time.Second, true
+	st.Config.MetaKockaSettle = time.Second
+	st.Config.NATSSyncInterval = natsSync
 	st.config = st.filterContacts()
-	st.whenWriting("INSERT OR UPDATE", "NEW.email := lower(NEW.email);")
+	st.WhenWriting("INSERT OR UPDATE", "NEW.email := lower(NEW.email);")
 	st.watchWrites()
 	return st
 }
 
 func (st *storm) wire(name, address string) string {
-	w, through := newWire(st.t, name, address)
+	w, through := newWire(st.T, name, address)
 	st.wires = append(st.wires, w)
 	return through
 }
 
 // runService starts another instance.
 func (st *storm) runService() {
-	st.cfg.DataDir = st.t.TempDir()
+	st.Config.DataDir = st.T.TempDir()
 	name := fmt.Sprintf("instance %d", len(st.instances)+1)
-	st.instances = append(st.instances, keep(st.t, name, append(st.environ(), "MKSYNC_CONFIG="+st.config, childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
+	st.instances = append(st.instances, keep(st.T, name, append(environ(st.World), "MKSYNC_CONFIG="+st.config, childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
 }
 
 func (st *storm) count(what string) {
@@ -109,7 +110,7 @@ func (st *storm) count(what string) {
 }
 
 func (st *storm) pause(least, most time.Duration) {
-	idle(st.t.Context(), least+time.Duration(st.rand.Int64N(int64(most-least)+1)))
+	idle(st.T.Context(), least+time.Duration(st.rand.Int64N(int64(most-least)+1)))
 }
 
 func (st *storm) instance() *keeper { return st.instances[st.rand.IntN(len(st.instances))] }
@@ -162,7 +163,7 @@ func (st *storm) spoil() {
 	direction := []string{"upstream", "downstream"}[st.rand.IntN(2)]
 	st.count(bad.kind)
 	st.touched(w)
-	w.spoil(st.t, bad, direction, []float64{0.3, 0.6, 1}[st.rand.IntN(3)])
+	w.spoil(st.T, bad, direction, []float64{0.3, 0.6, 1}[st.rand.IntN(3)])
 	st.pause(100*time.Millisecond, 1500*time.Millisecond)
 	w.heal()
 }
@@ -183,7 +184,7 @@ func (st *storm) cut() {
 	st.touched(w)
 	w.cut()
 	st.pause(100*time.Millisecond, time.Second)
-	w.mend(st.t)
+	w.mend(st.T)
 }
 
 // stopped freezes an instance, as a machine that is moved or swaps: for it the
@@ -205,7 +206,7 @@ func (st *storm) terminated() {
 
 func (st *storm) restartPostgres() {
 	st.count("postgres crashed")
-	require.NoError(st.t, st.postgres.Restart(st.t.Context()))
+	require.NoError(st.T, st.postgres.Restart(st.T.Context()))
 }
 
 // moods are how MetaKocka behaves for the next while.
@@ -229,7 +230,7 @@ func (st *storm) moods() {
 	case 5: // writes alone, as by a licence that has run out
 		f.Endpoints, f.WrongKey = []string{metakocka.EndpointAdd, metakocka.EndpointUpdate}, 1
 	}
-	require.NoError(st.t, st.erp.SetFaults(f))
+	require.NoError(st.T, st.ERP.SetFaults(f))
 }
 
 // calm ends every fault.
@@ -237,7 +238,7 @@ func (st *storm) calm() {
 	for _, w := range st.wires {
 		w.heal()
 	}
-	require.NoError(st.t, st.erp.SetFaults(sim.Faults{Latency: 2 * time.Millisecond}))
+	require.NoError(st.T, st.ERP.SetFaults(sim.Faults{Latency: 2 * time.Millisecond}))
 }
 
 // unasked are the ends of processes that a crash of their own may be behind: a

@@ -45,7 +45,7 @@ func weather(t *testing.T, nats messaging, cycles int) {
 	}
 	s := seed(t)
 	st := newStorm(t, s, nats)
-	people := newCrowd(st.world, rand.New(rand.NewPCG(s, 2)))
+	people := newCrowd(st.World, rand.New(rand.NewPCG(s, 2)))
 	people.imports, people.filters = true, true
 	for range 30 {
 		people.insert()
@@ -81,22 +81,22 @@ func weather(t *testing.T, nats messaging, cycles int) {
 // rest checks that what has settled stays so, without a call that writes, and
 // that nobody's partner was written more often than allowed.
 func (st *storm) rest(people *crowd) {
-	st.t.Helper()
-	before := st.erp.Calls().Writes()
-	idle(st.t.Context(), 2*st.cfg.PollInterval+500*time.Millisecond)
-	v, err := people.judge(st.t.Context())
-	require.NoError(st.t, err)
-	require.Empty(st.t, v.losses)
-	require.Empty(st.t, v.duplicates)
+	st.T.Helper()
+	before := st.ERP.Calls().Writes()
+	idle(st.T.Context(), 2*st.Config.PollInterval+500*time.Millisecond)
+	v, err := people.judge(st.T.Context())
+	require.NoError(st.T, err)
+	require.Empty(st.T, v.losses)
+	require.Empty(st.T, v.duplicates)
 
 	// A poll that saw a partner has those looked at again that are held for it.
-	waitSettled(st.t, people, 30*time.Second)
-	require.Equal(st.t, before, st.erp.Calls().Writes(), "two sides that agree are left alone")
-	require.LessOrEqual(st.t, st.excess(people), st.excessAllowed())
+	waitSettled(st.T, people, 30*time.Second)
+	require.Equal(st.T, before, st.ERP.Calls().Writes(), "two sides that agree are left alone")
+	require.LessOrEqual(st.T, st.excess(people), st.excessAllowed())
 }
 
 func (st *storm) table(people *crowd, cycles int, took time.Duration, v verdict, refusals []string) string {
-	calls := st.erp.Calls()
+	calls := st.ERP.Calls()
 	return fmt.Sprintf(`
 cycles             %d
 edits              %d %+v

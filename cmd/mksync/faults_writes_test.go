@@ -22,7 +22,7 @@ type writeCount struct {
 // watchWrites counts the writes from now on.
 func (st *storm) watchWrites() {
 	st.writes = &writeCount{arrived: map[string]int{}, spoilt: map[string]int{}, last: map[string]string{}, again: map[string]int{}}
-	st.erp.OnCall(func(c sim.Call) {
+	st.ERP.OnCall(func(c sim.Call) {
 		if c.Endpoint != metakocka.EndpointAdd && c.Endpoint != metakocka.EndpointUpdate {
 			return
 		}
@@ -45,7 +45,7 @@ func (st *storm) watchWrites() {
 			st.writes.again[who]++
 		}
 		st.writes.last[who] = text
-		if c.Fault != sim.NoFault || st.erp.Faults().Down {
+		if c.Fault != sim.NoFault || st.ERP.Faults().Down {
 			st.writes.spoilt[who]++
 			st.writes.last[who] = ""
 		}
@@ -69,9 +69,9 @@ func (st *storm) failedWrites() (n int) {
 // not make up for another's writes. A write that repeats the one before is always
 // too many, but for contested persons, whom the ERP's users edit back.
 func (st *storm) excess(people *crowd) (n int) {
-	st.t.Helper()
-	s, err := st.look(st.t.Context())
-	require.NoError(st.t, err)
+	st.T.Helper()
+	s, err := look(st.World, st.T.Context())
+	require.NoError(st.T, err)
 	numbers := people.numbers(s)
 	st.writes.mu.Lock()
 	defer st.writes.mu.Unlock()
@@ -101,7 +101,7 @@ func (st *storm) excess(people *crowd) (n int) {
 func (st *storm) excessAllowed() int {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.cfg.MetaKockaConcurrency * (st.counts["kill -9"] + st.counts["frozen"] + st.broken)
+	return st.Config.MetaKockaConcurrency * (st.counts["kill -9"] + st.counts["frozen"] + st.broken)
 }
 
 // contested is whether both sides edit the same of a person.

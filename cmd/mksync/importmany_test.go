@@ -10,6 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -20,15 +21,15 @@ import (
 // many times, and two partners with one e-mail.
 func TestImportsAtTheSameTimeMakeOneContact(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{
-		person("7001", "Ana", "SI11234059", "ana@partner.si"), person("7002", "Bor", "", "skupni@partner.si"),
-		person("7003", "Cene", "", "skupni@partner.si"), person("7004", "Dana", "", "dana@partner.si"),
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{
+		world.Person("7001", "Ana", "SI11234059", "ana@partner.si"), world.Person("7002", "Bor", "", "skupni@partner.si"),
+		world.Person("7003", "Cene", "", "skupni@partner.si"), world.Person("7004", "Dana", "", "dana@partner.si"),
 	}})
-	w.sharing()
-	dana := w.add(mapping.Contact{Name: "Dana", Email: "dana@partner.si"})
+	w.Sharing()
+	dana := w.Add(mapping.Contact{Name: "Dana", Email: "dana@partner.si"})
 	var apis []*operations.API
 	for range 2 {
-		s, _ := w.start(service.RoleAPI)
+		s, _ := w.Start(service.RoleAPI)
 		apis = append(apis, s.API(s.Monitor()))
 	}
 	var group sync.WaitGroup
@@ -51,42 +52,42 @@ func TestImportsAtTheSameTimeMakeOneContact(t *testing.T) {
 		require.Len(t, found, 1, id)
 	}
 	require.True(t, contacts["7004"][dana+"<nil>"], contacts)
-	require.Equal(t, 4, w.count("SELECT count(*) FROM contacts"))
-	require.Equal(t, 4, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
+	require.Equal(t, 4, w.Count("SELECT count(*) FROM contacts"))
+	require.Equal(t, 4, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
 }
 
 // TestAFirstMatchThatIsQuickerThanAnImport takes the partner while it is read.
 func TestAFirstMatchThatIsQuickerThanAnImport(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "", "ana@partner.si")}})
-	id := w.add(mapping.Contact{Name: "Ana"})
-	s, _ := w.start(service.RoleAPI)
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Ana", "", "ana@partner.si")}})
+	id := w.Add(mapping.Contact{Name: "Ana"})
+	s, _ := w.Start(service.RoleAPI)
 	var once sync.Once
-	w.erp.OnCall(func(sim.Call) {
+	w.ERP.OnCall(func(sim.Call) {
 		once.Do(func() {
-			w.exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1, '7001', 'pending')", id)
+			w.Exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1, '7001', 'pending')", id)
 		})
 	})
 	o, err := operations.OpImport.Ask(t.Context(), s.API(s.Monitor()), operations.ImportRequest{MetaKockaID: "7001"})
 	require.NoError(t, err)
 	require.Equal(t, id, o.ContactID)
-	require.Equal(t, 1, w.count("SELECT count(*) FROM contacts"))
+	require.Equal(t, 1, w.Count("SELECT count(*) FROM contacts"))
 }
 
 // TestUnsyncedPartnersCostNoCall: they are listed as they were seen.
 func TestUnsyncedPartnersCostNoCall(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "", ""), person("7002", "Bor", "", "")}})
-	_, stop := w.start(service.RolePoller)
-	w.polls(1)
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Ana", "", ""), world.Person("7002", "Bor", "", "")}})
+	_, stop := w.Start(service.RolePoller)
+	w.Polls(1)
 	stop()
-	_, c := w.api()
-	before := w.erp.Calls().Received
+	_, c := w.API()
+	before := w.ERP.Calls().Received
 	var l operations.List[operations.Partner]
-	c.get("partners/unsynced").data(&l)
+	c.Get("partners/unsynced").Data(&l)
 	require.Len(t, l.Items, 2)
-	require.Len(t, w.mksync("partners", "--unsynced").ids(), 2)
-	require.Equal(t, before, w.erp.Calls().Received)
+	require.Len(t, mksync(w, "partners", "--unsynced").ids(), 2)
+	require.Equal(t, before, w.ERP.Calls().Received)
 }
 
 // TestAllPartnersAreImportedThroughACap: where an answer holds 100 partners at
@@ -96,22 +97,22 @@ func TestAllPartnersAreImportedThroughACap(t *testing.T) {
 	const n = 1100
 	opts := sim.Options{AnswerCap: 100}
 	for i := range n {
-		p := person("", fmt.Sprintf("%c%c%c Gradnje %d", 'a'+i%23, 'a'+i%19, 'a'+i/23%20, i), "", fmt.Sprintf("p%d@partner.si", i))
+		p := world.Person("", fmt.Sprintf("%c%c%c Gradnje %d", 'a'+i%23, 'a'+i%19, 'a'+i/23%20, i), "", fmt.Sprintf("p%d@partner.si", i))
 		if i%100 == 0 {
 			p.Customer = strings.Repeat("Ж", 1+i/100) + "ивко"
 		}
 		opts.Partners = append(opts.Partners, p)
 	}
-	w := newWorld(t, opts)
-	s, _ := w.start(service.RoleAPI)
+	w := world.New(t, opts)
+	s, _ := w.Start(service.RoleAPI)
 	res, err := operations.OpBulkImport.Ask(t.Context(), s.API(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Equal(t, n, res.Imported)
-	require.Equal(t, n, w.count("SELECT count(*) FROM contacts"))
+	require.Equal(t, n, w.Count("SELECT count(*) FROM contacts"))
 	res, err = operations.OpBulkImport.Ask(t.Context(), s.API(s.Monitor()), operations.BulkImportRequest{ImportAll: true})
 	require.NoError(t, err)
 	require.Zero(t, res.Total)
-	require.Equal(t, n, w.count("SELECT count(*) FROM contacts"))
+	require.Equal(t, n, w.Count("SELECT count(*) FROM contacts"))
 }
 
 // TestImportsMakeNoSecondContact of one that is not linked: its partner is gone
@@ -121,40 +122,40 @@ func TestImportsMakeNoSecondContact(t *testing.T) {
 	for _, how := range []string{"one", "all", "by itself"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, sim.Options{Partners: []metakocka.Partner{
-				person("7001", "Ana", "SI11234059", ""), person("7002", "Bor", "SI21234051", ""),
-				person("7003", "Cene", "SI31234054", ""), person("7004", "Cene", "SI31234054", ""),
+			w := world.New(t, sim.Options{Partners: []metakocka.Partner{
+				world.Person("7001", "Ana", "SI11234059", ""), world.Person("7002", "Bor", "SI21234051", ""),
+				world.Person("7003", "Cene", "SI31234054", ""), world.Person("7004", "Cene", "SI31234054", ""),
 			}})
-			w.exec("ALTER TABLE contacts ADD COLUMN synced text")
-			w.cfg.Filter = []config.Condition{{Column: "synced", Values: []string{"yes"}}}
-			ana := w.one("INSERT INTO contacts (name, tax_number, synced) VALUES ('Ana', '11234059', 'yes') RETURNING id::text")
-			bor := w.one("INSERT INTO contacts (name, tax_number) VALUES ('Bor', '21234051') RETURNING id::text")
-			cene := w.one("INSERT INTO contacts (name, tax_number, synced) VALUES ('Cene', '31234054', 'yes') RETURNING id::text")
+			w.Exec("ALTER TABLE contacts ADD COLUMN synced text")
+			w.Config.Filter = []config.Condition{{Column: "synced", Values: []string{"yes"}}}
+			ana := w.One("INSERT INTO contacts (name, tax_number, synced) VALUES ('Ana', '11234059', 'yes') RETURNING id::text")
+			bor := w.One("INSERT INTO contacts (name, tax_number) VALUES ('Bor', '21234051') RETURNING id::text")
+			cene := w.One("INSERT INTO contacts (name, tax_number, synced) VALUES ('Cene', '31234054', 'yes') RETURNING id::text")
 			for _, id := range []string{ana, cene} {
-				w.exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1::uuid, 'gone' || $1::uuid, 'unlinked')", id)
+				w.Exec("INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES ($1::uuid, 'gone' || $1::uuid, 'unlinked')", id)
 			}
 			if how != "by itself" {
-				w.start(service.RoleAPI)
-				w.eventually(func() error { return w.mksync("mappings").err })
+				w.Start(service.RoleAPI)
+				w.Eventually(func() error { return mksync(w, "mappings").err })
 			}
 			switch how {
 			case "one":
-				w.mksync("import", "7001").lines()
-				w.mksync("import", "7002").refused("partner 7002 matches contact "+bor, "left out by the configured filter")
-				w.mksync("import", "7003").lines() // of several, the one that a person names
-				w.status(cene, "synced")
+				mksync(w, "import", "7001").lines()
+				mksync(w, "import", "7002").refused("partner 7002 matches contact "+bor, "left out by the configured filter")
+				mksync(w, "import", "7003").lines() // of several, the one that a person names
+				w.Status(cene, "synced")
 			case "all":
-				all := w.mksync("import", "--all")
+				all := mksync(w, "import", "--all")
 				require.Contains(t, all.stdout, "partner 7002 matches contact "+bor+", which is left out by the configured filter")
 				require.Contains(t, all.stdout, "7003  failed  contact "+cene+": several partners have its tax number")
 			default:
-				w.cfg.AutoImport = true
-				w.start(service.RolePuller, service.RolePoller)
-				w.status(cene, "held")
+				w.Config.AutoImport = true
+				w.Start(service.RolePuller, service.RolePoller)
+				w.Status(cene, "held")
 			}
-			w.status(ana, "synced")
-			require.Equal(t, "7001", w.partner(ana).MKID)
-			require.Equal(t, 3, w.count("SELECT count(*) FROM contacts"))
+			w.Status(ana, "synced")
+			require.Equal(t, "7001", w.Partner(ana).MKID)
+			require.Equal(t, 3, w.Count("SELECT count(*) FROM contacts"))
 		})
 	}
 }
@@ -162,19 +163,19 @@ func TestImportsMakeNoSecondContact(t *testing.T) {
 // TestATaxNumberIsFoundAmongManyWithOneEmail: the rule asks for it first.
 func TestATaxNumberIsFoundAmongManyWithOneEmail(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "SI11234059", "skupni@partner.si")}})
-	w.exec("INSERT INTO contacts (id, name, email) SELECT ('00000000-0000-0000-0000-0000000000' || i)::uuid, 'Oseba', 'skupni@partner.si' FROM generate_series(10, 40) i")
-	id := w.one("INSERT INTO contacts (id, name, tax_number) VALUES ('ffffffff-0000-4000-8000-000000000000', 'Ana', '11234059') RETURNING id::text")
-	require.Contains(t, w.mksync("import", "7001").lines()[0], "contact "+id)
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Ana", "SI11234059", "skupni@partner.si")}})
+	w.Exec("INSERT INTO contacts (id, name, email) SELECT ('00000000-0000-0000-0000-0000000000' || i)::uuid, 'Oseba', 'skupni@partner.si' FROM generate_series(10, 40) i")
+	id := w.One("INSERT INTO contacts (id, name, tax_number) VALUES ('ffffffff-0000-4000-8000-000000000000', 'Ana', '11234059') RETURNING id::text")
+	require.Contains(t, mksync(w, "import", "7001").lines()[0], "contact "+id)
 }
 
 // TestPendingIsNotCountedTwice where no pusher ever ran.
 func TestPendingIsNotCountedTwice(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.persons(3)
-	s, _ := w.start(service.RoleListener)
-	w.eventually(func() error {
+	w := world.New(t, sim.Options{})
+	w.Persons(3)
+	s, _ := w.Start(service.RoleListener)
+	w.Eventually(func() error {
 		if got := s.Monitor().Status(t.Context()); got.Pusher.Pending != 3 {
 			return fmt.Errorf("%d are pending, %+v", got.Pusher.Pending, got.Streams)
 		}

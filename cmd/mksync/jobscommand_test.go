@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer/operations"
@@ -18,60 +19,60 @@ import (
 
 func TestJobsByCommand(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	none := w.mksync("jobs", "list")
+	w := world.New(t, sim.Options{})
+	none := mksync(w, "jobs", "list")
 	require.Empty(t, none.lines())
 	require.Contains(t, none.stderr, "there are no jobs")
-	bad := w.insert(" ", "bor@novak.si")
-	ids := append(w.persons(20), bad)
-	w.latency(150 * time.Millisecond)
-	_, c := w.api()
-	w.eventually(func() error { return w.mksync("mappings").err })
-	id := c.later("bulk-sync", `{"contactIds":`+jsonList(ids)+`}`)[len("jobs/"):]
-	next := c.later("bulk-sync", `{"contactIds":["`+ids[0]+`"]}`)[len("jobs/"):]
-	c.until(w, "jobs/"+id, func(j operations.Job) bool { return j.Done > 0 })
-	list := w.mksync("jobs", "list")
+	bad := w.Insert(" ", "bor@novak.si")
+	ids := append(w.Persons(20), bad)
+	w.Latency(150 * time.Millisecond)
+	_, c := w.API()
+	w.Eventually(func() error { return mksync(w, "mappings").err })
+	id := c.Later("bulk-sync", `{"contactIds":`+world.JSONList(ids)+`}`)[len("jobs/"):]
+	next := c.Later("bulk-sync", `{"contactIds":["`+ids[0]+`"]}`)[len("jobs/"):]
+	c.Until(w, "jobs/"+id, func(j operations.Job) bool { return j.Done > 0 })
+	list := mksync(w, "jobs", "list")
 	require.Equal(t, []string{next, id}, list.ids())
 	require.Contains(t, list.lines()[0], "waits for job "+id+", over the same contacts")
 	require.Contains(t, list.lines()[1], "running")
-	cancelled := w.mksync("jobs", "cancel", next)
+	cancelled := mksync(w, "jobs", "cancel", next)
 	require.Equal(t, []string{next}, cancelled.ids())
 	require.Contains(t, cancelled.lines()[0], "cancelled")
 
-	watched := w.mksync("jobs", "watch", id)
+	watched := mksync(w, "jobs", "watch", id)
 	require.ErrorIs(t, watched.err, errReported)
 	require.Contains(t, watched.stderr, "syncing: ")
 	require.Contains(t, watched.stderr, "is done: 21 of 21, 1 failed")
 	require.Contains(t, watched.stdout, bad+"  failed  name:")
-	shown := w.mksync("jobs", "show", id)
+	shown := mksync(w, "jobs", "show", id)
 	require.Contains(t, shown.stdout, "contacts.bulk-sync")
 	require.Contains(t, shown.stdout, "21 of 21, 1 failed")
 	require.Contains(t, shown.stdout, bad+"  failed  name:")
 	var asJSON shownJob
-	w.mksync("jobs", "show", id, "--json").read(&asJSON)
+	mksync(w, "jobs", "show", id, "--json").read(&asJSON)
 	require.Equal(t, store.JobDone, asJSON.Status)
 	require.Len(t, asJSON.Failures, 1)
 	require.Nil(t, asJSON.Result)
 
-	w.mksync("jobs", "watch", next).refused("is cancelled")
-	w.mksync("jobs", "cancel", id).refused("is done already")
-	w.mksync("jobs", "show", uuid.NewString()).refused("there is no job")
-	w.mksync("jobs", "watch", "x").refused(`id: "x" is not a uuid`)
-	require.Contains(t, w.mksync("jobs").stdout, "watch")
+	mksync(w, "jobs", "watch", next).refused("is cancelled")
+	mksync(w, "jobs", "cancel", id).refused("is done already")
+	mksync(w, "jobs", "show", uuid.NewString()).refused("there is no job")
+	mksync(w, "jobs", "watch", "x").refused(`id: "x" is not a uuid`)
+	require.Contains(t, mksync(w, "jobs").stdout, "watch")
 }
 
 // TestLargeJobsFitIntoMessages: a job whose result is larger than a message of
 // NATS can be shown and watched.
 func TestLargeJobsFitIntoMessages(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
+	w := world.New(t, sim.Options{})
 	const most = 256 << 10 // a small one: what is read under the race detector takes long
 	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir(), MaxPayload: most})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
-	w.cfg.NATSURL = config.Secret(server.URL())
-	w.api()
-	w.eventually(func() error { return w.mksync("mappings").err })
+	w.Config.NATSURL = config.Secret(server.URL())
+	w.API()
+	w.Eventually(func() error { return mksync(w, "mappings").err })
 	const n = 2000
 	res := operations.BulkSyncResult{Total: n, Failed: n}
 	for i := range n {
@@ -80,10 +81,10 @@ func TestLargeJobsFitIntoMessages(t *testing.T) {
 	text, err := json.Marshal(res)
 	require.NoError(t, err)
 	require.Greater(t, len(text), most)
-	id := w.one(`INSERT INTO mksync_jobs (operation, request, status, total, done, failed, result, finished_at)
+	id := w.One(`INSERT INTO mksync_jobs (operation, request, status, total, done, failed, result, finished_at)
 		VALUES ('contacts.bulk-sync', '{}', 'done', $1, $1, $1, $2, now()) RETURNING id::text`, n, text)
-	require.Len(t, w.mksync("jobs", "list").lines(), 1)
-	watched := w.mksync("jobs", "watch", id)
+	require.Len(t, mksync(w, "jobs", "list").lines(), 1)
+	watched := mksync(w, "jobs", "watch", id)
 	require.ErrorIs(t, watched.err, errReported)
 	require.Contains(t, watched.stdout, "number 1999 of them")
 }

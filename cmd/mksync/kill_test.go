@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
@@ -32,13 +33,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	s := seed(t)
 	r := rand.New(rand.NewPCG(s, 1))
-	w := newWorld(t, sim.Options{Seed: s, Notes: sim.Kept})
-	w.cfg.MaxDeletes, w.cfg.PollInterval = 10_000, time.Second
+	w := world.New(t, sim.Options{Seed: s, Notes: sim.Kept})
+	w.Config.MaxDeletes, w.Config.PollInterval = 10_000, time.Second
 	kills := 8 // `make long`: a hundred
 	if n, err := strconv.Atoi(os.Getenv("MKSYNC_TEST_KILLS")); err == nil {
 		kills = n
 	}
-	require.NoError(t, w.erp.SetFaults(sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond}))
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond}))
 	people := newCrowd(w, rand.New(rand.NewPCG(s, 2)))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -46,11 +47,11 @@ func TestKilledAtAnyMoment(t *testing.T) {
 
 	log := &logBuffer{}
 	for range kills {
-		c := w.spawn(log)
+		c := spawn(w, log)
 		idle(t.Context(), 400*time.Millisecond+time.Duration(r.IntN(900))*time.Millisecond)
 		c.kill()
 	}
-	last := w.spawn(log)
+	last := spawn(w, log)
 	idle(t.Context(), time.Second)
 	stop()
 	<-done
@@ -61,5 +62,5 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	})
 	waitSettled(t, people, time.Minute+time.Duration(kills)*2*time.Second)
 	require.Zero(t, last.terminate(), "SIGTERM ends run with status 0")
-	t.Logf("kills %d, edits %+v, partners %d, calls %+v", kills, people.edits, len(w.erp.Partners()), w.erp.Calls().Processed)
+	t.Logf("kills %d, edits %+v, partners %d, calls %+v", kills, people.edits, len(w.ERP.Partners()), w.ERP.Calls().Processed)
 }

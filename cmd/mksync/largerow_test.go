@@ -8,6 +8,7 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -16,32 +17,32 @@ import (
 // contact is synced like any other, also by a replay: the events only say which.
 func TestARowLargerThanNATSTakesHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
+	w := world.New(t, sim.Options{})
 	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir(), MaxPayload: 256 << 10})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
-	w.cfg.NATSURL = config.Secret(server.URL())
-	w.exec("ALTER TABLE contacts ADD photo bytea")
-	w.exec("ALTER TABLE contacts REPLICA IDENTITY FULL")
-	large, small := w.insert("Ana", "ana@novak.si"), w.insert("Bor", "bor@novak.si")
-	w.exec("UPDATE contacts SET photo = decode(repeat('ab', 200000), 'hex') WHERE id = $1", large)
-	s, stop := w.start()
-	w.status(large, "synced")
-	w.status(small, "synced")
+	w.Config.NATSURL = config.Secret(server.URL())
+	w.Exec("ALTER TABLE contacts ADD photo bytea")
+	w.Exec("ALTER TABLE contacts REPLICA IDENTITY FULL")
+	large, small := w.Insert("Ana", "ana@novak.si"), w.Insert("Bor", "bor@novak.si")
+	w.Exec("UPDATE contacts SET photo = decode(repeat('ab', 200000), 'hex') WHERE id = $1", large)
+	s, stop := w.Start()
+	w.Status(large, "synced")
+	w.Status(small, "synced")
 
-	w.exec("UPDATE contacts SET phone = '041 222 333' WHERE id = $1", large)
-	w.partnerIs(large, "041 222 333", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
-	w.pushed(s)
+	w.Exec("UPDATE contacts SET phone = '041 222 333' WHERE id = $1", large)
+	w.PartnerIs(large, "041 222 333", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
+	w.WorkedOff(s)
 	stop()
-	require.NoError(t, w.erp.EditPartner(w.partner(large).MKID, func(p *metakocka.Partner) { p.Contacts[0].GSM = "030 000 000" }))
-	said := w.mksync("replay", "--from-seq", "1", "--authority", "crm")
+	require.NoError(t, w.ERP.EditPartner(w.Partner(large).MKID, func(p *metakocka.Partner) { p.Contacts[0].GSM = "030 000 000" }))
+	said := mksync(w, "replay", "--from-seq", "1", "--authority", "crm")
 	require.NoError(t, said.err, said.stderr)
-	w.partnerIs(large, "041 222 333", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
+	w.PartnerIs(large, "041 222 333", func(p metakocka.Partner) any { return p.Contacts[0].GSM })
 
-	s, _ = w.start()
-	w.exec("DELETE FROM contacts WHERE id = $1", large)
-	w.status(large, "deleted")
-	w.noProblem(s)
+	s, _ = w.Start()
+	w.Exec("DELETE FROM contacts WHERE id = $1", large)
+	w.Status(large, "deleted")
+	w.NoProblem(s)
 	text, err := control.AsyncAPI()
 	require.NoError(t, err)
 	d := describedAt(t, string(text))

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -20,36 +20,36 @@ import (
 )
 
 // polled waits until two polls were worked on.
-func (w *world) polled(s *service.Service) {
-	w.t.Helper()
-	w.exec("CREATE TABLE IF NOT EXISTS audit (n bigint)")
-	w.polls(2)
-	w.drained(s)
+func polled(w *world.World, s *service.Service) {
+	w.T.Helper()
+	w.Exec("CREATE TABLE IF NOT EXISTS audit (n bigint)")
+	w.Polls(2)
+	w.Drained(s)
 }
 
 // TestMergedContactStaysAway: no poll, import, first match or check brings it back.
 func TestMergedContactStaysAway(t *testing.T) {
 	t.Parallel()
-	w := newAuditedWorld(t, sim.Options{})
-	w.cfg.AutoImport = true
-	s := w.up()
-	l, c := twins()
+	w := world.NewAudited(t, sim.Options{})
+	w.Config.AutoImport = true
+	s := w.Up()
+	l, c := world.Twins()
 	l.TaxNumber = "12345679"
-	loser, winner := w.add(l), w.add(c)
-	superfluous := w.partner(loser)
-	w.partner(winner)
-	w.idle(s)
-	w.merged(loser, winner)
-	w.edit(superfluous, func(p *metakocka.Partner) { p.Customer = "Ana N." })
-	w.idle(s)
-	w.mksync("check", "--repair").lines()
-	w.mksync("import", "--all").lines()
-	w.mksync("sync", "--all").lines()
-	w.quiet(s)
-	require.Equal(t, "1", w.one("SELECT count(*)::text FROM contacts"))
-	require.Len(t, w.erp.Partners(), 2)
-	require.Empty(t, w.letters(s))
-	require.Contains(t, w.mapping(loser), "deleted")
+	loser, winner := w.Add(l), w.Add(c)
+	superfluous := w.Partner(loser)
+	w.Partner(winner)
+	w.Idle(s)
+	merged(w, loser, winner)
+	w.Edit(superfluous, func(p *metakocka.Partner) { p.Customer = "Ana N." })
+	w.Idle(s)
+	mksync(w, "check", "--repair").lines()
+	mksync(w, "import", "--all").lines()
+	mksync(w, "sync", "--all").lines()
+	w.Quiet(s)
+	require.Equal(t, "1", w.One("SELECT count(*)::text FROM contacts"))
+	require.Len(t, w.ERP.Partners(), 2)
+	require.Empty(t, w.Letters(s))
+	require.Contains(t, w.Mapping(loser), "deleted")
 }
 
 // TestMergeIsFinishedByTheService: MetaKocka goes away, or the answer is lost,
@@ -62,29 +62,29 @@ func TestMergeIsFinishedByTheService(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, sim.Options{})
-			w.cfg.DeletePolicy = syncer.PolicyAnonymize
-			l, c := twins()
-			loser, p := w.synced(l)
-			winner, _ := w.synced(c)
-			require.NoError(t, w.erp.SetFaults(faults))
-			w.mksync("merge", loser, winner).refused("the contacts are merged (merge 1), but MetaKocka is not through yet")
-			w.mksync("merge", "undo", "1").refused("is not finished yet")
-			require.Contains(t, w.mksync("merge", "list").lines()[0], "running")
-			require.NoError(t, w.erp.SetFaults(sim.Faults{}))
-			_, stop := w.start()
-			w.mergeIs("1", "merged")
-			w.partnerIs(loser, "Anonymized "+p.MKID, func(p metakocka.Partner) any { return p.Customer })
-			w.partnerIs(winner, l.Phone, noted)
+			w := world.New(t, sim.Options{})
+			w.Config.DeletePolicy = syncer.PolicyAnonymize
+			l, c := world.Twins()
+			loser, p := synced(w, l)
+			winner, _ := synced(w, c)
+			require.NoError(t, w.ERP.SetFaults(faults))
+			mksync(w, "merge", loser, winner).refused("the contacts are merged (merge 1), but MetaKocka is not through yet")
+			mksync(w, "merge", "undo", "1").refused("is not finished yet")
+			require.Contains(t, mksync(w, "merge", "list").lines()[0], "running")
+			require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
+			_, stop := w.Start()
+			mergeIs(w, "1", "merged")
+			w.PartnerIs(loser, "Anonymized "+p.MKID, func(p metakocka.Partner) any { return p.Customer })
+			w.PartnerIs(winner, l.Phone, noted)
 			stop()
 
-			require.NoError(t, w.erp.SetFaults(faults))
-			w.mksync("merge", "undo", "1").refused("update_partner")
-			require.NoError(t, w.erp.SetFaults(sim.Faults{}))
-			w.start()
-			w.mergeIs("1", "undone")
-			w.status(loser, "synced")
-			require.Equal(t, p.Hash(), w.partner(loser).Hash())
+			require.NoError(t, w.ERP.SetFaults(faults))
+			mksync(w, "merge", "undo", "1").refused("update_partner")
+			require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
+			w.Start()
+			mergeIs(w, "1", "undone")
+			w.Status(loser, "synced")
+			require.Equal(t, p.Hash(), w.Partner(loser).Hash())
 		})
 	}
 }
@@ -93,9 +93,9 @@ func TestMergeIsFinishedByTheService(t *testing.T) {
 // and no contact is merged twice.
 func TestMergesThatShareAContact(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	ids := w.people("Ana", "Bor", "Cene")
-	s, _ := w.start(service.RoleAPI)
+	w := world.New(t, sim.Options{})
+	ids := syncedPeople(w, "Ana", "Bor", "Cene")
+	s, _ := w.Start(service.RoleAPI)
 	api := s.API(s.Monitor())
 	var g errgroup.Group
 	results := make([]error, 3)
@@ -118,39 +118,39 @@ func TestMergesThatShareAContact(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	require.Equal(t, fmt.Sprint(3-won), w.one("SELECT count(*)::text FROM contacts"))
-	require.Equal(t, fmt.Sprint(won), w.one("SELECT count(*)::text FROM mksync_merges WHERE status = 'merged'"))
+	require.Equal(t, fmt.Sprint(3-won), w.One("SELECT count(*)::text FROM contacts"))
+	require.Equal(t, fmt.Sprint(won), w.One("SELECT count(*)::text FROM mksync_merges WHERE status = 'merged'"))
 }
 
 func TestChainOfMergesIsUndoneFromItsEnd(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	a, _ := w.synced(mapping.Contact{Name: "Ana", Phone: "+38640111222"})
-	b, _ := w.synced(mapping.Contact{Name: "Ana B", Email: "b@example.si"})
-	c, _ := w.synced(mapping.Contact{Name: "Ana C"})
-	before := w.one("SELECT string_agg(c::text, ' ' ORDER BY id) FROM (SELECT id, name, email, phone FROM contacts) c")
-	first, second := w.merged(a, b), w.merged(b, c)
-	w.contactIs(c, mapping.FieldPhone, "+38640111222")
-	w.contactIs(c, mapping.FieldEmail, "b@example.si")
-	w.mksync("merge", "undo", first).refused("contact " + b + " is not there any more")
-	w.mksync("merge", "undo", second).lines()
-	w.mksync("merge", "undo", first).lines()
-	require.Equal(t, before, w.one("SELECT string_agg(c::text, ' ' ORDER BY id) FROM (SELECT id, name, email, phone FROM contacts) c"))
+	w := world.New(t, sim.Options{})
+	a, _ := synced(w, mapping.Contact{Name: "Ana", Phone: "+38640111222"})
+	b, _ := synced(w, mapping.Contact{Name: "Ana B", Email: "b@example.si"})
+	c, _ := synced(w, mapping.Contact{Name: "Ana C"})
+	before := w.One("SELECT string_agg(c::text, ' ' ORDER BY id) FROM (SELECT id, name, email, phone FROM contacts) c")
+	first, second := merged(w, a, b), merged(w, b, c)
+	w.ContactIs(c, mapping.FieldPhone, "+38640111222")
+	w.ContactIs(c, mapping.FieldEmail, "b@example.si")
+	mksync(w, "merge", "undo", first).refused("contact " + b + " is not there any more")
+	mksync(w, "merge", "undo", second).lines()
+	mksync(w, "merge", "undo", first).lines()
+	require.Equal(t, before, w.One("SELECT string_agg(c::text, ' ' ORDER BY id) FROM (SELECT id, name, email, phone FROM contacts) c"))
 	for _, id := range []string{a, b, c} {
-		w.status(id, "synced")
+		w.Status(id, "synced")
 	}
-	require.Len(t, w.erp.Partners(), 3)
+	require.Len(t, w.ERP.Partners(), 3)
 }
 
 // TestMergeWhileTheContactsAreEdited: an edit is either in the merge or in the
 // winner after it; the loser's row is kept as it was deleted.
 func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Notes: sim.Kept, Website: sim.Kept})
-	l, c := twins()
-	loser, _ := w.synced(l)
-	winner, _ := w.synced(c)
-	s, _ := w.start()
+	w := world.New(t, sim.Options{Notes: sim.Kept, Website: sim.Kept})
+	l, c := world.Twins()
+	loser, _ := synced(w, l)
+	winner, _ := synced(w, c)
+	s, _ := w.Start()
 	api := s.API(s.Monitor())
 	done, last := make(chan struct{}), 0
 	var g errgroup.Group
@@ -161,64 +161,64 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 				return nil
 			default:
 			}
-			if _, err := w.db.Exec(t.Context(), "UPDATE contacts SET website = 'https://example.si/' || $2::bigint WHERE id = $1", winner, n); err != nil {
+			if _, err := w.DB.Exec(t.Context(), "UPDATE contacts SET website = 'https://example.si/' || $2::bigint WHERE id = $1", winner, n); err != nil {
 				return err
 			}
 			last = n
-			if _, err := w.db.Exec(t.Context(), "UPDATE contacts SET notes = $2::bigint WHERE id = $1", loser, n); err != nil {
+			if _, err := w.DB.Exec(t.Context(), "UPDATE contacts SET notes = $2::bigint WHERE id = $1", loser, n); err != nil {
 				return err
 			}
 		}
 	})
 	_, err := operations.OpMerge.Ask(t.Context(), api, operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
 	for try := 0; err != nil && try < 50; try++ { // edited all the time: it says so, and nothing happened
-		require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"), err)
+		require.Equal(t, "2", w.One("SELECT count(*)::text FROM contacts"), err)
 		_, err = operations.OpMerge.Ask(t.Context(), api, operations.MergeRequest{LoserContactID: loser, WinnerContactID: winner})
 	}
 	close(done)
 	require.NoError(t, g.Wait())
 	require.NoError(t, err)
-	w.contactIs(winner, mapping.FieldWebsite, fmt.Sprintf("https://example.si/%d", last))
-	require.Equal(t, "t", w.one("SELECT ((loser_row->>'notes') IS NOT DISTINCT FROM (winner_after->>'notes'))::text::char(1) FROM mksync_merges"))
-	w.status(winner, "synced")
+	w.ContactIs(winner, mapping.FieldWebsite, fmt.Sprintf("https://example.si/%d", last))
+	require.Equal(t, "t", w.One("SELECT ((loser_row->>'notes') IS NOT DISTINCT FROM (winner_after->>'notes'))::text::char(1) FROM mksync_merges"))
+	w.Status(winner, "synced")
 }
 
 // TestKilledInTheMiddleOfAMerge kills the service with merges and undos under way.
 func TestKilledInTheMiddleOfAMerge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.cfg.DeletePolicy = syncer.PolicyAnonymize
-	l, c := twins()
-	loser, p := w.synced(l)
-	winner, q := w.synced(c)
-	before := w.row(loser)
+	w := world.New(t, sim.Options{})
+	w.Config.DeletePolicy = syncer.PolicyAnonymize
+	l, c := world.Twins()
+	loser, p := synced(w, l)
+	winner, q := synced(w, c)
+	before := row(w, loser)
 	log := &logBuffer{}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(log.tail())
 		}
 	})
-	require.NoError(t, w.erp.SetFaults(sim.Faults{Latency: 40 * time.Millisecond}))
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 40 * time.Millisecond}))
 	for round := range 6 {
 		for _, request := range [][]string{{"merge", loser, winner}, {"merge", "undo", ""}} {
 			if request[1] == "undo" {
-				request[2] = w.one("SELECT max(id)::text FROM mksync_merges")
+				request[2] = w.One("SELECT max(id)::text FROM mksync_merges")
 			}
-			service := w.spawn(log)
-			w.eventually(func() error { return w.mksync("mappings").err })
+			service := spawn(w, log)
+			w.Eventually(func() error { return mksync(w, "mappings").err })
 			asked := make(chan struct{})
-			go func() { defer close(asked); _ = w.mksync(request...) }()
+			go func() { defer close(asked); _ = mksync(w, request...) }()
 			idle(t.Context(), time.Duration(20+round*45)*time.Millisecond)
 			service.kill()
 			<-asked
-			w.eventually(func() error { return w.mksync(request...).errOrDone() }) // by itself, what was cut off included
+			w.Eventually(func() error { return mksync(w, request...).errOrDone() }) // by itself, what was cut off included
 		}
 	}
-	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
-	require.Equal(t, before, w.row(loser))
-	require.Equal(t, p.Hash(), w.partner(loser).Hash())
-	require.Equal(t, q.Hash(), w.partner(winner).Hash())
-	require.Len(t, w.erp.Partners(), 2)
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
+	require.Equal(t, before, row(w, loser))
+	require.Equal(t, p.Hash(), w.Partner(loser).Hash())
+	require.Equal(t, q.Hash(), w.Partner(winner).Hash())
+	require.Len(t, w.ERP.Partners(), 2)
 }
 
 // errOrDone is the command's error, unless it says that all is done.
@@ -227,13 +227,4 @@ func (s said) errOrDone() error {
 		return nil
 	}
 	return s.err
-}
-
-// asRole is the database's address for another role.
-func asRole(t testing.TB, address, role string) string {
-	t.Helper()
-	u, err := url.Parse(address)
-	require.NoError(t, err)
-	u.User = url.UserPassword(role, "x")
-	return u.String()
 }

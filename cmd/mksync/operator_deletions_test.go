@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -15,32 +16,32 @@ import (
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
-// people adds contacts that differ in everything and syncs them by command.
-func (w *world) people(names ...string) []string {
-	w.t.Helper()
+// syncedPeople adds contacts that differ in everything and syncs them by command.
+func syncedPeople(w *world.World, names ...string) []string {
+	w.T.Helper()
 	var ids []string
 	for _, name := range names {
-		id, _ := w.synced(mapping.Contact{Name: name, Email: strings.ToLower(name) + "@example.si"})
+		id, _ := synced(w, mapping.Contact{Name: name, Email: strings.ToLower(name) + "@example.si"})
 		ids = append(ids, id)
 	}
 	return ids
 }
 
-// idsOf are the ids of the contacts with the names, in their order.
-func (w *world) idsOf(names ...string) []string {
-	w.t.Helper()
+// contactIDs are the ids of the contacts with the names, in their order.
+func contactIDs(w *world.World, names ...string) []string {
+	w.T.Helper()
 	ids := make([]string, len(names))
 	for i, name := range names {
-		ids[i] = w.one("SELECT contact_id::text FROM metakocka_contact_mappings WHERE base->'crm'->>'name' = $1", name)
+		ids[i] = w.One("SELECT contact_id::text FROM metakocka_contact_mappings WHERE base->'crm'->>'name' = $1", name)
 	}
 	return ids
 }
 
 // listening starts the service and waits until it sees every change.
-func (w *world) listening() (stop func()) {
-	w.t.Helper()
-	s, stop := w.start()
-	w.eventually(func() error {
+func listening(w *world.World) (stop func()) {
+	w.T.Helper()
+	s, stop := w.Start()
+	w.Eventually(func() error {
 		if state := s.Listener.Status().State; state != cdc.StateStreaming {
 			return errors.New("the listener is " + state)
 		}
@@ -49,148 +50,146 @@ func (w *world) listening() (stop func()) {
 	return stop
 }
 
-func buyer(p metakocka.Partner) any { return p.Buyer != nil && *p.Buyer }
-
 func TestHeldDeletionsAreDecidedByCommand(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(w *world) string {
-		w.cfg.MaxDeletes, w.cfg.DeletePolicy = 0, syncer.PolicyDeactivate
-		ids := w.people("Ana", "Bor", "Cene")
-		stop := w.listening()
-		w.exec("DELETE FROM contacts")
+	bothWays(t, func(w *world.World) string {
+		w.Config.MaxDeletes, w.Config.DeletePolicy = 0, syncer.PolicyDeactivate
+		ids := syncedPeople(w, "Ana", "Bor", "Cene")
+		stop := listening(w)
+		w.Exec("DELETE FROM contacts")
 		for _, id := range ids {
-			w.status(id, "held")
+			w.Status(id, "held")
 		}
 		stop()
 		return ""
-	}, func(w *world, _ string) {
-		t, ids := w.t, w.idsOf("Ana", "Bor", "Cene")
-		held := w.mksync("deletions", "list")
+	}, func(w *world.World, _ string) {
+		t, ids := w.T, contactIDs(w, "Ana", "Bor", "Cene")
+		held := mksync(w, "deletions", "list")
 		require.Len(t, held.ids(), 3)
 		require.Contains(t, held.stdout, "held  deleted in crm  contact "+ids[0])
-		w.mksync("deletions", "approve", "987654", "Ana Novak").refused("there is no deletion 987654", "id: is not an id")
+		mksync(w, "deletions", "approve", "987654", "Ana Novak").refused("there is no deletion 987654", "id: is not an id")
 
-		require.Contains(t, w.mksync("deletions", "approve", ids[0]).lines()[0], "applied  deleted")
-		w.partnerIs(ids[0], false, buyer)
+		require.Contains(t, mksync(w, "deletions", "approve", ids[0]).lines()[0], "applied  deleted")
+		w.PartnerIs(ids[0], false, world.Buyer)
 
-		kept := w.partner(ids[1])
-		require.Contains(t, w.mksync("deletions", "reject", kept.MKID).lines()[0], "rejected  deleted")
-		require.Equal(t, kept.Hash(), w.partner(ids[1]).Hash(), "the partner was written")
-		w.mksync("deletions", "approve", ids[1]).refused("no deletion of " + ids[1] + " is open any more")
+		kept := w.Partner(ids[1])
+		require.Contains(t, mksync(w, "deletions", "reject", kept.MKID).lines()[0], "rejected  deleted")
+		require.Equal(t, kept.Hash(), w.Partner(ids[1]).Hash(), "the partner was written")
+		mksync(w, "deletions", "approve", ids[1]).refused("no deletion of " + ids[1] + " is open any more")
 
-		require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
-		w.mksync("deletions", "approve", ids[2]).refused("approved, but not applied yet")
-		require.Len(t, w.mksync("deletions", "list").ids(), 1)
-		require.NoError(t, w.erp.SetFaults(sim.Faults{}))
-		w.eventually(func() error { return w.mksync("deletions", "approve", ids[2]).err })
-		w.partnerIs(ids[2], false, buyer)
+		require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
+		mksync(w, "deletions", "approve", ids[2]).refused("approved, but not applied yet")
+		require.Len(t, mksync(w, "deletions", "list").ids(), 1)
+		require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
+		w.Eventually(func() error { return mksync(w, "deletions", "approve", ids[2]).err })
+		w.PartnerIs(ids[2], false, world.Buyer)
 
 		var all []operations.Deletion
-		w.mksync("deletions", "list", "--all", "--json").read(&all)
+		mksync(w, "deletions", "list", "--all", "--json").read(&all)
 		require.Len(t, all, 3)
 		require.Equal(t, operator(), all[1].ClosedBy)
-		require.Empty(t, w.mksync("deletions", "list").ids())
+		require.Empty(t, mksync(w, "deletions", "list").ids())
 	})
 }
 
 func TestContactThatIsBackIsNotDeletedByApproval(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.cfg.MaxDeletes, w.cfg.DeletePolicy = 0, syncer.PolicyDeactivate
-	id := w.people("Ana")[0]
-	stop := w.listening()
-	w.exec("DELETE FROM contacts")
-	w.status(id, "held")
+	w := world.New(t, sim.Options{})
+	w.Config.MaxDeletes, w.Config.DeletePolicy = 0, syncer.PolicyDeactivate
+	id := syncedPeople(w, "Ana")[0]
+	stop := listening(w)
+	w.Exec("DELETE FROM contacts")
+	w.Status(id, "held")
 	stop()
-	w.exec("INSERT INTO contacts (id, name, email) VALUES ($1, 'Ana', 'ana@example.si')", id)
-	require.Contains(t, w.mksync("deletions", "approve", id).lines()[0], "void  synced")
-	w.partnerIs(id, true, buyer)
+	w.Exec("INSERT INTO contacts (id, name, email) VALUES ($1, 'Ana', 'ana@example.si')", id)
+	require.Contains(t, mksync(w, "deletions", "approve", id).lines()[0], "void  synced")
+	w.PartnerIs(id, true, world.Buyer)
 }
 
 func TestHeldDeletionsOfContactsAreDecidedByCommand(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(w *world) string {
-		w.cfg.MaxDeletes, w.cfg.RemoteDeletePolicy = 0, syncer.PolicyDelete
-		ids := w.people("Ana", "Bor", "Cene")
+	bothWays(t, func(w *world.World) string {
+		w.Config.MaxDeletes, w.Config.RemoteDeletePolicy = 0, syncer.PolicyDelete
+		ids := syncedPeople(w, "Ana", "Bor", "Cene")
 		for _, id := range ids {
-			require.NoError(w.t, w.erp.DeletePartner(w.partner(id).MKID))
-			w.mksync("sync", id).refused("waits for a person")
+			require.NoError(w.T, w.ERP.DeletePartner(w.Partner(id).MKID))
+			mksync(w, "sync", id).refused("waits for a person")
 		}
 		return ""
-	}, func(w *world, _ string) {
-		t, ids := w.t, w.idsOf("Ana", "Bor", "Cene")
-		require.Contains(t, w.mksync("deletions", "list").lines()[0], "deleted in metakocka")
-		require.Contains(t, w.mksync("deletions", "approve", ids[0]).lines()[0], "applied  unlinked")
-		require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"))
-		require.Contains(t, w.mksync("deletions", "reject", ids[1]).lines()[0], "rejected  unlinked")
-		require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"))
+	}, func(w *world.World, _ string) {
+		t, ids := w.T, contactIDs(w, "Ana", "Bor", "Cene")
+		require.Contains(t, mksync(w, "deletions", "list").lines()[0], "deleted in metakocka")
+		require.Contains(t, mksync(w, "deletions", "approve", ids[0]).lines()[0], "applied  unlinked")
+		require.Equal(t, "2", w.One("SELECT count(*)::text FROM contacts"))
+		require.Contains(t, mksync(w, "deletions", "reject", ids[1]).lines()[0], "rejected  unlinked")
+		require.Equal(t, "2", w.One("SELECT count(*)::text FROM contacts"))
 
-		require.Contains(t, w.mksync("sync", ids[1]).lines()[0], "synced") // a person's request makes the partner anew
-		require.Len(t, w.erp.Partners(), 1)
-		require.Len(t, w.mksync("deletions", "list").ids(), 1)
+		require.Contains(t, mksync(w, "sync", ids[1]).lines()[0], "synced") // a person's request makes the partner anew
+		require.Len(t, w.ERP.Partners(), 1)
+		require.Len(t, mksync(w, "deletions", "list").ids(), 1)
 	})
 }
 
 func TestDeadLettersAreRetriedByCommand(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	s, stop := w.start()
-	id := w.add(mapping.Contact{Name: " ", Email: "ana@primer.si"})
-	w.eventually(func() error {
-		if len(w.letters(s)) == 0 {
+	w := world.New(t, sim.Options{})
+	s, stop := w.Start()
+	id := w.Add(mapping.Contact{Name: " ", Email: "ana@primer.si"})
+	w.Eventually(func() error {
+		if len(w.Letters(s)) == 0 {
 			return errors.New("no dead letter yet")
 		}
 		return nil
 	})
-	first := w.mksync("deadletters", "list")
+	first := mksync(w, "deadletters", "list")
 	require.Len(t, first.ids(), 1)
 	require.Contains(t, first.stdout, "contact "+id)
-	w.mksync("deadletters", "retry", "987654").refused("there is no dead letter 987654")
-	w.mksync("deadletters", "retry").refused("--all")
-	mappingID := w.one("SELECT id::text FROM metakocka_contact_mappings WHERE contact_id = $1", id)
+	mksync(w, "deadletters", "retry", "987654").refused("there is no dead letter 987654")
+	mksync(w, "deadletters", "retry").refused("--all")
+	mappingID := w.One("SELECT id::text FROM metakocka_contact_mappings WHERE contact_id = $1", id)
 
 	again := func() { // it fails again, under a new id
-		w.eventually(func() error {
-			now := w.mksync("deadletters", "list").ids()
+		w.Eventually(func() error {
+			now := mksync(w, "deadletters", "list").ids()
 			if len(now) != 1 || now[0] == first.ids()[0] {
 				return errors.New("not put aside again yet")
 			}
 			return nil
 		})
-		first = w.mksync("deadletters", "list")
+		first = mksync(w, "deadletters", "list")
 	}
-	require.Contains(t, w.mksync("deadletters", "retry", mappingID).lines()[0], "given back to the pusher")
+	require.Contains(t, mksync(w, "deadletters", "retry", mappingID).lines()[0], "given back to the pusher")
 	again()
-	require.Contains(t, w.mksync("deadletters", "retry", id).lines()[0], "given back to the pusher")
+	require.Contains(t, mksync(w, "deadletters", "retry", id).lines()[0], "given back to the pusher")
 	again()
 	stop()
 
 	var done []result
-	w.mksync("deadletters", "retry", "--all", "--json").read(&done)
+	mksync(w, "deadletters", "retry", "--all", "--json").read(&done)
 	require.Len(t, done, 1)
-	gone := w.mksync("deadletters", "list")
+	gone := mksync(w, "deadletters", "list")
 	require.Empty(t, gone.ids())
 	require.Contains(t, gone.stderr, "no service is running")
-	w.start()
+	w.Start()
 	again()
 }
 
 func TestDeletionThatIsTriedAgainCountsOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.cfg.MaxDeletes, w.cfg.DeletePolicy = 1, syncer.PolicyDeactivate
-	id := w.people("Ana")[0]
-	w.listening()
-	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
-	before := w.erp.Calls().Received[metakocka.EndpointGet]
-	w.exec("DELETE FROM contacts")
-	w.eventually(func() error {
-		if w.erp.Calls().Received[metakocka.EndpointGet] < before+4 {
+	w := world.New(t, sim.Options{})
+	w.Config.MaxDeletes, w.Config.DeletePolicy = 1, syncer.PolicyDeactivate
+	id := syncedPeople(w, "Ana")[0]
+	listening(w)
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
+	before := w.ERP.Calls().Received[metakocka.EndpointGet]
+	w.Exec("DELETE FROM contacts")
+	w.Eventually(func() error {
+		if w.ERP.Calls().Received[metakocka.EndpointGet] < before+4 {
 			return errors.New("not tried often enough yet")
 		}
 		return nil
 	})
-	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
-	w.status(id, "deleted")
-	require.Equal(t, "1", w.one("SELECT count(*)::text FROM mksync_deletions"))
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
+	w.Status(id, "deleted")
+	require.Equal(t, "1", w.One("SELECT count(*)::text FROM mksync_deletions"))
 }

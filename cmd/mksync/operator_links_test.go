@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -20,56 +21,56 @@ const noOne = "00000000-0000-4000-8000-000000000000"
 
 func TestContactsAreSyncedAndPartnersImportedByCommand(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(w *world) string {
-		p, err := w.erp.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI87654326"})
-		require.NoError(w.t, err)
-		_, stop := w.start(service.RolePoller)
-		w.eventually(func() error {
-			if w.one("SELECT count(*)::text FROM mksync_partners") != "1" {
+	bothWays(t, func(w *world.World) string {
+		p, err := w.ERP.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI87654326"})
+		require.NoError(w.T, err)
+		_, stop := w.Start(service.RolePoller)
+		w.Eventually(func() error {
+			if w.One("SELECT count(*)::text FROM mksync_partners") != "1" {
 				return errors.New("the partner was not seen yet")
 			}
 			return nil
 		})
 		stop()
 		return p.MKID
-	}, func(w *world, partner string) {
-		t := w.t
-		require.Equal(t, []string{partner}, w.mksync("partners", "--unsynced").ids())
-		w.mksync("import", "1", partner+" ").refused("MetaKocka has no partner 1", "metakockaId: is not an id")
+	}, func(w *world.World, partner string) {
+		t := w.T
+		require.Equal(t, []string{partner}, mksync(w, "partners", "--unsynced").ids())
+		mksync(w, "import", "1", partner+" ").refused("MetaKocka has no partner 1", "metakockaId: is not an id")
 
 		var done []struct{ Data operations.Outcome }
-		w.mksync("import", partner, "--json").read(&done)
+		mksync(w, "import", partner, "--json").read(&done)
 		contact := done[0].Data.ContactID
-		require.Equal(t, "Dana Dolenc", w.one("SELECT name FROM contacts WHERE id = $1", contact))
-		require.Contains(t, w.mksync("import", partner).lines()[0], partner+"  synced  contact "+contact) // linked already
-		require.Empty(t, w.mksync("partners", "--unsynced").ids())
-		require.Contains(t, w.mksync("partners").lines()[0], "synced, contact "+contact)
+		require.Equal(t, "Dana Dolenc", w.One("SELECT name FROM contacts WHERE id = $1", contact))
+		require.Contains(t, mksync(w, "import", partner).lines()[0], partner+"  synced  contact "+contact) // linked already
+		require.Empty(t, mksync(w, "partners", "--unsynced").ids())
+		require.Contains(t, mksync(w, "partners").lines()[0], "synced, contact "+contact)
 
-		require.Equal(t, []string{done[0].Data.MappingID}, w.mksync("mappings", "--partner", partner, "--status", "synced").ids())
-		require.Equal(t, []string{done[0].Data.MappingID}, w.mksync("mappings", "--contact", contact).ids())
-		require.Empty(t, w.mksync("mappings", "--status", "error").ids())
-		w.mksync("mappings", "--status", "fine").refused(`status: "fine" is not one of`)
-		w.mksync("mappings", "--contact", "7").refused(`contactId: "7" is not a uuid`)
+		require.Equal(t, []string{done[0].Data.MappingID}, mksync(w, "mappings", "--partner", partner, "--status", "synced").ids())
+		require.Equal(t, []string{done[0].Data.MappingID}, mksync(w, "mappings", "--contact", contact).ids())
+		require.Empty(t, mksync(w, "mappings", "--status", "error").ids())
+		mksync(w, "mappings", "--status", "fine").refused(`status: "fine" is not one of`)
+		mksync(w, "mappings", "--contact", "7").refused(`contactId: "7" is not a uuid`)
 
-		s := w.mksync("sync", "7", noOne, contact)
+		s := mksync(w, "sync", "7", noOne, contact)
 		s.refused(`7: contactId: "7" is not a uuid`, "there is no contact "+noOne)
 		require.Contains(t, s.stdout, contact+"  synced", "one that fails does not hold up the others")
 
-		require.NoError(t, w.erp.DeletePartner(partner))
-		require.Contains(t, w.mksync("sync", contact).lines()[0], "synced") // made anew
-		require.NotEqual(t, partner, w.partner(contact).MKID)
+		require.NoError(t, w.ERP.DeletePartner(partner))
+		require.Contains(t, mksync(w, "sync", contact).lines()[0], "synced") // made anew
+		require.NotEqual(t, partner, w.Partner(contact).MKID)
 		// A poll that saw the new partner may have stored it since, for nobody.
-		require.Contains(t, []string{operator(), ""}, w.one("SELECT updated_by FROM metakocka_contact_mappings WHERE contact_id = $1", contact))
+		require.Contains(t, []string{operator(), ""}, w.One("SELECT updated_by FROM metakocka_contact_mappings WHERE contact_id = $1", contact))
 	})
 }
 
 func TestUnreachableMetaKockaIsSaid(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	id := w.add(mapping.Contact{Name: "Ana"})
-	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
+	w := world.New(t, sim.Options{})
+	id := w.Add(mapping.Contact{Name: "Ana"})
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
 	var done []result
-	s := w.mksync("sync", id, "--json")
+	s := mksync(w, "sync", id, "--json")
 	require.ErrorIs(t, s.err, errReported)
 	s.err = nil
 	s.read(&done)
@@ -78,33 +79,33 @@ func TestUnreachableMetaKockaIsSaid(t *testing.T) {
 
 func TestOrphansArePrunedByCommand(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(w *world) string {
-		id, _ := w.synced(mapping.Contact{Name: "Ana"})
-		w.synced(mapping.Contact{Name: "Bor"})
-		w.exec("DELETE FROM contacts WHERE id = $1", id)
-		w.exec(`INSERT INTO metakocka_contact_mappings (contact_id, sync_status, updated_at) VALUES ($1, 'deleted', now() - interval '1 day')`, noOne)
+	bothWays(t, func(w *world.World) string {
+		id, _ := synced(w, mapping.Contact{Name: "Ana"})
+		synced(w, mapping.Contact{Name: "Bor"})
+		w.Exec("DELETE FROM contacts WHERE id = $1", id)
+		w.Exec(`INSERT INTO metakocka_contact_mappings (contact_id, sync_status, updated_at) VALUES ($1, 'deleted', now() - interval '1 day')`, noOne)
 		return id
-	}, func(w *world, id string) {
-		t := w.t
-		report := w.mksync("mappings", "prune")
+	}, func(w *world.World, id string) {
+		t := w.T
+		report := mksync(w, "mappings", "prune")
 		require.Len(t, report.lines(), 2)
 		require.Contains(t, report.stdout, "both_gone     --yes: remove  deleted  contact "+noOne)
 		require.Contains(t, report.stdout, "contact_gone  --yes: hold    synced   contact "+id)
-		require.Equal(t, "3", w.one("SELECT count(*)::text FROM metakocka_contact_mappings"))
+		require.Equal(t, "3", w.One("SELECT count(*)::text FROM metakocka_contact_mappings"))
 
-		require.Contains(t, w.mksync("mappings", "prune", "--yes").stderr, "1 tombstone removed, 1 deletion held")
-		require.Equal(t, "2", w.one("SELECT count(*)::text FROM metakocka_contact_mappings"))
-		require.Empty(t, w.mksync("mappings", "prune").lines())
-		require.Contains(t, w.mksync("deletions", "approve", id).lines()[0], "applied  deleted")
+		require.Contains(t, mksync(w, "mappings", "prune", "--yes").stderr, "1 tombstone removed, 1 deletion held")
+		require.Equal(t, "2", w.One("SELECT count(*)::text FROM metakocka_contact_mappings"))
+		require.Empty(t, mksync(w, "mappings", "prune").lines())
+		require.Contains(t, mksync(w, "deletions", "approve", id).lines()[0], "applied  deleted")
 	})
 }
 
 func TestRequestsOverNATSAreStrict(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	s, _ := w.start(service.RoleAPI)
-	id := w.add(mapping.Contact{Name: "Ana"})
-	w.eventually(func() error { return w.mksync("mappings").err })
+	w := world.New(t, sim.Options{})
+	s, _ := w.Start(service.RoleAPI)
+	id := w.Add(mapping.Contact{Name: "Ana"})
+	w.Eventually(func() error { return mksync(w, "mappings").err })
 	for _, c := range []struct{ subject, request, code, body string }{
 		{"mksync.contacts.sync", `{"contactId":"` + id + `","colour":"red"}`, "400", "colour"},
 		{"mksync.contacts.sync", `{"contactId":7}`, "400", `contactId: must be a text, not a number`},
@@ -129,17 +130,17 @@ func TestRequestsOverNATSAreStrict(t *testing.T) {
 
 func TestListsArePaged(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
+	w := world.New(t, sim.Options{})
 	const many = 1234
-	w.exec("INSERT INTO metakocka_contact_mappings (contact_id) SELECT gen_random_uuid() FROM generate_series(1, $1)", many)
+	w.Exec("INSERT INTO metakocka_contact_mappings (contact_id) SELECT gen_random_uuid() FROM generate_series(1, $1)", many)
 	var all []operations.Mapping
-	w.mksync("mappings", "--json").read(&all)
+	mksync(w, "mappings", "--json").read(&all)
 	require.Len(t, all, many)
 }
 
 func TestServiceWithoutTheRoleIsSaid(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.start(service.RolePoller)
-	w.mksync("conflicts", "list").refused("answers no requests", "role api")
+	w := world.New(t, sim.Options{})
+	w.Start(service.RolePoller)
+	mksync(w, "conflicts", "list").refused("answers no requests", "role api")
 }

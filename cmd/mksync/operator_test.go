@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -26,32 +27,32 @@ type said struct {
 }
 
 // mksync runs a command with the world's configuration.
-func (w *world) mksync(args ...string) said {
-	w.t.Helper()
-	return w.mksyncReading("", args...)
+func mksync(w *world.World, args ...string) said {
+	w.T.Helper()
+	return mksyncReading(w, "", args...)
 }
 
 // commandEnviron is the world's configuration as a command gets it.
-func (w *world) commandEnviron() []string {
-	return append(w.environ(),
-		"MKSYNC_CONFLICT_RULE="+string(w.cfg.ConflictRule), "MKSYNC_DELETE_POLICY="+w.cfg.DeletePolicy,
-		"MKSYNC_REMOTE_DELETE_POLICY="+w.cfg.RemoteDeletePolicy, "MKSYNC_LOG_LEVEL=error", "MKSYNC_POLL_INTERVAL=1s")
+func commandEnviron(w *world.World) []string {
+	return append(environ(w),
+		"MKSYNC_CONFLICT_RULE="+string(w.Config.ConflictRule), "MKSYNC_DELETE_POLICY="+w.Config.DeletePolicy,
+		"MKSYNC_REMOTE_DELETE_POLICY="+w.Config.RemoteDeletePolicy, "MKSYNC_LOG_LEVEL=error", "MKSYNC_POLL_INTERVAL=1s")
 }
 
 // mksyncReading runs a command that reads text from standard input.
-func (w *world) mksyncReading(text string, args ...string) said {
-	w.t.Helper()
+func mksyncReading(w *world.World, text string, args ...string) said {
+	w.T.Helper()
 	var stdout, stderr bytes.Buffer
-	app := &cliEnv{stdin: strings.NewReader(text), stdout: &stdout, stderr: &stderr, environ: w.commandEnviron()}
+	app := &cliEnv{stdin: strings.NewReader(text), stdout: &stdout, stderr: &stderr, environ: commandEnviron(w)}
 	root := newRootCommand(app)
 	root.SetArgs(args)
 	root.SetOut(&stdout)
 	root.SetErr(&stderr)
-	err := root.ExecuteContext(w.t.Context())
+	err := root.ExecuteContext(w.T.Context())
 	if err != nil && !errors.Is(err, errReported) {
 		_, _ = fmt.Fprintln(&stderr, "mksync:", err)
 	}
-	return said{w.t, stdout.String(), stderr.String(), err}
+	return said{w.T, stdout.String(), stderr.String(), err}
 }
 
 // lines are what a command printed that went well.
@@ -92,127 +93,127 @@ func (s said) read(into any) {
 
 // bothWays runs a test's end with the service running and with none: the world
 // is made ready without one.
-func bothWays(t *testing.T, ready func(w *world) string, test func(w *world, id string)) {
+func bothWays(t *testing.T, ready func(w *world.World) string, test func(w *world.World, id string)) {
 	t.Helper()
 	for name, running := range map[string]bool{"through the running service": true, "without a service": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, sim.Options{})
+			w := world.New(t, sim.Options{})
 			id := ready(w)
 			if running {
-				w.start()
+				w.Start()
 			}
-			w.eventually(func() error { return w.mksync("mappings").err }) // until the service answers
+			w.Eventually(func() error { return mksync(w, "mappings").err }) // until the service answers
 			words := map[bool]string{true: "through the running service", false: "no service is running"}
-			require.Contains(t, w.mksync("mappings").stderr, words[running])
+			require.Contains(t, mksync(w, "mappings").stderr, words[running])
 			test(w, id)
 		})
 	}
 }
 
 // synced adds a contact and syncs it by command.
-func (w *world) synced(c mapping.Contact) (id string, p metakocka.Partner) {
-	w.t.Helper()
-	id = w.add(c)
-	require.Equal(w.t, []string{id}, w.mksync("sync", id).ids())
-	return id, w.partner(id)
+func synced(w *world.World, c mapping.Contact) (id string, p metakocka.Partner) {
+	w.T.Helper()
+	id = w.Add(c)
+	require.Equal(w.T, []string{id}, mksync(w, "sync", id).ids())
+	return id, w.Partner(id)
 }
 
 // disputed makes a contact whose e-mail and phone wait for a person.
-func (w *world) disputed() string {
-	w.t.Helper()
-	id, p := w.synced(mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si", Phone: "+38640111111"})
-	w.edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email, p.Contacts[0].GSM = "erp@novak.si", "+38640333333" })
-	w.exec("UPDATE contacts SET email = 'crm@novak.si', phone = '+38640222222' WHERE id = $1", id)
-	require.Contains(w.t, w.mksync("sync", id).lines()[0], "conflict")
+func disputed(w *world.World) string {
+	w.T.Helper()
+	id, p := synced(w, mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si", Phone: "+38640111111"})
+	w.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email, p.Contacts[0].GSM = "erp@novak.si", "+38640333333" })
+	w.Exec("UPDATE contacts SET email = 'crm@novak.si', phone = '+38640222222' WHERE id = $1", id)
+	require.Contains(w.T, mksync(w, "sync", id).lines()[0], "conflict")
 	return id
 }
 
 func TestConflictsAreDecidedByCommand(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(w *world) string {
-		w.cfg.ConflictRule = mapping.RuleManual
-		return w.disputed()
-	}, func(w *world, id string) {
-		p := w.partner(id)
-		list := w.mksync("conflicts", "list")
-		t := w.t
+	bothWays(t, func(w *world.World) string {
+		w.Config.ConflictRule = mapping.RuleManual
+		return disputed(w)
+	}, func(w *world.World, id string) {
+		p := w.Partner(id)
+		list := mksync(w, "conflicts", "list")
+		t := w.T
 		require.Len(t, list.ids(), 2)
 		email, phone := list.ids()[0], list.ids()[1]
 		require.Contains(t, list.lines()[0], `parked  email  crm "crm@novak.si"  metakocka "erp@novak.si"  contact `+id)
 
-		w.mksync("conflicts", "resolve", id, "--take", "crm").refused("names 2 conflicts", email+", "+phone)
-		w.mksync("conflicts", "resolve", email, "--take", "both").refused("--take: \"both\" is not one of crm, metakocka")
-		w.mksync("conflicts", "resolve", "987654", "--take", "crm").refused("there is no conflict 987654")
-		w.mksync("conflicts", "resolve", "a b", "--take", "crm").refused("id: is not an id")
-		w.mksync("conflicts", "undo", email).refused("not decided yet")
-		w.mksync("conflicts", "show", "").refused("id: is missing")
+		mksync(w, "conflicts", "resolve", id, "--take", "crm").refused("names 2 conflicts", email+", "+phone)
+		mksync(w, "conflicts", "resolve", email, "--take", "both").refused("--take: \"both\" is not one of crm, metakocka")
+		mksync(w, "conflicts", "resolve", "987654", "--take", "crm").refused("there is no conflict 987654")
+		mksync(w, "conflicts", "resolve", "a b", "--take", "crm").refused("id: is not an id")
+		mksync(w, "conflicts", "undo", email).refused("not decided yet")
+		mksync(w, "conflicts", "show", "").refused("id: is missing")
 
-		require.Contains(t, w.mksync("conflicts", "resolve", email, "--take", "crm").lines()[0], email+"  email  resolved for crm  conflict")
-		w.partnerIs(id, "crm@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
-		require.Equal(t, []string{phone}, w.mksync("conflicts", "list").ids())
+		require.Contains(t, mksync(w, "conflicts", "resolve", email, "--take", "crm").lines()[0], email+"  email  resolved for crm  conflict")
+		w.PartnerIs(id, "crm@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
+		require.Equal(t, []string{phone}, mksync(w, "conflicts", "list").ids())
 
 		var done []struct {
 			Success bool
 			Data    operations.Decided[operations.Conflict]
 		}
-		w.mksync("conflicts", "resolve", p.MKID, "--take", "metakocka", "--json").read(&done)
+		mksync(w, "conflicts", "resolve", p.MKID, "--take", "metakocka", "--json").read(&done)
 		require.True(t, done[0].Success)
 		require.Equal(t, store.StatusSynced, done[0].Data.Outcome.SyncStatus)
 		require.Equal(t, operator(), done[0].Data.Entry.ClosedBy)
 		require.NotNil(t, done[0].Data.Entry.ClosedAt)
-		w.contactIs(id, mapping.FieldPhone, "+38640333333")
-		require.Empty(t, w.mksync("conflicts", "list").ids())
+		w.ContactIs(id, mapping.FieldPhone, "+38640333333")
+		require.Empty(t, mksync(w, "conflicts", "list").ids())
 
-		require.Contains(t, w.mksync("conflicts", "resolve", email, "--take", "crm").lines()[0], "synced") // once more
-		w.mksync("conflicts", "resolve", email, "--take", "metakocka").refused("is resolved already")
-		w.mksync("conflicts", "resolve", id, "--take", "crm").refused("no conflict of " + id + " is open any more")
-		w.mksync("conflicts", "undo", id).refused("names 2 conflicts")
+		require.Contains(t, mksync(w, "conflicts", "resolve", email, "--take", "crm").lines()[0], "synced") // once more
+		mksync(w, "conflicts", "resolve", email, "--take", "metakocka").refused("is resolved already")
+		mksync(w, "conflicts", "resolve", id, "--take", "crm").refused("no conflict of " + id + " is open any more")
+		mksync(w, "conflicts", "undo", id).refused("names 2 conflicts")
 
-		require.Contains(t, w.mksync("conflicts", "undo", email).lines()[0], "undone for crm  synced")
-		w.contactIs(id, mapping.FieldEmail, "erp@novak.si")
-		w.partnerIs(id, "erp@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
-		w.mksync("conflicts", "undo", email).refused("undone already")
+		require.Contains(t, mksync(w, "conflicts", "undo", email).lines()[0], "undone for crm  synced")
+		w.ContactIs(id, mapping.FieldEmail, "erp@novak.si")
+		w.PartnerIs(id, "erp@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
+		mksync(w, "conflicts", "undo", email).refused("undone already")
 
-		w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640444444" })
-		w.mksync("conflicts", "undo", phone).refused("phone was changed since")
-		require.Contains(t, w.mksync("conflicts", "show", phone).stdout, "resolved for metakocka")
-		require.Len(t, w.mksync("conflicts", "list", "--all", "--of", id).ids(), 2)
+		w.Edit(w.Partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640444444" })
+		mksync(w, "conflicts", "undo", phone).refused("phone was changed since")
+		require.Contains(t, mksync(w, "conflicts", "show", phone).stdout, "resolved for metakocka")
+		require.Len(t, mksync(w, "conflicts", "list", "--all", "--of", id).ids(), 2)
 	})
 }
 
 func TestDecidedConflictIsUndoneByCommand(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(w *world) string {
-		w.cfg.ConflictRule = mapping.RuleCRM
-		id, p := w.synced(mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si"})
-		w.edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email = "erp@novak.si" })
-		w.exec("UPDATE contacts SET email = 'crm@novak.si' WHERE id = $1", id)
-		require.Contains(w.t, w.mksync("sync", id).lines()[0], "synced")
+	bothWays(t, func(w *world.World) string {
+		w.Config.ConflictRule = mapping.RuleCRM
+		id, p := synced(w, mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si"})
+		w.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email = "erp@novak.si" })
+		w.Exec("UPDATE contacts SET email = 'crm@novak.si' WHERE id = $1", id)
+		require.Contains(w.T, mksync(w, "sync", id).lines()[0], "synced")
 		return id
-	}, func(w *world, id string) {
-		require.Empty(w.t, w.mksync("conflicts", "list").ids())
-		require.Contains(w.t, w.mksync("conflicts", "list", "--all").stdout, "decided for crm")
-		require.Contains(w.t, w.mksync("conflicts", "undo", id).lines()[0], "undone for crm  synced")
-		w.contactIs(id, mapping.FieldEmail, "erp@novak.si")
-		w.partnerIs(id, "erp@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
+	}, func(w *world.World, id string) {
+		require.Empty(w.T, mksync(w, "conflicts", "list").ids())
+		require.Contains(w.T, mksync(w, "conflicts", "list", "--all").stdout, "decided for crm")
+		require.Contains(w.T, mksync(w, "conflicts", "undo", id).lines()[0], "undone for crm  synced")
+		w.ContactIs(id, mapping.FieldEmail, "erp@novak.si")
+		w.PartnerIs(id, "erp@novak.si", func(p metakocka.Partner) any { return p.Contacts[0].Email })
 	})
 }
 
 func TestConflictEndsWhenTheSidesAgree(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.cfg.ConflictRule = mapping.RuleManual
-	id := w.disputed()
-	w.exec("UPDATE contacts SET email = 'erp@novak.si' WHERE id = $1", id)
-	require.Contains(t, w.mksync("sync", id).lines()[0], "conflict")
-	require.Len(t, w.mksync("conflicts", "list").ids(), 1)
-	w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640222222" })
-	require.Contains(t, w.mksync("sync", id).lines()[0], "synced")
-	require.Empty(t, w.mksync("conflicts", "list").ids())
+	w := world.New(t, sim.Options{})
+	w.Config.ConflictRule = mapping.RuleManual
+	id := disputed(w)
+	w.Exec("UPDATE contacts SET email = 'erp@novak.si' WHERE id = $1", id)
+	require.Contains(t, mksync(w, "sync", id).lines()[0], "conflict")
+	require.Len(t, mksync(w, "conflicts", "list").ids(), 1)
+	w.Edit(w.Partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640222222" })
+	require.Contains(t, mksync(w, "sync", id).lines()[0], "synced")
+	require.Empty(t, mksync(w, "conflicts", "list").ids())
 	var all []operations.Conflict
-	w.mksync("conflicts", "list", "--all", "--json").read(&all)
-	w.mksync("conflicts", "undo", all[0].ID).refused("ended by itself")
+	mksync(w, "conflicts", "list", "--all", "--json").read(&all)
+	mksync(w, "conflicts", "undo", all[0].ID).refused("ended by itself")
 }
 
 func TestLargeAnswersComeInSmallerPages(t *testing.T) {

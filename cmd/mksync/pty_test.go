@@ -17,6 +17,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/internal/testenv/waits"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -24,7 +25,7 @@ import (
 
 // session is a mksync process on a pseudo terminal.
 type session struct {
-	w      *world
+	w      *world.World
 	cmd    *exec.Cmd
 	master *os.File
 	shown  *logBuffer
@@ -32,25 +33,25 @@ type session struct {
 }
 
 // onPTY starts the command on a terminal so many columns wide.
-func (w *world) onPTY(columns int, args ...string) *session {
-	w.t.Helper()
+func onPTY(w *world.World, columns int, args ...string) *session {
+	w.T.Helper()
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(w.commandEnviron(), mainVariable+"=1", "TERM=xterm")
+	cmd.Env = append(commandEnviron(w), mainVariable+"=1", "TERM=xterm")
 	master, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: uint16(columns)})
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	s := &session{w: w, cmd: cmd, master: master, shown: &logBuffer{}, read: make(chan struct{})}
 	go func() {
 		defer close(s.read)
 		_, _ = io.Copy(s.shown, master)
 	}()
-	w.t.Cleanup(func() { _, _ = s.wait() })
+	w.T.Cleanup(func() { _, _ = s.wait() })
 	return s
 }
 
 // until waits until words are shown.
 func (s *session) until(words string) {
-	s.w.t.Helper()
-	s.w.eventually(func() error {
+	s.w.T.Helper()
+	s.w.Eventually(func() error {
 		if text := s.shown.String(); !strings.Contains(text, words) {
 			return fmt.Errorf("%q is not shown, but %q", words, text)
 		}
@@ -60,9 +61,9 @@ func (s *session) until(words string) {
 
 // interrupt presses Ctrl-C.
 func (s *session) interrupt() {
-	s.w.t.Helper()
+	s.w.T.Helper()
 	_, err := s.master.Write([]byte{3})
-	require.NoError(s.w.t, err)
+	require.NoError(s.w.T, err)
 }
 
 // wait returns how the process ended and what it showed.
@@ -81,15 +82,15 @@ var orders = regexp.MustCompile(`\x1b\[([0-9;]*m|\?25[lh]|[HJK]|2J)`)
 
 func TestCommandsOnTerminals(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	id, _ := w.synced(mapping.Contact{Name: "Evil \u009b2J\u202e čšž 中文", Email: "ana@novak.si"})
-	w.add(mapping.Contact{Name: " ", Email: strings.Repeat("bor@primer.si ", 9)})
-	w.start()
-	w.eventually(func() error { return w.mksync("mappings").err })
-	w.deadLettered()
+	w := world.New(t, sim.Options{})
+	id, _ := synced(w, mapping.Contact{Name: "Evil \u009b2J\u202e čšž 中文", Email: "ana@novak.si"})
+	w.Add(mapping.Contact{Name: " ", Email: strings.Repeat("bor@primer.si ", 9)})
+	w.Start()
+	w.Eventually(func() error { return mksync(w, "mappings").err })
+	deadLettered(w)
 	for _, columns := range []int{40, 80, 200} {
 		for args, status := range map[string]int{"mappings": 0, "partners": 0, "status": 0, "deadletters list": 0, "sync --all": exitPart, "doctor": 0} {
-			got, shown := w.onPTY(columns, strings.Fields(args)...).wait()
+			got, shown := onPTY(w, columns, strings.Fields(args)...).wait()
 			require.Equal(t, status, got, "%s: %s", args, shown)
 			for line := range strings.Lines(orders.ReplaceAllString(shown, "")) {
 				line = line[strings.LastIndex(line, "\r")+1:]
@@ -102,16 +103,16 @@ func TestCommandsOnTerminals(t *testing.T) {
 			}
 		}
 	}
-	_, shown := w.onPTY(40, "mappings").wait()
+	_, shown := onPTY(w, 40, "mappings").wait()
 	require.Contains(t, shown, id, "ids stay whole")
 	require.Contains(t, shown, "mksync: through the running service (mksync ")
 }
 
 // deadLettered waits until the invalid contact is a dead letter.
-func (w *world) deadLettered() {
-	w.t.Helper()
-	w.eventually(func() error {
-		if s := w.mksync("deadletters", "list"); s.err != nil || s.stdout == "" {
+func deadLettered(w *world.World) {
+	w.T.Helper()
+	w.Eventually(func() error {
+		if s := mksync(w, "deadletters", "list"); s.err != nil || s.stdout == "" {
 			return fmt.Errorf("no dead letter yet: %s", s.stderr)
 		}
 		return nil
@@ -121,30 +122,30 @@ func (w *world) deadLettered() {
 // TestMergeIsAskedForOnATerminal: what is not answered with yes merges nothing.
 func TestMergeIsAskedForOnATerminal(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	loser, winner := w.add(mapping.Contact{Name: "Ana"}), w.add(mapping.Contact{Name: "Ana"})
+	w := world.New(t, sim.Options{})
+	loser, winner := w.Add(mapping.Contact{Name: "Ana"}), w.Add(mapping.Contact{Name: "Ana"})
 	for typed, want := range map[string]int{"\x03": exitStopped, "n\n": exitFailed, "y\n": 0} {
-		s := w.onPTY(80, "merge", loser, winner)
+		s := onPTY(w, 80, "merge", loser, winner)
 		s.until("Merge them? [y/N]")
 		_, err := s.master.WriteString(typed)
 		require.NoError(t, err)
 		status, shown := s.wait()
 		require.Equal(t, want, status, "%q: %s", typed, shown)
 		if want == 0 {
-			w.mksync("merge", "undo", w.one("SELECT max(id)::text FROM mksync_merges")).lines()
+			mksync(w, "merge", "undo", w.One("SELECT max(id)::text FROM mksync_merges")).lines()
 		}
-		require.Equal(t, "2", w.one("SELECT count(*)::text FROM contacts"), typed)
+		require.Equal(t, "2", w.One("SELECT count(*)::text FROM contacts"), typed)
 	}
 }
 
 func TestStatusIsWatched(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.start()
-	w.eventually(func() error { return w.mksync("mappings").err })
-	s := w.onPTY(60, "status", "--watch", "--interval", "100ms")
+	w := world.New(t, sim.Options{})
+	w.Start()
+	w.Eventually(func() error { return mksync(w, "mappings").err })
+	s := onPTY(w, 60, "status", "--watch", "--interval", "100ms")
 	s.until("Ctrl-C ends it")
-	w.add(mapping.Contact{Name: "Ana"})
+	w.Add(mapping.Contact{Name: "Ana"})
 	s.until("1 synced")
 	s.interrupt()
 	status, shown := s.wait()
@@ -154,10 +155,10 @@ func TestStatusIsWatched(t *testing.T) {
 	for _, flag := range []string{"--json=false", "--json"} {
 		cmd := exec.Command(os.Args[0], "status", "--watch", "--interval", "100ms", flag)
 		out := &logBuffer{}
-		cmd.Env, cmd.Stdout = append(w.commandEnviron(), mainVariable+"=1"), out
+		cmd.Env, cmd.Stdout = append(commandEnviron(w), mainVariable+"=1"), out
 		require.NoError(t, cmd.Start())
 		before := map[string]string{"--json": `"synced":1`, "--json=false": "1 synced"}[flag]
-		w.eventually(func() error {
+		w.Eventually(func() error {
 			if !strings.Contains(out.String(), before) {
 				return fmt.Errorf("shown is %q", out)
 			}
@@ -177,45 +178,45 @@ func TestCtrlCLeavesEverythingConsistent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const all = 120
-			w := newWorld(t, sim.Options{})
+			w := world.New(t, sim.Options{})
 			for i := range all {
-				w.add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
+				w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
 			}
-			require.NoError(t, w.erp.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 50 * time.Millisecond}}))
+			require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 50 * time.Millisecond}}))
 			if running {
-				w.start("api")
-				w.eventually(func() error { return w.mksync("mappings").err })
+				w.Start("api")
+				w.Eventually(func() error { return mksync(w, "mappings").err })
 			}
-			s := w.onPTY(80, "sync", "--all")
+			s := onPTY(w, 80, "sync", "--all")
 			s.until("] syncing: ")
 			s.interrupt()
 			status, shown := s.wait()
 			require.Equal(t, exitStopped, status, shown)
 			require.Contains(t, shown, "nothing goes on by itself, the same command does the rest")
 			require.Regexp(t, `stopped after \d+`, shown)
-			require.Zero(t, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL"))
-			done := len(w.erp.Partners())
+			require.Zero(t, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL"))
+			done := len(w.ERP.Partners())
 			require.Less(t, done, all)
-			require.Equal(t, done, w.count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
-			require.NoError(t, w.erp.SetFaults(sim.Faults{}))
-			w.mksync("sync", "--all").lines()
-			require.Len(t, w.erp.Partners(), all)
+			require.Equal(t, done, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
+			require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
+			mksync(w, "sync", "--all").lines()
+			require.Len(t, w.ERP.Partners(), all)
 		})
 	}
 }
 
 func TestIDsFromStandardInput(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{Partners: []metakocka.Partner{person("7001", "Ana", "", "ana@primer.si"), person("7002", "Bor", "", "")}})
-	w.mksyncReading("7001  \"Ana\"  and what a list says of it\n\n# not this\n7002\n", "import", "-").well()
-	ids := w.mksync("mappings").ids()
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Ana", "", "ana@primer.si"), world.Person("7002", "Bor", "", "")}})
+	mksyncReading(w, "7001  \"Ana\"  and what a list says of it\n\n# not this\n7002\n", "import", "-").well()
+	ids := mksync(w, "mappings").ids()
 	require.Len(t, ids, 2)
-	contacts := strings.Split(w.one("SELECT string_agg(contact_id::text, E'\n') FROM metakocka_contact_mappings"), "\n")
-	s := w.mksyncReading(strings.Join(contacts, "\n")+"\n5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n", "sync", "-")
+	contacts := strings.Split(w.One("SELECT string_agg(contact_id::text, E'\n') FROM metakocka_contact_mappings"), "\n")
+	s := mksyncReading(w, strings.Join(contacts, "\n")+"\n5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n", "sync", "-")
 	require.ErrorIs(t, s.err, errInPart)
 	require.Contains(t, s.stderr, "3 contacts: 2 done, 1 failed")
 	require.Contains(t, s.stdout, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10  failed  there is no contact")
-	w.mksyncReading("# nothing\n", "sync", "-").refused("standard input names nothing")
+	mksyncReading(w, "# nothing\n", "sync", "-").refused("standard input names nothing")
 }
 
 func (s said) well() {
@@ -231,9 +232,9 @@ func TestShellCompletesWordsAndIDs(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no bash")
 	}
-	w := newWorld(t, sim.Options{})
-	w.cfg.ConflictRule = mapping.RuleManual
-	w.disputed()
+	w := world.New(t, sim.Options{})
+	w.Config.ConflictRule = mapping.RuleManual
+	disputed(w)
 	bin := t.TempDir()
 	require.NoError(t, os.Symlink(executable(t), filepath.Join(bin, "mksync")))
 	complete := func(line string) string {
@@ -244,7 +245,7 @@ func TestShellCompletesWordsAndIDs(t *testing.T) {
 			COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_TYPE=9
 			__start_mksync; printf '%s\n' "${COMPREPLY[@]}"`
 		cmd := exec.Command(bash, "--norc", "-c", script, "bash", line)
-		cmd.Env = append(w.commandEnviron(), mainVariable+"=1", "PATH="+bin+":"+os.Getenv("PATH"))
+		cmd.Env = append(commandEnviron(w), mainVariable+"=1", "PATH="+bin+":"+os.Getenv("PATH"))
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(out))
 		return strings.Join(strings.Fields(string(out)), " ")
@@ -255,8 +256,8 @@ func TestShellCompletesWordsAndIDs(t *testing.T) {
 	require.Equal(t, "pending partial", complete("mksync mappings --status p"))
 	require.Equal(t, "listener,pusher listener,puller", complete("mksync run --roles listener,pu"))
 	require.Empty(t, complete("mksync conflicts resolve --take crm "), "no service runs")
-	w.start("api")
-	w.eventually(func() error { return w.mksync("mappings").err })
+	w.Start("api")
+	w.Eventually(func() error { return mksync(w, "mappings").err })
 	require.Equal(t, "1 2", complete("mksync conflicts resolve --take crm "))
 	require.Equal(t, "1 2", complete("mksync conflicts show "))
 	require.Equal(t, "list resolve show undo", regexp.MustCompile(`\s*\([^)]*\)`).ReplaceAllString(complete("mksync conflicts "), ""))
@@ -273,10 +274,10 @@ func executable(t testing.TB) string {
 // TestCommandsOfAnotherVersionAreTold: a service answers, but not this.
 func TestCommandsOfAnotherVersionAreTold(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	s, _ := w.start("poller") // without the role api nothing is answered
+	w := world.New(t, sim.Options{})
+	s, _ := w.Start("poller") // without the role api nothing is answered
 	svc, err := micro.AddService(s.Conn, micro.Config{Name: "mksync", Version: "0.0.1"})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, svc.Stop()) }()
-	w.mksync("mappings").refused("through the running service (mksync 0.0.1)", "does not know this request", "use the same version")
+	mksync(w, "mappings").refused("through the running service (mksync 0.0.1)", "does not know this request", "use the same version")
 }

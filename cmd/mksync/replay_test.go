@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -20,13 +21,13 @@ import (
 
 // restoreERP puts MetaKocka back to an older copy: phones as they were, the last
 // partner not made yet.
-func (w *world) restoreERP(ids []string) (gone string) {
-	w.t.Helper()
+func restoreERP(w *world.World, ids []string) (gone string) {
+	w.T.Helper()
 	for _, id := range ids[:len(ids)-1] {
-		w.edit(w.partner(id), func(p *metakocka.Partner) { p.Contacts[0].Phone, p.Contacts[0].GSM = "", "030 000 000" })
+		w.Edit(w.Partner(id), func(p *metakocka.Partner) { p.Contacts[0].Phone, p.Contacts[0].GSM = "", "030 000 000" })
 	}
-	gone = w.partner(ids[len(ids)-1]).MKID
-	require.NoError(w.t, w.erp.DeletePartner(gone))
+	gone = w.Partner(ids[len(ids)-1]).MKID
+	require.NoError(w.T, w.ERP.DeletePartner(gone))
 	return gone
 }
 
@@ -35,90 +36,90 @@ func TestReplayBringsUpARestoredERP(t *testing.T) {
 	for name, running := range map[string]bool{"with the service": true, "without a service": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, sim.Options{})
-			ids := w.left(3)
+			w := world.New(t, sim.Options{})
+			ids := w.Left(3)
 			for _, id := range ids {
-				w.set(id, mapping.FieldPhone, "040 123 456")
+				w.Set(id, mapping.FieldPhone, "040 123 456")
 			}
-			s, stop := w.start()
+			s, stop := w.Start()
 			for _, id := range ids {
-				w.agree(id, "040 123 456")
+				w.Agree(id, "040 123 456")
 			}
-			w.pushed(s)
+			w.WorkedOff(s)
 			stop()
-			gone := w.restoreERP(ids)
+			gone := restoreERP(w, ids)
 
-			rows, writes := w.rows(), w.erp.Calls().Writes()
-			dry := w.mksync("replay", "--from-seq", "1", "--authority", "crm", "--dry-run").lines()
+			rows, writes := w.Rows(), w.ERP.Calls().Writes()
+			dry := mksync(w, "replay", "--from-seq", "1", "--authority", "crm", "--dry-run").lines()
 			require.Len(t, dry, 3)
 			require.Contains(t, strings.Join(dry, "\n"), `MetaKocka: phone "030 000 000" -> "040 123 456"`)
 			require.Contains(t, strings.Join(dry, "\n"), "make its partner")
-			require.Equal(t, rows, w.rows())
-			require.Equal(t, writes, w.erp.Calls().Writes())
+			require.Equal(t, rows, w.Rows())
+			require.Equal(t, writes, w.ERP.Calls().Writes())
 
 			if running {
-				w.exec("INSERT INTO mksync_replays SELECT id, now() + interval '1 minute' FROM contacts") // the replay is quicker than the first poll
-				w.start()
+				w.Exec("INSERT INTO mksync_replays SELECT id, now() + interval '1 minute' FROM contacts") // the replay is quicker than the first poll
+				w.Start()
 			}
-			said := w.mksync("replay", "--since", "1h", "--authority", "crm")
+			said := mksync(w, "replay", "--since", "1h", "--authority", "crm")
 			require.NoError(t, said.err, said.stderr)
 			require.Contains(t, said.stderr, "3 of 3 contacts done")
 			for _, id := range ids {
-				w.agree(id, "040 123 456")
-				w.status(id, "synced")
+				w.Agree(id, "040 123 456")
+				w.Status(id, "synced")
 			}
-			require.Equal(t, rows, w.rows(), "the CRM is right")
-			require.NotEqual(t, gone, w.partner(ids[2]).MKID)
-			require.Len(t, w.erp.Partners(), 3)
-			require.Zero(t, w.count("SELECT count(*) FROM mksync_replays"))
+			require.Equal(t, rows, w.Rows(), "the CRM is right")
+			require.NotEqual(t, gone, w.Partner(ids[2]).MKID)
+			require.Len(t, w.ERP.Partners(), 3)
+			require.Zero(t, w.Count("SELECT count(*) FROM mksync_replays"))
 		})
 	}
 }
 
 func TestReplayBringsUpARestoredCRM(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	ids := w.left(2)
-	w.edit(w.partner(ids[0]), func(p *metakocka.Partner) { p.Contacts[0].GSM = "040 123 456" })
-	s, stop := w.start()
-	w.agree(ids[0], "040 123 456")
-	w.pushed(s)
+	w := world.New(t, sim.Options{})
+	ids := w.Left(2)
+	w.Edit(w.Partner(ids[0]), func(p *metakocka.Partner) { p.Contacts[0].GSM = "040 123 456" })
+	s, stop := w.Start()
+	w.Agree(ids[0], "040 123 456")
+	w.WorkedOff(s)
 	stop()
-	w.set(ids[0], mapping.FieldPhone, "030 000 000") // as an older copy has it, newer than the base
-	writes := w.erp.Calls().Writes()
-	said := w.mksync("replay", "--from-seq", "1", "--contact", ids[0], "--authority", "metakocka")
+	w.Set(ids[0], mapping.FieldPhone, "030 000 000") // as an older copy has it, newer than the base
+	writes := w.ERP.Calls().Writes()
+	said := mksync(w, "replay", "--from-seq", "1", "--contact", ids[0], "--authority", "metakocka")
 	require.NoError(t, said.err, said.stderr)
-	require.Equal(t, "040 123 456", w.contact(ids[0]).Phone)
-	require.Equal(t, writes, w.erp.Calls().Writes())
+	require.Equal(t, "040 123 456", w.Contact(ids[0]).Phone)
+	require.Equal(t, writes, w.ERP.Calls().Writes())
 }
 
 func TestReplaySaysWhatIsGone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.left(3)
-	s := w.parts()
-	w.purge(s, 2)
+	w := world.New(t, sim.Options{})
+	w.Left(3)
+	s := w.Parts()
+	purge(w, s, 2)
 	s.Close()
-	said := w.mksync("replay", "--from-seq", "1")
+	said := mksync(w, "replay", "--from-seq", "1")
 	require.NoError(t, said.err, said.stderr)
 	require.Contains(t, said.stderr, "events 1 to 1 are gone")
 	require.Contains(t, said.stderr, "2 events name 2 contacts")
-	said = w.mksync("replay", "--since", "7d")
+	said = mksync(w, "replay", "--since", "7d")
 	require.Contains(t, said.stderr, "the stream begins with event 2")
-	w.mksync("replay", "--from-seq", "99").refused("ends with event 3")
-	w.mksync("replay", "--since", "yesterday").refused("is not a time")
-	w.mksync("replay", "--since", "1h", "--authority", "me").refused("crm, metakocka, newest")
-	w.mksync("replay").refused("since")
+	mksync(w, "replay", "--from-seq", "99").refused("ends with event 3")
+	mksync(w, "replay", "--since", "yesterday").refused("is not a time")
+	mksync(w, "replay", "--since", "1h", "--authority", "me").refused("crm, metakocka, newest")
+	mksync(w, "replay").refused("since")
 }
 
 // TestInterruptedReplayKeepsItsContacts: what was not done is not pulled at once.
 func TestInterruptedReplayKeepsItsContacts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	ids := w.left(3)
-	w.restoreERP(ids)
-	require.NoError(t, w.erp.SetFaults(sim.Faults{Down: true}))
-	s := w.parts()
+	w := world.New(t, sim.Options{})
+	ids := w.Left(3)
+	restoreERP(w, ids)
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
+	s := w.Parts()
 	ctx, cancel := context.WithCancel(t.Context())
 	said := make(chan string, 100)
 	say := func(format string, _ ...any) { said <- format }
@@ -131,8 +132,8 @@ func TestInterruptedReplayKeepsItsContacts(t *testing.T) {
 	}
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
-	require.NoError(t, w.erp.SetFaults(sim.Faults{}))
-	require.Equal(t, 3, w.count("SELECT count(*) FROM mksync_replays WHERE until > now()"))
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
+	require.Equal(t, 3, w.Count("SELECT count(*) FROM mksync_replays WHERE until > now()"))
 	_, err := s.Reconciler.Contact(t.Context(), ids[0], syncer.Trigger{Cause: syncer.CausePartner})
 	var pending *syncer.PendingError
 	require.ErrorAs(t, err, &pending)
@@ -141,7 +142,7 @@ func TestInterruptedReplayKeepsItsContacts(t *testing.T) {
 		Run(t.Context(), replay.ReplayRequest{FromSeq: 1, Authority: syncer.AuthorityCRM})
 	require.NoError(t, err)
 	require.Equal(t, 3, sum.Done)
-	require.Empty(t, w.contact(ids[0]).Phone)
+	require.Empty(t, w.Contact(ids[0]).Phone)
 }
 
 func TestTimesOfAReplay(t *testing.T) {
@@ -162,11 +163,11 @@ func TestTimesOfAReplay(t *testing.T) {
 }
 
 // purge removes the events before seq.
-func (w *world) purge(s *service.Service, seq uint64) {
-	w.t.Helper()
+func purge(w *world.World, s *service.Service, seq uint64) {
+	w.T.Helper()
 	js, err := jetstream.New(s.Conn)
-	require.NoError(w.t, err)
-	stream, err := js.Stream(w.t.Context(), bus.StreamContacts)
-	require.NoError(w.t, err)
-	require.NoError(w.t, stream.Purge(w.t.Context(), jetstream.WithPurgeSequence(seq)))
+	require.NoError(w.T, err)
+	stream, err := js.Stream(w.T.Context(), bus.StreamContacts)
+	require.NoError(w.T, err)
+	require.NoError(w.T, stream.Purge(w.T.Context(), jetstream.WithPurgeSequence(seq)))
 }

@@ -6,24 +6,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
 func TestContactReachesMetaKockaAndBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sim.Options{})
-	w.start()
-	id := w.one(`INSERT INTO contacts (name, company_name, email, phone, address, country, tax_number)
+	w := world.New(t, sim.Options{})
+	w.Start()
+	id := w.One(`INSERT INTO contacts (name, company_name, email, phone, address, country, tax_number)
 		VALUES ('Žiga Kovač', 'Kovač d.o.o.', 'ziga@kovac.si', '040 123 456', 'Slovenska cesta 1, Ljubljana, 1000', 'SI', 'SI12345679') RETURNING id::text`)
-	p := w.partner(id)
+	p := w.Partner(id)
 	require.Equal(t, "Kovač d.o.o.", p.Customer)
-	require.NoError(t, w.erp.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].Email = "info@kovac.si" }))
-	w.eventually(func() error {
-		if got := w.one("SELECT email FROM contacts WHERE id = $1", id); got != "info@kovac.si" {
+	require.NoError(t, w.ERP.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].Email = "info@kovac.si" }))
+	w.Eventually(func() error {
+		if got := w.One("SELECT email FROM contacts WHERE id = $1", id); got != "info@kovac.si" {
 			return errors.New("e-mail is " + got)
 		}
 		return nil
 	})
-	w.status(id, "synced")
+	w.Status(id, "synced")
 }
