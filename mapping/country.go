@@ -67,10 +67,13 @@ var countryLabels = setOf("republika", "republic", "republik", "repubblica", "re
 	"islamic", "islamska", "bolivarian", "bolivarska", "plurinational", "united", "arab", "socialist", "former", "yugoslav", "french", "dutch", "part",
 	"principality", "knezevina", "furstentum", "grand", "duchy", "velika", "vojvodina", "veliko", "vojvodstvo")
 
+// withoutParentheses sets apart what stands in parentheses.
+var withoutParentheses = strings.NewReplacer("(", ",", ")", "")
+
 // labelledCountry finds a name among labels: Republika Hrvaška, "Moldova, Republic
 // of", "United Kingdom (UK)".
 func labelledCountry(folded string) (string, bool) {
-	name, rest, found := strings.Cut(strings.NewReplacer("(", ",", ")", "").Replace(folded), ",")
+	name, rest, found := strings.Cut(withoutParentheses.Replace(folded), ",")
 	if found {
 		name, rest = collapse(name), collapse(strings.ReplaceAll(rest, ",", " "))
 		if code, ok := plainCountry(collapse(rest + " " + name)); ok { // "Korea, Republic of"
@@ -169,10 +172,13 @@ var countryAliases = map[string]string{
 	"irska republika": "IE", "republic of ireland": "IE",
 }
 
+// sameSigns are those that are written in several ways.
+var sameSigns = strings.NewReplacer("&", " and ", "’", "'", ".", "")
+
 // foldCountry is the form in which names of countries are looked up: lower case,
 // no diacritics, one kind of apostrophe, "and" for "&", no dots.
 func foldCountry(v string) string {
-	v = strings.NewReplacer("&", " and ", "’", "'", ".", "").Replace(v)
+	v = sameSigns.Replace(v)
 	v = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
 			return -1

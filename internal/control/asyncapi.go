@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -20,7 +21,12 @@ var events []byte
 // AsyncAPI is the description of everything that mksync says over NATS and can be
 // asked there (AsyncAPI 3.0): asyncapi.yaml, and the operations as the code has
 // them. docs/asyncapi.yaml is a copy.
-func AsyncAPI() ([]byte, error) {
+func AsyncAPI() ([]byte, error) { return asyncAPI() }
+
+// asyncAPI writes it once, for it takes a while.
+var asyncAPI = sync.OnceValues(writeAsyncAPI)
+
+func writeAsyncAPI() ([]byte, error) {
 	var doc struct {
 		AsyncAPI   string `yaml:"asyncapi"`
 		Info       object
