@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/migrations"
 )
@@ -51,7 +52,7 @@ func migration(app *cliEnv, do func(ctx context.Context, cfg config.Config, asJS
 }
 
 func (app *cliEnv) migrateUp(ctx context.Context, cfg config.Config, asJSON bool) error {
-	done, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal())
+	done, err := service.Migrate(ctx, cfg)
 	if err != nil || asJSON {
 		return app.migrated(done, err)
 	}

@@ -36,6 +36,21 @@ func checkSchema(ctx context.Context, cfg config.Config) error {
 	return config.ExplainDatabase(cfg, migrations.Check(ctx, cfg.DatabaseURL.Reveal()))
 }
 
+// Migrate brings mksync's tables up to date, and lets them name contacts by keys of the
+// contacts table's type.
+func Migrate(ctx context.Context, cfg config.Config) ([]migrations.Step, error) {
+	done, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return done, err
+	}
+	conn, err := pgsession.Connect(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return done, fmt.Errorf("open database: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return done, pgstore.FitKeys(ctx, conn, ContactsConfig(cfg))
+}
+
 func (s *Service) openNATS(ctx context.Context) (err error) {
 	url, options := s.Config.NATSURL.Reveal(), bus.ConnectOptions{Log: s.log}
 	if url == "" {

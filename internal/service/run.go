@@ -10,7 +10,6 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
-	"github.com/crmmind/mksync/migrations"
 )
 
 // Start says how a service starts. What may not be undone has to be asked for.
@@ -24,7 +23,7 @@ type Start struct {
 func Run(ctx context.Context, cfg config.Config, start Start, log *slog.Logger) error {
 	cfg.LowerStreams = start.LowerStreams
 	if start.Migrate {
-		if _, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal()); err != nil {
+		if _, err := Migrate(ctx, cfg); err != nil {
 			return config.ExplainDatabase(cfg, err)
 		}
 	}

@@ -14,14 +14,20 @@ import (
 
 const (
 	deniedSQL = "SELECT metakocka_id FROM mksync_answers WHERE contact_id = $1"
-	denySQL   = `INSERT INTO mksync_answers (contact_id, metakocka_id, by)
-		SELECT c::uuid, p, coalesce($3, '') FROM unnest($1::text[], $2::text[]) AS a (c, p) ON CONFLICT DO NOTHING`
 	joinedSQL = "DELETE FROM mksync_answers WHERE contact_id = $1 AND metakocka_id = $2"
-	// movedAnswersSQL lets the answers go with a link that went from contact $1 to $2.
-	movedAnswersSQL = `WITH moved AS (DELETE FROM mksync_answers WHERE contact_id = $1
-			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $1) RETURNING metakocka_id, at, by)
-		INSERT INTO mksync_answers (contact_id, metakocka_id, at, by) SELECT $2::uuid, metakocka_id, at, by FROM moved ON CONFLICT DO NOTHING`
 )
+
+func denySQL(key contactKey) string {
+	return `INSERT INTO mksync_answers (contact_id, metakocka_id, by)
+		SELECT ` + key.value("c") + `, p, coalesce($3, '') FROM unnest($1::text[], $2::text[]) AS a (c, p) ON CONFLICT DO NOTHING`
+}
+
+// movedAnswersSQL lets the answers go with a link that went from contact $1 to $2.
+func movedAnswersSQL(key contactKey) string {
+	return `WITH moved AS (DELETE FROM mksync_answers WHERE contact_id = $1
+			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $1) RETURNING metakocka_id, at, by)
+		INSERT INTO mksync_answers (contact_id, metakocka_id, at, by) SELECT ` + key.value("$2") + `, metakocka_id, at, by FROM moved ON CONFLICT DO NOTHING`
+}
 
 // Denied are the partners of which a person said that they are not the contact's.
 func (s *Session) Denied(ctx context.Context) ([]string, error) {
@@ -37,13 +43,13 @@ func (s *Session) Denied(ctx context.Context) ([]string, error) {
 }
 
 // queueAnswers stores what a person said with a change.
-func queueAnswers(b *pgx.Batch, ch *store.Change) {
+func queueAnswers(b *pgx.Batch, key contactKey, ch *store.Change) {
 	if len(ch.Denied) > 0 {
 		contacts, partners := make([]string, len(ch.Denied)), make([]string, len(ch.Denied))
 		for i, a := range ch.Denied {
 			contacts[i], partners[i] = a.ContactID, a.MetaKockaID
 		}
-		b.Queue(denySQL, contacts, partners, nullText(ch.Link.UpdatedBy))
+		b.Queue(denySQL(key), contacts, partners, nullText(ch.Link.UpdatedBy))
 	}
 	if ch.ByHand {
 		b.Queue(joinedSQL, ch.Link.ContactID, ch.Link.MetaKockaID)

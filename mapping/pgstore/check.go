@@ -10,9 +10,6 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 )
 
-// nilUUID comes before every contact's id.
-const nilUUID = "00000000-0000-0000-0000-000000000000"
-
 // pairsSQL joins the contact ids that keys gives (from $1) with all there is.
 func (c *contacts) pairsSQL(keys string) string {
 	return fmt.Sprintf(`
@@ -21,25 +18,23 @@ func (c *contacts) pairsSQL(keys string) string {
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_deletions AS d ON d.link_id = m.id AND d.`+openDeletion+`
-		ORDER BY k.id`, c.key, c.filter, c.selectList(), linkColumns, keys, c.table)
+		ORDER BY k.id`, c.key.name, c.filter, c.selectList(), linkColumns, keys, c.table)
 }
 
 // Pairs pages through all contacts and all links, by contact id from after on.
 func (s *Store) Pairs(ctx context.Context, after string, limit int) ([]store.Pair, error) {
-	if after == "" {
-		after = nilUUID
-	}
 	t := s.table()
 	keys := fmt.Sprintf(`SELECT id FROM (
-			(SELECT %[1]s AS id FROM %[2]s WHERE %[1]s > $1::uuid ORDER BY 1 LIMIT %[3]d) UNION
-			(SELECT contact_id FROM metakocka_contact_mappings WHERE contact_id > $1::uuid ORDER BY 1 LIMIT %[3]d)) AS u
-		ORDER BY id LIMIT %[3]d`, t.key, t.table, limit)
+			(SELECT %[1]s AS id FROM %[2]s WHERE %[3]s ORDER BY 1 LIMIT %[5]d) UNION
+			(SELECT contact_id FROM metakocka_contact_mappings WHERE %[4]s ORDER BY 1 LIMIT %[5]d)) AS u
+		ORDER BY id LIMIT %[5]d`, t.key.name, t.table, t.key.behind(t.key.name, "$1", after), t.key.behind("contact_id", "$1", after), limit)
 	return s.pairs(ctx, t, keys, after)
 }
 
 // PairsOf reads the pairs of some contacts again.
 func (s *Store) PairsOf(ctx context.Context, contactIDs []string) ([]store.Pair, error) {
-	return s.pairs(ctx, s.table(), "SELECT unnest($1::uuid[]) AS id", contactIDs)
+	t := s.table()
+	return s.pairs(ctx, t, t.key.values("$1"), contactIDs)
 }
 
 func (s *Store) pairs(ctx context.Context, t *contacts, keys string, from any) ([]store.Pair, error) {

@@ -28,7 +28,7 @@ type Condition struct {
 // ContactsConfig describes the CRM's table.
 type ContactsConfig struct {
 	Table     string                   // schema.table
-	KeyColumn string                   // a uuid
+	KeyColumn string                   // of one of store.KeyTypes
 	Columns   map[mapping.Field]string // canonical field -> column
 	// UpdatedAt is set on our writes where there is such a column of a type that
 	// holds a time. Zone is the time zone that one without means; empty: UTC.
@@ -42,8 +42,10 @@ type column struct {
 	typ       string // as format_type gives it
 	base      string // its type, of a domain the one below, without a modifier
 	nullable  bool
-	limit     int  // in characters; 0: none
-	generated bool // the database computes it
+	limit     int    // in characters; 0: none
+	generated bool   // the database computes it
+	collation string // quoted; empty: it has none, or the database's own
+	vague     bool   // different texts are equal in it
 }
 
 // demand is a column and the one value that the filter takes.
@@ -56,7 +58,7 @@ type demand struct {
 // when the table's columns change under us.
 type contacts struct {
 	table     string // quoted
-	key       string // quoted
+	key       contactKey
 	fields    []mapping.Field
 	columns   map[mapping.Field]column
 	all       map[string]column // by name
@@ -85,11 +87,12 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 		return nil, &TableError{fmt.Sprintf("table %s does not exist or may not be read: check MKSYNC_CONTACTS_TABLE and the role's rights", cfg.Table)}
 	}
 
-	key, ok := found[cfg.KeyColumn]
-	if !ok || key.typ != "uuid" {
-		return nil, &TableError{fmt.Sprintf("table %s has no uuid column %q: mksync names contacts by it", cfg.Table, cfg.KeyColumn)}
+	if c.key, err = keyOf(cfg, found); err != nil {
+		return nil, err
 	}
-	c.key = key.name
+	if err := c.key.fits(ctx, pool, cfg); err != nil {
+		return nil, err
+	}
 	c.all = found
 
 	for _, f := range mapping.Fields() {
@@ -149,25 +152,26 @@ func (c *contacts) widthSQL() string {
 	return "(SELECT relnatts FROM pg_class WHERE oid = to_regclass('" + strings.ReplaceAll(c.table, "'", "''") + "'))"
 }
 
-func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[string]column, error) {
-	rows, err := pool.Query(ctx, `
+func tableColumns(ctx context.Context, db querier, table string) (map[string]column, error) {
+	rows, err := db.Query(ctx, `
 		SELECT attname, attnum, format_type(atttypid, atttypmod), coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text, NOT attnotnull,
 			CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)
-				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END, attgenerated <> ''
-		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END, attgenerated <> '',
+			CASE WHEN o.collname <> 'default' THEN format('%I.%I', o.collnamespace::regnamespace, o.collname) ELSE '' END, NOT coalesce(o.collisdeterministic, true)
+		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation o ON o.oid = a.attcollation
 		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
 	if err != nil {
 		return nil, fmt.Errorf("read columns of contacts: %w", err)
 	}
 
 	found := map[string]column{}
-	var name, typ, base string
+	var name, typ, base, collation string
 	var number int16
-	var nullable, generated bool
+	var nullable, generated, vague bool
 	var limit int
 
-	_, err = pgx.ForEachRow(rows, []any{&name, &number, &typ, &base, &nullable, &limit, &generated}, func() error {
-		found[name] = column{pgx.Identifier{name}.Sanitize(), number, typ, base, nullable, limit, generated}
+	_, err = pgx.ForEachRow(rows, []any{&name, &number, &typ, &base, &nullable, &limit, &generated, &collation, &vague}, func() error {
+		found[name] = column{pgx.Identifier{name}.Sanitize(), number, typ, base, nullable, limit, generated, collation, vague}
 		return nil
 	})
 	if err != nil {
@@ -177,7 +181,7 @@ func tableColumns(ctx context.Context, pool *pgxpool.Pool, table string) (map[st
 }
 
 func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error {
-	terms := []string{"true"}
+	terms := []string{c.key.named()}
 
 	for _, cond := range cfg.Filter {
 		col, ok := found[cond.Column]
@@ -239,7 +243,7 @@ func (c *contacts) deleteSQL() string {
 // unchangedSQL is true of the row $1 while it holds the values read for all
 // synced fields, which are the arguments from first on.
 func (c *contacts) unchangedSQL(first int) string {
-	where := []string{"c." + c.key + " = $1"}
+	where := []string{"c." + c.key.name + " = $1"}
 	for i, f := range c.fields {
 		where = append(where, fmt.Sprintf("c.%s::text IS NOT DISTINCT FROM $%d::text", c.columns[f].name, i+first))
 	}
@@ -250,7 +254,7 @@ func (c *contacts) unchangedSQL(first int) string {
 // and tells whether the filter takes it. Arguments: key, the filter's, the values.
 func (c *contacts) insertSQL(fields []mapping.Field, values []any) (sql string, args []any) {
 	args = append([]any{nil}, c.args...)
-	names, casts := []string{c.key}, []string{"$1"}
+	names, casts := []string{c.key.name}, []string{"$1"}
 	add := func(col column, value any) {
 		if slices.Contains(names, col.name) {
 			return
@@ -277,12 +281,12 @@ func (c *contacts) matchSQL() string {
 	digits := fmt.Sprintf("regexp_replace(%s, '[^0-9]', '', 'g')", c.textOf(mapping.FieldTaxNumber))
 	byNumber := fmt.Sprintf("($1::text <> '' AND (%[1]s = $1 OR length(%[1]s) = 11 AND left(%[1]s, 8) = $1))", digits)
 	byEmail := fmt.Sprintf("EXISTS (SELECT FROM unnest($2::text[]) AS e WHERE position(e IN lower(%s)) > 0)", c.textOf(mapping.FieldEmail))
-	return fmt.Sprintf(`SELECT c.%[1]s, %[2]s FROM %[3]s AS c
+	return fmt.Sprintf(`SELECT c.%[1]s::text, %[2]s FROM %[3]s AS c
 		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
 		WHERE (m.metakocka_id IS NULL OR m.`+tombstone+`) AND (%[4]s OR %[5]s OR m.held_keys && $3::text[])
 			AND NOT EXISTS (SELECT FROM mksync_answers a WHERE a.contact_id = c.%[1]s AND a.metakocka_id = $4)
 		ORDER BY coalesce(%[4]s, false) DESC, c.%[1]s LIMIT 20`,
-		c.key, c.selectList(), c.table, byNumber, byEmail)
+		c.key.name, c.selectList(), c.table, byNumber, byEmail)
 }
 
 // textOf is the field's value in a row c as text, null where the table has no column for it.

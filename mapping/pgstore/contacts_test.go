@@ -184,7 +184,7 @@ func TestTheTableRefusesAContact(t *testing.T) {
 func TestTheTableKeepsAContact(t *testing.T) {
 	t.Parallel()
 	for setup, reason := range map[string]string{
-		"CREATE TABLE orders (contact uuid CONSTRAINT ordered REFERENCES contacts); INSERT INTO orders SELECT id FROM contacts":                                                             `constraint "ordered" keeps it`,
+		"CREATE TABLE orders (contact " + keyed().typ + " CONSTRAINT ordered REFERENCES contacts); INSERT INTO orders SELECT id FROM contacts":                                              `constraint "ordered" keeps it`,
 		"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE TRIGGER f BEFORE DELETE ON contacts FOR EACH ROW EXECUTE FUNCTION f()":                "the database keeps it",
 		"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '42501'; END $$; CREATE TRIGGER f BEFORE DELETE ON contacts EXECUTE FUNCTION f()": "function f",
 	} {
@@ -310,12 +310,12 @@ func TestTablesThatCannotBeWorkedWith(t *testing.T) {
 	k := keep(t)
 	k.exec("ALTER TABLE contacts ADD changed timestamp")
 	for reason, change := range map[string]func(*pgstore.ContactsConfig){
-		"check MKSYNC_CONTACTS_TABLE":            func(c *pgstore.ContactsConfig) { c.Table = "public.nowhere" },
-		`no uuid column "key"`:                   func(c *pgstore.ContactsConfig) { c.KeyColumn = "key" },
-		`no uuid column "name"`:                  func(c *pgstore.ContactsConfig) { c.KeyColumn = "name" },
-		"set fields.name.column":                 func(c *pgstore.ContactsConfig) { c.Columns = nil },
-		`filter: table public.contacts has no`:   func(c *pgstore.ContactsConfig) { c.Filter = []pgstore.Condition{{Column: "kind", Null: true}} },
-		`the database knows no time zone "Nord"`: func(c *pgstore.ContactsConfig) { c.UpdatedAt, c.Zone = "changed", "Nord" },
+		"check MKSYNC_CONTACTS_TABLE":               func(c *pgstore.ContactsConfig) { c.Table = "public.nowhere" },
+		`no column "key", by which`:                 func(c *pgstore.ContactsConfig) { c.KeyColumn = "key" },
+		`column "created_at" of public.contacts is`: func(c *pgstore.ContactsConfig) { c.KeyColumn = "created_at" },
+		"set fields.name.column":                    func(c *pgstore.ContactsConfig) { c.Columns = nil },
+		`filter: table public.contacts has no`:      func(c *pgstore.ContactsConfig) { c.Filter = []pgstore.Condition{{Column: "kind", Null: true}} },
+		`the database knows no time zone "Nord"`:    func(c *pgstore.ContactsConfig) { c.UpdatedAt, c.Zone = "changed", "Nord" },
 	} {
 		cfg := contactsTable()
 		change(&cfg)

@@ -97,7 +97,7 @@ func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
 		INSERT INTO mksync_deletions (link_id, side, reason, status)
 		SELECT m.id, 'crm', $1, 'held' FROM metakocka_contact_mappings m LEFT JOIN %s c ON c.%s = m.contact_id
 		WHERE m.`+livingLink+` AND c.%[2]s IS NULL
-		ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING`, t.table, t.key), reason)
+		ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING`, t.table, t.key.name), reason)
 	if err != nil {
 		return 0, s.stale(ctx, fmt.Errorf("hold deletions: %w", err))
 	}
@@ -142,8 +142,8 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 	rows, err := s.pool.Query(ctx, `
 		SELECT d.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), d.side, d.reason, d.status, d.created_at, d.closed_at, coalesce(d.closed_by, '')
 		FROM mksync_deletions d JOIN metakocka_contact_mappings m ON m.id = d.link_id
-		WHERE `+fmt.Sprintf(ofSQL, "d")+` AND d.id > $4 AND (NOT $5 OR d.`+openDeletion+`) ORDER BY d.id`+limitSQL(q.Limit),
-		append(ofArgs(q.Of), q.After, q.Open)...)
+		WHERE `+fmt.Sprintf(ofSQL, "d")+` AND d.id > $5 AND (NOT $6 OR d.`+openDeletion+`) ORDER BY d.id`+limitSQL(q.Limit),
+		append(s.table().key.ofArgs(q.Of), q.After, q.Open)...)
 	if err != nil {
 		return nil, fmt.Errorf("read deletions: %w", err)
 	}

@@ -43,13 +43,13 @@ func (s *Store) WakeLate(ctx context.Context, contactID string) error {
 	_, err := s.pool.Exec(ctx, fmt.Sprintf(`
 		UPDATE metakocka_contact_mappings b SET sync_status = 'pending', updated_at = now()
 		WHERE b.contact_id = $1 AND b.sync_status = 'held' AND b.metakocka_id IS NULL AND EXISTS (
-			SELECT FROM (SELECT CASE WHEN k LIKE '%[1]s%%' THEN substr(k, %[2]d)::uuid END AS id FROM unnest(b.held_keys) AS k) AS w
+			SELECT FROM (SELECT CASE WHEN k LIKE '%[1]s%%' THEN %[2]s END AS id FROM unnest(b.held_keys) AS k) AS w
 			LEFT JOIN %[3]s AS c ON c.%[4]s = w.id AND (%[5]s)
 			LEFT JOIN metakocka_contact_mappings a ON a.contact_id = w.id
 			LEFT JOIN mksync_partners p ON p.metakocka_id = a.metakocka_id AND p.keys && b.held_keys
 			WHERE w.id IS NOT NULL AND (c.%[4]s IS NULL OR a.sync_status IN ('deleted', 'unlinked')
 				OR a.metakocka_id IS NOT NULL AND p.metakocka_id IS NULL OR a.held_keys IS NOT NULL AND NOT a.held_keys && b.held_keys))`,
-		store.WaitFor(""), len(store.WaitFor(""))+1, t.table, t.key, t.filter), append([]any{contactID}, t.args...)...)
+		store.WaitFor(""), t.key.value(fmt.Sprintf("substr(k, %d)", len(store.WaitFor(""))+1)), t.table, t.key.name, t.filter), append([]any{contactID}, t.args...)...)
 	if err != nil {
 		return s.stale(ctx, fmt.Errorf("look again at held contacts: %w", err))
 	}
@@ -72,7 +72,7 @@ func (s *Store) Woken(ctx context.Context, limit int) (ids []string, err error) 
 	t := s.table()
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT m.contact_id::text FROM metakocka_contact_mappings m JOIN %s AS c ON c.%s = m.contact_id
 		WHERE m.held_keys IS NOT NULL AND m.sync_status = 'pending' AND m.metakocka_id IS NULL AND (%s)
-		ORDER BY m.updated_at LIMIT $1`, t.table, t.key, t.filter), append([]any{limit}, t.args...)...)
+		ORDER BY m.updated_at LIMIT $1`, t.table, t.key.name, t.filter), append([]any{limit}, t.args...)...)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read contacts to look at again: %w", err))
 	}
@@ -101,7 +101,7 @@ func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool,
 		noted AS (INSERT INTO mksync_deletions (link_id, side, reason, status, closed_at, closed_by)
 			SELECT id, 'crm', $NOTE::text, 'applied', now(), 'mksync' FROM given),
 		closed AS (UPDATE mksync_conflicts SET status = 'resolved', closed_at = now() WHERE `+parkedConflict+` AND link_id IN (SELECT id FROM given))
-		SELECT count(*) > 0 FROM given`, t.table, t.key, t.filter), "$NOTE", fmt.Sprintf("$%d", len(t.args)+2))
+		SELECT count(*) > 0 FROM given`, t.table, t.key.name, t.filter), "$NOTE", fmt.Sprintf("$%d", len(t.args)+2))
 	err = s.pool.QueryRow(ctx, sql, append(append([]any{metakockaID}, t.args...), note)...).Scan(&given)
 	if err != nil {
 		return false, s.stale(ctx, fmt.Errorf("take partner %s from a contact that is left out: %w", metakockaID, err))

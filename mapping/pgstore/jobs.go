@@ -69,7 +69,7 @@ var addJobSQL = `
 	WITH mine AS MATERIALIZED (` + jobScopeSQL("$2::jsonb") + `)
 	INSERT INTO mksync_jobs AS j (operation, request, created_by, waits_for)
 	SELECT $1, $2, $3, ARRAY(SELECT o.id FROM mksync_jobs o WHERE o.` + openJob + ` AND (` + jobOfAllSQL("o.request") + ` OR ` + jobOfAllSQL("$2::jsonb") + `
-		OR EXISTS ((` + jobScopeSQL("o.request") + `) INTERSECT SELECT key FROM mine)))
+		OR EXISTS ((` + jobScopeSQL("o.request") + `) INTERSECT SELECT side, key FROM mine)))
 	WHERE (SELECT count(*) FROM mksync_jobs WHERE ` + openJob + `) < $4 RETURNING ` + jobColumns
 
 func jobOfAllSQL(request string) string {
@@ -77,13 +77,13 @@ func jobOfAllSQL(request string) string {
 }
 
 // jobScopeSQL are the contacts and partners that a request names, and the
-// contacts of the partners.
+// contacts of the partners: each as what it is, for a contact may have a partner's id.
 func jobScopeSQL(request string) string {
 	named := func(list string) string {
 		return fmt.Sprintf("jsonb_array_elements_text(coalesce(%s->'%s', '[]'))", request, list)
 	}
-	return `SELECT key FROM ` + named("contactIds") + ` AS c (key) UNION ALL SELECT key FROM ` + named("metakockaIds") + ` AS p (key)
-		UNION ALL SELECT l.contact_id::text FROM ` + named("metakockaIds") + ` AS q (key) JOIN metakocka_contact_mappings l ON l.metakocka_id = q.key`
+	return `SELECT 'crm' AS side, key FROM ` + named("contactIds") + ` AS c (key) UNION ALL SELECT 'metakocka', key FROM ` + named("metakockaIds") + ` AS p (key)
+		UNION ALL SELECT 'crm', l.contact_id::text FROM ` + named("metakockaIds") + ` AS q (key) JOIN metakocka_contact_mappings l ON l.metakocka_id = q.key`
 }
 
 // AddJob queues a job, and forgets those that were finished long ago.

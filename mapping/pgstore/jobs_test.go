@@ -55,7 +55,7 @@ func TestAJobFromItsRequestToItsResult(t *testing.T) {
 	require.Equal(t, store.JobQueued, j.Status)
 	require.Equal(t, "ana", j.CreatedBy)
 	require.JSONEq(t, `{"contactIds": ["c1", "c2"]}`, string(j.Request))
-	none, err := k.Job(t.Context(), another)
+	none, err := k.Job(t.Context(), noJob)
 	require.NoError(t, err)
 	require.Nil(t, none)
 
@@ -144,25 +144,30 @@ func TestAJobThatFailedIsNotTakenUpAgain(t *testing.T) {
 	}
 }
 
+// noJob is the id of none.
+const noJob = "00000000-0000-4000-8000-000000000003"
+
 // TestJobsOverTheSameContactsWaitForEachOther: they name a contact or a partner of one
 // another, or one of them all there are; a finished one is waited for no more.
 func TestJobsOverTheSameContactsWaitForEachOther(t *testing.T) {
 	t.Parallel()
-	const first = `{"contactIds": ["00000000-0000-4000-8000-000000000001", "x"]}`
+	named, err := json.Marshal(map[string][]string{"contactIds": {numbered(1), "x"}})
+	require.NoError(t, err)
+	first := string(named)
 	for name, c := range map[string]struct {
 		first, second string
 		waits         bool
 	}{
-		"a contact of both":              {first, `{"contactIds": ["y", "x"]}`, true},
-		"none":                           {first, `{"contactIds": ["y"]}`, false},
-		"a partner of both":              {`{"metakockaIds": ["7", "8"]}`, `{"metakockaIds": ["8"]}`, true},
-		"a contact and its partner":      {first, `{"metakockaIds": ["7001"]}`, true},
-		"a partner and its contact":      {`{"metakockaIds": ["7001"]}`, first, true},
-		"a contact and another partner":  {first, `{"metakockaIds": ["7002"]}`, false},
-		"all contacts, and some":         {`{"syncAll": true}`, `{"contactIds": ["y"]}`, true},
-		"some, and all partners":         {first, `{"importAll": true}`, true},
-		"all of neither":                 {`{"syncAll": false}`, `{"importAll": false, "metakockaIds": ["9"]}`, false},
-		"a partner by a contact's words": {`{"contactIds": ["7"]}`, `{"metakockaIds": ["7"]}`, true},
+		"a contact of both":             {first, `{"contactIds": ["y", "x"]}`, true},
+		"none":                          {first, `{"contactIds": ["y"]}`, false},
+		"a partner of both":             {`{"metakockaIds": ["7", "8"]}`, `{"metakockaIds": ["8"]}`, true},
+		"a contact and its partner":     {first, `{"metakockaIds": ["7001"]}`, true},
+		"a partner and its contact":     {`{"metakockaIds": ["7001"]}`, first, true},
+		"a contact and another partner": {first, `{"metakockaIds": ["7002"]}`, false},
+		"all contacts, and some":        {`{"syncAll": true}`, `{"contactIds": ["y"]}`, true},
+		"some, and all partners":        {first, `{"importAll": true}`, true},
+		"all of neither":                {`{"syncAll": false}`, `{"importAll": false, "metakockaIds": ["9"]}`, false},
+		"a partner with a contact's id": {`{"contactIds": ["7"]}`, `{"metakockaIds": ["7"]}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -71,21 +71,35 @@ func queueClosing(b *pgx.Batch, l *store.Link) {
 }
 
 // ofSQL chooses a journal's entries %[1]s, joined with their link m, by any id:
-// $1 number, $2 uuid, $3 text.
-const ofSQL = `($3::text = '' OR %[1]s.id = $1::bigint OR m.id = $2::uuid OR m.contact_id = $2::uuid OR m.metakocka_id = $3::text)`
+// $1 number, $2 uuid, $3 text, $4 the contacts' key.
+const ofSQL = `($3::text = '' OR %[1]s.id = $1::bigint OR m.id = $2::uuid OR m.contact_id = $4 OR m.metakocka_id = $3::text)`
 
 // ofArgs reads an id as what it may be.
-func ofArgs(id string) []any {
-	var number *int64
-	if n, err := strconv.ParseInt(id, 10, 64); err == nil {
-		number = &n
-	}
-	var parsed *string
+func (k contactKey) ofArgs(id string) []any {
+	var link *string
 	if u, err := uuid.Parse(id); err == nil {
 		text := u.String()
-		parsed = &text
+		link = &text
 	}
-	return []any{number, parsed, id}
+	return []any{entryNumber(id), link, id, k.given(id)}
+}
+
+// entryNumber is an id as the number of a journal's entry; nil: it is none.
+func entryNumber(id string) *int64 {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+// given is an id as a contact's key; nil: it is none.
+func (k contactKey) given(id string) *string {
+	key, err := store.KeyType(k.typ).Canonical(id)
+	if err != nil {
+		return nil
+	}
+	return &key
 }
 
 func limitSQL(limit int) string {
@@ -101,8 +115,8 @@ func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.Con
 		SELECT c.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), c.field, c.base_crm, c.base_partner, c.crm_value, c.partner_value,
 			c.crm_changed_at, c.partner_after, c.partner_before, c.rule, c.winner, c.undecidable, c.status, c.created_at, c.closed_at, coalesce(c.closed_by, '')
 		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id
-		WHERE `+fmt.Sprintf(ofSQL, "c")+` AND c.id > $4 AND (NOT $5 OR c.`+parkedConflict+`) ORDER BY c.id`+limitSQL(q.Limit),
-		append(ofArgs(q.Of), q.After, q.Open)...)
+		WHERE `+fmt.Sprintf(ofSQL, "c")+` AND c.id > $5 AND (NOT $6 OR c.`+parkedConflict+`) ORDER BY c.id`+limitSQL(q.Limit),
+		append(s.table().key.ofArgs(q.Of), q.After, q.Open)...)
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)
 	}

@@ -157,7 +157,7 @@ func text(s *string) string {
 
 // Links lists links by contact id.
 func (s *Store) Links(ctx context.Context, q store.LinkQuery) ([]store.Link, error) {
-	where, args := linkTerms(q)
+	where, args := linkTerms(q, s.table().key)
 	sql := "SELECT " + linkColumns + " FROM metakocka_contact_mappings AS m WHERE " + where + " ORDER BY m.contact_id"
 	if q.Limit > 0 {
 		sql += fmt.Sprintf(" LIMIT %d", q.Limit)
@@ -183,7 +183,7 @@ func collectLinks(rows pgx.Rows) ([]store.Link, error) {
 	})
 }
 
-func linkTerms(q store.LinkQuery) (string, []any) {
+func linkTerms(q store.LinkQuery, key contactKey) (string, []any) {
 	terms, args := []string{"true"}, []any{}
 	add := func(term, value string) {
 		if value != "" {
@@ -192,10 +192,10 @@ func linkTerms(q store.LinkQuery) (string, []any) {
 		}
 	}
 	add("m.id = $%d::uuid", q.ID)
-	add("m.contact_id = $%d::uuid", q.ContactID)
+	add("m.contact_id = "+key.value("$%d"), q.ContactID)
 	add("m.metakocka_id = $%d", q.MetaKockaID)
 	add("m.sync_status = $%d", string(q.Status))
-	add("m.contact_id > $%d::uuid", q.After)
+	add("m.contact_id > "+key.value("$%d"), q.After)
 	return strings.Join(terms, " AND "), args
 }
 
@@ -266,10 +266,10 @@ func (s *Store) MoveLink(ctx context.Context, from, to string) error {
 	return s.WithContacts(ctx, from, to, func(one, _ store.Session) error {
 		t := s.table()
 		_, err := one.(*Session).conn.Exec(ctx, fmt.Sprintf(`UPDATE metakocka_contact_mappings SET contact_id = $2, updated_at = now()
-			WHERE contact_id = $1 AND sync_status <> 'deleted' AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = $1::uuid)
-			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $2)`, t.table, t.key), from, to)
+			WHERE contact_id = $1 AND sync_status <> 'deleted' AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = %s)
+			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $2)`, t.table, t.key.name, t.key.value("$1")), from, to)
 		if err == nil {
-			_, err = one.(*Session).conn.Exec(ctx, movedAnswersSQL, from, to)
+			_, err = one.(*Session).conn.Exec(ctx, movedAnswersSQL(t.key), from, to)
 		}
 		if err != nil {
 			return fmt.Errorf("move the link of contact %s to %s: %w", from, to, err)

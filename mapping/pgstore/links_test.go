@@ -256,11 +256,11 @@ func TestTwentyContactsAreFoundForAPartner(t *testing.T) {
 	t.Parallel()
 	k := keep(t)
 	k.exec("INSERT INTO contacts (name, email) SELECT 'Ana', 'info@primer.si' FROM generate_series(1, 30)")
-	k.exec("INSERT INTO contacts (id, name, tax_number) VALUES ('ffffffff-ffff-4fff-8fff-ffffffffffff', 'Ana', 'SI12345678')")
+	k.exec("INSERT INTO contacts (id, name, tax_number) VALUES ($1, 'Ana', 'SI12345678')", numbered(999_999))
 	found, err := k.UnlinkedContacts(t.Context(), "7", mapping.MatchKeys{Number: "12345678", Emails: []string{"info@primer.si"}})
 	require.NoError(t, err)
 	require.Len(t, found, 20)
-	require.Contains(t, found, "ffffffff-ffff-4fff-8fff-ffffffffffff")
+	require.Contains(t, found, numbered(999_999))
 }
 
 // TestContactsAreFoundWithoutAColumnForAKey: by the others.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -18,11 +19,11 @@ import (
 	"github.com/crmmind/mksync/migrations"
 )
 
-const (
-	one     = "00000000-0000-4000-8000-000000000001"
-	other   = "00000000-0000-4000-8000-000000000002"
-	another = "00000000-0000-4000-8000-000000000003"
-	deleted = "00000000-0000-4000-8000-000000000004"
+var (
+	one     = numbered(1)
+	other   = numbered(2)
+	another = numbered(3)
+	deleted = numbered(4)
 )
 
 // keys are those that every contact of these tests has.
@@ -238,6 +239,10 @@ func TestInstallationsInOneDatabaseDoNotWaitForEachOther(t *testing.T) {
 		u.RawQuery = q.Encode()
 		_, err = migrations.Up(t.Context(), u.String())
 		require.NoError(t, err)
+		conn, err := pgx.Connect(t.Context(), u.String())
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(t.Context()) }()
+		require.NoError(t, pgstore.FitKeys(t.Context(), conn, contactsTable()))
 		return u.String()
 	}
 	first, _ := openStore(t, inSchema("mksync_a"))

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -23,17 +22,24 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 
 // prepared is a database with contacts and mksync's tables, both empty.
 var prepared = testenv.NewTemplate(func(ctx context.Context, url string) error {
+	return prepare(ctx, url, keyed().typ)
+})
+
+// prepare makes the contacts, with a key of the type, and mksync's tables.
+func prepare(ctx context.Context, url, key string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, pgserver.ContactsSchema); err != nil {
+	if _, err := conn.Exec(ctx, contactsSchema(key)); err != nil {
 		return err
 	}
-	_, err = migrations.Up(ctx, url)
-	return err
-})
+	if _, err = migrations.Up(ctx, url); err != nil {
+		return err
+	}
+	return pgstore.FitKeys(ctx, conn, contactsTable())
+}
 
 // openStore is a store as a process of its own has it.
 func openStore(t *testing.T, url string) (*pgstore.Store, *pgxpool.Pool) {
@@ -163,7 +169,7 @@ func (k *keeping) linkOf(id string) *store.Link {
 
 // numbered is the id of contact n; partnerID that of its partner. In both orders they are
 // ordered by number.
-func numbered(n int) string  { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
+func numbered(n int) string  { return keyed().of(n) }
 func partnerID(n int) string { return fmt.Sprintf("7%03d", n) }
 
 // paged reads all pages of a list and checks that all but the last are full; next is given

@@ -192,9 +192,9 @@ func (s *Session) Hindrance(ctx context.Context, winnerID string) (h store.Hindr
 		SELECT has_table_privilege(to_regclass($2), 'DELETE'),
 			(SELECT count(*) FROM mksync_conflicts x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.`+parkedConflict+`),
 			(SELECT count(*) FROM mksync_deletions x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.`+openDeletion+`),
-			coalesce((SELECT array_agg(e.key ORDER BY e.key) FROM %[1]s l JOIN %[1]s w ON w.%[2]s = $3::uuid, jsonb_each_text(to_jsonb(l)) e
-				WHERE l.%[2]s = $1::uuid AND coalesce(e.value, '') <> '' AND coalesce(to_jsonb(w)->>e.key, '') = '' AND NOT e.key = ANY($4)), '{}')`,
-		t.table, t.key), s.id, t.table, winnerID, t.ownNames()).Scan(&mayDelete, &h.Conflicts, &h.Deletions, &h.Unknown)
+			coalesce((SELECT array_agg(e.key ORDER BY e.key) FROM %[1]s l JOIN %[1]s w ON w.%[2]s = %[3]s, jsonb_each_text(to_jsonb(l)) e
+				WHERE l.%[2]s = %[4]s AND coalesce(e.value, '') <> '' AND coalesce(to_jsonb(w)->>e.key, '') = '' AND NOT e.key = ANY($4)), '{}')`,
+		t.table, t.key.name, t.key.value("$3"), t.key.value("$1")), s.id, t.table, winnerID, t.ownNames()).Scan(&mayDelete, &h.Conflicts, &h.Deletions, &h.Unknown)
 	if err != nil {
 		return h, fmt.Errorf("look at contact %s: %w", s.id, err)
 	}
@@ -242,8 +242,8 @@ func (s *Session) Referrers(ctx context.Context) ([]string, error) {
 			continue
 		}
 		var refers bool
-		err := s.conn.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s AS c JOIN %s AS r ON %s WHERE c.%s = $1::uuid)",
-			s.table.table, k.Table, k.Joins, s.table.key), s.id).Scan(&refers)
+		err := s.conn.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s AS c JOIN %s AS r ON %s WHERE c.%s = %s)",
+			s.table.table, k.Table, k.Joins, s.table.key.name, s.table.key.value("$1")), s.id).Scan(&refers)
 		if err != nil {
 			return nil, fmt.Errorf("look for what refers to contact %s in %s: %w", s.id, k.Table, err)
 		}

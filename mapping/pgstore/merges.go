@@ -31,12 +31,12 @@ func (s *Store) Merges(ctx context.Context, q store.MergeQuery) ([]store.Contact
 	if q.Open {
 		order = "id"
 	}
-	of := ofArgs(q.Of)
+	key := s.table().key
 	rows, err := s.pool.Query(ctx, `SELECT `+mergeColumns+` FROM mksync_merges
-		WHERE ($3::text = '' OR id = $1::bigint OR loser_id = $2::uuid OR winner_id = $2::uuid OR moved_id = $3::text OR partner_id = $3::text)
-			AND ($4::bigint = 0 OR id = $4) AND ($5::uuid IS NULL OR loser_id = $5) AND ($6::uuid IS NULL OR winner_id = $6)
+		WHERE ($2::text = '' OR id = $1::bigint OR loser_id = $3 OR winner_id = $3 OR moved_id = $2::text OR partner_id = $2::text)
+			AND ($4::bigint = 0 OR id = $4) AND (`+key.value("$5")+` IS NULL OR loser_id = $5) AND (`+key.value("$6")+` IS NULL OR winner_id = $6)
 			AND (NOT $7 OR `+openMerge+`) AND ($8::bigint = 0 OR id < $8) ORDER BY `+order+limitSQL(q.Limit),
-		append(of, q.ID, nullText(q.LoserID), nullText(q.WinnerID), q.Open, q.Before)...)
+		entryNumber(q.Of), q.Of, key.given(q.Of), q.ID, nullText(q.LoserID), nullText(q.WinnerID), q.Open, q.Before)
 	if err != nil {
 		return nil, fmt.Errorf("read merges: %w", err)
 	}

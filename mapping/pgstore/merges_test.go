@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -134,13 +135,13 @@ func TestAMergeIsStoredWholeOrNotAtAll(t *testing.T) {
 		"the winner was edited":         {meanwhile: "UPDATE contacts SET notes = 'n' WHERE name = 'Ana Novak'", err: "changed meanwhile"},
 		"nothing is taken, and edited":  {meanwhile: "UPDATE contacts SET notes = 'n' WHERE name = 'Ana Novak'", change: func(_ *store.ContactMerge, ch *store.MergeChange) { ch.Fields = nil }, err: "changed meanwhile"},
 		"the loser is gone":             {meanwhile: "DELETE FROM contacts WHERE name = 'Ana'", err: "changed meanwhile"},
-		"something refers to the loser": {meanwhile: "CREATE TABLE orders (contact uuid CONSTRAINT ordered REFERENCES contacts); INSERT INTO orders SELECT id FROM contacts", err: `"ordered" keeps it`},
+		"something refers to the loser": {meanwhile: "CREATE TABLE orders (contact " + keyed().typ + " CONSTRAINT ordered REFERENCES contacts); INSERT INTO orders SELECT id FROM contacts", err: `"ordered" keeps it`},
 		"the winner is refused":         {meanwhile: "ALTER TABLE contacts ADD CONSTRAINT short CHECK (phone IS NULL OR name = 'Ana')", err: `constraint "short"`},
 		"a value is too long": {change: func(_ *store.ContactMerge, ch *store.MergeChange) {
 			ch.Fields, ch.Contact.Country = []mapping.Field{mapping.FieldCountry}, "SVN"
 		}, err: "at most 2 characters"},
 		"its partner is taken": {
-			meanwhile: "INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES (gen_random_uuid(), '9999', 'synced')",
+			meanwhile: "INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES (" + keyed().another + ", '9999', 'synced')",
 			change:    func(_ *store.ContactMerge, ch *store.MergeChange) { ch.Winner.MetaKockaID = "9999" }, err: "metakocka_contact_mappings_partner",
 		},
 		"its record is refused": {meanwhile: "ALTER TABLE mksync_merges ADD CHECK (created_by <> 'ana')", err: "store the merge"},
@@ -173,9 +174,9 @@ func TestAMergeIsTakenBackWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ meanwhile, err string }{
 		"the winner was edited":     {"UPDATE contacts SET notes = 'n'", "changed meanwhile"},
-		"the loser's id is taken":   {"INSERT INTO contacts (id, name) VALUES ('00000000-0000-4000-8000-000000000001', 'Eva')", "another contact has the same value"},
+		"the loser's id is taken":   {"INSERT INTO contacts (id, name) VALUES ('" + strings.ReplaceAll(numbered(1), "'", "''") + "', 'Eva')", "another contact has the same value"},
 		"the loser is refused":      {"ALTER TABLE contacts ADD CONSTRAINT long CHECK (length(name) > 3)", `constraint "long"`},
-		"its partner is taken":      {"INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES (gen_random_uuid(), '7002', 'synced')", "metakocka_contact_mappings_partner"},
+		"its partner is taken":      {"INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES (" + keyed().another + ", '7002', 'synced')", "metakocka_contact_mappings_partner"},
 		"it is taken back already":  {"UPDATE mksync_merges SET status = 'undone'", "close merge"},
 		"it is not through with it": {"UPDATE mksync_merges SET status = 'running'", "close merge"},
 	} {
@@ -314,11 +315,11 @@ func TestWhatHindersAMerge(t *testing.T) {
 func TestReferrersAreNamed(t *testing.T) {
 	t.Parallel()
 	k := mergers(t)
-	k.exec(`ALTER TABLE contacts ADD UNIQUE (id, name);
-		CREATE TABLE orders (id int, buyer uuid REFERENCES contacts, "Payer" uuid REFERENCES contacts);
-		CREATE TABLE notes (contact uuid, name text, FOREIGN KEY (contact, name) REFERENCES contacts (id, name) ON DELETE CASCADE);
-		CREATE TABLE strangers (contact uuid);
-		CREATE TABLE secrets (contact uuid REFERENCES contacts)`)
+	k.exec(strings.ReplaceAll(`ALTER TABLE contacts ADD UNIQUE (id, name);
+		CREATE TABLE orders (id int, buyer CONTACT REFERENCES contacts, "Payer" CONTACT REFERENCES contacts);
+		CREATE TABLE notes (contact CONTACT, name text, FOREIGN KEY (contact, name) REFERENCES contacts (id, name) ON DELETE CASCADE);
+		CREATE TABLE strangers (contact CONTACT);
+		CREATE TABLE secrets (contact CONTACT REFERENCES contacts)`, "CONTACT", keyed().typ))
 	referrers := func(k *keeping) (found []string) {
 		t.Helper()
 		k.merging(func(loser, _ store.Session) {

@@ -13,8 +13,8 @@ import (
 // configured filter takes it.
 func (s *Store) ContactKnown(ctx context.Context, id string) (exists, inScope bool, err error) {
 	t := s.table()
-	err = s.pool.QueryRow(ctx, fmt.Sprintf("SELECT count(*) > 0, coalesce(bool_and(%s), false) FROM %s AS c WHERE c.%s = $1::uuid",
-		t.filter, t.table, t.key), append([]any{id}, t.args...)...).Scan(&exists, &inScope)
+	err = s.pool.QueryRow(ctx, fmt.Sprintf("SELECT count(*) > 0, coalesce(bool_and(%s), false) FROM %s AS c WHERE c.%s = %s",
+		t.filter, t.table, t.key.name, t.key.value("$1")), append([]any{id}, t.args...)...).Scan(&exists, &inScope)
 	if err != nil {
 		return false, false, s.stale(ctx, fmt.Errorf("look up contact %s: %w", id, err))
 	}
@@ -60,16 +60,14 @@ func (c *contacts) orphansSQL() string {
 		LEFT JOIN %[1]s c ON c.%[2]s = m.contact_id
 		LEFT JOIN mksync_partners p ON p.metakocka_id = m.metakocka_id
 		LEFT JOIN mksync_deletions d ON d.link_id = m.id AND d.`+openDeletion,
-		c.table, c.key, store.OrphanBothGone, store.OrphanContactGone, store.OrphanPartnerGone)
+		c.table, c.key.name, store.OrphanBothGone, store.OrphanContactGone, store.OrphanPartnerGone)
 }
 
 // Orphans lists the links that have lost a side, by contact id from after on.
 func (s *Store) Orphans(ctx context.Context, after string, limit int) ([]store.Orphan, error) {
-	if after == "" {
-		after = nilUUID
-	}
-	rows, err := s.pool.Query(ctx, `SELECT id::text, contact_id::text, metakocka_id, sync_status, kind FROM (`+s.table().orphansSQL()+`) o
-		WHERE kind IS NOT NULL AND contact_id > $2::uuid ORDER BY contact_id`+limitSQL(limit), guardWindow, after)
+	t := s.table()
+	rows, err := s.pool.Query(ctx, `SELECT id::text, contact_id::text, metakocka_id, sync_status, kind FROM (`+t.orphansSQL()+`) o
+		WHERE kind IS NOT NULL AND `+t.key.behind("contact_id", "$2", after)+` ORDER BY o.contact_id`+limitSQL(limit), guardWindow, after)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read orphans: %w", err))
 	}

@@ -13,7 +13,7 @@ const longestHold = `interval '10 minutes'`
 // HoldForReplay keeps everything but a replay from reconciling the contacts for
 // a while. Held again, they are held for longer.
 func (s *Store) HoldForReplay(ctx context.Context, contactIDs []string, lease time.Duration) error {
-	_, err := s.pool.Exec(ctx, `INSERT INTO mksync_replays (contact_id, until) SELECT id, clock_timestamp() + $2::interval FROM unnest($1::uuid[]) AS id
+	_, err := s.pool.Exec(ctx, `INSERT INTO mksync_replays (contact_id, until) SELECT id, clock_timestamp() + $2::interval FROM (`+s.table().key.values("$1")+`) AS k
 		ON CONFLICT (contact_id) DO UPDATE SET until = excluded.until`, contactIDs, lease)
 	if err != nil {
 		return fmt.Errorf("hold contacts for replay: %w", err)
@@ -23,7 +23,7 @@ func (s *Store) HoldForReplay(ctx context.Context, contactIDs []string, lease ti
 
 // ReleaseFromReplay lets contacts go on.
 func (s *Store) ReleaseFromReplay(ctx context.Context, contactIDs []string) error {
-	_, err := s.pool.Exec(ctx, "DELETE FROM mksync_replays WHERE contact_id = ANY($1::uuid[]) OR until NOT BETWEEN clock_timestamp() AND clock_timestamp() + "+longestHold, contactIDs)
+	_, err := s.pool.Exec(ctx, "DELETE FROM mksync_replays WHERE contact_id IN ("+s.table().key.values("$1")+") OR until NOT BETWEEN clock_timestamp() AND clock_timestamp() + "+longestHold, contactIDs)
 	if err != nil {
 		return fmt.Errorf("release contacts after replay: %w", err)
 	}

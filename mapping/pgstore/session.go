@@ -145,12 +145,12 @@ func (c *contacts) loadSQL() string {
 			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestHold+`),
 			coalesce(%[7]s, 0), coalesce((SELECT max(number) FROM mksync_partners), 0), `+stateTableSQL+`, %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
-		FROM (SELECT $1::uuid AS id) AS k
+		FROM (SELECT %[8]s AS id) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL AND o.hash NOT LIKE '%%`+keptInPart+`%%'
 		LEFT JOIN mksync_state AS p ON p.key = '`+store.PollStateKey+`'`,
-		c.key, c.filter, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL())
+		c.key.name, c.filter, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL(), c.key.value("$1"))
 }
 
 // Save stores a change whole or not at all (invariant 17). A contact is written only when it
@@ -339,7 +339,7 @@ func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...str
 	l := &ch.Link
 	isNew := l.ID == ""
 	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
-	queueAnswers(b, ch)
+	queueAnswers(b, s.table.key, ch)
 
 	if ch.Erased {
 		for _, sql := range eraseSQL {

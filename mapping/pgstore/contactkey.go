@@ -1,0 +1,173 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping/store"
+)
+
+// contactKey is the column that names a contact. Whatever names one in mksync's own tables
+// has its type and its collation: so they are compared by its index, and lists that are
+// read in pages have one order.
+type contactKey struct {
+	name      string // quoted
+	typ       string // one of store.KeyTypes
+	collation string // quoted, of a text; else empty
+}
+
+// keyOf is the contacts' key; *TableError where it is none that mksync can work with.
+func keyOf(cfg ContactsConfig, found map[string]column) (contactKey, error) {
+	col, there := found[cfg.KeyColumn]
+	switch {
+	case !there:
+		return contactKey{}, &TableError{fmt.Sprintf("table %s has no column %q, by which mksync is to name contacts: correct MKSYNC_CONTACTS_KEY", cfg.Table, cfg.KeyColumn)}
+	case !slices.Contains(store.KeyTypes(), store.KeyType(col.base)):
+		return contactKey{}, &TableError{fmt.Sprintf("column %q of %s is of type %s, and mksync names contacts by %s: let MKSYNC_CONTACTS_KEY name such a column",
+			cfg.KeyColumn, cfg.Table, col.typ, store.KeyTypesText())}
+	case col.vague:
+		return contactKey{}, &TableError{fmt.Sprintf("column %q of %s has a collation in which different texts are equal (%s), so it does not name a contact: give it another collation, or let MKSYNC_CONTACTS_KEY name another column",
+			cfg.KeyColumn, cfg.Table, col.collation)}
+	}
+	return contactKey{col.name, col.base, col.collation}, nil
+}
+
+// value is an argument, given as a text, as a value of the key's type.
+func (k contactKey) value(argument string) string { return argument + "::" + k.typ }
+
+// values is an argument that is a list of texts as rows of one column, id.
+func (k contactKey) values(argument string) string {
+	return fmt.Sprintf("SELECT v::%s AS id FROM unnest(%s::text[]) AS v", k.typ, argument)
+}
+
+// behind is true of what comes behind the argument's value in a list; of everything where
+// after, the argument's value, is empty. Nothing but a text is empty, and no contact's key is.
+func (k contactKey) behind(column, argument, after string) string {
+	if after == "" && !k.isText() {
+		return argument + "::text = ''"
+	}
+	return column + " > " + k.value(argument)
+}
+
+func (k contactKey) isText() bool { return store.KeyType(k.typ).IsText() }
+
+// named is true of a row c whose key names a contact, and where there is no row: an empty
+// key, or a very long one, stands in no subject.
+func (k contactKey) named() string {
+	if !k.isText() {
+		return "true"
+	}
+	return fmt.Sprintf("coalesce(octet_length(c.%s) BETWEEN 1 AND %d, true)", k.name, store.LongestKey)
+}
+
+// definition is the type of a column that holds keys.
+func (k contactKey) definition() string {
+	if k.collation == "" {
+		return k.typ
+	}
+	return k.typ + " COLLATE " + k.collation
+}
+
+// keyColumns are the columns of mksync's tables that name contacts.
+func keyColumns() map[string][]string {
+	return map[string][]string{
+		"metakocka_contact_mappings": {"contact_id"},
+		"mksync_answers":             {"contact_id"},
+		"mksync_merges":              {"loser_id", "winner_id"},
+		"mksync_replays":             {"contact_id"},
+	}
+}
+
+// unfitting are those of the columns that have not the key's type, by table.
+func (k contactKey) unfitting(ctx context.Context, db querier) (map[string][]string, string, error) {
+	var was string
+	found := map[string][]string{}
+	for table, columns := range keyColumns() {
+		own, err := tableColumns(ctx, db, table)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, name := range columns {
+			col, there := own[name]
+			if there && (col.base != k.typ || col.collation != k.collation) {
+				found[table] = append(found[table], name)
+				was = contactKey{"", col.base, col.collation}.definition()
+			}
+		}
+	}
+	return found, was, nil
+}
+
+// fits is a *TableError where mksync's tables name contacts by another type.
+func (k contactKey) fits(ctx context.Context, db querier, cfg ContactsConfig) error {
+	found, was, err := k.unfitting(ctx, db)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return &TableError{fmt.Sprintf("mksync's tables name contacts by keys of type %s, and column %q of %s is of type %s: run `mksync migrate up`, which says what to do where it cannot change them",
+		was, cfg.KeyColumn, cfg.Table, k.definition())}
+}
+
+// FitKeys gives the columns of mksync's tables that name contacts the type and the collation
+// of the contacts' key. Where they hold rows, only a change that keeps each value is made.
+// A contacts table that is not there is somebody else's finding.
+// Errors: *TableError.
+func FitKeys(ctx context.Context, conn *pgx.Conn, cfg ContactsConfig) error {
+	found, err := tableColumns(ctx, conn, pgx.Identifier(strings.Split(cfg.Table, ".")).Sanitize())
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	key, err := keyOf(cfg, found)
+	if err != nil {
+		return err
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		other, was, err := key.unfitting(ctx, tx)
+		if err != nil || len(other) == 0 {
+			return err
+		}
+		if err := key.mayTake(ctx, tx, cfg, was, other); err != nil {
+			return err
+		}
+		return key.alter(ctx, tx, other)
+	})
+}
+
+// mayTake refuses to change columns that hold values which would be others then.
+func (k contactKey) mayTake(ctx context.Context, tx pgx.Tx, cfg ContactsConfig, was string, tables map[string][]string) error {
+	from, _, _ := strings.Cut(was, " COLLATE ")
+	if store.KeyType(from).Within(store.KeyType(k.typ)) {
+		return nil
+	}
+	for table := range tables {
+		var rows bool
+		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+table+")").Scan(&rows); err != nil {
+			return fmt.Errorf("look into %s: %w", table, err)
+		}
+		if rows {
+			return &TableError{fmt.Sprintf("table %s names contacts by keys of type %s, and column %q of %s is of type %s: its rows are about other contacts. Let MKSYNC_CONTACTS_TABLE and MKSYNC_CONTACTS_KEY name what they were made for, or begin anew: run `mksync migrate down` until nothing is left, and `mksync migrate up`",
+				table, was, cfg.KeyColumn, cfg.Table, k.definition())}
+		}
+	}
+	return nil
+}
+
+func (k contactKey) alter(ctx context.Context, tx pgx.Tx, tables map[string][]string) error {
+	for table, columns := range tables {
+		changes := make([]string, len(columns))
+		for i, name := range columns {
+			changes[i] = fmt.Sprintf("ALTER COLUMN %s TYPE %s USING %[1]s::text::%s", name, k.definition(), k.typ)
+		}
+		if _, err := tx.Exec(ctx, "ALTER TABLE "+table+" "+strings.Join(changes, ", ")); err != nil {
+			return fmt.Errorf("let table %s name contacts by keys of type %s: %w", table, k.typ, err)
+		}
+	}
+	return nil
+}
+
+// KeyType is the type of the contacts' key.
+func (s *Store) KeyType() store.KeyType { return store.KeyType(s.table().key.typ) }
