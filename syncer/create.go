@@ -134,18 +134,29 @@ func (k *task) resolve(ctx context.Context) error {
 	in := *k.link.Intent
 	switch {
 	case p != nil:
-		sent, _ := mapping.FromPartner(in.Partner)
-		if !holds(*p, sent) {
-			return k.claim(ctx, *p, common(*p, sent)) // found by a key: it may be somebody else's
-		}
-		k.link.BaseAssumed = true
-		return k.claim(ctx, *p, mapping.Base{CRM: sent.Named(), Partner: sent, Phone: in.Partner.PhonePlace()})
+		return k.takeMade(ctx, *p, in.Partner)
 	case k.open(k.id, &in):
 		return k.pending()
 	}
 	k.link.Intent = nil
-	k.notMade = true
 	return k.first(ctx)
+}
+
+// takeMade links the contact with the partner that its unanswered creation seems to have
+// made. Where another contact took that meanwhile the intent stands: its own may be another.
+func (k *task) takeMade(ctx context.Context, p metakocka.Partner, made mapping.Partner) error {
+	sent, _ := mapping.FromPartner(made)
+	base := common(p, sent) // found by a key: it may be somebody else's
+	if holds(p, sent) {
+		k.link.BaseAssumed = true
+		base = mapping.Base{CRM: sent.Named(), Partner: sent, Phone: made.PhonePlace()}
+	}
+
+	err := k.take(ctx, p, base)
+	if isTaken(err) {
+		return ErrAgain
+	}
+	return err
 }
 
 // findIntended looks for the partner that an unanswered creation may have made:

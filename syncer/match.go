@@ -173,16 +173,21 @@ func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error 
 	return k.unlessTaken(ctx, raw, k.settle(ctx, status, reason, store.Change{}))
 }
 
-// claim links the contact with a partner and merges the two.
+// claim links the contact with a partner that it matches and merges the two.
 func (k *task) claim(ctx context.Context, p metakocka.Partner, base mapping.Base) error {
+	return k.unlessTaken(ctx, p, k.take(ctx, p, base))
+}
+
+// take links the contact with a partner and merges the two. store.ErrPartnerTaken: another
+// contact holds it.
+func (k *task) take(ctx context.Context, p metakocka.Partner, base mapping.Base) error {
 	k.link.MetaKockaID = p.MKID
 	k.link.Intent = nil
 	k.link.Base = &base
 	k.link.Status = store.StatusPending
 	k.link.LastError = ""
-	err := k.save(ctx, store.Change{})
-	if err != nil {
-		return k.unlessTaken(ctx, p, err)
+	if err := k.save(ctx, store.Change{}); err != nil {
+		return err
 	}
 	return k.update(ctx)
 }
@@ -192,9 +197,6 @@ func (k *task) claim(ctx context.Context, p metakocka.Partner, base mapping.Base
 func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) error {
 	if !isTaken(err) {
 		return err
-	}
-	if was := k.st.Link; !k.notMade && was != nil && was.Intent != nil && was.Intent.Kind == store.IntentCreate && was.MetaKockaID == "" {
-		return ErrAgain // the intent stands: its partner may be another one
 	}
 	given, err := k.given(ctx, p.MKID)
 	switch {

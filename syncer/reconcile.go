@@ -163,7 +163,6 @@ type task struct {
 	restoring *restoration // a conflict's outcome is taken back; nil: none
 	found     bool         // a partner was seen that matches the contact
 	waited    bool         // for an event that tells when the contact was changed
-	notMade   bool         // the creation without an answer is known not to have happened
 
 	st       store.State
 	loadedAt time.Time // by this machine's clock, for elapsed time only
