@@ -44,6 +44,9 @@ func TaxForms(v, country string) []string {
 
 	forms := []string{canonical}
 	id := ReadTax(v, country)
+	if id.Country == homeRegion && slovenianTax(canonical) {
+		forms = []string{homeRegion + canonical, canonical}
+	}
 
 	letters := id.Country
 	switch id.Country {
@@ -59,11 +62,6 @@ func TaxForms(v, country string) []string {
 		if !slices.Contains(forms, form) && form != "" {
 			forms = append(forms, form)
 		}
-	}
-
-	// A Slovenian number has no more than these two forms.
-	if id.Country == homeRegion && slovenianTax(canonical) {
-		return []string{homeRegion + canonical, canonical}
 	}
 	return forms
 }

@@ -285,8 +285,8 @@ func DecodeSeen(seen store.ObservedPartner) (p metakocka.Partner, err error) {
 	return p, nil
 }
 
-// keyQueries ask for a contact's keys; the tax number in both written forms,
-// because MetaKocka may know it by either.
+// keyQueries ask for a contact's keys; the tax number in every form it is
+// written in, because MetaKocka may know it by any one of them.
 func keyQueries(c mapping.Contact) []metakocka.Query {
 	var queries []metakocka.Query
 	for _, form := range mapping.TaxForms(c.TaxNumber, c.Country) {

@@ -103,6 +103,9 @@ func (s *Server) sameTax(have, want string) bool {
 }
 
 func (s *Server) sameEmail(have, want string) bool {
+	if s.opts.LooseEmailSearch {
+		return strings.Contains(strings.ToLower(have), strings.ToLower(want))
+	}
 	return have == want || (!s.opts.EmailHeedsCase && strings.EqualFold(have, want))
 }
 

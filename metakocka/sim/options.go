@@ -78,6 +78,7 @@ type Options struct {
 	AnswerCap        int    // most partners in one answer; 0: all
 	CountCapped      string // what a capped answer counts: CountsAll (default), CountsReturned
 	EmailHeedsCase   bool   // of the e-mail search
+	LooseEmailSearch bool   // finds an e-mail within what an entry has
 	LooseTaxSearch   bool   // finds SI12345678 by 12345678 and the other way round
 	ShowBuyer        bool   // get_partner shows buyer and supplier
 	ShowRegistration bool   // get_partner shows registration_number

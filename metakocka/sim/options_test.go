@@ -73,6 +73,8 @@ func TestHowSearchesCompare(t *testing.T) {
 	require.True(t, find(sim.Options{}, object{"partner_email": "ana@EXAMPLE.com"}))
 	require.False(t, find(sim.Options{EmailHeedsCase: true}, object{"partner_email": "ana@EXAMPLE.com"}))
 	require.True(t, find(sim.Options{EmailHeedsCase: true}, object{"partner_email": "Ana@example.com"}))
+	require.False(t, find(sim.Options{}, object{"partner_email": "ana@"}))
+	require.True(t, find(sim.Options{LooseEmailSearch: true}, object{"partner_email": "ana@"}))
 	require.False(t, find(sim.Options{}, object{"partner_tax_number": "12345678"}))
 	require.True(t, find(sim.Options{LooseTaxSearch: true}, object{"partner_tax_number": "12345678"}))
 	require.False(t, find(sim.Options{}, object{"partner_name": "ana", "partner_phone_number": "1"}))
