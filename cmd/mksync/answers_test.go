@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -127,12 +126,7 @@ func TestALostCallDoesNotUndoAnAnswer(t *testing.T) {
 	w := world.NewAudited(t, sim.Options{})
 	w.Config.PollInterval = time.Hour
 	w.Up()
-	w.Eventually(func() error {
-		if w.Count("SELECT count(*) FROM mksync_state WHERE key = 'poller' AND value->>'sweptAt' IS NOT NULL") == 0 {
-			return errors.New("no poll yet")
-		}
-		return nil
-	})
+	w.PolledOnce()
 	for _, id := range []string{"7001", "7002"} { // no poll sees them
 		_, err := w.ERP.AddPartner(world.Person(id, "Dva Enaka", "", "dva@enaka-test.si"))
 		require.NoError(t, err)

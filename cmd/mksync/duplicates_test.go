@@ -21,6 +21,9 @@ func TestLikelyDuplicatesAreListedByCommand(t *testing.T) {
 		w.Add(mapping.Contact{Name: "Bor Kos", Email: "info@kos.si", TaxNumber: "12345679"})
 		w.Add(mapping.Contact{Name: "Bor Kos", Email: "info@kos.si", TaxNumber: "87654326"})
 		w.Add(mapping.Contact{Name: "Cene Zajc"})
+		for _, name := range []string{"Eva Fink", "Jure Lah"} { // strangers, who share what says nothing
+			w.Add(mapping.Contact{Name: name, TaxNumber: "00000000", Phone: "-", Email: "/"})
+		}
 		for range 2 {
 			_, err := w.ERP.AddPartner(metakocka.Partner{Customer: "Dana Dolenc", TaxIDNumber: "SI51234050"})
 			require.NoError(w.T, err)

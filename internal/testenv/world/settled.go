@@ -70,6 +70,17 @@ func (w *World) Polls(n int) {
 	}
 }
 
+// PolledOnce waits for the first complete poll, of a service that polls seldom.
+func (w *World) PolledOnce() {
+	w.T.Helper()
+	w.Eventually(func() error {
+		if w.Count("SELECT count(*) FROM mksync_state WHERE key = 'poller' AND value->>'sweptAt' IS NOT NULL") == 0 {
+			return errors.New("no poll yet")
+		}
+		return nil
+	})
+}
+
 // Drained waits until no event waits.
 func (w *World) Drained(s *service.Service) {
 	w.T.Helper()
