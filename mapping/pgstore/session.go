@@ -142,7 +142,7 @@ func (r observedRow) partner(l *store.Link) *store.ObservedPartner {
 func (c *contacts) loadSQL() string {
 	return fmt.Sprintf(`
 		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s,
-			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestHold+`),
+			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestReservation+`),
 			coalesce(%[7]s, 0), coalesce((SELECT max(number) FROM mksync_partners), 0), `+stateTableSQL+`, %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
 		FROM (SELECT %[8]s AS id) AS k

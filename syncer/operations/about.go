@@ -40,7 +40,7 @@ var about = map[string]string{
 	OpRejectDeletion.Name:  "drop a held deletion; the other side stays",
 
 	OpDeadLetters.Name:     "a page of the events that could not be applied",
-	OpRetryDeadLetter.Name: "give a dead letter back to its consumer",
+	OpRetryDeadLetter.Name: "have a dead letter tried again by its consumer",
 }
 
 // About says in one line what an operation does.

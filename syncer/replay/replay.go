@@ -28,9 +28,9 @@ type Events interface {
 	StreamState(ctx context.Context) ([]bus.StreamState, error)
 }
 
-// ReplayHolds keeps others from the contacts of a replay; *pgstore.Store does.
-type ReplayHolds interface {
-	HoldForReplay(ctx context.Context, contactIDs []string, lease time.Duration) error
+// Reservations keeps others from the contacts of a replay; *pgstore.Store does.
+type Reservations interface {
+	ReserveForReplay(ctx context.Context, contactIDs []string, lease time.Duration) error
 	ReleaseFromReplay(ctx context.Context, contactIDs []string) error
 }
 
@@ -53,22 +53,22 @@ type ReplaySummary struct {
 
 // Replayer replays the stream CRM_CONTACTS. It is made for one Run.
 type Replayer struct {
-	reconciler *syncer.Reconciler
-	events     Events
-	holds      ReplayHolds
-	say        func(format string, args ...any) // progress and what a person must know
-	show       func(p syncer.Preview)           // of a dry run
+	reconciler   *syncer.Reconciler
+	events       Events
+	reservations Reservations
+	say          func(format string, args ...any) // progress and what a person must know
+	show         func(p syncer.Preview)           // of a dry run
 
 	mu  sync.Mutex // guards sum, and orders what is said
 	sum ReplaySummary
 }
 
 // NewReplayer returns a ready Replayer.
-func NewReplayer(r *syncer.Reconciler, events Events, holds ReplayHolds, say func(string, ...any), show func(syncer.Preview)) *Replayer {
-	return &Replayer{reconciler: r, events: events, holds: holds, say: say, show: show, sum: ReplaySummary{Failed: map[string]string{}}}
+func NewReplayer(r *syncer.Reconciler, events Events, reservations Reservations, say func(string, ...any), show func(syncer.Preview)) *Replayer {
+	return &Replayer{reconciler: r, events: events, reservations: reservations, say: say, show: show, sum: ReplaySummary{Failed: map[string]string{}}}
 }
 
-// How long the contacts of a replay stay held without a sign of life from it,
+// How long the contacts of a replay stay reserved without a sign of life from it,
 // and how many are worked on at once.
 const (
 	replayLease    = 2 * time.Minute
@@ -86,7 +86,7 @@ func (p *Replayer) Run(ctx context.Context, r ReplayRequest) (ReplaySummary, err
 	if r.Authority == "" || r.DryRun {
 		return p.summary(p.all(ctx, r, contacts))
 	}
-	return p.summary(p.held(ctx, contactIDs(contacts), func(ctx context.Context) error { return p.all(ctx, r, contacts) }))
+	return p.summary(p.reserved(ctx, contactIDs(contacts), func(ctx context.Context) error { return p.all(ctx, r, contacts) }))
 }
 
 func (p *Replayer) summary(err error) (ReplaySummary, error) {
@@ -95,8 +95,8 @@ func (p *Replayer) summary(err error) (ReplaySummary, error) {
 	return p.sum, err
 }
 
-// holdBatch is how many contacts are held in one round trip.
-const holdBatch = 500
+// reserveBatch is how many contacts are reserved in one round trip.
+const reserveBatch = 500
 
 func contactIDs(contacts []replayed) []string {
 	all := make([]string, len(contacts))
@@ -106,11 +106,11 @@ func contactIDs(contacts []replayed) []string {
 	return all
 }
 
-// held runs use while nothing else reconciles the contacts. What was not done
-// stays held for a while, so that the replay can be begun again before others
+// reserved runs use while nothing else reconciles the contacts. What was not done
+// stays reserved for a while, so that the replay can be begun again before others
 // come to it.
-func (p *Replayer) held(ctx context.Context, ids []string, use func(context.Context) error) error {
-	if err := p.hold(ctx, ids); err != nil {
+func (p *Replayer) reserved(ctx context.Context, ids []string, use func(context.Context) error) error {
+	if err := p.reserve(ctx, ids); err != nil {
 		return err
 	}
 
@@ -120,7 +120,7 @@ func (p *Replayer) held(ctx context.Context, ids []string, use func(context.Cont
 	// The lease is renewed for as long as the replay works.
 	g.Go(func() error {
 		for syncer.Pause(working, replayLease/4) == nil {
-			if err := p.hold(working, ids); err != nil && working.Err() == nil {
+			if err := p.reserve(working, ids); err != nil && working.Err() == nil {
 				return err
 			}
 		}
@@ -133,15 +133,15 @@ func (p *Replayer) held(ctx context.Context, ids []string, use func(context.Cont
 	})
 
 	if err := g.Wait(); err != nil {
-		p.say("what was not done stays held for %s: run the replay again before, or the usual rules apply to it", replayLease)
+		p.say("what was not done stays reserved for %s: run the replay again before, or the usual rules apply to it", replayLease)
 		return err
 	}
-	return p.holds.ReleaseFromReplay(context.WithoutCancel(ctx), ids)
+	return p.reservations.ReleaseFromReplay(context.WithoutCancel(ctx), ids)
 }
 
-func (p *Replayer) hold(ctx context.Context, ids []string) error {
-	for part := range slices.Chunk(ids, holdBatch) {
-		if err := p.holds.HoldForReplay(ctx, part, replayLease); err != nil {
+func (p *Replayer) reserve(ctx context.Context, ids []string) error {
+	for part := range slices.Chunk(ids, reserveBatch) {
+		if err := p.reservations.ReserveForReplay(ctx, part, replayLease); err != nil {
 			return err
 		}
 	}
