@@ -5,7 +5,7 @@ package mapping
 type MatchKeys struct {
 	Number  string   // digits of the tax number; a placeholder is none
 	Emails  []string // canonical
-	Persons []string // names, as NameKeys makes them
+	Persons []string // names, as nameKeys makes them
 }
 
 // Names are what contacts with the same keys wait for each other under. Names of
@@ -35,7 +35,7 @@ func (k MatchKeys) All() []string { return append(append([]string{}, k.Names()..
 
 // Keys are what a contact and a partner are matched by.
 func Keys(c Contact) MatchKeys {
-	k := MatchKeys{Emails: Emails(c.Email), Persons: NameKeys(c)}
+	k := MatchKeys{Emails: Emails(c.Email), Persons: nameKeys(c)}
 	if id := ReadTax(c.TaxNumber, c.Country); !id.Placeholder() {
 		k.Number = id.Digits()
 	}

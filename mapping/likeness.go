@@ -22,9 +22,9 @@ func Liken(one, other Contact) Likeness {
 	}
 }
 
-// NameKeys are the names by which somebody may be proposed as the same: without
+// nameKeys are the names by which somebody may be proposed as the same: without
 // case, accents, order of words and legal forms.
-func NameKeys(c Contact) []string {
+func nameKeys(c Contact) []string {
 	c = c.Clean()
 	var keys []string
 	for _, v := range []string{c.CompanyName, c.Name} {

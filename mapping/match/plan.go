@@ -171,7 +171,7 @@ func (p *Plan) besides(d *Decision) {
 	d.Verdict = VerdictAmbiguous
 	switch {
 	case len(found) > 1:
-		d.Reason = SeveralContacts(d.MetaKockaID, []string{first.contactID, found[1].contactID})
+		d.Reason = severalContacts(d.MetaKockaID, []string{first.contactID, found[1].contactID})
 	case first.leftOut:
 		d.Reason = LeftOut(d.MetaKockaID, first.contactID)
 	case first.doubtful != "":

@@ -47,13 +47,13 @@ const answers = "(mksync link, or mksync sync --new)"
 // WhichContact is why a partner is not imported that has the choice.
 func WhichContact(metakockaID string, c Choice) string {
 	if len(c.Candidates) > 1 {
-		return SeveralContacts(metakockaID, c.Candidates)
+		return severalContacts(metakockaID, c.Candidates)
 	}
 	return fmt.Sprintf("partner %s may be contact %s: link the two by mksync link, or make a contact of its own by mksync import --new", metakockaID, c.Candidates[0])
 }
 
-// SeveralContacts is why a partner is not imported.
-func SeveralContacts(metakockaID string, contactIDs []string) string {
+// severalContacts is why a partner is not imported.
+func severalContacts(metakockaID string, contactIDs []string) string {
 	return fmt.Sprintf("partner %s matches several contacts (%s): merge them, or link one of them by mksync link", metakockaID, some(contactIDs))
 }
 
@@ -72,8 +72,8 @@ func claimedBySeveral(metakockaID string, contactIDs []string) string {
 	return fmt.Sprintf("several contacts match partner %s (%s): merge those that are one, or link one of them by mksync link and give the others partners of their own by mksync sync --new", metakockaID, some(contactIDs))
 }
 
-// SameKey is why a contact waits that may be the twin of another.
-func SameKey(contactID string, p Pair) string {
+// sameKey is why a contact waits that may be the twin of another.
+func sameKey(contactID string, p Pair) string {
 	return fmt.Sprintf("contact %s has the same %s: merge the two contacts where they are one; a colleague gets a partner of its own by mksync sync --new, or is left out by the filter", contactID, words(p.Key))
 }
 

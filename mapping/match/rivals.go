@@ -46,7 +46,7 @@ func (m *matching) rival(byKey map[string][]int, d *Decision) (rival *Decision, 
 				continue
 			}
 			if pair := Compare(d.party, m.decisions[i].party); pair.Grade >= Doubtful {
-				return &m.decisions[i], SameKey(m.decisions[i].ContactID, pair)
+				return &m.decisions[i], sameKey(m.decisions[i].ContactID, pair)
 			}
 		}
 	}
