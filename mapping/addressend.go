@@ -112,13 +112,24 @@ func (t *addressText) cutProvince() {
 	t.province = m[2]
 }
 
-// rewritten is the partner's address as it is written into the contact: with what
-// the contact's text has besides (a country and a province behind the address),
-// and the whole of a street that MetaKocka holds only the beginning of.
+// rewritten is the partner's value as it is written into the contact: an address as
+// readdressed has it, and of a field in several columns what these hold.
 func (m fieldMerge) rewritten() string {
-	if m.field != FieldAddress || m.partner == "" {
-		return m.partner
+	switch {
+	case m.partner == "":
+		return ""
+	case m.field == FieldAddress:
+		return heldOf(m.field, m.policy.Parts, m.readdressed())
+	case m.field == FieldName && len(m.policy.Parts) > 0:
+		return nameAs(m.crm, m.partner)
 	}
+	return m.partner
+}
+
+// readdressed is the partner's address with what the contact's text has besides (a
+// country and a province behind the address), and the whole of a street that MetaKocka
+// holds only the beginning of.
+func (m fieldMerge) readdressed() string {
 	was, now, base := readAddress(m.crm), ParseAddress(m.partner), ParseAddress(m.basePartner)
 	cut := now.Street != "" && now.Street == base.Street && len(now.Street) < len(was.Street) && strings.HasPrefix(was.Street, now.Street) &&
 		cutAt(now.Street, limitStreet)

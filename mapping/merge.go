@@ -113,7 +113,7 @@ func newFieldMerge(in MergeInput, f Field, p Policy) fieldMerge {
 		crm: in.CRM.Get(f), partner: in.Partner.Get(f),
 		baseCRM: in.Base.CRM.Get(f), basePartner: in.Base.Partner.Get(f),
 		unreadable: slices.Contains(in.Unreadable, f),
-		agree:      Agree(f, in.CRM, in.Partner),
+		agree:      p.Agree(f, in.CRM, in.Partner),
 	}
 	m.toCRM = m.rewritten()
 	return m
@@ -183,7 +183,9 @@ func (m fieldMerge) changed(s Side) bool {
 
 // withheld says why the partner did not hold the CRM's value, or not all of it,
 // when the two last agreed. What came from the partner can go there again.
-func (m fieldMerge) withheld() string { return Withheld(m.field, m.crm, m.basePartner) }
+func (m fieldMerge) withheld() string {
+	return Withheld(m.field, m.crm, heldOf(m.field, m.policy.Parts, m.basePartner))
+}
 
 // value is what the side holds.
 func (m fieldMerge) value(s Side) string {
@@ -280,7 +282,7 @@ func (m fieldMerge) apply(res *MergeResult, o outcome) {
 		partner = crm
 		res.Partner.Set(m.field, partner)
 		res.ToPartner = append(res.ToPartner, m.field)
-	case o.take == SideMetaKocka && different:
+	case o.take == SideMetaKocka && different && !m.heldBy(crm):
 		crm = m.toCRM
 		res.CRM.Set(m.field, crm)
 		res.ToCRM = append(res.ToCRM, m.field)
@@ -289,6 +291,11 @@ func (m fieldMerge) apply(res *MergeResult, o outcome) {
 	if !o.leave {
 		m.moveBase(&res.Base, crm, partner)
 	}
+}
+
+// heldBy reports whether the columns of a field in parts hold all of the partner's value.
+func (m fieldMerge) heldBy(crm string) bool {
+	return len(m.policy.Parts) > 0 && Unedited(m.field, crm, m.toCRM)
 }
 
 // moveBase takes over what the sides hold now; a base that only differs in

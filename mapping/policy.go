@@ -82,6 +82,23 @@ type FieldPolicy struct {
 	Direction    Direction
 	Rule         Rule
 	KeepNonEmpty bool
+	// Parts are those that the CRM has columns for, where it keeps the field in several.
+	Parts []Part
+}
+
+// Agree is Agree for columns as the CRM has them: the order of a name's two parts says
+// nothing, and neither does a part of an address that there is no column for.
+func (p Policy) Agree(f Field, crm, partner Contact) bool {
+	parts := p.For(f).Parts
+	switch {
+	case Agree(f, crm, partner):
+		return true
+	case len(parts) == 0:
+		return false
+	case f == FieldName:
+		return turned(crm.Name, partner.Name)
+	}
+	return Equal(f, crm.Get(f), heldOf(f, parts, partner.Get(f)))
 }
 
 // Policy is how contacts are synced. A field that is absent from Fields goes

@@ -4,6 +4,7 @@ package config
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
@@ -33,6 +34,8 @@ type Config struct {
 	HeartbeatInterval time.Duration
 	Fields            map[mapping.Field]Field // every field is there
 	Filter            []Condition             // a contact is synced when all hold; none: all are
+	// Insert gives other columns of contacts that mksync makes a value, by column.
+	Insert map[string]string
 
 	// NATS: an external server, or an embedded one in DataDir where the URL is empty.
 	NATSURL           Secret
@@ -84,7 +87,9 @@ type Config struct {
 // Field says how one canonical field is synced. An empty Rule stands for
 // the ConflictRule.
 type Field struct {
-	Column string // of the contacts table
+	Column  string                  // of the contacts table
+	Columns map[mapping.Part]string // instead, of a field in several columns
+	Also    []string                // columns that are written with the whole value, and never read
 	mapping.FieldPolicy
 }
 
@@ -136,6 +141,26 @@ func Default() Config {
 // Names are those of the instance.
 func (c Config) Names() bus.Names { return bus.NamesOf(c.Instance) }
 
+// parts are those that have columns of their own; nil: the field is in one.
+func (f Field) parts(of mapping.Field) []mapping.Part {
+	if len(f.Columns) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(mapping.PartsOf(of), func(p mapping.Part) bool { return f.Columns[p] == "" })
+}
+
+// Names are the columns that the field is read from.
+func (f Field) Names(of mapping.Field) []string {
+	if len(f.Columns) == 0 {
+		return []string{f.Column}
+	}
+	var names []string
+	for _, p := range f.parts(of) {
+		names = append(names, f.Columns[p])
+	}
+	return names
+}
+
 // Policy is how two contacts are merged.
 func (c Config) Policy() mapping.Policy {
 	p := mapping.Policy{Fields: map[mapping.Field]mapping.FieldPolicy{}, TieWinner: c.TieWinner}
@@ -143,6 +168,7 @@ func (c Config) Policy() mapping.Policy {
 		if config.Rule == "" {
 			config.Rule = c.ConflictRule
 		}
+		config.Parts = config.parts(field)
 		p.Fields[field] = config.FieldPolicy
 	}
 	return p
@@ -179,7 +205,7 @@ func (c Config) Redacted() []slog.Attr {
 	for _, s := range settings(&c) {
 		attrs = append(attrs, slog.String(s.key, show(s.into)))
 	}
-	return append(attrs, slog.Any("fields", c.Fields), slog.Any("filter", c.Filter))
+	return append(attrs, slog.Any("fields", c.Fields), slog.Any("filter", c.Filter), slog.Any("insert", c.Insert))
 }
 
 // LogValue makes a logged configuration the redacted one.

@@ -45,14 +45,84 @@ func (r *fileReader) readField(config *Field, field entry) {
 		{"keep_non_empty", &config.KeepNonEmpty},
 	}
 	for _, e := range r.entries(field.value, join("fields", field.key)) {
+		switch e.key {
+		case "columns":
+			config.Columns = r.readColumns(mapping.Field(field.key), e)
+			continue
+		case "also":
+			config.Also = r.texts(e)
+			continue
+		}
 		i := slices.IndexFunc(places, func(s setting) bool { return s.key == e.key })
 		if i < 0 {
-			r.add("", e.where, "unknown key"+Suggestion(e.key, []string{"column", "direction", "rule", "keep_non_empty"}))
+			r.add("", e.where, "unknown key"+Suggestion(e.key, []string{"column", "columns", "also", "direction", "rule", "keep_non_empty"}))
 			continue
 		}
 		if text, ok := r.scalar("", e); ok {
 			r.apply(setting{join("fields", join(field.key, e.key)), places[i].into}, e.where, text)
 		}
+	}
+}
+
+// readColumns reads the columns of a field in parts: a name's as a list of two, both as
+// `part: column` lines.
+func (r *fileReader) readColumns(field mapping.Field, e entry) map[mapping.Part]string {
+	parts := mapping.PartsOf(field)
+	columns := map[mapping.Part]string{}
+	switch {
+	case parts == nil:
+		r.add("", e.where, "only the name and the address can be in several columns; give column")
+	case e.value.Kind == yaml.SequenceNode && field == mapping.FieldName:
+		names := r.texts(e)
+		if len(names) != len(parts) {
+			r.add("", e.where, "expected two columns, [given names, family name]")
+			return nil
+		}
+		for i, p := range parts {
+			columns[p] = names[i]
+		}
+	default:
+		for _, part := range r.entries(e.value, join(join("fields", string(field)), "columns")) {
+			text, _ := r.scalar("", part)
+			if !slices.Contains(parts, mapping.Part(part.key)) {
+				r.add("", part.where, "unknown part"+Suggestion(part.key, words(parts)))
+				continue
+			}
+			columns[mapping.Part(part.key)] = text
+		}
+	}
+	return columns
+}
+
+// texts are the values of a list; a single value is a list of one.
+func (r *fileReader) texts(e entry) []string {
+	if e.value.Kind != yaml.SequenceNode {
+		if text, ok := r.scalar("", e); ok {
+			return []string{text}
+		}
+		return nil
+	}
+	var list []string
+	for _, item := range e.value.Content {
+		if text, ok := r.scalar("", entry{value: resolve(item), where: e.where}); ok {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// readInsert applies `insert:`, a mapping of columns.
+func (r *fileReader) readInsert(insert entry) {
+	if insert.value.Tag == "!!null" {
+		return
+	}
+	r.config.Insert = map[string]string{}
+	for _, e := range r.entries(insert.value, "insert") {
+		if e.value.Kind != yaml.ScalarNode || e.value.Tag == "!!null" {
+			r.add("", e.where, "expected a single value")
+			continue
+		}
+		r.config.Insert[e.key] = e.value.Value
 	}
 }
 

@@ -92,7 +92,7 @@ func (r *fileReader) line(node *yaml.Node, what string) string {
 
 // readRoot applies the whole file.
 func (r *fileReader) readRoot(root *yaml.Node) {
-	known := []string{"fields", "filter"}
+	known := []string{"fields", "filter", "insert"}
 	byKey := map[string]setting{}
 	for _, s := range settings(&r.config) {
 		known = append(known, s.key)
@@ -120,6 +120,9 @@ func (r *fileReader) readRoot(root *yaml.Node) {
 	}
 	if filter, ok := given["filter"]; ok {
 		r.readFilter(filter)
+	}
+	if insert, ok := given["insert"]; ok {
+		r.readInsert(insert)
 	}
 }
 

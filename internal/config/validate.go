@@ -223,12 +223,40 @@ func (v *validator) fields(c Config) {
 			v.check(name != mapping.FieldName, key+".direction", "the name cannot be off: a partner needs one")
 			continue
 		}
-		v.check(columnName(field.Column), key+".column", "%q is not a column name", field.Column)
-		v.check(owner[field.Column] == "", key+".column", "the column %s is taken by %s", field.Column, owner[field.Column])
-		owner[field.Column] = name
+		v.columns(name, field, owner)
 	}
 	for _, condition := range c.Filter {
 		v.check(columnName(condition.Column), "filter."+condition.Column, "%q is not a column name", condition.Column)
+	}
+	v.insert(c, owner)
+}
+
+// columns checks the columns of one field, and notes that they are taken.
+func (v *validator) columns(name mapping.Field, field Field, owner map[string]mapping.Field) {
+	key := "fields." + string(name) + ".column"
+	if field.Columns != nil {
+		key += "s"
+		v.check(len(field.Columns) > 0, key, "names no column")
+		v.check(name != mapping.FieldName || len(field.Columns) == len(mapping.PartsOf(name)), key, "a name needs two columns, given and family; one column is given as column")
+	}
+	for _, column := range slices.Concat(field.Names(name), field.Also) {
+		v.check(columnName(column), key, "%q is not a column name", column)
+		v.check(owner[column] == "", key, "the column %s is taken by %s", column, owner[column])
+		owner[column] = name
+	}
+}
+
+// insert checks the values of other columns of new contacts.
+func (v *validator) insert(c Config, owner map[string]mapping.Field) {
+	for _, column := range sortedKeys(c.Insert) {
+		key := "insert." + column
+		v.check(columnName(column), key, "%q is not a column name", column)
+		v.check(owner[column] == "", key, "the column %s is the contact's %s, which the partner gives", column, owner[column])
+		v.check(column != c.ContactsKey, key, "the key is made by the table, or by mksync")
+		for _, condition := range c.Filter {
+			taken := condition.Column != column || condition.NotNull || slices.Contains(condition.Values, c.Insert[column])
+			v.check(taken, key, "the filter does not take a contact with this value")
+		}
 	}
 }
 
