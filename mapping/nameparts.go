@@ -15,7 +15,7 @@ func splitName(c Contact, had Parted) Parted {
 	words, given, family := strings.Fields(name), strings.Fields(had[PartGiven]), strings.Fields(had[PartFamily])
 	n, g, f := len(words), len(given), len(family)
 	of := func(given, family []string) Parted {
-		return Parted{PartGiven: strings.Join(given, " "), PartFamily: strings.Join(family, " ")}
+		return Parted{PartGiven: spelled(had[PartGiven], given), PartFamily: spelled(had[PartFamily], family)}
 	}
 
 	switch {
@@ -35,6 +35,15 @@ func splitName(c Contact, had Parted) Parted {
 		return of(nil, nil)
 	}
 	return of(words[:n-1], words[n-1:])
+}
+
+// spelled are the words of a part, with the space between them as its column has it where
+// nothing else would change.
+func spelled(had string, words []string) string {
+	if part := strings.Join(words, " "); collapse(had) != part {
+		return part
+	}
+	return had
 }
 
 // nameAs is a partner's name as the CRM would get it in its own order: what of the name

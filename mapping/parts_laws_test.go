@@ -166,6 +166,7 @@ func TestWhatStaysKeepsItsColumn(t *testing.T) {
 		{"Ana Marija", "Novak Kos", "Ana Marija Novak", "Ana Marija", "Novak"},
 		{"Ana Marija", "Novak Kos", "Novak Kos Ana Marija", "Ana Marija", "Novak Kos"},
 		{"Ana Marija", "Novak Kos", "Eva Novak Kos", "Eva", "Novak Kos"},
+		{"Ana  Marija", "Novak", "Ana Marija Kos", "Ana  Marija", "Kos"},
 		{"Jan", "van der Berg", "Piet van der Berg", "Piet", "van der Berg"},
 		{"Jan", "van der Berg", "van der Berg Jan", "Jan", "van der Berg"},
 		{"Luca", "d'Angelo", "Luca D'Angelo", "Luca", "D'Angelo"},

@@ -292,7 +292,7 @@ func anonymized(metakockaID string) string {
 }
 
 // importable is the contact that a partner's values make, without the fields
-// that do not go to the CRM; a name there always is.
+// that do not go to the CRM and what it has no columns for; a name there always is.
 func (k *task) importable(got mapping.Contact) mapping.Contact {
-	return k.carried(mapping.SideMetaKocka, got.Named())
+	return k.Policy().Held(k.carried(mapping.SideMetaKocka, got.Named()))
 }

@@ -19,7 +19,7 @@ func (k *task) judge(res mapping.MergeResult, partner mapping.Contact, unreadabl
 	return func(l *store.Link, stored mapping.Contact) {
 		spoiled := false
 		for _, f := range res.ToCRM {
-			if !mapping.Equal(f, stored.Get(f), res.CRM.Get(f)) {
+			if !k.Policy().Agree(f, stored, res.CRM) {
 				l.Base.NotKept(f)
 				spoiled = true
 			}
@@ -59,7 +59,7 @@ func (k *task) difference(f mapping.Field, contact, held mapping.Contact, res ma
 	rule := k.Policy().For(f)
 	crm, partner := contact.Get(f), held.Get(f)
 	ok, why := mapping.Kept(f, crm, partner)
-	ok = ok || mapping.Agree(f, contact, held)
+	ok = ok || k.Policy().Agree(f, contact, held)
 	withheld := mapping.Withheld(f, crm, partner)
 
 	switch {

@@ -131,11 +131,11 @@ func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Conte
 // ContactsConfig is the store's share of the configuration.
 func ContactsConfig(cfg config.Config) pgstore.ContactsConfig {
 	c := pgstore.ContactsConfig{
-		Table: cfg.ContactsTable, KeyColumn: cfg.ContactsKey, Columns: map[mapping.Field]string{},
-		UpdatedAt: cfg.ContactsUpdatedAt, Zone: cfg.ContactsUpdatedAtZone,
+		Table: cfg.ContactsTable, KeyColumn: cfg.ContactsKey, Fields: map[mapping.Field]pgstore.Place{},
+		UpdatedAt: cfg.ContactsUpdatedAt, Zone: cfg.ContactsUpdatedAtZone, Insert: cfg.Insert,
 	}
 	for name, field := range cfg.Fields {
-		c.Columns[name] = field.Column
+		c.Fields[name] = pgstore.Place{Column: field.Column, Parts: field.Columns, Also: field.Also}
 	}
 	for _, cond := range cfg.Filter {
 		c.Filter = append(c.Filter, pgstore.Condition(cond))

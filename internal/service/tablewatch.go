@@ -64,10 +64,14 @@ func (s *Service) fieldChange(old, now []mapping.Field) string {
 		had, has := slices.Contains(old, f), slices.Contains(now, f)
 		switch {
 		case had && !has:
-			said = append(said, fmt.Sprintf("column %s is gone, %s is no longer synced", s.Config.Fields[f].Column, f))
+			said = append(said, fmt.Sprintf("column %s is gone, %s is no longer synced", s.columnsOf(f), f))
 		case has && !had:
-			said = append(said, fmt.Sprintf("column %s is there, %s is synced from now on", s.Config.Fields[f].Column, f))
+			said = append(said, fmt.Sprintf("column %s is there, %s is synced from now on", s.columnsOf(f), f))
 		}
 	}
 	return strings.Join(said, "; ")
+}
+
+func (s *Service) columnsOf(f mapping.Field) string {
+	return strings.Join(s.Config.Fields[f].Names(f), " or ")
 }

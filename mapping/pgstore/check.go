@@ -52,7 +52,7 @@ func (s *Store) pairs(ctx context.Context, t *contacts, keys string, from any) (
 func (c *contacts) pair(row pgx.CollectableRow) (store.Pair, error) {
 	var p store.Pair
 	var exists bool
-	raw := make([]*string, len(c.fields))
+	raw := make([]*string, len(c.read))
 	link, linkTargets := newLinkRow()
 	targets := append([]any{&p.ContactID, &exists, &p.InScope}, scanTargets(raw)...)
 	if err := row.Scan(append(append(targets, &p.Deletion), linkTargets...)...); err != nil {

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
-	"github.com/crmmind/mksync/mapping/store"
 )
 
 // Condition is one term of the filter: the column holds one of Values, or with
@@ -27,31 +26,30 @@ type Condition struct {
 
 // ContactsConfig describes the CRM's table.
 type ContactsConfig struct {
-	Table     string                   // schema.table
-	KeyColumn string                   // of one of store.KeyTypes
-	Columns   map[mapping.Field]string // canonical field -> column
+	Table     string // schema.table
+	KeyColumn string // of one of store.KeyTypes
+	Fields    map[mapping.Field]Place
 	// UpdatedAt is set on our writes where there is such a column of a type that
 	// holds a time. Zone is the time zone that one without means; empty: UTC.
 	UpdatedAt, Zone string
 	Filter          []Condition
+	Insert          map[string]string // values of other columns of new contacts
 }
 
 type column struct {
+	plain     string // its name
 	name      string // quoted
 	number    int16  // another one in its place has another
 	typ       string // as format_type gives it
 	base      string // its type, of a domain the one below, without a modifier
 	nullable  bool
+	defaulted bool   // the table gives it a value
+	text      bool   // of a type of texts, which has an empty one
 	limit     int    // in characters; 0: none
 	generated bool   // the database computes it
+	computed  bool   // it is generated, or an identity: it cannot be written
 	collation string // quoted; empty: it has none, or the database's own
 	vague     bool   // different texts are equal in it
-}
-
-// demand is a column and the one value that the filter takes.
-type demand struct {
-	column column
-	value  string
 }
 
 // contacts holds the SQL for the contacts table as it is now. It is rebuilt
@@ -60,21 +58,22 @@ type contacts struct {
 	table     string // quoted
 	key       contactKey
 	fields    []mapping.Field
-	columns   map[mapping.Field]column
+	places    map[mapping.Field]place
+	read      []column          // those of the fields, one after another
 	all       map[string]column // by name
 	updatedAt string            // quoted; empty: no such column, or of a type that holds no time
 	zone      string            // quoted: of an updatedAt without a time zone; else empty
 	width     int16             // how many columns the table has ever had
 	filter    string            // SQL over alias c
 	args      []any             // of the filter, from $2
-	demands   []demand          // what the filter asks of a contact by equality
+	demands   []setting         // of a new contact: what the filter asks by equality, and is configured
 }
 
 // readContacts looks the table up. A configured column that does not exist is
 // a field that is not synced; key and name must exist.
 func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (*contacts, error) {
 	ident := pgx.Identifier(strings.Split(cfg.Table, "."))
-	c := &contacts{table: ident.Sanitize(), columns: map[mapping.Field]column{}}
+	c := &contacts{table: ident.Sanitize(), places: map[mapping.Field]place{}}
 	if err := pool.QueryRow(ctx, "SELECT coalesce("+c.widthSQL()+", 0)").Scan(&c.width); err != nil {
 		return nil, fmt.Errorf("look up table %s: %w", cfg.Table, err)
 	}
@@ -96,19 +95,24 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	c.all = found
 
 	for _, f := range mapping.Fields() {
-		if col, ok := found[cfg.Columns[f]]; ok {
+		switch at, missing := cfg.Fields[f].find(f, found); {
+		case len(missing) == 0:
+			at.first = len(c.read)
 			c.fields = append(c.fields, f)
-			c.columns[f] = col
+			c.places[f] = at
+			c.read = append(c.read, at.columns...)
+		case f == mapping.FieldName:
+			return nil, &TableError{fmt.Sprintf("table %s has no column %q for the contact's name: set fields.name", cfg.Table, strings.Join(missing, ", "))}
 		}
-	}
-	if _, ok := c.columns[mapping.FieldName]; !ok {
-		return nil, &TableError{fmt.Sprintf("table %s has no column %q for the contact's name: set fields.name.column", cfg.Table, cfg.Columns[mapping.FieldName])}
 	}
 
 	if err := c.setUpdatedAt(ctx, pool, cfg, found[cfg.UpdatedAt]); err != nil {
 		return nil, err
 	}
-	return c, c.setFilter(cfg, found)
+	if err := c.setFilter(cfg, found); err != nil {
+		return nil, err
+	}
+	return c, c.setInsert(cfg, found)
 }
 
 // setUpdatedAt uses the column of the last change where its type allows that.
@@ -154,9 +158,10 @@ func (c *contacts) widthSQL() string {
 
 func tableColumns(ctx context.Context, db querier, table string) (map[string]column, error) {
 	rows, err := db.Query(ctx, `
-		SELECT attname, attnum, format_type(atttypid, atttypmod), coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text, NOT attnotnull,
+		SELECT attname, attnum, format_type(atttypid, atttypmod), coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text, NOT (attnotnull OR t.typnotnull),
 			CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)
-				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END, attgenerated <> '',
+				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END,
+			attgenerated <> '', attgenerated <> '' OR attidentity = 'a', atthasdef OR attidentity <> '' OR t.typdefault IS NOT NULL, typcategory = 'S',
 			CASE WHEN o.collname <> 'default' THEN format('%I.%I', o.collnamespace::regnamespace, o.collname) ELSE '' END, NOT coalesce(o.collisdeterministic, true)
 		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation o ON o.oid = a.attcollation
 		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
@@ -165,13 +170,12 @@ func tableColumns(ctx context.Context, db querier, table string) (map[string]col
 	}
 
 	found := map[string]column{}
-	var name, typ, base, collation string
-	var number int16
-	var nullable, generated, vague bool
-	var limit int
-
-	_, err = pgx.ForEachRow(rows, []any{&name, &number, &typ, &base, &nullable, &limit, &generated, &collation, &vague}, func() error {
-		found[name] = column{pgx.Identifier{name}.Sanitize(), number, typ, base, nullable, limit, generated, collation, vague}
+	var c column
+	_, err = pgx.ForEachRow(rows, []any{
+		&c.plain, &c.number, &c.typ, &c.base, &c.nullable, &c.limit, &c.generated, &c.computed, &c.defaulted, &c.text, &c.collation, &c.vague,
+	}, func() error {
+		c.name = pgx.Identifier{c.plain}.Sanitize()
+		found[c.plain] = c
 		return nil
 	})
 	if err != nil {
@@ -198,8 +202,8 @@ func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error 
 		}
 
 		c.args = append(c.args, cond.Values)
-		if len(cond.Values) == 1 && !col.generated {
-			c.demands = append(c.demands, demand{col, cond.Values[0]})
+		if len(cond.Values) == 1 && !col.computed {
+			c.demands = append(c.demands, setting{col, cond.Values[0]})
 		}
 		terms = append(terms, fmt.Sprintf("coalesce(c.%s::text = ANY($%d), false)", col.name, len(c.args)+1))
 	}
@@ -208,21 +212,33 @@ func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error 
 	return nil
 }
 
-// selectList reads every synced field as text, in the order of c.fields.
+// setInsert takes over the values of other columns of new contacts.
+func (c *contacts) setInsert(cfg ContactsConfig, found map[string]column) error {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Insert)) {
+		col, ok := found[name]
+		if !ok {
+			return &TableError{fmt.Sprintf("insert: table %s has no column %q", cfg.Table, name)}
+		}
+		c.demands = append(c.demands, setting{col, cfg.Insert[name]})
+	}
+	return nil
+}
+
+// selectList reads every synced column as text, in the order of c.read.
 func (c *contacts) selectList() string {
-	list := make([]string, len(c.fields))
-	for i, f := range c.fields {
-		list[i] = c.textOf(f)
+	list := make([]string, len(c.read))
+	for i, col := range c.read {
+		list[i] = "c." + col.name + "::text"
 	}
 	return strings.Join(list, ", ")
 }
 
-// updateSQL writes the given fields when the row still holds what was read.
-// Arguments: key, the new values, the values read for all synced fields.
-func (c *contacts) updateSQL(fields []mapping.Field) string {
-	set := make([]string, 0, len(fields)+1)
-	for i, f := range fields {
-		set = append(set, fmt.Sprintf("%s = CAST($%d::text AS %s)", c.columns[f].name, i+2, c.columns[f].typ))
+// updateSQL writes values when the row still holds what was read. Arguments: key, the new
+// values, the values read for c.read.
+func (c *contacts) updateSQL(settings []setting) string {
+	set := make([]string, 0, len(settings)+1)
+	for i, s := range settings {
+		set = append(set, fmt.Sprintf("%s = CAST($%d::text AS %s)", s.column.name, i+2, s.column.typ))
 	}
 	switch {
 	case c.zone != "":
@@ -231,43 +247,38 @@ func (c *contacts) updateSQL(fields []mapping.Field) string {
 		set = append(set, c.updatedAt+" = now()")
 	}
 	return fmt.Sprintf("UPDATE %s AS c SET %s WHERE %s RETURNING %s",
-		c.table, strings.Join(set, ", "), c.unchangedSQL(len(fields)+2), c.selectList())
+		c.table, strings.Join(set, ", "), c.unchangedSQL(len(settings)+2), c.selectList())
 }
 
 // deleteSQL removes the row when it still holds what was read. Arguments: key,
-// the values read for all synced fields.
+// the values read for c.read.
 func (c *contacts) deleteSQL() string {
 	return fmt.Sprintf("DELETE FROM %s AS c WHERE %s", c.table, c.unchangedSQL(2))
 }
 
-// unchangedSQL is true of the row $1 while it holds the values read for all
-// synced fields, which are the arguments from first on.
+// unchangedSQL is true of the row $1 while it holds the values read for c.read,
+// which are the arguments from first on.
 func (c *contacts) unchangedSQL(first int) string {
 	where := []string{"c." + c.key.name + " = $1"}
-	for i, f := range c.fields {
-		where = append(where, fmt.Sprintf("c.%s::text IS NOT DISTINCT FROM $%d::text", c.columns[f].name, i+first))
+	for i, col := range c.read {
+		where = append(where, fmt.Sprintf("c.%s::text IS NOT DISTINCT FROM $%d::text", col.name, i+first))
 	}
 	return strings.Join(where, " AND ")
 }
 
-// insertSQL adds a contact with the given fields and what the filter demands besides,
-// and tells whether the filter takes it. Arguments: key, the filter's, the values.
-func (c *contacts) insertSQL(fields []mapping.Field, values []any) (sql string, args []any) {
+// insertSQL adds a contact with the given values and what the filter and the configuration
+// demand besides, and tells whether the filter takes it. Arguments: key, the filter's, the
+// values.
+func (c *contacts) insertSQL(settings []setting) (sql string, args []any) {
 	args = append([]any{nil}, c.args...)
 	names, casts := []string{c.key.name}, []string{"$1"}
-	add := func(col column, value any) {
-		if slices.Contains(names, col.name) {
-			return
+	for _, s := range slices.Concat(settings, c.demands) {
+		if slices.Contains(names, s.column.name) {
+			continue
 		}
-		args = append(args, value)
-		names = append(names, col.name)
-		casts = append(casts, fmt.Sprintf("CAST($%d::text AS %s)", len(args), col.typ))
-	}
-	for i, f := range fields {
-		add(c.columns[f], values[i])
-	}
-	for _, d := range c.demands {
-		add(d.column, d.value)
+		args = append(args, s.value)
+		names = append(names, s.column.name)
+		casts = append(casts, fmt.Sprintf("CAST($%d::text AS %s)", len(args), s.column.typ))
 	}
 	return fmt.Sprintf("INSERT INTO %s AS c (%s) VALUES (%s) RETURNING %s, %s",
 		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.filter), args
@@ -289,75 +300,21 @@ func (c *contacts) matchSQL() string {
 		c.key.name, c.selectList(), c.table, byNumber, byEmail)
 }
 
-// textOf is the field's value in a row c as text, null where the table has no column for it.
+// textOf is the value in a row c, as text, of a field that is always in one column; null
+// where the table has no column for it.
 func (c *contacts) textOf(f mapping.Field) string {
-	if col, ok := c.columns[f]; ok {
-		return "c." + col.name + "::text"
+	if p, ok := c.places[f]; ok {
+		return "c." + p.columns[0].name + "::text"
 	}
 	return "NULL::text"
 }
 
-// contact makes a Contact of the text values read for c.fields.
+// contact makes a Contact of the text values read for c.read.
 func (c *contacts) contact(raw []*string) mapping.Contact { return c.written(raw).Located() }
-
-// written is contact with the country's column alone for its country.
-func (c *contacts) written(raw []*string) mapping.Contact {
-	var contact mapping.Contact
-	for i, f := range c.fields {
-		if raw[i] != nil {
-			contact.Set(f, *raw[i])
-		}
-	}
-	return contact.Clean()
-}
-
-// FromRow reads a row of the contacts table, values by column as an event has them, and
-// tells which fields are in it.
-func (s *Store) FromRow(row map[string]any) (contact mapping.Contact, fields []mapping.Field) {
-	for _, f := range s.table().fields {
-		v, there := row[s.cfg.Columns[f]]
-		if !there {
-			continue
-		}
-		fields = append(fields, f)
-		if v != nil {
-			contact.Set(f, fmt.Sprint(v))
-		}
-	}
-	return contact.Clean().Located(), fields
-}
-
-// noText lists the fields of the values read for c.fields that are no UTF-8: a database
-// without an encoding holds any bytes.
-func (c *contacts) noText(raw []*string) []mapping.Field {
-	var found []mapping.Field
-	for i, f := range c.fields {
-		if raw[i] != nil && !utf8.ValidString(*raw[i]) {
-			found = append(found, f)
-		}
-	}
-	return found
-}
-
-// values gives a contact's values for SQL: empty is NULL where the column
-// allows it. A value that is too long is refused here, because a cast cuts it.
-func (c *contacts) values(contact mapping.Contact, fields []mapping.Field) ([]any, error) {
-	values := make([]any, len(fields))
-	for i, f := range fields {
-		v := contact.Get(f)
-		if most := c.columns[f].limit; most > 0 && utf8.RuneCountInString(v) > most {
-			return nil, &store.ContactRefusedError{Reason: fmt.Sprintf("column %s holds at most %d characters", c.columns[f].name, most)}
-		}
-		if v != "" || !c.columns[f].nullable {
-			values[i] = v
-		}
-	}
-	return values, nil
-}
 
 func (c *contacts) known(fields []mapping.Field) []mapping.Field {
 	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool {
-		_, ok := c.columns[f]
+		_, ok := c.places[f]
 		return !ok
 	})
 }

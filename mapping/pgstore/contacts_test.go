@@ -152,7 +152,6 @@ func TestTheTableRefusesAContact(t *testing.T) {
 		"a trigger that swallows":       {trigger("RETURN NULL;"), "swallows the write"},
 		"a column that is too short":    {"ALTER TABLE contacts ALTER name TYPE varchar(8)", `column "name" holds at most 8 characters`},
 		"a type that does not fit":      {"ALTER TABLE contacts ALTER name TYPE inet USING '10.0.0.1'", "does not fit its column's type"},
-		"a column that is computed":     {"ALTER TABLE contacts DROP name; ALTER TABLE contacts ADD name text GENERATED ALWAYS AS ('x') STORED", "computed by the database"},
 		"a rule instead":                {"CREATE RULE r AS ON UPDATE TO contacts DO INSTEAD NOTHING", "a rule of the contacts table replaces the write"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -313,7 +312,8 @@ func TestTablesThatCannotBeWorkedWith(t *testing.T) {
 		"check MKSYNC_CONTACTS_TABLE":               func(c *pgstore.ContactsConfig) { c.Table = "public.nowhere" },
 		`no column "key", by which`:                 func(c *pgstore.ContactsConfig) { c.KeyColumn = "key" },
 		`column "created_at" of public.contacts is`: func(c *pgstore.ContactsConfig) { c.KeyColumn = "created_at" },
-		"set fields.name.column":                    func(c *pgstore.ContactsConfig) { c.Columns = nil },
+		"set fields.name":                           func(c *pgstore.ContactsConfig) { c.Fields = nil },
+		`insert: table public.contacts has no`:      func(c *pgstore.ContactsConfig) { c.Insert = map[string]string{"kind": "x"} },
 		`filter: table public.contacts has no`:      func(c *pgstore.ContactsConfig) { c.Filter = []pgstore.Condition{{Column: "kind", Null: true}} },
 		`the database knows no time zone "Nord"`:    func(c *pgstore.ContactsConfig) { c.UpdatedAt, c.Zone = "changed", "Nord" },
 	} {
@@ -365,7 +365,7 @@ func TestTheTimeOfTheLastChange(t *testing.T) {
 // TestAnEventsRowIsReadLikeTheTable: fields whose column it does not have are not told.
 func TestAnEventsRowIsReadLikeTheTable(t *testing.T) {
 	t.Parallel()
-	k := keep(t).with(func(c *pgstore.ContactsConfig) { c.Columns[mapping.FieldPhone] = "website" })
+	k := keep(t).with(func(c *pgstore.ContactsConfig) { c.Fields[mapping.FieldPhone] = pgstore.Place{Column: "website"} })
 	c, fields := k.FromRow(map[string]any{"name": " Ana ", "website": "041 111 111", "notes": nil, "phone": "not this one", "created_at": "2026"})
 	require.Equal(t, "Ana", c.Name)
 	require.Equal(t, "041 111 111", c.Phone)

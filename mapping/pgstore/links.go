@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,14 +37,14 @@ const saveLinkSQL = `
 // emptied column would be read as an edit, and empty MetaKocka.
 type storedBase struct {
 	mapping.Base
-	Columns map[mapping.Field]int16 `json:"columns,omitempty"`
+	Columns map[mapping.Field]columnNumbers `json:"columns,omitempty"`
 }
 
 // numbers are those of the synced fields' columns.
-func (c *contacts) numbers() map[mapping.Field]int16 {
-	numbers := map[mapping.Field]int16{}
-	for f, col := range c.columns {
-		numbers[f] = col.number
+func (c *contacts) numbers() map[mapping.Field]columnNumbers {
+	numbers := map[mapping.Field]columnNumbers{}
+	for f, p := range c.places {
+		numbers[f] = p.numbers()
 	}
 	return numbers
 }
@@ -55,8 +56,8 @@ func (c *contacts) current(r *linkRow) *store.Link {
 		return l
 	}
 	for _, f := range mapping.Fields() {
-		col, there := c.columns[f]
-		if number, known := r.base.Columns[f]; !there || known && number != col.number {
+		p, there := c.places[f]
+		if numbers, known := r.base.Columns[f]; !there || known && !slices.Equal(numbers, p.numbers()) {
 			l.Base.Forget(f)
 		}
 	}
@@ -288,7 +289,7 @@ func (s *Store) UnlinkedContacts(ctx context.Context, metakockaID string, keys m
 	}
 	found := map[string]mapping.Contact{}
 	var id string
-	raw := make([]*string, len(t.fields))
+	raw := make([]*string, len(t.read))
 	_, err = pgx.ForEachRow(rows, append([]any{&id}, scanTargets(raw)...), func() error {
 		found[id] = t.contact(raw)
 		return nil

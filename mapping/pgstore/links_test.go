@@ -269,7 +269,7 @@ func TestContactsAreFoundWithoutAColumnForAKey(t *testing.T) {
 	k := keep(t)
 	k.exec("INSERT INTO contacts (id, name, tax_number, email) VALUES ($1, 'Ana', '12345678', 'ana@primer.si')", one)
 	for _, lacking := range []mapping.Field{mapping.FieldEmail, mapping.FieldTaxNumber} {
-		found, err := k.with(func(c *pgstore.ContactsConfig) { delete(c.Columns, lacking) }).
+		found, err := k.with(func(c *pgstore.ContactsConfig) { delete(c.Fields, lacking) }).
 			UnlinkedContacts(t.Context(), "7", mapping.MatchKeys{Number: "12345678", Emails: []string{"ana@primer.si"}})
 		require.NoError(t, err, lacking)
 		require.Len(t, found, 1, lacking)

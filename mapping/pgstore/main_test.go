@@ -64,11 +64,11 @@ func openPool(t *testing.T, url string) *pgxpool.Pool {
 
 // contactsTable is the table of these tests, with a column for every field.
 func contactsTable() pgstore.ContactsConfig {
-	columns := map[mapping.Field]string{}
+	fields := map[mapping.Field]pgstore.Place{}
 	for _, f := range mapping.Fields() {
-		columns[f] = string(f)
+		fields[f] = pgstore.Place{Column: string(f)}
 	}
-	return pgstore.ContactsConfig{Table: "public.contacts", KeyColumn: "id", UpdatedAt: "updated_at", Columns: columns}
+	return pgstore.ContactsConfig{Table: "public.contacts", KeyColumn: "id", UpdatedAt: "updated_at", Fields: fields}
 }
 
 // keeping is a store with a database of its own, and what a test does to the tables

@@ -25,7 +25,7 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]s
 
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.MatchContact, error) {
 		var c store.MatchContact
-		raw := make([]*string, len(t.fields))
+		raw := make([]*string, len(t.read))
 		err := row.Scan(append([]any{&c.ID, &c.MetaKockaID, &c.Status, &c.Unresolved, &c.LeftOut, &c.Not}, scanTargets(raw)...)...)
 		c.Contact = t.contact(raw)
 		return c, err

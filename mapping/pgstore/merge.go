@@ -105,6 +105,11 @@ func (s *Session) writeOrKeep(ctx context.Context, tx pgx.Tx, ch store.MergeChan
 	if len(ch.Fields) > 0 {
 		return s.writeFields(ctx, tx, ch.Contact, ch.Fields)
 	}
+	return s.keep(ctx, tx)
+}
+
+// keep makes sure that the contact is as it was read, and stays so.
+func (s *Session) keep(ctx context.Context, tx pgx.Tx) (mapping.Contact, error) {
 	unchanged, err := s.unchanged(ctx, tx)
 	if err == nil && !unchanged {
 		err = store.ErrContactChanged
@@ -114,11 +119,16 @@ func (s *Session) writeOrKeep(ctx context.Context, tx pgx.Tx, ch store.MergeChan
 
 // writeFields writes fields of the contact and returns what the table made of it.
 func (s *Session) writeFields(ctx context.Context, tx pgx.Tx, c mapping.Contact, fields []mapping.Field) (stored mapping.Contact, err error) {
-	sql, args, err := s.update(c, fields)
-	if err != nil {
+	settings, err := s.table.settings(c, fields, s.raw)
+	switch {
+	case err != nil:
 		return stored, err
+	case len(settings) == 0:
+		return s.keep(ctx, tx)
 	}
-	raw := make([]*string, len(s.table.fields))
+
+	sql, args := s.update(settings)
+	raw := make([]*string, len(s.table.read))
 	err = tx.QueryRow(ctx, sql, args...).Scan(scanTargets(raw)...)
 	if err != nil {
 		return stored, s.unlessChanged(ctx, tx, err, refusal)
@@ -163,7 +173,7 @@ func (c *contacts) takeSQL() (names []string, sql string) {
 	for i, name := range names {
 		texts[i] = "c." + c.all[name].name + "::text"
 	}
-	return names, fmt.Sprintf("%s RETURNING jsonb_object($%d::text[], ARRAY[%s])", c.deleteSQL(), len(c.fields)+2, strings.Join(texts, ", "))
+	return names, fmt.Sprintf("%s RETURNING jsonb_object($%d::text[], ARRAY[%s])", c.deleteSQL(), len(c.read)+2, strings.Join(texts, ", "))
 }
 
 // saveLinks stores links in their order: the one that gives a partner up first.
@@ -208,12 +218,21 @@ func (s *Session) Hindrance(ctx context.Context, winnerID string) (h store.Hindr
 func (c *contacts) ownNames() []string {
 	var names []string
 	for name, col := range c.all {
-		synced := slices.ContainsFunc(c.fields, func(f mapping.Field) bool { return c.columns[f].name == col.name })
+		synced := slices.ContainsFunc(c.owned(), func(own column) bool { return own.name == col.name })
 		if synced || col.generated {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// owned are the columns that fields are read from and written to.
+func (c *contacts) owned() []column {
+	own := slices.Clone(c.read)
+	for _, p := range c.places {
+		own = append(own, p.also...)
+	}
+	return own
 }
 
 // Referrers names the tables whose rows refer to the contact by a foreign key,

@@ -22,7 +22,7 @@ type Session struct {
 	id    string
 
 	table *contacts // as of the last Load
-	raw   []*string // the contact's values as of the last Load
+	raw   []*string // the values of its columns as of the last Load
 	first *loaded   // read with the lock, for the first Load
 	grown bool      // the new link makes it time to analyze
 }
@@ -90,7 +90,7 @@ func (s *Session) loadArgs(t *contacts) []any { return append([]any{s.id}, t.arg
 func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	got := &loaded{}
 	st := &got.st
-	raw := make([]*string, len(t.fields))
+	raw := make([]*string, len(t.read))
 	var exists bool
 	var snapshot string
 	var updatedAt, sweptAt *time.Time
@@ -171,26 +171,34 @@ func (s *Session) Save(ctx context.Context, ch *store.Change) error {
 	return nil
 }
 
-// saveBoth writes fields of the contact and then the rest of the change.
+// saveBoth writes fields of the contact and then the rest of the change. Where its columns
+// hold the values already (a name in another order), the contact is not written.
 func (s *Session) saveBoth(ctx context.Context, ch *store.Change, fields []mapping.Field) error {
-	sql, args, err := s.update(ch.Contact, append(slices.Clone(fields), s.table.known(ch.Also)...))
+	settings, err := s.table.settings(ch.Contact, append(slices.Clone(fields), s.table.known(ch.Also)...), s.raw)
 	if err != nil {
 		return err
 	}
-	raw := make([]*string, len(s.table.fields))
-	err = s.open(ctx, sql, args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
-	if err != nil {
-		return s.unlessChanged(ctx, s.conn, err, refusal)
+
+	begin := []string{"BEGIN"}
+	if len(settings) > 0 {
+		raw := make([]*string, len(s.table.read))
+		sql, args := s.update(settings)
+		err = s.open(ctx, sql, args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
+		if err != nil {
+			return s.unlessChanged(ctx, s.conn, err, refusal)
+		}
+		s.raw = raw
+		begin = nil
 	}
-	s.raw = raw
-	stored := s.table.contact(raw)
+
+	stored := s.table.contact(s.raw)
 	for _, f := range fields {
 		ch.Link.Base.CRM.Set(f, stored.Get(f))
 	}
 	if ch.Judge != nil {
 		ch.Judge(&ch.Link, stored)
 	}
-	return s.saveChange(ctx, ch)
+	return s.saveChange(ctx, ch, begin...)
 }
 
 // unlessChanged tells why a write of the contact met no row: it was changed since
@@ -215,15 +223,14 @@ type rowReader interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// update is the statement that writes fields of the contact while it holds what
-// Load read.
-func (s *Session) update(c mapping.Contact, fields []mapping.Field) (sql string, args []any, err error) {
-	values, err := s.table.values(c, fields)
-	if err != nil {
-		return "", nil, err
+// update is the statement that writes values into the contact while it holds what Load
+// read.
+func (s *Session) update(settings []setting) (sql string, args []any) {
+	args = []any{s.id}
+	for _, v := range settings {
+		args = append(args, v.value)
 	}
-	read := s.readArgs()
-	return s.table.updateSQL(fields), append(append(read[:1:1], values...), read[1:]...), nil
+	return s.table.updateSQL(settings), append(args, s.readArgs()[1:]...)
 }
 
 // open begins a transaction with a statement that gives one row, in one round
@@ -275,13 +282,12 @@ func (s *Session) insert(ctx context.Context, ch *store.Change) error {
 		}
 	}
 
-	values, err := t.values(ch.Contact, fields)
+	raw := make([]*string, len(t.read))
+	settings, err := t.settings(ch.Contact, fields, raw)
 	if err != nil {
 		return err
 	}
-
-	raw := make([]*string, len(t.fields))
-	sql, args := t.insertSQL(fields, values)
+	sql, args := t.insertSQL(append(settings, t.emptied()...))
 	args[0] = s.id
 
 	// The filter looks at the row as it is stored, with the table's defaults.

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,7 +23,9 @@ func (p Past) Contact(ctx context.Context, id string, use func(row map[string]an
 		var ev struct {
 			After map[string]any `json:"after"`
 		}
-		if json.Unmarshal(m.Data, &ev) != nil {
+		d := json.NewDecoder(bytes.NewReader(m.Data))
+		d.UseNumber() // a tax number may be in a column of numbers
+		if d.Decode(&ev) != nil {
 			return
 		}
 		at, _ := time.Parse(time.RFC3339Nano, m.Header.Get(HeaderTime))
