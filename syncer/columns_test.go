@@ -98,11 +98,11 @@ func TestTheCRMRefuses(t *testing.T) {
 func TestImportThatTheCRMRefuses(t *testing.T) {
 	t.Parallel()
 	w := world.NewAudited(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Ana", "", "ana@partner.si"), {MKID: "7002", Customer: "Bor"}}})
-	w.Exec("ALTER TABLE contacts ALTER email SET NOT NULL")
+	w.Exec("ALTER TABLE contacts ALTER phone SET NOT NULL, ADD CONSTRAINT reachable CHECK (email IS NOT NULL)")
 	w.Config.AutoImport = true
 	s := w.Up()
 	require.Equal(t, "Ana", w.Contact(w.ContactOf("7001")).Name)
-	w.Letter(s, "puller 7002", `partner 7002: the CRM refused the contact: column "email" is required and the partner has no value for it`)
+	w.Letter(s, "puller 7002", `partner 7002: the CRM refused the contact: constraint "reachable" does not allow the value`)
 	w.Edit(metakocka.Partner{MKID: "7002"}, func(p *metakocka.Partner) { p.Contacts = []metakocka.Contact{{Email: "bor@partner.si"}} })
 	require.Equal(t, "Bor", w.Contact(w.ContactOf("7002")).Name)
 	w.Letter(s, "puller 7002", "")
