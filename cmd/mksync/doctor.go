@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -133,7 +134,8 @@ func doctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 		Database: doctor.Database{
 			Skip: wrongSetting(problems, "database_url", "contacts_table", "slot", "publication"),
 			URL:  cdc.DatabaseURL, Table: cdc.Table, KeyColumn: cdc.KeyColumn, UpdatedAt: contacts.UpdatedAt, Zone: contacts.Zone,
-			Fields: map[mapping.Field]doctor.Column{}, Deletes: c.RemoteDeletePolicy == "delete",
+			Fields: map[mapping.Field]doctor.Columns{}, Deletes: c.RemoteDeletePolicy == "delete",
+			Insert: slices.Sorted(maps.Keys(c.Insert)), Imports: c.AutoImport,
 			Slot: cdc.Slot, Publication: cdc.Publication,
 		},
 		NATS: doctor.NATS{
@@ -150,7 +152,7 @@ func doctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 	for field, f := range c.Fields {
 		if f.Direction != mapping.DirectionOff {
 			written := f.Direction != mapping.DirectionToMetaKocka
-			want.Database.Fields[field] = doctor.Column{Name: f.Column, Written: written}
+			want.Database.Fields[field] = doctor.Columns{Read: f.Names(field), Also: f.Also, Written: written}
 		}
 	}
 

@@ -96,6 +96,9 @@ func TestDoctorLooksAtWhatIsConfigured(t *testing.T) {
 fields:
   notes: {direction: off}
   email: {direction: to_metakocka, column: mail}
+  name: {columns: [firstname, lastname], also: full_name}
+insert:
+  source: erp
 filter:
   - status: active
 remote_delete_policy: delete
@@ -104,8 +107,10 @@ remote_delete_policy: delete
 	require.NoError(t, err)
 	got := doctorConfig(cfg, nil)
 	require.NotContains(t, got.Database.Fields, mapping.FieldNotes)
-	require.Equal(t, doctor.Column{Name: "mail"}, got.Database.Fields[mapping.FieldEmail])
-	require.Equal(t, doctor.Column{Name: "phone", Written: true}, got.Database.Fields[mapping.FieldPhone])
+	require.Equal(t, doctor.Columns{Read: []string{"mail"}}, got.Database.Fields[mapping.FieldEmail])
+	require.Equal(t, doctor.Columns{Read: []string{"phone"}, Written: true}, got.Database.Fields[mapping.FieldPhone])
+	require.Equal(t, doctor.Columns{Read: []string{"firstname", "lastname"}, Also: []string{"full_name"}, Written: true}, got.Database.Fields[mapping.FieldName])
+	require.Equal(t, []string{"source"}, got.Database.Insert)
 	require.Equal(t, []string{"status"}, got.Database.Filter)
 	require.True(t, got.Database.Deletes)
 

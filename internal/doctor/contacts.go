@@ -17,6 +17,7 @@ type contacts struct {
 	role     string
 	deletes  bool // the role may delete rows
 	security bool // row level security applies to the role
+	fills    bool // a trigger may give a new row values
 	columns  []column
 }
 
@@ -24,6 +25,7 @@ type column struct {
 	name      string
 	typ       string
 	base      string // the type, of a domain the one below
+	category  string // of the type: pg_type.typcategory
 	required  bool   // NOT NULL without a default
 	generated bool   // cannot be written
 	updates   bool   // the role may update it
@@ -32,14 +34,16 @@ type column struct {
 
 const contactsQuery = `
 SELECT current_user, has_table_privilege(c.oid, 'DELETE'), row_security_active(c.oid),
+       EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgtype & 7 = 7), -- before insert, each row
        a.attname, format_type(a.atttypid, a.atttypmod),
-       (SELECT coalesce(nullif(y.typbasetype, 0), y.oid)::regtype::text FROM pg_type y WHERE y.oid = a.atttypid),
-       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '',
+       coalesce(nullif(y.typbasetype, 0), y.oid)::regtype::text, y.typcategory::text,
+       (a.attnotnull OR y.typnotnull) AND y.typdefault IS NULL AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '',
        a.attgenerated <> '' OR a.attidentity = 'a',
        has_column_privilege(c.oid, a.attnum, 'UPDATE'), has_column_privilege(c.oid, a.attnum, 'INSERT')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type y ON y.oid = a.atttypid
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
 ORDER BY a.attnum`
 
@@ -57,7 +61,7 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 	}
 	var c column
 	_, err = pgx.ForEachRow(rows, []any{
-		&t.role, &t.deletes, &t.security, &c.name, &c.typ, &c.base, &c.required, &c.generated, &c.updates, &c.inserts,
+		&t.role, &t.deletes, &t.security, &t.fills, &c.name, &c.typ, &c.base, &c.category, &c.required, &c.generated, &c.updates, &c.inserts,
 	}, func() error {
 		t.columns = append(t.columns, c)
 		return nil
@@ -71,7 +75,7 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 func (t contacts) findings() []Finding {
 	var found []Finding
 	for _, check := range []func() (Finding, bool){
-		t.checkKey, t.checkFields, t.checkFilter, t.checkRights, t.checkSecurity, t.checkNew, t.checkUpdatedAt,
+		t.checkKey, t.checkFields, t.checkTypes, t.checkFilter, t.checkRights, t.checkSecurity, t.checkNew, t.checkUpdatedAt,
 	} {
 		if f, say := check(); say {
 			found = append(found, f)
@@ -108,23 +112,24 @@ func (t contacts) checkFields() (Finding, bool) {
 		if !wanted {
 			continue
 		}
-		c, exists := t.column(configured.Name)
+		missing := t.missing(configured)
 		switch {
-		case !exists && field == mapping.FieldName:
-			return fail(nameFields, fmt.Sprintf("%s has no column %q for the contact's name", t.cfg.Table, configured.Name),
-				"name its column in the configuration: fields.name.column"), true
-		case !exists:
-			absent = append(absent, describe(field, configured.Name))
+		case len(missing) > 0 && field == mapping.FieldName:
+			return fail(nameFields, fmt.Sprintf("%s has no column %q for the contact's name", t.cfg.Table, strings.Join(missing, ", ")),
+				"name its column, or the columns of given and family name, in the configuration: fields.name"), true
+		case len(missing) > 0:
+			absent = append(absent, describe(field, missing))
 			continue
-		case c.generated && configured.Written:
-			stuck = append(stuck, describe(field, configured.Name))
+		}
+		if computed := t.computed(configured); len(computed) > 0 && configured.Written {
+			stuck = append(stuck, describe(field, computed))
 		}
 		synced++
 	}
 
 	if len(stuck) > 0 {
-		return fail(nameFields, "Postgres computes the column of "+strings.Join(stuck, ", ")+", so it cannot be written",
-			"set the direction of these fields to to_metakocka or off"), true
+		return note(nameFields, "Postgres computes the column of "+strings.Join(stuck, ", ")+": it is read and never written, so edits made in MetaKocka do not arrive in it",
+			"set the direction of these fields to to_metakocka, or leave it so"), true
 	}
 
 	if len(absent) > 0 {
@@ -135,12 +140,50 @@ func (t contacts) checkFields() (Finding, bool) {
 	return ok(nameFields, fmt.Sprintf("%d synced", synced)), true
 }
 
-// describe is a field, with its column where that has another name.
-func describe(field mapping.Field, column string) string {
-	if string(field) == column {
-		return column
+// missing are the columns of a field that the table lacks.
+func (t contacts) missing(f Columns) []string {
+	return slices.DeleteFunc(slices.Concat(f.Read, f.Also), func(name string) bool {
+		_, exists := t.column(name)
+		return exists
+	})
+}
+
+// computed are the columns of a field that cannot be written.
+func (t contacts) computed(f Columns) []string {
+	return slices.DeleteFunc(slices.Concat(f.Read, f.Also), func(name string) bool {
+		c, _ := t.column(name)
+		return !c.generated
+	})
+}
+
+// describe is a field, with its columns where they have another name.
+func describe(field mapping.Field, columns []string) string {
+	switch {
+	case len(columns) == 1 && string(field) == columns[0]:
+		return columns[0]
+	case len(columns) == 1:
+		return fmt.Sprintf("%s (column %s)", field, columns[0])
 	}
-	return fmt.Sprintf("%s (column %s)", field, column)
+	return fmt.Sprintf("%s (columns %s)", field, strings.Join(columns, ", "))
+}
+
+// checkTypes: a column takes a partner's texts where it is of a type of texts, or one of
+// words; numbers can be tax numbers and postal codes.
+func (t contacts) checkTypes() (Finding, bool) {
+	var unfit []string
+	for _, field := range mapping.Fields() {
+		configured := t.cfg.Fields[field]
+		for _, name := range slices.Concat(configured.Read, configured.Also) {
+			c, exists := t.column(name)
+			numbers := field == mapping.FieldTaxNumber || field == mapping.FieldAddress
+			fits := c.category == "S" || c.category == "E" || c.category == "N" && numbers
+			if exists && configured.Written && !c.generated && !fits {
+				unfit = append(unfit, fmt.Sprintf("%s (column %s, %s)", field, name, c.typ))
+			}
+		}
+	}
+	return fail(nameFields, "texts cannot be written into the column of "+strings.Join(unfit, ", "),
+		"name other columns for these fields, or set their direction to to_metakocka or off"), len(unfit) > 0
 }
 
 func (t contacts) checkFilter() (Finding, bool) {
@@ -161,8 +204,9 @@ func (t contacts) checkFilter() (Finding, bool) {
 func (t contacts) written() []column {
 	var list []column
 	for _, field := range mapping.Fields() {
-		if configured := t.cfg.Fields[field]; configured.Written {
-			if c, exists := t.column(configured.Name); exists {
+		configured := t.cfg.Fields[field]
+		for _, name := range slices.Concat(configured.Read, configured.Also) {
+			if c, exists := t.column(name); exists && configured.Written && !c.generated {
 				list = append(list, c)
 			}
 		}
@@ -188,7 +232,12 @@ func (t contacts) checkRights() (Finding, bool) {
 	if len(updates) > 0 {
 		denied = append(denied, "update "+strings.Join(updates, ", "))
 	}
-	if key, exists := t.column(t.cfg.KeyColumn); len(inserts) > 0 || (exists && !key.inserts) {
+	for _, name := range append(slices.Clone(t.cfg.Insert), t.cfg.KeyColumn) {
+		if c, exists := t.column(name); exists && !c.inserts {
+			inserts = append(inserts, name)
+		}
+	}
+	if len(inserts) > 0 {
 		denied = append(denied, "insert rows")
 	}
 
@@ -234,10 +283,10 @@ func (t contacts) checkSecurity() (Finding, bool) {
 		"run as a superuser: ALTER ROLE "+pgx.Identifier{t.role}.Sanitize()+" BYPASSRLS, or use the table's owner"), t.security
 }
 
-// checkNew: what a new contact needs and no field gives keeps partners from
-// being imported.
+// checkNew: what a new contact needs and nobody gives keeps partners from being
+// imported. A trigger may give it after all.
 func (t contacts) checkNew() (Finding, bool) {
-	given := []string{t.cfg.KeyColumn, t.cfg.UpdatedAt}
+	given := append(slices.Concat(t.cfg.Insert, t.cfg.Filter), t.cfg.KeyColumn, t.cfg.UpdatedAt)
 	for _, c := range t.written() {
 		given = append(given, c.name)
 	}
@@ -247,6 +296,14 @@ func (t contacts) checkNew() (Finding, bool) {
 			lacking = append(lacking, c.name)
 		}
 	}
-	return note(nameNew, "partners cannot be imported as new contacts: a row needs "+strings.Join(lacking, ", ")+", which mksync does not fill",
-		"give these columns a default"), len(lacking) > 0
+
+	f := note(nameNew, "partners cannot be imported as new contacts: a row needs "+strings.Join(lacking, ", ")+", which nobody fills",
+		"give these columns a value under insert in the configuration, or a default in the table")
+	switch {
+	case t.fills:
+		f.Detail = "a new contact needs " + strings.Join(lacking, ", ") + ": without a trigger of the table that fills it, partners cannot be imported"
+	case t.cfg.Imports:
+		f.Status = Fail
+	}
+	return f, len(lacking) > 0
 }

@@ -29,17 +29,20 @@ type Database struct {
 	KeyColumn   string // a uuid
 	UpdatedAt   string // set on mksync's writes where the column exists and holds a time
 	Zone        string // of one without a time zone
-	Fields      map[mapping.Field]Column
+	Fields      map[mapping.Field]Columns
 	Filter      []string // columns the filter asks for
+	Insert      []string // columns of new contacts that the configuration gives a value
+	Imports     bool     // partners become contacts by themselves
 	Deletes     bool     // contacts are deleted when their partner is gone
 	Slot        string
 	Publication string
 }
 
-// Column is where a synced field is.
-type Column struct {
-	Name    string
-	Written bool // mksync writes it; else it only reads
+// Columns are where a synced field is.
+type Columns struct {
+	Read    []string
+	Also    []string // written besides
+	Written bool     // mksync writes the field; else it only reads it
 }
 
 // NATS is the event bus: an external server, or the embedded one in DataDir

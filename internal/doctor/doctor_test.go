@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
@@ -37,9 +38,9 @@ func newRig(t *testing.T, options sim.Options) *rig {
 	r.erp = httptest.NewServer(simulator)
 	t.Cleanup(r.erp.Close)
 	t.Cleanup(simulator.Close)
-	fields := map[mapping.Field]doctor.Column{}
+	fields := map[mapping.Field]doctor.Columns{}
 	for _, f := range mapping.Fields() {
-		fields[f] = doctor.Column{Name: string(f), Written: true}
+		fields[f] = doctor.Columns{Read: []string{string(f)}, Written: true}
 	}
 	name := testenv.SlotName(t)
 	r.cfg = doctor.Config{
@@ -297,21 +298,52 @@ func TestContactsTableOfAnotherShape(t *testing.T) {
 	r.cfg.Database.Filter = []string{"status", "kind"}
 	res = r.run()
 	res.is("key column", doctor.Fail, `column "id" of public.contacts is of type bigint`, "uuid")
-	res.is("contact fields", doctor.Fail, `no column "name"`, "fields.name.column")
+	res.is("contact fields", doctor.Fail, `no column "name"`, "fields.name")
 	res.is("filter", doctor.Fail, "no column kind")
 
-	r.cfg.Database.Fields[mapping.FieldName] = doctor.Column{Name: "full_name", Written: true}
-	r.cfg.Database.Fields[mapping.FieldPhone] = doctor.Column{Name: "telephone", Written: true}
-	r.run().is("contact fields", doctor.Fail, "computes the column of email", "to_metakocka")
-	r.cfg.Database.Fields[mapping.FieldEmail] = doctor.Column{Name: "email"}
+	r.cfg.Database.Fields[mapping.FieldName] = doctor.Columns{Read: []string{"full_name"}, Written: true}
+	r.cfg.Database.Fields[mapping.FieldPhone] = doctor.Columns{Read: []string{"telephone"}, Written: true}
+	r.run().is("contact fields", doctor.Note, "computes the column of email", "never written", "to_metakocka")
+	r.cfg.Database.Fields[mapping.FieldEmail] = doctor.Columns{Read: []string{"email"}}
 	res = r.run()
 	res.is("contact fields", doctor.Note, "2 synced", "no such column: company_name, phone (column telephone), address")
-	res.is("new contacts", doctor.Note, "a row needs status", "default")
+	require.NotContains(t, res.statuses(doctor.Note), "new contacts", "the filter gives the status")
+	r.cfg.Database.Filter = nil
+	r.run().is("new contacts", doctor.Note, "a row needs status", "under insert", "default")
 	res.is("last change", doctor.Note, "type bigint and holds no time", "contacts_updated_at")
 
 	r.exec("ALTER TABLE contacts ALTER updated_at TYPE timestamp USING NULL")
 	r.cfg.Database.Zone = "Europe/Ljubljana"
 	r.run().is("last change", doctor.Note, "no time zone", "in Europe/Ljubljana", "contacts_updated_at_zone")
+}
+
+// TestContactsTableInParts: fields of several columns, columns that texts cannot be written
+// into, and what a new contact needs besides.
+func TestContactsTableInParts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("database")
+	role := r.role("REPLICATION")
+	r.exec(`CREATE TYPE land AS ENUM ('SI'); CREATE DOMAIN mail AS text CHECK (value LIKE '%@%');
+		CREATE TABLE contacts (id uuid PRIMARY KEY, firstname text NOT NULL, lastname varchar(20), full_name text, email mail, country land,
+		tax_number numeric, postal_code integer, city text, phone bigint, notes jsonb, company_name text[], status text NOT NULL, tenant int NOT NULL)`)
+	r.exec("GRANT SELECT, INSERT, UPDATE (lastname, email) ON contacts TO " + role)
+	fields := r.cfg.Database.Fields
+	fields[mapping.FieldName] = doctor.Columns{Read: []string{"firstname", "lastname"}, Also: []string{"full_name"}, Written: true}
+	fields[mapping.FieldAddress] = doctor.Columns{Read: []string{"city", "postal_code"}, Written: true}
+	r.cfg.Database.Insert = []string{"status"}
+	r.cfg.Database.Imports = true
+	res := r.run()
+	res.is("contact fields", doctor.Note, "not synced, for the table has no such column: website")
+	require.Contains(t, res.statuses(doctor.Fail), "contact fields", "and another one of that name")
+	require.Contains(t, fmt.Sprint(res.found), "texts cannot be written into the column of company_name (column company_name, text[]), phone (column phone, bigint), notes (column notes, jsonb)")
+	res.is("contacts rights", doctor.Fail, "may not update firstname, full_name", "GRANT SELECT, INSERT, UPDATE ON public.contacts")
+	res.is("new contacts", doctor.Fail, "a row needs tenant, which nobody fills")
+
+	r.exec("CREATE TRIGGER f BEFORE INSERT ON contacts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()")
+	fields[mapping.FieldName] = doctor.Columns{Read: []string{"firstname", "surname"}, Also: []string{"whole"}, Written: true}
+	res = r.run()
+	res.is("new contacts", doctor.Note, "a new contact needs tenant", "trigger")
+	res.is("contact fields", doctor.Fail, `no column "surname, whole"`)
 }
 
 func TestSchemaThatIsOldOrNew(t *testing.T) {
