@@ -27,7 +27,7 @@ func (s *Store) TakeRefused(ctx context.Context, words string, limit int) ([]sto
 					SELECT FROM mksync_deletions WHERE link_id = m.id AND side = 'crm' AND `+admittedDeletion+`))
 			ORDER BY m.retry_at LIMIT %[4]d FOR UPDATE OF m SKIP LOCKED)
 		UPDATE metakocka_contact_mappings m SET retries = m.retries + 1, retry_at = now() + interval '1 minute'
-		FROM due WHERE m.id = due.id RETURNING m.contact_id::text, due.gone`, t.table, t.key, t.filter, limit), append([]any{words}, t.args...)...)
+		FROM due WHERE m.id = due.id RETURNING m.contact_id::text, due.gone`, t.table, t.key.name, t.filter, limit), append([]any{words}, t.args...)...)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("take contacts to try again: %w", err))
 	}
