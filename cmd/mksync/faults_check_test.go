@@ -200,7 +200,7 @@ func (c *crowd) agreement(v *verdict, s sides, p *citizen, id string, l linked) 
 	erp, status := contactOf(at), store.StatusSynced
 	for _, f := range mapping.Fields() {
 		want := p.want.Get(f)
-		if p.owner == ownerContested {
+		if before, ok := p.unsendable[f]; p.owner == ownerContested || ok && before.holds(f, crm, erp) {
 			want = crm.Get(f)
 		}
 		fits := mapping.Agree(f, crm, erp)
@@ -230,6 +230,11 @@ var withLetters = regexp.MustCompile(`^(?i)(?:(?:SI|HR|DE|ATU|EL|GR|HU|GB|XI)[ -
 // one now that cannot be sent, or not whole: nothing else may take its place.
 func (p *citizen) held(f mapping.Field, v string) bool {
 	return holdsOneOf(f, append(slices.Clone(p.had[f]), p.want.Get(f), ""), v)
+}
+
+// holds reports whether the two hold what they held before.
+func (a unsendable) holds(f mapping.Field, crm, erp mapping.Contact) bool {
+	return mapping.Equal(f, a.crm, crm.Get(f)) && mapping.Equal(f, a.erp, erp.Get(f))
 }
 
 // holdsOneOf reports whether a partner's value is one of those; of an address each half

@@ -63,9 +63,15 @@ type citizen struct {
 	edits   int                        // in the CRM, the insertion included
 	cleared int                        // values emptied there
 
-	known  map[mapping.Field][]string // what the partner may hold of each field
-	unsent int                        // edits and emptied values since the filter left it out
+	known      map[mapping.Field][]string // what the partner may hold of each field
+	unsent     int                        // edits and emptied values since the filter left it out
+	unsendable map[mapping.Field]unsendable
 }
+
+// unsendable is what a contact held that cannot be sent, and what its partner held in its
+// place, before the ERP's users edited that. Where they take the edit back before a poll
+// has seen it, nobody can tell that there was one.
+type unsendable struct{ crm, erp string }
 
 // crowd edits contacts on both sides and knows what each must hold in the end.
 type crowd struct {
@@ -168,7 +174,7 @@ func (c *crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
 
 func (c *crowd) newPerson() *citizen {
 	n := len(c.people) + 1
-	p := &citizen{n: n, id: uuid.NewString(), owner: owner(n % 4), had: map[mapping.Field][]string{}}
+	p := &citizen{n: n, id: uuid.NewString(), owner: owner(n % 4), had: map[mapping.Field][]string{}, unsendable: map[mapping.Field]unsendable{}}
 	p.want = mapping.Contact{Name: people.Name(n), Country: c.value(mapping.FieldCountry, n), Address: c.value(mapping.FieldAddress, n)}
 	if n%3 != 0 { // the others can be found by their names alone
 		p.want.Email = c.value(mapping.FieldEmail, n)

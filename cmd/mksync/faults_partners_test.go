@@ -55,6 +55,9 @@ func (c *crowd) editPartner(p *citizen) {
 	if mapping.Equal(f, was.Get(f), typed.Get(f)) {
 		return // no edit: the contact may hold what cannot be sent
 	}
+	if crm, erp := p.want.Get(f), was.Get(f); mapping.Withheld(f, crm, erp) != "" {
+		p.unsendable[f] = unsendable{crm, erp}
+	}
 	p.want.Set(f, typed.Get(f))
 	if p.out && p.owner != ownerContested { // mksync has nothing to write over it
 		p.known[f] = nil
