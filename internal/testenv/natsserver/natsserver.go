@@ -89,6 +89,14 @@ var errNotReady = errors.New("NATS server is not ready")
 // Start runs a server on a free port of this machine until the test ends.
 func Start(t testing.TB, options *Options) *server.Server {
 	t.Helper()
+	ns := launch(t, options)
+	t.Cleanup(func() { end(ns) })
+	return ns
+}
+
+// launch runs a server until somebody ends it.
+func launch(t testing.TB, options *Options) *server.Server {
+	t.Helper()
 	o := *options
 	if o.Port == 0 {
 		o.Port = server.RANDOM_PORT
@@ -102,12 +110,13 @@ func Start(t testing.TB, options *Options) *server.Server {
 	ns, err := server.NewServer(&o)
 	require.NoError(t, err)
 	ns.Start()
-	t.Cleanup(func() {
-		ns.Shutdown()
-		ns.WaitForShutdown()
-	})
 	require.True(t, ns.ReadyForConnections(patience), errNotReady)
 	return ns
+}
+
+func end(ns *server.Server) {
+	ns.Shutdown()
+	ns.WaitForShutdown()
 }
 
 // Cluster is three servers that keep streams of three copies. It is for one goroutine.
@@ -134,22 +143,20 @@ func StartCluster(t testing.TB) *Cluster {
 			Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: p, NoAdvertise: true},
 		}
 		c.options = append(c.options, o)
-		c.Servers = append(c.Servers, Start(t, o))
+		c.Servers = append(c.Servers, launch(t, o))
+		t.Cleanup(func() { c.Stop(i) }) // whichever runs by then
 	}
 	require.Eventually(t, c.complete, patience, 20*time.Millisecond, "the cluster does not get together")
 	return c
 }
 
 // Stop stops one server.
-func (c *Cluster) Stop(i int) {
-	c.Servers[i].Shutdown()
-	c.Servers[i].WaitForShutdown()
-}
+func (c *Cluster) Stop(i int) { end(c.Servers[i]) }
 
 // Restart starts a server that was stopped, with what it stored and where it was reached.
 func (c *Cluster) Restart(t testing.TB, i int) {
 	t.Helper()
-	c.Servers[i] = Start(t, c.options[i])
+	c.Servers[i] = launch(t, c.options[i])
 }
 
 // complete tells whether a leader knows all as its followers.
