@@ -23,7 +23,8 @@ func (k *task) create(ctx context.Context) error {
 	add := func(p mapping.Partner) func() (metakocka.Added, error) {
 		return func() (metakocka.Added, error) {
 			sent = p
-			return k.erp.Add(ctx, newPartner(p), k.sending(store.Intent{Kind: store.IntentCreate, Partner: p}).store)
+			in := store.Intent{Kind: store.IntentCreate, Partner: p, CRM: k.outgoing(*k.st.Contact)}
+			return k.erp.Add(ctx, newPartner(p), k.sending(in).store)
 		}
 	}
 
@@ -134,7 +135,7 @@ func (k *task) resolve(ctx context.Context) error {
 	in := *k.link.Intent
 	switch {
 	case p != nil:
-		return k.takeMade(ctx, *p, in.Partner)
+		return k.takeMade(ctx, *p, in)
 	case k.open(k.id, &in):
 		return k.pending()
 	}
@@ -144,12 +145,12 @@ func (k *task) resolve(ctx context.Context) error {
 
 // takeMade links the contact with the partner that its unanswered creation seems to have
 // made. Where another contact took that meanwhile the intent stands: its own may be another.
-func (k *task) takeMade(ctx context.Context, p metakocka.Partner, made mapping.Partner) error {
-	sent, _ := mapping.FromPartner(made)
+func (k *task) takeMade(ctx context.Context, p metakocka.Partner, in store.Intent) error {
+	sent, _ := mapping.FromPartner(in.Partner)
 	base := common(p, sent) // found by a key: it may be somebody else's
 	if holds(p, sent) {
 		k.link.BaseAssumed = true
-		base = mapping.Base{CRM: sent.Named(), Partner: sent, Phone: made.PhonePlace()}
+		base = madeOf(in)
 	}
 
 	err := k.take(ctx, p, base)
@@ -157,6 +158,14 @@ func (k *task) takeMade(ctx context.Context, p metakocka.Partner, made mapping.P
 		return ErrAgain
 	}
 	return err
+}
+
+// madeOf is the base of a partner that holds what a creation without an answer sent. The
+// contact's values that could not be sent are in it: what the ERP's users enter in their
+// place is an edit.
+func madeOf(in store.Intent) mapping.Base {
+	sent, _ := mapping.FromPartner(in.Partner)
+	return mapping.Base{CRM: withUnsent(in.CRM, sent.Named()), Partner: sent, Phone: in.Partner.PhonePlace()}
 }
 
 // findIntended looks for the partner that an unanswered creation may have made:

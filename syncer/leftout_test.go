@@ -112,6 +112,28 @@ func TestACreationWithoutAnswerOfAContactThatIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestAnEditInTheERPWhileACreationWithoutAnswerIsLeftOut: it replaces what could not be
+// sent, as it does where the creation was answered.
+func TestAnEditInTheERPWhileACreationWithoutAnswerIsLeftOut(t *testing.T) {
+	t.Parallel()
+	h := filtered(t)
+	for _, fault := range []sim.Fault{sim.NoFault, sim.FaultAfter} {
+		id := h.Add(mapping.Contact{Name: fmt.Sprint("Eva Bukev ", fault), Email: "nima maila", Phone: "12"})
+		require.NoError(t, h.ERP.FailNext(metakocka.EndpointAdd, fault))
+		_, _ = h.Push(id, false) // how it ends is what the fault is about
+		becomes(h, id, "inactive")
+		p := h.Partner(id)
+		h.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email = "eva@primer.si" })
+		h.Pull(p.MKID)
+
+		becomes(h, id, "active")
+		require.Equal(t, "eva@primer.si", h.Contact(id).Email)
+		require.Equal(t, "12", h.Contact(id).Phone)
+		require.Equal(t, "email: nima maila", h.One(`SELECT string_agg(format('%s: %s', field, crm_value), '; ')
+			FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id WHERE m.contact_id = $1`, id))
+	}
+}
+
 // TestAPlanFromAnOldSweepMakesNoPartner: what the ERP has got since, nobody has seen.
 func TestAPlanFromAnOldSweepMakesNoPartner(t *testing.T) {
 	t.Parallel()

@@ -91,9 +91,10 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 	case err != nil:
 		return false, err
 	case p != nil && holds(*p, sent): // else a key is the same only: it may be somebody else's
+		base := madeOf(*in)
 		k.link.MetaKockaID = p.MKID
 		k.link.Intent = nil
-		k.link.Base = &mapping.Base{CRM: sent.Named(), Partner: sent, Phone: in.Partner.PhonePlace()}
+		k.link.Base = &base
 		k.link.BaseAssumed = true
 		return true, k.save(ctx, store.Change{})
 	case k.open(k.id, in):

@@ -26,11 +26,11 @@ type Intent struct {
 	SentHere time.Time       `json:"sent_here,omitzero"` // as SentAt, by the clock of the machine that sent it
 	Seen     int64           `json:"seen,omitempty"`     // the number of the newest partner that was seen before
 	Partner  mapping.Partner `json:"partner"`            // to create; for an update: as it was before
+	CRM      mapping.Contact `json:"crm,omitzero"`       // the contact it was made of
 
-	// Of an update: what is sent for which fields, and the contact it was made of.
+	// Of an update: what is sent for which fields.
 	Sent   mapping.Partner `json:"sent,omitzero"`
 	Fields []mapping.Field `json:"fields,omitempty"`
-	CRM    mapping.Contact `json:"crm,omitzero"`
 	// Decided are the conflicts whose losing values the update replaces. They belong in
 	// the journal once it has taken effect.
 	Decided []ConflictRecord `json:"decided,omitempty"`
