@@ -2,27 +2,38 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 // clusterBus is a bus with streams of three copies, on a cluster of its own.
 func clusterBus(t *testing.T) *Bus {
 	t.Helper()
-	nc, err := Connect(t.Context(), strings.Join(natsserver.StartCluster(t).URLs(), ","), ConnectOptions{})
+	b, _ := busOnCluster(t)
+	return b
+}
+
+func busOnCluster(t *testing.T) (*Bus, *natsserver.Cluster) {
+	t.Helper()
+	c := natsserver.StartCluster(t)
+	nc, err := Connect(t.Context(), strings.Join(c.URLs(), ","), ConnectOptions{})
 	require.NoError(t, err)
 	t.Cleanup(nc.Close)
 	cfg := DefaultConfig()
 	cfg.Replicas = 3
 	b, err := Open(t.Context(), nc, cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	return b
+	return b, c
 }
 
 // On a consumer of several copies the end of a request overtakes its messages. A backlog
@@ -67,4 +78,57 @@ func TestConsumeABacklogOfThreeCopies(t *testing.T) {
 	s, err := b.js.Stream(t.Context(), StreamContacts)
 	require.NoError(t, err)
 	require.Equal(t, 3, s.CachedInfo().Config.Replicas, "a start with one copy takes none away")
+}
+
+// TestReplayOutlivesTheServerOfItsReader: a reader is kept by one server alone. Where that
+// is gone, nothing comes any more, and nobody says so.
+func TestReplayOutlivesTheServerOfItsReader(t *testing.T) {
+	t.Parallel()
+	const messages = 1200 // more than one request brings
+	b, cluster := busOnCluster(t)
+	p, err := b.Publisher(t.Context(), StreamContacts, PublisherConfig{})
+	require.NoError(t, err)
+	defer p.Close()
+	for i := range messages {
+		require.NoError(t, p.Publish(t.Context(), event(i)))
+	}
+	require.NoError(t, p.Flush(t.Context()))
+
+	stopped, ctx := false, waits.Context(t, 2*patience)
+	waits.Eventually(t, 2*patience, func() error {
+		var seen uint64
+		err := b.Replay(ctx, StreamContacts, Range{}, func(m Stored) error {
+			if !stopped {
+				if !stopReader(t, b, cluster) {
+					return errors.New("the reader's server has another part, too")
+				}
+				stopped = true
+			}
+			require.Equal(t, seen+1, m.Sequence)
+			seen = m.Sequence
+			return nil
+		})
+		if err == nil {
+			require.EqualValues(t, messages, seen)
+		}
+		return err
+	})
+}
+
+// stopReader stops the server that keeps the stream's one reader, unless it is the one that
+// leads the stream or that the client is connected to.
+func stopReader(t *testing.T, b *Bus, cluster *natsserver.Cluster) bool {
+	t.Helper()
+	s, err := b.js.Stream(t.Context(), StreamContacts)
+	require.NoError(t, err)
+	var keeper string
+	for info := range s.ListConsumers(t.Context()).Info() {
+		keeper = info.Cluster.Leader
+	}
+	if keeper == "" || keeper == s.CachedInfo().Cluster.Leader || keeper == b.nc.ConnectedServerName() {
+		return false
+	}
+	i := slices.IndexFunc(cluster.Servers, func(ns *server.Server) bool { return ns.Name() == keeper })
+	cluster.Stop(i)
+	return true
 }

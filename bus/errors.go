@@ -88,6 +88,9 @@ func (e *rejectError) Error() string { return "rejected: " + e.reason }
 // letter with this reason, which a person reads.
 func Reject(reason string) error { return &rejectError{reason: reason} }
 
+// errSilent: a reader's messages do not come.
+var errSilent = errors.New("the messages do not come")
+
 // errScanDone ends a scan early and well.
 var errScanDone = errors.New("scan is done")
 

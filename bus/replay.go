@@ -41,34 +41,62 @@ func (b *Bus) Replay(ctx context.Context, stream string, r Range, fn func(Stored
 	})
 }
 
-// scan reads what the stream holds, up to a sequence, and gives it to fn.
+// scan reads what the stream holds, up to a sequence, and gives it to fn. A reader that
+// falls silent before that is followed by another one: the server that kept it may be
+// gone, or never have got its request for messages, which a cluster loses where the
+// server that the client is at does not know of the new reader yet. The client would
+// notice neither, for it counts missed heartbeats only as long as one call of Next waits.
 func (b *Bus) scan(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumerConfig, end uint64, fn func(Stored) error) error {
+	for patience := readerPatience; ; patience *= 2 {
+		last, err := b.read(ctx, s, cfg, end, patience, fn)
+		switch {
+		case errors.Is(err, errSilent):
+			b.log.Debug("a reader fell silent, another one goes on", "stream", s.CachedInfo().Config.Name, "behind", last)
+		case err != nil:
+			return scanEnd(err)
+		default:
+			return nil
+		}
+
+		cfg.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
+		cfg.OptStartSeq = last + 1
+		cfg.OptStartTime = nil
+	}
+}
+
+// read is one reader of a scan. It returns the sequence up to which it read; errSilent
+// where there is more that does not come.
+func (b *Bus) read(ctx context.Context, s jetstream.Stream, cfg jetstream.OrderedConsumerConfig, end uint64, patience time.Duration, fn func(Stored) error) (last uint64, err error) {
 	stream := s.CachedInfo().Config.Name
 	oc, err := s.OrderedConsumer(ctx, cfg)
 	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
+		return 0, fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	defer forget(ctx, s, oc)
 
 	it, err := oc.Messages()
 	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
+		return 0, fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	defer it.Stop()
 
 	// Nothing pending is not yet the end: messages may have been stored since the server counted.
-	began := oc.CachedInfo()
+	began, heard := oc.CachedInfo(), time.Now()
 	pending, last := began.NumPending, began.Delivered.Stream
 	for last < end {
 		if pending == 0 {
-			if some, err := holds(ctx, s, cfg.FilterSubjects, last+1, end); err != nil || !some {
-				return err
+			some, err := holds(ctx, s, cfg.FilterSubjects, last+1, end)
+			switch {
+			case err != nil || !some:
+				return last, err
+			case time.Since(heard) > patience:
+				return last, errSilent
 			}
 		}
 
 		m, err := next(ctx, it)
 		if err != nil {
-			return fmt.Errorf("read stream %s: %w", stream, err)
+			return last, fmt.Errorf("read stream %s: %w", stream, err)
 		}
 		if m == nil {
 			pending = 0
@@ -77,18 +105,19 @@ func (b *Bus) scan(ctx context.Context, s jetstream.Stream, cfg jetstream.Ordere
 
 		meta, err := m.Metadata()
 		if err != nil {
-			return fmt.Errorf("read stream %s: %w", stream, err)
+			return last, fmt.Errorf("read stream %s: %w", stream, err)
 		}
 		pending, last = meta.NumPending, meta.Sequence.Stream
 		if last > end {
-			return nil
+			return last, nil
 		}
 
 		if err := fn(b.names.stored(m.Subject(), m.Headers(), m.Data(), last, meta.Timestamp)); err != nil {
-			return scanEnd(err)
+			return last, err
 		}
+		heard = time.Now()
 	}
-	return nil
+	return last, nil
 }
 
 // holds tells whether the stream holds a message from one sequence up to another that
@@ -134,6 +163,9 @@ func forget(ctx context.Context, s jetstream.Stream, oc jetstream.Consumer) {
 // scanPatience is how long a message is waited for before the stream is asked whether
 // there is one.
 const scanPatience = 100 * time.Millisecond
+
+// readerPatience is how long the first reader of a scan may be silent though there is more.
+const readerPatience = time.Second
 
 // next is the next message; nil when it takes long, perhaps because it was removed.
 func next(ctx context.Context, it jetstream.MessagesContext) (jetstream.Msg, error) {
