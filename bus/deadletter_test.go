@@ -238,7 +238,7 @@ func TestALetterPutAsideInTimeGoesWithTheNextSuccess(t *testing.T) {
 			return err
 		}
 		if w.Key == "a" {
-			b.ForgetDeadLetters(t.Context(), w.Key) // somebody else succeeds
+			b.ForgetContact(t.Context(), w.Key) // somebody else succeeds
 		}
 		return Reject("no")
 	})
@@ -253,7 +253,7 @@ func TestALetterPutAsideInTimeGoesWithTheNextSuccess(t *testing.T) {
 func TestALetterPutAsideAfterASuccessStays(t *testing.T) {
 	b := newBus(t)
 	consume(t, b, ConsumerConfig{}, func(ctx context.Context, w *Work) error {
-		b.ForgetDeadLetters(ctx, w.Key)
+		b.ForgetContact(ctx, w.Key)
 		w.Forgot(w.Key)
 		other := &Work{Key: w.Key, Deliveries: w.Deliveries, c: &consumption{b: b, cfg: ConsumerConfig{Durable: "other", Stream: StreamContacts}}}
 		return other.PutAside(t.Context(), "no") // somebody else cannot
@@ -261,4 +261,20 @@ func TestALetterPutAsideAfterASuccessStays(t *testing.T) {
 	publish(t, b, "a", "1")
 	idle(t, b, "pusher")
 	require.Equal(t, "other", letters(t, b, 1)[0].Consumer)
+}
+
+// TestDeadLettersOfAContactAreNotThePartners: one id may be a contact's and a partner's.
+func TestDeadLettersOfAContactAreNotThePartners(t *testing.T) {
+	b := newBus(t)
+	for _, cfg := range []ConsumerConfig{{}, {Stream: StreamPartners, Durable: "puller"}} {
+		consume(t, b, cfg, func(context.Context, *Work) error { return Reject("no") })
+	}
+	publish(t, b, "7", "1")
+	_, err := b.PublishSync(t.Context(), StreamPartners, Message{Subject: PartnerSubject("changed", "7"), ID: "2", Data: []byte("2")})
+	require.NoError(t, err)
+	letters(t, b, 2)
+	b.ForgetContact(t.Context(), "7")
+	require.Equal(t, "puller", letters(t, b, 1)[0].Consumer)
+	b.ForgetPartner(t.Context(), "7")
+	letters(t, b, 0)
 }

@@ -3,41 +3,45 @@ package bus
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// deadLetterKeys remembers the keys that may have a dead letter, so that success
+// deadLetterKeys remembers of which keys consumers may have a dead letter, so that success
 // costs a call to the server only where there is one to remove.
 type deadLetterKeys struct {
-	mu   sync.Mutex // guards this:
-	keys map[string]struct{}
+	mu        sync.Mutex // guards this:
+	consumers map[eventsOf][]string
 
 	watch    sync.Mutex // guards these:
 	watchers int
 	end      func()
 }
 
-func newDeadLetterKeys() *deadLetterKeys { return &deadLetterKeys{keys: map[string]struct{}{}} }
+// eventsOf are a key's events. One key may be that of a contact and of a partner.
+type eventsOf struct{ stream, key string }
 
-func (l *deadLetterKeys) add(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.keys[key] = struct{}{}
+func newDeadLetterKeys() *deadLetterKeys {
+	return &deadLetterKeys{consumers: map[eventsOf][]string{}}
 }
 
-func (l *deadLetterKeys) remove(key string) {
+func (l *deadLetterKeys) add(of eventsOf, consumer string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.keys, key)
+	if !slices.Contains(l.consumers[of], consumer) {
+		l.consumers[of] = append(l.consumers[of], consumer)
+	}
 }
 
-func (l *deadLetterKeys) has(key string) bool {
+// take forgets the consumers that may have one, and names them.
+func (l *deadLetterKeys) take(of eventsOf) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, ok := l.keys[key]
-	return ok
+	consumers := l.consumers[of]
+	delete(l.consumers, of)
+	return consumers
 }
 
 // WatchDeadLetters lets this process know which keys have dead letters until ctx ends, for
@@ -89,8 +93,8 @@ func (b *Bus) followDeadLetters(ctx context.Context) (end func(), err error) {
 		return nil, err
 	}
 	cc, err := oc.Consume(func(m jetstream.Msg) {
-		_, key := deadLetterKey(b.names.plain(m.Subject()))
-		b.deadLetters.add(key)
+		consumer, key := deadLetterKey(b.names.plain(m.Subject()))
+		b.deadLetters.add(eventsOf{m.Headers().Get(headerStream), key}, consumer)
 	})
 	if err != nil {
 		return nil, err
@@ -98,16 +102,23 @@ func (b *Bus) followDeadLetters(ctx context.Context) (end func(), err error) {
 	return func() { cc.Stop(); <-cc.Closed() }, nil
 }
 
-// ForgetDeadLetters removes the dead letters of a key, whichever consumer's: what they are
-// about has been brought over since. It asks the server only where there may be one, which
-// a process knows that watches.
-func (b *Bus) ForgetDeadLetters(ctx context.Context, key string) {
-	if !b.deadLetters.has(key) {
-		return
-	}
-	b.deadLetters.remove(key) // first: one that comes meanwhile is noticed again
-	if err := b.PurgeDeadLetters(ctx, key); err != nil {
-		b.deadLetters.add(key)
-		b.log.Warn("outdated dead letter not removed", "key", key, "error", err)
+// ForgetContact removes the dead letters of a contact, and ForgetPartner those of a partner:
+// what they are about has been brought over since. They ask the server only where there may
+// be one, which a process knows that watches.
+func (b *Bus) ForgetContact(ctx context.Context, id string) {
+	b.forgetDeadLetters(ctx, eventsOf{StreamContacts, id})
+}
+
+// ForgetPartner is described with ForgetContact.
+func (b *Bus) ForgetPartner(ctx context.Context, id string) {
+	b.forgetDeadLetters(ctx, eventsOf{StreamPartners, id})
+}
+
+func (b *Bus) forgetDeadLetters(ctx context.Context, of eventsOf) {
+	for _, consumer := range b.deadLetters.take(of) { // first: one that comes meanwhile is noticed again
+		if err := b.purgeDeadLetter(ctx, DeadLetterSubject(consumer, of.key)); err != nil {
+			b.deadLetters.add(of, consumer)
+			b.log.Warn("outdated dead letter not removed", "consumer", consumer, "key", of.key, "error", err)
+		}
 	}
 }

@@ -34,7 +34,7 @@ func (w *Work) putAside(ctx context.Context, reason string) error {
 	if err := w.c.b.storeDeadLetter(ctx, w.c.cfg, w.Key, w.Deliveries, reason); err != nil {
 		return err
 	}
-	w.c.b.deadLetters.add(w.Key)
+	w.c.b.deadLetters.add(eventsOf{w.c.cfg.Stream, w.Key}, w.c.cfg.Durable)
 	w.c.b.log.Warn("event put aside as a dead letter", "consumer", w.c.cfg.Durable, "key", w.Key)
 	w.aside = true
 	return nil
@@ -58,7 +58,7 @@ func (c *consumption) settle(ctx context.Context, w *Work, result error) {
 	case result == nil:
 		c.ackAll(ctx, w.Key)
 		if !w.forgotten {
-			c.b.ForgetDeadLetters(ctx, w.Key)
+			c.b.forgetDeadLetters(ctx, eventsOf{c.cfg.Stream, w.Key})
 		}
 	case errors.As(result, &reject):
 		c.reject(ctx, w, reject.reason)

@@ -1,8 +1,11 @@
 package bus
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // The streams, and what their subjects begin with.
@@ -50,8 +53,12 @@ func DeadLetterSubject(consumer, key string) string {
 // all jobs.
 func JobSubject(id string) string { return jobsPrefix + id }
 
-// Key returns the key of a subject: its last token, unescaped.
+// Key returns the key of a subject: its last token, unescaped; of a truncate, which is about
+// no contact, "": a contact may be called that.
 func Key(subject string) string {
+	if subject == contactsPrefix+"truncate" {
+		return ""
+	}
 	return unescapeToken(subject[strings.LastIndexByte(subject, '.')+1:])
 }
 
@@ -62,18 +69,18 @@ func retrySubject(consumer, key string) string {
 
 // deadLetterKey returns consumer and key of a dead letter's or a retry's subject.
 func deadLetterKey(subject string) (consumer, key string) {
-	rest := strings.TrimSuffix(strings.TrimPrefix(subject, deadLettersPrefix), retrySuffix)
-	c, k, _ := strings.Cut(rest, ".")
+	c, k, _ := strings.Cut(strings.TrimPrefix(subject, deadLettersPrefix), ".")
+	k, _, _ = strings.Cut(k, ".") // the suffix of a retry; a key has no dot
 	return unescapeToken(c), unescapeToken(k)
 }
 
 const hexDigits = "0123456789ABCDEF"
 
 // escapeToken makes one subject token of any text: letters, digits, "-" and "_" stay, other
-// bytes become %XX, and nothing at all becomes a lone "%". UUIDs and numbers are unchanged.
+// bytes become =XX, and nothing at all becomes a lone "=". UUIDs and numbers are unchanged.
 func escapeToken(s string) string {
 	if s == "" {
-		return "%"
+		return "="
 	}
 	i := 0
 	for i < len(s) && plain(s[i]) {
@@ -87,7 +94,7 @@ func escapeToken(s string) string {
 		if c := s[i]; plain(c) {
 			b = append(b, c)
 		} else {
-			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])
+			b = append(b, '=', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
 	return string(b)
@@ -97,24 +104,53 @@ func plain(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
-// unescapeToken undoes escapeToken. A token it did not make is returned as it can be read.
+// unescapeToken undoes escapeToken. A token that it did not make is nobody's, and stays as it is.
 func unescapeToken(s string) string {
-	if s == "%" {
-		return ""
-	}
-	if strings.IndexByte(s, '%') < 0 {
+	if strings.IndexByte(s, '=') < 0 {
 		return s
 	}
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			if c, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
-				b = append(b, c[0])
-				i += 2
-				continue
-			}
+		if s[i] != '=' || i+2 >= len(s) {
+			b = append(b, s[i])
+			continue
 		}
-		b = append(b, s[i])
+		c, err := hex.DecodeString(s[i+1 : i+3])
+		if err != nil {
+			return s
+		}
+		b = append(b, c[0])
+		i += 2
 	}
-	return string(b)
+	if s == "=" {
+		b = nil
+	}
+	if text := string(b); escapeToken(text) == s {
+		return text
+	}
+	return s
+}
+
+// LongestID is how many bytes of a contact's id stand in a subject, where each may take
+// three: NATS reads 4,096 of a command.
+const LongestID = 512
+
+// standIn begins what stands in subjects for an id that cannot.
+const standIn = "=="
+
+// ContactKey is the key of a contact's events: its id, or something that stands for one that
+// is empty, longer than LongestID, or no text.
+func ContactKey(id string) string {
+	if id != "" && len(id) <= LongestID && utf8.ValidString(id) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return standIn + hex.EncodeToString(sum[:16])
+}
+
+var standInForm = regexp.MustCompile("^" + standIn + "[0-9a-f]{32}$")
+
+// StandsIn tells a key that stands for an id from an id.
+func StandsIn(key string) bool {
+	return strings.HasPrefix(key, standIn) && standInForm.MatchString(key)
 }

@@ -83,8 +83,9 @@ type Links interface {
 
 // DeadLetters keeps the dead letters as the links stand; *bus.Bus is one.
 type DeadLetters interface {
-	// ForgetDeadLetters removes those of a contact or a partner.
-	ForgetDeadLetters(ctx context.Context, key string)
+	// ForgetContact removes those of a contact, ForgetPartner those of a partner.
+	ForgetContact(ctx context.Context, id string)
+	ForgetPartner(ctx context.Context, id string)
 }
 
 // Work are the events that a reconcile applies; *bus.Work is.

@@ -119,11 +119,11 @@ func (r *Reconciler) settleDeadLetters(ctx context.Context, work Work, res Resul
 	var rejected *RejectError
 	switch {
 	case err == nil:
-		for _, key := range []string{res.ContactID, res.MetaKockaID} {
-			r.deadLetters.ForgetDeadLetters(ctx, key)
-			if work != nil {
-				work.Forgot(key)
-			}
+		r.deadLetters.ForgetContact(ctx, res.ContactID)
+		r.deadLetters.ForgetPartner(ctx, res.MetaKockaID)
+		if work != nil {
+			work.Forgot(res.ContactID)
+			work.Forgot(res.MetaKockaID)
 		}
 	case errors.As(err, &rejected) && work != nil:
 		if failed := work.PutAside(ctx, rejected.Reason); failed != nil {

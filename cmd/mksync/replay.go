@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/bus/embedded"
@@ -56,13 +55,6 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 
 // readReplay reads the flags that are texts.
 func readReplay(r *replay.ReplayRequest, since, until string, now time.Time) (err error) {
-	if r.ContactID != "" {
-		id, err := uuid.Parse(r.ContactID)
-		if err != nil {
-			return fmt.Errorf("--contact: %q is not a uuid", r.ContactID)
-		}
-		r.ContactID = id.String()
-	}
 	if r.Since, err = readTime(since, now); err != nil {
 		return fmt.Errorf("--since: %w", err)
 	}
@@ -130,6 +122,13 @@ func (app *cliEnv) replay(ctx context.Context, r replay.ReplayRequest, asJSON bo
 		show := app.showPreview
 		if asJSON {
 			show = func(p syncer.Preview) { previews = append(previews, p) }
+		}
+		if r.ContactID != "" {
+			id, err := s.Store.KeyType().Canonical(r.ContactID)
+			if err != nil {
+				return fmt.Errorf("--contact: %q %w", r.ContactID, err)
+			}
+			r.ContactID = id
 		}
 		sum, err := replay.NewReplayer(s.Reconciler, s.Bus, s.Store, say, show).Run(ctx, r)
 		switch {

@@ -164,7 +164,14 @@ func (r *Relay) message(ev *cdc.Event) bus.Message {
 	}
 	r.values[1] = eventID(r.id, ev.Pos)
 	r.values[5] = ev.Key
-	return bus.Message{Subject: bus.ContactSubject(ev.Op.String(), ev.Key), ID: r.values[1], Header: r.header, Data: r.buf}
+	return bus.Message{Subject: contactSubject(ev), ID: r.values[1], Header: r.header, Data: r.buf}
+}
+
+func contactSubject(ev *cdc.Event) string {
+	if ev.Op == cdc.OpTruncate {
+		return SubjectTruncate
+	}
+	return bus.ContactSubject(ev.Op.String(), bus.ContactKey(ev.Key))
 }
 
 // eventTime is the commit time; rows of a snapshot have none.

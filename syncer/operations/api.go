@@ -63,6 +63,8 @@ type Records interface {
 	syncer.PollStates
 	event.States
 	Now(ctx context.Context) (time.Time, error)
+	// KeyType is the type of the contacts' ids.
+	KeyType() store.KeyType
 	// Merges lists merges of contacts.
 	Merges(ctx context.Context, q store.MergeQuery) ([]store.ContactMerge, error)
 	// Wake has the contacts looked at again, but for one, whose match is held for one of
@@ -173,7 +175,7 @@ func checkID(field, id string) error {
 	return nil
 }
 
-// checkUUID returns a contact's or mapping's id as Postgres writes it.
+// checkUUID returns a mapping's or job's id as Postgres writes it.
 func checkUUID(field, id string) (string, error) {
 	if err := checkID(field, id); err != nil {
 		return "", err
@@ -184,6 +186,30 @@ func checkUUID(field, id string) (string, error) {
 		return "", syncer.Errorf(syncer.CodeMalformed, "%s: %q is not a uuid", field, id)
 	}
 	return u.String(), nil
+}
+
+// contactID returns a contact's id as Postgres writes it.
+func (a *API) contactID(field, id string) (string, error) {
+	keys := a.records.KeyType()
+	if id == "" || !keys.IsText() {
+		if err := checkID(field, id); err != nil {
+			return "", err
+		}
+	}
+	key, err := keys.Canonical(id)
+	if err != nil {
+		return "", syncer.Errorf(syncer.CodeMalformed, "%s: %q %s", field, clip(id), err)
+	}
+	return key, nil
+}
+
+// anyID refuses what can be the id of no entry, mapping, partner or contact.
+func (a *API) anyID(field, id string) error {
+	err := checkID(field, id)
+	if err != nil && a.records.KeyType().IsText() {
+		_, err = a.contactID(field, id)
+	}
+	return err
 }
 
 // tooMany is how many ids an error names at most.

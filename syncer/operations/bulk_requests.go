@@ -78,14 +78,14 @@ func checkBulk(field string, ids []string, all, dryRun bool) error {
 }
 
 // ids checks the request and gives the contacts' ids as Postgres writes them.
-func (r BulkSyncRequest) ids() ([]string, error) {
+func (r BulkSyncRequest) ids(a *API) ([]string, error) {
 	if err := checkBulk("contactIds", r.ContactIDs, r.SyncAll, r.DryRun); err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(r.ContactIDs))
 	for i, id := range r.ContactIDs {
 		var err error
-		if ids[i], err = checkUUID(fmt.Sprintf("contactIds[%d]", i), id); err != nil {
+		if ids[i], err = a.contactID(fmt.Sprintf("contactIds[%d]", i), id); err != nil {
 			return nil, err
 		}
 	}
@@ -119,7 +119,7 @@ func (a *API) BulkSync(ctx context.Context, r BulkSyncRequest) (BulkSyncResult, 
 }
 
 func (a *API) bulkSync(ctx context.Context, r BulkSyncRequest, told audience) (res BulkSyncResult, err error) {
-	ids, err := r.ids()
+	ids, err := r.ids(a)
 	if err != nil {
 		return res, err
 	}

@@ -60,9 +60,9 @@ type JournalRequest struct {
 	Page
 }
 
-func (r JournalRequest) query() (q store.RecordQuery, err error) {
+func (r JournalRequest) query(a *API) (q store.RecordQuery, err error) {
 	if r.Of != "" {
-		if err := checkID("of", r.Of); err != nil {
+		if err := a.anyID("of", r.Of); err != nil {
 			return q, err
 		}
 	}
@@ -96,7 +96,7 @@ type Decided[T any] struct {
 
 // Conflicts lists the conflict journal.
 func (a *API) Conflicts(ctx context.Context, r JournalRequest) (List[Conflict], error) {
-	q, err := r.query()
+	q, err := r.query(a)
 	if err != nil {
 		return List[Conflict]{}, err
 	}
@@ -120,7 +120,7 @@ func decided(c store.ConflictRecord) bool {
 }
 
 func (a *API) conflict(ctx context.Context, id string, fits func(store.ConflictRecord) bool) (c store.ConflictRecord, err error) {
-	if err := checkID("id", id); err != nil {
+	if err := a.anyID("id", id); err != nil {
 		return c, err
 	}
 	found, err := a.records.Conflicts(ctx, store.RecordQuery{Of: id})

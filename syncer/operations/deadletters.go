@@ -63,7 +63,7 @@ func (a *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error)
 // RetryDeadLetter redrives a dead letter: its consumer tries it again
 // as soon as it runs; one that fails again becomes a new dead letter.
 func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (dead DeadLetter, err error) {
-	if err := checkID("id", r.ID); err != nil {
+	if err := a.anyID("id", r.ID); err != nil {
 		return dead, err
 	}
 
@@ -79,7 +79,7 @@ func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (dead DeadLet
 
 	var found []bus.DeadLetter
 	for _, l := range all {
-		if keys[l.Key] || deadLetterID(l) == r.ID {
+		if keys[eventsOf{l.Stream, l.Key}] || deadLetterID(l) == r.ID {
 			found = append(found, l)
 		}
 	}
@@ -96,34 +96,33 @@ func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (dead DeadLet
 	return deadLetterOf(l), err
 }
 
-// keysOf are the keys of events that an id of a mapping, contact or partner
-// stands for.
-func (a *API) keysOf(ctx context.Context, id string) (map[string]bool, error) {
-	keys := map[string]bool{id: true}
+// keysOf are the keys of events that an id of a mapping, contact or partner stands for, by
+// their stream: a contact may have a partner's id.
+func (a *API) keysOf(ctx context.Context, id string) (map[eventsOf]bool, error) {
+	keys := map[eventsOf]bool{{bus.StreamContacts, id}: true, {bus.StreamPartners, id}: true}
+	queries := []store.LinkQuery{{MetaKockaID: id}}
+	if u, err := checkUUID("id", id); err == nil {
+		queries = append(queries, store.LinkQuery{ID: u})
+	}
+	if contact, err := a.contactID("id", id); err == nil {
+		keys[eventsOf{bus.StreamContacts, contact}] = true
+		queries = append(queries, store.LinkQuery{ContactID: contact})
+	}
 
-	var links []store.Link
-	u, err := checkUUID("id", id)
-	if err == nil {
-		keys[u] = true
-		for _, q := range []store.LinkQuery{{ID: u}, {ContactID: u}} {
-			more, err := a.records.Links(ctx, q)
-			if err != nil {
-				return nil, err
-			}
-			links = append(links, more...)
+	for _, q := range queries {
+		links, err := a.records.Links(ctx, q)
+		if err != nil {
+			return nil, err
 		}
-	}
-
-	byPartner, err := a.records.Links(ctx, store.LinkQuery{MetaKockaID: id})
-	if err != nil {
-		return nil, err
-	}
-
-	for _, l := range append(links, byPartner...) {
-		keys[l.ContactID] = true
-		if l.MetaKockaID != "" {
-			keys[l.MetaKockaID] = true
+		for _, l := range links {
+			keys[eventsOf{bus.StreamContacts, l.ContactID}] = true
+			if l.MetaKockaID != "" {
+				keys[eventsOf{bus.StreamPartners, l.MetaKockaID}] = true
+			}
 		}
 	}
 	return keys, nil
 }
+
+// eventsOf are the events of one contact or partner.
+type eventsOf struct{ stream, key string }

@@ -38,7 +38,7 @@ func openDeletion(d store.DeletionRecord) bool { return d.Status.Open() }
 // Deletions lists the deletion journal. Without All it is what waits for a
 // person, and what was approved and could not be applied yet.
 func (a *API) Deletions(ctx context.Context, r JournalRequest) (List[Deletion], error) {
-	q, err := r.query()
+	q, err := r.query(a)
 	if err != nil {
 		return List[Deletion]{}, err
 	}
@@ -48,7 +48,7 @@ func (a *API) Deletions(ctx context.Context, r JournalRequest) (List[Deletion], 
 
 // deletion finds an open deletion.
 func (a *API) deletion(ctx context.Context, id string) (rec store.DeletionRecord, err error) {
-	if err := checkID("id", id); err != nil {
+	if err := a.anyID("id", id); err != nil {
 		return rec, err
 	}
 	found, err := a.records.Deletions(ctx, store.RecordQuery{Of: id})

@@ -63,7 +63,7 @@ var errNoJobs = &syncer.RequestError{Code: syncer.CodeUnavailable, Message: "thi
 
 // StartBulkSync queues a bulk sync.
 func (a *API) StartBulkSync(ctx context.Context, r BulkSyncRequest) (Job, error) {
-	ids, err := r.ids()
+	ids, err := r.ids(a)
 	if err != nil {
 		return Job{}, err
 	}

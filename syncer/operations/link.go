@@ -29,7 +29,7 @@ type Linked struct {
 
 // Link links a contact with a partner by hand: the answer to a match that waits.
 func (a *API) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
-	id, err := checkUUID("contactId", r.ContactID)
+	id, err := a.contactID("contactId", r.ContactID)
 	if err == nil {
 		err = checkID("metakockaId", r.MetaKockaID)
 	}
@@ -52,7 +52,7 @@ func (a *API) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
 
 // Unlink parts a contact from its partner by hand, for good.
 func (a *API) Unlink(ctx context.Context, r UnlinkRequest) (o Outcome, err error) {
-	id, err := checkUUID("contactId", r.ContactID)
+	id, err := a.contactID("contactId", r.ContactID)
 	if err == nil {
 		err = a.known(ctx, id)
 	}

@@ -57,7 +57,7 @@ func (a *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err err
 		return mappingOf(*link), nil
 	}
 
-	contactID, err := checkUUID("contactId", r.ContactID)
+	contactID, err := a.contactID("contactId", r.ContactID)
 	if err != nil {
 		return m, err
 	}
@@ -77,10 +77,10 @@ type MappingsRequest struct {
 	Page
 }
 
-func (r MappingsRequest) query() (q store.LinkQuery, err error) {
+func (r MappingsRequest) query(a *API) (q store.LinkQuery, err error) {
 	q = store.LinkQuery{MetaKockaID: r.MetaKockaID, Status: r.Status}
 	if r.ContactID != "" {
-		if q.ContactID, err = checkUUID("contactId", r.ContactID); err != nil {
+		if q.ContactID, err = a.contactID("contactId", r.ContactID); err != nil {
 			return q, err
 		}
 	}
@@ -96,7 +96,7 @@ func (r MappingsRequest) query() (q store.LinkQuery, err error) {
 	}
 
 	if r.After != "" {
-		if q.After, err = checkUUID("after", r.After); err != nil {
+		if q.After, err = a.contactID("after", r.After); err != nil {
 			return q, err
 		}
 	}
@@ -107,7 +107,7 @@ func (r MappingsRequest) query() (q store.LinkQuery, err error) {
 
 // Mappings lists mappings by contact id.
 func (a *API) Mappings(ctx context.Context, r MappingsRequest) (List[Mapping], error) {
-	q, err := r.query()
+	q, err := r.query(a)
 	if err != nil {
 		return List[Mapping]{}, err
 	}
@@ -187,7 +187,7 @@ func (a *API) Orphans(ctx context.Context, r OrphansRequest) (l List[Orphan], er
 	}
 	after := ""
 	if r.After != "" {
-		if after, err = checkUUID("after", r.After); err != nil {
+		if after, err = a.contactID("after", r.After); err != nil {
 			return l, err
 		}
 	}

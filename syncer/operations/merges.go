@@ -61,12 +61,12 @@ func mergeID(m store.ContactMerge) string { return strconv.FormatInt(m.ID, 10) }
 // Merge merges two contacts, or with DryRun says what that would do. Asked again
 // it finishes what was cut off, and does nothing where all is done.
 func (a *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
-	loser, err := checkUUID("loserContactId", r.LoserContactID)
+	loser, err := a.contactID("loserContactId", r.LoserContactID)
 	if err != nil {
 		return m, err
 	}
 
-	winner, err := checkUUID("winnerContactId", r.WinnerContactID)
+	winner, err := a.contactID("winnerContactId", r.WinnerContactID)
 	switch {
 	case err != nil:
 		return m, err
@@ -96,7 +96,7 @@ type MergesRequest struct {
 // Merges lists the merges of contacts, newest first.
 func (a *API) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err error) {
 	if r.Of != "" {
-		if err := checkID("of", r.Of); err != nil {
+		if err := a.anyID("of", r.Of); err != nil {
 			return l, err
 		}
 	}

@@ -39,7 +39,7 @@ func outcomeOf(r syncer.Result) Outcome {
 // Sync brings one contact and its partner together. A partner that is gone is
 // made anew: that is what a person asks for here.
 func (a *API) Sync(ctx context.Context, r SyncRequest) (o Outcome, err error) {
-	id, err := checkUUID("contactId", r.ContactID)
+	id, err := a.contactID("contactId", r.ContactID)
 	if err != nil {
 		return o, err
 	}

@@ -42,6 +42,11 @@ func (p *Replayer) read(ctx context.Context, r ReplayRequest) ([]replayed, error
 		}
 
 		id := bus.Key(m.Subject)
+		if bus.StandsIn(id) {
+			p.say("event %d is not replayed: %s", m.Sequence, event.NoKey)
+			return nil
+		}
+
 		i, known := at[id]
 		if !known {
 			i = len(contacts)

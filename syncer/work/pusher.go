@@ -76,6 +76,9 @@ func (p *Pusher) onlyOurs(next func(ctx context.Context, w *bus.Work, ours []bus
 		if len(ours) < len(all) {
 			p.log.Warn("messages that are no event of mksync's are left out", "key", w.Key, "messages", len(all)-len(ours))
 		}
+		if bus.StandsIn(w.Key) {
+			return settle(p.reconciler, p.gate, w.Key, &syncer.RejectError{Reason: event.NoKey})
+		}
 		return next(ctx, w, ours)
 	}
 }
