@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/pgstore"
 )
 
 // contacts is the contacts table as it is, and as it is configured.
@@ -18,6 +20,7 @@ type contacts struct {
 	deletes  bool // the role may delete rows
 	security bool // row level security applies to the role
 	fills    bool // a trigger may give a new row values
+	key      keyFacts
 	columns  []column
 }
 
@@ -69,7 +72,42 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 	if err != nil || len(t.columns) == 0 {
 		return nil, err
 	}
+	if t.key, err = lookAtKey(ctx, conn, cfg, schema, table); err != nil {
+		return nil, err
+	}
 	return t.findings(), nil
+}
+
+// keyFacts are about the column that names contacts.
+type keyFacts struct {
+	refused                       string // why contacts cannot be named by it; empty: they can
+	unique, nullable, partitioned bool
+}
+
+const keyQuery = `
+SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
+       NOT a.attnotnull, c.relkind = 'p'
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $3 AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = $1 AND c.relname = $2`
+
+// lookAtKey tells nothing of a key that is not there: that is the listener's finding.
+func lookAtKey(ctx context.Context, conn *pgx.Conn, cfg Database, schema, table string) (k keyFacts, err error) {
+	err = conn.QueryRow(ctx, keyQuery, schema, table, cfg.KeyColumn).Scan(&k.unique, &k.nullable, &k.partitioned)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return k, nil
+	}
+	if err != nil {
+		return k, err
+	}
+	err = pgstore.CheckKey(ctx, conn, pgstore.ContactsConfig{Table: schema + "." + table, KeyColumn: cfg.KeyColumn})
+	var refused *pgstore.TableError
+	if errors.As(err, &refused) {
+		k.refused = refused.Reason
+		return k, nil
+	}
+	return k, err
 }
 
 func (t contacts) findings() []Finding {
@@ -95,11 +133,23 @@ func (t contacts) column(name string) (column, bool) {
 // checkKey: a key column that is missing is the listener's finding.
 func (t contacts) checkKey() (Finding, bool) {
 	key, exists := t.column(t.cfg.KeyColumn)
-	if exists && key.typ != "uuid" {
-		return fail(nameKey, fmt.Sprintf("column %q of %s is of type %s; mksync names contacts by a uuid", key.name, t.cfg.Table, key.typ),
-			"let contacts_table name a table whose key is a uuid"), true
+	if !exists {
+		return Finding{}, false
 	}
-	return ok(nameKey, key.name+" "+key.typ), exists
+	named := fmt.Sprintf("column %q of %s ", key.name, t.cfg.Table)
+	add := fmt.Sprintf("run as its owner: ALTER TABLE %s ADD UNIQUE (%s)", t.cfg.Table, pgx.Identifier{key.name}.Sanitize())
+	switch k := t.key; {
+	case k.refused != "":
+		what, do, _ := strings.Cut(k.refused, ": ")
+		return fail(nameKey, what, do), true
+	case k.nullable:
+		return fail(nameKey, named+"may be empty, and names no contact then", "let contacts_key name a column that is unique and not null"), true
+	case !k.unique && k.partitioned: // which cannot have such an index, unless it is partitioned by the key
+		return note(nameKey, named+"is unique in each partition at most: two rows with one key are one contact", "see that the CRM never gives one key twice"), true
+	case !k.unique:
+		return fail(nameKey, named+"is not unique: two rows with one key are one contact", add+", or let contacts_key name another column"), true
+	}
+	return ok(nameKey, key.name+" "+key.typ), true
 }
 
 // checkFields: a field whose column is missing is not synced, which may be

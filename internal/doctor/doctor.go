@@ -26,7 +26,7 @@ type Database struct {
 	Skip        string
 	URL         string
 	Table       string // schema.table
-	KeyColumn   string // a uuid
+	KeyColumn   string
 	UpdatedAt   string // set on mksync's writes where the column exists and holds a time
 	Zone        string // of one without a time zone
 	Fields      map[mapping.Field]Columns

@@ -297,7 +297,7 @@ func TestContactsTableOfAnotherShape(t *testing.T) {
 		email text GENERATED ALWAYS AS (lower(full_name)) STORED)`)
 	r.cfg.Database.Filter = []string{"status", "kind"}
 	res = r.run()
-	res.is("key column", doctor.Fail, `column "id" of public.contacts is of type bigint`, "uuid")
+	res.is("key column", doctor.OK, "id bigint")
 	res.is("contact fields", doctor.Fail, `no column "name"`, "fields.name")
 	res.is("filter", doctor.Fail, "no column kind")
 
@@ -344,6 +344,29 @@ func TestContactsTableInParts(t *testing.T) {
 	res = r.run()
 	res.is("new contacts", doctor.Note, "a new contact needs tenant", "trigger")
 	res.is("contact fields", doctor.Fail, `no column "surname, whole"`)
+}
+
+// TestKeysThatNameNoContact: of another type than mksync can name contacts by, or than its
+// tables do, and those that may be there twice or not at all.
+func TestKeysThatNameNoContact(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{}).only("database")
+	r.exec("CREATE TABLE contacts (id date PRIMARY KEY, code text, number int NOT NULL, name text NOT NULL)")
+	is := func(column string, status doctor.Status, words ...string) {
+		t.Helper()
+		r.cfg.Database.KeyColumn = column
+		r.run().is("key column", status, words...)
+	}
+	is("id", doctor.Fail, "is of type date, and mksync names contacts by uuid, text", "MKSYNC_CONTACTS_KEY")
+	is("code", doctor.Fail, `column "code" of public.contacts may be empty`, "unique and not null")
+	is("number", doctor.Fail, "is not unique", `ADD UNIQUE ("number")`)
+	r.exec("ALTER TABLE contacts ADD UNIQUE (number), ADD UNIQUE (number, code)")
+	is("number", doctor.OK, "number integer")
+	_, err := migrations.Up(t.Context(), r.url)
+	require.NoError(t, err)
+	is("number", doctor.Fail, "name contacts by keys of type uuid", "mksync migrate up")
+	r.exec("DROP TABLE contacts; CREATE TABLE contacts (id uuid, region int, name text NOT NULL, PRIMARY KEY (id, region)) PARTITION BY LIST (region)")
+	is("id", doctor.Note, "unique in each partition")
 }
 
 func TestSchemaThatIsOldOrNew(t *testing.T) {

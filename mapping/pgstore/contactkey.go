@@ -20,6 +20,9 @@ type contactKey struct {
 	collation string // quoted, of a text; else empty
 }
 
+// String is the column as SQL names it.
+func (k contactKey) String() string { return k.name }
+
 // keyOf is the contacts' key; *TableError where it is none that mksync can work with.
 func keyOf(cfg ContactsConfig, found map[string]column) (contactKey, error) {
 	col, there := found[cfg.KeyColumn]
@@ -112,12 +115,31 @@ func (k contactKey) fits(ctx context.Context, db querier, cfg ContactsConfig) er
 		was, cfg.KeyColumn, cfg.Table, k.definition())}
 }
 
+// CheckKey is a *TableError where contacts cannot be named by their key, or mksync's tables
+// name them by another type.
+func CheckKey(ctx context.Context, conn *pgx.Conn, cfg ContactsConfig) error {
+	found, err := tableColumns(ctx, conn, cfg.quoted())
+	if err != nil {
+		return err
+	}
+	key, err := keyOf(cfg, found)
+	if err != nil {
+		return err
+	}
+	return key.fits(ctx, conn, cfg)
+}
+
+// quoted is the contacts table as SQL names it.
+func (c ContactsConfig) quoted() string {
+	return pgx.Identifier(strings.Split(c.Table, ".")).Sanitize()
+}
+
 // FitKeys gives the columns of mksync's tables that name contacts the type and the collation
 // of the contacts' key. Where they hold rows, only a change that keeps each value is made.
 // A contacts table that is not there is somebody else's finding.
 // Errors: *TableError.
 func FitKeys(ctx context.Context, conn *pgx.Conn, cfg ContactsConfig) error {
-	found, err := tableColumns(ctx, conn, pgx.Identifier(strings.Split(cfg.Table, ".")).Sanitize())
+	found, err := tableColumns(ctx, conn, cfg.quoted())
 	if err != nil || len(found) == 0 {
 		return err
 	}
