@@ -80,6 +80,7 @@ type crowd struct {
 	mu      sync.Mutex // guards what follows
 	rand    *rand.Rand
 	people  []*citizen
+	kins    []*kin
 	version int
 	edits   edits
 	imports bool     // partners are entered in the ERP, too
@@ -117,6 +118,9 @@ func (c *crowd) edit() {
 	defer c.mu.Unlock()
 	if c.filters && c.rand.IntN(10) == 0 {
 		c.cross(c.any(ownerCRM, ownerERP, ownerBoth, ownerContested))
+	}
+	if c.rand.IntN(40) == 0 {
+		c.part()
 	}
 	switch roll := c.rand.IntN(100); {
 	case roll < 18 || len(c.people) < 5:
@@ -293,7 +297,7 @@ func (c *crowd) value(f mapping.Field, n int) string {
 	case mapping.FieldName:
 		return people.AnotherName(c.rand, n, c.version)
 	case mapping.FieldCompanyName:
-		if c.rand.IntN(8) == 0 {
+		if c.rand.IntN(40) == 0 {
 			return ""
 		}
 		return people.Company(c.rand, n, c.version)

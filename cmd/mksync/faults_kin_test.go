@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,13 +14,20 @@ import (
 
 // kin are contacts that share a key, and nothing else: the first that is worked off gets
 // a partner, the others wait for a person.
-type kin struct{ members []*citizen }
+type kin struct {
+	members []*citizen
+	shared  mapping.Field
+}
 
 // insertKin enters two or three at once: strangers behind a shared mailbox, or with one
 // mistyped tax number; colleagues with their firm's.
 func (c *crowd) insertKin() {
 	kind := c.rand.IntN(3)
-	k := &kin{}
+	k := &kin{shared: mapping.FieldTaxNumber}
+	if kind == 0 {
+		k.shared = mapping.FieldEmail
+	}
+	c.kins = append(c.kins, k)
 	for i := range 2 + c.rand.IntN(2) {
 		p := c.newPerson()
 		p.kin, p.owner, p.edits = k, ownerCRM, 1
@@ -44,6 +52,27 @@ func (c *crowd) insertKin() {
 		}
 		return nil
 	})
+}
+
+// part gives one of kin a key of its own, by which it is found from now on; what it had
+// is free for who waits for it.
+func (c *crowd) part() {
+	if len(c.kins) == 0 {
+		return
+	}
+	k := c.kins[c.rand.IntN(len(c.kins))]
+	if len(k.members) < 2 {
+		return
+	}
+	i := c.rand.IntN(len(k.members))
+	p := k.members[i]
+	c.version++
+	own := fmt.Sprintf("lastna%d@primer.si", c.version)
+	if k.shared == mapping.FieldTaxNumber {
+		own = people.TaxNumber(2_000_000 + c.version)
+	}
+	k.members, p.kin = slices.Delete(k.members, i, i+1), nil
+	c.set(p, []mapping.Field{k.shared}, []string{own})
 }
 
 // kindred judges who shares a key: one has a partner, and nobody else has.
