@@ -73,6 +73,14 @@ var withoutParentheses = strings.NewReplacer("(", ",", ")", "")
 // labelledCountry finds a name among labels: Republika Hrvaška, "Moldova, Republic
 // of", "United Kingdom (UK)".
 func labelledCountry(folded string) (string, bool) {
+	// A code behind a name that has parentheses or commas of its own.
+	if at := strings.LastIndex(folded, "("); at > 0 {
+		code, ok := plainCountry(collapse(folded[:at]))
+		if again, _ := plainCountry(strings.Trim(folded[at:], "()")); ok && again == code {
+			return code, true
+		}
+	}
+
 	name, rest, found := strings.Cut(withoutParentheses.Replace(folded), ",")
 	if found {
 		name, rest = collapse(name), collapse(strings.ReplaceAll(rest, ",", " "))

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 )
 
 func TestParseCountry(t *testing.T) {
@@ -55,6 +57,24 @@ func TestEveryCountryHasANameThatReadsBack(t *testing.T) {
 	require.Equal(t, "Slovenia", CountryName("si"))
 	require.Empty(t, CountryName("Slovenija"))
 	require.Empty(t, CountryName(""))
+}
+
+// Every country is known by its name in each language that is met most, also with a
+// label around it.
+func TestEveryCountryIsKnownInEachLanguage(t *testing.T) {
+	t.Parallel()
+	for _, lang := range []string{"en", "sl", "de", "hr", "it"} {
+		namer := display.Regions(language.MustParse(lang))
+		for _, region := range regions() {
+			name := namer.Name(region)
+			for _, v := range []string{name, " " + strings.ToUpper(name) + "\u00a0", name + " (" + region.String() + ")"} {
+				got, ok := ParseCountry(v)
+				if !ok || got != region.String() {
+					t.Errorf("%s: %q is read as %q", lang, v, got)
+				}
+			}
+		}
+	}
 }
 
 func TestCountryAliasesAreReachable(t *testing.T) {
