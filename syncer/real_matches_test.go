@@ -8,11 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/people"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer/check"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // What is right for a partner and a contact of real data.
@@ -21,6 +24,9 @@ const (
 	near  = "near"  // linked, or a person is asked: never doubled
 	apart = "apart" // two records, or a person is asked
 	asked = "asked" // a person is asked
+	// proposed: a person is asked, where a poll has seen the partner and the contact was
+	// looked at: a name finds nobody else.
+	proposed = "proposed"
 )
 
 // realMatch is a partner and a contact as real data has them.
@@ -36,7 +42,7 @@ func (m realMatch) partner(id string) metakocka.Partner {
 	p.BusinessEntity = true
 	p.Contacts[0].Name, p.Contacts[0].Phone = "Lea "+m.name, "01 200 "+id[1:]
 	p.Addresses = []metakocka.Address{{
-		MKID: id + "2", Type: metakocka.AddressBilling, Street: "Ob Savi " + id[1:], City: "Kranj", PostNumber: "4000", Country: m.country,
+		MKID: id + "2", Type: metakocka.AddressBilling, Street: "Ob Savi 7", City: "Kranj", PostNumber: "4000", Country: m.country,
 	}}
 	return p
 }
@@ -44,9 +50,12 @@ func (m realMatch) partner(id string) metakocka.Partner {
 // realMatches: fillers and placeholders, shared mailboxes, spellings of one number and
 // of one e-mail.
 func realMatches() []realMatch {
+	mistyped := people.MistypedTaxNumber(960)
 	all := []realMatch{
 		{"Kranjc Peter", "00000000", "peter@kranjc-test.si", "", mapping.Contact{Name: "Jure Lisjak", TaxNumber: "00000000"}, apart},
 		{"Delta d.o.o.", "", "info@delta-test.si", "", mapping.Contact{Name: "Nace Brest", Email: "info@delta-test.si", Address: "Doma 9, 5000 Nova Gorica"}, asked},
+		{"Jelka Mohar", mistyped, "", "", mapping.Contact{Name: "Tomo Gregorc", TaxNumber: "SI" + mistyped}, asked},
+		{"Zora Papir d.o.o.", "", "", "", mapping.Contact{Name: "Lea Zora Papir d.o.o.", CompanyName: "ZORA PAPIR d. o. o.", Address: "Ob Savi 7, 4000 Kranj"}, proposed},
 		{"Rezka Oblak", "v postopku", "nima maila", "Germany", mapping.Contact{Name: "Tone Hribar", TaxNumber: "v postopku", Email: "nima maila", Country: "DE"}, apart},
 		{"Urban Hren", "", "urban@hren-test.si; racuni@hren-test.si", "", mapping.Contact{Name: "Urban Hren", Email: "urban@hren-test.si"}, near},
 		{"Sara Gaber", "", "sara@gaber-test.si", "", mapping.Contact{Name: "Sara Gaber", Email: "sara@gaber-test.si\u00a0"}, same},
@@ -92,7 +101,7 @@ func TestRealDataIsMatchedAlike(t *testing.T) {
 			w, contacts := matched(t, way, opts, matches)
 			var wrong []string
 			for i, m := range matches {
-				if what := m.wrong(w, contacts[i], opts.Partners[i].MKID, way == "import"); what != "" {
+				if what := m.wrong(w, contacts[i], opts.Partners[i].MKID, way); what != "" {
 					wrong = append(wrong, fmt.Sprintf("%s and %+v: %s: %s", m.name, m.contact, w.Mapping(contacts[i]), what))
 				}
 			}
@@ -150,13 +159,19 @@ func matched(t *testing.T, way string, opts sim.Options, matches []realMatch) (w
 }
 
 // wrong says what is not right about the contact and the partner with these ids; "":
-// all is. The partner was imported, or the contact was synced.
-func (m realMatch) wrong(w *world.World, contact, partner string, imported bool) string {
+// all is.
+func (m realMatch) wrong(w *world.World, contact, partner, way string) string {
 	w.T.Helper()
 	holder := w.One("SELECT coalesce((SELECT contact_id::text FROM metakocka_contact_mappings WHERE metakocka_id = $1), '')", partner)
 	own := w.One("SELECT coalesce((SELECT metakocka_id FROM metakocka_contact_mappings WHERE contact_id = $1), '')", contact)
 	is, _ := w.ERP.Partner(partner)
 	joined := own == partner && holder == contact
+	if m.right == proposed {
+		if m.right = asked; way == "younger" || way == "import" {
+			m.right = apart
+		}
+	}
+	imported := way == "import"
 	untouched := holder == "" && heldBy(is) == heldBy(m.partner(partner)) && w.Contact(contact) == m.contact
 	switch {
 	case m.right == same && !joined:
@@ -254,6 +269,24 @@ func TestWhoSharesAKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAContactThatWaitsIsAskedForOnImport: a partner that it may be, by name and address
+// alone, is not imported as another contact before a person has said so.
+func TestAContactThatWaitsIsAskedForOnImport(t *testing.T) {
+	t.Parallel()
+	m := realMatch{name: "Zora Papir d.o.o.", contact: mapping.Contact{Name: "Lea Zora Papir d.o.o.", CompanyName: "ZORA PAPIR d. o. o.", Address: "Ob Savi 7, 4000 Kranj"}}
+	w := world.NewAudited(t, sim.Options{Partners: []metakocka.Partner{m.partner("7001")}})
+	s, c := w.API(service.AllRoles...)
+	w.Polls(1)
+	id := w.Add(m.contact)
+	w.Status(id, "held")
+	c.Post("contacts/import", `{"metakockaId":"7001"}`).Refused(422, "refused", "partner 7001 may be contact "+id+": link the two by mksync link")
+	require.Equal(t, world.Written{}, w.Quiet(s))
+	c.Post("contacts/import", `{"metakockaId":"7001","new":true}`).Data(&operations.Outcome{})
+	w.Status(id, "synced")
+	require.NotEqual(t, "7001", w.Partner(id).MKID)
+	require.Equal(t, world.Written{Adds: 1, Contacts: 1}, w.Quiet(s))
 }
 
 // TestStrangersWithOnePlaceholderAreImported as so many contacts.

@@ -286,17 +286,17 @@ func (c *contacts) insertSQL(settings []setting) (sql string, args []any) {
 
 // matchSQL finds contacts that may be a partner's ($4) and that no living link
 // holds: by the digits of its tax number ($1), its e-mails ($2, in canonical form),
-// or as one that waits with its keys ($3); those with the number first. What it finds
-// is compared afterwards.
+// or as one that waits with these keys ($3) or with its name ($5); those with the number
+// first, those with the name last. What it finds is compared afterwards.
 func (c *contacts) matchSQL() string {
 	digits := fmt.Sprintf("regexp_replace(%s, '[^0-9]', '', 'g')", c.textOf(mapping.FieldTaxNumber))
 	byNumber := fmt.Sprintf("($1::text <> '' AND (%[1]s = $1 OR length(%[1]s) = 11 AND left(%[1]s, 8) = $1))", digits)
 	byEmail := fmt.Sprintf("EXISTS (SELECT FROM unnest($2::text[]) AS e WHERE position(e IN lower(%s)) > 0)", c.textOf(mapping.FieldEmail))
 	return fmt.Sprintf(`SELECT c.%[1]s::text, %[2]s FROM %[3]s AS c
 		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
-		WHERE (m.metakocka_id IS NULL OR m.`+tombstone+`) AND (%[4]s OR %[5]s OR m.held_keys && $3::text[])
+		WHERE (m.metakocka_id IS NULL OR m.`+tombstone+`) AND (%[4]s OR %[5]s OR m.held_keys && $3::text[] OR m.held_keys && $5::text[])
 			AND NOT EXISTS (SELECT FROM mksync_answers a WHERE a.contact_id = c.%[1]s AND a.metakocka_id = $4)
-		ORDER BY coalesce(%[4]s, false) DESC, c.%[1]s LIMIT 20`,
+		ORDER BY coalesce(%[4]s, false) DESC, coalesce(%[5]s OR m.held_keys && $3::text[], false) DESC, c.%[1]s LIMIT 20`,
 		c.key.name, c.selectList(), c.table, byNumber, byEmail)
 }
 

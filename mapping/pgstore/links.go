@@ -283,7 +283,7 @@ func (s *Store) MoveLink(ctx context.Context, from, to string) error {
 // those of which a person said that they are somebody else; twenty at most.
 func (s *Store) UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error) {
 	t := s.table()
-	rows, err := s.pool.Query(ctx, t.matchSQL(), keys.Number, keys.Emails, keys.Names(), metakockaID)
+	rows, err := s.pool.Query(ctx, t.matchSQL(), keys.Number, keys.Emails, keys.Names(), metakockaID, keys.ByName())
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("match contacts: %w", err))
 	}
