@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka/sim"
 )
 
 // growthSection measures what grows with the number of links, at sizes ten times
@@ -18,7 +19,7 @@ import (
 func growthSection(ctx context.Context, l *lab) (r result, err error) {
 	sizes := []int{l.count(1000), l.count(10000), l.count(100000)}
 	for _, n := range sizes {
-		w, err := l.newLinkedWorld(ctx, n)
+		w, err := l.newLinkedWorld(ctx, n, sim.Options{})
 		if err != nil {
 			return r, err
 		}
@@ -49,7 +50,7 @@ const floor = 30
 func growing() []growingCost {
 	return []growingCost{
 		{"start until ready", false, startUp},
-		{"poll with a full sweep", false, fullSweep},
+		{"poll", false, fullSweep},
 		{"status", false, request("/readyz")},
 		{"mapping of a contact", true, mappingLookUp},
 		{"partners nobody is linked with", false, request("/api/metakocka/partners/unsynced")},

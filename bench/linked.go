@@ -17,9 +17,10 @@ import (
 // newLinkedWorld makes n contacts that are linked with n partners and agree, as
 // after a first sync: mksync's tables are filled directly. The listener's slot is
 // there and past all that.
-func (l *lab) newLinkedWorld(ctx context.Context, n int) (w *world, err error) {
+func (l *lab) newLinkedWorld(ctx context.Context, n int, opts sim.Options) (w *world, err error) {
 	all := people(n)
-	w, err = l.newWorld(ctx, fmt.Sprintf("linked_%d", n), sim.Options{Partners: erpPartners(all)})
+	opts.Partners = erpPartners(all)
+	w, err = l.newWorld(ctx, fmt.Sprintf("linked_%d", n), opts)
 	if err != nil {
 		return w, err
 	}

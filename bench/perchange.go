@@ -143,33 +143,37 @@ func (w *world) editOne(ctx context.Context, id, phone string) error {
 	return w.agree(ctx, id, phone)
 }
 
-// pollCalls counts the calls of a full sweep and of one between two full ones,
-// where the ERP answers whole and where it cuts answers off.
+// pollCalls counts the calls of the first poll and of the next, by listing and by
+// letters, where the ERP answers whole and where it cuts answers off.
 func (l *lab) pollCalls(ctx context.Context, r *result) error {
-	for _, c := range []struct {
-		partners, limit int
-	}{{1000, 0}, {1000, 100}, {10000, 0}, {10000, 100}} {
+	for _, way := range waysToPoll() {
+		for _, c := range []struct {
+			partners, limit int
+		}{{1000, 0}, {1000, 100}, {10000, 0}, {10000, 100}} {
 
-		n := max(l.count(c.partners), 200)
-		name := fmt.Sprintf("poll of %s partners, whole answers", number(float64(n)))
-		if c.limit > 0 {
-			name = fmt.Sprintf("poll of %s partners, answers cut at %d", number(float64(n)), c.limit)
-		}
+			n := max(l.count(c.partners), 200)
+			name := fmt.Sprintf("poll of %s partners %s, whole answers", number(float64(n)), way.name)
+			if c.limit > 0 {
+				name = fmt.Sprintf("poll of %s partners %s, answers cut at %d", number(float64(n)), way.name, c.limit)
+			}
 
-		w, err := l.newWorld(ctx, fmt.Sprintf("poll_%d_%d", n, c.limit), sim.Options{Partners: erpPartners(people(n)), AnswerCap: c.limit})
-		if err != nil {
-			return err
-		}
-		err = w.twoPolls(ctx, r, name)
-		w.close()
-		if err != nil {
-			return err
-		}
-
-		if c.limit == 0 && c.partners == 10000 {
-			r.atMost(name+": calls of a full sweep", r.median(name, "mksync", "full sweep"), 40)
+			w, err := l.newWorld(ctx, fmt.Sprintf("poll_%d_%d", n, c.limit), sim.Options{
+				Partners: erpPartners(people(n)), AnswerCap: c.limit, ListAll: way.listAll,
+			})
+			if err != nil {
+				return err
+			}
+			err = w.twoPolls(ctx, r, name)
+			w.close()
+			if err != nil {
+				return err
+			}
 		}
 	}
+
+	n := number(float64(l.count(10000)))
+	r.atMost("poll by listing, whole answers: calls", r.median("poll of "+n+" partners by listing, whole answers", "mksync", "next poll"), float64(l.count(10000)/1000+1))
+	r.atMost("poll by letters, whole answers: calls of the first", r.median("poll of "+n+" partners by letters, whole answers", "mksync", "first poll"), 40)
 	return nil
 }
 
@@ -180,7 +184,7 @@ func (w *world) twoPolls(ctx context.Context, r *result, name string) error {
 	}
 
 	last := time.Time{}
-	for _, column := range []string{"full sweep", "sweep in between"} {
+	for _, column := range []string{"first poll", "next poll"} {
 		var swept time.Time
 		var calls, seconds float64
 
