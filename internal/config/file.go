@@ -14,14 +14,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// readFile applies a YAML file. It is strict: a key nobody knows, one that is
-// there twice and a value of the wrong shape are problems, each with its line.
+// readFile applies a YAML file.
 func (l *loader) readFile(path string) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		l.add("", "configuration file", err.Error())
 		return
 	}
+	l.readText(path, text)
+}
+
+// readText applies the text of a YAML file. It is strict: a key nobody knows, one that
+// is there twice and a value of the wrong shape are problems, each with its line.
+func (l *loader) readText(path string, text []byte) {
 	root, err := parseYAML(text)
 	if err != nil {
 		l.add("", path, err.Error())

@@ -29,11 +29,22 @@ type loader struct {
 // *ConfigError that names everything that is wrong at once.
 func Load(path string, environ []string, needs ...Need) (Config, error) {
 	l := &loader{config: Default(), where: map[string]string{}}
-	env := variables(environ)
 	if path = Path(path, environ); path != "" {
 		l.readFile(path)
 	}
-	l.readEnvironment(env)
+	return l.finish(environ, needs)
+}
+
+// Parse is Load of a file that is not written yet: name stands for it in what is wrong.
+func Parse(name string, text []byte, environ []string, needs ...Need) (Config, error) {
+	l := &loader{config: Default(), where: map[string]string{}}
+	l.readText(name, text)
+	return l.finish(environ, needs)
+}
+
+// finish reads the environment, and looks at the whole.
+func (l *loader) finish(environ []string, needs []Need) (Config, error) {
+	l.readEnvironment(variables(environ))
 	l.nameAfterInstance()
 	for _, p := range l.config.problems(needs) {
 		l.add(p.Key, l.where[p.Key], p.Text)
