@@ -49,16 +49,22 @@ func stoppedExamining() error { return stopped("before everything was checked; n
 
 // doctorLines prints each finding as soon as it is known.
 func (app *cliEnv) doctorLines(ctx context.Context) error {
+	return app.reportFindings(ctx, app.out(), errReported, func(emit func(doctor.Finding)) []doctor.Hint { return app.examine(ctx, emit) })
+}
+
+// reportFindings prints what is found while it is found; faulty is the error where
+// something has to be put right.
+func (app *cliEnv) reportFindings(ctx context.Context, to *terminal.Screen, faulty error, examine func(emit func(doctor.Finding)) []doctor.Hint) error {
 	wrong := 0
 	var printErr error
-	hints := app.examine(ctx, func(f doctor.Finding) {
+	hints := examine(func(f doctor.Finding) {
 		if ctx.Err() != nil {
 			return
 		}
 		if f.Status == doctor.Fail {
 			wrong++
 		}
-		if err := app.out().Sheet([]terminal.Pair{{f.Head(), f.Text()}}); err != nil {
+		if err := to.Sheet([]terminal.Pair{{f.Head(), f.Text()}}); err != nil {
 			printErr = err
 		}
 	})
@@ -67,16 +73,16 @@ func (app *cliEnv) doctorLines(ctx context.Context) error {
 		return stoppedExamining()
 	}
 
-	if err := errors.Join(printErr, doctor.WriteHints(app.stdout, hints)); err != nil {
+	if err := errors.Join(printErr, doctor.WriteHints(to, hints)); err != nil {
 		return err
 	}
 
 	if wrong == 0 {
-		_, err := fmt.Fprintln(app.stdout, "\nnothing is wrong")
+		_, err := fmt.Fprintln(to, "\nnothing is wrong")
 		return err
 	}
-	_, _ = fmt.Fprintf(app.stdout, "\n%s\n", terminal.Amount(wrong, "thing has", "things have")+" to be put right")
-	return errReported
+	_, _ = fmt.Fprintf(to, "\n%s\n", terminal.Amount(wrong, "thing has", "things have")+" to be put right")
+	return faulty
 }
 
 // doctorJSON prints all findings at once.

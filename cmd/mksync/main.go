@@ -77,7 +77,7 @@ func newRootCommand(app *cliEnv) *cobra.Command {
 		Use:           "mksync",
 		Short:         "Two-way sync of CRM contacts and MetaKocka partners",
 		Long:          rootHelp,
-		Example:       "  mksync demo\n  mksync doctor\n  mksync run --migrate\n  mksync status --watch",
+		Example:       "  mksync demo\n  mksync init --write mksync.yaml\n  mksync doctor\n  mksync run --migrate\n  mksync status --watch",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -96,6 +96,7 @@ func newRootCommand(app *cliEnv) *cobra.Command {
 func commands(app *cliEnv) []*cobra.Command {
 	return []*cobra.Command{
 		newDemoCommand(app),
+		newInitCommand(app),
 		newRunCommand(app),
 		newStatusCommand(app),
 		newSyncCommand(app),

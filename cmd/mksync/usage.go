@@ -29,7 +29,7 @@ Exit status:
     0  done
     1  failed; of doctor: something has to be put right
     2  not understood: an unknown command or flag, a missing argument
-    3  done in part: some of several did not succeed, or check found what differs
+    3  done in part: some of several did not succeed, check found what differs, or init what has to be put right
   130  stopped by Ctrl-C or SIGTERM (run, simulator and status --watch end with 0)`
 
 // exitStatus is what the program ends with.
