@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 	// A process with the race detector otherwise waits a second at its end.
 	_ = os.Setenv(raceVariable, os.Getenv(raceVariable)+" atexit_sleep_ms=0")
-	testenv.Main(m, proxyLeaks()...)
+	testenv.Main(m, leaks()...)
 }
 
 func childMain() int {

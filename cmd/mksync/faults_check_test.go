@@ -237,18 +237,25 @@ func (a unsendable) holds(f mapping.Field, crm, erp mapping.Contact) bool {
 	return mapping.Equal(f, a.crm, crm.Get(f)) && mapping.Equal(f, a.erp, erp.Get(f))
 }
 
-// holdsOneOf reports whether a partner's value is one of those; of an address each half
-// may be another's.
+// holdsOneOf reports whether a partner's value is one of those; of an address the street,
+// the city and the postal code may each be another's, for one that shows less leaves the
+// rest as it is.
 func holdsOneOf(f mapping.Field, had []string, v string) bool {
-	if f != mapping.FieldAddress {
-		return slices.ContainsFunc(had, func(h string) bool { return mapping.Equal(f, h, v) })
+	whole := slices.ContainsFunc(had, func(h string) bool { return mapping.Equal(f, h, v) })
+	if whole || f != mapping.FieldAddress {
+		return whole
 	}
-	for _, one := range had {
-		street := mapping.ParseAddress(one).Street
-		for _, other := range had {
-			town := mapping.ParseAddress(other)
-			if mapping.Equal(f, mapping.Address{Street: street, City: town.City, PostNumber: town.PostNumber}.String(), v) {
-				return true
+	var all []mapping.Address
+	for _, h := range had {
+		all = append(all, mapping.ParseAddress(h))
+	}
+	for _, street := range all {
+		for _, city := range all {
+			for _, post := range all {
+				mixed := mapping.Address{Street: street.Street, City: city.City, PostNumber: post.PostNumber}
+				if mapping.Equal(f, mixed.String(), v) {
+					return true
+				}
 			}
 		}
 	}

@@ -41,13 +41,14 @@ func newWire(t testing.TB, name, address string) (*wire, string) {
 	return w, u.String()
 }
 
-// proxyLeaks are goroutines that a stopped proxy leaves behind when a toxic was
-// taken out while data was on its way.
-func proxyLeaks() []goleak.Option {
-	const pkg = "github.com/Shopify/toxiproxy/v2"
+// leaks are goroutines that a stopped proxy leaves behind when a toxic was taken out while
+// data was on its way, and a stopped NATS server when it was about to take up a stream.
+func leaks() []goleak.Option {
+	const pkg, nats = "github.com/Shopify/toxiproxy/v2", "github.com/nats-io/nats-server/v2/server"
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction(pkg + ".(*ToxicLink).read"), goleak.IgnoreAnyFunction(pkg + ".(*ToxicLink).write"),
 		goleak.IgnoreAnyFunction(pkg + "/toxics.(*ToxicStub).Run"), goleak.IgnoreAnyFunction(pkg + "/toxics.(*ToxicStub).Close"),
+		goleak.IgnoreAnyFunction(nats + ".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(nats + "/ats.Register.func1"),
 	}
 }
 
