@@ -56,6 +56,23 @@ func (e *PendingError) Error() string {
 // while a synchronous standby is away. It comes again.
 var errNotVisible = errors.New("the change is committed but not visible in the database yet")
 
+// unknownRivalError: another contact's creation had no answer in time, and what became of it
+// has to be found out first.
+type unknownRivalError struct{ contactID string }
+
+func (e *unknownRivalError) Error() string {
+	return fmt.Sprintf("contact %s: what became of its partner's creation is not known", e.contactID)
+}
+
+// unknownRival is the contact that err asks to look into; "" for none.
+func unknownRival(err error) string {
+	var e *unknownRivalError
+	if errors.As(err, &e) {
+		return e.contactID
+	}
+	return ""
+}
+
 // ErrAgain says that what was read is out of date; read again.
 var ErrAgain = errors.New("read again")
 

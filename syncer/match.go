@@ -91,7 +91,9 @@ func (k *task) sweptLately() bool {
 }
 
 // rivalsSettled waits for the creations of other contacts with the same keys
-// that have no answer yet; false: one had none in time, so only MetaKocka knows.
+// that have no answer yet. Of one that had none in time it is found out first what
+// became of it, else its partner would be found by the keys, and taken for this
+// contact's; false: not even that told, so only MetaKocka knows.
 func (k *task) rivalsSettled(unresolved []store.Link) (bool, error) {
 	mine, settled := k.party(), true
 	for _, l := range unresolved {
@@ -103,6 +105,8 @@ func (k *task) rivalsSettled(unresolved []store.Link) (bool, error) {
 		case match.Compare(mine, match.Party{Is: sent}).Grade < match.Doubtful:
 		case k.open(l.ContactID, l.Intent):
 			return false, &PendingError{ContactID: l.ContactID, After: time.Second}
+		case !k.looked[l.ContactID]:
+			return false, &unknownRivalError{l.ContactID}
 		default:
 			settled = false
 		}

@@ -67,11 +67,13 @@ type step func(k *task, ctx context.Context) error
 func (r *Reconciler) reconcile(ctx context.Context, contactID string, t Trigger, do step) (res Result, err error) {
 	defer r.recovered(contactID, &err)
 	waited := false
+	looked := map[string]bool{}
 	for try := 0; ; try++ {
 		res = Result{}
 		err = r.links.WithContact(ctx, contactID, func(s store.Session) error {
 			k := r.task(s, contactID, t)
 			k.waited = waited
+			k.looked = looked
 			err := k.unlessNotHeld(ctx, do(k, ctx))
 			res = k.result()
 			return r.settleDeadLetters(ctx, t.Work, res, err)
@@ -81,6 +83,15 @@ func (r *Reconciler) reconcile(ctx context.Context, contactID string, t Trigger,
 		if due := dueEvent(err); due != nil && !waited {
 			r.await(ctx, contactID, due)
 			waited = true
+			continue
+		}
+
+		// Not under this contact's lock: the other one has a lock of its own.
+		if rival := unknownRival(err); rival != "" {
+			if _, err := r.lookUp(ctx, rival, t); err != nil {
+				return res, err
+			}
+			looked[rival] = true
 			continue
 		}
 
@@ -159,10 +170,11 @@ type task struct {
 	erp ERP // in the trigger's lane
 
 	// What else is asked for, by the entry of its own.
-	said      *answer      // what a person says of the match; nil: nothing
-	restoring *restoration // a conflict's outcome is taken back; nil: none
-	found     bool         // a partner was seen that matches the contact
-	waited    bool         // for an event that tells when the contact was changed
+	said      *answer         // what a person says of the match; nil: nothing
+	restoring *restoration    // a conflict's outcome is taken back; nil: none
+	found     bool            // a partner was seen that matches the contact
+	waited    bool            // for an event that tells when the contact was changed
+	looked    map[string]bool // contacts whose creations without an answer were looked up
 
 	st       store.State
 	loadedAt time.Time // by this machine's clock, for elapsed time only

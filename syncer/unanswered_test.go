@@ -190,3 +190,32 @@ func TestAConflictOfALostAnswerIsWrittenDown(t *testing.T) {
 			FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id WHERE m.contact_id = $1`, id))
 	}
 }
+
+// TestAColleagueIsNotGivenThePartnerOfACreationWithoutAnswer: that can take no effect any
+// more, and nobody has looked yet what became of it, when a contact with the same number
+// comes. The partner stays the first one's, where it was made; else the second gets one.
+func TestAColleagueIsNotGivenThePartnerOfACreationWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	h := world.ByHand(t, sim.Options{}, nil)
+	for fault, number := range map[sim.Fault]string{sim.FaultAfter: "SI12345679", sim.FaultBefore: "SI10168087"} {
+		first := h.Add(mapping.Contact{Name: "Petra Bizjak", TaxNumber: number})
+		require.NoError(t, h.ERP.FailNext(metakocka.EndpointAdd, fault))
+		_, err := h.Push(first, false)
+		require.True(t, metakocka.Uncertain(err), "%v", err)
+		h.Exec(`UPDATE metakocka_contact_mappings SET intent = intent || jsonb_build_object(
+			'sent_at', (intent->>'sent_at')::timestamptz - interval '1 hour',
+			'deadline', (intent->>'deadline')::timestamptz - interval '1 hour',
+			'sent_here', (intent->>'sent_here')::timestamptz - interval '1 hour') WHERE intent IS NOT NULL`)
+
+		second := h.Add(mapping.Contact{Name: "Oskar Turk", TaxNumber: number})
+		h.Pushed(second, false)
+		h.Pushed(first, false)
+		owner, held, name := first, second, "Petra Bizjak"
+		if fault == sim.FaultBefore {
+			owner, held, name = second, first, "Oskar Turk"
+		}
+		require.Equal(t, name, h.Partner(owner).Customer)
+		require.Contains(t, h.Mapping(held), "held: ")
+		require.Equal(t, "0", h.One("SELECT count(*)::text FROM mksync_conflicts"))
+	}
+}
