@@ -14,9 +14,11 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // URLVariable names a server to use in place of a throw-away one. Its role
@@ -51,6 +53,10 @@ type Options struct {
 type Server struct {
 	url  string
 	host host
+
+	opening sync.Once     // guards what follows
+	admin   *pgxpool.Pool // of the maintenance database; nil: not asked for yet
+	openErr error
 }
 
 // host is what a server runs on.
@@ -113,11 +119,21 @@ func (s *Server) URL() string { return s.url }
 
 // Restart ends every connection as a crash would and brings the server up
 // again under the same URL. Only a local server can: ErrNotRestartable.
-func (s *Server) Restart(ctx context.Context) error { return s.host.restart(ctx) }
+func (s *Server) Restart(ctx context.Context) error {
+	if s.admin != nil {
+		s.admin.Reset()
+	}
+	return s.host.restart(ctx)
+}
 
 // Stop ends the server and removes its files. A server that was named by
 // URLVariable is left alone.
-func (s *Server) Stop() error { return s.host.stop() }
+func (s *Server) Stop() error {
+	if s.admin != nil {
+		s.admin.Close()
+	}
+	return s.host.stop()
+}
 
 // CreateDatabase makes an empty database and returns its URL.
 func (s *Server) CreateDatabase(ctx context.Context, name string) (string, error) {
@@ -128,12 +144,18 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) (string, error
 // connected to, and returns its URL.
 func (s *Server) CopyDatabase(ctx context.Context, name, of string) (string, error) {
 	create := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{of}.Sanitize()
-	version, err := setting(ctx, s.url, "server_version_num")
-	if err == nil && version >= "150000" {
-		create += " STRATEGY file_copy" // else all of it goes through the log, and so through each walsender
+	pool, err := s.maintenance()
+	if err != nil {
+		return "", err
 	}
+
+	var newer bool
+	err = pool.QueryRow(ctx, "SELECT current_setting('server_version_num')::int >= 150000").Scan(&newer)
 	if err == nil {
-		err = s.exec(ctx, create)
+		if newer {
+			create += " STRATEGY file_copy" // else all of it goes through the log, and so through each walsender
+		}
+		_, err = pool.Exec(ctx, create)
 	}
 	if err != nil {
 		return "", fmt.Errorf("create database %s: %w", name, err)
@@ -162,14 +184,16 @@ FROM pg_replication_slots WHERE database = $1`
 // connected. A database that is not there is no error.
 func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	drop := "DROP DATABASE IF EXISTS " + pgx.Identifier{name}.Sanitize() + " WITH (FORCE)"
-	var err error
+	pool, err := s.maintenance()
+	if err != nil {
+		return err
+	}
+
 	for range 50 {
-		if _, slotErr := s.execArgs(ctx, dropSlots, name); slotErr == nil {
-			if err = s.exec(ctx, drop); err == nil {
+		if _, err = pool.Exec(ctx, dropSlots, name); err == nil {
+			if _, err = pool.Exec(ctx, drop); err == nil {
 				return nil
 			}
-		} else {
-			err = slotErr
 		}
 		if waitErr := pause(ctx, 100*time.Millisecond); waitErr != nil {
 			break
@@ -178,19 +202,11 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	return fmt.Errorf("drop database %s: %w", name, err)
 }
 
-func (s *Server) exec(ctx context.Context, sql string) error {
-	_, err := s.execArgs(ctx, sql)
-	return err
-}
-
-func (s *Server) execArgs(ctx context.Context, sql string, args ...any) (int64, error) {
-	conn, err := pgx.Connect(ctx, s.url)
-	if err != nil {
-		return 0, fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	tag, err := conn.Exec(ctx, sql, args...)
-	return tag.RowsAffected(), err
+// maintenance is where databases are made and dropped. Its connections are kept: with
+// one for each statement, many tests would spend much of their time on them.
+func (s *Server) maintenance() (*pgxpool.Pool, error) {
+	s.opening.Do(func() { s.admin, s.openErr = pgxpool.New(context.Background(), s.url) })
+	return s.admin, s.openErr
 }
 
 // pause waits for d or for the end of ctx, whichever is first.

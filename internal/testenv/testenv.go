@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -80,6 +81,7 @@ func Main(m *testing.M, options ...goleak.Option) {
 	if err := besideEachOther(runtime.GOMAXPROCS(0)); err != nil {
 		slog.Default().Error("set how many tests run at once", "error", err)
 	}
+	collectRarely()
 	goleak.VerifyTestMain(runner{m}, options...)
 }
 
@@ -92,6 +94,16 @@ func besideEachOther(processors int) error {
 		return nil
 	}
 	return flag.Set("test.parallel", strconv.Itoa(max(processors, min(4*processors, 16))))
+}
+
+// collectRarely gives up memory for time, unless GOGC says how much: a collection looks
+// at all that many tests hold, and a service with a NATS server in it would have one
+// come often.
+func collectRarely() {
+	if os.Getenv("GOGC") == "" {
+		_ = os.Setenv("GOGC", "400")
+		debug.SetGCPercent(400)
+	}
 }
 
 // runner is a testing.M that cleans up before goroutines are counted.
