@@ -2,9 +2,9 @@ package syncer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,7 +76,12 @@ func TestAnUndoneConflictWithoutAnswerIsFinished(t *testing.T) {
 	require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
 	_, err := h.Service.API(h.Service.Monitor()).UndoConflict(t.Context(), operations.EntryRequest{ID: number})
 	require.Error(t, err)
-	time.Sleep(1500 * time.Millisecond)
+	h.Eventually(func() error { // until what was sent can take no effect any more
+		if h.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE (intent->>'deadline')::timestamptz > clock_timestamp()") > 0 {
+			return errors.New("the intent's deadline is not over yet")
+		}
+		return nil
+	})
 	h.Pushed(id, false)
 	h.Pull(p.MKID)
 	h.Pushed(id, false)

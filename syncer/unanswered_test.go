@@ -28,12 +28,7 @@ func TestALateClearingDoesNotWipeANewerEdit(t *testing.T) {
 	require.True(t, metakocka.Uncertain(err), "%v", err)
 	h.Exec("UPDATE contacts SET email = 'nova@primer.si' WHERE id = $1", id)
 	h.Pushed(id, false)
-	h.Eventually(func() error {
-		if c := h.ERP.Calls(); c.Processed[metakocka.EndpointUpdate] < c.Received[metakocka.EndpointUpdate] {
-			return errors.New("late")
-		}
-		return nil
-	})
+	h.ERP.AwaitLate()
 	h.Pull(p.MKID)
 	h.Pushed(id, false)
 	now, _ := h.ERP.Partner(p.MKID)
@@ -53,7 +48,7 @@ func TestALateEntryIsNotAddedTwice(t *testing.T) {
 	_, err := h.Push(id, false)
 	require.True(t, metakocka.Uncertain(err), "%v", err)
 	h.Pushed(id, false)
-	time.Sleep(time.Second)
+	h.ERP.AwaitLate()
 	p, _ := h.ERP.Partner("7001")
 	data, _ := json.Marshal(p)
 	require.Len(t, p.Contacts, 1, string(data))

@@ -180,6 +180,9 @@ func (s *Server) FailNext(endpoint string, faults ...Fault) error {
 	return nil
 }
 
+// AwaitLate waits until every call that takes effect late (FaultLate) has done so.
+func (s *Server) AwaitLate() { s.late.Wait() }
+
 // Relent forgets the faults of FailNext that no call has met.
 func (s *Server) Relent() {
 	s.mu.Lock()

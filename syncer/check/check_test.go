@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,10 +132,21 @@ func TestContactDeletedWhileAPeriodicCheckWaits(t *testing.T) {
 	require.Zero(t, w.Count("SELECT count(*) FROM contacts"))
 }
 
+// looks is a store that counts how often it is looked whether a check is due.
+type looks struct {
+	*pgstore.Store
+	n atomic.Int64
+}
+
+func (l *looks) CheckState(ctx context.Context) (store.CheckState, error) {
+	l.n.Add(1)
+	return l.Store.CheckState(ctx)
+}
+
 // checking makes full checks, as a process does, until the test ends.
 func checking(t *testing.T, s *service.Service, store check.CheckStore, interval time.Duration) {
 	t.Helper()
-	cfg := check.CheckerConfig{Slot: s.Config.Slot, Interval: interval, Look: world.QuickPace.Look}
+	cfg := check.CheckerConfig{Slot: s.Config.Slot, Interval: interval, Look: 50 * time.Millisecond}
 	checker := check.NewChecker(cfg, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), store, s.Bus, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -155,8 +167,9 @@ func TestFailedFullCheckIsNotRepeatedAtOnce(t *testing.T) {
 	s := w.Parts()
 	calls := func() int { return w.ERP.Calls().Received[metakocka.EndpointGet] }
 	before := calls()
-	checking(t, s, s.Store, 1)
-	checking(t, s, s.Store, 1)
+	looked := &looks{Store: s.Store}
+	checking(t, s, looked, 1)
+	checking(t, s, looked, 1)
 	failed := func() error {
 		if st := s.Monitor().Status(t.Context()); st.Check.Error == "" {
 			return fmt.Errorf("check: %+v", st.Check)
@@ -166,7 +179,13 @@ func TestFailedFullCheckIsNotRepeatedAtOnce(t *testing.T) {
 	w.Eventually(failed)
 	once := calls()
 	require.Greater(t, once, before)
-	time.Sleep(20 * world.QuickPace.Look)
+	until := looked.n.Load() + 5
+	w.Eventually(func() error {
+		if n := looked.n.Load(); n < until {
+			return fmt.Errorf("looked %d times, not yet %d", n, until)
+		}
+		return nil
+	})
 	require.Equal(t, once, calls())
 	require.NoError(t, failed())
 
