@@ -27,7 +27,7 @@ func TestAContactThatOthersReferToIsNotDeleted(t *testing.T) {
 	w.Problem(s, "1 deletion waits for approval: mksync deletions list")
 	mksync(w, "deletions", "approve", id)
 	w.Status(id, "error")
-	w.NoProblem(s) // it is the contact's error, and was decided
+	w.Problem(s, "1 contact could not be brought over: mksync mappings --status error")
 	const reason = "the partner is gone from MetaKocka; the contact cannot be deleted: constraint \"orders_contact_id_fkey\" keeps it"
 	require.Equal(t, "error: "+reason, w.Mapping(id))
 	w.Idle(s)
