@@ -75,32 +75,36 @@ func (k contactKey) definition() string {
 	return k.typ + " COLLATE " + k.collation
 }
 
-// keyColumns are the columns of mksync's tables that name contacts.
-func keyColumns() map[string][]string {
-	return map[string][]string{
-		"metakocka_contact_mappings": {"contact_id"},
-		"mksync_answers":             {"contact_id"},
-		"mksync_merges":              {"loser_id", "winner_id"},
-		"mksync_replays":             {"contact_id"},
-	}
+// keyColumns are the columns of mksync's tables that name contacts: the tables, and the
+// column of each.
+func keyColumns() (tables, columns []string) {
+	return []string{"metakocka_contact_mappings", "mksync_answers", "mksync_merges", "mksync_merges", "mksync_replays"},
+		[]string{"contact_id", "contact_id", "loser_id", "winner_id", "contact_id"}
 }
 
 // unfitting are those of the columns that have not the key's type, by table.
 func (k contactKey) unfitting(ctx context.Context, db querier) (map[string][]string, string, error) {
-	var was string
+	tables, columns := keyColumns()
+	rows, err := db.Query(ctx, `
+		SELECT own.tab, own.col, `+baseType+`, `+ownCollation+`
+		FROM unnest($1::text[], $2::text[]) AS own (tab, col)
+		JOIN pg_attribute a ON a.attrelid = to_regclass(own.tab) AND a.attname = own.col AND NOT a.attisdropped
+		JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation o ON o.oid = a.attcollation`, tables, columns)
+	if err != nil {
+		return nil, "", fmt.Errorf("read columns of mksync's tables: %w", err)
+	}
+
+	var table, name, base, collation, was string
 	found := map[string][]string{}
-	for table, columns := range keyColumns() {
-		own, err := tableColumns(ctx, db, table)
-		if err != nil {
-			return nil, "", err
+	_, err = pgx.ForEachRow(rows, []any{&table, &name, &base, &collation}, func() error {
+		if base != k.typ || collation != k.collation {
+			found[table] = append(found[table], name)
+			was = contactKey{"", base, collation}.definition()
 		}
-		for _, name := range columns {
-			col, there := own[name]
-			if there && (col.base != k.typ || col.collation != k.collation) {
-				found[table] = append(found[table], name)
-				was = contactKey{"", col.base, col.collation}.definition()
-			}
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("read columns of mksync's tables: %w", err)
 	}
 	return found, was, nil
 }

@@ -156,13 +156,20 @@ func (c *contacts) widthSQL() string {
 	return "(SELECT relnatts FROM pg_class WHERE oid = to_regclass('" + strings.ReplaceAll(c.table, "'", "''") + "'))"
 }
 
+// What a column of type t and collation o is: its type, of a domain the one beneath it,
+// and its collation, quoted, where that is not the database's.
+const (
+	baseType     = "coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text"
+	ownCollation = "CASE WHEN o.collname <> 'default' THEN format('%I.%I', o.collnamespace::regnamespace, o.collname) ELSE '' END"
+)
+
 func tableColumns(ctx context.Context, db querier, table string) (map[string]column, error) {
 	rows, err := db.Query(ctx, `
-		SELECT attname, attnum, format_type(atttypid, atttypmod), coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text, NOT (attnotnull OR t.typnotnull),
+		SELECT attname, attnum, format_type(atttypid, atttypmod), `+baseType+`, NOT (attnotnull OR t.typnotnull),
 			CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)
 				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END,
 			attgenerated <> '', attgenerated <> '' OR attidentity = 'a', atthasdef OR attidentity <> '' OR t.typdefault IS NOT NULL, typcategory = 'S',
-			CASE WHEN o.collname <> 'default' THEN format('%I.%I', o.collnamespace::regnamespace, o.collname) ELSE '' END, NOT coalesce(o.collisdeterministic, true)
+			`+ownCollation+`, NOT coalesce(o.collisdeterministic, true)
 		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation o ON o.oid = a.attcollation
 		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
 	if err != nil {

@@ -35,7 +35,7 @@ const AuditSQL = `
 func NewAudited(t testing.TB, opts sim.Options) *World {
 	t.Helper()
 	w := New(t, opts)
-	w.Config.PollInterval = 50 * time.Millisecond
+	w.Config.PollInterval = 100 * time.Millisecond
 	w.Exec(AuditSQL)
 	return w
 }
