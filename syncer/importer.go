@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -246,7 +244,10 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 	}
 	got, unreadable := as.contact, as.unreadable
 
-	id := uuid.NewString()
+	id, err := r.links.NewKey(ctx)
+	if err != nil {
+		return refusedImport(p.MKID, res, err)
+	}
 	err = r.links.WithContact(ctx, id, func(s store.Session) error {
 		k := r.task(s, id, t)
 		if err := k.load(ctx); err != nil {
@@ -279,9 +280,14 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		return err
 	})
 
+	return refusedImport(p.MKID, res, err)
+}
+
+// refusedImport makes a refusal of the new contact one of its partner.
+func refusedImport(metakockaID string, res Result, err error) (Result, error) {
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
-		return Result{MetaKockaID: p.MKID}, &RejectError{fmt.Sprintf("partner %s: %v", p.MKID, refused)}
+		return Result{MetaKockaID: metakockaID}, &RejectError{fmt.Sprintf("partner %s: %v", metakockaID, refused)}
 	}
 	return res, err
 }

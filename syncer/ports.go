@@ -30,6 +30,8 @@ type ERP interface {
 // Links is what the reconciler needs of the store; *pgstore.Store is one.
 type Links interface {
 	States
+	// NewKey is the id of a contact that is to be made. *store.ContactRefusedError.
+	NewKey(ctx context.Context) (string, error)
 	// WithContact runs use while no other process works on the contact.
 	WithContact(ctx context.Context, contactID string, use func(store.Session) error) error
 	// WithContacts is WithContact for two contacts; the sessions are used one

@@ -336,7 +336,10 @@ func (t contacts) checkSecurity() (Finding, bool) {
 // checkNew: what a new contact needs and nobody gives keeps partners from being
 // imported. A trigger may give it after all.
 func (t contacts) checkNew() (Finding, bool) {
-	given := append(slices.Concat(t.cfg.Insert, t.cfg.Filter), t.cfg.KeyColumn, t.cfg.UpdatedAt)
+	given := append(slices.Concat(t.cfg.Insert, t.cfg.Filter), t.cfg.UpdatedAt)
+	if key, _ := t.column(t.cfg.KeyColumn); key.base == "uuid" || key.base == "text" || key.base == "character varying" {
+		given = append(given, key.name) // a new uuid, where nothing else gives one
+	}
 	for _, c := range t.written() {
 		given = append(given, c.name)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping/store"
@@ -197,3 +198,32 @@ func (k contactKey) alter(ctx context.Context, tx pgx.Tx, tables map[string][]st
 
 // KeyType is the type of the contacts' key.
 func (s *Store) KeyType() store.KeyType { return store.KeyType(s.table().key.typ) }
+
+// newKeySQL is the SQL that a new row's key comes from: its identity's sequence, or its
+// default; empty where it has neither.
+const newKeySQL = `SELECT CASE WHEN a.attidentity <> '' THEN format('nextval(%L::regclass)', pg_get_serial_sequence($1, $2))
+		ELSE coalesce(pg_get_expr(d.adbin, d.adrelid), '') END
+	FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+	WHERE a.attrelid = to_regclass($1) AND a.attname = $2`
+
+// NewKey is the key of a contact that is to be made: as the table makes it, else a new uuid,
+// which is a text as well. It is known before the row is written, so that nobody else works
+// on the contact meanwhile. *store.ContactRefusedError: there is no way to a new number.
+func (s *Store) NewKey(ctx context.Context) (key string, err error) {
+	t := s.table()
+	var expression string
+	err = s.pool.QueryRow(ctx, newKeySQL, t.table, s.cfg.KeyColumn).Scan(&expression)
+	switch {
+	case err != nil:
+	case expression != "":
+		err = s.pool.QueryRow(ctx, "SELECT ("+expression+")::"+t.key.typ+"::text").Scan(&key)
+	case store.KeyType(t.key.typ) == store.KeyUUID || t.key.isText():
+		return uuid.NewString(), nil
+	default:
+		return "", &store.ContactRefusedError{Reason: fmt.Sprintf("column %s, by which contacts are named, has no default that gives a new number", t.key)}
+	}
+	if err != nil {
+		return "", s.stale(ctx, fmt.Errorf("make a new contact's key: %w", err))
+	}
+	return key, nil
+}

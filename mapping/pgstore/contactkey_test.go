@@ -13,7 +13,9 @@ import (
 
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -150,4 +152,48 @@ func TestTablesOfAnotherKeyAreToldAtTheStart(t *testing.T) {
 	cfg.KeyColumn = "number"
 	_, err = pgstore.New(t.Context(), k.pool, cfg)
 	require.ErrorContains(t, err, "run `mksync migrate up`")
+}
+
+// TestNewKeysAreMadeAsTheTableDoes: by its identity, whatever the CRM may write itself, or
+// its default; else a uuid, where that is a key.
+func TestNewKeysAreMadeAsTheTableDoes(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"bigint GENERATED ALWAYS AS IDENTITY (START 7)": "^7$",
+		"serial":                        "^1$",
+		"text DEFAULT 'c-' || md5('a')": "^c-[0-9a-f]{32}$",
+		"varchar(40)":                   "^[0-9a-f-]{36}$",
+		"uuid":                          "^[0-9a-f-]{36}$",
+		"smallint":                      "",
+	} {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			url := testenv.DB(t)
+			pool := openPool(t, url)
+			k := &keeping{nil, t, pool}
+			k.exec("CREATE TABLE contacts (id " + key + " PRIMARY KEY, name text NOT NULL)")
+			_, err := migrations.Up(t.Context(), url)
+			require.NoError(t, err)
+			conn, err := pgx.Connect(t.Context(), url)
+			require.NoError(t, err)
+			defer func() { _ = conn.Close(t.Context()) }()
+			require.NoError(t, pgstore.FitKeys(t.Context(), conn, contactsTable()))
+			k.Store, err = pgstore.New(t.Context(), pool, contactsTable())
+			require.NoError(t, err)
+
+			id, err := k.NewKey(t.Context())
+			if want == "" {
+				var refused *store.ContactRefusedError
+				require.ErrorAs(t, err, &refused)
+				return
+			}
+			require.NoError(t, err)
+			require.Regexp(t, want, id)
+			k.within(id, func(s store.Session, _ store.State) {
+				link := store.Link{ContactID: id, Status: store.StatusSynced, Base: &mapping.Base{}}
+				require.NoError(t, s.Insert(t.Context(), &store.Change{Link: link, Contact: mapping.Contact{Name: "Ana"}}))
+			})
+			k.is("Ana", "SELECT name FROM contacts WHERE id::text = $1", id)
+		})
+	}
 }

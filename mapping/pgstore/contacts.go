@@ -287,7 +287,7 @@ func (c *contacts) insertSQL(settings []setting) (sql string, args []any) {
 		names = append(names, s.column.name)
 		casts = append(casts, fmt.Sprintf("CAST($%d::text AS %s)", len(args), s.column.typ))
 	}
-	return fmt.Sprintf("INSERT INTO %s AS c (%s) VALUES (%s) RETURNING %s, %s",
+	return fmt.Sprintf("INSERT INTO %s AS c (%s) OVERRIDING SYSTEM VALUE VALUES (%s) RETURNING %s, %s",
 		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.filter), args
 }
 
