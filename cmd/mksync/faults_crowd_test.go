@@ -297,7 +297,7 @@ func (c *crowd) value(f mapping.Field, n int) string {
 	case mapping.FieldName:
 		return people.AnotherName(c.rand, n, c.version)
 	case mapping.FieldCompanyName:
-		if c.rand.IntN(40) == 0 {
+		if c.rand.IntN(8) == 0 {
 			return ""
 		}
 		return people.Company(c.rand, n, c.version)
