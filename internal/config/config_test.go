@@ -335,6 +335,16 @@ func TestDemoIgnoresTheUsersOwnSettings(t *testing.T) {
 	require.Equal(t, []string{"PATH=/bin", "MKSYNC_TEST_LOG=1"}, kept)
 }
 
+// TestTextIsReadLikeAFile: of a file that is proposed, and not written yet.
+func TestTextIsReadLikeAFile(t *testing.T) {
+	t.Parallel()
+	config, err := Parse("proposal", []byte("contacts_table: public.stranke\nslot: file"), []string{"MKSYNC_SLOT=environment"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"public.stranke", "environment"}, []string{config.ContactsTable, config.Slot})
+	_, err = Parse("proposal", []byte("slott: x"), nil)
+	require.ErrorContains(t, err, "proposal line 1: slott: unknown key; did you mean slot?")
+}
+
 // TestAnInstanceNamesWhatHasNoName: what is named in the file or the environment stays.
 func TestAnInstanceNamesWhatHasNoName(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,7 @@ SELECT current_database()::text, current_user::text,
 
 const tablesQuery = `
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind IN ('v', 'm'), c.relpersistence <> 'p' OR c.relkind = 'f',
-       has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'), row_security_active(c.oid)
+       row_security_active(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> ALL($1)
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -109,7 +109,7 @@ func (d *Database) lookAtTables(ctx context.Context, conn *pgx.Conn) (at map[uin
 	at = map[uint32]int{}
 	var oid uint32
 	var t Table
-	_, err = pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.View, &t.Unlogged, &t.Readable, &t.Hidden}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.View, &t.Unlogged, &t.Hidden}, func() error {
 		at[oid] = len(d.Tables)
 		oids = append(oids, oid)
 		d.Tables = append(d.Tables, t)
@@ -163,9 +163,6 @@ SELECT (SELECT count(*) FROM s) < %[3]d, EXISTS (SELECT FROM s WHERE v IS NULL),
 // marks of deletion and whose a contact is, never what a contact says. What the role
 // may not read, or what takes too long, stays unknown.
 func Sample(ctx context.Context, conn *pgx.Conn, c *Candidate) error {
-	if !c.Table.Readable || c.Table.Hidden {
-		return nil
-	}
 	if _, err := conn.Exec(ctx, "SET statement_timeout = '"+sampleTimeout+"'"); err != nil {
 		return fmt.Errorf("bound the look at the contacts: %w", err)
 	}

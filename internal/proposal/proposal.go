@@ -29,7 +29,6 @@ type Table struct {
 	Schema, Name string
 	View         bool
 	Unlogged     bool // or foreign: nothing that logical replication tells of
-	Readable     bool
 	Hidden       bool // row level security hides rows of it from the role
 	Columns      []Column
 	Triggers     []Trigger // those that run before a row is written
