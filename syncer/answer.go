@@ -27,8 +27,10 @@ const (
 // answer is what a person says of the match of the contact, or of the partner.
 type answer struct {
 	says        says
-	metakockaID string             // of sayLink
-	partner     *metakocka.Partner // of sayLink, as it was read; nil: not yet
+	metakockaID string                 // of sayLink
+	partner     *metakocka.Partner     // of sayLink, as it was read; nil: not yet
+	listed      bool                   // of sayLink: the two are one of many pairs, see TakeOver
+	seen        *store.ObservedPartner // of a listed pair, as the last sweep saw it; nil: it has to be asked for
 }
 
 // Link links a contact with a partner, as a person says. Take makes one side win in
@@ -113,6 +115,9 @@ func (k *task) partnerFirst() error {
 // linkByHand merges the two as a first match does.
 func (k *task) linkByHand(ctx context.Context) error {
 	if k.link.Status.Alive() && k.link.MetaKockaID == k.said.metakockaID {
+		if k.said.listed {
+			return nil
+		}
 		if in := k.link.Intent; in != nil && k.open(k.id, in) {
 			return k.pending()
 		}
@@ -128,6 +133,9 @@ func (k *task) linkByHand(ctx context.Context) error {
 		return k.takeBack(ctx, k.reads(p))
 	}
 	k.fresh()
+	if seen := k.said.seen; seen != nil {
+		return k.claimSeen(ctx, *seen)
+	}
 	return k.claim(ctx, p, mapping.Base{})
 }
 
@@ -140,6 +148,9 @@ func (k *task) mayLink(ctx context.Context, dry bool) (p metakocka.Partner, err 
 	}
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
 		return p, &RejectError{err.Error()}
+	}
+	if err := k.unlessParted(ctx); err != nil {
+		return p, err
 	}
 	link, unresolved, err := k.links.LinkOrIntents(ctx, a.metakockaID)
 	if err != nil {
@@ -175,6 +186,13 @@ func (k *task) mayLink(ctx context.Context, dry bool) (p metakocka.Partner, err 
 func (k *task) named(ctx context.Context) (metakocka.Partner, error) {
 	if p := k.said.partner; p != nil {
 		return *p, nil
+	}
+	seen, err := k.listedAsSeen(ctx)
+	switch k.said.seen = seen; {
+	case err != nil:
+		return metakocka.Partner{}, err
+	case seen != nil:
+		return DecodeSeen(*seen)
 	}
 	p, err := k.erp.Get(ctx, k.said.metakockaID)
 	if errors.Is(err, metakocka.ErrNotFound) {

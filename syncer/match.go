@@ -83,12 +83,14 @@ func seenParties(seen []store.ObservedPartner) ([]match.Party, error) {
 // nobody. What somebody entered in the ERP since is not known, and would be made twice.
 const sweepFresh = 5 * time.Minute
 
-// sweptLately reports whether the last complete sweep is young enough to match by; one
+// SweptLately reports whether the last complete sweep is young enough to match by; one
 // that began in the future is of a clock that was put back since.
-func (k *task) sweptLately() bool {
-	age := k.now().Sub(k.st.SweptAt)
+func SweptLately(sweptAt, now time.Time) bool {
+	age := now.Sub(sweptAt)
 	return age >= 0 && age < sweepFresh
 }
+
+func (k *task) sweptLately() bool { return SweptLately(k.st.SweptAt, k.now()) }
 
 // rivalsSettled waits for the creations of other contacts with the same keys
 // that have no answer yet. Of one that had none in time it is found out first what
@@ -190,7 +192,13 @@ func (k *task) take(ctx context.Context, p metakocka.Partner, base mapping.Base)
 	k.link.Base = &base
 	k.link.Status = store.StatusPending
 	k.link.LastError = ""
-	if err := k.save(ctx, store.Change{}); err != nil {
+	listed := k.said != nil && k.said.listed
+	if listed {
+		k.link.RetryAt = k.now().Add(listedRest)
+	}
+
+	err := k.save(ctx, store.Change{})
+	if err != nil || listed {
 		return err
 	}
 	return k.update(ctx)

@@ -34,7 +34,7 @@ func newMappingsCommand(app *cliEnv) *cobra.Command {
 	cmd.Flags().StringVar(&r.MetaKockaID, "partner", "", "only the partner with this id")
 	choose(cmd, &r.Status, "status", "", "only those with this status: "+statusWords(), store.Statuses()...)
 	jsonFlag(cmd, &asJSON)
-	cmd.AddCommand(newMappingsPrune(app))
+	cmd.AddCommand(newMappingsPrune(app), newMappingsImport(app))
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // object is a JSON object that is written with its names in order.
@@ -23,10 +24,11 @@ type schemas struct {
 
 // enums are the types whose values are known words.
 var enums = map[reflect.Type][]any{
-	reflect.TypeFor[store.Status]():    values(store.Statuses()),
-	reflect.TypeFor[mapping.Field]():   values(mapping.Fields()),
-	reflect.TypeFor[match.Verdict]():   values(match.Verdicts()),
-	reflect.TypeFor[store.JobStatus](): values([]store.JobStatus{store.JobQueued, store.JobRunning, store.JobDone, store.JobFailed, store.JobCancelled}),
+	reflect.TypeFor[store.Status]():           values(store.Statuses()),
+	reflect.TypeFor[mapping.Field]():          values(mapping.Fields()),
+	reflect.TypeFor[match.Verdict]():          values(match.Verdicts()),
+	reflect.TypeFor[operations.PairVerdict](): values(operations.PairVerdicts()),
+	reflect.TypeFor[store.JobStatus]():        values([]store.JobStatus{store.JobQueued, store.JobRunning, store.JobDone, store.JobFailed, store.JobCancelled}),
 }
 
 func values[T any](all []T) (list []any) {

@@ -78,6 +78,7 @@ var types = map[string]struct{ request, answer any }{
 	"contacts.unlink":      {operations.UnlinkRequest{}, operations.Outcome{}},
 	"contacts.bulk-sync":   {operations.BulkSyncRequest{}, operations.BulkSyncResult{}},
 	"contacts.bulk-import": {operations.BulkImportRequest{}, operations.BulkImportResult{}},
+	"mappings.import":      {operations.ImportPairsRequest{}, operations.ImportPairsResult{}},
 	"contacts.merge":       {operations.MergeRequest{}, operations.Merge{}},
 	"contacts.duplicates":  {operations.DuplicatesRequest{}, operations.Duplicates{}},
 	"merges.list":          {operations.MergesRequest{}, operations.List[operations.Merge]{}},

@@ -54,6 +54,7 @@ func routes() []route {
 		{method: http.MethodPost, path: "/contacts/link", op: operations.OpLink},
 		{method: http.MethodPost, path: "/contacts/unlink", op: operations.OpUnlink},
 		{method: http.MethodGet, path: "/contacts/mappings", op: operations.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
+		{method: http.MethodPost, path: "/contacts/mappings/import", op: operations.OpImportPairs},
 		{method: http.MethodPost, path: "/contacts/merge", op: operations.OpMerge},
 		{method: http.MethodGet, path: "/contacts/duplicates", op: operations.OpDuplicates, query: []param{{name: "limit", number: true}}},
 		{method: http.MethodGet, path: "/merges", op: operations.OpMerges, query: append([]param{{name: "of"}}, page...)},

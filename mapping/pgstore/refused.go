@@ -9,18 +9,18 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 )
 
-// TakeRefused takes up to limit contacts that could not be brought over and whose next try
-// is due, or that were not tried again yet and whose reason holds the words. Nobody else
-// gets them for a minute: the try itself says when the next one is. Left out are contacts
-// outside the filter, and those that are not there, but where their deletion was admitted
-// and then refused.
+// TakeRefused takes up to limit contacts that could not be brought over, or that a list of
+// pairs linked and nobody merged, and whose next try is due; or that were not tried again
+// yet and whose reason holds the words. Nobody else gets them for a minute: the try itself
+// says when the next one is. Left out are contacts outside the filter, and those that are
+// not there, but where their deletion was admitted and then refused.
 func (s *Store) TakeRefused(ctx context.Context, words string, limit int) ([]store.Refused, error) {
 	t := s.table()
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
 		WITH due AS (
 			SELECT m.id, there.key IS NULL AS gone FROM metakocka_contact_mappings m
 			LEFT JOIN LATERAL (SELECT c.%[2]s AS key, %[3]s AS synced FROM %[1]s AS c WHERE c.%[2]s = m.contact_id) AS there ON true
-			WHERE m.retry_at IS NOT NULL AND m.sync_status IN ('error', 'deleted')
+			WHERE m.retry_at IS NOT NULL AND (m.sync_status IN ('error', 'deleted') OR m.sync_status = 'pending' AND m.metakocka_id IS NOT NULL)
 				AND (m.retry_at <= now() OR m.retry_at > now() + interval '2 days'
 					OR $1::text <> '' AND m.retries = 0 AND strpos(m.last_error, $1) > 0)
 				AND (there.synced OR there.key IS NULL AND EXISTS (

@@ -10,6 +10,8 @@ var about = map[string]string{
 	OpBulkImport.Name: "import several partners, or all that no contact is linked with, now",
 	OpMapping.Name:    "the mapping of a contact or of a partner",
 
+	OpImportPairs.Name: "take over pairs of contacts and partners that another integration has linked",
+
 	OpMappings.Name: "a page of the mappings, by contact id",
 	OpOrphans.Name:  "a page of the mappings that have lost a side",
 	OpPrune.Name:    "remove tombstones that guard nothing, and hold the deletion of links whose contact is gone",

@@ -65,6 +65,8 @@ type Records interface {
 	Now(ctx context.Context) (time.Time, error)
 	// KeyType is the type of the contacts' ids.
 	KeyType() store.KeyType
+	// Pairings tell what is known of pairs of a contact's and a partner's id, in their order.
+	Pairings(ctx context.Context, pairs [][2]string) ([]store.Pairing, error)
 	// Merges lists merges of contacts.
 	Merges(ctx context.Context, q store.MergeQuery) ([]store.ContactMerge, error)
 	// Wake has the contacts looked at again, but for one, whose match is held for one of

@@ -169,8 +169,7 @@ type bulkRun struct {
 // finished notes the end of piece i; a piece that is only put off is not at its
 // end.
 func (run *bulkRun) finished(i int, verdict match.Verdict, res syncer.Result, err error) error {
-	var pending *syncer.PendingError
-	if syncer.Outage(err) && run.rep.watched() || errors.As(err, &pending) {
+	if run.putOff(err) {
 		return err
 	}
 	item := BulkItem{
@@ -188,6 +187,12 @@ func (run *bulkRun) finished(i int, verdict match.Verdict, res syncer.Result, er
 	run.rep.add(item, !run.all || !item.Success)
 	run.note(i, item)
 	return err
+}
+
+// putOff reports whether a piece that ended so is done again.
+func (run *bulkRun) putOff(err error) bool {
+	var pending *syncer.PendingError
+	return syncer.Outage(err) && run.rep.watched() || errors.As(err, &pending)
 }
 
 // words say why a piece did not succeed. An internal error's are for the log,

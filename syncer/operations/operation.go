@@ -63,6 +63,8 @@ var (
 	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, atOnce, (*API).BulkSync}
 	OpBulkImport = Operation[BulkImportRequest, BulkImportResult]{"contacts.bulk-import", everything, atOnce, (*API).BulkImport}
 
+	OpImportPairs = Operation[ImportPairsRequest, ImportPairsResult]{"mappings.import", everything, atOnce, (*API).ImportPairs}
+
 	OpStartBulkSync   = Operation[BulkSyncRequest, Job]{"jobs.bulk-sync", quick, atOnce, (*API).StartBulkSync}
 	OpStartBulkImport = Operation[BulkImportRequest, Job]{"jobs.bulk-import", quick, atOnce, (*API).StartBulkImport}
 	OpJob             = Operation[JobRequest, Job]{"jobs.show", quick, atOnce, (*API).Job}
@@ -106,7 +108,7 @@ type Endpoint interface {
 // Endpoints are all operations, to be served one by one.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport,
+		OpStatus, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpMerge, OpMerges, OpUndoMerge, OpDuplicates,
