@@ -165,7 +165,7 @@ func (st *storm) spoil() {
 	st.touched(w)
 	w.spoil(st.T, bad, direction, []float64{0.3, 0.6, 1}[st.rand.IntN(3)])
 	st.pause(100*time.Millisecond, 1500*time.Millisecond)
-	w.heal()
+	w.heal(st.T)
 }
 
 // touched counts what may lose answers of MetaKocka.
@@ -236,7 +236,8 @@ func (st *storm) moods() {
 // calm ends every fault.
 func (st *storm) calm() {
 	for _, w := range st.wires {
-		w.heal()
+		st.touched(w)
+		w.heal(st.T)
 	}
 	require.NoError(st.T, st.ERP.SetFaults(sim.Faults{Latency: 2 * time.Millisecond}))
 }

@@ -65,7 +65,7 @@ func TestStandingStillBetweenSlotAndStream(t *testing.T) {
 
 	wire.spoil(t, toxic{"timeout", map[string]int{"timeout": 0}}, "downstream", 1)
 	w.Problem(others, "no heartbeat of the listener came from the slot into the stream")
-	wire.heal()
+	wire.heal(t)
 	beats(w, others)
 	w.NoProblem(others)
 	stop()
