@@ -134,6 +134,11 @@ func (st *storm) explain(t *testing.T) {
 	for i, k := range kept {
 		_ = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i+1)), []byte(k.log.String()), 0o600)
 	}
+	if c, ok := st.nats.(natsCluster); ok {
+		for i, state := range c.RaftStates() {
+			_ = os.WriteFile(filepath.Join(dir, fmt.Sprintf("n%d.json", i)), state, 0o600)
+		}
+	}
 	crashes, refusals := st.unasked()
 	t.Logf("logs are in %s; crashes: %s; refusals: %s\n%s", dir, joinSome(crashes), joinSome(refusals), st.faults())
 }

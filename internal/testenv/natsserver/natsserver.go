@@ -3,6 +3,7 @@
 package natsserver
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -157,6 +158,19 @@ func (c *Cluster) Stop(i int) { end(c.Servers[i]) }
 func (c *Cluster) Restart(t testing.TB, i int) {
 	t.Helper()
 	c.Servers[i] = launch(t, c.options[i])
+}
+
+// RaftStates is what each server says of the groups of copies that it is in: who leads
+// them, and how far it is itself.
+func (c *Cluster) RaftStates() (states [][]byte) {
+	for _, ns := range c.Servers {
+		state, err := json.MarshalIndent(ns.Raftz(&server.RaftzOptions{}), "", " ")
+		if err != nil {
+			state = []byte(err.Error())
+		}
+		states = append(states, state)
+	}
+	return states
 }
 
 // complete tells whether a leader knows all as its followers.
