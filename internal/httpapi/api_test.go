@@ -12,6 +12,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
@@ -261,7 +262,7 @@ func TestBulkRequestsOverNATS(t *testing.T) {
 	s, _ := w.API()
 	id := w.Insert("Ana", "ana@novak.si")
 	ask := func(subject, body string) *nats.Msg {
-		m, err := s.Conn.Request("mksync."+subject, []byte(body), nats.DefaultTimeout*5)
+		m, err := s.Conn.RequestWithContext(waits.Context(t, 20*time.Second), "mksync."+subject, []byte(body))
 		require.NoError(t, err)
 		return m
 	}
