@@ -70,9 +70,9 @@ func TestTheCRMRefuses(t *testing.T) {
 	w.Idle(s)
 	before := w.Contact(id)
 	for reason, edit := range map[string]func(p *metakocka.Partner){
-		`the CRM refused the contact: column "phone" holds at most 12 characters`:     func(p *metakocka.Partner) { p.Contacts[0].Phone = "+386 40 123 456" },
-		`the CRM refused the contact: constraint "no_tests" does not allow the value`: func(p *metakocka.Partner) { p.Customer = "Test" },
-		`the CRM refused the contact: another contact has the same value (constraint "contacts_tax_number_key")`: func(p *metakocka.Partner) {
+		`the CRM refused the contact: column "phone" holds at most 12 characters`:    func(p *metakocka.Partner) { p.Contacts[0].Phone = "+386 40 123 456" },
+		`the CRM refused the contact: constraint "no_tests" does not allow the name`: func(p *metakocka.Partner) { p.Customer = "Test" },
+		`the CRM refused the contact: another contact has the same tax number (constraint "contacts_tax_number_key")`: func(p *metakocka.Partner) {
 			p.TaxIDNumber = "SI11234059"
 		},
 		`the CRM refused the contact: column "company_name" holds at most 20 characters`: func(p *metakocka.Partner) {
@@ -102,7 +102,7 @@ func TestImportThatTheCRMRefuses(t *testing.T) {
 	w.Config.AutoImport = true
 	s := w.Up()
 	require.Equal(t, "Ana", w.Contact(w.ContactOf("7001")).Name)
-	w.Letter(s, "puller 7002", `partner 7002: the CRM refused the contact: constraint "reachable" does not allow the value`)
+	w.Letter(s, "puller 7002", `partner 7002: the CRM refused the contact: constraint "reachable" does not allow the e-mail`)
 	w.Edit(metakocka.Partner{MKID: "7002"}, func(p *metakocka.Partner) { p.Contacts = []metakocka.Contact{{Email: "bor@partner.si"}} })
 	require.Equal(t, "Bor", w.Contact(w.ContactOf("7002")).Name)
 	w.Letter(s, "puller 7002", "")

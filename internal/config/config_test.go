@@ -190,6 +190,43 @@ filter:
 	}, config.Filter)
 }
 
+func TestFieldsInSeveralColumnsAreRead(t *testing.T) {
+	t.Parallel()
+	config, err := Load(writeFile(t, "mksync.yaml", `
+fields:
+  name: {columns: [firstname, lastname], also: [full_name]}
+  address: {columns: {street: address, city: city}}
+filter:
+  - organization_id: 5f0c
+insert: {status: active, level: 3, organization_id: 5f0c}
+`), nil)
+	require.NoError(t, err)
+	name, address := config.Fields[mapping.FieldName], config.Fields[mapping.FieldAddress]
+	require.Equal(t, []string{"firstname", "lastname"}, name.Names(mapping.FieldName))
+	require.Equal(t, []string{"full_name"}, name.Also)
+	require.Equal(t, map[mapping.Part]string{mapping.PartStreet: "address", mapping.PartCity: "city"}, address.Columns)
+	require.Equal(t, []mapping.Part{mapping.PartStreet, mapping.PartCity}, config.Policy().For(mapping.FieldAddress).Parts)
+	require.Nil(t, config.Policy().For(mapping.FieldEmail).Parts)
+	require.Equal(t, map[string]string{"status": "active", "level": "3", "organization_id": "5f0c"}, config.Insert)
+
+	for text, want := range map[string]string{
+		"fields:\n  email: {columns: [a, b]}\n":        "mksync.yaml line 2: fields.email.columns: only the name and the address can be in several columns",
+		"fields:\n  name: {columns: [a]}\n":            "expected two columns, [given names, family name]",
+		"fields:\n  name: {columns: {given: a}}\n":     "fields.name.columns: a name needs two columns",
+		"fields:\n  address: {columns: {streat: a}}\n": "fields.address.columns.streat: unknown part; did you mean street?",
+		"fields:\n  address: {columns: {}}\n":          "fields.address.columns: names no column",
+		"fields:\n  name: {columns: [a, email]}\n":     "the column email is taken by name",
+		"fields:\n  name: {also: email}\n":             "the column email is taken by name",
+		"insert: {email: x}\n":                         "insert.email: the column email is the contact's email, which the partner gives",
+		"insert: {id: x}\n":                            "insert.id: the key is made by the table, or by mksync",
+		"insert: {kind: [x]}\n":                        "mksync.yaml line 1: insert.kind: expected a single value",
+		"insert: {kind: x}\nfilter:\n  - kind: y\n":    "insert.kind: the filter does not take a contact with this value",
+	} {
+		_, err := Load(writeFile(t, "mksync.yaml", text), nil)
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
 	const hidden = "hunter2-hunter2-hunter2"

@@ -223,7 +223,7 @@ func (s *Store) NewKey(ctx context.Context) (key string, err error) {
 		return "", &store.ContactRefusedError{Reason: fmt.Sprintf("column %s, by which contacts are named, has no default that gives a new number", t.key)}
 	}
 	if err != nil {
-		return "", s.stale(ctx, fmt.Errorf("make a new contact's key: %w", err))
+		return "", s.stale(ctx, fmt.Errorf("make a new contact's key: %w", t.refusal(err)))
 	}
 	return key, nil
 }

@@ -55,18 +55,20 @@ type column struct {
 // contacts holds the SQL for the contacts table as it is now. It is rebuilt
 // when the table's columns change under us.
 type contacts struct {
-	table     string // quoted
-	key       contactKey
-	fields    []mapping.Field
-	places    map[mapping.Field]place
-	read      []column          // those of the fields, one after another
-	all       map[string]column // by name
-	updatedAt string            // quoted; empty: no such column, or of a type that holds no time
-	zone      string            // quoted: of an updatedAt without a time zone; else empty
-	width     int16             // how many columns the table has ever had
-	filter    string            // SQL over alias c
-	args      []any             // of the filter, from $2
-	demands   []setting         // of a new contact: what the filter asks by equality, and is configured
+	table  string // quoted
+	key    contactKey
+	fields []mapping.Field
+	places map[mapping.Field]place
+	read   []column          // those of the fields, one after another
+	all    map[string]column // by name
+	// constraints are the names of the columns that each is about.
+	constraints map[string][]string
+	updatedAt   string    // quoted; empty: no such column, or of a type that holds no time
+	zone        string    // quoted: of an updatedAt without a time zone; else empty
+	width       int16     // how many columns the table has ever had
+	filter      string    // SQL over alias c
+	args        []any     // of the filter, from $2
+	demands     []setting // for a new contact: what the filter asks by equality, and is configured
 }
 
 // readContacts looks the table up. A configured column that does not exist is
@@ -93,6 +95,9 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 		return nil, err
 	}
 	c.all = found
+	if c.constraints, err = readConstraints(ctx, pool, c.table); err != nil {
+		return nil, err
+	}
 
 	for _, f := range mapping.Fields() {
 		switch at, missing := cfg.Fields[f].find(f, found); {
@@ -273,13 +278,12 @@ func (c *contacts) unchangedSQL(first int) string {
 	return strings.Join(where, " AND ")
 }
 
-// insertSQL adds a contact with the given values and what the filter and the configuration
-// demand besides, and tells whether the filter takes it. Arguments: key, the filter's, the
-// values.
+// insertSQL adds a contact with the given values, of two for a column with the first, and
+// tells its key and whether the filter takes it. Arguments: key, the filter's, the values.
 func (c *contacts) insertSQL(settings []setting) (sql string, args []any) {
 	args = append([]any{nil}, c.args...)
 	names, casts := []string{c.key.name}, []string{"$1"}
-	for _, s := range slices.Concat(settings, c.demands) {
+	for _, s := range settings {
 		if slices.Contains(names, s.column.name) {
 			continue
 		}
@@ -287,8 +291,8 @@ func (c *contacts) insertSQL(settings []setting) (sql string, args []any) {
 		names = append(names, s.column.name)
 		casts = append(casts, fmt.Sprintf("CAST($%d::text AS %s)", len(args), s.column.typ))
 	}
-	return fmt.Sprintf("INSERT INTO %s AS c (%s) OVERRIDING SYSTEM VALUE VALUES (%s) RETURNING %s, %s",
-		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.filter), args
+	return fmt.Sprintf("INSERT INTO %s AS c (%s) OVERRIDING SYSTEM VALUE VALUES (%s) RETURNING %s, c.%s::text, %s",
+		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.key.name, c.filter), args
 }
 
 // matchSQL finds contacts that may be a partner's ($4) and that no living link

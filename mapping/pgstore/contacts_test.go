@@ -141,8 +141,8 @@ func TestTheTableRefusesAContact(t *testing.T) {
 		return "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + body + " END $$; CREATE TRIGGER f BEFORE UPDATE OF name ON contacts FOR EACH ROW EXECUTE FUNCTION f()"
 	}
 	for name, c := range map[string]struct{ setup, reason string }{
-		"another contact has it": {"CREATE UNIQUE INDEX by_name ON contacts (name)", `constraint "by_name"`},
-		"a check":                {"ALTER TABLE contacts ADD CONSTRAINT short CHECK (length(name) < 9)", `constraint "short" does not allow the value`},
+		"another contact has it": {"CREATE UNIQUE INDEX by_name ON contacts (lower(name))", `another contact has the same name (constraint "by_name")`},
+		"a check":                {"ALTER TABLE contacts ADD CONSTRAINT short CHECK (length(name) < 9)", `constraint "short" does not allow the name`},
 		"a check at the end": {
 			"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$; CREATE CONSTRAINT TRIGGER f AFTER UPDATE ON contacts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()",
 			"function f, of a trigger",
@@ -215,10 +215,21 @@ func TestAContactIsInserted(t *testing.T) {
 	}
 	require.NoError(t, add(customers, numbered(1), "SI"))
 	k.is(int64(1), "SELECT count(*) FROM contacts WHERE kind = 'customer' AND country = 'SI' AND notes IS NULL")
-	refused(t, add(customers, numbered(1), "SI"), "another contact has the same value")
+	refused(t, add(customers, numbered(1), "SI"), "another contact has the same key")
 	refused(t, add(customers, numbered(2), "AT"), "the configured filter leaves the new contact out")
 	k.exec("UPDATE contacts SET active = true; ALTER TABLE contacts ALTER active SET NOT NULL")
-	refused(t, add(customers, numbered(2), "HR"), `column "active" is required`)
+	refused(t, add(customers, numbered(2), "HR"), `column "active" is required and the partner has no value for it: give it one under insert`)
+	k.exec("ALTER TABLE contacts ADD born date NOT NULL DEFAULT now()")
+	k.exec("ALTER TABLE contacts ALTER born DROP DEFAULT")
+	require.NoError(t, customers.Refresh(t.Context()))
+	refused(t, add(customers, numbered(2), "HR"), `columns "active", "born" are required`)
+	k.exec("ALTER TABLE contacts DROP born, ADD owner uuid DEFAULT NULL CONSTRAINT owned REFERENCES contacts")
+	owned := k.with(func(c *pgstore.ContactsConfig) {
+		c.Insert = map[string]string{"owner": "00000000-0000-0000-0000-000000000001", "active": "yes"}
+	})
+	if key := keyed().typ; key == "uuid" {
+		refused(t, add(owned, numbered(2), "HR"), `the value in column owner is none that the table knows to which it refers (constraint "owned")`)
+	}
 	require.Nil(t, k.linkOf(numbered(2)))
 	k.is(int64(1), "SELECT count(*) FROM contacts")
 }

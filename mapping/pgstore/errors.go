@@ -8,7 +8,6 @@ import (
 	"net"
 	"regexp"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/mapping/store"
@@ -19,32 +18,19 @@ type TableError struct{ Reason string }
 
 func (e *TableError) Error() string { return e.Reason }
 
-// refusal turns an error of the contact's own statement into a
-// mapping.ContactRefusedError, whatever the database's words: its constraints,
-// rights and triggers speak in codes of their own, too. Only what is about more
-// than this contact, and may pass, stays as it is.
-func refusal(err error) error {
-	var pg *pgconn.PgError
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return &store.ContactRefusedError{Reason: swallowed}
-	case !errors.As(err, &pg) || passing(pg) || ofTable(pg):
-		return err
-	}
-	return &store.ContactRefusedError{Reason: refusalReason(pg)}
-}
-
 // swallowed is what a write is told that the database neither does nor refuses.
 const swallowed = "the table does not let it be written: a trigger, a rule or row level security swallows the write"
 
-func refusalReason(pg *pgconn.PgError) string {
+func (c *contacts) refusalReason(pg *pgconn.PgError) string {
 	switch {
 	case pg.Code == "23502":
 		return fmt.Sprintf("column %q is required and the partner has no value for it", pg.ColumnName)
 	case pg.Code == "23505":
-		return fmt.Sprintf("another contact has the same value (constraint %q)", pg.ConstraintName)
+		return fmt.Sprintf("another contact has the same %s (constraint %q)", c.about(pg.ConstraintName), pg.ConstraintName)
+	case pg.Code == "23503":
+		return fmt.Sprintf("the %s is none that the table knows to which it refers (constraint %q)", c.about(pg.ConstraintName), pg.ConstraintName)
 	case pg.Code[:2] == "23" && pg.ConstraintName != "":
-		return fmt.Sprintf("constraint %q does not allow the value", pg.ConstraintName)
+		return fmt.Sprintf("constraint %q does not allow the %s", pg.ConstraintName, c.about(pg.ConstraintName))
 	case raisedBy(pg) != "":
 		return fmt.Sprintf("function %s, of a trigger of the contacts table, raised an error (SQLSTATE %s)", raisedBy(pg), pg.Code)
 	case pg.Code == "22P05":
@@ -120,18 +106,6 @@ func told(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrStoreAway, err)
-}
-
-// deleteRefusal is refusal for a contact's deletion.
-func deleteRefusal(err error) error {
-	var pg *pgconn.PgError
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return &store.ContactRefusedError{Reason: "the database keeps it: a trigger or row level security does not let it be deleted"}
-	case errors.As(err, &pg) && pg.Code[:2] == "23":
-		return &store.ContactRefusedError{Reason: fmt.Sprintf("constraint %q keeps it", pg.ConstraintName)}
-	}
-	return refusal(err)
 }
 
 // hiddenSQL names those of the contacts table and mksync's own whose row level security

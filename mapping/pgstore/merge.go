@@ -87,7 +87,7 @@ func (s *Session) take(ctx context.Context, tx pgx.Tx) (row json.RawMessage, err
 	names, sql := s.table.takeSQL()
 	err = tx.QueryRow(ctx, sql, append(s.readArgs(), names)...).Scan(&row)
 	if err != nil {
-		return nil, s.unlessChanged(ctx, tx, err, deleteRefusal)
+		return nil, s.unlessChanged(ctx, tx, err, s.table.deleteRefusal)
 	}
 	return row, nil
 }
@@ -131,7 +131,7 @@ func (s *Session) writeFields(ctx context.Context, tx pgx.Tx, c mapping.Contact,
 	raw := make([]*string, len(s.table.read))
 	err = tx.QueryRow(ctx, sql, args...).Scan(scanTargets(raw)...)
 	if err != nil {
-		return stored, s.unlessChanged(ctx, tx, err, refusal)
+		return stored, s.unlessChanged(ctx, tx, err, s.table.refusal)
 	}
 	return s.table.contact(raw), nil
 }
@@ -160,7 +160,7 @@ func (s *Session) putBack(ctx context.Context, tx pgx.Tx, row json.RawMessage) e
 	_, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)",
 		s.table.table, strings.Join(names, ", "), strings.Join(casts, ", ")), args...)
 	if err != nil {
-		return refusal(err)
+		return s.table.refusal(err)
 	}
 	return nil
 }

@@ -185,6 +185,15 @@ func (c *contacts) emptied() []setting {
 	return list
 }
 
+// named are the quoted names of the columns.
+func named(settings []setting) []string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.column.name
+	}
+	return names
+}
+
 // of are the field's share of the values read for c.read.
 func (c *contacts) of(f mapping.Field, raw []*string) []*string {
 	p := c.places[f]

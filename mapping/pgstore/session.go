@@ -185,7 +185,7 @@ func (s *Session) saveBoth(ctx context.Context, ch *store.Change, fields []mappi
 		sql, args := s.update(settings)
 		err = s.open(ctx, sql, args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
 		if err != nil {
-			return s.unlessChanged(ctx, s.conn, err, refusal)
+			return s.unlessChanged(ctx, s.conn, err, s.table.refusal)
 		}
 		s.raw = raw
 		begin = nil
@@ -287,19 +287,26 @@ func (s *Session) insert(ctx context.Context, ch *store.Change) error {
 	if err != nil {
 		return err
 	}
-	sql, args := t.insertSQL(append(settings, t.emptied()...))
+	settings = append(append(settings, t.demands...), t.emptied()...)
+	sql, args := t.insertSQL(settings)
 	args[0] = s.id
 
 	// The filter looks at the row as it is stored, with the table's defaults.
 	err = s.open(ctx, sql, args, func(row pgx.Row) error {
+		var key string
 		var taken bool
-		if err := row.Scan(append(scanTargets(raw), &taken)...); err != nil || taken {
+		switch err := row.Scan(append(scanTargets(raw), &key, &taken)...); {
+		case err != nil:
 			return err
+		case key != s.id:
+			return &store.ContactRefusedError{Reason: "a trigger of the table gives a new contact another key than it was made with"}
+		case taken:
+			return nil
 		}
 		return &store.ContactRefusedError{Reason: "the configured filter leaves the new contact out: let its columns have defaults that the filter takes"}
 	})
 	if err != nil {
-		return refusal(err)
+		return t.insertRefusal(err, named(settings))
 	}
 
 	// What the database made of the values is what the sides agreed on.
@@ -321,7 +328,7 @@ func (s *Session) DeleteContact(ctx context.Context, ch *store.Change) error {
 	var deleted bool
 	err := s.open(ctx, s.table.deleteSQL()+" RETURNING true", s.readArgs(), func(row pgx.Row) error { return row.Scan(&deleted) })
 	if err != nil {
-		err = s.unlessChanged(ctx, s.conn, err, deleteRefusal)
+		err = s.unlessChanged(ctx, s.conn, err, s.table.deleteRefusal)
 	} else {
 		err = s.saveChange(ctx, ch)
 	}
