@@ -86,6 +86,7 @@ func (l *logBuffer) String() string {
 func environ(w *world.World) []string {
 	c := w.Config
 	return []string{
+		"MKSYNC_CONFIG=" + w.File,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 		raceVariable + "=" + os.Getenv(raceVariable),
 		"MKSYNC_DATABASE_URL=" + c.DatabaseURL.Reveal(), "MKSYNC_DATA_DIR=" + c.DataDir,

@@ -39,6 +39,8 @@ type World struct {
 	DB     *pgxpool.Pool
 	ERP    *sim.Server
 	Config config.Config
+	// File is the configuration file of commands and processes; empty: there is none.
+	File string
 	// Pace is the service's.
 	Pace service.Pace
 }
