@@ -78,7 +78,14 @@ func TestACRMAsItIs(t *testing.T) {
 	w.Status(jan, "deleted")
 	require.Equal(t, "none", w.Mapping(theirs))
 	require.Len(t, w.ERP.Partners(), 2)
-	w.Quiet(s)
+
+	// Each edit of a partner is one write, whatever the triggers make of it.
+	w.Idle(s)
+	written := w.Written()
+	require.Equal(t, 3, written.Contacts)
+	w.Polls(2)
+	w.Idle(s)
+	require.Equal(t, written, w.Written())
 }
 
 // place is the name and the address of a partner.

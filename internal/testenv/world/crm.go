@@ -77,6 +77,7 @@ func NewCRM(t testing.TB, opts sim.Options, more string) *World {
 	role := testenv.SlotName(t)
 	w.Exec("CREATE ROLE " + role + " LOGIN REPLICATION BYPASSRLS PASSWORD 'x'")
 	t.Cleanup(func() { w.Exec("DROP OWNED BY " + role); w.Exec("DROP ROLE " + role) })
+	w.Exec(AuditSQL)
 	w.Exec("GRANT SELECT, INSERT, UPDATE, DELETE ON contacts TO " + role)
 	w.Exec("GRANT USAGE, CREATE ON SCHEMA public TO " + role)
 	w.Exec("CREATE PUBLICATION " + w.Config.Publication + " FOR TABLE contacts WITH (publish_via_partition_root = true)")

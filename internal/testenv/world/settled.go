@@ -27,7 +27,7 @@ type Written struct {
 // AuditSQL notes who changes contacts.
 const AuditSQL = `
 	CREATE TABLE audit (n bigint GENERATED ALWAYS AS IDENTITY, app text, op text);
-	CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+	CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 	BEGIN INSERT INTO audit (app, op) VALUES (current_setting('application_name'), TG_OP); RETURN NULL; END $$;
 	CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON contacts FOR EACH ROW EXECUTE FUNCTION note()`
 
