@@ -174,7 +174,7 @@ func TestAMergeIsTakenBackWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ meanwhile, err string }{
 		"the winner was edited":     {"UPDATE contacts SET notes = 'n'", "changed meanwhile"},
-		"the loser's id is taken":   {"INSERT INTO contacts (id, name) VALUES ('" + strings.ReplaceAll(numbered(1), "'", "''") + "', 'Eva')", "another contact has the same value"},
+		"the loser's id is taken":   {"INSERT INTO contacts (id, name) VALUES ('" + strings.ReplaceAll(numbered(1), "'", "''") + "', 'Eva')", "another contact has the same key"},
 		"the loser is refused":      {"ALTER TABLE contacts ADD CONSTRAINT long CHECK (length(name) > 3)", `constraint "long"`},
 		"its partner is taken":      {"INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id, sync_status) VALUES (" + keyed().another + ", '7002', 'synced')", "metakocka_contact_mappings_partner"},
 		"it is taken back already":  {"UPDATE mksync_merges SET status = 'undone'", "close merge"},
