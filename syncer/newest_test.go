@@ -148,3 +148,21 @@ func TestNewestGoesByTheFieldsOwnTimes(t *testing.T) {
 	require.Equal(t, "crm", r.decided())
 	require.Equal(t, "041 333 333", w.Partner(r.id).Contacts[0].GSM)
 }
+
+// TestNewestOfANumber: an event holds a tax number that the CRM keeps as a number as one.
+func TestNewestOfANumber(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, sim.Options{})
+	w.Config.TieWinner = mapping.SideMetaKocka
+	s := w.Parts()
+	r := newRace(w, s, "number@primer.si")
+	w.Exec("ALTER TABLE contacts ALTER tax_number TYPE bigint USING tax_number::bigint")
+	require.NoError(t, s.Store.Refresh(t.Context()))
+	r.enters(func(p *metakocka.Partner) { p.TaxIDNumber = "11234059" })
+	w.Exec("UPDATE contacts SET tax_number = 12345679 WHERE id = $1", r.id)
+	at := r.now()
+	r.told(at)
+	r.pushed(at)
+	require.Equal(t, "crm", r.decided())
+	require.Equal(t, "12345679", w.Partner(r.id).TaxIDNumber)
+}
