@@ -75,7 +75,8 @@ type unsendable struct{ crm, erp string }
 
 // crowd edits contacts on both sides and knows what each must hold in the end.
 type crowd struct {
-	w *world.World
+	w     *world.World
+	newID func(n int) string // of contact n
 
 	mu      sync.Mutex // guards what follows
 	rand    *rand.Rand
@@ -99,7 +100,7 @@ func (e edits) total() int {
 // newCrowd makes a crowd, which writes countries out.
 func newCrowd(w *world.World, r *rand.Rand) *crowd {
 	w.Exec("ALTER TABLE contacts ALTER COLUMN country TYPE text")
-	return &crowd{w: w, rand: r}
+	return &crowd{w: w, newID: func(int) string { return uuid.NewString() }, rand: r}
 }
 
 // run edits until ctx ends, about every so often.
@@ -178,7 +179,7 @@ func (c *crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
 
 func (c *crowd) newPerson() *citizen {
 	n := len(c.people) + 1
-	p := &citizen{n: n, id: uuid.NewString(), owner: owner(n % 4), had: map[mapping.Field][]string{}, unsendable: map[mapping.Field]unsendable{}}
+	p := &citizen{n: n, id: c.newID(n), owner: owner(n % 4), had: map[mapping.Field][]string{}, unsendable: map[mapping.Field]unsendable{}}
 	p.want = mapping.Contact{Name: people.Name(n), Country: c.value(mapping.FieldCountry, n), Address: c.value(mapping.FieldAddress, n)}
 	if n%3 != 0 { // the others can be found by their names alone
 		p.want.Email = c.value(mapping.FieldEmail, n)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -29,18 +31,35 @@ func seed(t *testing.T) uint64 {
 
 // TestKilledAtAnyMoment kills the service again and again while both sides are
 // edited: no contact twice in MetaKocka, no edit lost.
-func TestKilledAtAnyMoment(t *testing.T) {
+func TestKilledAtAnyMoment(t *testing.T) { killed(t, 8, "", nil) }
+
+// TestKilledWithOtherKeys is TestKilledAtAnyMoment with contacts whose keys are no uuids.
+func TestKilledWithOtherKeys(t *testing.T) {
+	t.Run("bigint", func(t *testing.T) { killed(t, 3, "bigint", func(n int) string { return strconv.Itoa(n - 5) }) })
+	t.Run("text", func(t *testing.T) {
+		killed(t, 3, "text", func(n int) string { return fmt.Sprintf("a.b c/š*> %d", n) })
+	})
+}
+
+// killed kills the service so often; newID gives contacts their keys, where these are no uuids.
+func killed(t *testing.T, kills int, key string, newID func(n int) string) {
+	t.Helper()
 	t.Parallel()
 	s := seed(t)
 	r := rand.New(rand.NewPCG(s, 1))
 	w := world.New(t, sim.Options{Seed: s, Notes: sim.Kept})
 	w.Config.MaxDeletes, w.Config.PollInterval = 10_000, time.Second
-	kills := 8 // `make long`: a hundred
-	if n, err := strconv.Atoi(os.Getenv("MKSYNC_TEST_KILLS")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("MKSYNC_TEST_KILLS")); err == nil { // `make long`: a hundred
 		kills = n
 	}
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond}))
 	people := newCrowd(w, rand.New(rand.NewPCG(s, 2)))
+	if newID != nil {
+		people.newID = newID
+		w.Exec("ALTER TABLE contacts ALTER id DROP DEFAULT, ALTER id TYPE " + key + " USING NULL")
+		_, err := service.Migrate(t.Context(), w.Config)
+		require.NoError(t, err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); people.run(ctx, 20*time.Millisecond) }()

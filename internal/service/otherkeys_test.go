@@ -243,9 +243,8 @@ func TestKeysOfEveryKind(t *testing.T) {
 	})
 
 	// A key that stands apart from its row is told with the change that keeps it.
-	w.Exec(`ALTER TABLE contacts ALTER "Contact No." SET STORAGE EXTERNAL`)
-	w.Exec("ALTER TABLE contacts SET (toast_tuple_target = 128)")
-	w.Exec(`UPDATE contacts SET notes = 'x' WHERE "Contact No." = $1`, good[10])
+	w.Exec(`ALTER TABLE contacts ALTER "Contact No." SET STORAGE EXTERNAL, ADD wide text, ALTER wide SET STORAGE PLAIN`)
+	w.Exec(`UPDATE contacts SET wide = repeat('x', 3000) WHERE "Contact No." = $1`, good[10])
 	require.Equal(t, "true", w.One("SELECT (pg_relation_size(reltoastrelid) > 0)::text FROM pg_class WHERE oid = 'contacts'::regclass"))
 	w.set(good[10], "phone", "041 555 555")
 	w.agree(good[10], "041 555 555")
