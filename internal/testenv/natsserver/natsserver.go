@@ -164,7 +164,7 @@ func (c *Cluster) Restart(t testing.TB, i int) {
 // them, and how far it is itself.
 func (c *Cluster) RaftStates() (states [][]byte) {
 	for _, ns := range c.Servers {
-		state, err := json.MarshalIndent(ns.Raftz(&server.RaftzOptions{}), "", " ")
+		state, err := json.MarshalIndent(ns.Raftz(&server.RaftzOptions{AccountFilter: server.DEFAULT_GLOBAL_ACCOUNT}), "", " ")
 		if err != nil {
 			state = []byte(err.Error())
 		}
