@@ -26,12 +26,12 @@ func (k *task) reject(ctx context.Context, reason string) error {
 }
 
 // The first try by itself comes soon, for MetaKocka refuses every call now and then, and
-// what it says does not tell. Each further one comes six times as late, and at least one
+// what it says does not tell. Each further one comes three times as late, and at least one
 // a day: whoever corrects the cause in MetaKocka or in another row need not know whom it
 // kept back.
 const (
 	firstRetry = 5 * time.Second
-	retryTimes = 6
+	retryTimes = 3
 	lastRetry  = 24 * time.Hour
 )
 

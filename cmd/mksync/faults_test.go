@@ -67,7 +67,7 @@ func weather(t *testing.T, nats messaging, cycles int) {
 	<-done
 	people.comeBack()
 
-	took, v := waitSettled(t, people, 30*time.Second+time.Duration(cycles)*time.Second)
+	took, v := waitSettled(t, people, 45*time.Second+time.Duration(cycles)*time.Second)
 	st.rest(people)
 	crashes, refusals := st.unasked()
 	t.Log(st.table(people, cycles, took, v, refusals))

@@ -11,7 +11,7 @@ import (
 
 // TakeRefused takes up to limit contacts that could not be brought over, or that a list of
 // pairs linked and nobody merged, and whose next try is due; or that were not tried again
-// yet and whose reason holds the words. Nobody else gets them for a minute: the try itself
+// yet and whose reason holds the words. Nobody else gets them for 15 seconds: the try itself
 // says when the next one is. Left out are contacts outside the filter, and those that are
 // not there, but where their deletion was admitted and then refused.
 func (s *Store) TakeRefused(ctx context.Context, words string, limit int) ([]store.Refused, error) {
@@ -26,7 +26,7 @@ func (s *Store) TakeRefused(ctx context.Context, words string, limit int) ([]sto
 				AND (there.synced OR there.key IS NULL AND EXISTS (
 					SELECT FROM mksync_deletions WHERE link_id = m.id AND side = 'crm' AND `+admittedDeletion+`))
 			ORDER BY m.retry_at LIMIT %[4]d FOR UPDATE OF m SKIP LOCKED)
-		UPDATE metakocka_contact_mappings m SET retries = m.retries + 1, retry_at = now() + interval '1 minute'
+		UPDATE metakocka_contact_mappings m SET retries = m.retries + 1, retry_at = now() + interval '15 seconds'
 		FROM due WHERE m.id = due.id RETURNING m.contact_id::text, due.gone`, t.table, t.key.name, t.filter, limit), append([]any{words}, t.args...)...)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("take contacts to try again: %w", err))
