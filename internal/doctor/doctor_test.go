@@ -293,7 +293,7 @@ func TestContactsTableOfAnotherShape(t *testing.T) {
 	res.is("contacts table", doctor.Fail, "does not exist")
 	require.NotContains(t, res.statuses(doctor.OK), "contact fields")
 
-	r.exec(`CREATE TABLE contacts (id bigint PRIMARY KEY, full_name text, status text NOT NULL, updated_at bigint,
+	r.exec(`CREATE TABLE contacts (id bigint PRIMARY KEY DEFAULT 1, full_name text, status text NOT NULL, updated_at bigint,
 		email text GENERATED ALWAYS AS (lower(full_name)) STORED)`)
 	r.cfg.Database.Filter = []string{"status", "kind"}
 	res = r.run()
