@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // Candidate is a table that may be the contacts'.
@@ -142,12 +141,7 @@ func (t Table) key() (Column, bool) {
 }
 
 func (c Column) canBeKey() bool {
-	return c.Unique && c.NotNull && slices.Contains(keyTypes, c.Base) && slices.Contains(keyTypes, withoutLength(c.Type))
-}
-
-func withoutLength(typ string) string {
-	before, _, _ := strings.Cut(typ, "(")
-	return before
+	return c.Unique && c.NotNull && slices.Contains(keyTypes, c.Base)
 }
 
 // keyLike are names of columns that name a row.

@@ -172,11 +172,12 @@ func (p *proposer) evidence() []string {
 
 func (p *proposer) key() {
 	k := p.Key
-	which := "The primary key"
+	which, besides := "The primary key", ""
 	if !k.Primary {
 		which = "Unique and not null, and the table has no primary key of one column that can name a contact"
+		besides = "The replica identity has to hold it; the doctor says what to run where it does not."
 	}
-	p.say("", fmt.Sprintf("%s (%s).", which, k.Type), p.newKey())
+	p.say("", fmt.Sprintf("%s (%s).", which, k.Type), besides, p.newKey())
 	p.line("contacts_key: " + scalar(k.Name))
 	p.line("")
 	p.used = append(p.used, k.Name)
