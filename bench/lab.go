@@ -109,7 +109,7 @@ func (l *lab) database(ctx context.Context, name string) (url string, err error)
 	if err := execute(ctx, url, pgserver.ContactsSchema); err != nil {
 		return "", err
 	}
-	if _, err := migrations.Up(ctx, url); err != nil {
+	if _, err := migrations.Up(ctx, url, migrations.Installation{Schema: "public"}); err != nil {
 		return "", fmt.Errorf("make mksync's tables: %w", err)
 	}
 	return url, nil

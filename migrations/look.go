@@ -16,16 +16,20 @@ const versionTable = "mksync_migrations"
 // Look lists all migrations, oldest first, and which are applied. It changes
 // nothing and takes no lock: it needs no right to create a table. Migrations
 // that the database has and this build does not know come last, without a name.
-func Look(ctx context.Context, databaseURL string) ([]Step, error) {
+// Errors: ErrElsewhere.
+func Look(ctx context.Context, databaseURL string, i Installation) ([]Step, error) {
 	all, err := known()
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(databaseURL)
+	db, err := open(databaseURL, i.Schema)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
+	if err := i.elsewhere(ctx, db); err != nil {
+		return nil, err
+	}
 	applied, err := appliedVersions(ctx, db)
 	if err != nil {
 		return nil, fmt.Errorf("look up migrations: %w", err)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -35,24 +36,37 @@ type Step struct {
 }
 
 // Up applies every missing migration, and closes the tables to others. Several processes may call it at once:
-// an advisory lock lets one of them work.
-func Up(ctx context.Context, databaseURL string) ([]Step, error) {
+// an advisory lock lets one of them work. A schema that is missing is made. Errors:
+// ErrElsewhere.
+func Up(ctx context.Context, databaseURL string, i Installation) ([]Step, error) {
 	var done []Step
-	err := with(databaseURL, func(m migrator) error {
+	err := with(databaseURL, i.Schema, func(m migrator) error {
+		if err := i.elsewhere(ctx, m.db); err != nil {
+			return err
+		}
+		if err := i.makeSchema(ctx, m.db); err != nil {
+			return err
+		}
 		results, err := m.Up(ctx)
 		done = steps(results)
 		if err != nil {
 			return err
 		}
-		return m.close(ctx)
+		if err := m.close(ctx); err != nil {
+			return err
+		}
+		return i.note(ctx, m.db)
 	})
 	return done, err
 }
 
 // Down takes the newest migration back.
-func Down(ctx context.Context, databaseURL string) ([]Step, error) {
+func Down(ctx context.Context, databaseURL string, i Installation) ([]Step, error) {
 	var done []Step
-	err := with(databaseURL, func(m migrator) error {
+	err := with(databaseURL, i.Schema, func(m migrator) error {
+		if err := i.elsewhere(ctx, m.db); err != nil {
+			return err
+		}
 		result, err := m.Down(ctx)
 		if errors.Is(err, goose.ErrNoNextVersion) {
 			return nil
@@ -65,9 +79,10 @@ func Down(ctx context.Context, databaseURL string) ([]Step, error) {
 	return done, err
 }
 
-// Check returns ErrOldSchema unless every migration has been applied.
-func Check(ctx context.Context, databaseURL string) error {
-	all, err := Look(ctx, databaseURL)
+// Check returns ErrOldSchema unless every migration has been applied, and ErrElsewhere
+// where the tables are in another schema.
+func Check(ctx context.Context, databaseURL string, i Installation) error {
+	all, err := Look(ctx, databaseURL, i)
 	if err != nil {
 		return err
 	}
@@ -91,13 +106,17 @@ func steps(results []*goose.MigrationResult) []Step {
 // that of a CRM that migrates with goose, too.
 const lockID = 0x6d6b73796e630001
 
-// open reaches the CRM's database with mksync's settings.
-func open(databaseURL string) (*sql.DB, error) {
+// open reaches the CRM's database with mksync's settings. The schema alone is searched:
+// what a migration names is there, or it fails. No trigger of the CRM's is met here.
+func open(databaseURL, schema string) (*sql.DB, error) {
 	c, err := pgsession.Parse(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return stdlib.OpenDB(*c), nil
+	return stdlib.OpenDB(*c, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "SELECT set_config('search_path', $1, false)", pgx.Identifier{schema}.Sanitize())
+		return err
+	})), nil
 }
 
 // migrator brings one database up or down.
@@ -122,8 +141,8 @@ func (m migrator) close(ctx context.Context) error {
 	return errors.Join(err, m.locker.SessionUnlock(context.WithoutCancel(ctx), conn))
 }
 
-func with(databaseURL string, use func(migrator) error) error {
-	db, err := open(databaseURL)
+func with(databaseURL, schema string, use func(migrator) error) error {
+	db, err := open(databaseURL, schema)
 	if err != nil {
 		return err
 	}
@@ -133,7 +152,7 @@ func with(databaseURL string, use func(migrator) error) error {
 		return fmt.Errorf("make migration lock: %w", err)
 	}
 	p, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithSessionLocker(locker), goose.WithTableName(versionTable))
+		goose.WithSessionLocker(locker), goose.WithTableName(schema+"."+versionTable))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -45,7 +45,7 @@ func TestOnSupabaseNobodyButTheOwnerReadsTheTables(t *testing.T) {
 		u.User = url.UserPassword(role, "x")
 		return u.String()
 	}
-	_, err = migrations.Up(t.Context(), as("crm"))
+	_, err = migrations.Up(t.Context(), as("crm"), usual)
 	require.NoError(t, err)
 
 	for _, role := range []string{"anon", "authenticated", "service_role"} {

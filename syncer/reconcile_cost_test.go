@@ -54,7 +54,7 @@ func countedReconciler(w *world.World) (r *syncer.Reconciler, trips *atomic.Int6
 	pool, err := pgxpool.NewWithConfig(w.T.Context(), pc)
 	require.NoError(w.T, err)
 	w.T.Cleanup(pool.Close)
-	store, err := pgstore.New(w.T.Context(), pool, service.ContactsConfig(w.Config))
+	store, err := pgstore.New(w.T.Context(), pool, "public", service.ContactsConfig(w.Config))
 	require.NoError(w.T, err)
 	s := w.Parts()
 	s.Store = store

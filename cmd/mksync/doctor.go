@@ -138,11 +138,11 @@ func doctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 	cdc, contacts := service.ListenerConfig(c), service.ContactsConfig(c)
 	want := doctor.Config{
 		Database: doctor.Database{
-			Skip: wrongSetting(problems, "database_url", "contacts_table", "slot", "publication"),
+			Skip: wrongSetting(problems, "database_url", "contacts_table", "slot", "publication", "schema", "instance"),
 			URL:  cdc.DatabaseURL, Table: cdc.Table, KeyColumn: cdc.KeyColumn, UpdatedAt: contacts.UpdatedAt, Zone: contacts.Zone,
 			Fields: map[mapping.Field]doctor.Columns{}, Deletes: c.RemoteDeletePolicy == "delete",
 			Insert: slices.Sorted(maps.Keys(c.Insert)), Imports: c.AutoImport,
-			Slot: cdc.Slot, Publication: cdc.Publication,
+			Slot: cdc.Slot, Publication: cdc.Publication, Installation: service.Installation(c),
 		},
 		NATS: doctor.NATS{
 			Names: c.Names(),

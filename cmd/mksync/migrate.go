@@ -21,6 +21,17 @@ func newMigrateCommand(app *cliEnv) *cobra.Command {
 			"processes may migrate at once: one of them works.",
 		Example: "  mksync migrate status\n  mksync migrate up",
 	}
+	var from string
+	move := migration(app, func(ctx context.Context, cfg config.Config, asJSON bool) error {
+		return app.migrateMove(ctx, cfg, from, asJSON)
+	}, &cobra.Command{
+		Use: "move", Short: "Move mksync's tables to the schema that is set",
+		Long: "Move mksync's tables from the schema they are in to the one that MKSYNC_SCHEMA (or MKSYNC_INSTANCE) names,\n" +
+			"in one transaction, with their rights and all that is in them. Every process of mksync is stopped first.\n" +
+			"A schema that is missing is made. Tables that are there already are not moved again.",
+		Example: "  MKSYNC_SCHEMA=mksync mksync migrate move",
+	})
+	move.Flags().StringVar(&from, "from", "", "the `schema` they are in, where several may be meant")
 	return group(cmd,
 		migration(app, app.migrateUp, &cobra.Command{
 			Use: "up", Short: "Apply every missing migration", Example: "  mksync migrate up",
@@ -33,7 +44,8 @@ func newMigrateCommand(app *cliEnv) *cobra.Command {
 		}),
 		migration(app, app.migrateStatus, &cobra.Command{
 			Use: "status", Short: "List the migrations and which are applied", Example: "  mksync migrate status --json",
-		}))
+		}),
+		move)
 }
 
 // migration completes a command that works on the tables.
@@ -68,7 +80,7 @@ func (app *cliEnv) migrateUp(ctx context.Context, cfg config.Config, asJSON bool
 }
 
 func (app *cliEnv) migrateDown(ctx context.Context, cfg config.Config, asJSON bool) error {
-	done, err := migrations.Down(ctx, cfg.DatabaseURL.Reveal())
+	done, err := migrations.Down(ctx, cfg.DatabaseURL.Reveal(), service.Installation(cfg))
 	if err != nil || asJSON {
 		return app.migrated(done, err)
 	}
@@ -78,6 +90,25 @@ func (app *cliEnv) migrateDown(ctx context.Context, cfg config.Config, asJSON bo
 	if len(done) == 0 {
 		_, err = fmt.Fprintln(app.stdout, "nothing to do: no migration is applied")
 	}
+	return err
+}
+
+func (app *cliEnv) migrateMove(ctx context.Context, cfg config.Config, from string, asJSON bool) error {
+	moved, err := service.MoveTables(ctx, cfg, from)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return app.printJSON(moved)
+	}
+	if moved.From == "" {
+		_, err = fmt.Fprintf(app.stdout, "nothing to do: mksync's tables are in schema %s\n", moved.To)
+		return err
+	}
+	for _, what := range moved.What {
+		_, _ = fmt.Fprintf(app.stdout, "moved   %s\n", what)
+	}
+	_, err = fmt.Fprintf(app.stdout, "mksync's tables are in schema %s now; they were in %s\n", moved.To, moved.From)
 	return err
 }
 
@@ -103,7 +134,7 @@ type migrationStep struct {
 }
 
 func (app *cliEnv) migrateStatus(ctx context.Context, cfg config.Config, asJSON bool) error {
-	steps, err := migrations.Look(ctx, cfg.DatabaseURL.Reveal())
+	steps, err := migrations.Look(ctx, cfg.DatabaseURL.Reveal(), service.Installation(cfg))
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func ExplainDatabase(config Config, err error) error {
 	case errors.Is(err, pgsession.ErrPooled):
 		return fmt.Errorf("%s: %w", where, pgsession.ErrPooled)
 	case errors.As(err, &pg):
-		return explainRefusal(pg, pc, role, err)
+		return explainRefusal(pg, pc, role, config.Schema, err)
 	case errors.As(err, &connect):
 		return fmt.Errorf("no Postgres answers at %s (%s): start it, or correct MKSYNC_DATABASE_URL", where, connectCause(connect))
 	default:
@@ -57,20 +57,20 @@ func connectCause(err *pgconn.ConnectError) string {
 	return strings.Join(strings.Fields(err.Unwrap().Error()), " ")
 }
 
-func explainRefusal(pg *pgconn.PgError, pc *pgx.ConnConfig, role string, err error) error {
+func explainRefusal(pg *pgconn.PgError, pc *pgx.ConnConfig, role, schema string, err error) error {
 	switch pg.Code {
 	case "28P01", "28000":
 		return fmt.Errorf("postgres refuses role %s (%s): correct user and password in MKSYNC_DATABASE_URL", role, pg.Message)
 	case "3D000":
 		return fmt.Errorf("database %q does not exist: correct its name in MKSYNC_DATABASE_URL", pc.Database)
 	case "3F000":
-		return fmt.Errorf("the search_path of role %s names no schema that exists: run ALTER ROLE %s SET search_path = public", role, role)
+		return fmt.Errorf("schema %s does not exist: correct MKSYNC_SCHEMA, or make it with mksync migrate up", schema)
 	case "42501":
-		return fmt.Errorf("role %s lacks a right (%s): run as the owner GRANT USAGE, CREATE ON SCHEMA public TO %s, or migrate as the role that owns mksync's tables", role, pg.Message, role)
+		return fmt.Errorf("role %s lacks a right (%s): run as the owner GRANT USAGE, CREATE ON SCHEMA %s TO %s, or migrate as the role that owns mksync's tables", role, pg.Message, schema, role)
 	case "55P03":
 		return fmt.Errorf("somebody else's session keeps a lock that mksync needs (%s): see pg_locks, and try again", pg.Message)
 	case "42P07":
-		return fmt.Errorf("a table of that name exists, which mksync did not make (%s): rename it, or give mksync a database or search_path of its own", pg.Message)
+		return fmt.Errorf("a table of that name exists, which mksync did not make (%s): rename it, or give mksync a schema of its own (MKSYNC_SCHEMA=mksync)", pg.Message)
 	default:
 		return err
 	}

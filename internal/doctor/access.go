@@ -20,10 +20,10 @@ type readers struct {
 // level security; a policy may let anybody in.
 const readersQuery = `
 WITH own AS (
-	SELECT c.oid, c.relname::text AS name, c.relowner, c.relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS closed,
+	SELECT c.oid, CASE $1 WHEN 'public' THEN '' ELSE $1 || '.' END || c.relname AS name, c.relowner, c.relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS closed,
 	       EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0) AS public
 	FROM pg_class c
-	WHERE c.relkind = 'r' AND pg_table_is_visible(c.oid) AND (c.relname = 'metakocka_contact_mappings' OR c.relname LIKE 'mksync\_%')),
+	WHERE c.relkind = 'r' AND c.relnamespace = to_regnamespace(quote_ident($1)) AND (c.relname = 'metakocka_contact_mappings' OR c.relname LIKE 'mksync\_%')),
 reads AS (
 	SELECT CASE WHEN o.public AND NOT o.closed THEN 'PUBLIC' ELSE r.rolname::text END AS role, o.name
 	FROM own o JOIN pg_roles r ON NOT r.rolsuper AND r.rolname <> current_user AND r.rolname !~ '^pg_' AND NOT pg_has_role(r.oid, o.relowner, 'USAGE')
@@ -37,12 +37,12 @@ var open = []string{"PUBLIC", "anon", "authenticated"}
 
 // checkReaders says who else reads mksync's tables, which hold customers' data; nothing
 // where there are none yet.
-func checkReaders(ctx context.Context, conn *pgx.Conn) []Finding {
+func checkReaders(ctx context.Context, conn *pgx.Conn, schema string) []Finding {
 	var (
 		r    readers
 		some bool
 	)
-	err := conn.QueryRow(ctx, readersQuery).Scan(&r.roles, &r.tables, &some)
+	err := conn.QueryRow(ctx, readersQuery, schema).Scan(&r.roles, &r.tables, &some)
 	switch {
 	case err != nil:
 		return []Finding{unreadable(nameReaders, err)}

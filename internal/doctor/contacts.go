@@ -101,7 +101,7 @@ func lookAtKey(ctx context.Context, conn *pgx.Conn, cfg Database, schema, table 
 	if err != nil {
 		return k, err
 	}
-	err = pgstore.CheckKey(ctx, conn, pgstore.ContactsConfig{Table: schema + "." + table, KeyColumn: cfg.KeyColumn})
+	err = pgstore.CheckKey(ctx, conn, cfg.Installation.Schema, pgstore.ContactsConfig{Table: schema + "." + table, KeyColumn: cfg.KeyColumn})
 	var refused *pgstore.TableError
 	if errors.As(err, &refused) {
 		k.refused = refused.Reason

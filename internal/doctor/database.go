@@ -37,6 +37,8 @@ const (
 	nameUpdatedAt   = "last change"
 	nameSchema      = "mksync's tables"
 	nameReaders     = "other readers"
+	nameOthers      = "other installations"
+	nameOwnSchema   = "schema of its own"
 	nameIdentity    = "database's identity"
 	nameUnkept      = "fields not kept"
 	nameFormer      = "former slot"
@@ -132,15 +134,16 @@ func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
 	if err != nil {
 		contacts = []Finding{unreadable(nameTable, err)}
 	}
-	schema, err := checkSchema(ctx, conn, cfg.URL)
+	schema, err := checkSchema(ctx, conn, cfg)
 	if err != nil {
 		schema = unreadable(nameSchema, err)
 	}
 	// Without the marks the host's name has to do.
 	where.marks, _ = readMarks(ctx, conn)
-	found := append(append(contacts, schema), checkReaders(ctx, conn)...)
+	found := append(append(contacts, schema), checkReaders(ctx, conn, cfg.Installation.Schema)...)
+	found = append(append(found, where.ownSchema(cfg)...), checkOthers(ctx, cfg)...)
 	if schema.Status == OK {
-		found = append(append(found, checkState(ctx, conn, cfg)...), checkUnkept(ctx, conn)...)
+		found = append(append(found, checkState(ctx, conn, cfg)...), checkUnkept(ctx, conn, cfg.Installation.Schema)...)
 	}
 	return found
 }
@@ -149,7 +152,7 @@ func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
 // which slots it had.
 func checkState(ctx context.Context, conn *pgx.Conn, cfg Database) []Finding {
 	var state cdc.State
-	found, err := pgstore.LoadStateOver(ctx, conn, event.ListenerStateKey, &state)
+	found, err := pgstore.LoadStateOver(ctx, conn, cfg.Installation.Schema, event.ListenerStateKey, &state)
 	if err != nil {
 		return []Finding{unreadable(nameIdentity, err)}
 	}
@@ -157,7 +160,7 @@ func checkState(ctx context.Context, conn *pgx.Conn, cfg Database) []Finding {
 		return []Finding{ok(nameIdentity, "no listener has worked on it yet")}
 	}
 	var other *cdc.SetupError
-	err = cdc.CheckDatabase(ctx, conn.PgConn(), cdc.Config{StateTable: pgstore.StateTable}, state)
+	err = cdc.CheckDatabase(ctx, conn.PgConn(), cdc.Config{StateTable: pgstore.StateTable(cfg.Installation.Schema)}, state)
 	switch {
 	case errors.As(err, &other):
 		return []Finding{fail(nameIdentity, other.What, other.Do)}
@@ -168,9 +171,9 @@ func checkState(ctx context.Context, conn *pgx.Conn, cfg Database) []Finding {
 }
 
 // checkUnkept tells which fields the MetaKocka installation was found to drop.
-func checkUnkept(ctx context.Context, conn *pgx.Conn) []Finding {
+func checkUnkept(ctx context.Context, conn *pgx.Conn, schema string) []Finding {
 	var unkept syncer.Unkept
-	if _, err := pgstore.LoadStateOver(ctx, conn, syncer.UnkeptKey, &unkept); err != nil {
+	if _, err := pgstore.LoadStateOver(ctx, conn, schema, syncer.UnkeptKey, &unkept); err != nil {
 		return []Finding{unreadable(nameUnkept, err)}
 	}
 	fields := unkept.Fields()

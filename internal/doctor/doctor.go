@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/migrations"
 )
 
 // Config says what to look at. A side with a Skip is not looked at, for that
@@ -36,6 +37,8 @@ type Database struct {
 	Deletes     bool     // contacts are deleted when their partner is gone
 	Slot        string
 	Publication string
+	// Installation is whose mksync's tables are, and in which schema.
+	Installation migrations.Installation
 }
 
 // Columns are where a synced field is.

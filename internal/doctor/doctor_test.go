@@ -46,7 +46,7 @@ func newRig(t *testing.T, options sim.Options) *rig {
 	r.cfg = doctor.Config{
 		Database: doctor.Database{
 			URL: r.url, Table: "public.contacts", KeyColumn: "id", UpdatedAt: "updated_at",
-			Fields: fields, Slot: name, Publication: name,
+			Fields: fields, Slot: name, Publication: name, Installation: migrations.Installation{Schema: "public"},
 		},
 		NATS: doctor.NATS{DataDir: t.TempDir(), Replicas: 1},
 		MetaKocka: doctor.MetaKocka{
@@ -159,7 +159,7 @@ func TestEverythingInOrder(t *testing.T) {
 	require.Empty(t, res.statuses(doctor.Skipped))
 	res.is("mksync's tables", doctor.Note, "not there yet", "mksync migrate up")
 
-	_, err := migrations.Up(t.Context(), r.cfg.Database.URL)
+	_, err := migrations.Up(t.Context(), r.cfg.Database.URL, migrations.Installation{Schema: "public"})
 	require.NoError(t, err)
 	res = r.run()
 	require.Empty(t, res.statuses(doctor.Fail))
@@ -179,7 +179,7 @@ func TestFieldsThatMetaKockaDropsAreNoted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Options{}).only("database")
 	testenv.ContactsTable(t, r.url)
-	_, err := migrations.Up(t.Context(), r.url)
+	_, err := migrations.Up(t.Context(), r.url, migrations.Installation{Schema: "public"})
 	require.NoError(t, err)
 	r.exec(`INSERT INTO mksync_state (key, value) VALUES ('unkept', '{"since": {"website": "2026-03-01T00:00:00Z", "notes": "2026-03-01T00:00:00Z"}}')`)
 	res := r.run()
@@ -195,7 +195,7 @@ func TestNothingIsChanged(t *testing.T) {
 	res := r.run()
 	res.is("data directory", doctor.OK, "will be made")
 	require.NoFileExists(t, r.cfg.NATS.DataDir)
-	steps, err := migrations.Look(t.Context(), r.url)
+	steps, err := migrations.Look(t.Context(), r.url, r.cfg.Database.Installation)
 	require.NoError(t, err)
 	require.False(t, steps[0].Applied)
 	conn, err := pgx.Connect(t.Context(), r.url)
@@ -242,7 +242,7 @@ func TestRoleWithoutRights(t *testing.T) {
 	res.is("contacts rights", doctor.Fail, "may not update name, company_name", "nor insert rows", "GRANT SELECT, INSERT, UPDATE ON public.contacts TO")
 	require.Empty(t, res.hints, "a server on this machine is not hosted")
 
-	_, err := migrations.Up(t.Context(), r.url)
+	_, err := migrations.Up(t.Context(), r.url, migrations.Installation{Schema: "public"})
 	require.NoError(t, err)
 	r.exec("GRANT SELECT, INSERT, UPDATE ON contacts TO " + role)
 	r.cfg.Database.Deletes = true
@@ -269,7 +269,7 @@ func TestWhoElseReadsTheTables(t *testing.T) {
 	testenv.ContactsTable(t, r.url)
 	role := r.role("BYPASSRLS")
 	r.cfg.Database.URL = r.url
-	_, err := migrations.Up(t.Context(), r.url)
+	_, err := migrations.Up(t.Context(), r.url, migrations.Installation{Schema: "public"})
 	require.NoError(t, err)
 	r.exec("GRANT SELECT ON contacts TO PUBLIC")
 	r.run().is("other readers", doctor.OK, "nobody but")
@@ -277,7 +277,7 @@ func TestWhoElseReadsTheTables(t *testing.T) {
 	r.run().is("other readers", doctor.Note, role+" may read or change mksync_partners", "REVOKE ALL ON mksync_partners FROM \""+role)
 	r.exec("GRANT SELECT ON mksync_state TO PUBLIC; ALTER TABLE mksync_state DISABLE ROW LEVEL SECURITY")
 	r.run().is("other readers", doctor.Fail, "open to the world", "PUBLIC", "mksync_state", "mksync migrate up")
-	_, err = migrations.Up(t.Context(), r.url)
+	_, err = migrations.Up(t.Context(), r.url, migrations.Installation{Schema: "public"})
 	require.NoError(t, err)
 	r.run().is("other readers", doctor.Note, "mksync_partners")
 	r.exec("ALTER ROLE " + role + " NOBYPASSRLS")
@@ -362,7 +362,7 @@ func TestKeysThatNameNoContact(t *testing.T) {
 	is("number", doctor.Fail, "is not unique", `ADD UNIQUE ("number")`)
 	r.exec("ALTER TABLE contacts ADD UNIQUE (number), ADD UNIQUE (number, code)")
 	is("number", doctor.OK, "number integer")
-	_, err := migrations.Up(t.Context(), r.url)
+	_, err := migrations.Up(t.Context(), r.url, migrations.Installation{Schema: "public"})
 	require.NoError(t, err)
 	is("number", doctor.Fail, "name contacts by keys of type uuid", "mksync migrate up")
 	r.exec("DROP TABLE contacts; CREATE TABLE contacts (id uuid, region int, name text NOT NULL, PRIMARY KEY (id, region)) PARTITION BY LIST (region)")
@@ -372,7 +372,7 @@ func TestKeysThatNameNoContact(t *testing.T) {
 func TestSchemaThatIsOldOrNew(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Options{}).only("database")
-	_, err := migrations.Up(t.Context(), r.url)
+	_, err := migrations.Up(t.Context(), r.url, migrations.Installation{Schema: "public"})
 	require.NoError(t, err)
 	r.exec("INSERT INTO mksync_migrations (version_id, is_applied) VALUES (99999, true)")
 	r.run().is("mksync's tables", doctor.Fail, "newer mksync")

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -12,35 +13,40 @@ import (
 
 // schemaFacts is where mksync's tables go and what the role may do there.
 type schemaFacts struct {
-	schema    string // empty: the search path leads nowhere
+	schema    string
+	there     bool // the schema
 	role      string
-	mayCreate bool
+	mayCreate bool     // tables in it, or the schema
 	denied    []string // mksync's tables that the role may not read and write, or whose rows are hidden from it
 }
 
 const schemaQuery = `
-SELECT coalesce(current_schema(), ''), current_user,
-       coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
+SELECT n.oid IS NOT NULL, current_user,
+       coalesce(has_schema_privilege(n.oid, 'CREATE'), has_database_privilege(current_database(), 'CREATE')),
        ARRAY(SELECT c.relname::text FROM pg_class c
-             WHERE c.relkind = 'r' AND pg_table_is_visible(c.oid)
+             WHERE c.relkind = 'r' AND c.relnamespace = n.oid
                AND (c.relname = 'metakocka_contact_mappings' OR c.relname LIKE 'mksync\_%')
                AND (row_security_active(c.oid) OR NOT has_table_privilege(c.oid, 'SELECT')
                     OR c.relname <> 'mksync_migrations' AND NOT (has_table_privilege(c.oid, 'INSERT')
                         AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')))
-             ORDER BY 1)`
+             ORDER BY 1)
+FROM (SELECT to_regnamespace(quote_ident($1))::oid) AS n (oid)`
 
 // checkSchema says whether mksync's own tables are there, as this build wants
 // them, and usable; and where they are not there, whether they can be made.
-func checkSchema(ctx context.Context, conn *pgx.Conn, databaseURL string) (Finding, error) {
-	var f schemaFacts
-	err := conn.QueryRow(ctx, schemaQuery).Scan(&f.schema, &f.role, &f.mayCreate, &f.denied)
+func checkSchema(ctx context.Context, conn *pgx.Conn, cfg Database) (Finding, error) {
+	f := schemaFacts{schema: cfg.Installation.Schema}
+	err := conn.QueryRow(ctx, schemaQuery, f.schema).Scan(&f.there, &f.role, &f.mayCreate, &f.denied)
 	if err != nil {
 		return Finding{}, err
 	}
 	if len(f.denied) > 0 {
 		return f.closed(), nil
 	}
-	steps, err := migrations.Look(ctx, databaseURL)
+	steps, err := migrations.Look(ctx, cfg.URL, cfg.Installation)
+	if errors.Is(err, migrations.ErrElsewhere) {
+		return fail(nameSchema, err.Error(), "do one of the two; nothing was changed"), nil
+	}
 	if err != nil {
 		return Finding{}, err
 	}
@@ -54,9 +60,9 @@ func (f schemaFacts) finding(steps []migrations.Step) Finding {
 	switch {
 	case unknown > 0:
 		return fail(nameSchema, "they were made by a newer mksync than this one", "use that version, or a newer one")
-	case applied < known && f.schema == "":
-		return fail(nameSchema, "they are missing, and the role's search_path names no schema that exists",
-			fmt.Sprintf("run: ALTER ROLE %s SET search_path = public", role))
+	case !f.there && !f.mayCreate:
+		return fail(nameSchema, fmt.Sprintf("they are missing, and so is schema %s, which role %q may not make", f.schema, f.role),
+			"run as the database's owner: "+migrations.MakeSchema(f.schema, f.role)+"; then: mksync migrate up")
 	case applied < known && !f.mayCreate:
 		return fail(nameSchema, fmt.Sprintf("they are %s, and role %q may not create tables in schema %s", missing(applied), f.role, f.schema),
 			fmt.Sprintf("run as the schema's owner: GRANT USAGE, CREATE ON SCHEMA %s TO %s; then: mksync migrate up",

@@ -13,7 +13,7 @@ import (
 // AcceptDatabase lets the service go on with a database that is not the one it
 // knows; the service must not be running.
 func AcceptDatabase(ctx context.Context, cfg config.Config) (cdc.Accepted, error) {
-	if err := migrations.Check(ctx, cfg.DatabaseURL.Reveal()); err != nil {
+	if err := migrations.Check(ctx, cfg.DatabaseURL.Reveal(), Installation(cfg)); err != nil {
 		return cdc.Accepted{}, err
 	}
 	pool, store, err := openStoreOf(ctx, cfg, nil)

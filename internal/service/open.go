@@ -33,13 +33,27 @@ func (s *Service) checkSchema(ctx context.Context) error {
 
 // checkSchema refuses to work on tables that are missing or old.
 func checkSchema(ctx context.Context, cfg config.Config) error {
-	return config.ExplainDatabase(cfg, migrations.Check(ctx, cfg.DatabaseURL.Reveal()))
+	return config.ExplainDatabase(cfg, migrations.Check(ctx, cfg.DatabaseURL.Reveal(), Installation(cfg)))
+}
+
+// Installation is whose mksync's tables are.
+func Installation(cfg config.Config) migrations.Installation {
+	return migrations.Installation{
+		Schema: cfg.Schema, Instance: cfg.Instance, ContactsTable: cfg.ContactsTable, CompanyID: cfg.MetaKockaCompanyID,
+		Slot: cfg.Slot, Publication: cfg.Publication,
+	}
+}
+
+// MoveTables moves mksync's tables to the configured schema; from says which where several
+// may be meant.
+func MoveTables(ctx context.Context, cfg config.Config, from string) (migrations.Moved, error) {
+	return migrations.Move(ctx, cfg.DatabaseURL.Reveal(), Installation(cfg), from, pgstore.RunningLocks)
 }
 
 // Migrate brings mksync's tables up to date, and lets them name contacts by keys of the
 // contacts table's type.
 func Migrate(ctx context.Context, cfg config.Config) ([]migrations.Step, error) {
-	done, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal())
+	done, err := migrations.Up(ctx, cfg.DatabaseURL.Reveal(), Installation(cfg))
 	if err != nil {
 		return done, err
 	}
@@ -48,7 +62,7 @@ func Migrate(ctx context.Context, cfg config.Config) ([]migrations.Step, error) 
 		return done, fmt.Errorf("open database: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	return done, pgstore.FitKeys(ctx, conn, ContactsConfig(cfg))
+	return done, pgstore.FitKeys(ctx, conn, cfg.Schema, ContactsConfig(cfg))
 }
 
 func (s *Service) openNATS(ctx context.Context) (err error) {
@@ -87,6 +101,12 @@ func (s *Service) openStore(ctx context.Context) (err error) {
 	if s.pool, s.Store, err = OpenStore(ctx, s.Config); err != nil {
 		return err
 	}
+	if s.stopHolding, err = s.Store.Running(ctx); err != nil {
+		return err
+	}
+	if err := Installation(s.Config).Note(ctx, s.Config.DatabaseURL.Reveal()); err != nil {
+		return err
+	}
 	return s.Store.StampBases(ctx)
 }
 
@@ -101,7 +121,7 @@ func OpenStore(ctx context.Context, cfg config.Config) (*pgxpool.Pool, *pgstore.
 // (invariant 13).
 func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 	var state cdc.State
-	found, err := pgstore.LoadStateOver(ctx, conn, event.ListenerStateKey, &state)
+	found, err := pgstore.LoadStateOver(ctx, conn, cfg.Schema, event.ListenerStateKey, &state)
 	if err != nil || !found {
 		return err
 	}
@@ -120,7 +140,7 @@ func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Conte
 	if err != nil {
 		return nil, nil, fmt.Errorf("open database: %w", err)
 	}
-	store, err := pgstore.New(ctx, pool, ContactsConfig(cfg))
+	store, err := pgstore.New(ctx, pool, cfg.Schema, ContactsConfig(cfg))
 	if err != nil {
 		pool.Close()
 		return nil, nil, config.ExplainDatabase(cfg, err)
@@ -190,7 +210,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 func ListenerConfig(cfg config.Config) cdc.Config {
 	return cdc.Config{
 		DatabaseURL: cfg.DatabaseURL.Reveal(), Table: cfg.ContactsTable, KeyColumn: cfg.ContactsKey,
-		Slot: cfg.Slot, Publication: cfg.Publication, StateTable: pgstore.StateTable, ConfirmDelay: cfg.ConfirmDelay(), Heartbeat: cfg.HeartbeatInterval,
+		Slot: cfg.Slot, Publication: cfg.Publication, StateTable: pgstore.StateTable(cfg.Schema), ConfirmDelay: cfg.ConfirmDelay(), Heartbeat: cfg.HeartbeatInterval,
 	}
 }
 
@@ -203,8 +223,8 @@ func contactsAtOnce(cfg config.Config) int { return min(max(2*cfg.MetaKockaConcu
 // all parts hold while they wait for one more, or they would wait for each other
 // for ever: two for a partner that is imported (puller, single requests 4, bulk
 // requests), one for a contact (pusher, twice; merges that are finished 1), and one
-// each for jobs and for what runs alone (5).
+// each for jobs, for what runs alone (5) and for the lock that keeps the tables.
 func poolSize(cfg config.Config) int32 {
 	n := contactsAtOnce(cfg)
-	return int32(2*(n+4+operations.BulkPlaces) + 2*n + 1 + operations.JobsAtOnce + 5 + 1) //nolint:gosec // bounded
+	return int32(2*(n+4+operations.BulkPlaces) + 2*n + 1 + operations.JobsAtOnce + 5 + 1 + 1) //nolint:gosec // bounded
 }

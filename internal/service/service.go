@@ -70,23 +70,24 @@ type Service struct {
 	log    *slog.Logger
 
 	// The parts, which a command or a test may also use one by one.
-	NATS       *embedded.Server // nil: an external server is used
-	Conn       *nats.Conn
-	Bus        *bus.Bus
-	pool       *pgxpool.Pool
-	Store      *pgstore.Store
-	ERP        *metakocka.Client
-	gate       *syncer.Gate
-	Reconciler *syncer.Reconciler
-	Matcher    *syncer.Matcher
-	bulk       *operations.Bulk
-	jobs       *operations.Jobs
-	relay      *event.Relay
-	Listener   *cdc.Listener
-	Poller     *poll.Poller
-	Checker    *check.Checker
-	metrics    *metrics
-	http       atomic.Pointer[httpapi.Server]
+	NATS        *embedded.Server // nil: an external server is used
+	Conn        *nats.Conn
+	Bus         *bus.Bus
+	pool        *pgxpool.Pool
+	Store       *pgstore.Store
+	stopHolding func() // its tables; nil: not begun
+	ERP         *metakocka.Client
+	gate        *syncer.Gate
+	Reconciler  *syncer.Reconciler
+	Matcher     *syncer.Matcher
+	bulk        *operations.Bulk
+	jobs        *operations.Jobs
+	relay       *event.Relay
+	Listener    *cdc.Listener
+	Poller      *poll.Poller
+	Checker     *check.Checker
+	metrics     *metrics
+	http        atomic.Pointer[httpapi.Server]
 }
 
 // Options say what a process is.
@@ -188,6 +189,9 @@ func (s *Service) Close() {
 	}
 	if s.NATS != nil {
 		s.NATS.Shutdown()
+	}
+	if s.stopHolding != nil {
+		s.stopHolding()
 	}
 	if s.pool != nil {
 		s.pool.Close()

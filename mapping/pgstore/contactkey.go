@@ -84,13 +84,13 @@ func keyColumns() (tables, columns []string) {
 }
 
 // unfitting are those of the columns that have not the key's type, by table.
-func (k contactKey) unfitting(ctx context.Context, db querier) (map[string][]string, string, error) {
+func (k contactKey) unfitting(ctx context.Context, db querier, schema string) (map[string][]string, string, error) {
 	tables, columns := keyColumns()
 	rows, err := db.Query(ctx, `
 		SELECT own.tab, own.col, `+baseType+`, `+ownCollation+`
 		FROM unnest($1::text[], $2::text[]) AS own (tab, col)
-		JOIN pg_attribute a ON a.attrelid = to_regclass(own.tab) AND a.attname = own.col AND NOT a.attisdropped
-		JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation o ON o.oid = a.attcollation`, tables, columns)
+		JOIN pg_attribute a ON a.attrelid = to_regclass($3 || '.' || own.tab) AND a.attname = own.col AND NOT a.attisdropped
+		JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation o ON o.oid = a.attcollation`, tables, columns, schema)
 	if err != nil {
 		return nil, "", fmt.Errorf("read columns of mksync's tables: %w", err)
 	}
@@ -111,8 +111,8 @@ func (k contactKey) unfitting(ctx context.Context, db querier) (map[string][]str
 }
 
 // fits is a *TableError where mksync's tables name contacts by another type.
-func (k contactKey) fits(ctx context.Context, db querier, cfg ContactsConfig) error {
-	found, was, err := k.unfitting(ctx, db)
+func (k contactKey) fits(ctx context.Context, db querier, schema string, cfg ContactsConfig) error {
+	found, was, err := k.unfitting(ctx, db, schema)
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -121,8 +121,8 @@ func (k contactKey) fits(ctx context.Context, db querier, cfg ContactsConfig) er
 }
 
 // CheckKey is a *TableError where contacts cannot be named by their key, or mksync's tables
-// name them by another type.
-func CheckKey(ctx context.Context, conn *pgx.Conn, cfg ContactsConfig) error {
+// in the schema name them by another type.
+func CheckKey(ctx context.Context, conn *pgx.Conn, schema string, cfg ContactsConfig) error {
 	found, err := tableColumns(ctx, conn, cfg.quoted())
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func CheckKey(ctx context.Context, conn *pgx.Conn, cfg ContactsConfig) error {
 	if err != nil {
 		return err
 	}
-	return key.fits(ctx, conn, cfg)
+	return key.fits(ctx, conn, schema, cfg)
 }
 
 // quoted is the contacts table as SQL names it.
@@ -139,11 +139,11 @@ func (c ContactsConfig) quoted() string {
 	return pgx.Identifier(strings.Split(c.Table, ".")).Sanitize()
 }
 
-// FitKeys gives the columns of mksync's tables that name contacts the type and the collation
+// FitKeys gives the columns of mksync's tables in a schema that name contacts the type and the collation
 // of the contacts' key. Where they hold rows, only a change that keeps each value is made.
 // A contacts table that is not there is somebody else's finding.
 // Errors: *TableError.
-func FitKeys(ctx context.Context, conn *pgx.Conn, cfg ContactsConfig) error {
+func FitKeys(ctx context.Context, conn *pgx.Conn, schema string, cfg ContactsConfig) error {
 	found, err := tableColumns(ctx, conn, cfg.quoted())
 	if err != nil || len(found) == 0 {
 		return err
@@ -152,8 +152,8 @@ func FitKeys(ctx context.Context, conn *pgx.Conn, cfg ContactsConfig) error {
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		other, was, err := key.unfitting(ctx, tx)
+	return pgx.BeginFunc(ctx, statements{conn, schema}, func(tx pgx.Tx) error {
+		other, was, err := key.unfitting(ctx, tx, schema)
 		if err != nil || len(other) == 0 {
 			return err
 		}

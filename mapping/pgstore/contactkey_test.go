@@ -80,14 +80,14 @@ func TestTheStoreWithKeysOfOtherTypes(t *testing.T) {
 func TestTablesTakeTheTypeOfTheContactsKey(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	_, err := migrations.Up(t.Context(), url)
+	_, err := migrations.Up(t.Context(), url, migrations.Installation{Schema: "public"})
 	require.NoError(t, err)
 	pool := openPool(t, url)
 	k := &keeping{nil, t, pool}
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })
-	fit := func() error { return pgstore.FitKeys(t.Context(), conn, contactsTable()) }
+	fit := func() error { return pgstore.FitKeys(t.Context(), conn, "public", contactsTable()) }
 	require.NoError(t, fit(), "the contacts table may come later")
 
 	const row = "INSERT INTO mksync_replays (contact_id, until) VALUES ('1', now())"
@@ -111,12 +111,12 @@ func TestTablesTakeTheTypeOfTheContactsKey(t *testing.T) {
 		k.exec("DROP TABLE IF EXISTS contacts; CREATE TABLE contacts (id " + c.key + " PRIMARY KEY, name text NOT NULL)")
 		if c.refused == "" {
 			require.NoError(t, fit(), c.key)
-			_, err := pgstore.New(t.Context(), pool, contactsTable())
+			_, err := pgstore.New(t.Context(), pool, "public", contactsTable())
 			require.NoError(t, err, c.key)
 		} else {
 			require.ErrorContains(t, fit(), c.refused, c.key)
 			var table *pgstore.TableError
-			_, err := pgstore.New(t.Context(), pool, contactsTable())
+			_, err := pgstore.New(t.Context(), pool, "public", contactsTable())
 			require.ErrorAs(t, err, &table)
 		}
 		for _, column := range namingColumns(t, k) {
@@ -145,12 +145,12 @@ func TestTablesOfAnotherKeyAreToldAtTheStart(t *testing.T) {
 	t.Parallel()
 	k := keep(t)
 	k.exec("DROP TABLE contacts; CREATE TABLE contacts (id date PRIMARY KEY, name text NOT NULL, number int)")
-	_, err := pgstore.New(t.Context(), k.pool, contactsTable())
+	_, err := pgstore.New(t.Context(), k.pool, "public", contactsTable())
 	require.ErrorContains(t, err, `column "id" of public.contacts is of type date`)
 	k.exec("ALTER TABLE contacts ALTER number SET NOT NULL")
 	cfg := contactsTable()
 	cfg.KeyColumn = "number"
-	_, err = pgstore.New(t.Context(), k.pool, cfg)
+	_, err = pgstore.New(t.Context(), k.pool, "public", cfg)
 	require.ErrorContains(t, err, "run `mksync migrate up`")
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
 )
@@ -73,7 +72,7 @@ type contacts struct {
 
 // readContacts looks the table up. A configured column that does not exist is
 // a field that is not synced; key and name must exist.
-func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (*contacts, error) {
+func readContacts(ctx context.Context, pool ownPool, cfg ContactsConfig) (*contacts, error) {
 	ident := pgx.Identifier(strings.Split(cfg.Table, "."))
 	c := &contacts{table: ident.Sanitize(), places: map[mapping.Field]place{}}
 	if err := pool.QueryRow(ctx, "SELECT coalesce("+c.widthSQL()+", 0)").Scan(&c.width); err != nil {
@@ -91,7 +90,7 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 	if c.key, err = keyOf(cfg, found); err != nil {
 		return nil, err
 	}
-	if err := c.key.fits(ctx, pool, cfg); err != nil {
+	if err := c.key.fits(ctx, pool, pool.schema, cfg); err != nil {
 		return nil, err
 	}
 	c.all = found
@@ -121,7 +120,7 @@ func readContacts(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (
 }
 
 // setUpdatedAt uses the column of the last change where its type allows that.
-func (c *contacts) setUpdatedAt(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig, col column) error {
+func (c *contacts) setUpdatedAt(ctx context.Context, pool ownPool, cfg ContactsConfig, col column) error {
 	switch col.base {
 	case "timestamp with time zone":
 		c.updatedAt = col.name

@@ -329,13 +329,13 @@ func TestTablesThatCannotBeWorkedWith(t *testing.T) {
 	} {
 		cfg := contactsTable()
 		change(&cfg)
-		_, err := pgstore.New(t.Context(), k.pool, cfg)
+		_, err := pgstore.New(t.Context(), k.pool, "public", cfg)
 		var table *pgstore.TableError
 		require.ErrorAs(t, err, &table, reason)
 		require.Contains(t, err.Error(), reason)
 	}
 	k.exec("DROP TABLE metakocka_contact_mappings CASCADE")
-	_, err := pgstore.New(t.Context(), k.pool, contactsTable())
+	_, err := pgstore.New(t.Context(), k.pool, "public", contactsTable())
 	require.ErrorContains(t, err, "mksync migrate up")
 }
 

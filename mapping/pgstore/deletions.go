@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -178,7 +177,7 @@ func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error 
 // given status, without anything done to the other side. store.ErrNotOpen: it
 // is not held.
 func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note, by string) error {
-	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(conn *pgxpool.Conn) error {
+	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(conn *ownConn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_deletions SET status = 'rejected', closed_at = now(), closed_by = $2
 				WHERE id = $1 AND `+openDeletion, d.ID, nullText(by))

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/mapping"
@@ -33,12 +32,6 @@ const longestText = 1000
 func unfit(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && slices.Contains([]string{"22P05", "22021", "22001", "54000"}, pg.Code)
-}
-
-// database is a pool or a connection.
-type database interface {
-	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // inPart is as much of a partner as the database can hold.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Locks are session locks of Postgres: they are gone when the process is. Nobody
@@ -18,11 +17,22 @@ import (
 // lockName is the only place where locks get their names. Each installation has its
 // own tables, so the schema they are in names it. Those in public keep the names of
 // earlier versions: a process of either version may run beside one of the other.
-func (s *Store) lockName(part, of string) string {
-	if s.schema == "public" {
+func (s *Store) lockName(part, of string) string { return lockName(s.pool.schema, part, of) }
+
+func lockName(schema, part, of string) string {
+	if schema == "public" {
 		return part + of
 	}
-	return s.schema + "/" + part + of
+	return schema + "/" + part + of
+}
+
+// running is what every process holds, with others, that works on the tables.
+const running = "running"
+
+// RunningLocks are the locks of which whoever works on a schema's tables holds one: a
+// process of an earlier version at least that of the poller.
+func RunningLocks(schema string) []string {
+	return []string{lockName(schema, aloneLock, running), lockName(schema, aloneLock, "poller")}
 }
 
 const (
@@ -33,9 +43,6 @@ const (
 	deletionsLock = "mksync deletions"
 	jobsLock      = "mksync jobs"
 )
-
-// schemaSQL is where this installation's tables are.
-const schemaSQL = "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('metakocka_contact_mappings')"
 
 // tryLocksSQL takes those of the locks that are free, and tells which.
 const tryLocksSQL = `SELECT coalesce(array_agg(l.name) FILTER (WHERE pg_try_advisory_lock(hashtextextended(l.name, 0))), '{}')
@@ -65,7 +72,7 @@ func (l *locks) queue(b *pgx.Batch) {
 
 // held is whether the last try took all of the locks; else it gives back the others,
 // so that two who want several never wait for each other.
-func (l *locks) held(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
+func (l *locks) held(ctx context.Context, conn *ownConn) (bool, error) {
 	if len(l.taken) == len(l.names) || len(l.taken) == 0 {
 		return len(l.taken) > 0, nil
 	}
@@ -73,7 +80,7 @@ func (l *locks) held(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
 	return false, err
 }
 
-func (l *locks) try(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
+func (l *locks) try(ctx context.Context, conn *ownConn) (bool, error) {
 	b := &pgx.Batch{}
 	l.queue(b)
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
@@ -83,7 +90,7 @@ func (l *locks) try(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
 }
 
 // wait looks again and again, at first soon, until the locks are held or ctx ends.
-func (l *locks) wait(ctx context.Context, conn *pgxpool.Conn, most time.Duration) error {
+func (l *locks) wait(ctx context.Context, conn *ownConn, most time.Duration) error {
 	for pause := 4 * time.Millisecond; ; pause = min(pause*3/2, most) {
 		if err := rest(ctx, pause); err != nil {
 			return err
@@ -107,7 +114,7 @@ func rest(ctx context.Context, d time.Duration) error {
 }
 
 // take takes the locks, which no more than ctx's end keeps it from.
-func (l *locks) take(ctx context.Context, conn *pgxpool.Conn, most time.Duration) error {
+func (l *locks) take(ctx context.Context, conn *ownConn, most time.Duration) error {
 	held, err := l.try(ctx, conn)
 	if err == nil && !held {
 		err = l.wait(ctx, conn, most)

@@ -3,7 +3,6 @@ package pgstore_test
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -230,23 +229,19 @@ func TestWhoGetsOneOfTwoLocksGivesItBack(t *testing.T) {
 func TestInstallationsInOneDatabaseDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	database := prepared.DB(t)
-	inSchema := func(schema string) string {
-		testenv.Exec(t, database, "CREATE SCHEMA "+schema)
-		u, err := url.Parse(database)
+	inSchema := func(schema string) *pgstore.Store {
+		_, err := migrations.Up(t.Context(), database, migrations.Installation{Schema: schema, Instance: schema, ContactsTable: schema + ".contacts"})
 		require.NoError(t, err)
-		q := u.Query()
-		q.Set("search_path", schema)
-		u.RawQuery = q.Encode()
-		_, err = migrations.Up(t.Context(), u.String())
-		require.NoError(t, err)
-		conn, err := pgx.Connect(t.Context(), u.String())
+		conn, err := pgx.Connect(t.Context(), database)
 		require.NoError(t, err)
 		defer func() { _ = conn.Close(t.Context()) }()
-		require.NoError(t, pgstore.FitKeys(t.Context(), conn, contactsTable()))
-		return u.String()
+		require.NoError(t, pgstore.FitKeys(t.Context(), conn, schema, contactsTable()))
+		s, err := pgstore.New(t.Context(), openPool(t, database), schema, contactsTable())
+		require.NoError(t, err)
+		return s
 	}
-	first, _ := openStore(t, inSchema("mksync_a"))
-	second, _ := openStore(t, inSchema("mksync_b"))
+	first := inSchema("mksync_a")
+	second := inSchema("mksync_b")
 	public, pool := openStore(t, database)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -35,17 +35,17 @@ func prepare(ctx context.Context, url, key string) error {
 	if _, err := conn.Exec(ctx, contactsSchema(key)); err != nil {
 		return err
 	}
-	if _, err = migrations.Up(ctx, url); err != nil {
+	if _, err = migrations.Up(ctx, url, migrations.Installation{Schema: "public"}); err != nil {
 		return err
 	}
-	return pgstore.FitKeys(ctx, conn, contactsTable())
+	return pgstore.FitKeys(ctx, conn, "public", contactsTable())
 }
 
 // openStore is a store as a process of its own has it.
 func openStore(t *testing.T, url string) (*pgstore.Store, *pgxpool.Pool) {
 	t.Helper()
 	pool := openPool(t, url)
-	kept, err := pgstore.New(t.Context(), pool, contactsTable())
+	kept, err := pgstore.New(t.Context(), pool, "public", contactsTable())
 	require.NoError(t, err)
 	return kept, pool
 }
@@ -90,7 +90,7 @@ func (k *keeping) with(change func(*pgstore.ContactsConfig)) *keeping {
 	k.t.Helper()
 	cfg := contactsTable()
 	change(&cfg)
-	s, err := pgstore.New(k.t.Context(), k.pool, cfg)
+	s, err := pgstore.New(k.t.Context(), k.pool, "public", cfg)
 	require.NoError(k.t, err)
 	return &keeping{s, k.t, k.pool}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -18,7 +17,7 @@ import (
 // Session works on one contact while its lock is held.
 type Session struct {
 	store *Store
-	conn  *pgxpool.Conn
+	conn  *ownConn
 	id    string
 
 	table *contacts // as of the last Load

@@ -22,9 +22,8 @@ import (
 
 // Store is safe for use by many goroutines.
 type Store struct {
-	pool   *pgxpool.Pool
-	cfg    ContactsConfig
-	schema string // of mksync's own tables
+	pool ownPool
+	cfg  ContactsConfig
 
 	mu       sync.Mutex
 	contacts *contacts
@@ -34,32 +33,32 @@ type Store struct {
 	tables uint32 // mksync_state's oid: with another one, mksync's tables were made anew
 }
 
-// StateTable keeps what is remembered besides the links.
-const StateTable = "mksync_state"
+const stateTable = "mksync_state"
+
+// StateTable keeps what is remembered besides the links, in the schema of mksync's tables.
+func StateTable(schema string) string { return own(schema, stateTable) }
 
 // ErrTablesReplaced means that mksync's tables are not those that the store was opened
 // with: a dump was restored over them, and their links and bases are of another time.
 var ErrTablesReplaced = errors.New("mksync's tables were made anew while it ran (a dump was restored): restart it")
 
-// New looks the contacts table up. mksync's own tables must be migrated.
+// New looks the contacts table up. mksync's own tables are in the schema, and must be
+// migrated.
 // Errors: *TableError when the contacts table cannot be worked with.
-func New(ctx context.Context, pool *pgxpool.Pool, cfg ContactsConfig) (*Store, error) {
-	s := &Store{pool: pool, cfg: cfg}
-	if err := pool.QueryRow(ctx, "SELECT "+stateTableSQL).Scan(&s.tables); err != nil {
+func New(ctx context.Context, pool *pgxpool.Pool, schema string, cfg ContactsConfig) (*Store, error) {
+	s := &Store{pool: newPool(pool, schema), cfg: cfg}
+	var links bool
+	if err := s.pool.QueryRow(ctx, "SELECT "+stateTableSQL+", to_regclass('metakocka_contact_mappings') IS NOT NULL").Scan(&s.tables, &links); err != nil {
 		return s, fmt.Errorf("look up mksync's tables: %w", err)
 	}
-	err := pool.QueryRow(ctx, schemaSQL).Scan(&s.schema)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, &TableError{"mksync's tables are missing: run `mksync migrate up`"}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look up mksync's tables: %w", err)
+	if s.tables == 0 || !links {
+		return nil, &TableError{fmt.Sprintf("mksync's tables are not in schema %s: run `mksync migrate up`", schema)}
 	}
 	return s, s.refresh(ctx)
 }
 
 // stateTableSQL is the oid of StateTable, 0 when it is not there.
-const stateTableSQL = "coalesce(to_regclass('" + StateTable + "')::oid, 0)"
+const stateTableSQL = "coalesce(to_regclass('" + stateTable + "')::oid, 0)"
 
 // Fields are the canonical fields the contacts table has columns for.
 func (s *Store) Fields() []mapping.Field { return s.table().fields }
@@ -132,7 +131,7 @@ func (s *Store) WithContact(ctx context.Context, contactID string, use func(stor
 // fills. A session plans a statement once, on empty tables as one that reads all
 // of the table, and keeps to that until somebody analyzes: autovacuum comes a
 // minute later at the earliest. What goes wrong is left to it.
-func analyze(ctx context.Context, conn *pgxpool.Conn) {
+func analyze(ctx context.Context, conn *ownConn) {
 	_, _ = conn.Exec(ctx, "ANALYZE metakocka_contact_mappings, mksync_partners")
 }
 
@@ -149,7 +148,7 @@ func (s *Store) grows() bool {
 // locks are held by one connection, so the sessions are used one after the other.
 func (s *Store) WithContacts(ctx context.Context, one, other string, use func(one, other store.Session) error) error {
 	both := []string{s.lockName(contactLock, one), s.lockName(contactLock, other)}
-	return s.locked(ctx, handOver, both, func(conn *pgxpool.Conn) error {
+	return s.locked(ctx, handOver, both, func(conn *ownConn) error {
 		return use(&Session{store: s, conn: conn, id: one}, &Session{store: s, conn: conn, id: other})
 	})
 }
@@ -157,7 +156,7 @@ func (s *Store) WithContacts(ctx context.Context, one, other string, use func(on
 // WithPartner calls use while this process alone works on a partner that no
 // link names yet.
 func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() error) error {
-	return s.locked(ctx, handOver, []string{s.lockName(partnerLock, metakockaID)}, func(*pgxpool.Conn) error { return use() })
+	return s.locked(ctx, handOver, []string{s.lockName(partnerLock, metakockaID)}, func(*ownConn) error { return use() })
 }
 
 // Alone calls use while no other process has the named part to itself, and
@@ -165,7 +164,7 @@ func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() 
 // lock is lost, as with a restart of the database: another process may have it.
 func (s *Store) Alone(ctx context.Context, name string, use func(context.Context) error) error {
 	key := s.lockName(aloneLock, name)
-	return s.locked(ctx, standbyHandOver, []string{key}, func(conn *pgxpool.Conn) error { return whileHeld(ctx, conn, key, use) })
+	return s.locked(ctx, standbyHandOver, []string{key}, func(conn *ownConn) error { return whileHeld(ctx, conn, key, use) })
 }
 
 // TryAlone is Alone for who does not wait: taken is false where another process,
@@ -189,7 +188,7 @@ func (s *Store) TryAlone(ctx context.Context, name string, use func(context.Cont
 }
 
 // whileHeld calls use with a context that ends when conn's lock is lost.
-func whileHeld(ctx context.Context, conn *pgxpool.Conn, key string, use func(context.Context) error) error {
+func whileHeld(ctx context.Context, conn *ownConn, key string, use func(context.Context) error) error {
 	held, lose := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -215,7 +214,7 @@ const (
 
 // watchLock returns when the lock's connection, and so the lock, is gone, or
 // with nil when ctx ends.
-func watchLock(ctx context.Context, conn *pgxpool.Conn) error {
+func watchLock(ctx context.Context, conn *ownConn) error {
 	tick := time.NewTicker(lockLook)
 	defer tick.Stop()
 	for {
@@ -234,7 +233,7 @@ func watchLock(ctx context.Context, conn *pgxpool.Conn) error {
 }
 
 // locked calls use while its connection holds the locks.
-func (s *Store) locked(ctx context.Context, most time.Duration, names []string, use func(*pgxpool.Conn) error) error {
+func (s *Store) locked(ctx context.Context, most time.Duration, names []string, use func(*ownConn) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("reach the CRM's database: %w", err)
@@ -254,7 +253,7 @@ const unlockTimeout = 5 * time.Second
 
 // release gives all locks of conn back, also when the caller's context is done. If
 // that does not work the connection is closed, which gives them back too.
-func release(conn *pgxpool.Conn) {
+func release(conn *ownConn) {
 	ctx, cancel := context.WithTimeout(context.Background(), unlockTimeout)
 	defer cancel()
 	if _, err := conn.Exec(ctx, unlockAllSQL); err != nil {
@@ -264,15 +263,15 @@ func release(conn *pgxpool.Conn) {
 
 // LoadState reads a remembered value into v; ok is false when there is none.
 func (s *Store) LoadState(ctx context.Context, key string, v any) (ok bool, err error) {
-	return LoadStateOver(ctx, s.pool, key, v)
+	return LoadStateOver(ctx, s.pool, s.pool.schema, key, v)
 }
 
 // LoadStateOver is LoadState over a connection that is no store's yet.
 func LoadStateOver(ctx context.Context, conn interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}, key string, v any,
+}, schema, key string, v any,
 ) (ok bool, err error) {
-	err = conn.QueryRow(ctx, "SELECT value FROM mksync_state WHERE key = $1", key).Scan(v)
+	err = conn.QueryRow(ctx, own(schema, "SELECT value FROM mksync_state WHERE key = $1"), key).Scan(v)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}

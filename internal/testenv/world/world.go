@@ -100,7 +100,7 @@ func PrepareDatabase(ctx context.Context, url string) error {
 	if _, err := conn.Exec(ctx, pgserver.ContactsSchema); err != nil {
 		return err
 	}
-	_, err = migrations.Up(ctx, url)
+	_, err = migrations.Up(ctx, url, migrations.Installation{Schema: "public"})
 	return err
 }
 

@@ -1,0 +1,63 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/crmmind/mksync/migrations"
+)
+
+// checkOthers looks at the installations in other schemas of the database: whether one has
+// a name of this one's, or does what this one does. Nothing where there are none.
+func checkOthers(ctx context.Context, cfg Database) []Finding {
+	others, err := cfg.Installation.Others(ctx, cfg.URL)
+	if err != nil {
+		return []Finding{unreadable(nameOthers, err)}
+	}
+	var found []Finding
+	var beside []string
+	for _, o := range others {
+		if f, wrong := collision(cfg.Installation, o); wrong {
+			found = append(found, f)
+			continue
+		}
+		beside = append(beside, o.String())
+	}
+	if len(beside) > 0 {
+		found = append(found, ok(nameOthers, "beside this one: "+strings.Join(beside, ", ")))
+	}
+	return found
+}
+
+// collision is what two installations may not share.
+func collision(i migrations.Installation, o migrations.Other) (Finding, bool) {
+	switch {
+	case !o.Seen:
+		return note(nameOthers, fmt.Sprintf("the role may not read the tables in schema %s, so whether that installation collides with this one is not known", o.Schema),
+			"look with the role that runs it"), true
+	case !o.Told:
+		return note(nameOthers, fmt.Sprintf("the tables in schema %s are of an earlier version and do not tell whose they are", o.Schema),
+			"start that one once with this version, or remove its tables where nobody uses them"), true
+	case i.Twin(o):
+		return fail(nameOthers, fmt.Sprintf("%s syncs %s with the same company, or with one that is not told: each contact would get two partners", o, i.ContactsTable),
+			"keep one of the two; remove the tables of the other"), true
+	case o.Instance == i.Instance:
+		return fail(nameOthers, fmt.Sprintf("%s has the same name, so both use the same streams", o), "give each a MKSYNC_INSTANCE of its own"), true
+	case o.Slot == i.Slot:
+		return fail(nameOthers, fmt.Sprintf("%s uses the slot %s, too: of two readers one stands still", o, o.Slot), "give each a MKSYNC_SLOT of its own, or leave it to MKSYNC_INSTANCE"), true
+	case o.Publication == i.Publication:
+		return fail(nameOthers, fmt.Sprintf("%s uses the publication %s, too: each would make it its own table's", o, o.Publication),
+			"give each a MKSYNC_PUBLICATION of its own, or leave it to MKSYNC_INSTANCE"), true
+	}
+	return Finding{}, false
+}
+
+// ownSchema recommends one where public is served to the world.
+func (s server) ownSchema(cfg Database) []Finding {
+	if s.site() != siteSupabase || cfg.Installation.Schema != "public" {
+		return nil
+	}
+	return []Finding{note(nameOwnSchema, "mksync's tables are in schema public, which Supabase's API serves to the world; they are closed there, but one of their own is not served at all",
+		"stop mksync, set MKSYNC_SCHEMA to mksync, and run: mksync migrate move (where there are no tables yet: mksync migrate up)")}
+}

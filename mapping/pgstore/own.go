@@ -1,0 +1,121 @@
+package pgstore
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Statements name mksync's tables without a schema. Here, and nowhere else, they get the
+// schema that the tables are in. The session's search_path stays the role's: it is what
+// the triggers of the contacts table see, and the CRM may have a table of one of our names.
+
+// ownNames begin the names of mksync's tables.
+var ownNames = [...]string{"mksync_", "metakocka_contact_mappings"}
+
+// own is a statement with mksync's tables in the schema. A name in quotes is the CRM's.
+func own(schema, sql string) string {
+	var b strings.Builder
+	for {
+		at := -1
+		for _, name := range ownNames {
+			if i := strings.Index(sql, name); i >= 0 && (at < 0 || i < at) {
+				at = i
+			}
+		}
+		if at < 0 {
+			break
+		}
+		b.WriteString(sql[:at])
+		if at == 0 || begins(sql[at-1]) {
+			b.WriteString(schema + ".")
+		}
+		b.WriteString(sql[at : at+len("m")])
+		sql = sql[at+len("m"):]
+	}
+	b.WriteString(sql)
+	return b.String()
+}
+
+// begins tells whether a name may begin behind c.
+func begins(c byte) bool {
+	return c != '.' && c != '"' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c < 0x80
+}
+
+// database is what takes statements: a pool, a connection, or a transaction on it.
+type database interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// statements are given to a database with mksync's tables in the schema.
+type statements struct {
+	on     database
+	schema string
+}
+
+func (s statements) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return s.on.Exec(ctx, own(s.schema, sql), args...)
+}
+
+func (s statements) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return s.on.Query(ctx, own(s.schema, sql), args...)
+}
+
+func (s statements) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return s.on.QueryRow(ctx, own(s.schema, sql), args...)
+}
+
+func (s statements) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	for _, q := range b.QueuedQueries {
+		q.SQL = own(s.schema, q.SQL)
+	}
+	return s.on.SendBatch(ctx, b)
+}
+
+func (s statements) Begin(ctx context.Context) (pgx.Tx, error) {
+	tx, err := s.on.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ownTx{begun{tx}, statements{tx, s.schema}}, nil
+}
+
+// ownPool, ownConn and ownTx are those of pgx, whose own ways to give a statement lie a
+// step deeper and are not met.
+type (
+	ownPool struct {
+		statements
+		of *pgxpool.Pool
+	}
+	ownConn struct {
+		acquired
+		statements
+	}
+	ownTx struct {
+		begun
+		statements
+	}
+	acquired struct{ *pooled }
+	pooled   = pgxpool.Conn // whose name would hide its method Conn
+	begun    struct{ pgx.Tx }
+)
+
+func newPool(of *pgxpool.Pool, schema string) ownPool {
+	return ownPool{statements{of, schema}, of}
+}
+
+// Acquire takes a connection, to be released.
+func (p ownPool) Acquire(ctx context.Context) (*ownConn, error) {
+	c, err := p.of.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &ownConn{acquired{c}, statements{c, p.schema}}, nil
+}

@@ -1,0 +1,78 @@
+package pgstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/migrations"
+)
+
+// TestTablesInUseAreNotMoved: neither those of a process that works on them, nor of one
+// whose connection was lost and made again.
+func TestTablesInUseAreNotMoved(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	database := k.pool.Config().ConnString()
+	to := migrations.Installation{Schema: "mksync", ContactsTable: "public.contacts"}
+	move := func() error {
+		_, err := migrations.Move(context.WithoutCancel(t.Context()), database, to, "", pgstore.RunningLocks)
+		return err
+	}
+	stop, err := k.Running(t.Context())
+	require.NoError(t, err)
+	other, err := k.Running(t.Context())
+	require.NoError(t, err, "several work beside each other")
+	other()
+	require.ErrorIs(t, move(), migrations.ErrRuns)
+
+	const holders = `FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND a.datname = current_database()`
+	k.exec("SELECT pg_terminate_backend(l.pid) " + holders)
+	testenv.Eventually(t, 20*time.Second, func() error {
+		var n int
+		if err := k.pool.QueryRow(t.Context(), "SELECT count(*) "+holders).Scan(&n); err != nil || n != 1 {
+			return errors.New("nobody holds them")
+		}
+		return nil
+	})
+	require.ErrorIs(t, move(), migrations.ErrRuns)
+
+	// A process of an earlier version is known by its poller.
+	stop()
+	require.NoError(t, k.Alone(t.Context(), "poller", func(context.Context) error {
+		require.ErrorIs(t, move(), migrations.ErrRuns)
+		return nil
+	}))
+	require.NoError(t, move())
+	_, err = k.Running(t.Context())
+	require.ErrorIs(t, err, pgstore.ErrBeingMoved)
+}
+
+// TestTheSearchPathSaysNothing: not where mksync's tables are, and to a trigger of the
+// contacts table just what it says to the role.
+func TestTheSearchPathSaysNothing(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	database := k.pool.Config().ConnString()
+	_, err := migrations.Move(t.Context(), database, migrations.Installation{Schema: "mksync", ContactsTable: "public.contacts"}, "", pgstore.RunningLocks)
+	require.NoError(t, err)
+
+	// The CRM has a table of the same name, which its trigger writes to.
+	k.exec(`CREATE TABLE metakocka_contact_mappings (path text)`)
+	k.exec(`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN INSERT INTO metakocka_contact_mappings VALUES (current_setting('search_path')); RETURN NEW; END $$`)
+	k.exec(`CREATE TRIGGER note BEFORE INSERT OR UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION note()`)
+	s, err := pgstore.New(t.Context(), k.pool, "mksync", contactsTable())
+	require.NoError(t, err)
+	moved := &keeping{s, t, k.pool}
+	moved.contacts(1)
+	link := moved.link(1, "synced")
+	require.Equal(t, partnerID(1), moved.linkOf(numbered(1)).MetaKockaID)
+	k.is(link.ID, "SELECT id::text FROM mksync.metakocka_contact_mappings")
+	k.is(1, "SELECT count(*) FROM public.metakocka_contact_mappings WHERE path = '\"$user\", public'")
+}
