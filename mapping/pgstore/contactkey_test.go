@@ -172,13 +172,13 @@ func TestNewKeysAreMadeAsTheTableDoes(t *testing.T) {
 			pool := openPool(t, url)
 			k := &keeping{nil, t, pool}
 			k.exec("CREATE TABLE contacts (id " + key + " PRIMARY KEY, name text NOT NULL)")
-			_, err := migrations.Up(t.Context(), url)
+			_, err := migrations.Up(t.Context(), url, migrations.Installation{Schema: "public"})
 			require.NoError(t, err)
 			conn, err := pgx.Connect(t.Context(), url)
 			require.NoError(t, err)
 			defer func() { _ = conn.Close(t.Context()) }()
-			require.NoError(t, pgstore.FitKeys(t.Context(), conn, contactsTable()))
-			k.Store, err = pgstore.New(t.Context(), pool, contactsTable())
+			require.NoError(t, pgstore.FitKeys(t.Context(), conn, "public", contactsTable()))
+			k.Store, err = pgstore.New(t.Context(), pool, "public", contactsTable())
 			require.NoError(t, err)
 
 			id, err := k.NewKey(t.Context())

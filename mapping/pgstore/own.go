@@ -16,7 +16,8 @@ import (
 // ownNames begin the names of mksync's tables.
 var ownNames = [...]string{"mksync_", "metakocka_contact_mappings"}
 
-// own is a statement with mksync's tables in the schema. A name in quotes is the CRM's.
+// own is a statement with mksync's tables in the schema. A name in quotes is the CRM's, and
+// one before a point is a schema's, or a table's that the statement has named.
 func own(schema, sql string) string {
 	var b strings.Builder
 	for {
@@ -29,12 +30,16 @@ func own(schema, sql string) string {
 		if at < 0 {
 			break
 		}
+		end := at
+		for end < len(sql) && !begins(sql[end]) && sql[end] != '.' {
+			end++
+		}
 		b.WriteString(sql[:at])
-		if at == 0 || begins(sql[at-1]) {
+		if (at == 0 || begins(sql[at-1])) && (end == len(sql) || sql[end] != '.') {
 			b.WriteString(schema + ".")
 		}
-		b.WriteString(sql[at : at+len("m")])
-		sql = sql[at+len("m"):]
+		b.WriteString(sql[at:end])
+		sql = sql[end:]
 	}
 	b.WriteString(sql)
 	return b.String()

@@ -21,6 +21,8 @@ func TestStatementsNameTheSchema(t *testing.T) {
 		`SELECT c."mksync_id", c.mksync_x FROM "crm"."mksync_log"`:  `SELECT c."mksync_id", c.mksync_x FROM "crm"."mksync_log"`,
 		"WHERE relname LIKE 'mksync\\_%' AND x_mksync_y = 'mksync'": "WHERE relname LIKE 'mksync\\_%' AND x_mksync_y = 'mksync'",
 		"SELECT (SELECT max(number) FROM mksync_partners)":          "SELECT (SELECT max(number) FROM s.mksync_partners)",
+		"SELECT x FROM mksync_acme.mksync_state":                    "SELECT x FROM mksync_acme.mksync_state",
+		"SELECT mksync_jobs.id FROM mksync_jobs":                    "SELECT mksync_jobs.id FROM s.mksync_jobs",
 	} {
 		require.Equal(t, want, own("s", sql))
 	}

@@ -91,7 +91,7 @@ func (w *World) Drained(s *service.Service) {
 		}
 		changes := w.Count("SELECT count(*) FROM audit")
 		for _, st := range streams {
-			if st.Name == bus.StreamContacts && int(st.LastSeq) < changes {
+			if st.Stream == bus.StreamContacts && int(st.LastSeq) < changes {
 				return fmt.Errorf("%d of %d changes of contacts were published", st.LastSeq, changes)
 			}
 		}
