@@ -96,3 +96,30 @@ func TestMigrateSaysWhatToDo(t *testing.T) {
 	_, err = runMigrate(t, "", "up")
 	require.ErrorContains(t, err, "MKSYNC_DATABASE_URL")
 }
+
+// TestMigrateMove says what it moved, and from then on the tables are found there alone.
+func TestMigrateMove(t *testing.T) {
+	t.Parallel()
+	database := testenv.DB(t)
+	run := func(schema string, args ...string) (string, error) {
+		var out bytes.Buffer
+		cmd := newMigrateCommand(&cliEnv{stdout: &out, stderr: &out, environ: []string{"MKSYNC_DATABASE_URL=" + database, "MKSYNC_SCHEMA=" + schema}})
+		cmd.SetArgs(args)
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		err := cmd.ExecuteContext(t.Context())
+		return out.String(), err
+	}
+	_, err := run("public", "up")
+	require.NoError(t, err)
+	_, err = run("mksync", "up")
+	require.ErrorContains(t, err, "they are in schema public, and MKSYNC_SCHEMA is mksync")
+	out, err := run("mksync", "move")
+	require.NoError(t, err)
+	require.Contains(t, out, "moved   table metakocka_contact_mappings\n")
+	require.Contains(t, out, "mksync's tables are in schema mksync now; they were in public\n")
+	out, err = run("mksync", "move")
+	require.NoError(t, err)
+	require.Equal(t, "nothing to do: mksync's tables are in schema mksync\n", out)
+	_, err = run("public", "up")
+	require.ErrorContains(t, err, "they are in schema mksync")
+}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -30,7 +29,7 @@ const constraintsSQL = `
 	FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass($1) AND i.indisunique`
 
 // readConstraints are the columns of the table's constraints, by name.
-func readConstraints(ctx context.Context, pool *pgxpool.Pool, table string) (map[string][]string, error) {
+func readConstraints(ctx context.Context, pool ownPool, table string) (map[string][]string, error) {
 	rows, err := pool.Query(ctx, constraintsSQL, table)
 	if err != nil {
 		return nil, fmt.Errorf("read constraints of contacts: %w", err)
