@@ -42,5 +42,5 @@ func TestInstallationsThatCollide(t *testing.T) {
 
 	// Tables that are elsewhere are named where they would be missed.
 	r.cfg.Database.Installation.Schema = "mksync"
-	r.run().is("mksync's tables", doctor.Fail, "schema public", "mksync migrate move")
+	r.run().is("mksync's tables", doctor.Fail, "MKSYNC_SCHEMA is mksync", "mksync migrate move")
 }
