@@ -132,3 +132,31 @@ func stopReader(t *testing.T, b *Bus, cluster *natsserver.Cluster) bool {
 	cluster.Stop(i)
 	return true
 }
+
+// TestAStrangersMessageInAStreamOfThreeCopies breaks the publisher and not the stream: the
+// next publisher goes on behind it, also where all was purged.
+func TestAStrangersMessageInAStreamOfThreeCopies(t *testing.T) {
+	t.Parallel()
+	b := clusterBus(t)
+	for i := range 3 {
+		p, err := b.Publisher(t.Context(), StreamContacts, PublisherConfig{})
+		require.NoError(t, err)
+		publish := func(n int) error { return errors.Join(p.Publish(t.Context(), event(100*i+n)), p.Flush(t.Context())) }
+		require.NoError(t, publish(1))
+		require.NoError(t, publish(2))
+		_, err = b.PublishSync(t.Context(), StreamContacts, Message{Subject: ContactSubject("update", "stranger"), Data: []byte("{}")})
+		require.NoError(t, err)
+		require.ErrorIs(t, publish(3), ErrPublisherBroken)
+		p.Close()
+
+		if i == 1 {
+			s, err := b.js.Stream(t.Context(), StreamContacts)
+			require.NoError(t, err)
+			require.NoError(t, s.Purge(t.Context()))
+		}
+	}
+	last, found, err := b.Last(t.Context(), StreamContacts)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.EqualValues(t, 9, last.Sequence)
+}

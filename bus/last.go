@@ -50,6 +50,15 @@ func (b *Bus) Last(ctx context.Context, stream string) (last Stored, found bool,
 	return b.names.storedFromRaw(m), true, nil
 }
 
+// copied reports whether a stream has several copies.
+func (b *Bus) copied(ctx context.Context, stream string) (bool, error) {
+	s, err := b.open(ctx, stream)
+	if err != nil {
+		return false, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	return s.CachedInfo().Config.Replicas > 1, nil
+}
+
 // Before returns the newest message of a stream before a sequence; found is false where
 // the stream holds none. First is where the stream begins.
 func (b *Bus) Before(ctx context.Context, stream string, sequence uint64) (m Stored, first uint64, found bool, err error) {

@@ -16,9 +16,10 @@ type PublisherConfig struct {
 	MaxBytes    int           // 8 MiB, headers and subjects counted; one larger message goes alone
 	AckTimeout  time.Duration // 15s without any progress breaks the publisher
 
-	names Names
-	end   streamEnd // nil: the stream is not looked at
-	room  func(ctx context.Context, stream string) (free, most int64, err error)
+	names  Names
+	copied bool      // the stream has several copies
+	end    streamEnd // nil: the stream is not looked at
+	room   func(ctx context.Context, stream string) (free, most int64, err error)
 }
 
 func (c PublisherConfig) withDefaults() PublisherConfig {
@@ -79,6 +80,9 @@ func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig)
 	cfg.names = b.names
 	cfg.end = b.end
 	cfg.room = b.room
+	if cfg.copied, err = b.copied(ctx, stream); err != nil {
+		return nil, err
+	}
 	_, most, err := b.room(ctx, stream)
 	if err != nil {
 		return nil, err
@@ -181,6 +185,10 @@ func (p *Publisher) publish(ctx context.Context, m Message) error {
 // The first message names its predecessor by its sequence, because the message may have
 // expired and its id with it. Later ones name it by its id: a stranger's message that takes
 // the place of ours makes the sequence right for the one behind it.
+//
+// Where the stream has several copies each names it by its sequence. The server compares
+// ids only when a copy stores the message, takes a difference for damage, and stops the
+// stream for good (nats-server 2.15.3). Sequences its leader compares before.
 func (p *Publisher) prepare(m Message) (size int) {
 	p.msg.Subject = p.cfg.names.Subject(m.Subject)
 	p.msg.Data = m.Data
@@ -195,8 +203,8 @@ func (p *Publisher) prepare(m Message) (size int) {
 	}
 	p.id[0] = m.ID
 	h[nats.MsgIdHdr] = p.id
-	if p.prev[0] == "" {
-		h[nats.ExpectedLastSeqHdr] = []string{strconv.FormatUint(p.last.Sequence, 10)}
+	if p.prev[0] == "" || p.cfg.copied {
+		h[nats.ExpectedLastSeqHdr] = []string{strconv.FormatUint(p.last.Sequence+p.sent, 10)}
 	} else {
 		size += len(p.prev[0])
 		h[nats.ExpectedLastMsgIdHdr] = p.prev
@@ -279,7 +287,9 @@ func (p *Publisher) onAck(m *nats.Msg) {
 
 // advance counts the messages up to the acknowledged one as stored: each was taken only
 // directly behind its predecessor. A duplicate counts where it stands at its own place, as
-// after an earlier publisher's message that arrived late.
+// after an earlier publisher's message that arrived late. Where sequences alone say which
+// is the predecessor, each needs its own acknowledgement: a stranger's message may stand in
+// the place of one that was lost.
 func (p *Publisher) advance(a ack) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -291,6 +301,8 @@ func (p *Publisher) advance(a ack) error {
 		return fmt.Errorf("%w: stored in stream %s", errBadAck, a.stream)
 	case a.duplicate && n != p.acked+1:
 		return fmt.Errorf("%w: at sequence %d", ErrDuplicate, a.sequence)
+	case p.cfg.copied && n > p.acked+1:
+		return fmt.Errorf("%w: at sequence %d, before those of earlier messages", errBadAck, a.sequence)
 	case a.sequence <= p.last.Sequence || n > p.sent:
 		return fmt.Errorf("%w: sequence %d", errBadAck, a.sequence)
 	case n > p.acked:
