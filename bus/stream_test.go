@@ -141,8 +141,10 @@ func TestSubjectsTakeAnyID(t *testing.T) {
 		require.Regexp(t, `^[A-Za-z0-9_=-]+$`, token)
 		require.Equal(t, id, unescapeToken(token))
 		require.Equal(t, id, Key(PartnerSubject("changed", id)))
-		_, key := deadLetterKey(retrySubject("pusher", id))
-		require.Equal(t, id, key)
+		for _, subject := range []string{DeadLetterSubject("pusher", id), retrySubject("pusher", id)} {
+			consumer, key := deadLetterKey(subject)
+			require.Equal(t, []string{"pusher", id}, []string{consumer, key})
+		}
 	})
 }
 
