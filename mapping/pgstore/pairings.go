@@ -44,7 +44,7 @@ func (s *Store) Pairings(ctx context.Context, pairs [][2]string) ([]store.Pairin
 		p := store.Pairing{ContactID: pairs[n][0], MetaKockaID: pairs[n][1]}
 		n++
 		var there bool
-		raw := make([]*string, len(t.fields))
+		raw := make([]*string, len(t.read))
 		err := row.Scan(append([]any{&there, &p.InScope, &p.Status, &p.LinkedTo, &p.Partner, &p.Holder, &p.Parted}, scanTargets(raw)...)...)
 		if there {
 			contact := t.contact(raw)
