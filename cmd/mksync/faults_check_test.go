@@ -26,7 +26,7 @@ type sides struct {
 	holders  map[string]string // contacts by partner
 	partners map[string]metakocka.Partner
 	numbers  map[int][]string  // partners by the number in their names
-	disputed map[string]string // contacts that have a conflict in the journal: the field
+	disputed map[string]string // contacts that have a conflict in the journal: of what
 }
 
 type linked struct {
@@ -68,16 +68,17 @@ func look(w *world.World, ctx context.Context) (s sides, err error) {
 	if err != nil {
 		return s, err
 	}
-	rows, err = w.DB.Query(ctx, `SELECT m.contact_id::text, c.field, coalesce(c.crm_value, ''), coalesce(c.base_partner, '')
+	rows, err = w.DB.Query(ctx, `SELECT m.contact_id::text, c.field, coalesce(c.crm_value, ''), coalesce(c.base_partner, ''),
+		coalesce(c.base_crm, ''), coalesce(c.partner_value, ''), c.rule || ' ' || coalesce(c.winner, '')
 		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id`)
 	if err != nil {
 		return s, err
 	}
-	var field, crm, base string
-	_, err = pgx.ForEachRow(rows, []any{&id, &field, &crm, &base}, func() error {
+	var field, crm, base, baseCRM, partner, decided string
+	_, err = pgx.ForEachRow(rows, []any{&id, &field, &crm, &base, &baseCRM, &partner, &decided}, func() error {
 		// What never reached MetaKocka is replaced by an edit there, and in the journal.
 		if mapping.Withheld(mapping.Field(field), crm, base) == "" {
-			s.disputed[id] = field
+			s.disputed[id] = fmt.Sprintf("%s was %q and %q, became %q and %q: %s", field, baseCRM, base, crm, partner, decided)
 		}
 		return nil
 	})
@@ -185,7 +186,7 @@ func (c *crowd) person(v *verdict, s sides, p *citizen) {
 		c.agreement(v, s, p, id, l)
 	}
 	if field := s.disputed[id]; field != "" && p.owner != ownerContested {
-		v.losses = append(v.losses, fmt.Sprintf("contact %s (%s): a conflict over %s, which one side alone edits", id, p.want.Name, field))
+		v.losses = append(v.losses, fmt.Sprintf("contact %s (%s): a conflict, though one side alone edits: %s", id, p.want.Name, field))
 	}
 }
 

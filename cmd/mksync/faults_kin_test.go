@@ -91,6 +91,9 @@ func (c *crowd) kindred(v *verdict, s sides, k *kin) {
 		}
 	}
 	if len(linked) != 1 {
-		v.unsettled = append(v.unsettled, fmt.Sprintf("of %d contacts with one key %v are not held, the first %s", len(k.members), linked, k.members[0].want.Name))
+		first := k.members[0]
+		l := s.links[first.id]
+		v.unsettled = append(v.unsettled, fmt.Sprintf("of %d contacts with one key %v are not held; the first, %s, is %q %s",
+			len(k.members), linked, first.want.Name, l.status, l.reason))
 	}
 }
