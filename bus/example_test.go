@@ -9,14 +9,15 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 )
 
-// Events are published in order and worked off key by key: all that waits for one contact
-// comes to the handler in one call.
+// Events are published in order and worked off key by key, oldest first: what waits for one
+// contact comes to the handler together.
 func Example() {
 	if err := publishAndConsume(context.Background()); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
-	// c1 crm.contacts.insert.c1 crm.contacts.update.c1
+	// c1 crm.contacts.insert.c1
+	// c1 crm.contacts.update.c1
 }
 
 func publishAndConsume(ctx context.Context) error {
@@ -56,13 +57,15 @@ func publishAndConsume(ctx context.Context) error {
 	}
 
 	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	seen := 0
 	return b.Consume(ctx, bus.ConsumerConfig{Stream: bus.StreamContacts, Durable: "printer"}, func(_ context.Context, w *bus.Work) error {
-		defer stop()
-		fmt.Print(w.Key)
 		for _, d := range w.Deliveries {
-			fmt.Print(" ", d.Subject)
+			fmt.Println(w.Key, d.Subject)
 		}
-		fmt.Println()
+		if seen += len(w.Deliveries); seen == 2 {
+			stop()
+		}
 		return nil
 	})
 }
