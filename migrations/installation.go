@@ -52,8 +52,8 @@ func (i Installation) sameAs(o Other) bool {
 	return i.Twin(o)
 }
 
-// Twin: both sync the same contacts with the same company, which would make two partners
-// of each contact.
+// Twin reports whether both sync the same contacts with the same company, which would
+// make two partners of each contact.
 func (i Installation) Twin(o Other) bool {
 	return o.Told && table(o.ContactsTable) == table(i.ContactsTable) && (o.CompanyID == "" || i.CompanyID == "" || o.CompanyID == i.CompanyID)
 }

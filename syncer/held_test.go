@@ -53,7 +53,7 @@ func TestWhoIsHeldForAContactWithoutPartner(t *testing.T) {
 		for _, claimed := range []bool{false, true} { // a partner, by all three
 			for _, late := range []bool{false, true} { // the two are worked off after it
 				t.Run(fmt.Sprintf("%s, claimed %t, late %t", way, claimed, late), func(t *testing.T) {
-					heldForOne(h, t, change, claimed, late, way == "as planned")
+					heldForOne(t, h, change, claimed, late, way == "as planned")
 				})
 			}
 		}
@@ -62,7 +62,7 @@ func TestWhoIsHeldForAContactWithoutPartner(t *testing.T) {
 
 // heldForOne plans the match of three contacts with one key, lets the first change, and
 // checks that one of the others gets a partner, unless nothing changed.
-func heldForOne(h *world.Hand, t *testing.T, change func(id string), claimed, late, stay bool) {
+func heldForOne(t *testing.T, h *world.Hand, change func(id string), claimed, late, stay bool) {
 	t.Helper()
 	ctx := t.Context()
 	email := fmt.Sprintf("info@skupna%d-test.si", h.Count("SELECT count(*) FROM metakocka_contact_mappings"))

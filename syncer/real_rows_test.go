@@ -101,8 +101,19 @@ func realAddresses() []realValue {
 func realCountries() []realValue {
 	var all []realValue
 	for _, c := range [][2]string{
-		{"ČR", "CZ"}, {"Č.R.", "CZ"}, {"ČG", "ME"}, {"United Kingdom (UK)", "GB"}, {"Republika Hrvaška", "HR"}, {"Republika Avstrija", "AT"},
-		{"Korea, Republic of", "KR"}, {"XKX", "XK"}, {"BiH", "BA"}, {"ZDA", "US"}, {"Njemačka", "DE"}, {"Italia", "IT"}, {"hrv", "HR"},
+		{"ČR", "CZ"},
+		{"Č.R.", "CZ"},
+		{"ČG", "ME"},
+		{"United Kingdom (UK)", "GB"},
+		{"Republika Hrvaška", "HR"},
+		{"Republika Avstrija", "AT"},
+		{"Korea, Republic of", "KR"},
+		{"XKX", "XK"},
+		{"BiH", "BA"},
+		{"ZDA", "US"},
+		{"Njemačka", "DE"},
+		{"Italia", "IT"},
+		{"hrv", "HR"},
 	} {
 		all = append(all, realValue{contact: mapping.Contact{Country: c[0]}, want: held{country: c[1]}})
 	}

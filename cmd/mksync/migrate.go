@@ -29,7 +29,7 @@ func newMigrateCommand(app *cliEnv) *cobra.Command {
 		Long: "Move mksync's tables from the schema they are in to the one that MKSYNC_SCHEMA (or MKSYNC_INSTANCE) names,\n" +
 			"in one transaction, with their rights and all that is in them. Every process of mksync is stopped first.\n" +
 			"A schema that is missing is made. Tables that are there already are not moved again.",
-		Example: "  MKSYNC_SCHEMA=mksync mksync migrate move",
+		Example: "  mksync migrate move\n  mksync migrate move --from public",
 	})
 	move.Flags().StringVar(&from, "from", "", "the `schema` they are in, where several may be meant")
 	return group(cmd,

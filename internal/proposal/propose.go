@@ -45,7 +45,7 @@ func Propose(d Database, c Candidate, rivals []Candidate) Proposal {
 }
 
 func (p *proposer) head() {
-	p.say("", fmt.Sprintf("Proposed by `mksync init` for the table %s of the database %s, as role %s sees it.", p.Table.FullName(), p.Database.Name, p.Role),
+	p.say("", fmt.Sprintf("Proposed by `mksync init` for the table %s of the database %s, as role %s sees it.", p.Table.FullName(), p.Name, p.Role),
 		"What stands here was guessed from names, types, keys, triggers and policies; the comments say from what, and what else is possible.",
 		"Correct it, then look with `mksync doctor --config` and this file.")
 	p.line("#")
@@ -58,7 +58,7 @@ func (p *proposer) head() {
 // place is where mksync's own tables go, and how they are told from another's.
 func (p *proposer) place() {
 	if p.SlotOf != "" && p.ownSchema() == "" {
-		name := instanceOf(p.Database.Name)
+		name := instanceOf(p.Name)
 		p.say("", fmt.Sprintf("The database %s of this server has a replication slot called mksync: another installation is there.", p.SlotOf),
 			fmt.Sprintf("With a name of its own this one keeps out of its way: slot, publication and schema become mksync_%s.", name),
 			"Where no other is left, take this out.")

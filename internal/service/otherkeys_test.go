@@ -37,7 +37,6 @@ var otherKeys = map[string]struct {
 // byKey is a world whose contacts have other keys.
 type byKey struct {
 	*world.World
-	s      *service.Service
 	column string // quoted
 	of     func(n int) string
 }

@@ -38,7 +38,7 @@ func TestPairsAreLookedUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, len(pairs))
 	for i := range found {
-		require.Equal(t, pairs[i], [2]string{found[i].ContactID, found[i].MetaKockaID})
+		require.Equal(t, [2]string{found[i].ContactID, found[i].MetaKockaID}, pairs[i])
 		require.Equal(t, i != 5, found[i].Contact != nil)
 		require.Equal(t, i != 5 && i != 0, found[i].InScope)
 		require.Equal(t, i == 1 || i == 3, found[i].Partner != nil, "that partner was seen")
