@@ -21,6 +21,8 @@ func newMigrateCommand(app *cliEnv) *cobra.Command {
 			"processes may migrate at once: one of them works.",
 		Example: "  mksync migrate status\n  mksync migrate up",
 	}
+
+	// Moving alone has a flag of its own.
 	var from string
 	move := migration(app, func(ctx context.Context, cfg config.Config, asJSON bool) error {
 		return app.migrateMove(ctx, cfg, from, asJSON)
@@ -32,6 +34,7 @@ func newMigrateCommand(app *cliEnv) *cobra.Command {
 		Example: "  mksync migrate move\n  mksync migrate move --from public",
 	})
 	move.Flags().StringVar(&from, "from", "", "the `schema` they are in, where several may be meant")
+
 	return group(cmd,
 		migration(app, app.migrateUp, &cobra.Command{
 			Use: "up", Short: "Apply every missing migration", Example: "  mksync migrate up",

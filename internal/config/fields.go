@@ -69,6 +69,7 @@ func (r *fileReader) readField(config *Field, field entry) {
 func (r *fileReader) readColumns(field mapping.Field, e entry) map[mapping.Part]string {
 	parts := mapping.PartsOf(field)
 	columns := map[mapping.Part]string{}
+
 	switch {
 	case parts == nil:
 		r.add("", e.where, "only the name and the address can be in several columns; give column")
@@ -91,6 +92,7 @@ func (r *fileReader) readColumns(field mapping.Field, e entry) map[mapping.Part]
 			columns[mapping.Part(part.key)] = text
 		}
 	}
+
 	return columns
 }
 

@@ -28,6 +28,8 @@ func (s *Store) Running(ctx context.Context) (stop func(), err error) {
 			lost := watchLock(ctx, conn)
 			release(conn)
 			conn.Release()
+
+			// Until it is had again somebody may move the tables.
 			for lost != nil {
 				if rest(ctx, 2*time.Second) != nil {
 					return
