@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"time"
 
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -12,10 +13,14 @@ import (
 // them, in the transaction that frees, and work.Reviewer reconciles what is marked.
 
 // heldMatch leaves a contact's match to a person, until something changes that has one
-// of its keys.
-func (k *task) heldMatch(ctx context.Context, reason string) error {
+// of its keys. Where one of the partners that it is held for, or a link with it, became
+// another since they were looked at, that woke nobody yet.
+func (k *task) heldMatch(ctx context.Context, reason string, since time.Time, partners ...string) error {
 	k.link.HeldKeys = match.Keys(k.party()).All()
-	return k.settle(ctx, store.StatusHeld, reason, store.Change{})
+	if err := k.settle(ctx, store.StatusHeld, reason, store.Change{}); err != nil {
+		return err
+	}
+	return k.links.WakeOvertaken(ctx, k.id, partners, since)
 }
 
 // heldFor is heldMatch for the sake of another contact, which a plan gives a partner

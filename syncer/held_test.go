@@ -1,6 +1,7 @@
 package syncer_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -112,4 +114,42 @@ func heldForOne(t *testing.T, h *world.Hand, change func(id string), claimed, la
 		"%s; %s", h.Mapping(ids[1]), h.Mapping(ids[2]))
 	require.Equal(t, 2-want, h.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE contact_id = ANY($1) AND metakocka_id IS NULL AND sync_status = 'held'", ids[1:]),
 		"%s; %s", h.Mapping(ids[1]), h.Mapping(ids[2]))
+}
+
+// TestAContactThatIsHeldTooLate is looked at once more: the holder of its partner gives the
+// shared e-mail up while this contact is about to be linked, and finds nobody to wake.
+func TestAContactThatIsHeldTooLate(t *testing.T) {
+	t.Parallel()
+	h := world.ByHand(t, sim.Options{}, nil)
+	ctx := t.Context()
+	holder, _ := h.Linked(mapping.Contact{Name: "Ana Novak", Email: "ana@partner.si"})
+	late := h.Add(mapping.Contact{Name: "Ana Novak", Email: "Ana@Partner.si"})
+
+	blocked, err := h.DB.Begin(ctx)
+	require.NoError(t, err)
+	_, err = blocked.Exec(ctx, "INSERT INTO metakocka_contact_mappings (contact_id) VALUES ($1)", late)
+	require.NoError(t, err)
+	matched := make(chan error, 1)
+	go func() {
+		_, err := h.Push(late, false)
+		matched <- err
+	}()
+	h.Eventually(func() error {
+		if h.Count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%metakocka_contact_mappings AS m%' AND wait_event_type = 'Lock'") == 0 {
+			return errors.New("the second contact is not about to be linked")
+		}
+		return nil
+	})
+
+	h.Set(holder, mapping.FieldEmail, "own@partner.si")
+	h.Pushed(holder, false)
+	require.NoError(t, blocked.Rollback(ctx))
+	require.NoError(t, <-matched)
+
+	woken, err := h.Service.Store.Woken(ctx, 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{late}, woken, h.Mapping(late))
+	h.Pushed(late, false)
+	require.Equal(t, "synced: ", h.Mapping(late))
+	require.Len(t, h.ERP.Partners(), 2)
 }

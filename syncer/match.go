@@ -45,8 +45,8 @@ func (k *task) first(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case held != "":
-		return k.heldMatch(ctx, held)
+	case len(held.Candidates) > 0:
+		return k.heldMatch(ctx, held.Reason(), k.st.Now, held.Candidates...)
 	case found == nil:
 		return k.create(ctx)
 	}
@@ -133,7 +133,8 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 		if rival := d.Rival(); rival != "" {
 			return true, k.heldFor(ctx, rival, d.Reason)
 		}
-		return true, k.heldMatch(ctx, d.Reason)
+		planned := k.now().Add(-time.Since(k.t.Plan.Began))
+		return true, k.heldMatch(ctx, d.Reason, planned, d.Candidates()...)
 	}
 
 	parties, err := seenParties(seen)
@@ -219,7 +220,7 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 	}
 	k.link.MetaKockaID = ""
 	k.link.Base = nil
-	return k.heldMatch(ctx, k.takenBy(ctx, p))
+	return k.heldMatch(ctx, k.takenBy(ctx, p), k.st.Now, p.MKID)
 }
 
 // takenBy says who holds a partner that this contact matches.
@@ -232,11 +233,11 @@ func (k *task) takenBy(ctx context.Context, p metakocka.Partner) string {
 }
 
 // lookFor applies the rules of the first match to what MetaKocka has now. held says
-// why a person must decide; neither: there is no such partner.
-func (k *task) lookFor(ctx context.Context, rivals store.Rivals) (found *metakocka.Partner, held string, err error) {
+// among whom and why a person must decide; neither: there is no such partner.
+func (k *task) lookFor(ctx context.Context, rivals store.Rivals) (found *metakocka.Partner, held match.Choice, err error) {
 	partners, err := k.candidates(ctx, rivals.Seen)
 	if err != nil {
-		return nil, "", err
+		return nil, match.Choice{}, err
 	}
 	found, held = choose(k.party(), partners, rivals.Not)
 	return found, held, nil
@@ -244,7 +245,7 @@ func (k *task) lookFor(ctx context.Context, rivals store.Rivals) (found *metakoc
 
 // choose is what the rule makes of partners, without those that a person said are
 // somebody else.
-func choose(who match.Party, partners []metakocka.Partner, not []string) (found *metakocka.Partner, held string) {
+func choose(who match.Party, partners []metakocka.Partner, not []string) (found *metakocka.Partner, held match.Choice) {
 	var parties []match.Party
 	for _, p := range partners {
 		if !slices.Contains(not, p.MKID) {
@@ -254,11 +255,11 @@ func choose(who match.Party, partners []metakocka.Partner, not []string) (found 
 	switch c := match.Choose(who, parties); {
 	case c.Link != "":
 		i := slices.IndexFunc(partners, func(p metakocka.Partner) bool { return p.MKID == c.Link })
-		return &partners[i], ""
+		return &partners[i], match.Choice{}
 	case len(c.Candidates) > 0:
-		return nil, c.Reason()
+		return nil, c
 	}
-	return nil, ""
+	return nil, match.Choice{}
 }
 
 // candidates are the partners that may be this contact's. MetaKocka is asked,

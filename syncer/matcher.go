@@ -73,6 +73,7 @@ func (m *Matcher) make(ctx context.Context) (*match.Plan, error) {
 		return nil, err
 	}
 	m.last = match.NewPlan(contacts, partners)
+	m.last.Began = began
 	keep := max(planAge, planShare*time.Since(began))
 	m.until = time.Now().Add(keep)
 	time.AfterFunc(keep, m.expire)

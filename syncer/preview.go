@@ -84,8 +84,8 @@ func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	switch {
 	case err != nil:
 		return err
-	case held != "":
-		p.Does = "hold it: " + held
+	case len(held.Candidates) > 0:
+		p.Does = "hold it: " + held.Reason()
 	case found != nil:
 		p.Does = "link it with partner " + found.MKID
 	default:

@@ -3,6 +3,7 @@ package match
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -84,6 +85,9 @@ type Partner struct {
 // Plan is the first match of all contacts with all partners as they were when
 // it was made.
 type Plan struct {
+	// Began is when the reading of both sides began, by this process's clock.
+	Began time.Time
+
 	decisions  []Decision     // by contact id
 	byContact  map[string]int // index of the contact's decision
 	partners   []Partner

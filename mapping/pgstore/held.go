@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -15,11 +16,12 @@ import (
 const wakeSQL = `UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
 	WHERE held_keys && $1::text[] AND ` + heldMatch + ` AND contact_id::text <> $2`
 
-// wakeForSQL is wakeSQL for the keys that partners $1 have as last seen.
+// wakeForSQL is wakeSQL for the keys that partners $1 have as last seen. Whoever stores a
+// link locks that, then its partner, then those whom it wakes: so does everybody.
 const wakeForSQL = `
+	WITH partners AS (SELECT keys FROM mksync_partners WHERE metakocka_id = ANY($1) ORDER BY metakocka_id FOR NO KEY UPDATE)
 	UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
-	WHERE ` + heldMatch + ` AND held_keys && (
-		SELECT array_agg(k) FROM mksync_partners, unnest(keys) AS k WHERE metakocka_id = ANY($1))`
+	WHERE ` + heldMatch + ` AND held_keys && (SELECT array_agg(k) FROM partners, unnest(keys) AS k)`
 
 // wakeWaitingSQL has those looked at again that are held for the sake of a contact that
 // has no partner, by its key $1, and share none of the keys $2 with it.
@@ -50,6 +52,25 @@ func (s *Store) WakeLate(ctx context.Context, contactID string) error {
 			WHERE w.id IS NOT NULL AND (c.%[4]s IS NULL OR a.sync_status IN ('deleted', 'unlinked')
 				OR a.metakocka_id IS NOT NULL AND p.metakocka_id IS NULL OR a.held_keys IS NOT NULL AND NOT a.held_keys && b.held_keys))`,
 		store.WaitFor(""), t.key.value(fmt.Sprintf("substr(k, %d)", len(store.WaitFor(""))+1)), t.table, t.key.name, t.filter), append([]any{contactID}, t.args...)...)
+	if err != nil {
+		return s.stale(ctx, fmt.Errorf("look again at held contacts: %w", err))
+	}
+	return nil
+}
+
+// WakeOvertaken has a contact looked at again that was held for the sake of partners $2,
+// where one of them, or a link that names it, was stored since $3. Whoever stores one now
+// has either seen that the contact is held, or is waited for.
+func (s *Store) WakeOvertaken(ctx context.Context, contactID string, metakockaIDs []string, since time.Time) error {
+	if len(metakockaIDs) == 0 {
+		return nil
+	}
+	_, err := s.pool.Exec(ctx, `
+		WITH links AS (SELECT updated_at FROM metakocka_contact_mappings WHERE metakocka_id = ANY($2) FOR SHARE),
+		partners AS (SELECT greatest(observed_at, missing_since) AS seen_at FROM mksync_partners WHERE metakocka_id = ANY($2) FOR SHARE)
+		UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
+		WHERE contact_id = $1 AND `+heldMatch+` AND greatest((SELECT max(updated_at) FROM links), (SELECT max(seen_at) FROM partners)) >= $3`,
+		contactID, metakockaIDs, since)
 	if err != nil {
 		return s.stale(ctx, fmt.Errorf("look again at held contacts: %w", err))
 	}

@@ -1,10 +1,13 @@
 package pgstore_test
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/mapping/store"
@@ -117,4 +120,45 @@ func TestAContactThatIsLeftOutGivesItsPartnerUp(t *testing.T) {
 	given, err := k.GiveUp(t.Context(), partnerID(1), numbered(8))
 	require.NoError(t, err)
 	require.False(t, given, "a tombstone has none to give")
+}
+
+// TestAHoldThatCameTooLateIsLookedAtAgain: a link with the partner, or the partner, became
+// another since; also in a transaction that is about to end.
+func TestAHoldThatCameTooLateIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	overtaken := func(since string, n int) bool {
+		t.Helper()
+		k.holding("email ana@primer.si", 1)
+		var at time.Time
+		require.NoError(t, k.pool.QueryRow(t.Context(), "SELECT "+since).Scan(&at))
+		require.NoError(t, k.WakeOvertaken(t.Context(), numbered(1), []string{partnerID(n)}, at))
+		return len(k.awake(1)) > 0
+	}
+	require.False(t, overtaken("clock_timestamp() - interval '1 hour'", 7), "nobody knows the partner")
+	k.link(7, store.StatusSynced)
+	require.True(t, overtaken("clock_timestamp() - interval '1 hour'", 7))
+	require.False(t, overtaken("clock_timestamp()", 7))
+	k.observe(seen(8, "a", mapping.MatchKeys{}))
+	require.True(t, overtaken("clock_timestamp() - interval '1 hour'", 8))
+	require.False(t, overtaken("clock_timestamp()", 8))
+	require.NoError(t, k.MarkMissing(t.Context(), []string{partnerID(8)}))
+	require.True(t, overtaken("(SELECT missing_since FROM mksync_partners)", 8))
+
+	tx, err := k.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "UPDATE metakocka_contact_mappings SET updated_at = now() + interval '1 minute' WHERE metakocka_id = $1", partnerID(7))
+	require.NoError(t, err)
+	awake := make(chan bool)
+	go func() { awake <- overtaken("clock_timestamp()", 7) }()
+	waits.Eventually(t, time.Minute, func() error {
+		var n int
+		err := k.pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
+		if err == nil && n == 0 {
+			err = errors.New("nobody waits for the transaction")
+		}
+		return err
+	})
+	require.NoError(t, tx.Commit(t.Context()))
+	require.True(t, <-awake)
 }
