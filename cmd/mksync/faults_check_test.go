@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv/waits"
-	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -35,28 +34,21 @@ type linked struct {
 }
 
 // look reads both sides.
-func look(w *world.World, ctx context.Context) (s sides, err error) {
+func (c *crowd) look(ctx context.Context) (s sides, err error) {
+	w := c.w
 	s = sides{
-		contacts: map[string]mapping.Contact{}, links: map[string]linked{}, holders: map[string]string{},
+		links: map[string]linked{}, holders: map[string]string{},
 		partners: map[string]metakocka.Partner{}, numbers: map[int][]string{}, disputed: map[string]string{},
 	}
-	rows, err := w.DB.Query(ctx, `SELECT id::text, name, coalesce(company_name, ''), coalesce(email, ''), coalesce(phone, ''),
-		coalesce(address, ''), coalesce(country, ''), coalesce(tax_number, ''), coalesce(notes, '') FROM contacts`)
-	if err != nil {
+	if s.contacts, err = c.table.all(ctx, w.DB); err != nil {
 		return s, err
 	}
-	var id string
-	var c mapping.Contact
-	_, err = pgx.ForEachRow(rows, []any{&id, &c.Name, &c.CompanyName, &c.Email, &c.Phone, &c.Address, &c.Country, &c.TaxNumber, &c.Notes},
-		func() error { s.contacts[id] = c; return nil })
-	if err != nil {
-		return s, err
-	}
-	rows, err = w.DB.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL
+	rows, err := w.DB.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL
 		FROM metakocka_contact_mappings`)
 	if err != nil {
 		return s, err
 	}
+	var id string
 	var l linked
 	_, err = pgx.ForEachRow(rows, []any{&id, &l.partner, &l.status, &l.reason, &l.intent}, func() error {
 		s.links[id] = l
@@ -129,7 +121,7 @@ func joinSome(all []string) string {
 
 // judge compares what is with what must be.
 func (c *crowd) judge(ctx context.Context) (v verdict, err error) {
-	s, err := look(c.w, ctx)
+	s, err := c.look(ctx)
 	if err != nil {
 		return v, err
 	}

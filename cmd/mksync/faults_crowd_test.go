@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/internal/testenv/people"
@@ -58,6 +56,7 @@ type citizen struct {
 	kin     *kin                       // nil: it shares no key with anybody
 	gone    bool                       // deleted in the CRM
 	lost    bool                       // deleted in the ERP
+	refused bool                       // the CRM's table does not take what the ERP's users typed last
 	never   bool                       // rolled back
 	out     bool                       // left out by the filter
 	edits   int                        // in the CRM, the insertion included
@@ -76,7 +75,7 @@ type unsendable struct{ crm, erp string }
 // crowd edits contacts on both sides and knows what each must hold in the end.
 type crowd struct {
 	w     *world.World
-	newID func(n int) string // of contact n
+	table crowdTable
 
 	mu      sync.Mutex // guards what follows
 	rand    *rand.Rand
@@ -97,10 +96,9 @@ func (e edits) total() int {
 	return e.crm + e.erp + e.inserted + e.entered + e.removed + e.vanished + e.crossed
 }
 
-// newCrowd makes a crowd, which writes countries out.
-func newCrowd(w *world.World, r *rand.Rand) *crowd {
-	w.Exec("ALTER TABLE contacts ALTER COLUMN country TYPE text")
-	return &crowd{w: w, newID: func(int) string { return uuid.NewString() }, rand: r}
+// newCrowd makes a crowd that works with a table.
+func newCrowd(w *world.World, table crowdTable, r *rand.Rand) *crowd {
+	return &crowd{w: w, table: table, rand: r}
 }
 
 // run edits until ctx ends, about every so often.
@@ -179,7 +177,7 @@ func (c *crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
 
 func (c *crowd) newPerson() *citizen {
 	n := len(c.people) + 1
-	p := &citizen{n: n, id: c.newID(n), owner: owner(n % 4), had: map[mapping.Field][]string{}, unsendable: map[mapping.Field]unsendable{}}
+	p := &citizen{n: n, id: c.table.newID(n), owner: owner(n % 4), had: map[mapping.Field][]string{}, unsendable: map[mapping.Field]unsendable{}}
 	p.want = mapping.Contact{Name: people.Name(n), Country: c.value(mapping.FieldCountry, n), Address: c.value(mapping.FieldAddress, n)}
 	if n%3 != 0 { // the others can be found by their names alone
 		p.want.Email = c.value(mapping.FieldEmail, n)
@@ -198,33 +196,33 @@ func (c *crowd) newPerson() *citizen {
 	return p
 }
 
-const insertSQL = `INSERT INTO contacts (id, name, company_name, email, phone, address, country, tax_number)
-	VALUES ($1, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), nullif($6, ''), $7, nullif($8, '')) ON CONFLICT (id) DO NOTHING`
-
-func insertArgs(id string, w mapping.Contact) []any {
-	return []any{id, w.Name, w.CompanyName, w.Email, w.Phone, w.Address, w.Country, w.TaxNumber}
+// newContact is a person whose data is typed into the CRM.
+func (c *crowd) newContact() *citizen {
+	p := c.newPerson()
+	for _, f := range mapping.Fields() {
+		p.want.Set(f, c.table.typed(f, p.want.Get(f), p.n))
+	}
+	p.know(mapping.Fields()...)
+	return p
 }
 
 func (c *crowd) insert() {
-	p := c.newPerson()
+	p := c.newContact()
 	p.edits++
 	c.edits.inserted++
-	c.sql(func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, insertSQL, insertArgs(p.id, p.want)...)
-		return err
-	})
+	c.sql(func(ctx context.Context, tx pgx.Tx) error { return c.table.insert(ctx, tx, p.id, p.want) })
 }
 
 // undone is a transaction that is rolled back: nobody may ever hear of it.
 func (c *crowd) undone() {
-	p := c.newPerson()
+	p := c.newContact()
 	p.gone, p.never = true, true
 	ctx := context.WithoutCancel(c.w.T.Context())
 	tx, err := c.w.DB.Begin(ctx)
 	if err != nil {
 		return
 	}
-	_, _ = tx.Exec(ctx, insertSQL, insertArgs(p.id, p.want)...)
+	_ = c.table.insert(ctx, tx, p.id, p.want)
 	_ = tx.Rollback(ctx)
 }
 
@@ -245,26 +243,22 @@ func (c *crowd) update(p *citizen) {
 
 // set is one edit in the CRM.
 func (c *crowd) set(p *citizen, fields []mapping.Field, values []string) {
-	var set []string
-	args := []any{p.id}
+	var to mapping.Contact
 	for i, f := range fields {
-		if mapping.Canonical(f, values[i]) == "" {
+		v := c.table.typed(f, values[i], c.version)
+		if mapping.Canonical(f, v) == "" {
 			c.edits.cleared++
 			p.cleared++
 			p.unsent++
 		}
 		p.had[f] = append(p.had[f], p.want.Get(f))
-		p.want.Set(f, values[i])
-		args = append(args, values[i])
-		set = append(set, fmt.Sprintf("%s = nullif($%d, '')", f, len(args)))
+		p.want.Set(f, v)
+		to.Set(f, v)
 	}
 	c.edits.crm++
 	p.edits++
 	p.edited(fields...)
-	c.sql(func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE contacts SET updated_at = now(), "+strings.Join(set, ", ")+" WHERE id = $1", args...)
-		return err
-	})
+	c.sql(func(ctx context.Context, tx pgx.Tx) error { return c.table.update(ctx, tx, p.id, to, fields...) })
 }
 
 // updateMany changes many contacts in one transaction.
@@ -283,7 +277,7 @@ func (c *crowd) updateMany() {
 	c.edits.crm += len(ids)
 	c.sql(func(ctx context.Context, tx pgx.Tx) error {
 		for _, id := range ids {
-			if _, err := tx.Exec(ctx, "UPDATE contacts SET notes = $2, updated_at = now() WHERE id = $1", id, notes); err != nil {
+			if err := c.table.update(ctx, tx, id, mapping.Contact{Notes: notes}, mapping.FieldNotes); err != nil {
 				return err
 			}
 		}

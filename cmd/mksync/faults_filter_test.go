@@ -3,29 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/mapping"
 )
-
-// filterConfig leaves out contacts that are inactive, and those that are deleted softly.
-const filterConfig = `filter:
-  - active: true
-  - deleted_at: null
-`
-
-// filterContacts makes the columns of the filter and returns the file that sets it.
-func (st *storm) filterContacts() (path string) {
-	st.Exec("ALTER TABLE contacts ADD COLUMN active boolean NOT NULL DEFAULT true, ADD COLUMN deleted_at timestamptz")
-	path = filepath.Join(st.T.TempDir(), "mksync.yaml")
-	require.NoError(st.T, os.WriteFile(path, []byte(filterConfig), 0o600))
-	return path
-}
 
 // cross takes a person out of the filter, or back into it. Both sides edit all the same
 // who is left out.
@@ -36,12 +19,12 @@ func (c *crowd) cross(p *citizen) {
 	c.edits.crossed++
 	p.out, p.unsent = !p.out, 0
 	p.know(mapping.Fields()...)
-	set := "active = true, deleted_at = NULL"
+	set := c.table.back
 	if p.out {
-		set = []string{"active = false", "deleted_at = now()", "active = false, deleted_at = now()"}[c.rand.IntN(3)]
+		set = c.table.out[c.rand.IntN(len(c.table.out))]
 	}
 	c.sql(func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, fmt.Sprintf("UPDATE contacts SET %s, updated_at = now() WHERE id = $1", set), p.id)
+		_, err := tx.Exec(ctx, fmt.Sprintf("UPDATE contacts SET %s, %s = now() WHERE id = $1", set, c.table.changedAt), p.id)
 		return err
 	})
 }

@@ -41,12 +41,15 @@ func (c *crowd) insertKin() {
 		default:
 			p.want.TaxNumber = []string{"SI", "", "si-"}[i] + people.TaxNumber(3_000_000+first)
 		}
+		for _, f := range mapping.Fields() {
+			p.want.Set(f, c.table.typed(f, p.want.Get(f), p.n))
+		}
 		p.know(mapping.Fields()...)
 	}
 	c.edits.inserted += len(k.members)
 	c.sql(func(ctx context.Context, tx pgx.Tx) error {
 		for _, p := range k.members {
-			if _, err := tx.Exec(ctx, insertSQL, insertArgs(p.id, p.want)...); err != nil {
+			if err := c.table.insert(ctx, tx, p.id, p.want); err != nil {
 				return err
 			}
 		}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,25 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/internal/testenv"
-	"github.com/crmmind/mksync/internal/testenv/world"
 )
 
 // What follows is done by people who mean no harm: to the slot, to the streams, to the
 // contacts table.
-
-// serviceRole is the service's in the database: it owns the database, and no more, so that row
-// level security holds for it.
-const serviceRole = "mksync"
-
-// forServiceRole makes the role and returns the database's address for it.
-func forServiceRole(t testing.TB, address string) string {
-	t.Helper()
-	testenv.Exec(t, address, "CREATE ROLE "+serviceRole+" LOGIN REPLICATION PASSWORD 'x'")
-	testenv.Exec(t, address, "ALTER DATABASE crm OWNER TO "+serviceRole)
-	testenv.Exec(t, address, "GRANT ALL ON SCHEMA public TO "+serviceRole) // before Postgres 15 it is not the database's owner's
-	return world.AsRole(t, address, serviceRole)
-}
 
 // onSlot does something to the slot as soon as nobody uses it.
 func (st *storm) onSlot(what, sql string) {
@@ -99,9 +82,9 @@ func (st *storm) stranger() {
 		var id, partner string
 		_ = st.DB.QueryRow(st.T.Context(), `SELECT contact_id::text, metakocka_id FROM metakocka_contact_mappings
 			WHERE metakocka_id IS NOT NULL ORDER BY random() LIMIT 1`).Scan(&id, &partner) // nobody yet: nobody
-		subjects := []string{"crm.contacts.update." + uuid.NewString(), "crm.contacts.update.x", "crm.contacts.truncate", "metakocka.partners.changed.x"}
+		subjects := []string{bus.ContactSubject("update", uuid.NewString()), "crm.contacts.update.x", "crm.contacts.truncate", "metakocka.partners.changed.x"}
 		if id != "" {
-			subjects = append(subjects, "crm.contacts.delete."+id, "metakocka.partners.deleted."+partner, "metakocka.partners.changed."+partner)
+			subjects = append(subjects, bus.ContactSubject("delete", id), "metakocka.partners.deleted."+partner, "metakocka.partners.changed."+partner)
 		}
 		st.rand.Shuffle(len(subjects), func(i, j int) { subjects[i], subjects[j] = subjects[j], subjects[i] })
 		for _, subject := range subjects[:1+st.rand.IntN(3)] {
@@ -111,24 +94,24 @@ func (st *storm) stranger() {
 	})
 }
 
-// hideContacts switches row level security on for a while, as a click in a hosted
-// Postgres does: without a policy nobody sees a row, the owner included.
+// hideContacts has row level security apply to mksync for a while, as a click in a hosted
+// Postgres does: without a policy for it, it sees no row.
 func (st *storm) hideContacts() {
 	st.count("contacts hidden")
-	st.alterContacts("ENABLE", "FORCE")
+	st.patiently(st.table.hide)
 	st.pause(200*time.Millisecond, 1500*time.Millisecond)
-	st.alterContacts("DISABLE", "NO FORCE")
+	st.patiently(st.table.show)
 }
 
-func (st *storm) alterContacts(enable, force string) {
+// patiently runs SQL when Postgres, which was crashed a moment ago, is there.
+func (st *storm) patiently(sql string) {
 	st.T.Helper()
-	sql := fmt.Sprintf("ALTER TABLE contacts %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY", enable, force)
 	var err error
 	for range 100 {
 		if _, err = st.DB.Exec(st.T.Context(), sql); err == nil {
 			return
 		}
-		idle(st.T.Context(), 50*time.Millisecond) // Postgres was crashed a moment ago
+		idle(st.T.Context(), 50*time.Millisecond)
 	}
 	require.NoError(st.T, err)
 }

@@ -27,10 +27,6 @@ func (c *crowd) editPartner(p *citizen) {
 	if p == nil {
 		return
 	}
-	partner := c.partnerOf(p)
-	if partner == "" {
-		return
-	}
 	all := []mapping.Field{mapping.FieldEmail, mapping.FieldPhone}
 	switch p.owner {
 	case ownerERP:
@@ -39,8 +35,14 @@ func (c *crowd) editPartner(p *citizen) {
 		all = append(all, mapping.FieldAddress)
 	case ownerCRM, ownerBoth:
 	}
-	f := all[c.rand.IntN(len(all))]
-	v := c.value(f, p.n)
+	if partner := c.partnerOf(p); partner != "" {
+		f := all[c.rand.IntN(len(all))]
+		c.setPartner(p, partner, f, c.value(f, p.n))
+	}
+}
+
+// setPartner types a value into the ERP's screen of a person's partner.
+func (c *crowd) setPartner(p *citizen, partner string, f mapping.Field, v string) {
 	var was, typed mapping.Contact
 	err := c.w.ERP.EditPartner(partner, func(e *metakocka.Partner) {
 		was = contactOf(*e)
@@ -51,10 +53,15 @@ func (c *crowd) editPartner(p *citizen) {
 		c.hitch = fmt.Errorf("edit partner of %s: %w", p.want.Name, err)
 		return
 	}
+
 	c.edits.erp++
 	if mapping.Equal(f, was.Get(f), typed.Get(f)) {
 		return // no edit: the contact may hold what cannot be sent
 	}
+	if f == mapping.FieldEmail {
+		p.refused = !c.table.takes(f, typed.Get(f))
+	}
+
 	if crm, erp := p.want.Get(f), was.Get(f); mapping.Withheld(f, crm, erp) != "" {
 		p.unsendable[f] = unsendable{crm, erp}
 	}
@@ -63,6 +70,21 @@ func (c *crowd) editPartner(p *citizen) {
 		p.known[f] = nil
 	}
 	p.know(f)
+}
+
+// correct types an e-mail where the CRM's table does not take the one that there is.
+func (c *crowd) correct() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.people {
+		if !p.refused || p.gone || p.lost {
+			continue
+		}
+		c.version++
+		if partner := c.partnerOf(p); partner != "" {
+			c.setPartner(p, partner, mapping.FieldEmail, fmt.Sprintf("popravljena%d@primer.si", c.version))
+		}
+	}
 }
 
 // enter is a new partner at the ERP's screens, which mksync is to import.
@@ -80,6 +102,7 @@ func (c *crowd) enter() {
 	}
 	c.edits.entered++
 	p.partner, p.want = added.MKID, contactOf(added)
+	p.refused = !c.table.takes(mapping.FieldEmail, p.want.Email)
 	p.know(mapping.Fields()...)
 }
 

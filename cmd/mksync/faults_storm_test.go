@@ -47,7 +47,7 @@ type storm struct {
 	instances []*keeper
 	slowStops []string
 	writes    *writeCount
-	config    string // the instances' file
+	table     crowdTable
 
 	mu     sync.Mutex // guards these
 	counts map[string]int
@@ -55,7 +55,7 @@ type storm struct {
 }
 
 // newStorm builds the world. One instance runs nowhere yet.
-func newStorm(t *testing.T, s uint64, nats messaging) *storm {
+func newStorm(t *testing.T, s uint64, nats messaging, table crowdTable) *storm {
 	t.Helper()
 	clock, err := newWallClock(t)
 	var env []string
@@ -65,12 +65,10 @@ func newStorm(t *testing.T, s uint64, nats messaging) *storm {
 		env = clock.env
 	}
 	server, url := world.OwnServer(t, env...)
-	ofRole := forServiceRole(t, url)
-	require.NoError(t, world.PrepareDatabase(t.Context(), ofRole))
 	st := &storm{
-		clock: clock,
-		World: world.NewAt(t, url, sim.Options{Seed: s, Notes: sim.Kept}), postgres: server,
-		rand: rand.New(rand.NewPCG(s, 1)), counts: map[string]int{},
+		clock: clock, postgres: server, table: table,
+		World: table.world(t, url, sim.Options{Seed: s, Notes: sim.Kept}),
+		rand:  rand.New(rand.NewPCG(s, 1)), counts: map[string]int{},
 	}
 	st.nats = nats
 	var servers []string
@@ -78,14 +76,12 @@ func newStorm(t *testing.T, s uint64, nats messaging) *storm {
 		servers = append(servers, st.wire("nats", address))
 	}
 
-	st.Config.DatabaseURL = config.Secret(st.wire("postgres", ofRole))
+	st.Config.DatabaseURL = config.Secret(st.wire("postgres", st.Config.DatabaseURL.Reveal()))
 	st.Config.NATSURL, st.Config.StreamReplicas = config.Secret(strings.Join(servers, ",")), len(servers)
 	st.Config.MetaKockaURL = st.wire("metakocka", st.Config.MetaKockaURL)
 	st.Config.MaxDeletes, st.Config.PollInterval, st.Config.AutoImport = 100_000, time.Second, true
 	st.Config.MetaKockaSettle = time.Second
 	st.Config.NATSSyncInterval = natsSync
-	st.config = st.filterContacts()
-	st.WhenWriting("INSERT OR UPDATE", "NEW.email := lower(NEW.email);")
 	st.watchWrites()
 	return st
 }
@@ -100,7 +96,7 @@ func (st *storm) wire(name, address string) string {
 func (st *storm) runService() {
 	st.Config.DataDir = st.T.TempDir()
 	name := fmt.Sprintf("instance %d", len(st.instances)+1)
-	st.instances = append(st.instances, keep(st.T, name, append(environ(st.World), "MKSYNC_CONFIG="+st.config, childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
+	st.instances = append(st.instances, keep(st.T, name, append(environ(st.World), childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
 }
 
 func (st *storm) count(what string) {

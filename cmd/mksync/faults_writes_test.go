@@ -70,7 +70,7 @@ func (st *storm) failedWrites() (n int) {
 // too many, but for contested persons, whom the ERP's users edit back.
 func (st *storm) excess(people *crowd) (n int) {
 	st.T.Helper()
-	s, err := look(st.World, st.T.Context())
+	s, err := people.look(st.T.Context())
 	require.NoError(st.T, err)
 	numbers := people.numbers(s)
 	st.writes.mu.Lock()

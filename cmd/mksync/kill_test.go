@@ -53,13 +53,15 @@ func killed(t *testing.T, kills int, key string, newID func(n int) string) {
 		kills = n
 	}
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond}))
-	people := newCrowd(w, rand.New(rand.NewPCG(s, 2)))
+	w.Exec(wideCountries)
+	table := plainTable()
 	if newID != nil {
-		people.newID = newID
+		table.newID = newID
 		w.Exec("ALTER TABLE contacts ALTER id DROP DEFAULT, ALTER id TYPE " + key + " USING NULL")
 		_, err := service.Migrate(t.Context(), w.Config)
 		require.NoError(t, err)
 	}
+	people := newCrowd(w, table, rand.New(rand.NewPCG(s, 2)))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); people.run(ctx, 20*time.Millisecond) }()

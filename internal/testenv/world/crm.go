@@ -70,14 +70,20 @@ insert:
 // a role that owns nothing of it. more are further lines of the configuration file.
 func NewCRM(t testing.TB, opts sim.Options, more string) *World {
 	t.Helper()
-	url := testenv.DB(t)
+	role := testenv.SlotName(t)
+	w := NewCRMAt(t, testenv.DB(t), role, opts, more)
+	t.Cleanup(func() { w.Exec("DROP OWNED BY " + role); w.Exec("DROP ROLE " + role) })
+	w.Exec(AuditSQL)
+	return w
+}
+
+// NewCRMAt is NewCRM over a database that is empty, with a role that is made.
+func NewCRMAt(t testing.TB, url, role string, opts sim.Options, more string) *World {
+	t.Helper()
 	testenv.Exec(t, url, CRMSchema)
 	w := NewAt(t, url, opts)
 
-	role := testenv.SlotName(t)
 	w.Exec("CREATE ROLE " + role + " LOGIN REPLICATION BYPASSRLS PASSWORD 'x'")
-	t.Cleanup(func() { w.Exec("DROP OWNED BY " + role); w.Exec("DROP ROLE " + role) })
-	w.Exec(AuditSQL)
 	w.Exec("GRANT SELECT, INSERT, UPDATE, DELETE ON contacts TO " + role)
 	w.Exec("GRANT USAGE, CREATE ON SCHEMA public TO " + role)
 	w.Exec("CREATE PUBLICATION " + w.Config.Publication + " FOR TABLE contacts WITH (publish_via_partition_root = true)")
