@@ -32,6 +32,38 @@ func TestAcceptedDatabaseBeginsWithASnapshot(t *testing.T) {
 	run.stop()
 }
 
+// TestAStreamOfAnotherDatabaseIsNotWrittenTo: two installations with one name use one stream.
+func TestAStreamOfAnotherDatabaseIsNotWrittenTo(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(t *testing.T) *rig{
+		"first start": func(t *testing.T) *rig {
+			t.Helper()
+			r := newRig(t)
+			r.sink.set(func(s *memorySink) { s.system, s.events = "1", []record{{Pos: Position{LSN: 1, Ordinal: 1}}} })
+			return r
+		},
+		"later": func(t *testing.T) *rig {
+			t.Helper()
+			r := streamOne(t)
+			r.sink.set(func(s *memorySink) { s.system = "1" })
+			return r
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := begin(t)
+			state := r.store.get()
+			r.exec("INSERT INTO items VALUES (2)")
+			err := r.start().failure()
+			require.ErrorIs(t, err, ErrSystemChanged)
+			require.ErrorContains(t, err, "is of the database system 1")
+			require.ErrorContains(t, err, "MKSYNC_INSTANCE")
+			require.Len(t, r.sink.all(), 1)
+			require.Equal(t, state, r.store.get())
+		})
+	}
+}
+
 // TestOlderCopyThatHasGrownIsNoticed: the log goes beyond the stream's newest
 // event, but does not hold it. Nothing beyond it may be confirmed.
 func TestOlderCopyThatHasGrownIsNoticed(t *testing.T) {

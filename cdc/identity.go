@@ -39,15 +39,21 @@ func readIdentity(ctx context.Context, conn *pgconn.PgConn, cfg Config) (id iden
 	}
 	id = identity{database: uint32(database), stateTable: uint32(table), timeline: int32(timeline)}
 
-	r, err = execRow(ctx, conn, "SELECT system_identifier FROM pg_control_system()")
+	id.systemID, err = SystemID(ctx, conn)
+	return id, err
+}
+
+// SystemID is the identifier of the database system that conn leads to; empty: this role
+// may not know.
+func SystemID(ctx context.Context, conn *pgconn.PgConn) (string, error) {
+	r, err := execRow(ctx, conn, "SELECT system_identifier FROM pg_control_system()")
 	switch {
 	case pgCode(err) == codeNoRight:
-		return id, nil
+		return "", nil
 	case err != nil:
-		return id, fmt.Errorf("identify system: %w", err)
+		return "", fmt.Errorf("identify system: %w", err)
 	}
-	id.systemID = r[0]
-	return id, nil
+	return r[0], nil
 }
 
 func (s *session) identify(ctx context.Context) (err error) {
@@ -99,6 +105,17 @@ func systemChanged(what string) error {
 		What: what,
 		Do: "make sure that this is the right database; to go on with it run `mksync listener accept`: " +
 			"the next start begins anew, with a snapshot and a full check",
+		Err: ErrSystemChanged,
+	}
+}
+
+// StreamOfAnother says that a stream's newest event is of another system: two installations
+// use it, each of which would get a part of the other's events (invariant 13).
+func StreamOfAnother(of, systemID string) *SetupError {
+	return &SetupError{
+		What: fmt.Sprintf("the newest event in the stream is of the database system %s, and this one is %s: another installation uses the same streams, or did", of, systemID),
+		Do: "give each installation on one NATS server a name of its own (MKSYNC_INSTANCE); " +
+			"where nobody but this one uses these streams any more, run `mksync listener accept`",
 		Err: ErrSystemChanged,
 	}
 }

@@ -143,11 +143,14 @@ func (s *session) loadState(ctx context.Context) (err error) {
 	return s.state.belongsTo(s.identity)
 }
 
-// loadLast asks for the stream's end, and refuses a database that has not come so far
-// (invariant 13).
+// loadLast asks for the stream's end, and refuses a database that has not come so far, or
+// that is not the one which the stream is of (invariant 13).
 func (s *session) loadLast(ctx context.Context) (err error) {
 	if s.last, err = s.sink.Last(ctx); err != nil {
 		return fmt.Errorf("read last published event: %w", err)
+	}
+	if s.last.Found && !s.sinkIsOurs() {
+		return StreamOfAnother(s.last.SystemID, s.systemID)
 	}
 	if s.sinkIsOurs() && s.last.Pos.LSN > s.walEnd {
 		return systemChanged(fmt.Sprintf("the database's log ends at %s, but the stream already holds %s (an older copy was restored)", s.walEnd, s.last.Pos.LSN))

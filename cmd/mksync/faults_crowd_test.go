@@ -54,6 +54,7 @@ type citizen struct {
 	want    mapping.Contact
 	had     map[mapping.Field][]string // what it held before, of the fields that the CRM edits
 	kin     *kin                       // nil: it shares no key with anybody
+	shed    mapping.Field              // the key that it shared until it got one of its own
 	gone    bool                       // deleted in the CRM
 	lost    bool                       // deleted in the ERP
 	refused bool                       // the CRM's table does not take what the ERP's users typed last
@@ -302,7 +303,7 @@ func (c *crowd) value(f mapping.Field, n int) string {
 }
 
 func (c *crowd) remove(p *citizen) {
-	if p == nil || p.id == "" {
+	if p == nil || p.id == "" || c.parting(p) {
 		return
 	}
 	c.edits.removed++

@@ -13,7 +13,7 @@ import (
 // cross takes a person out of the filter, or back into it. Both sides edit all the same
 // who is left out.
 func (c *crowd) cross(p *citizen) {
-	if p == nil || p.id == "" {
+	if p == nil || p.id == "" || !p.out && c.parting(p) {
 		return
 	}
 	c.edits.crossed++

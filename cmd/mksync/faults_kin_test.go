@@ -74,8 +74,19 @@ func (c *crowd) part() {
 	if k.shared == mapping.FieldTaxNumber {
 		own = people.TaxNumber(2_000_000 + c.version)
 	}
-	k.members, p.kin = slices.Delete(k.members, i, i+1), nil
+	k.members, p.kin, p.shed = slices.Delete(k.members, i, i+1), nil, k.shared
 	c.set(p, []mapping.Field{k.shared}, []string{own})
+}
+
+// parting reports whether the partner of a person who got a key of its own may still have
+// the shared one. While it has, whoever is left with that key would be asked about it, or
+// be given it, when this person goes.
+func (c *crowd) parting(p *citizen) bool {
+	if p.shed == "" {
+		return false
+	}
+	at, there := c.w.ERP.Partner(c.partnerOf(p))
+	return !there || !mapping.Equal(p.shed, p.want.Get(p.shed), contactOf(at).Get(p.shed))
 }
 
 // kindred judges who shares a key: one has a partner, and nobody else has.
@@ -96,7 +107,17 @@ func (c *crowd) kindred(v *verdict, s sides, k *kin) {
 	if len(linked) != 1 {
 		first := k.members[0]
 		l := s.links[first.id]
-		v.unsettled = append(v.unsettled, fmt.Sprintf("of %d contacts with one key %v are not held; the first, %s, is %q %s",
-			len(k.members), linked, first.want.Name, l.status, l.reason))
+		v.unsettled = append(v.unsettled, fmt.Sprintf("of %d contacts with one key %v are not held; the first, %s, is %q %s%s",
+			len(k.members), linked, first.want.Name, l.status, l.reason, s.named(l.reason)))
 	}
+}
+
+// named are the partners of a reason, by name and with the contacts that have them.
+func (s sides) named(reason string) (text string) {
+	for _, id := range someNumber.FindAllString(reason, -1) {
+		if p, there := s.partners[id]; there {
+			text += fmt.Sprintf("; partner %s is %s, of contact %q", id, p.Customer, s.holders[id])
+		}
+	}
+	return text
 }

@@ -63,15 +63,18 @@ func checkDatabase(ctx context.Context, cfg Database) side {
 	if found == nil {
 		found = checkListener(ctx, cfg)
 	}
+	var of event.Database
 	if found[0].Status == OK {
-		found = append(found, checkContent(ctx, cfg, &where)...)
+		var content []Finding
+		content, of = checkContent(ctx, cfg, &where)
+		found = append(found, content...)
 	} else {
 		found = append(found, skipped("database content", "there is no connection")...)
 	}
 	where.noReplication = slices.ContainsFunc(found, func(f Finding) bool {
 		return f.Name == nameReplication && strings.Contains(f.Detail, "startup parameter")
 	})
-	return side{findings: found, hints: where.hints(failures(found))}
+	return side{findings: found, hints: where.hints(failures(found)), database: of}
 }
 
 // unreachable is a finding when no server answers; what a server answers is for
@@ -123,13 +126,15 @@ func checkListener(ctx context.Context, cfg Database) []Finding {
 	return found
 }
 
-// checkContent looks at the contacts table and at mksync's own tables.
-func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
+// checkContent looks at the contacts table and at mksync's own tables, and whose events the
+// streams are to hold.
+func checkContent(ctx context.Context, cfg Database, where *server) ([]Finding, event.Database) {
 	conn, err := pgsession.Connect(ctx, cfg.URL)
 	if err != nil {
-		return []Finding{fail(nameDatabase, err.Error(), "try again")}
+		return []Finding{fail(nameDatabase, err.Error(), "try again")}, event.Database{}
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+
 	contacts, err := checkContacts(ctx, conn, cfg)
 	if err != nil {
 		contacts = []Finding{unreadable(nameTable, err)}
@@ -138,6 +143,7 @@ func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
 	if err != nil {
 		schema = unreadable(nameSchema, err)
 	}
+
 	// Without the marks the host's name has to do.
 	where.marks, _ = readMarks(ctx, conn)
 	found := append(append(contacts, schema), checkReaders(ctx, conn, cfg.Installation.Schema)...)
@@ -145,7 +151,7 @@ func checkContent(ctx context.Context, cfg Database, where *server) []Finding {
 	if schema.Status == OK {
 		found = append(append(found, checkState(ctx, conn, cfg)...), checkUnkept(ctx, conn, cfg.Installation.Schema)...)
 	}
-	return found
+	return found, identified(ctx, conn, cfg.Installation.Schema, schema.Status == OK)
 }
 
 // checkState looks at what the listener remembers: whether this is its database, and

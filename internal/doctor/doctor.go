@@ -12,6 +12,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/migrations"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // Config says what to look at. A side with a Skip is not looked at, for that
@@ -101,8 +102,15 @@ func Run(ctx context.Context, cfg Config, emit func(Finding)) []Hint {
 	erp := begin(func() side { return checkMetaKocka(ctx, cfg.MetaKocka) })
 	var hints []Hint
 	unprotected := side{findings: Unprotected(cfg.Database.URL, cfg.NATS.URL)}
+	var of event.Database
 	for _, result := range []<-chan side{database, bus, begin(func() side { return unprotected }), erp} {
 		found := <-result
+		if found.database.System != "" {
+			of = found.database
+		}
+		if f, wrong := checkNewest(of, found.newest); wrong {
+			found.findings = append(found.findings, f)
+		}
 		for _, f := range found.findings {
 			emit(secrets.clean(f))
 		}
@@ -115,6 +123,10 @@ func Run(ctx context.Context, cfg Config, emit func(Finding)) []Hint {
 type side struct {
 	findings []Finding
 	hints    []Hint
+
+	// What the database and NATS say only together.
+	database event.Database
+	newest   string // the id of the newest event of a contact
 }
 
 func begin(check func() side) <-chan side {

@@ -2,10 +2,16 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/migrations"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // checkOthers looks at the installations in other schemas of the database: whether one has
@@ -51,6 +57,47 @@ func collision(i migrations.Installation, o migrations.Other) (Finding, bool) {
 			"give each a MKSYNC_PUBLICATION of its own, or leave it to MKSYNC_INSTANCE"), true
 	}
 	return Finding{}, false
+}
+
+// identified is the database whose events are to be in the streams; no system where it is
+// not known. Without tables of mksync's it has published nothing yet.
+func identified(ctx context.Context, conn *pgx.Conn, schema string, tables bool) event.Database {
+	system, err := cdc.SystemID(ctx, conn.PgConn())
+	if err != nil {
+		return event.Database{}
+	}
+	if !tables {
+		return event.Database{System: system}
+	}
+	d, err := event.ListenerStates{States: remembered{conn, schema}}.Database(ctx, system)
+	if err != nil {
+		return event.Database{}
+	}
+	return d
+}
+
+// remembered are mksync's states, to be read.
+type remembered struct {
+	conn   *pgx.Conn
+	schema string
+}
+
+// LoadState implements event.States.
+func (r remembered) LoadState(ctx context.Context, key string, v any) (bool, error) {
+	return pgstore.LoadStateOver(ctx, r.conn, r.schema, key, v)
+}
+
+// SaveState implements event.States.
+func (remembered) SaveState(context.Context, string, any) error { return errors.ErrUnsupported }
+
+// checkNewest looks whose the newest event in the contacts' stream is.
+func checkNewest(d event.Database, newest string) (Finding, bool) {
+	of := d.Another(newest)
+	if of == "" {
+		return Finding{}, false
+	}
+	e := cdc.StreamOfAnother(of, d.System)
+	return fail(nameOthers, e.What, e.Do), true
 }
 
 // ownSchema recommends one where public is served to the world.

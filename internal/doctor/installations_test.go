@@ -1,12 +1,16 @@
 package doctor_test
 
 import (
+	"log/slog"
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/migrations"
 )
@@ -43,4 +47,36 @@ func TestInstallationsThatCollide(t *testing.T) {
 	// Tables that are elsewhere are named where they would be missed.
 	r.cfg.Database.Installation.Schema = "mksync"
 	r.run().is("mksync's tables", doctor.Fail, "MKSYNC_SCHEMA is mksync", "mksync migrate move")
+}
+
+// TestStreamsThatAnotherDatabaseUses are named, before the first start too.
+func TestStreamsThatAnotherDatabaseUses(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sim.Options{})
+	r.cfg.MetaKocka.Skip = "this test is about streams"
+	r.nats(&natsserver.Options{JetStream: true})
+	testenv.ContactsTable(t, r.url)
+	nc, err := nats.Connect(r.cfg.NATS.URL)
+	require.NoError(t, err)
+	defer nc.Close()
+	b, err := bus.Open(t.Context(), nc, bus.Config{Replicas: 1}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	publish := func(id string) {
+		_, err := b.PublishSync(t.Context(), bus.StreamContacts, bus.Message{Subject: "crm.contacts.delete.x", ID: id})
+		require.NoError(t, err)
+	}
+
+	publish("a stranger's")
+	require.NotContains(t, r.run().statuses(doctor.Fail), "other installations")
+	publish("7000000000000000001.lk2j3-0/16B3748-1")
+	r.run().is("other installations", doctor.Fail, "of the database system 7000000000000000001", "MKSYNC_INSTANCE")
+
+	// One that was accepted and has published nothing finds the events of before.
+	_, err = migrations.Up(t.Context(), r.url, r.cfg.Database.Installation)
+	require.NoError(t, err)
+	r.run().is("other installations", doctor.Fail, "MKSYNC_INSTANCE")
+	r.exec(`INSERT INTO mksync_state (key, value) VALUES ('listener-life', '{"life":"m1"}')`)
+	require.NotContains(t, r.run().statuses(doctor.Fail), "other installations")
+	r.exec(`INSERT INTO mksync_state (key, value) VALUES ('listener', '{"LastEvent":{"LSN":5,"Ordinal":1}}')`)
+	r.run().is("other installations", doctor.Fail, "MKSYNC_INSTANCE")
 }

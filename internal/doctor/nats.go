@@ -33,10 +33,10 @@ func checkNATS(ctx context.Context, cfg NATS) side {
 	ctx, cancel := context.WithTimeout(ctx, natsTimeout)
 	defer cancel()
 	if cfg.URL != "" {
-		return side{findings: checkServer(ctx, cfg, cfg.URL, "")}
+		return checkServer(ctx, cfg, cfg.URL, "")
 	}
 	if url, running := embedded.Lookup(cfg.DataDir); running {
-		return side{findings: checkServer(ctx, cfg, url, "embedded server of the running mksync, ")}
+		return checkServer(ctx, cfg, url, "embedded server of the running mksync, ")
 	}
 	return side{findings: []Finding{
 		ok(nameNATS, "no MKSYNC_NATS_URL: mksync runs an embedded server while it works"),
@@ -45,23 +45,35 @@ func checkNATS(ctx context.Context, cfg NATS) side {
 }
 
 // checkServer connects to a server and looks at what it keeps.
-func checkServer(ctx context.Context, cfg NATS, url, what string) []Finding {
+func checkServer(ctx context.Context, cfg NATS, url, what string) side {
 	nc, err := bus.Connect(ctx, url, bus.ConnectOptions{Name: "mksync doctor"})
 	if err != nil {
-		return append([]Finding{natsProblem(err)}, skipped(nameJetStream, "there is no connection")...)
+		return side{findings: append([]Finding{natsProblem(err)}, skipped(nameJetStream, "there is no connection")...)}
 	}
 	defer nc.Close()
 	found := []Finding{ok(nameNATS, fmt.Sprintf("%s%s, version %s, messages of up to %d KiB", what, nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), nc.MaxPayload()>>10))}
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return append(found, fail(nameJetStream, err.Error(), "check MKSYNC_NATS_URL"))
+		return side{findings: append(found, fail(nameJetStream, err.Error(), "check MKSYNC_NATS_URL"))}
 	}
+
 	storage := checkJetStream(ctx, js)
 	found = append(found, storage)
 	if storage.Status != OK {
-		return found
+		return side{findings: found}
 	}
-	return append(found, checkStreams(ctx, js, cfg, nc.ConnectedClusterName()))
+	return side{findings: append(found, checkStreams(ctx, js, cfg, nc.ConnectedClusterName())), newest: newestEvent(ctx, nc, cfg.Names)}
+}
+
+// newestEvent is the id of the newest message in the contacts' stream; empty where there is
+// none, or no stream.
+func newestEvent(ctx context.Context, nc *nats.Conn, names bus.Names) string {
+	b, err := bus.Attach(nc, names)
+	if err != nil {
+		return ""
+	}
+	newest, _, _ := b.Last(ctx, bus.StreamContacts)
+	return newest.ID
 }
 
 func natsProblem(err error) Finding {

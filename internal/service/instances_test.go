@@ -2,12 +2,15 @@ package service_test
 
 import (
 	"errors"
+	"log/slog"
 	"net/url"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/service"
@@ -17,6 +20,7 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 	"github.com/crmmind/mksync/syncer/operations"
 	"github.com/crmmind/mksync/syncer/replay"
 )
@@ -136,4 +140,38 @@ func TestTwoInstallationsDoNotSeeEachOther(t *testing.T) {
 		require.Equal(t, 3, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"))
 	}
 	require.False(t, slices.ContainsFunc(second.Monitor().Status(t.Context()).Problems, func(string) bool { return true }))
+}
+
+// TestStreamsOfAnotherDatabaseAreRefused: an installation without a name starts on the NATS
+// of another. Nothing is taken from the streams; where a person says that they are free, or
+// gives it a name, it goes on.
+func TestStreamsOfAnotherDatabaseAreRefused(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, sim.Options{})
+	w.Sharing()
+	s := w.Parts()
+	_, err := s.Bus.PublishSync(t.Context(), bus.StreamContacts, bus.Message{Subject: "crm.contacts.delete.x", ID: "7000000000000000001-0/16B3748-1", Data: []byte(`{"op":"delete"}`)})
+	require.NoError(t, err)
+	id := w.Insert("Ana Novak", "ana@primer.si")
+
+	start := service.Start{Options: service.Options{Version: world.Version, Pace: world.QuickPace, Roles: service.AllRoles}}
+	err = service.Run(t.Context(), w.Config, start, slog.New(slog.DiscardHandler))
+	require.ErrorIs(t, err, cdc.ErrSystemChanged)
+	require.ErrorContains(t, err, "is of the database system 7000000000000000001")
+	require.ErrorContains(t, err, "MKSYNC_INSTANCE")
+	pending, _, err := s.Bus.ConsumerState(t.Context(), bus.StreamContacts, event.ConsumerPusher)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, pending)
+	require.Zero(t, w.ERP.Calls().Total())
+
+	_, err = service.AcceptDatabase(t.Context(), w.Config)
+	require.NoError(t, err)
+	_, stop := w.Start()
+	w.Status(id, "synced")
+	stop()
+
+	// From now on the newest event has to be of this one.
+	_, err = s.Bus.PublishSync(t.Context(), bus.StreamContacts, bus.Message{Subject: "crm.contacts.delete.x", ID: "7000000000000000001-0/16B3748-2", Data: []byte(`{"op":"delete"}`)})
+	require.NoError(t, err)
+	require.ErrorIs(t, service.Run(t.Context(), w.Config, start, slog.New(slog.DiscardHandler)), cdc.ErrSystemChanged)
 }

@@ -110,6 +110,36 @@ func (s *Service) openStore(ctx context.Context) (err error) {
 	return s.Store.StampBases(ctx)
 }
 
+// checkStreams refuses streams that another database's events are in, before anybody takes
+// one of them (invariant 13). What cannot be looked up now the listener sees.
+func (s *Service) checkStreams(ctx context.Context) error {
+	if len(s.Roles) == 0 {
+		return nil
+	}
+	newest, found, err := s.Bus.Last(ctx, bus.StreamContacts)
+	if err != nil || !found {
+		return nil
+	}
+
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer conn.Release()
+	system, err := cdc.SystemID(ctx, conn.Conn().PgConn())
+	if err != nil {
+		return err
+	}
+	d, err := event.ListenerStates{States: s.Store}.Database(ctx, system)
+	if err != nil {
+		return err
+	}
+	if of := d.Another(newest.ID); of != "" {
+		return cdc.StreamOfAnother(of, system)
+	}
+	return nil
+}
+
 // OpenStore connects to the CRM's database;
 // with each connection it makes sure that it is the database mksync knows.
 func OpenStore(ctx context.Context, cfg config.Config) (*pgxpool.Pool, *pgstore.Store, error) {

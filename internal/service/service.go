@@ -102,7 +102,7 @@ type Options struct {
 func New(ctx context.Context, cfg config.Config, opts Options, log *slog.Logger) (*Service, error) {
 	s := &Service{Options: opts, Config: cfg, log: log, metrics: newMetrics(opts.Version)}
 	for _, open := range []func(context.Context) error{
-		s.checkSchema, s.openNATS, s.openStore, s.openERP, s.Assemble,
+		s.checkSchema, s.openNATS, s.openStore, s.checkStreams, s.openERP, s.Assemble,
 	} {
 		if err := open(ctx); err != nil {
 			s.Close()

@@ -53,7 +53,8 @@ func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig, log *s
 
 // Last implements cdc.Sink. Where the newest event has expired from the stream,
 // the remembered position stands for it: the stream was not lost. An event of
-// another epoch of the database is none of ours.
+// another epoch of the database is none of ours, unless
+// it is another database's.
 func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 	r.Close()
 	epoch, err := r.states.Epoch(ctx)
@@ -80,10 +81,14 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 		if err != nil {
 			return cdc.Last{}, err
 		}
-		if systemID, ours := sameEpoch(systemID, r.epoch); ours {
-			return cdc.Last{Found: true, SystemID: systemID, Pos: pos}, nil
+		systemID, ours := sameEpoch(systemID, r.epoch)
+		if !ours {
+			ours, err = r.intruded(ctx, stored.ID)
 		}
-		return cdc.Last{}, nil
+		if err != nil || !ours {
+			return cdc.Last{}, err
+		}
+		return cdc.Last{Found: true, SystemID: systemID, Pos: pos}, nil
 	}
 
 	// Not even an expired event: nothing was ever published.
@@ -93,6 +98,17 @@ func (r *Relay) Last(ctx context.Context) (cdc.Last, error) {
 
 	s, ok, err := r.states.Load(ctx)
 	return cdc.Last{Found: ok && s.LastEvent != cdc.Position{}, SystemID: s.SystemID, Pos: s.LastEvent}, err
+}
+
+// intruded reports whether an event of another epoch is of another database, too, which
+// has come since this one published.
+func (r *Relay) intruded(ctx context.Context, eventID string) (bool, error) {
+	s, _, err := r.states.Load(ctx)
+	if err != nil {
+		return false, err
+	}
+	d, err := r.states.Database(ctx, s.SystemID)
+	return d.Another(eventID) != "", err
 }
 
 // newestOfOurs goes back behind messages that somebody else published: what is published

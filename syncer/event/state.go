@@ -66,3 +66,34 @@ func (n newEpoch) Save(ctx context.Context, s cdc.State) error {
 	}
 	return n.ListenerStates.Save(ctx, s)
 }
+
+// Database is what tells the events of the database as it is now from those of another.
+type Database struct {
+	System string // its identifier; empty: not known
+	Epoch  string
+	// Published: events of this epoch are in the stream, or were.
+	Published bool
+}
+
+// Database is the one whose system has the identifier.
+func (l ListenerStates) Database(ctx context.Context, system string) (d Database, err error) {
+	d.System = system
+	if d.Epoch, err = l.Epoch(ctx); err != nil {
+		return d, err
+	}
+	state, _, err := l.Load(ctx)
+	d.Published = state.LastEvent != cdc.Position{}
+	return d, err
+}
+
+// Another is the system that an event is of, by its id, where that is the event of another
+// installation's database; else empty. A database that was accepted finds those of the one
+// before it, until it has published itself.
+func (d Database) Another(eventID string) string {
+	source, _, err := parseEventID(eventID)
+	system, _ := sameEpoch(source, d.Epoch)
+	if err != nil || d.System == "" || system == d.System || d.Epoch != "" && !d.Published {
+		return ""
+	}
+	return system
+}
