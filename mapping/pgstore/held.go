@@ -60,16 +60,18 @@ func (s *Store) WakeLate(ctx context.Context, contactID string) error {
 
 // WakeOvertaken has a contact looked at again that was held for the sake of partners $2,
 // where one of them, or a link that names it, was stored since $3. Whoever stores one now
-// has either seen that the contact is held, or is waited for.
+// has either seen that the contact is held, or is waited for. What was stored in the future
+// is of a clock that was put back since: it would be looked at for as long again and again.
 func (s *Store) WakeOvertaken(ctx context.Context, contactID string, metakockaIDs []string, since time.Time) error {
 	if len(metakockaIDs) == 0 {
 		return nil
 	}
 	_, err := s.pool.Exec(ctx, `
 		WITH links AS (SELECT updated_at FROM metakocka_contact_mappings WHERE metakocka_id = ANY($2) FOR SHARE),
-		partners AS (SELECT greatest(observed_at, missing_since) AS seen_at FROM mksync_partners WHERE metakocka_id = ANY($2) FOR SHARE)
+		partners AS (SELECT observed_at, missing_since FROM mksync_partners WHERE metakocka_id = ANY($2) FOR SHARE),
+		stored AS (SELECT updated_at AS at FROM links UNION ALL SELECT observed_at FROM partners UNION ALL SELECT missing_since FROM partners)
 		UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
-		WHERE contact_id = $1 AND `+heldMatch+` AND greatest((SELECT max(updated_at) FROM links), (SELECT max(seen_at) FROM partners)) >= $3`,
+		WHERE contact_id = $1 AND `+heldMatch+` AND EXISTS (SELECT FROM stored WHERE at BETWEEN $3 AND clock_timestamp())`,
 		contactID, metakockaIDs, since)
 	if err != nil {
 		return s.stale(ctx, fmt.Errorf("look again at held contacts: %w", err))

@@ -145,12 +145,15 @@ func TestAHoldThatCameTooLateIsLookedAtAgain(t *testing.T) {
 	require.NoError(t, k.MarkMissing(t.Context(), []string{partnerID(8)}))
 	require.True(t, overtaken("(SELECT missing_since FROM mksync_partners)", 8))
 
+	k.exec("UPDATE metakocka_contact_mappings SET updated_at = now() + interval '1 hour' WHERE metakocka_id = $1", partnerID(7))
+	require.False(t, overtaken("clock_timestamp() - interval '1 hour'", 7), "the clock was put back")
+
 	tx, err := k.pool.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), "UPDATE metakocka_contact_mappings SET updated_at = now() + interval '1 minute' WHERE metakocka_id = $1", partnerID(7))
+	_, err = tx.Exec(t.Context(), "UPDATE metakocka_contact_mappings SET updated_at = clock_timestamp() WHERE metakocka_id = $1", partnerID(7))
 	require.NoError(t, err)
 	awake := make(chan bool)
-	go func() { awake <- overtaken("clock_timestamp()", 7) }()
+	go func() { awake <- overtaken("clock_timestamp() - interval '1 hour'", 7) }()
 	waits.Eventually(t, time.Minute, func() error {
 		var n int
 		err := k.pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
