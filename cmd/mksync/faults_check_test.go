@@ -31,6 +31,7 @@ type sides struct {
 type linked struct {
 	partner, status, reason string
 	intent                  bool
+	base                    string
 }
 
 // look reads both sides.
@@ -43,14 +44,14 @@ func (c *crowd) look(ctx context.Context) (s sides, err error) {
 	if s.contacts, err = c.table.all(ctx, w.DB); err != nil {
 		return s, err
 	}
-	rows, err := w.DB.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL
+	rows, err := w.DB.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL, coalesce(base::text, '')
 		FROM metakocka_contact_mappings`)
 	if err != nil {
 		return s, err
 	}
 	var id string
 	var l linked
-	_, err = pgx.ForEachRow(rows, []any{&id, &l.partner, &l.status, &l.reason, &l.intent}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &l.partner, &l.status, &l.reason, &l.intent, &l.base}, func() error {
 		s.links[id] = l
 		if l.status != string(store.StatusDeleted) {
 			s.holders[l.partner] = id
@@ -201,8 +202,8 @@ func (c *crowd) agreement(v *verdict, s sides, p *citizen, id string, l linked) 
 			status, fits = store.StatusPartial, p.owner == ownerContested || p.held(f, erp.Get(f))
 		}
 		if !fits || !mapping.Equal(f, want, crm.Get(f)) {
-			v.losses = append(v.losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d, %s): %s must be %q, the CRM has %q, MetaKocka has %q",
-				id, p.want.Name, l.partner, p.owner, l.status, f, want, crm.Get(f), erp.Get(f)))
+			v.losses = append(v.losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d, %s): %s must be %q, the CRM has %q, MetaKocka has %q; its entry %+v; base %s",
+				id, p.want.Name, l.partner, p.owner, l.status, f, want, crm.Get(f), erp.Get(f), at.Contacts, l.base))
 		}
 	}
 	if liable := at.BusinessEntity && withLetters.MatchString(at.TaxIDNumber); at.Taxpayer != liable {
