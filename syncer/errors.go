@@ -90,6 +90,7 @@ type Code string
 // The kinds of errors, each with its HTTP status.
 const (
 	CodeMalformed   Code = "malformed"   // 400: the request cannot be read
+	CodeForbidden   Code = "forbidden"   // 403: whoever asks may not
 	CodeNotFound    Code = "not_found"   // 404: there is no such thing
 	CodeConflict    Code = "conflict"    // 409: it does not fit how things stand; an id that names several
 	CodeTooLarge    Code = "too_large"   // 413: the request or its answer
@@ -105,6 +106,8 @@ func (c Code) HTTP() int {
 	switch c {
 	case CodeMalformed:
 		return http.StatusBadRequest
+	case CodeForbidden:
+		return http.StatusForbidden
 	case CodeNotFound:
 		return http.StatusNotFound
 	case CodeConflict:

@@ -68,14 +68,14 @@ type Config struct {
 
 	// The service itself.
 	HTTPAddr string
-	APIToken Secret // one, or name:token pairs; neither this nor the next two: the API refuses everything but health
+	APIToken Secret // one, or name:token[:role]; neither this nor the next two: the API refuses everything but health
 	// The JSON Web Tokens that the API takes: signed with the secret, or with one
 	// of the keys at the address.
 	APIJWTSecret    Secret
 	APIJWKSURL      string
 	APIJWTAudience  string // empty: any
 	APIJWTIssuer    string // empty: any
-	APIJWTRoles     string // separated by commas
+	APIJWTRoles     string // claim=role, separated by commas
 	APIJWTRoleClaim string
 	APIRate         int // requests in a second, of each token
 	// DebugAddr serves Go's profiles; empty: nowhere. Without a host it is this machine alone.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/crmmind/mksync/internal/httpapi"
@@ -16,8 +17,8 @@ const usualCaller = "api"
 // address.
 const minToken = 16
 
-// ParseTokens reads MKSYNC_API_TOKEN: one token, or name:token pairs separated
-// by commas. Its errors never quote a token.
+// ParseTokens reads MKSYNC_API_TOKEN: one token, or name:token and name:token:role
+// separated by commas. Who has no role is an admin. Its errors never quote a token.
 func ParseTokens(text Secret) ([]httpapi.Token, error) {
 	if text == "" {
 		return nil, nil
@@ -29,16 +30,22 @@ func ParseTokens(text Secret) ([]httpapi.Token, error) {
 		if len(items[0]) < minToken {
 			return nil, errShortToken
 		}
-		return []httpapi.Token{{Name: usualCaller, Secret: items[0]}}, nil
+		return []httpapi.Token{{Name: usualCaller, Secret: items[0], Role: operations.Admin}}, nil
 	}
 
 	var tokens []httpapi.Token
 	names, secrets := map[string]bool{}, map[string]bool{}
 	for i, item := range items {
-		name, secret, paired := strings.Cut(item, ":")
+		name, rest, paired := strings.Cut(item, ":")
+		secret, role, _ := strings.Cut(rest, ":")
+		if role == "" && !strings.HasSuffix(rest, ":") {
+			role = string(operations.Admin)
+		}
 		switch {
-		case !paired || secret == "" || strings.Contains(secret, ":"):
-			return nil, fmt.Errorf("entry %d is not a name:token pair; a token holds neither comma nor colon", i+1)
+		case !paired || secret == "" || strings.Contains(role, ":"):
+			return nil, fmt.Errorf("entry %d is not name:token or name:token:role; a token holds neither comma nor colon", i+1)
+		case !slices.Contains(operations.Roles(), operations.Role(role)):
+			return nil, fmt.Errorf("the role of entry %d is none of %s", i+1, roleNames())
 		case len(secret) < minToken:
 			return nil, fmt.Errorf("entry %d: %w", i+1, errShortToken)
 		case !operations.IsCaller(name):
@@ -50,26 +57,52 @@ func ParseTokens(text Secret) ([]httpapi.Token, error) {
 		}
 
 		names[name], secrets[secret] = true, true
-		tokens = append(tokens, httpapi.Token{Name: name, Secret: secret})
+		tokens = append(tokens, httpapi.Token{Name: name, Secret: secret, Role: operations.Role(role)})
 	}
 	return tokens, nil
 }
 
 var errShortToken = fmt.Errorf("a token has %d characters at least; `openssl rand -hex 32` makes one", minToken)
 
-// jwtRoles are the roles whose tokens are let in.
-func (c Config) jwtRoles() []string {
-	roles := strings.Split(c.APIJWTRoles, ",")
-	for i := range roles {
-		roles[i] = strings.TrimSpace(roles[i])
+// roleNames are the roles as a message lists them.
+func roleNames() string {
+	var names []string
+	for _, r := range operations.Roles() {
+		names = append(names, string(r))
 	}
-	return roles
+	return strings.Join(names, ", ")
 }
 
-// JWT is which JSON Web Tokens are let in.
+// jwtRoles are the roles of JSON Web Tokens that are let in, and what each may: those of
+// claim=role pairs, and of a claim alone everything.
+func (c Config) jwtRoles() (map[string]operations.Role, error) {
+	roles := map[string]operations.Role{}
+	for item := range strings.SplitSeq(c.APIJWTRoles, ",") {
+		claim, role, paired := strings.Cut(item, "=")
+		claim, role = strings.TrimSpace(claim), strings.TrimSpace(role)
+		if !paired {
+			role = string(operations.Admin)
+		}
+		switch {
+		case claim == "":
+			return nil, errors.New("names an empty role; separate roles by commas")
+		case claim == httpapi.RolePublic:
+			return nil, errors.New("anon is the role of a token that everybody has")
+		case roles[claim] != "":
+			return nil, fmt.Errorf("%s comes twice", claim)
+		case !slices.Contains(operations.Roles(), operations.Role(role)):
+			return nil, fmt.Errorf("%s has none of the roles %s", claim, roleNames())
+		}
+		roles[claim] = operations.Role(role)
+	}
+	return roles, nil
+}
+
+// JWT is which JSON Web Tokens are let in, by settings that Validate takes.
 func (c Config) JWT() httpapi.JWT {
+	roles, _ := c.jwtRoles()
 	return httpapi.JWT{
 		Secret: c.APIJWTSecret.Reveal(), JWKSURL: c.APIJWKSURL, Audience: c.APIJWTAudience, Issuer: c.APIJWTIssuer,
-		Roles: c.jwtRoles(), RoleClaim: c.APIJWTRoleClaim,
+		Roles: roles, RoleClaim: c.APIJWTRoleClaim,
 	}
 }

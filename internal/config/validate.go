@@ -203,9 +203,9 @@ func (v *validator) jwt(c Config) {
 			v.check(false, "api_jwks_url", "%s", err)
 		}
 	}
-	roles := c.jwtRoles()
-	v.check(!slices.Contains(roles, ""), "api_jwt_roles", "names an empty role; separate roles by commas")
-	v.check(!slices.Contains(roles, "anon"), "api_jwt_roles", "anon is the role of a token that everybody has")
+	if _, err := c.jwtRoles(); err != nil {
+		v.check(false, "api_jwt_roles", "%s", err)
+	}
 	// Supabase lets users change their user_metadata themselves.
 	claim, _, _ := strings.Cut(c.APIJWTRoleClaim, ".")
 	v.check(claim != "" && claim != "user_metadata", "api_jwt_role_claim", "%q is not a claim that only the issuer can set, such as role or app_metadata.role", c.APIJWTRoleClaim)

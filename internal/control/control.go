@@ -55,6 +55,7 @@ type Service struct {
 	names   bus.Names
 	version string
 	api     operations.Answerer
+	roles   map[string]operations.Role
 	log     *slog.Logger
 
 	running sync.WaitGroup
@@ -70,9 +71,10 @@ func (c *counts) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]int64{"answered": c.answered.Load(), "refused": c.refused.Load(), "running": c.running.Load()})
 }
 
-// New returns a service that Run starts.
-func New(nc *nats.Conn, names bus.Names, version string, api operations.Answerer, log *slog.Logger) *Service {
-	s := &Service{nc: nc, names: names, version: version, api: api, log: log, counts: map[string]*counts{}}
+// New returns a service that Run starts. Who is handed on by a name that has a role may
+// what that role may; who reaches the server otherwise may everything.
+func New(nc *nats.Conn, names bus.Names, version string, api operations.Answerer, roles map[string]operations.Role, log *slog.Logger) *Service {
+	s := &Service{nc: nc, names: names, version: version, api: api, roles: roles, log: log, counts: map[string]*counts{}}
 	for _, e := range operations.Endpoints() {
 		s.counts[endpointName(e)] = &counts{}
 	}
@@ -197,7 +199,11 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoin
 		if !operations.IsCaller(by) {
 			return nil, malformed(headerBy, "is not a name: letters, digits, _ . @ and - only, at most 64")
 		}
-		ctx = operations.SignedBy(ctx, by)
+		role, has := s.roles[by]
+		if !has {
+			role = operations.Admin
+		}
+		ctx = operations.AskedBy(ctx, operations.Caller{Name: by, Role: role})
 	}
 
 	// Whoever asks may wait no longer: what comes too late is not begun.

@@ -196,7 +196,8 @@ func TestTheHeaderSaysWhoAsks(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)
 	b.serve(func(ctx context.Context, _ string, _ []byte) ([]byte, error) {
-		return json.Marshal(operations.Signer(ctx))
+		who, _ := operations.CallerOf(ctx)
+		return json.Marshal(who.Name)
 	})
 	nc := b.dial()
 	ready(t, nc, 1)

@@ -48,7 +48,7 @@ func (b broker) dial() *nats.Conn {
 func (b broker) serve(d api) (s *Service, stop func()) {
 	b.t.Helper()
 	nc := b.dial()
-	s = New(nc, bus.Names{}, "1.2.3", d, slog.New(slog.DiscardHandler))
+	s = New(nc, bus.Names{}, "1.2.3", d, nil, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

@@ -93,18 +93,18 @@ func (s *Server) configured(next http.Handler) http.Handler {
 // guarded lets in who has a token, but not too often.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, err := s.guard.who(r)
+		who, err := s.guard.who(r)
 		if err != nil {
 			s.keepOut(w, r, err)
 			return
 		}
-		if wait := s.limits.allow(name); wait > 0 {
+		if wait := s.limits.allow(who.Name); wait > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(wait))
 			s.fail(w, http.StatusTooManyRequests, codeRate, fmt.Sprintf("more than %g requests in a second with this token (MKSYNC_API_RATE)", float64(s.limits.rate)))
 			return
 		}
-		noteCaller(r, name)
-		next.ServeHTTP(w, r.WithContext(operations.SignedBy(r.Context(), name)))
+		noteCaller(r, who.Name)
+		next.ServeHTTP(w, r.WithContext(operations.AskedBy(r.Context(), who)))
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // TestAPIUsersAreKnownByPublishedKeys: a user whose token is checked with the
@@ -84,9 +85,14 @@ func TestAPIUsersAreKnownByPublishedKeys(t *testing.T) {
 // TestUsersAreNotLetInByDefault: every visitor can become a signed-in user.
 func TestUsersAreNotLetInByDefault(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"service_role"}, config.Default().JWT().Roles)
+	require.Equal(t, map[string]operations.Role{"service_role": operations.Admin}, config.Default().JWT().Roles)
+	some := config.Default()
+	some.APIJWTRoles = "service_role, authenticated=viewer"
+	require.NoError(t, some.Validate())
+	require.Equal(t, map[string]operations.Role{"service_role": operations.Admin, "authenticated": operations.Viewer}, some.JWT().Roles)
 	for change, words := range map[string]string{
-		"anon": "anon is the role", "a,,b": "empty role", "": "empty role",
+		"anon": "anon is the role", "a,,b": "empty role", "": "empty role", "a=": "a has none of the roles viewer, decider", "a=owner": "a has none of the roles",
+		"a=viewer,a": "a comes twice", "anon=viewer": "anon is the role",
 	} {
 		cfg := config.Default()
 		cfg.APIJWTRoles = change

@@ -282,9 +282,13 @@ func TestTokensAreRead(t *testing.T) {
 	two, err := config.ParseTokens("crm:" + world.CRMToken + ",billing:" + world.BillingToken)
 	require.NoError(t, err)
 	require.Len(t, two, 2)
+	require.Equal(t, operations.Admin, two[1].Role)
+	three, err := config.ParseTokens("crm:" + world.CRMToken + ":viewer")
+	require.NoError(t, err)
+	require.Equal(t, operations.Viewer, three[0].Role)
 	const secret = "a-long-secret-token"
 	for text, words := range map[string]string{
-		secret + "," + secret: "entry 1 is not a name:token pair", "crm:": "entry 1", "crm:" + secret + ":b": "entry 1", "a b:" + secret: "the name of entry 1",
+		secret + "," + secret: "entry 1 is not name:token", "crm:": "entry 1", "crm:" + secret + ":b": "the role of entry 1", "crm:" + secret + ":": "the role of entry 1", "a b:" + secret: "the name of entry 1",
 		"crm:" + secret + ",crm:" + world.CRMToken: "the name crm comes twice", "crm:" + secret + ",b:" + secret: "same token", "crm:" + secret + ",": "entry 2",
 		"fifteen-letters": "16 characters at least", "crm:" + secret + ",b:fifteen-letters": "entry 2: a token has 16",
 	} {

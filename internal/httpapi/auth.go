@@ -11,25 +11,41 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // Token lets somebody in, who is known by Name from then on.
-type Token struct{ Name, Secret string }
+type Token struct {
+	Name, Secret string
+	Role         operations.Role
+}
+
+// RolesOf are the roles of the tokens' holders, by name.
+func RolesOf(tokens []Token) map[string]operations.Role {
+	roles := map[string]operations.Role{}
+	for _, t := range tokens {
+		roles[t.Name] = t.Role
+	}
+	return roles
+}
 
 // guard knows who a request comes from.
 type guard struct {
-	names  []string
-	hashes [][sha256.Size]byte
-	jwts   *signatures // nil: none
+	callers []operations.Caller
+	hashes  [][sha256.Size]byte
+	jwts    *signatures // nil: none
 }
 
 func newGuard(tokens []Token, jwts JWT, log *slog.Logger) *guard {
 	g := &guard{}
+	var names []string
 	for _, t := range tokens {
-		g.names = append(g.names, t.Name)
+		names = append(names, t.Name)
+		g.callers = append(g.callers, operations.Caller{Name: t.Name, Role: t.Role})
 		g.hashes = append(g.hashes, sha256.Sum256([]byte(t.Secret)))
 	}
-	g.jwts = newSignatures(jwts, g.names, log)
+	g.jwts = newSignatures(jwts, names, log)
 	return g
 }
 
@@ -46,12 +62,12 @@ func (g *guard) warmUp() (settled func()) {
 // open reports whether anybody could be let in.
 func (g *guard) open() bool { return len(g.hashes) > 0 || g.jwts != nil }
 
-// who names the holder of a request's token. How long it takes tells nothing
+// who is the holder of a request's token. How long it takes tells nothing
 // about the tokens there are. The error is for notIn.
-func (g *guard) who(r *http.Request) (name string, err error) {
+func (g *guard) who(r *http.Request) (operations.Caller, error) {
 	token, ok := bearer(r)
 	if !ok {
-		return "", errNoToken
+		return operations.Caller{}, errNoToken
 	}
 	given, found := sha256.Sum256([]byte(token)), -1
 	for i := range g.hashes {
@@ -61,7 +77,7 @@ func (g *guard) who(r *http.Request) (name string, err error) {
 	if found < 0 {
 		return g.jwts.who(r.Context(), token)
 	}
-	return g.names[found], nil
+	return g.callers[found], nil
 }
 
 // bearer is the token of a request that has exactly one.

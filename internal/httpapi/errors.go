@@ -13,7 +13,6 @@ import (
 // Codes of errors that only HTTP knows.
 const (
 	codeUnauthorized syncer.Code = "unauthorized"
-	codeForbidden    syncer.Code = "forbidden"
 	codeMethod       syncer.Code = "method_not_allowed"
 	codeRate         syncer.Code = "too_many_requests"
 )
@@ -50,7 +49,7 @@ func notIn(err error) (status int, code syncer.Code, message string) {
 	var role *roleError
 	switch {
 	case errors.As(err, &role):
-		return http.StatusForbidden, codeForbidden, role.Error()
+		return http.StatusForbidden, syncer.CodeForbidden, role.Error()
 	case errors.Is(err, errNoKeys):
 		return http.StatusServiceUnavailable, syncer.CodeUnavailable, errNoKeys.Error()
 	case errors.Is(err, jwt.ErrTokenExpired):

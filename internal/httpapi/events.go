@@ -83,13 +83,13 @@ func (s *Server) follow(rt route) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
-		name := operations.Signer(r.Context())
+		who, _ := operations.CallerOf(r.Context())
 
-		if !s.streams.enter(name) {
+		if !s.streams.enter(who.Name) {
 			s.fail(w, http.StatusTooManyRequests, codeRate, fmt.Sprintf("%d streams are read with this token already", mostStreams))
 			return
 		}
-		defer s.streams.leave(name)
+		defer s.streams.leave(who.Name)
 		st := &stream{s: s, w: w, rc: http.NewResponseController(w), seen: r.Header.Get("Last-Event-ID"), ask: s.job(rt.op, request)}
 
 		news := make(chan struct{}, 1)

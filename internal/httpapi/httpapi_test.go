@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // api answers as a test says.
@@ -31,7 +32,7 @@ func server(t *testing.T, d api, cfg Config) (*Server, *bytes.Buffer) {
 	var log bytes.Buffer
 	cfg.Addr, cfg.API, cfg.Metrics = "127.0.0.1:0", d, http.NotFoundHandler()
 	if cfg.Tokens == nil {
-		cfg.Tokens = []Token{{"crm", "secret-token"}}
+		cfg.Tokens = []Token{{"crm", "secret-token", operations.Admin}}
 	}
 	s, err := New(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
@@ -105,7 +106,7 @@ func TestPanicsAreAnsweredAndLogged(t *testing.T) {
 func TestEachTokenHasItsOwnLimit(t *testing.T) {
 	t.Parallel()
 	s, _ := server(t, func(context.Context, string, []byte) ([]byte, error) { return []byte("{}"), nil },
-		Config{Tokens: []Token{{"crm", "secret-token"}, {"billing", "other"}}, Rate: 0.5})
+		Config{Tokens: []Token{{"crm", "secret-token", operations.Admin}, {"billing", "other", operations.Admin}}, Rate: 0.5})
 	for range 2 {
 		require.Equal(t, 200, ask(s, "POST", "/api/metakocka/contacts/sync", "{}").Code)
 	}

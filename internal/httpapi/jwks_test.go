@@ -97,7 +97,7 @@ func (i *issuer) es256(t *testing.T, id string) (sign func() string) {
 }
 
 func withKeys(i *issuer) Config {
-	return Config{JWT: JWT{JWKSURL: i.url(), Audience: "authenticated", Roles: []string{"authenticated"}}, Rate: 1e6}
+	return Config{JWT: JWT{JWKSURL: i.url(), Audience: "authenticated", Roles: all("authenticated")}, Rate: 1e6}
 }
 
 func TestJWTsAreCheckedWithPublishedKeys(t *testing.T) {

@@ -23,16 +23,16 @@ type JWT struct {
 	JWKSURL string
 	// Audience has to be among a token's; Issuer has to be its issuer. Empty: any.
 	Audience, Issuer string
-	// Roles are let in: one of them is the claim RoleClaim, or in the list there. A
-	// dot leads into an object; empty: role.
-	Roles     []string
+	// Roles are let in, and what each may here: one of them is the claim RoleClaim, or
+	// in the list there. A dot leads into an object; empty: role.
+	Roles     map[string]operations.Role
 	RoleClaim string
 }
 
 // Roles of Supabase's tokens. That of the role anon is public, and signed like
 // all others.
 const (
-	roleAnon    = "anon"
+	RolePublic  = "anon"
 	RoleService = "service_role"
 	claimRole   = "role"
 )
@@ -119,26 +119,27 @@ func newSignatures(cfg JWT, taken []string, log *slog.Logger) *signatures {
 	return s
 }
 
-// who names the user that a token was issued to: its subject, or the service's
+// who is the user that a token was issued to, by its subject, or the service, by its
 // role. s may be nil. The error is for notIn.
-func (s *signatures) who(ctx context.Context, token string) (string, error) {
+func (s *signatures) who(ctx context.Context, token string) (operations.Caller, error) {
 	if s == nil {
-		return "", errNoToken
+		return operations.Caller{}, errNoToken
 	}
 	var c claims
 	_, err := s.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return s.key(ctx, t) })
+	var role operations.Role
 	if err == nil {
-		err = s.admit(&c)
+		role, err = s.admit(&c)
 	}
 	switch {
 	case err != nil:
-		return "", err
+		return operations.Caller{}, err
 	case c.has(RoleService) && c.Subject == "":
-		return RoleService, nil
+		return operations.Caller{Name: RoleService, Role: role}, nil
 	case !operations.IsCaller(c.Subject), slices.Contains(s.taken, c.Subject):
-		return "", errNoName
+		return operations.Caller{}, errNoName
 	}
-	return c.Subject, nil
+	return operations.Caller{Name: c.Subject, Role: role}, nil
 }
 
 // key is what a token's signature is checked with. The secret is for HS256 and
@@ -160,23 +161,28 @@ func (s *signatures) key(ctx context.Context, t *jwt.Token) (any, error) {
 	return key.key, nil
 }
 
-// admit says whether the holder of a genuine token may ask. The service's own key
-// of Supabase names no audience.
-func (s *signatures) admit(c *claims) error {
-	public := c.has(roleAnon) || c.Anonymous
+// admit says whether the holder of a genuine token may ask, and what: of several roles
+// the highest counts. The service's own key of Supabase names no audience.
+func (s *signatures) admit(c *claims) (highest operations.Role, err error) {
+	public := c.has(RolePublic) || c.Anonymous
 	service := c.has(RoleService)
 	forUs := s.cfg.Audience == "" || slices.Contains(c.Audience, s.cfg.Audience) || service && len(c.Audience) == 0
 	roles := c.at(s.cfg.RoleClaim)
 	if service {
 		roles = append(roles, RoleService)
 	}
+	for _, role := range roles {
+		if r, let := s.cfg.Roles[role]; let && (highest == "" || r.May(highest)) {
+			highest = r
+		}
+	}
 	switch {
 	case public:
-		return errPublic
+		return "", errPublic
 	case !forUs:
-		return errAudience
-	case !slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(s.cfg.Roles, role) }):
-		return &roleError{s.cfg.RoleClaim}
+		return "", errAudience
+	case highest == "":
+		return "", &roleError{s.cfg.RoleClaim}
 	}
-	return nil
+	return highest, nil
 }

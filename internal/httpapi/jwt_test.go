@@ -15,6 +15,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 const (
@@ -24,7 +26,7 @@ const (
 
 // supabase is what is configured for a project whose users may ask.
 func supabase() JWT {
-	return JWT{Secret: jwtSecret, Audience: "authenticated", Roles: []string{"authenticated", RoleService}}
+	return JWT{Secret: jwtSecret, Audience: "authenticated", Roles: all("authenticated", RoleService)}
 }
 
 func signedToken(t *testing.T, method jwt.SigningMethod, key any, c jwt.MapClaims) string {
@@ -58,6 +60,15 @@ func userClaims(more jwt.MapClaims) jwt.MapClaims {
 func answering(t *testing.T, cfg Config) (s *Server, log interface{ String() string }) {
 	t.Helper()
 	return server(t, func(context.Context, string, []byte) ([]byte, error) { return []byte("{}"), nil }, cfg)
+}
+
+// all are roles that may everything.
+func all(claims ...string) map[string]operations.Role {
+	roles := map[string]operations.Role{}
+	for _, claim := range claims {
+		roles[claim] = operations.Admin
+	}
+	return roles
 }
 
 // letIn asks with a token: who was let in, or the status and the reason.
@@ -166,7 +177,7 @@ func TestRolesDecideWhoMayAsk(t *testing.T) {
 		{"nothing.at.all", []string{""}, 403, 403},
 	} {
 		cfg := supabase()
-		cfg.Roles, cfg.RoleClaim = c.roles, c.claim
+		cfg.Roles, cfg.RoleClaim = all(c.roles...), c.claim
 		_, status, reason := letIn(t, cfg, token)
 		require.Equal(t, c.user, status, "%+v", c)
 		if status == 403 {
@@ -174,6 +185,25 @@ func TestRolesDecideWhoMayAsk(t *testing.T) {
 		}
 		_, status, _ = letIn(t, cfg, service)
 		require.Equal(t, c.server, status, "%+v", c)
+	}
+}
+
+// TestTheHighestOfSeveralRolesCounts: of a list, and of Supabase's own.
+func TestTheHighestOfSeveralRolesCounts(t *testing.T) {
+	t.Parallel()
+	cfg := supabase()
+	cfg.Roles = map[string]operations.Role{"reader": operations.Viewer, "clerk": operations.Operator, "keeper": operations.Decider}
+	for want, roles := range map[operations.Role][]string{
+		operations.Viewer: {"reader"}, operations.Decider: {"reader", "keeper", "nobody"}, operations.Operator: {"keeper", "clerk", "reader"},
+	} {
+		var asked operations.Caller
+		s, _ := server(t, func(ctx context.Context, _ string, _ []byte) ([]byte, error) {
+			asked, _ = operations.CallerOf(ctx)
+			return []byte("{}"), nil
+		}, Config{JWT: cfg})
+		token := signedToken(t, jwt.SigningMethodHS256, []byte(jwtSecret), userClaims(jwt.MapClaims{"role": roles}))
+		require.Equal(t, http.StatusOK, askAs(s, token).Code)
+		require.Equal(t, operations.Caller{Name: user, Role: want}, asked)
 	}
 }
 

@@ -85,7 +85,9 @@ func (s *Service) runAPI(ctx context.Context) error {
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error { return s.jobs.Run(ctx, api) })
 	g.Go(func() error { return s.Bus.WatchDeadLetters(ctx) })
-	g.Go(func() error { return control.New(s.Conn, s.Config.Names(), s.Version, api, s.log).Run(ctx) })
+	g.Go(func() error {
+		return control.New(s.Conn, s.Config.Names(), s.Version, api, httpapi.RolesOf(tokens), s.log).Run(ctx)
+	})
 	return g.Wait()
 }
 

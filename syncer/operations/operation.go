@@ -157,6 +157,9 @@ func (o Operation[Req, Res]) serve(ctx context.Context, a *API, request []byte) 
 	if err := decode(request, &req); err != nil {
 		return nil, err
 	}
+	if err := allow(ctx, o, &req); err != nil {
+		return nil, err
+	}
 	if err := sign(ctx, &req); err != nil {
 		return nil, err
 	}

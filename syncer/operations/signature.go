@@ -15,18 +15,24 @@ var callerName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
 // IsCaller reports whether somebody who asks from outside may be called so.
 func IsCaller(name string) bool { return callerName.MatchString(name) }
 
-type signerKey struct{}
-
-// SignedBy makes name the one who asks, whatever the request says: who asks over
-// HTTP is known by the token, and cannot choose.
-func SignedBy(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, signerKey{}, name)
+// Caller is who asks, and what they may.
+type Caller struct {
+	Name string
+	Role Role
 }
 
-// Signer is who asks, by SignedBy; empty: nobody knows.
-func Signer(ctx context.Context) string {
-	name, _ := ctx.Value(signerKey{}).(string)
-	return name
+type callerKey struct{}
+
+// AskedBy says who asks, whatever the request says: who asks over HTTP is known by the
+// token, and cannot choose.
+func AskedBy(ctx context.Context, who Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, who)
+}
+
+// CallerOf is who asks, by AskedBy; false: nobody knows.
+func CallerOf(ctx context.Context) (Caller, bool) {
+	who, known := ctx.Value(callerKey{}).(Caller)
+	return who, known
 }
 
 // signed are the requests that say who asks.
@@ -59,9 +65,9 @@ func (r *ResolveRequest) Signature() *string { return &r.By }
 // Signature implements signed.
 func (r *MergeRequest) Signature() *string { return &r.By }
 
-// sign puts the name of ctx into a request. One that names somebody else is refused.
+// sign puts the name of who asks into a request. One that names somebody else is refused.
 func sign(ctx context.Context, request any) error {
-	name, known := ctx.Value(signerKey{}).(string)
+	who, known := CallerOf(ctx)
 	r, can := request.(signed)
 	if !can {
 		return nil
@@ -72,9 +78,9 @@ func sign(ctx context.Context, request any) error {
 		return syncer.Errorf(syncer.CodeMalformed, "by: is not a name")
 	case !known:
 		return nil
-	case *by != "" && *by != name:
+	case *by != "" && *by != who.Name:
 		return syncer.Errorf(syncer.CodeMalformed, "by: is known by the token or the header, and cannot be given")
 	}
-	*by = name
+	*by = who.Name
 	return nil
 }
