@@ -90,6 +90,7 @@ func environ(w *world.World) []string {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 		raceVariable + "=" + os.Getenv(raceVariable),
 		"MKSYNC_DATABASE_URL=" + c.DatabaseURL.Reveal(), "MKSYNC_DATA_DIR=" + c.DataDir,
+		"MKSYNC_INSTANCE=" + c.Instance, "MKSYNC_SCHEMA=" + c.Schema, "MKSYNC_CONTACTS_TABLE=" + c.ContactsTable,
 		"MKSYNC_SLOT=" + c.Slot, "MKSYNC_PUBLICATION=" + c.Publication,
 		"MKSYNC_METAKOCKA_URL=" + c.MetaKockaURL, "MKSYNC_METAKOCKA_COMPANY_ID=" + c.MetaKockaCompanyID,
 		"MKSYNC_METAKOCKA_SECRET_KEY=" + c.MetaKockaSecretKey.Reveal(),

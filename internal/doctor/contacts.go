@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // contacts is the contacts table as it is, and as it is configured.
@@ -39,14 +40,15 @@ const contactsQuery = `
 SELECT current_user, has_table_privilege(c.oid, 'DELETE'), row_security_active(c.oid),
        EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgtype & 7 = 7), -- before insert, each row
        a.attname, format_type(a.atttypid, a.atttypmod),
-       coalesce(nullif(y.typbasetype, 0), y.oid)::regtype::text, y.typcategory::text,
-       (a.attnotnull OR y.typnotnull) AND y.typdefault IS NULL AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '',
+       beneath.type::regtype::text, t.typcategory::text,
+       (a.attnotnull OR beneath.filled) AND t.typdefault IS NULL AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '',
        a.attgenerated <> '' OR a.attidentity = 'a',
        has_column_privilege(c.oid, a.attnum, 'UPDATE'), has_column_privilege(c.oid, a.attnum, 'INSERT')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type y ON y.oid = a.atttypid
+JOIN pg_type t ON t.oid = a.atttypid
+` + pgsession.Beneath + `
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
 ORDER BY a.attnum`
 
@@ -82,11 +84,18 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 type keyFacts struct {
 	refused                       string // why contacts cannot be named by it; empty: they can
 	unique, nullable, partitioned bool
+	closed                        string // sequences that give new contacts their keys, and that the role may not use
 }
 
 const keyQuery = `
 SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
-       NOT a.attnotnull, c.relkind = 'p'
+       NOT a.attnotnull, c.relkind = 'p',
+       coalesce((SELECT string_agg(s.oid::regclass::text, ', ') FROM pg_class s
+                 WHERE CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') END AND (
+                       EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.deptype = 'i'
+                               AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum)
+                    OR EXISTS (SELECT FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refobjid = s.oid
+                               WHERE f.adrelid = c.oid AND f.adnum = a.attnum))), '')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $3 AND a.attnum > 0 AND NOT a.attisdropped
@@ -94,7 +103,7 @@ WHERE n.nspname = $1 AND c.relname = $2`
 
 // lookAtKey tells nothing of a key that is not there: that is the listener's finding.
 func lookAtKey(ctx context.Context, conn *pgx.Conn, cfg Database, schema, table string) (k keyFacts, err error) {
-	err = conn.QueryRow(ctx, keyQuery, schema, table, cfg.KeyColumn).Scan(&k.unique, &k.nullable, &k.partitioned)
+	err = conn.QueryRow(ctx, keyQuery, schema, table, cfg.KeyColumn).Scan(&k.unique, &k.nullable, &k.partitioned, &k.closed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return k, nil
 	}
@@ -113,7 +122,7 @@ func lookAtKey(ctx context.Context, conn *pgx.Conn, cfg Database, schema, table 
 func (t contacts) findings() []Finding {
 	var found []Finding
 	for _, check := range []func() (Finding, bool){
-		t.checkKey, t.checkFields, t.checkTypes, t.checkFilter, t.checkRights, t.checkSecurity, t.checkNew, t.checkUpdatedAt,
+		t.checkKey, t.checkFields, t.checkTypes, t.checkFilter, t.checkRights, t.checkSecurity, t.checkSequence, t.checkNew, t.checkUpdatedAt,
 	} {
 		if f, say := check(); say {
 			found = append(found, f)
@@ -331,6 +340,17 @@ func (t contacts) checkUpdatedAt() (Finding, bool) {
 func (t contacts) checkSecurity() (Finding, bool) {
 	return fail(nameSecurity, fmt.Sprintf("row level security of %s applies to role %q, so contacts can be hidden from it", t.cfg.Table, t.role),
 		"run as a superuser: ALTER ROLE "+pgx.Identifier{t.role}.Sanitize()+" BYPASSRLS, or use the table's owner"), t.security
+}
+
+// checkSequence: mksync asks for a new contact's key before it writes the row, also where an
+// identity would give it by itself.
+func (t contacts) checkSequence() (Finding, bool) {
+	f := note(nameNew, fmt.Sprintf("partners cannot be imported as new contacts: role %q may not use the sequence %s, which gives them their keys", t.role, t.key.closed),
+		fmt.Sprintf("run as its owner: GRANT USAGE ON SEQUENCE %s TO %s", t.key.closed, pgx.Identifier{t.role}.Sanitize()))
+	if t.cfg.Imports {
+		f.Status = Fail
+	}
+	return f, t.key.closed != ""
 }
 
 // checkNew: what a new contact needs and nobody gives keeps partners from being

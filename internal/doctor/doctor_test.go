@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -323,9 +324,9 @@ func TestContactsTableInParts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Options{}).only("database")
 	role := r.role("REPLICATION")
-	r.exec(`CREATE TYPE land AS ENUM ('SI'); CREATE DOMAIN mail AS text CHECK (value LIKE '%@%');
+	r.exec(`CREATE TYPE land AS ENUM ('SI'); CREATE DOMAIN word AS text NOT NULL; CREATE DOMAIN mail AS word CHECK (value LIKE '%@%');
 		CREATE TABLE contacts (id uuid PRIMARY KEY, firstname text NOT NULL, lastname varchar(20), full_name text, email mail, country land,
-		tax_number numeric, postal_code integer, city text, phone bigint, notes jsonb, company_name text[], status text NOT NULL, tenant int NOT NULL)`)
+		tax_number numeric, postal_code integer, city text, phone bigint, notes jsonb, company_name text[], status text NOT NULL, tenant int NOT NULL, origin mail)`)
 	r.exec("GRANT SELECT, INSERT, UPDATE (lastname, email) ON contacts TO " + role)
 	fields := r.cfg.Database.Fields
 	fields[mapping.FieldName] = doctor.Columns{Read: []string{"firstname", "lastname"}, Also: []string{"full_name"}, Written: true}
@@ -337,12 +338,12 @@ func TestContactsTableInParts(t *testing.T) {
 	require.Contains(t, res.statuses(doctor.Fail), "contact fields", "and another one of that name")
 	require.Contains(t, fmt.Sprint(res.found), "texts cannot be written into the column of company_name (column company_name, text[]), phone (column phone, bigint), notes (column notes, jsonb)")
 	res.is("contacts rights", doctor.Fail, "may not update firstname, full_name", "GRANT SELECT, INSERT, UPDATE ON public.contacts")
-	res.is("new contacts", doctor.Fail, "a row needs tenant, which nobody fills")
+	res.is("new contacts", doctor.Fail, "a row needs tenant, origin, which nobody fills")
 
 	r.exec("CREATE TRIGGER f BEFORE INSERT ON contacts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()")
 	fields[mapping.FieldName] = doctor.Columns{Read: []string{"firstname", "surname"}, Also: []string{"whole"}, Written: true}
 	res = r.run()
-	res.is("new contacts", doctor.Note, "a new contact needs tenant", "trigger")
+	res.is("new contacts", doctor.Note, "a new contact needs tenant, origin", "trigger")
 	res.is("contact fields", doctor.Fail, `no column "surname, whole"`)
 }
 
@@ -367,6 +368,25 @@ func TestKeysThatNameNoContact(t *testing.T) {
 	is("number", doctor.Fail, "name contacts by keys of type uuid", "mksync migrate up")
 	r.exec("DROP TABLE contacts; CREATE TABLE contacts (id uuid, region int, name text NOT NULL, PRIMARY KEY (id, region)) PARTITION BY LIST (region)")
 	is("id", doctor.Note, "unique in each partition")
+}
+
+// TestKeysOfASequenceThatMayNotBeUsed: an identity's, a serial's, and one that no column owns.
+func TestKeysOfASequenceThatMayNotBeUsed(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"bigint GENERATED ALWAYS AS IDENTITY", "serial", `bigint DEFAULT nextval('"Numbers"')`, `text DEFAULT 'K-' || nextval('"Numbers"')`} {
+		r := newRig(t, sim.Options{}).only("database")
+		role := r.role("REPLICATION")
+		r.exec(`CREATE SEQUENCE "Numbers"; CREATE SEQUENCE others`)
+		r.exec("CREATE TABLE contacts (id " + key + " PRIMARY KEY, name text NOT NULL, number int DEFAULT nextval('others'))")
+		r.exec("GRANT ALL ON contacts TO " + role)
+		r.run().is("new contacts", doctor.Note, "may not use the sequence", "GRANT USAGE ON SEQUENCE")
+		r.cfg.Database.Imports = true
+		f := r.run().named("new contacts")
+		require.Equal(t, doctor.Fail, f.Status)
+		require.NotContains(t, f.Do, "others")
+		r.exec(strings.TrimPrefix(f.Do, "run as its owner: "))
+		require.NotContains(t, r.run().statuses(doctor.Fail), "new contacts", key)
+	}
 }
 
 func TestSchemaThatIsOldOrNew(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // A look is a guest's: it ends rather than keep anybody waiting.
@@ -43,8 +45,8 @@ ORDER BY n.nspname <> 'public', n.nspname, c.relname`
 
 // columnsQuery reads no expression of a default: for that Postgres locks the table.
 const columnsQuery = `
-SELECT a.attrelid, a.attname::text, format_type(a.atttypid, a.atttypmod), b.oid::regtype::text, b.typcategory::text, a.attnotnull,
-       a.atthasdef OR y.typdefaultbin IS NOT NULL, a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> '',
+SELECT a.attrelid, a.attname::text, format_type(a.atttypid, a.atttypmod), b.oid::regtype::text, b.typcategory::text, a.attnotnull OR beneath.filled,
+       a.atthasdef OR t.typdefaultbin IS NOT NULL, a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> '',
        coalesce((SELECT bool_or(i.indisprimary) FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indnkeyatts = 1), false),
        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indnkeyatts = 1 AND i.indisunique
                AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL),
@@ -56,8 +58,9 @@ SELECT a.attrelid, a.attname::text, format_type(a.atttypid, a.atttypmod), b.oid:
              WHERE k.contype = 'c' AND k.conrelid = a.attrelid AND k.conkey = ARRAY[a.attnum] ORDER BY k.conname),
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = b.oid ORDER BY e.enumsortorder)
 FROM pg_attribute a
-JOIN pg_type y ON y.oid = a.atttypid
-JOIN pg_type b ON b.oid = coalesce(nullif(y.typbasetype, 0), y.oid)
+JOIN pg_type t ON t.oid = a.atttypid
+` + pgsession.Beneath + `
+JOIN pg_type b ON b.oid = beneath.type
 WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`
 

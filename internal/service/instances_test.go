@@ -3,7 +3,6 @@ package service_test
 import (
 	"errors"
 	"log/slog"
-	"net/url"
 	"slices"
 	"testing"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
-	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
@@ -25,31 +23,6 @@ import (
 	"github.com/crmmind/mksync/syncer/replay"
 )
 
-// instance is a world of an installation with a name, whose contacts are in a schema of
-// the database, and whose company is its own.
-func instance(t *testing.T, database, name, schema string) *world.World {
-	t.Helper()
-	u, err := url.Parse(database)
-	require.NoError(t, err)
-	q := u.Query()
-	q.Set("search_path", schema+",mksync_"+name) // the test's own sessions
-	u.RawQuery = q.Encode()
-	w := world.NewAt(t, u.String(), sim.Options{CompanyID: name})
-
-	cfg, err := config.Load("", []string{"MKSYNC_INSTANCE=" + name})
-	require.NoError(t, err)
-	w.Config.DatabaseURL = config.Secret(database)
-	w.Config.ContactsTable = schema + ".contacts"
-	w.Config.MetaKockaCompanyID = name
-	w.Config.Instance = cfg.Instance
-	w.Config.Slot = cfg.Slot + testenv.SlotName(t)[len("mksync"):]
-	w.Config.Publication = cfg.Publication
-	w.Config.Schema = cfg.Schema
-	_, err = service.Migrate(t.Context(), w.Config)
-	require.NoError(t, err)
-	return w
-}
-
 // TestTwoInstallationsDoNotSeeEachOther: one Postgres, one NATS, two companies, and
 // contacts and partners of the same ids in both.
 func TestTwoInstallationsDoNotSeeEachOther(t *testing.T) {
@@ -58,8 +31,8 @@ func TestTwoInstallationsDoNotSeeEachOther(t *testing.T) {
 	testenv.ContactsTable(t, database)
 	testenv.Exec(t, database, "CREATE SCHEMA sales")
 	testenv.Exec(t, database, "CREATE TABLE sales.contacts (LIKE public.contacts INCLUDING ALL)")
-	acme := instance(t, database, "acme", "public")
-	beta := instance(t, database, "beta", "sales")
+	acme := world.NewInstance(t, database, "acme", "public")
+	beta := world.NewInstance(t, database, "beta", "sales")
 	acme.Sharing()
 	beta.Config.NATSURL = acme.Config.NATSURL
 	worlds := map[string]*world.World{"Acme": acme, "Beta": beta}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // contactKey is the column that names a contact. Whatever names one in mksync's own tables
@@ -87,10 +88,11 @@ func keyColumns() (tables, columns []string) {
 func (k contactKey) unfitting(ctx context.Context, db querier, schema string) (map[string][]string, string, error) {
 	tables, columns := keyColumns()
 	rows, err := db.Query(ctx, `
-		SELECT own.tab, own.col, `+baseType+`, `+ownCollation+`
+		SELECT own.tab, own.col, beneath.type::regtype::text, `+ownCollation+`
 		FROM unnest($1::text[], $2::text[]) AS own (tab, col)
 		JOIN pg_attribute a ON a.attrelid = to_regclass($3 || '.' || own.tab) AND a.attname = own.col AND NOT a.attisdropped
-		JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation o ON o.oid = a.attcollation`, tables, columns, schema)
+		JOIN pg_type t ON t.oid = a.atttypid `+pgsession.Beneath+`
+		LEFT JOIN pg_collation o ON o.oid = a.attcollation`, tables, columns, schema)
 	if err != nil {
 		return nil, "", fmt.Errorf("read columns of mksync's tables: %w", err)
 	}
@@ -152,7 +154,7 @@ func FitKeys(ctx context.Context, conn *pgx.Conn, schema string, cfg ContactsCon
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, statements{conn, schema}, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, statements{conn, &naming{schema: schema}}, func(tx pgx.Tx) error {
 		other, was, err := key.unfitting(ctx, tx, schema)
 		if err != nil || len(other) == 0 {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // Condition is one term of the filter: the column holds one of Values, or with
@@ -160,21 +161,17 @@ func (c *contacts) widthSQL() string {
 	return "(SELECT relnatts FROM pg_class WHERE oid = to_regclass('" + strings.ReplaceAll(c.table, "'", "''") + "'))"
 }
 
-// What a column of type t and collation o is: its type, of a domain the one beneath it,
-// and its collation, quoted, where that is not the database's.
-const (
-	baseType     = "coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text"
-	ownCollation = "CASE WHEN o.collname <> 'default' THEN format('%I.%I', o.collnamespace::regnamespace, o.collname) ELSE '' END"
-)
+// ownCollation is that of a column with collation o, quoted, where it is not the database's.
+const ownCollation = "CASE WHEN o.collname <> 'default' THEN format('%I.%I', o.collnamespace::regnamespace, o.collname) ELSE '' END"
 
 func tableColumns(ctx context.Context, db querier, table string) (map[string]column, error) {
 	rows, err := db.Query(ctx, `
-		SELECT attname, attnum, format_type(atttypid, atttypmod), `+baseType+`, NOT (attnotnull OR t.typnotnull),
-			CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)
-				THEN greatest(CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE atttypmod END - 4, 0) ELSE 0 END,
+		SELECT attname, attnum, format_type(atttypid, atttypmod), beneath.type::regtype::text, NOT (attnotnull OR beneath.filled),
+			CASE WHEN beneath.type IN ('varchar'::regtype, 'bpchar'::regtype) THEN greatest(atttypmod, beneath.typmod, 4) - 4 ELSE 0 END,
 			attgenerated <> '', attgenerated <> '' OR attidentity = 'a', atthasdef OR attidentity <> '' OR t.typdefault IS NOT NULL, typcategory = 'S',
 			`+ownCollation+`, NOT coalesce(o.collisdeterministic, true)
-		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation o ON o.oid = a.attcollation
+		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid `+pgsession.Beneath+`
+		LEFT JOIN pg_collation o ON o.oid = a.attcollation
 		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
 	if err != nil {
 		return nil, fmt.Errorf("read columns of contacts: %w", err)

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -59,27 +60,57 @@ type database interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
+// naming names the schema in statements. Each text is looked through once: for the longest
+// that takes as long as a twentieth of a round trip.
+type naming struct {
+	schema string
+	mu     sync.RWMutex // guards texts
+	texts  map[string]string
+}
+
+// mostTexts bounds what is remembered. All statements there are come to some hundreds.
+const mostTexts = 2000
+
+// own is own, remembered.
+func (n *naming) own(sql string) string {
+	n.mu.RLock()
+	text, there := n.texts[sql]
+	n.mu.RUnlock()
+	if there {
+		return text
+	}
+
+	text = own(n.schema, sql)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.texts == nil || len(n.texts) >= mostTexts {
+		n.texts = map[string]string{}
+	}
+	n.texts[sql] = text
+	return text
+}
+
 // statements are given to a database with mksync's tables in the schema.
 type statements struct {
-	on     database
-	schema string
+	on database
+	*naming
 }
 
 func (s statements) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return s.on.Exec(ctx, own(s.schema, sql), args...)
+	return s.on.Exec(ctx, s.own(sql), args...)
 }
 
 func (s statements) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return s.on.Query(ctx, own(s.schema, sql), args...)
+	return s.on.Query(ctx, s.own(sql), args...)
 }
 
 func (s statements) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return s.on.QueryRow(ctx, own(s.schema, sql), args...)
+	return s.on.QueryRow(ctx, s.own(sql), args...)
 }
 
 func (s statements) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	for _, q := range b.QueuedQueries {
-		q.SQL = own(s.schema, q.SQL)
+		q.SQL = s.own(q.SQL)
 	}
 	return s.on.SendBatch(ctx, b)
 }
@@ -89,7 +120,7 @@ func (s statements) Begin(ctx context.Context) (pgx.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ownTx{begun{tx}, statements{tx, s.schema}}, nil
+	return ownTx{begun{tx}, statements{tx, s.naming}}, nil
 }
 
 // ownPool, ownConn and ownTx are those of pgx, whose own ways to give a statement lie a
@@ -113,7 +144,7 @@ type (
 )
 
 func newPool(of *pgxpool.Pool, schema string) ownPool {
-	return ownPool{statements{of, schema}, of}
+	return ownPool{statements{of, &naming{schema: schema}}, of}
 }
 
 // Acquire takes a connection, to be released.
@@ -122,5 +153,5 @@ func (p ownPool) Acquire(ctx context.Context) (*ownConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ownConn{acquired{c}, statements{c, p.schema}}, nil
+	return &ownConn{acquired{c}, statements{c, p.naming}}, nil
 }

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,6 +27,19 @@ func TestStatementsNameTheSchema(t *testing.T) {
 	} {
 		require.Equal(t, want, own("s", sql))
 	}
+}
+
+// TestNoMoreThanSoManyStatementsAreRemembered, should one ever hold a value.
+func TestNoMoreThanSoManyStatementsAreRemembered(t *testing.T) {
+	t.Parallel()
+	n := naming{schema: "s"}
+	for i := range 2*mostTexts + 7 {
+		sql := fmt.Sprintf("SELECT %d FROM mksync_state", i)
+		want := fmt.Sprintf("SELECT %d FROM s.mksync_state", i)
+		require.Equal(t, want, n.own(sql))
+		require.Equal(t, want, n.own(sql))
+	}
+	require.Len(t, n.texts, 7)
 }
 
 // TestNoStatementGoesPastTheSchema: what takes statements is what names the schema.

@@ -152,11 +152,11 @@ func TestWhatTheDatabaseComputesIsReadOnly(t *testing.T) {
 func TestColumnsOfOtherTypes(t *testing.T) {
 	t.Parallel()
 	k := keep(t)
-	k.exec(`CREATE DOMAIN postal AS varchar(60) CHECK (value <> 'nowhere'); CREATE TYPE land AS ENUM ('SI', 'HR');
-		ALTER TABLE contacts ALTER tax_number TYPE numeric USING NULL, ALTER country TYPE land USING NULL, ALTER address TYPE postal,
+	k.exec(`CREATE DOMAIN one_line AS varchar(60) NOT NULL; CREATE DOMAIN postal AS one_line CHECK (value <> 'nowhere'); CREATE DOMAIN digits AS numeric; CREATE DOMAIN tax AS digits; CREATE TYPE land AS ENUM ('SI', 'HR');
+		ALTER TABLE contacts ALTER tax_number TYPE tax USING NULL, ALTER country TYPE land USING NULL, ALTER address TYPE postal USING '',
 			ALTER phone TYPE char(20), ALTER notes TYPE varchar(10)`)
 	require.NoError(t, k.Refresh(t.Context()))
-	k.exec("INSERT INTO contacts (id, name, tax_number) VALUES ($1, 'Ana', 12345678)", one)
+	k.exec("INSERT INTO contacts (id, name, address, tax_number) VALUES ($1, 'Ana', '', 12345678)", one)
 	all := []mapping.Field{mapping.FieldTaxNumber, mapping.FieldCountry, mapping.FieldAddress, mapping.FieldPhone, mapping.FieldNotes}
 	k.within(one, func(s store.Session, st store.State) {
 		require.Equal(t, "12345678", st.Contact.TaxNumber)
@@ -176,7 +176,36 @@ func TestColumnsOfOtherTypes(t *testing.T) {
 		}
 		require.NoError(t, s.Save(t.Context(), writing(one, mapping.Contact{}, all...)))
 	})
-	k.is(int64(1), "SELECT count(*) FROM contacts WHERE num_nulls(tax_number, country, address, phone, notes) = 5")
+	k.is(int64(1), "SELECT count(*) FROM contacts WHERE num_nulls(tax_number, country, phone, notes) = 4 AND address = ''")
+}
+
+// TestTextsOfAnySize: in a column of citext two texts are one that differ in the size of
+// their letters alone.
+func TestTextsOfAnySize(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	var there bool
+	require.NoError(t, k.pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citext')").Scan(&there))
+	if !there {
+		t.Skip("this Postgres has no extension citext")
+	}
+	k.exec("CREATE SCHEMA extra; CREATE EXTENSION citext SCHEMA extra; CREATE DOMAIN extra.mail AS extra.citext")
+	k.exec("ALTER TABLE contacts ALTER email TYPE extra.mail, ALTER company_name TYPE extra.citext, ADD UNIQUE (email)")
+	require.NoError(t, k.Refresh(t.Context()))
+	k.exec("INSERT INTO contacts (id, name, email) VALUES ($1, 'Ana', 'Ana@Primer.si'), ($2, 'Bor', 'bor@primer.si')", one, other)
+
+	k.within(one, func(s store.Session, st store.State) {
+		require.Equal(t, "Ana@Primer.si", st.Contact.Email)
+		refused(t, s.Save(t.Context(), writing(one, mapping.Contact{Email: "BOR@primer.si"}, mapping.FieldEmail)), "another contact has the same e-mail")
+		require.NoError(t, s.Save(t.Context(), writing(one, mapping.Contact{Email: "ANA@primer.si", CompanyName: "PRIMER"}, mapping.FieldEmail, mapping.FieldCompanyName)))
+	})
+	k.is(int64(1), "SELECT count(*) FROM contacts WHERE email::text = 'ANA@primer.si' AND company_name::text = 'PRIMER'")
+	_, err := k.pool.Exec(t.Context(), "ALTER TABLE contacts ADD number extra.citext UNIQUE NOT NULL DEFAULT 'x' || clock_timestamp()")
+	require.NoError(t, err)
+	cfg := contactsTable()
+	cfg.KeyColumn = "number"
+	_, err = pgstore.New(t.Context(), k.pool, "public", cfg)
+	require.ErrorContains(t, err, "is of type extra.citext, and mksync names contacts by")
 }
 
 // TestPairsForgetWhatWasAgreedOnInFewerColumns: a field that got a column more was not

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/world"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestTwoInstallationsAreKilled: two installations on one Postgres and one NATS, with contacts
+// of the same ids, are killed in the middle of their work, in turns and both at once. Each
+// goes on with what is its own.
+func TestTwoInstallationsAreKilled(t *testing.T) {
+	t.Parallel()
+	database := testenv.DB(t)
+	testenv.ContactsTable(t, database)
+	testenv.Exec(t, database, "CREATE SCHEMA sales")
+	testenv.Exec(t, database, "CREATE TABLE sales.contacts (LIKE public.contacts INCLUDING ALL)")
+	acme, beta := world.NewInstance(t, database, "acme", "public"), world.NewInstance(t, database, "beta", "sales")
+	acme.Sharing()
+	beta.Config.NATSURL = acme.Config.NATSURL
+	acme.Config.PollInterval, beta.Config.PollInterval = time.Second, time.Second
+	both := []*world.World{acme, beta}
+	logs := []*logBuffer{{}, {}}
+	running := []*child{spawn(acme, logs[0]), spawn(beta, logs[1])}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(logs[0].tail() + "\n\n" + logs[1].tail())
+		}
+	})
+
+	const perRound = 4
+	id := func(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
+	last := map[string]string{}
+	for round, killed := range [][]int{{0}, {1}, {0, 1}} {
+		for i, w := range both {
+			require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 20 * time.Millisecond}))
+			for n := round * perRound; n < (round+1)*perRound; n++ {
+				w.Exec("INSERT INTO contacts (id, name, email) VALUES ($1, $2, $3)", id(n), fmt.Sprintf("%s %d", w.Config.Instance, n), fmt.Sprintf("oseba%d@primer.si", n))
+			}
+			for n := range (round + 1) * perRound {
+				phone := fmt.Sprintf("+386 41 %d%d%d %03d", i+1, round, n%10, n)
+				last[w.Config.Instance+id(n)] = phone
+				w.Set(id(n), mapping.FieldPhone, phone)
+			}
+		}
+		both[killed[0]].Eventually(func() error { // in the middle of it
+			if both[killed[0]].ERP.Calls().Writes() < (round+1)*perRound {
+				return fmt.Errorf("nothing was written in round %d", round)
+			}
+			return nil
+		})
+		for _, k := range killed {
+			running[k].kill()
+		}
+		for _, k := range killed {
+			running[k] = spawn(both[k], logs[k])
+		}
+	}
+
+	for _, w := range both {
+		for n := range 3 * perRound {
+			w.Agree(id(n), last[w.Config.Instance+id(n)])
+			require.True(t, strings.HasPrefix(w.Partner(id(n)).Customer, w.Config.Instance+" "), "another company's partner")
+		}
+		require.Len(t, w.ERP.Partners(), 3*perRound, w.Config.Instance)
+		w.Eventually(func() error {
+			if n := w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status <> 'synced' OR intent IS NOT NULL"); n > 0 {
+				return fmt.Errorf("%d contacts are not in order", n)
+			}
+			return nil
+		})
+	}
+	for _, c := range running {
+		require.Zero(t, c.terminate())
+	}
+}
