@@ -28,14 +28,18 @@ func (k *task) create(ctx context.Context) error {
 		}
 	}
 
-	// Notes and website are not documented: where they are refused, the rest goes without them.
+	// Notes and website are not documented: where they are refused, and were not seen to be
+	// kept, the rest goes without them.
 	p := mapping.NewPartner(mapping.Sendable(k.outgoing(*k.st.Contact), k.link.BaseOr(mapping.Base{}).Partner))
 
-	full := []mapping.Partner{p}
-	if p.Notes != "" || p.Website != "" {
-		rest := p
+	full, rest := []mapping.Partner{p}, p
+	if !k.unkept.keeps(mapping.FieldNotes) {
 		rest.Notes = ""
+	}
+	if !k.unkept.keeps(mapping.FieldWebsite) {
 		rest.Website = ""
+	}
+	if rest != p {
 		full = append(full, rest)
 	}
 

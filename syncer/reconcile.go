@@ -46,7 +46,7 @@ func NewReconciler(cfg Config, links Links, deadLetters DeadLetters, past Past, 
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("check field policy: %w", err)
 	}
-	return &Reconciler{cfg: cfg, links: links, deadLetters: deadLetters, past: past, lanes: lanes, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log}}, nil
+	return &Reconciler{cfg: cfg, links: links, deadLetters: deadLetters, past: past, lanes: lanes, log: log, refusals: newRefusals(), troubles: &troubles{log: log}, unkept: unkept{states: links, log: log, kept: map[mapping.Field]time.Time{}}}, nil
 }
 
 // Contact reconciles a contact with its partner, and finds or makes the partner

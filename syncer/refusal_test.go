@@ -214,6 +214,39 @@ func TestNotesAreNotLostWhileWritesAreRefused(t *testing.T) {
 	require.Equal(t, "synced: ", h.Mapping(id))
 }
 
+// TestNotesThatWereKeptAreNotTakenForUnkept: a refusal of every write ends right before the
+// one write that goes without the notes, and begins again behind it. Where they were seen
+// to be kept, there is no such write: the refusal is about the contact, which is tried again.
+func TestNotesThatWereKeptAreNotTakenForUnkept(t *testing.T) {
+	t.Parallel()
+	h := world.ByHand(t, sim.Options{Notes: sim.Kept}, nil)
+	id, _ := h.Linked(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Notes: "Pays late"})
+	r := sim.FaultRefused
+
+	require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, r, r, sim.NoFault, r, r))
+	h.Exec("UPDATE contacts SET notes = 'Pays in time', phone = '041 222 333' WHERE id = $1", id)
+	_, err := h.Push(id, false)
+	require.Error(t, err)
+	require.Contains(t, h.Mapping(id), "error: ")
+	for range 2 { // of what is left to fail
+		_, _ = h.Push(id, false)
+	}
+	h.Pushed(id, false)
+	require.Equal(t, "Pays in time", h.Partner(id).Notes)
+	require.Equal(t, "synced: ", h.Mapping(id))
+
+	require.NoError(t, h.ERP.FailNext(metakocka.EndpointAdd, r, r, sim.NoFault))
+	require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, r, r))
+	bor := h.Add(mapping.Contact{Name: "Bor", Email: "bor@partner.si", Notes: "A friend of Ana's"})
+	_, err = h.Push(bor, false)
+	require.Error(t, err)
+	require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate))
+	h.Pushed(bor, false)
+	require.Equal(t, "A friend of Ana's", h.Partner(bor).Notes)
+	require.Equal(t, "synced: ", h.Mapping(bor))
+	require.Empty(t, h.Service.Monitor().Status(t.Context()).NotKept)
+}
+
 // TestNotesAreNotLostWhereARefusalEndsInACreation: every write is refused until right
 // before the creation without the notes, which is answered, or whose answer is lost.
 func TestNotesAreNotLostWhereARefusalEndsInACreation(t *testing.T) {

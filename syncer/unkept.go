@@ -19,6 +19,11 @@ import (
 // UnkeptKey is where is remembered what the installation does not keep.
 const UnkeptKey = "unkept"
 
+// keptLately is for how long a field that was seen to be kept is an ordinary one: where a
+// partner lacks it, or a write with it is refused, that is about this partner, or about every
+// write. What ends and begins in between would say that the installation does not keep it.
+const keptLately = 10 * time.Minute
+
 // retryUnkept is how long a field that was dropped is not tried again.
 const retryUnkept = 24 * time.Hour
 
@@ -45,6 +50,7 @@ type unkept struct {
 
 	mu    sync.Mutex
 	known Unkept
+	kept  map[mapping.Field]time.Time // when a field was last seen to be kept
 }
 
 // Recall reads what was found out about the installation before.
@@ -68,6 +74,18 @@ func (u *unkept) drops(f mapping.Field) bool {
 	return dropped && age >= 0 && age < retryUnkept
 }
 
+// keeps reports whether the field was seen to be kept a short while ago.
+func (u *unkept) keeps(f mapping.Field) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.keptNow(f)
+}
+
+func (u *unkept) keptNow(f mapping.Field) bool {
+	at, seen := u.kept[f]
+	return seen && time.Since(at) < keptLately
+}
+
 // terms tell one state of what is known from another where values are to be sent that
 // were not.
 func (u *unkept) terms() int {
@@ -82,7 +100,10 @@ func (u *unkept) saw(ctx context.Context, f mapping.Field, kept bool) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	_, dropped := u.known.Since[f]
-	if !free(f) || kept && !dropped {
+	if kept && free(f) {
+		u.kept[f] = time.Now()
+	}
+	if !free(f) || kept && !dropped || !kept && u.keptNow(f) {
 		return nil
 	}
 

@@ -67,8 +67,11 @@ func (s *sending) send(ctx context.Context, p metakocka.Partner, u metakocka.Upd
 
 	rest := u
 	rest.Set = maps.Clone(u.Set)
-	delete(rest.Set, "notes")
-	delete(rest.Set, "website")
+	for _, f := range []mapping.Field{mapping.FieldNotes, mapping.FieldWebsite} {
+		if !s.unkept.keeps(f) {
+			delete(rest.Set, string(f))
+		}
+	}
 
 	full := s.updatingByAnyName(ctx, p, u)
 	switch alone := len(rest.Set) == 0 && u.Contact == nil && u.Address == nil; {
