@@ -23,7 +23,8 @@ func (k *task) create(ctx context.Context) error {
 	add := func(p mapping.Partner) func() (metakocka.Added, error) {
 		return func() (metakocka.Added, error) {
 			sent = p
-			in := store.Intent{Kind: store.IntentCreate, Partner: p, CRM: k.outgoing(*k.st.Contact)}
+			e := k.entry(mapping.SideMetaKocka, store.ActCreate)
+			in := store.Intent{Kind: store.IntentCreate, Partner: p, CRM: k.outgoing(*k.st.Contact), Entry: &e}
 			return k.erp.Add(ctx, newPartner(p), k.sending(in).store)
 		}
 	}
@@ -100,6 +101,7 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 	k.link.Base = &mapping.Base{CRM: agreed, Partner: partner, Phone: sent.PhonePlace()}
 	k.link.BaseAssumed = true
 	k.link.PartnerObservedAt = k.now()
+	k.made(k.why(mapping.SideMetaKocka), agreed, partner)
 
 	seen, err := Observed(unread(metakockaID, sent))
 	if err != nil {
@@ -155,6 +157,8 @@ func (k *task) takeMade(ctx context.Context, p metakocka.Partner, in store.Inten
 	if holds(p, sent) {
 		k.link.BaseAssumed = true
 		base = madeOf(in)
+		k.link.MetaKockaID = p.MKID
+		k.made(k.intendedWhy(in), in.CRM, sent)
 	}
 
 	err := k.take(ctx, p, base)
@@ -170,6 +174,14 @@ func (k *task) takeMade(ctx context.Context, p metakocka.Partner, in store.Inten
 func madeOf(in store.Intent) mapping.Base {
 	sent, _ := mapping.FromPartner(in.Partner)
 	return mapping.Base{CRM: withUnsent(in.CRM, sent.Named()), Partner: sent, Phone: in.Partner.PhonePlace()}
+}
+
+// intendedWhy is what led to a creation without an answer.
+func (k *task) intendedWhy(in store.Intent) store.Why {
+	if in.Entry != nil {
+		return in.Entry.Why
+	}
+	return k.why(mapping.SideMetaKocka)
 }
 
 // findIntended looks for the partner that an unanswered creation may have made:

@@ -83,7 +83,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	for _, journal := range []string{"mksync_conflicts", "mksync_deletions"} {
 		w.Exec("UPDATE "+journal+" SET created_at = now() - interval '89 days' WHERE link_id = (SELECT id FROM metakocka_contact_mappings WHERE contact_id = $1)", late)
 	}
-	require.NoError(t, s.Store.ForgetOld(t.Context()))
+	require.NoError(t, s.Store.ForgetOld(t.Context(), 0))
 
 	require.Equal(t, 2, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE base IS NOT NULL AND contact_id <> $1", id))
 	require.Equal(t, 0, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE base IS NOT NULL AND contact_id = $1", id))

@@ -267,6 +267,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		if len(denied) > 0 { // whoever waited for this partner need not
 			ch.Freed = seen.Keys.All()
 		}
+		ch.History = []store.Entry{k.imported(contact, got)}
 		if t.Plan != nil { // it is stored as it was seen
 			ch.Link.PartnerObservedAt = k.st.SweptAt
 			ch.Observed = nil
@@ -281,6 +282,17 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 	})
 
 	return refusedImport(p.MKID, res, err)
+}
+
+// imported is the entry of a contact that is made of a partner.
+func (k *task) imported(contact, got mapping.Contact) store.Entry {
+	e := k.entry(mapping.SideCRM, store.ActCreate)
+	for _, f := range mapping.Fields() {
+		if contact.Get(f) != "" || got.Get(f) != "" {
+			e.Fields[f] = field(f, mapping.Base{}, mapping.Contact{}, got, store.FieldMade)
+		}
+	}
+	return e
 }
 
 // refusedImport makes a refusal of the new contact one of its partner.

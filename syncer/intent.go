@@ -69,8 +69,8 @@ func (k *task) pending() error {
 }
 
 // updateIntent is what write is about to do.
-func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field) store.Intent {
-	in := store.Intent{Kind: store.IntentUpdate, Partner: had, Sent: want, Fields: fields}
+func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field, e store.Entry) store.Intent {
+	in := store.Intent{Kind: store.IntentUpdate, Partner: had, Sent: want, Fields: fields, Entry: &e}
 	for _, f := range fields {
 		if c, noted := k.journal[f]; noted && c.Status == store.ConflictDecided {
 			in.Decided = append(in.Decided, c)
@@ -138,6 +138,7 @@ func (k *task) settleUpdate(ctx context.Context, p reading, stood mapping.Partne
 			return p, err
 		}
 	}
+	k.arrived(l)
 	k.link.Intent = nil
 	return k.reads(p.Partner), nil
 }

@@ -177,7 +177,8 @@ func (k *task) claimSeen(ctx context.Context, seen store.ObservedPartner) error 
 	}
 
 	status, reason := k.verdict(res.CRM, p.contact, res, nil)
-	return k.unlessTaken(ctx, raw, k.settle(ctx, status, reason, store.Change{}))
+	joined := []store.Entry{k.joining(p.contact)}
+	return k.unlessTaken(ctx, raw, k.settle(ctx, status, reason, store.Change{History: joined}))
 }
 
 // claim links the contact with a partner that it matches and merges the two.
@@ -198,7 +199,11 @@ func (k *task) take(ctx context.Context, p metakocka.Partner, base mapping.Base)
 		k.link.RetryAt = k.now().Add(listedRest)
 	}
 
-	err := k.save(ctx, store.Change{})
+	var joined []store.Entry
+	if made := func(e store.Entry) bool { return e.Act == store.ActCreate }; !slices.ContainsFunc(k.story.notes, made) {
+		joined = append(joined, k.joining(k.reads(p).contact))
+	}
+	err := k.save(ctx, store.Change{History: joined})
 	if err != nil || listed {
 		return err
 	}

@@ -152,6 +152,7 @@ func (r *Reconciler) mergeOf(ctx context.Context, loser, winner *task) (*merging
 		LoserLink: loser.st.Link, WinnerLink: winner.st.Link, CreatedBy: loser.t.By,
 	}
 	j.pair()
+	j.chronicle()
 	return j, nil
 }
 
@@ -245,6 +246,40 @@ func handedOver(l store.Link, to *task) *store.Link {
 	l.Intent = nil
 	l.UpdatedBy = to.t.By
 	return &l
+}
+
+// chronicle is what the history says of the merge. What the partner holds is what was last
+// agreed on: it is not asked.
+func (j *merging) chronicle() {
+	j.change.LoserHistory = []store.Entry{j.loser.entry(mapping.SideCRM, store.ActMerge)}
+
+	w := j.winner
+	e := w.entry(mapping.SideCRM, store.ActMerge)
+	base := *w.link.BaseOr(mapping.Base{})
+	for _, f := range j.m.Taken {
+		e.Fields[f] = field(f, base, *w.st.Contact, base.Partner, store.FieldTaken)
+	}
+	if len(e.Fields) == 0 {
+		e.Side = ""
+	}
+	j.change.WinnerHistory = []store.Entry{e}
+
+	if j.m.MovedID != "" {
+		j.change.WinnerHistory = append(j.change.WinnerHistory, w.handed(*j.change.Winner, j.change.Contact))
+	}
+}
+
+// handed is the entry of a link whose partner another contact had.
+func (k *task) handed(l store.Link, contact mapping.Contact) store.Entry {
+	e := k.entry("", store.ActLink)
+	e.MetaKockaID = l.MetaKockaID
+	base := *l.BaseOr(mapping.Base{})
+	for _, f := range mapping.Fields() {
+		if contact.Get(f) != "" || base.Partner.Get(f) != "" {
+			e.Fields[f] = field(f, mapping.Base{}, contact, base.Partner, store.FieldFound)
+		}
+	}
+	return e
 }
 
 // notDeleted says that the database refused the loser's deletion.

@@ -201,7 +201,8 @@ func (u *undoing) giveBack(ctx context.Context, p reading) error {
 		}
 	}
 
-	written, err := k.write(ctx, p, view(before), nil, formerFlags(before.Buyer, before.Supplier))
+	e := k.entry(mapping.SideMetaKocka, store.ActRevive)
+	written, err := k.write(ctx, p, view(before), nil, formerFlags(before.Buyer, before.Supplier), e)
 	if metakocka.IsRefusal(err) {
 		return Errorf(CodeRefused, "merge %d cannot be undone: MetaKocka does not take partner %s back as it was: %v", m.ID, p.MKID, err)
 	}
@@ -257,7 +258,32 @@ func (u *undoing) change() store.MergeChange {
 		ch.Loser.Base = u.rebased(*ch.Loser.Base)
 		ch.Loser.Status = store.StatusPending
 	}
+	u.chronicle(&ch)
 	return ch
+}
+
+// chronicle is what the history says of the undoing. What the loser holds is what it and
+// its partner last agreed on: its row is not read.
+func (u *undoing) chronicle(ch *store.MergeChange) {
+	w := u.winner
+	e := w.entry(mapping.SideCRM, store.ActUnmerge)
+	base := *w.link.BaseOr(mapping.Base{})
+	for _, f := range u.m.Taken {
+		e.Fields[f] = field(f, base, *w.st.Contact, base.Partner, store.FieldUndo)
+	}
+	if len(e.Fields) == 0 {
+		e.Side = ""
+	}
+	ch.WinnerHistory = []store.Entry{e}
+	if u.m.MovedID != "" {
+		ch.WinnerHistory = append(ch.WinnerHistory, w.entry("", store.ActUnlink))
+	}
+
+	back := u.loser.entry(mapping.SideCRM, store.ActUnmerge)
+	ch.LoserHistory = []store.Entry{back}
+	if l := ch.Loser; l != nil && l.Status.Alive() && l.MetaKockaID != "" {
+		ch.LoserHistory = append(ch.LoserHistory, u.loser.handed(*l, l.BaseOr(mapping.Base{}).CRM))
+	}
 }
 
 // rebased is the loser's base with what MetaKocka did not take back, so that it

@@ -85,6 +85,10 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 	got := p.contact
 
 	res, also := mapping.Placed(*k.st.Contact, k.st.Located, res, k.Policy())
+	var history []store.Entry
+	if len(res.ToCRM) > 0 {
+		history = append(history, k.writing(mapping.SideCRM, append(slices.Clone(res.ToCRM), also...), got, res.CRM))
+	}
 	k.link.Base = &res.Base
 	k.link.Intent = nil
 
@@ -102,7 +106,7 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 	}
 
 	err = k.settle(ctx, status, reason, store.Change{
-		Contact: res.CRM, ToCRM: res.ToCRM, Also: also, Observed: seen, Judge: k.judge(res, got, p.unreadable),
+		Contact: res.CRM, ToCRM: res.ToCRM, Also: also, Observed: seen, Judge: k.judge(res, got, p.unreadable), History: history,
 	})
 
 	// The CRM does not take it: the link stays as it was before, and a person decides.

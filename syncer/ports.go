@@ -157,6 +157,7 @@ const (
 	CauseCheck   Cause = "check"   // a full check found a difference
 	CauseReplay  Cause = "replay"  // a replay of the event stream
 	CauseMerge   Cause = "merge"   // the contact is merged with another
+	CauseUndo    Cause = "undo"    // a person takes back what was written
 )
 
 // Trigger says why a reconcile runs and what is known beyond the state.
@@ -189,6 +190,8 @@ type Trigger struct {
 	Authority Authority
 	// By is who asked; empty: mksync itself.
 	By string
+	// EventID names the newest of the events; Job the job that it is done for.
+	EventID, Job string
 }
 
 // Result says where a link stands after a reconcile.

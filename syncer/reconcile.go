@@ -110,7 +110,7 @@ func (r *Reconciler) Renamed(ctx context.Context, from, to string, t Trigger) er
 	if err := r.links.MoveLink(ctx, from, to); err != nil {
 		return err
 	}
-	_, err := r.Contact(ctx, from, Trigger{Cause: CauseContact, CRMChangedAt: t.CRMChangedAt, Lane: t.Lane, Work: t.Work, XIDs: t.XIDs, Deleted: true})
+	_, err := r.Contact(ctx, from, Trigger{Cause: CauseContact, CRMChangedAt: t.CRMChangedAt, Lane: t.Lane, Work: t.Work, XIDs: t.XIDs, EventID: t.EventID, Deleted: true})
 	return err
 }
 
@@ -171,7 +171,7 @@ type task struct {
 
 	// What else is asked for, by the entry of its own.
 	said      *answer         // what a person says of the match; nil: nothing
-	restoring *restoration    // a conflict's outcome is taken back; nil: none
+	restoring restorations    // fields that are taken back
 	found     bool            // a partner was seen that matches the contact
 	waited    bool            // for an event that tells when the contact was changed
 	looked    map[string]bool // contacts whose creations without an answer were looked up
@@ -187,6 +187,7 @@ type task struct {
 	denied   []store.Answer         // what a person said, to be stored with the link
 	byHand   bool                   // a person links the two
 	replaced []store.ConflictRecord // conflicts whose outcome was written by an update without an answer
+	story    chronicle
 }
 
 func (r *Reconciler) task(s store.Session, contactID string, t Trigger) *task {
@@ -276,6 +277,7 @@ func (k *task) load(ctx context.Context) error {
 	}
 	k.link.UpdatedBy = k.t.By
 	k.journal = map[mapping.Field]store.ConflictRecord{}
+	k.story.begin(st.Link)
 	return nil
 }
 
@@ -320,17 +322,29 @@ func (k *task) save(ctx context.Context, ch store.Change) error {
 		}
 	}
 
+	ch.History = k.chronicled(ch)
+
 	if err := k.s.Save(ctx, &ch); err != nil {
 		return err
 	}
 
-	k.link = ch.Link
+	k.remember(ch)
 	k.replaced = nil
 	k.lapsed = nil
 	k.denied = nil
 	k.byHand = false
 	k.journal = map[mapping.Field]store.ConflictRecord{}
 	return nil
+}
+
+// remember takes the link as it was stored.
+func (k *task) remember(ch store.Change) {
+	k.link = ch.Link
+	k.story.store(ch.Link)
+	k.story.notes = nil
+	for _, e := range ch.History {
+		k.story.tell(e)
+	}
 }
 
 // settle ends a reconcile with a status and stores it.

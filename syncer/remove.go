@@ -96,6 +96,7 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 		k.link.Intent = nil
 		k.link.Base = &base
 		k.link.BaseAssumed = true
+		k.made(k.intendedWhy(*in), in.CRM, sent)
 		return true, k.save(ctx, store.Change{})
 	case k.open(k.id, in):
 		return false, k.pending()
@@ -170,7 +171,8 @@ func (k *task) retireAs(ctx context.Context, policy string, p reading) (written 
 	if k.link.Flags == nil {
 		k.link.Flags = &store.Flags{Buyer: p.Buyer, Supplier: p.Supplier}
 	}
-	written, err = k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"})
+	e := k.entry(mapping.SideMetaKocka, store.ActRetire)
+	written, err = k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"}, e)
 	if err != nil || policy == PolicyDeactivate {
 		return written, "", err
 	}
@@ -241,7 +243,9 @@ func (k *task) deleteContact(ctx context.Context) error {
 	k.link.LastError = "the partner is gone from MetaKocka; the contact was deleted"
 	saving, cancel := Saving(ctx)
 	defer cancel()
-	err := k.s.DeleteContact(saving, &store.Change{Link: k.link, Freed: k.freed()})
+	ch := store.Change{Link: k.link, Freed: k.freed()}
+	ch.History = append(slices.Clone(k.story.notes), k.entry(mapping.SideCRM, store.ActDelete))
+	err := k.s.DeleteContact(saving, &ch)
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		return k.reject(ctx, "the partner is gone from MetaKocka; the contact cannot be deleted: "+refused.Reason)
@@ -339,7 +343,8 @@ func (k *task) comeBack(ctx context.Context) error {
 // takeBack links a contact with its partner that was retired.
 func (k *task) takeBack(ctx context.Context, p reading) (err error) {
 	if flags := k.flagsBefore(p.Partner); flags != nil {
-		if p, err = k.write(ctx, p, p.asItIs(), nil, flags); err != nil {
+		e := k.entry(mapping.SideMetaKocka, store.ActRevive)
+		if p, err = k.write(ctx, p, p.asItIs(), nil, flags, e); err != nil {
 			return k.writeFailed(ctx, err)
 		}
 	}

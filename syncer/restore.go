@@ -8,15 +8,28 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 )
 
-// restoration takes a conflict's outcome back: both sides are to hold the
-// value that lost. It needs no memory: cut off after MetaKocka was written, the
+// restoration takes back what a field was given: both sides are to hold the value
+// that was replaced. It needs no memory: cut off after MetaKocka was written, the
 // next reconcile sees an edit there and carries it to the CRM.
 type restoration struct {
 	field mapping.Field
 	holds string // the outcome: what both sides hold unless they changed since
-	value string // what lost
+	value string // what was replaced
 
-	checked bool // both sides were looked at
+	checked bool   // both sides were looked at
+	refused Reason // why it is left as it is; no code: it is not
+}
+
+// restorations are the fields of one contact that are taken back.
+type restorations []*restoration
+
+// of is the one of a field; nil: there is none.
+func (all restorations) of(f mapping.Field) *restoration {
+	i := slices.IndexFunc(all, func(w *restoration) bool { return w.field == f })
+	if i < 0 {
+		return nil
+	}
+	return all[i]
 }
 
 // Restore takes a conflict's outcome back, as long as neither side has changed
@@ -26,38 +39,72 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 	if c.Winner == mapping.SideMetaKocka {
 		holds, value = value, holds
 	}
-	checked := false
-	res, err := r.reconcile(ctx, c.ContactID, Trigger{Cause: CauseRequest, By: by}, func(k *task, ctx context.Context) error {
-		k.restoring = &restoration{field: c.Field, holds: holds, value: value}
-		err := k.run(ctx)
-		checked = checked || k.restoring.checked
-		return err
-	})
-	if err == nil && (!checked || !res.Status.Alive()) {
-		err = Errorf(CodeConflict, "conflict %d cannot be undone: the mapping is %s; %s", c.ID, res.Status, OrWords(res.LastError, "the contact is not there"))
+
+	wanted := restoration{field: c.Field, holds: holds, value: value}
+	done, res, err := r.restoreAll(ctx, c.ContactID, []restoration{wanted}, by)
+	switch {
+	case err != nil:
+		return res, err
+	case done[0].refused.Code != "":
+		return res, conflictStands(done[0].refused)
+	case !done[0].checked || !res.Status.Alive():
+		return res, Errorf(CodeConflict, "conflict %d cannot be undone: the mapping is %s; %s", c.ID, res.Status, OrWords(res.LastError, "the contact is not there"))
 	}
-	return res, err
+	return res, nil
 }
 
-// restore adds to what is to be done what takes the conflict's outcome back.
-// After MetaKocka was written only the CRM's value is left to do.
-func (k *task) restore(res *mapping.MergeResult, p reading) error {
-	w := k.restoring
-	if w == nil {
-		return nil
-	}
-	f := w.field
-	if !w.checked {
-		if err := k.unchangedSince(w, p.contact, p.unreadable); err != nil {
-			return err
+// restoreAll takes fields of a contact back, and tells what became of each.
+func (r *Reconciler) restoreAll(ctx context.Context, contactID string, wanted []restoration, by string) (done []restoration, res Result, err error) {
+	done = slices.Clone(wanted)
+	res, err = r.reconcile(ctx, contactID, Trigger{Cause: CauseUndo, By: by}, func(k *task, ctx context.Context) error {
+		k.restoring = nil
+		for _, w := range wanted { // anew with each try
+			k.restoring = append(k.restoring, &w)
 		}
-		w.checked = true
-		toHold(&res.Partner, &res.ToPartner, f, w.value, p.contact)
-		res.Base.Partner.Set(f, w.value)
+		err := k.run(ctx)
+		for i, w := range k.restoring {
+			w.checked = w.checked || done[i].checked
+			done[i] = *w
+		}
+		return err
+	})
+	return done, res, err
+}
+
+// conflictStands says why a conflict's outcome is not taken back.
+func conflictStands(why Reason) error {
+	switch why.Code {
+	case UndoDirection:
+		return Errorf(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", why.Field)
+	case UndoUnreadable:
+		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", why.Field)
 	}
-	toHold(&res.CRM, &res.ToCRM, f, w.value, *k.st.Contact)
-	res.Base.CRM.Set(f, w.value)
-	return nil
+	whose := "contact"
+	if why.Side == mapping.SideMetaKocka {
+		whose = "partner"
+	}
+	return Errorf(CodeConflict, "the conflict cannot be undone: the %s's %s was changed since", whose, why.Field)
+}
+
+// restore adds to what is to be done what takes the fields back. After MetaKocka was
+// written only the CRM's values are left to do.
+func (k *task) restore(res *mapping.MergeResult, p reading) {
+	for _, w := range k.restoring {
+		if w.refused.Code != "" {
+			continue
+		}
+		f := w.field
+		if !w.checked {
+			w.checked = true
+			if w.refused = k.hinders(w, p.contact, p.unreadable); w.refused.Code != "" {
+				continue
+			}
+			toHold(&res.Partner, &res.ToPartner, f, w.value, p.contact)
+			res.Base.Partner.Set(f, w.value)
+		}
+		toHold(&res.CRM, &res.ToCRM, f, w.value, *k.st.Contact)
+		res.Base.CRM.Set(f, w.value)
+	}
 }
 
 // toHold makes a side hold a value, and writes it where now differs.
@@ -68,23 +115,24 @@ func toHold(side *mapping.Contact, writes *[]mapping.Field, f mapping.Field, val
 	}
 }
 
-func (k *task) unchangedSince(w *restoration, got mapping.Contact, unreadable mapping.FieldErrors) error {
-	f, base := w.field, *k.link.Base
+// hinders says why a field is left as it is; no code: nothing stands against it.
+func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.FieldErrors) Reason {
+	f, base := w.field, *k.link.BaseOr(mapping.Base{})
 	crm := isOneOf(f, k.st.Contact.Get(f), w.holds, w.value) ||
 		mapping.Equal(f, k.st.Contact.Get(f), base.CRM.Get(f)) && mapping.Equal(f, base.Partner.Get(f), w.holds)
 	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
 		mapping.Equal(f, got.Get(f), base.Partner.Get(f)) && mapping.Equal(f, base.CRM.Get(f), w.holds)
 	switch {
 	case k.Policy().For(f).Direction != mapping.DirectionBoth:
-		return Errorf(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", f)
+		return Reason{Code: UndoDirection, Field: f}
 	case unreadable.Has(f):
-		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", f)
+		return Reason{Code: UndoUnreadable, Field: f}
 	case !crm:
-		return Errorf(CodeConflict, "the conflict cannot be undone: the contact's %s was changed since", f)
+		return Reason{Code: UndoChanged, Field: f, Side: mapping.SideCRM}
 	case !partner:
-		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s was changed since", f)
+		return Reason{Code: UndoChanged, Field: f, Side: mapping.SideMetaKocka}
 	}
-	return nil
+	return Reason{}
 }
 
 func isOneOf(f mapping.Field, v string, others ...string) bool {

@@ -105,9 +105,7 @@ func (k *task) merge(ctx context.Context, p reading) error {
 		}
 
 		conflicts := res.Conflicts
-		if err := k.restore(&res, p); err != nil {
-			return err
-		}
+		k.restore(&res, p)
 
 		k.record(conflicts, times)
 		k.nameAlong(&res, p.contact)
@@ -124,7 +122,8 @@ func (k *task) merge(ctx context.Context, p reading) error {
 			continue
 		}
 
-		written, err := k.write(ctx, p, want, k.intended(res.ToPartner), nil)
+		e := k.writing(mapping.SideMetaKocka, res.ToPartner, p.contact, res.Partner)
+		written, err := k.write(ctx, p, want, k.intended(res.ToPartner), nil, e)
 		if err != nil {
 			return k.writeFailed(ctx, err)
 		}
@@ -144,10 +143,7 @@ func (k *task) merge(ctx context.Context, p reading) error {
 // intended are the fields of a write whose base may move when it turns out that it took
 // effect: not the one whose outcome is taken back, in which the CRM has yet to follow.
 func (k *task) intended(fields []mapping.Field) []mapping.Field {
-	if k.restoring == nil {
-		return fields
-	}
-	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool { return f == k.restoring.field })
+	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool { return k.restoring.of(f) != nil })
 }
 
 // combine merges the contact and the partner. When the sides changed is looked up for

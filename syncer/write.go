@@ -16,11 +16,11 @@ import (
 // MetaKocka made of it.
 
 // write turns the partner into want, for the sake of some fields, sets the
-// flags, and returns what MetaKocka then holds.
-func (k *task) write(ctx context.Context, p reading, want mapping.Partner, fields []mapping.Field, flags map[string]string) (reading, error) {
+// flags, and returns what MetaKocka then holds. The entry is what the history says of it.
+func (k *task) write(ctx context.Context, p reading, want mapping.Partner, fields []mapping.Field, flags map[string]string, e store.Entry) (reading, error) {
 	u, _ := partnerUpdate(p.Partner, want)
 	maps.Copy(u.Set, flags)
-	sending := k.sending(k.updateIntent(p.ours, want, fields))
+	sending := k.sending(k.updateIntent(p.ours, want, fields, e))
 	k.readAt = k.now()
 	written, err := sending.send(ctx, p.Partner, u)
 	if err != nil {
@@ -30,7 +30,9 @@ func (k *task) write(ctx context.Context, p reading, want mapping.Partner, field
 		return reading{}, err // the intent stays: the first update has taken effect
 	}
 	err = k.answered(ctx, nil)
-	return k.reads(written), err
+	now := k.reads(written)
+	k.wrote(e, now.contact)
+	return now, err
 }
 
 // put sends an update of a partner as it was read; a refusal that it returns is about
@@ -168,8 +170,11 @@ func (k *task) unmarkLeft(ctx context.Context, p reading, stood mapping.Partner)
 	if markersLeft(p.ours) == nil {
 		return p, nil
 	}
-	now, err := k.sending(k.updateIntent(p.ours, stood, nil)).unmark(ctx, p.Partner, stood)
-	err = k.answered(ctx, err)
+	e := k.entry(mapping.SideMetaKocka, store.ActMend)
+	now, err := k.sending(k.updateIntent(p.ours, stood, nil, e)).unmark(ctx, p.Partner, stood)
+	if err = k.answered(ctx, err); err == nil {
+		k.wrote(e, mapping.Contact{})
+	}
 	return k.reads(now), err
 }
 

@@ -105,6 +105,7 @@ func (h *history) run() {
 	h.Redirect(h.s, mapping.DirectionBoth)
 	h.inCRM, h.inERP = map[mapping.Field]string{}, map[mapping.Field]string{}
 	before, met := h.Written(), h.faults.count()
+	rowed := h.Rowed()
 	h.others = len(h.ERP.Partners())
 	h.insert()
 	for range rapid.IntRange(0, 12).Draw(h.rand, "steps") {
@@ -123,6 +124,7 @@ func (h *history) run() {
 	require.LessOrEqual(h.rand, after.Contacts-before.Contacts, h.entered, "writes to the CRM for %d edits of the ERP", h.entered)
 	require.Len(h.rand, h.ERP.Partners(), h.others+1)
 	h.undisputed()
+	h.chronicled(before, rowed, lost)
 
 	h.settle()
 	require.Equal(h.rand, after, h.Written(), "quiet")
@@ -308,4 +310,18 @@ func (h *history) settle() {
 			h.puller(h.seen[len(h.seen)-1])
 		}
 	}
+}
+
+// chronicled checks the history: replayed it gives what both sides hold, and it tells of
+// each write once. A value that is emptied may take three requests; what became of a write
+// without an answer is seen at the partner, unless somebody edits it meanwhile.
+func (h *history) chronicled(before, rowed world.Written, lost int) {
+	require.NoError(h.rand, h.Chronicled(h.s.Store, h.id))
+	written, told := h.Written(), h.Rowed()
+	require.Equal(h.rand, written.Contacts-before.Contacts, told.Contacts-rowed.Contacts, "writes to the contact that the history tells of")
+	require.LessOrEqual(h.rand, told.Adds-rowed.Adds, 1)
+
+	updates, rows := written.Updates-before.Updates, told.Updates-rowed.Updates
+	require.LessOrEqual(h.rand, rows, updates, "the history tells of updates that were not made")
+	require.LessOrEqual(h.rand, updates, rows+2*h.cleared+3*lost, "updates that the history does not tell of")
 }

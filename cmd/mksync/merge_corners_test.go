@@ -168,6 +168,6 @@ func TestOldMergesAreForgottenUnlessTheyAreBeingUndone(t *testing.T) {
 	ids := []string{merged(w, contact(), contact()), merged(w, contact(), contact()), merged(w, contact(), contact())}
 	w.Exec("UPDATE mksync_merges SET finished_at = now() - interval '91 days' WHERE id = ANY ($1::text[]::bigint[])", ids[:2])
 	w.Exec("UPDATE mksync_merges SET status = 'undoing' WHERE id = $1::text::bigint", ids[1])
-	require.NoError(t, w.Store().ForgetOld(t.Context()))
+	require.NoError(t, w.Store().ForgetOld(t.Context(), 0))
 	require.Equal(t, ids[0], w.One("SELECT string_agg(id::text, ' ') FROM mksync_merges WHERE loser_row IS NULL"))
 }

@@ -59,6 +59,7 @@ type Config struct {
 	// What is done with what is found.
 	PollInterval       time.Duration
 	CheckInterval      time.Duration // between full checks; 0: none by itself
+	HistoryMaxAge      time.Duration // how long the history is kept; 0: for ever
 	AutoImport         bool
 	DeletePolicy       string // unlink, deactivate, anonymize
 	RemoteDeletePolicy string // unlink, delete
@@ -116,6 +117,7 @@ func Default() Config {
 		MetaKockaSettle:      10 * time.Second,
 		PollInterval:         time.Minute,
 		CheckInterval:        day,
+		HistoryMaxAge:        400 * day,
 		DeletePolicy:         "unlink",
 		RemoteDeletePolicy:   "unlink",
 		ConflictRule:         mapping.RuleNewest,

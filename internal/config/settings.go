@@ -54,6 +54,7 @@ func settings(c *Config) []setting {
 		{"metakocka_settle", &c.MetaKockaSettle},
 		{"poll_interval", &c.PollInterval},
 		{"check_interval", &c.CheckInterval},
+		{"history_max_age", &c.HistoryMaxAge},
 		{"auto_import", &c.AutoImport},
 		{"delete_policy", &c.DeletePolicy},
 		{"remote_delete_policy", &c.RemoteDeletePolicy},

@@ -59,6 +59,11 @@ func routes() []route {
 		{method: http.MethodGet, path: "/contacts/duplicates", op: operations.OpDuplicates, query: []param{{name: "limit", number: true}}},
 		{method: http.MethodGet, path: "/merges", op: operations.OpMerges, query: append([]param{{name: "of"}}, page...)},
 		{method: http.MethodPost, path: "/merges/undo", op: operations.OpUndoMerge},
+		{method: http.MethodGet, path: "/history", op: operations.OpHistory, query: append([]param{
+			{name: "contactId"}, {name: "metakockaId"}, {name: "since"}, {name: "until"}, {name: "by"}, {name: "side"}, {name: "job"},
+		}, page...)},
+		{method: http.MethodPost, path: "/history/undo", op: operations.OpUndo},
+		{method: http.MethodGet, path: "/contacts/why", op: operations.OpWhy, query: []param{{name: "contactId"}, {name: "field"}}},
 		{method: http.MethodGet, path: "/partners/unsynced", op: operations.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
 		{method: http.MethodGet, path: "/status", op: operations.OpStatus},
 		{method: http.MethodGet, path: jobsPath, op: operations.OpJobs, query: page},

@@ -54,10 +54,10 @@ func TestAnswersAreKeptAsLongAsTheyAreAbout(t *testing.T) {
 
 	deleted := store.Link{Status: store.StatusDeleted, MetaKockaID: "7002"}
 	save(other, store.Change{Link: deleted})
-	require.NoError(t, kept.ForgetOld(t.Context()))
+	require.NoError(t, kept.ForgetOld(t.Context(), 0))
 	denied(other, "7001")
 	exec("UPDATE metakocka_contact_mappings SET updated_at = now() - interval '91 days'")
-	require.NoError(t, kept.ForgetOld(t.Context()))
+	require.NoError(t, kept.ForgetOld(t.Context(), 0))
 	denied(other)
 
 	save(one, store.Change{Link: held, Denied: deny(one, "7001")})

@@ -100,8 +100,11 @@ func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
 	if err != nil {
 		return 0, s.stale(ctx, fmt.Errorf("hold deletions: %w", err))
 	}
-	_, err = s.pool.Exec(ctx, `UPDATE metakocka_contact_mappings m SET sync_status = 'held', last_error = d.reason, updated_at = now()
-		FROM mksync_deletions d WHERE d.link_id = m.id AND d.status = 'held' AND m.sync_status NOT IN ('deleted', 'unlinked', 'held')`)
+	_, err = s.pool.Exec(ctx, `
+		WITH held AS (UPDATE metakocka_contact_mappings m SET sync_status = 'held', last_error = d.reason, updated_at = now()
+			FROM mksync_deletions d WHERE d.link_id = m.id AND d.status = 'held' AND m.sync_status NOT IN ('deleted', 'unlinked', 'held')
+			RETURNING m.contact_id, m.metakocka_id)
+		INSERT INTO mksync_history (contact_id, metakocka_id, act, cause) SELECT contact_id, metakocka_id, 'hold', 'event' FROM held`)
 	if err != nil {
 		return 0, fmt.Errorf("hold deletions: %w", err)
 	}
@@ -112,10 +115,12 @@ func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
 // links stay as they are: the partners may well be there.
 func (s *Store) HoldMissing(ctx context.Context, metakockaIDs []string, reason string) error {
 	_, err := s.pool.Exec(ctx, `
-		INSERT INTO mksync_deletions (link_id, side, reason, status)
-		SELECT id, 'metakocka', $2, 'held' FROM metakocka_contact_mappings
-		WHERE metakocka_id = ANY($1) AND `+livingLink+` ORDER BY metakocka_id
-		ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING`, metakockaIDs, reason)
+		WITH held AS (INSERT INTO mksync_deletions (link_id, side, reason, status)
+			SELECT id, 'metakocka', $2, 'held' FROM metakocka_contact_mappings
+			WHERE metakocka_id = ANY($1) AND `+livingLink+` ORDER BY metakocka_id
+			ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING RETURNING link_id)
+		INSERT INTO mksync_history (contact_id, metakocka_id, act, cause)
+		SELECT m.contact_id, m.metakocka_id, 'hold', 'poll' FROM held h JOIN metakocka_contact_mappings m ON m.id = h.link_id`, metakockaIDs, reason)
 	if err != nil {
 		return fmt.Errorf("hold missing partners: %w", err)
 	}
@@ -162,8 +167,12 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 // ApproveDeletion lets the next reconcile apply a held deletion; it does not
 // count against the guard. store.ErrNotOpen: it is not held.
 func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error {
-	tag, err := s.pool.Exec(ctx, `UPDATE mksync_deletions SET status = 'approved', closed_by = coalesce($2, 'mksync')
-		WHERE id = $1 AND `+openDeletion, id, nullText(by))
+	tag, err := s.pool.Exec(ctx, `
+		WITH approved AS (UPDATE mksync_deletions SET status = 'approved', closed_by = coalesce($2, 'mksync')
+			WHERE id = $1 AND `+openDeletion+` RETURNING link_id)
+		INSERT INTO mksync_history (contact_id, metakocka_id, act, cause, by)
+		SELECT m.contact_id, m.metakocka_id, 'approve', 'person', $2 FROM approved a JOIN metakocka_contact_mappings m ON m.id = a.link_id`,
+		id, nullText(by))
 	if err == nil && tag.RowsAffected() == 0 {
 		err = store.ErrNotOpen
 	}
@@ -197,6 +206,9 @@ func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, stat
 
 			_, err = tx.Exec(ctx, "UPDATE mksync_conflicts SET status = 'resolved', closed_at = now(), closed_by = $2 WHERE link_id = $1 AND "+parkedConflict,
 				d.LinkID, nullText(by))
+			if err == nil {
+				_, err = tx.Exec(ctx, decidedSQL, d.LinkID, string(store.ActReject), nullText(by))
+			}
 			return err
 		})
 	})

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // What mksync keeps of people besides the two sides themselves goes with them, or by
@@ -44,12 +45,16 @@ var forgetSQL = []string{
 		WHERE m.contact_id = a.contact_id AND (m.sync_status <> 'deleted' OR m.updated_at >= now() - $1::interval))`,
 }
 
-// ForgetOld forgets what is kept of people for a time only.
-func (s *Store) ForgetOld(ctx context.Context) error {
+// ForgetOld forgets what is kept of people for a time only; the history after an age, 0:
+// never.
+func (s *Store) ForgetOld(ctx context.Context, historyAge time.Duration) error {
 	for _, sql := range forgetSQL {
 		if _, err := s.pool.Exec(ctx, sql, keep); err != nil {
 			return fmt.Errorf("forget what is old: %w", err)
 		}
+	}
+	if historyAge > 0 {
+		return s.forgetHistory(ctx, historyAge)
 	}
 	return nil
 }

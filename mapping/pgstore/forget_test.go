@@ -77,7 +77,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	k.merged(11, 1, store.MergeDone, "91 days")
 	k.merged(12, 1, store.MergeDone, "89 days")
 	k.merged(13, 1, store.MergeUndoing, "91 days")
-	require.NoError(t, k.ForgetOld(t.Context()))
+	require.NoError(t, k.ForgetOld(t.Context(), 0))
 
 	require.Equal(t, []mapping.Field{mapping.FieldPhone, mapping.FieldName}, each(k.journal(), func(c store.ConflictRecord) mapping.Field { return c.Field }))
 	left, err := k.Deletions(t.Context(), store.RecordQuery{})
@@ -100,7 +100,7 @@ func TestPartnersAndTombstonesLeaveTheirIDs(t *testing.T) {
 	k.exec("UPDATE mksync_partners SET missing_since = now() - interval '91 days' WHERE metakocka_id < $1", partnerID(4))
 	k.exec("UPDATE mksync_partners SET missing_since = now() - interval '89 days' WHERE metakocka_id = $1", partnerID(4))
 	k.exec("UPDATE metakocka_contact_mappings SET updated_at = now() - interval '91 days' WHERE contact_id <> $1", numbered(4))
-	require.NoError(t, k.ForgetOld(t.Context()))
+	require.NoError(t, k.ForgetOld(t.Context(), 0))
 	k.is(partnerID(1)+","+partnerID(3), "SELECT string_agg(metakocka_id, ',' ORDER BY metakocka_id) FROM mksync_partners WHERE data = '{}' AND name = '' AND hash = ''")
 	k.is(int64(5), "SELECT count(*) FROM mksync_partners")
 	k.is(numbered(1), "SELECT string_agg(contact_id::text, ',') FROM metakocka_contact_mappings WHERE base IS NULL")

@@ -120,9 +120,10 @@ func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool,
 		WITH given AS (
 			UPDATE metakocka_contact_mappings m SET sync_status = 'deleted', last_error = $NOTE::text, overrides = NULL, differing = '{}', updated_at = now()
 			FROM %s AS c WHERE c.%s = m.contact_id AND m.metakocka_id = $1 AND m.`+livingLink+` AND m.intent IS NULL AND NOT (%s)
-			RETURNING m.id),
+			RETURNING m.id, m.contact_id),
 		noted AS (INSERT INTO mksync_deletions (link_id, side, reason, status, closed_at, closed_by)
 			SELECT id, 'crm', $NOTE::text, 'applied', now(), 'mksync' FROM given),
+		told AS (INSERT INTO mksync_history (contact_id, metakocka_id, act, cause) SELECT contact_id, $1, 'unlink', 'match' FROM given),
 		closed AS (UPDATE mksync_conflicts SET status = 'resolved', closed_at = now() WHERE `+parkedConflict+` AND link_id IN (SELECT id FROM given))
 		SELECT count(*) > 0 FROM given`, t.table, t.key.name, t.filter), "$NOTE", fmt.Sprintf("$%d", len(t.args)+2))
 	err = s.pool.QueryRow(ctx, sql, append(append([]any{metakockaID}, t.args...), note)...).Scan(&given)

@@ -60,6 +60,9 @@ var closeJournalSQL = []string{
 // queueClosing closes the link's open entries where its status says that they
 // are settled.
 func queueClosing(b *pgx.Batch, l *store.Link) {
+	if l.Status == store.StatusDeleted {
+		b.Queue(scrubSQL, l.ContactID)
+	}
 	switch l.Status {
 	case store.StatusSynced, store.StatusPartial, store.StatusConflict, store.StatusDeleted, store.StatusUnlinked:
 		for _, sql := range closeJournalSQL {
@@ -154,6 +157,9 @@ func (s *Store) DecideConflict(ctx context.Context, c store.ConflictRecord, take
 				overrides = coalesce(overrides, '{}') || jsonb_build_object($2::text, jsonb_build_object('take', $3::text, 'crm', $5::text, 'partner', $6::text))
 				WHERE id = $1`,
 				c.LinkID, string(c.Field), string(take), nullText(by), c.CRM, c.Partner)
+			if err == nil {
+				err = noteDecision(ctx, tx, c, take, by)
+			}
 			return err
 		})
 	})
@@ -161,6 +167,22 @@ func (s *Store) DecideConflict(ctx context.Context, c store.ConflictRecord, take
 		return fmt.Errorf("decide conflict %d: %w", c.ID, err)
 	}
 	return nil
+}
+
+// noteDecision adds a person's decision to the history.
+func noteDecision(ctx context.Context, tx pgx.Tx, c store.ConflictRecord, take mapping.Side, by string) error {
+	v := store.EntryField{Base: c.BaseCRM, CRM: c.CRM, MetaKocka: c.Partner, Reason: store.FieldDecided, Rule: c.Rule, Winner: take}
+	if c.BasePartner != c.BaseCRM {
+		v.BaseMetaKocka = &c.BasePartner
+	}
+	e := store.Entry{
+		Act:    store.ActResolve,
+		Why:    store.Why{Cause: store.BecausePerson, By: by},
+		Fields: map[mapping.Field]store.EntryField{c.Field: v},
+	}
+	l := store.Link{ContactID: c.ContactID, MetaKockaID: c.MetaKockaID}
+	_, err := tx.Exec(ctx, historySQL, entryArgs(&l, e)...)
+	return err
 }
 
 // CloseUndone notes that a conflict's outcome was taken back.

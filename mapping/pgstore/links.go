@@ -272,6 +272,9 @@ func (s *Store) MoveLink(ctx context.Context, from, to string) error {
 		if err == nil {
 			_, err = one.(*Session).conn.Exec(ctx, movedAnswersSQL(t.key), from, to)
 		}
+		if err == nil {
+			_, err = one.(*Session).conn.Exec(ctx, movedHistorySQL, from, to)
+		}
 		if err != nil {
 			return fmt.Errorf("move the link of contact %s to %s: %w", from, to, err)
 		}

@@ -33,7 +33,11 @@ func (s *Session) Absorb(ctx context.Context, loser store.Session, m *store.Cont
 		if m.WinnerAfter, err = s.writeOrKeep(ctx, tx, ch); err != nil {
 			return err
 		}
+		noted(ch.WinnerHistory, m.WinnerAfter, true)
 		if err := saveLinks(ctx, tx, s.table, ch.Loser, ch.Winner); err != nil {
+			return err
+		}
+		if err := noteMerge(ctx, tx, l.id, s.id, ch); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, wakeSQL, freed(m.LoserLink, ch.Loser), l.id); err != nil {
@@ -56,13 +60,18 @@ func (s *Session) Release(ctx context.Context, loser store.Session, m *store.Con
 		return err
 	}
 	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		if _, err := s.writeOrKeep(ctx, tx, ch); err != nil { // first: a value may be allowed once only
+		winner, err := s.writeOrKeep(ctx, tx, ch) // first: a value may be allowed once only
+		if err != nil {
 			return err
 		}
 		if err := l.putBack(ctx, tx, m.LoserRow); err != nil {
 			return err
 		}
 		if err := saveLinks(ctx, tx, s.table, ch.Winner, ch.Loser); err != nil {
+			return err
+		}
+		noted(ch.WinnerHistory, winner, true)
+		if err := noteMerge(ctx, tx, l.id, s.id, ch); err != nil {
 			return err
 		}
 		return closeMerge(ctx, tx, m)
@@ -188,6 +197,17 @@ func saveLinks(ctx context.Context, tx pgx.Tx, t *contacts, links ...*store.Link
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("store the link of contact %s: %w", l.ContactID, err)
 		}
+	}
+	return nil
+}
+
+// noteMerge stores what the history says of the two contacts.
+func noteMerge(ctx context.Context, tx pgx.Tx, loserID, winnerID string, ch store.MergeChange) error {
+	b := &pgx.Batch{}
+	queueHistory(b, &store.Link{ContactID: loserID}, ch.LoserHistory)
+	queueHistory(b, &store.Link{ContactID: winnerID}, ch.WinnerHistory)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("store the history of contacts %s and %s: %w", loserID, winnerID, err)
 	}
 	return nil
 }

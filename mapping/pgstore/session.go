@@ -191,6 +191,7 @@ func (s *Session) saveBoth(ctx context.Context, ch *store.Change, fields []mappi
 	}
 
 	stored := s.table.contact(s.raw)
+	noted(ch.History, stored, len(settings) > 0)
 	for _, f := range fields {
 		ch.Link.Base.CRM.Set(f, stored.Get(f))
 	}
@@ -310,6 +311,7 @@ func (s *Session) insert(ctx context.Context, ch *store.Change) error {
 
 	// What the database made of the values is what the sides agreed on.
 	stored := t.contact(raw)
+	noted(ch.History, stored, true)
 	for _, f := range fields {
 		ch.Link.Base.CRM.Set(f, stored.Get(f))
 	}
@@ -329,6 +331,7 @@ func (s *Session) DeleteContact(ctx context.Context, ch *store.Change) error {
 	if err != nil {
 		err = s.unlessChanged(ctx, s.conn, err, s.table.deleteRefusal)
 	} else {
+		ch.ContactGone = true
 		err = s.saveChange(ctx, ch)
 	}
 	if err != nil {
@@ -381,6 +384,10 @@ func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...str
 		b.Queue(conflictSQL, append([]any{l.ContactID}, conflictArgs(c)...)...)
 	}
 
+	queueHistory(b, l, ch.History)
+	if ch.ContactGone {
+		b.Queue(scrubSQL, l.ContactID)
+	}
 	queueClosing(b, l)
 	// The COMMIT is in the batch: one round trip for the whole change.
 	b.Queue("COMMIT")

@@ -34,4 +34,8 @@ type Intent struct {
 	// Decided are the conflicts whose losing values the update replaces. They belong in
 	// the journal once it has taken effect.
 	Decided []ConflictRecord `json:"decided,omitempty"`
+
+	// Entry is what the history says once the write has taken effect; of a creation only
+	// why it is made. nil: an older version stored the intent.
+	Entry *Entry `json:"entry,omitempty"`
 }

@@ -59,6 +59,8 @@ type MergeChange struct {
 	Loser, Winner *Link           // nil: left as it is
 	Contact       mapping.Contact // the winner's values for Fields
 	Fields        []mapping.Field
+	// LoserHistory and WinnerHistory are what the history says of the two.
+	LoserHistory, WinnerHistory []Entry
 }
 
 // Hindrance is what keeps a contact from being merged into another.

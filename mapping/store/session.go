@@ -87,9 +87,14 @@ type Change struct {
 	Freed     []string         // keys for which others may be held that are not any more
 	Lapsed    []mapping.Field  // whose decisions do not hold for the values of now
 	Gone      string           // a partner that is not there any more; a poll that sees it tells
-	Erased    bool             // nothing of the person is to stay in mksync's journals
-	Denied    []Answer         // what a person says: these are not one
-	ByHand    bool             // a person says that the link's partner is the contact's
+	// ContactGone: the contact is deleted with this change.
+	ContactGone bool
+	Erased      bool     // nothing of the person is to stay in mksync's journals
+	Denied      []Answer // what a person says: these are not one
+	ByHand      bool     // a person says that the link's partner is the contact's
+	// History is what happened and was decided. What a table made of the values that were
+	// written is filled in.
+	History []Entry
 	// Unpaired are the keys of a contact that had no partner: who is held for its sake, and
 	// has none of them, is not any more. nil: it had one.
 	Unpaired []string

@@ -32,8 +32,9 @@ type CheckStore interface {
 	CheckState(ctx context.Context) (store.CheckState, error)
 	SaveCheckState(ctx context.Context, c store.CheckState) error
 	Now(ctx context.Context) (time.Time, error)
-	// ForgetOld forgets what is kept of people for a time only.
-	ForgetOld(ctx context.Context) error
+	// ForgetOld forgets what is kept of people for a time only; the history after an age,
+	// 0: never.
+	ForgetOld(ctx context.Context, historyAge time.Duration) error
 	// Terms say which columns hold which fields, and which contacts are synced.
 	Terms() string
 	// HoldAll holds the deletions of all links whose contact is gone.
@@ -58,6 +59,7 @@ type Backlog interface {
 type CheckerConfig struct {
 	Slot, Publication string
 	Interval          time.Duration // between full checks; 0: none by itself
+	HistoryMaxAge     time.Duration // how long the history is kept; 0: for ever
 	Look              time.Duration // how often is looked whether one is due; 5s
 	// Patience is how long changes under way, and the listener, are waited for.
 	Patience time.Duration // 30s

@@ -112,7 +112,7 @@ const forgetEvery = 24 * time.Hour
 
 // forget has the store forget what is old, once a day in one process.
 func (c *Checker) forget(ctx context.Context, state store.CheckState, now time.Time) error {
-	if err := c.store.ForgetOld(ctx); err != nil {
+	if err := c.store.ForgetOld(ctx, c.cfg.HistoryMaxAge); err != nil {
 		return err
 	}
 	state.ForgotAt = now

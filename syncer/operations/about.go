@@ -37,6 +37,10 @@ var about = map[string]string{
 	OpUndoMerge.Name:  "take a merge back",
 	OpDuplicates.Name: "likely duplicates among contacts and partners",
 
+	OpHistory.Name: "a page of what was written and decided, newest first",
+	OpUndo.Name:    "take writes back where nobody has changed the value since",
+	OpWhy.Name:     "why a contact stands where it stands, and why its fields hold what they hold",
+
 	OpDeletions.Name:       "a page of the deletions",
 	OpApproveDeletion.Name: "let a held deletion be applied",
 	OpRejectDeletion.Name:  "drop a held deletion; the other side stays",

@@ -60,6 +60,7 @@ type Records interface {
 	DeletionJournal
 	Directory
 	OrphanStore
+	HistoryStore
 	syncer.PollStates
 	event.States
 	Now(ctx context.Context) (time.Time, error)

@@ -158,6 +158,7 @@ type bulkRun struct {
 	rep   *reporter
 	all   bool // that there are, not named ones
 	whole bool // the answer tells of every one: nobody watches, or a job does
+	job   string
 
 	mu      sync.Mutex // guards what follows
 	results map[int]BulkItem

@@ -108,7 +108,7 @@ func (a *API) startBulk(ctx context.Context, all bool, told audience) (*bulkRun,
 	if a.bulk == nil {
 		return nil, ctx, syncer.Errorf(syncer.CodeUnavailable, "this process takes no bulk requests")
 	}
-	run := &bulkRun{Bulk: a.bulk, all: all, whole: told.whole, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
+	run := &bulkRun{Bulk: a.bulk, all: all, whole: told.whole, job: told.job, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
 	run.rep, ctx = report(ctx, told.watch, a.bulk.gate, "beginning")
 	return run, ctx, nil
 }
@@ -160,9 +160,9 @@ func (run *bulkRun) tell(decisions []match.Decision) {
 	}
 }
 
-// bulkRequest is the trigger of one of many that somebody asks for.
-func bulkRequest(by string) syncer.Trigger {
-	return syncer.Trigger{Cause: syncer.CauseRequest, Lane: metakocka.Bulk, By: by}
+// trigger is that of one of many that somebody asks for.
+func (run *bulkRun) trigger(by string) syncer.Trigger {
+	return syncer.Trigger{Cause: syncer.CauseRequest, Lane: metakocka.Bulk, By: by, Job: run.job}
 }
 
 // syncOnes brings named contacts over, as if each were asked for by itself.
@@ -171,7 +171,7 @@ func (run *bulkRun) syncOnes(ctx context.Context, a *API, ids []string, r BulkSy
 	run.rep.begin("syncing", len(firsts))
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
 		i := firsts[n]
-		o, err := a.sync(ctx, ids[i], bulkRequest(r.By), len(ids) > few)
+		o, err := a.sync(ctx, ids[i], run.trigger(r.By), len(ids) > few)
 		res := syncer.Result{LinkID: o.MappingID, ContactID: ids[i], MetaKockaID: o.MetaKockaID, Status: o.SyncStatus, LastError: o.LastError}
 		return run.finished(i, "", res, err)
 	})
@@ -199,7 +199,7 @@ func (run *bulkRun) syncAll(ctx context.Context, all []match.Decision, by string
 			return run.finished(i, was.Verdict, syncer.Result{ContactID: was.ContactID}, err)
 		}
 
-		res, err := run.reconciler.Contact(ctx, was.ContactID, syncer.Trigger{Cause: syncer.CauseBulk, Lane: metakocka.Bulk, By: by, Plan: plan})
+		res, err := run.reconciler.Contact(ctx, was.ContactID, syncer.Trigger{Cause: syncer.CauseBulk, Lane: metakocka.Bulk, By: by, Job: run.job, Plan: plan})
 		switch {
 		case err == nil && res.LinkID == "": // deleted meanwhile
 		case err == nil && res.Status == store.StatusUnlinked:
@@ -267,7 +267,7 @@ func (run *bulkRun) importOnes(ctx context.Context, a *API, ids []string, by str
 	run.rep.begin("importing", len(firsts))
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
 		i := firsts[n]
-		o, err := a.importOne(ctx, ids[i], bulkRequest(by))
+		o, err := a.importOne(ctx, ids[i], run.trigger(by))
 		res := syncer.Result{LinkID: o.MappingID, ContactID: o.ContactID, MetaKockaID: ids[i], Status: o.SyncStatus, LastError: o.LastError}
 		return run.finished(i, "", res, err)
 	})
@@ -285,7 +285,7 @@ func (run *bulkRun) importAll(ctx context.Context, open []match.Decision, by str
 		res := syncer.Result{MetaKockaID: was.MetaKockaID}
 		plan, err := run.matcher.Plan(ctx)
 		if err == nil {
-			t := bulkRequest(by)
+			t := run.trigger(by)
 			t.Plan = plan
 			res, err = run.reconciler.ImportSeen(ctx, was.MetaKockaID, t)
 			err = brought(res, err)

@@ -331,7 +331,7 @@ func onLeft[Req, Res any](
 		return nil, fmt.Errorf("read job's request: %w", err)
 	}
 
-	told := audience{watch: run.watch, whole: true}
+	told := audience{watch: run.watch, whole: true, job: run.job.ID}
 	left := ids(&r)
 	asked := *left
 

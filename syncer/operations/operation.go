@@ -82,6 +82,10 @@ var (
 	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, atOnce, (*API).Merges}
 	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, live, (*API).UndoMerge}
 
+	OpHistory = Operation[HistoryRequest, List[HistoryEntry]]{"history.list", quick, atOnce, (*API).History}
+	OpUndo    = Operation[UndoRequest, UndoResult]{"history.undo", everything, live, (*API).Undo}
+	OpWhy     = Operation[WhyRequest, Why]{"contacts.why", quick, atOnce, (*API).Why}
+
 	OpDuplicates = Operation[DuplicatesRequest, Duplicates]{"contacts.duplicates", slow, live, (*API).Duplicates}
 
 	OpDeletions       = Operation[JournalRequest, List[Deletion]]{"deletions.list", quick, atOnce, (*API).Deletions}
@@ -111,7 +115,7 @@ func Endpoints() []Endpoint {
 		OpStatus, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
-		OpMerge, OpMerges, OpUndoMerge, OpDuplicates,
+		OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}
 }

@@ -221,7 +221,7 @@ func (run *pairRun) take(ctx context.Context) {
 
 func (run *pairRun) takeOne(ctx context.Context, i int) error {
 	p := run.pairs[i]
-	res, err := run.reconciler.TakeOver(ctx, p.ContactID, p.MetaKockaID, bulkRequest(run.by()))
+	res, err := run.reconciler.TakeOver(ctx, p.ContactID, p.MetaKockaID, run.trigger(run.by()))
 	switch {
 	case run.putOff(err):
 		return err
@@ -263,7 +263,7 @@ func (run *pairRun) merge(ctx context.Context) {
 
 func (run *pairRun) mergeOne(ctx context.Context, i int) error {
 	was := run.items[i]
-	res, err := run.reconciler.Contact(ctx, run.pairs[i].ContactID, bulkRequest(run.by()))
+	res, err := run.reconciler.Contact(ctx, run.pairs[i].ContactID, run.trigger(run.by()))
 	switch err = brought(res, err); {
 	case run.putOff(err):
 		return err

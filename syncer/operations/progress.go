@@ -46,6 +46,7 @@ func WatchOf(ctx context.Context) Watch {
 type audience struct {
 	watch Watch // nil: nobody watches
 	whole bool  // the answer tells of every one: nobody watches, or a job does
+	job   string
 }
 
 func audienceOf(ctx context.Context) audience {

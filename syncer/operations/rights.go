@@ -40,6 +40,9 @@ var rights = map[string]Role{
 	OpJob.Name:        Viewer,
 	OpJobs.Name:       Viewer,
 
+	OpHistory.Name: Viewer,
+	OpWhy.Name:     Viewer,
+
 	// Events hold what contacts held; so do conflicts.
 	OpDeadLetters.Name: Viewer,
 
@@ -47,6 +50,7 @@ var rights = map[string]Role{
 	OpUnlink.Name:          Decider,
 	OpMerge.Name:           Decider,
 	OpUndoMerge.Name:       Decider,
+	OpUndo.Name:            Decider,
 	OpResolveConflict.Name: Decider,
 	OpUndoConflict.Name:    Decider,
 	OpApproveDeletion.Name: Decider,

@@ -38,6 +38,8 @@ func (p *Puller) handle(ctx context.Context, w *bus.Work) error {
 	if subject := newest.Subject; !ev.Tells(metakockaID, subject) {
 		return settle(p.reconciler, p.gate, metakockaID, &syncer.RejectError{Reason: foreignMessage(subject)})
 	}
-	_, err := p.reconciler.Partner(ctx, metakockaID, syncer.Trigger{Cause: syncer.CausePartner, Work: w, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back})
+	_, err := p.reconciler.Partner(ctx, metakockaID, syncer.Trigger{
+		Cause: syncer.CausePartner, Work: w, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back, EventID: newest.Header.Get(event.HeaderID),
+	})
 	return settle(p.reconciler, p.gate, metakockaID, err)
 }

@@ -110,13 +110,15 @@ func (p *Pusher) firstSweep(ctx context.Context) error {
 	}
 }
 
-func (p *Pusher) handleBulk(ctx context.Context, w *bus.Work, _ []bus.Delivery) error {
+func (p *Pusher) handleBulk(ctx context.Context, w *bus.Work, ds []bus.Delivery) error {
 	contactID := w.Key
 	plan, err := p.matcher.Plan(ctx)
 	if err != nil {
 		return settle(p.reconciler, p.gate, contactID, err)
 	}
-	_, err = p.reconciler.Contact(ctx, contactID, syncer.Trigger{Cause: syncer.CauseContact, Lane: metakocka.Bulk, Work: w, Plan: plan})
+	_, err = p.reconciler.Contact(ctx, contactID, syncer.Trigger{
+		Cause: syncer.CauseContact, Lane: metakocka.Bulk, Work: w, Plan: plan, EventID: ds[len(ds)-1].Header.Get(event.HeaderID),
+	})
 	return settle(p.reconciler, p.gate, contactID, err)
 }
 
@@ -126,7 +128,7 @@ func (p *Pusher) handle(ctx context.Context, w *bus.Work, ds []bus.Delivery) err
 		return p.truncated(ctx, ds[len(ds)-1])
 	}
 
-	t := syncer.Trigger{Cause: syncer.CauseContact, Work: w}
+	t := syncer.Trigger{Cause: syncer.CauseContact, Work: w, EventID: ds[len(ds)-1].Header.Get(event.HeaderID)}
 	var previous []string
 
 	for _, d := range ds {

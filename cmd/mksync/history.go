@@ -1,0 +1,279 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmmind/mksync/internal/phrases"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// newHistoryCommand lists what was written and decided.
+func newHistoryCommand(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	var since, until string
+	var r operations.HistoryRequest
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "List what mksync wrote to either side and what was decided",
+		Long: "List each write that mksync made to either side and each decision, newest first: what was there before,\n" +
+			"what was written, and what led to it. `mksync undo` takes writes back by the ids.",
+		Example: "  mksync history --contact 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n  mksync history --side crm --since 2h --limit 1000",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := window(&r.Since, &r.Until, since, until); err != nil {
+				return err
+			}
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				found, err := operations.OpHistory.Ask(cmd.Context(), api, r)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return app.printJSON(found.Items)
+				}
+				return printLines(app, "nothing was written or decided", found.Items, historyLine)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only of this contact")
+	cmd.Flags().StringVar(&r.MetaKockaID, "partner", "", "only of this partner")
+	chosenWrites(cmd, &since, &until, &r.By, &r.Side, &r.Job)
+	cmd.Flags().IntVar(&r.Limit, "limit", 0, "how many, at most 1000 (default 200)")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// chosenWrites are the flags that choose writes.
+func chosenWrites(cmd *cobra.Command, since, until, by *string, side *mapping.Side, job *string) {
+	cmd.Flags().StringVar(since, "since", "", "from this time on")
+	cmd.Flags().StringVar(until, "until", "", "before this time")
+	cmd.Flags().StringVar(by, "by", "", "only what this one asked for")
+	choose(cmd, side, "side", "", "only writes to this side", mapping.SideCRM, mapping.SideMetaKocka)
+	cmd.Flags().StringVar(job, "job", "", "only what this job did")
+}
+
+// window reads two times as people write them.
+func window(since, until *string, from, to string) error {
+	for _, t := range []struct {
+		flag, text string
+		into       *string
+	}{{"--since", from, since}, {"--until", to, until}} {
+		at, err := readTime(t.text, time.Now())
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.flag, err)
+		}
+		if *t.into = ""; !at.IsZero() {
+			*t.into = at.Format(time.RFC3339Nano)
+		}
+	}
+	return nil
+}
+
+func historyLine(e operations.HistoryEntry) []string {
+	return []string{
+		e.ID, stamp(e.At), done(e), causeWords(e), "contact " + e.ContactID, "partner " + or(e.MetaKockaID, "-"),
+	}
+}
+
+// done says what an entry tells of.
+func done(e operations.HistoryEntry) string {
+	words := []string{string(e.Act)}
+	if e.Side != "" {
+		words = append(words, string(e.Side))
+	}
+	var fields []string
+	for _, f := range mapping.Fields() {
+		v, named := e.Fields[f]
+		switch {
+		case !named:
+		case v.Scrubbed:
+			fields = append(fields, string(f))
+		case v.Written != nil && e.Act == store.ActWrite:
+			fields = append(fields, fmt.Sprintf("%s %s → %s", f, quote(replaced(e.Side, v)), quote(*v.Written)))
+		case v.Written != nil:
+			fields = append(fields, fmt.Sprintf("%s %s", f, quote(*v.Written)))
+		default:
+			fields = append(fields, fmt.Sprintf("%s %s", f, quote(v.CRM)))
+		}
+	}
+	if len(fields) > 0 {
+		words = append(words, strings.Join(fields, ", "))
+	}
+	return strings.Join(words, " ")
+}
+
+// replaced is what the written side held before.
+func replaced(side mapping.Side, v store.EntryField) string {
+	if side == mapping.SideMetaKocka {
+		return v.MetaKocka
+	}
+	return v.CRM
+}
+
+func causeWords(e operations.HistoryEntry) string {
+	words := string(e.Cause)
+	if e.Rule != "" {
+		words += " (" + e.Rule + ")"
+	}
+	if e.Job != "" {
+		words += " " + e.Job
+	}
+	if e.By != "" {
+		words += " by " + e.By
+	}
+	return words
+}
+
+// newWhyCommand says why a contact's values are as they are.
+func newWhyCommand(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "why CONTACT_ID [FIELD]",
+		Short: "Say why a contact's values are as they are",
+		Long: "Say in a sentence for each field what it holds on either side, since when, and why; and why the contact\n" +
+			"is held, in error, left out or waiting. The partner's values are as the last poll saw them.",
+		Example: "  mksync why 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n  mksync why 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 phone",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r := operations.WhyRequest{ContactID: args[0]}
+			if len(args) > 1 {
+				r.Field = mapping.Field(args[1])
+			}
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				w, err := operations.OpWhy.Ask(cmd.Context(), api, r)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return app.printJSON(w)
+				}
+				return app.sayWhy(w, r.Field == "")
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// sayWhy prints the sentences, one a line.
+func (app *cliEnv) sayWhy(w operations.Why, whole bool) error {
+	reasons := []syncer.Reason{}
+	if whole {
+		reasons = append(reasons, w.Stands)
+	}
+	for _, f := range w.Fields {
+		reasons = append(reasons, f.Reason)
+	}
+	for _, r := range reasons {
+		if _, err := fmt.Fprintln(app.out(), phrases.Sentence(phrases.English, r, time.Local)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newUndoCommand takes writes back.
+func newUndoCommand(app *cliEnv) *cobra.Command {
+	var asJSON, yes bool
+	var since, until, to string
+	var r operations.UndoRequest
+	cmd := &cobra.Command{
+		Use:   "undo HISTORY_ID… | --contact ID --to TIME | --job ID | --since TIME --until TIME",
+		Short: "Take writes of mksync back where nobody has changed the value since",
+		Long: "Take writes back: both sides hold again what was there before them, where both still hold what was\n" +
+			"written. The rest is listed with the reason. On a terminal it is shown and asked for first, unless --yes.\n" +
+			"What is done is in the history as well, and can be undone by the ids that are printed.",
+		Example: "  mksync undo 1201 1202\n  mksync undo --contact 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 --to \"2026-08-31 14:00\" --dry-run\n" +
+			"  mksync undo --side crm --since \"2026-08-31 10:00\" --until \"2026-08-31 10:20\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := undone(&r, args, since, until, to); err != nil {
+				return err
+			}
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error { return app.undo(cmd, api, r, yes, asJSON) })
+		},
+	}
+	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only of this contact; with --to: which is to be as it was")
+	cmd.Flags().StringVar(&to, "to", "", "the time that the contact is taken back to")
+	chosenWrites(cmd, &since, &until, &r.By, &r.Side, &r.Job)
+	cmd.Flags().BoolVar(&r.DryRun, "dry-run", false, "print what would be taken back, write nothing")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// undone reads what is to be undone.
+func undone(r *operations.UndoRequest, ids []string, since, until, to string) error {
+	if err := window(&r.Since, &r.Until, since, until); err != nil {
+		return err
+	}
+	at, err := readTime(to, time.Now())
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	if !at.IsZero() {
+		r.To = at.Format(time.RFC3339Nano)
+	}
+	if len(ids) == 0 && r.To == "" && r.Job == "" && r.Since == "" && r.Until == "" {
+		return errors.New("name the writes by their ids (mksync history), or say --contact with --to, --job, or --since with --until")
+	}
+	r.IDs = ids
+	r.AskedBy = operator()
+	return nil
+}
+
+func (app *cliEnv) undo(cmd *cobra.Command, api operations.Answerer, r operations.UndoRequest, yes, asJSON bool) error {
+	if !r.DryRun && !yes && app.asks() {
+		preview := r
+		preview.DryRun = true
+		res, err := operations.OpUndo.Ask(cmd.Context(), api, preview)
+		if err != nil {
+			return err
+		}
+		if err := app.showUndone(res, false); err != nil || res.Undone == 0 {
+			return err
+		}
+		if err := app.confirm(cmd.Context(), "Take them back?", "nothing was taken back"); err != nil {
+			return err
+		}
+	}
+	res, err := operations.OpUndo.Ask(cmd.Context(), api, r)
+	if err != nil {
+		return err
+	}
+	return app.showUndone(res, asJSON)
+}
+
+func (app *cliEnv) showUndone(res operations.UndoResult, asJSON bool) error {
+	if asJSON {
+		return app.printJSON(res)
+	}
+	if err := printLines(app, "there is nothing to undo", res.Items, undoneLine); err != nil {
+		return err
+	}
+	if len(res.HistoryIDs) > 0 {
+		slices.Sort(res.HistoryIDs)
+		app.note("to have it as it was: mksync undo " + strings.Join(res.HistoryIDs, " "))
+	}
+	return nil
+}
+
+func undoneLine(u operations.Undone) []string {
+	what := string(u.Field)
+	if u.From != u.To {
+		what += fmt.Sprintf(" %s → %s", quote(u.From), quote(u.To))
+	}
+	line := []string{strings.Join(u.HistoryIDs, ","), "contact " + u.ContactID, strings.TrimSpace(what)}
+	if u.Left.Code != "" {
+		line = append(line, "left: "+phrases.Sentence(phrases.English, u.Left, time.Local))
+	}
+	return line
+}

@@ -1,0 +1,59 @@
+package world
+
+import (
+	"fmt"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// History is what the history says of a contact, newest first.
+func (w *World) History(kept *pgstore.Store, id string) []store.Entry {
+	w.T.Helper()
+	entries, err := kept.History(w.T.Context(), store.HistoryQuery{ContactID: id})
+	require.NoError(w.T, err)
+	return entries
+}
+
+// Chronicled checks what the history says of a contact: replayed, it gives what both sides
+// hold of each field, or where a side was edited and that was not carried over, what the two
+// last agreed on.
+func (w *World) Chronicled(kept *pgstore.Store, id string) error {
+	w.T.Helper()
+	links, err := kept.Links(w.T.Context(), store.LinkQuery{ContactID: id})
+	require.NoError(w.T, err)
+	if len(links) == 0 || links[0].Base == nil || !links[0].Status.Alive() || links[0].MetaKockaID == "" {
+		return nil
+	}
+
+	base := *links[0].Base
+	contact := w.Contact(id)
+	p, _ := w.ERP.Partner(links[0].MetaKockaID)
+	partner := syncer.ContactOf(p)
+	newest := store.Newest(w.History(kept, id))
+
+	for _, f := range mapping.Fields() {
+		crm, metakocka := newest[f].After(f)
+		is := func(c, m string) bool { return mapping.Unedited(f, c, crm) && mapping.Unedited(f, m, metakocka) }
+		if !is(base.CRM.Get(f), base.Partner.Get(f)) && !is(contact.Get(f), partner.Get(f)) {
+			return fmt.Errorf("%s of contact %s: the history says %q and %q; agreed on are %q and %q, and the sides hold %q and %q",
+				f, id, crm, metakocka, base.CRM.Get(f), base.Partner.Get(f), contact.Get(f), partner.Get(f))
+		}
+	}
+	return nil
+}
+
+// Rowed counts the writes that the history tells of, as Written does.
+func (w *World) Rowed() Written {
+	w.T.Helper()
+	rows := func(where string) int { return w.Count("SELECT count(*) FROM mksync_history WHERE " + where) }
+	return Written{
+		Adds:     rows("side = 'metakocka' AND act = 'create'"),
+		Updates:  rows("side = 'metakocka' AND act <> 'create'"),
+		Contacts: rows("side = 'crm' AND act NOT IN ('merge', 'unmerge')"),
+	}
+}

@@ -1,0 +1,175 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
+)
+
+// Taking writes back: both sides of a field are to hold what was there before them, as long
+// as they still hold what was written. It is an edit like others, made by the only writer
+// and told in the history, so that it can be taken back itself.
+
+// TakenBack is what becomes of one field of a contact, or of an entry that cannot be taken
+// back at all.
+type TakenBack struct {
+	Entries  []int64 // of the history, the newest first
+	Field    mapping.Field
+	From, To string
+	Left     Reason // why it is left as it is; no code: it is taken back
+}
+
+// PlanTakeBack says which fields of a contact are to hold what, for the sake of entries of
+// its history, newest first, that are to be taken back; also those in which both sides came
+// to agree, where all is true: the contact is to be as it was at a time.
+func PlanTakeBack(entries []store.Entry, all bool) []TakenBack {
+	var plan []TakenBack
+	open := map[mapping.Field]int{} // the field's place in the plan
+	for _, e := range entries {
+		if why := untakeable(e); why != "" {
+			if e.Side != "" || !all && why == UndoNothing {
+				plan = append(plan, TakenBack{Entries: []int64{e.ID}, Left: Reason{Code: why}})
+			}
+			if why != UndoNothing || !all || e.Act != store.ActAgree {
+				continue
+			}
+		}
+		for _, f := range e.Named() {
+			plan = takeField(plan, open, e, f)
+		}
+	}
+	return plan
+}
+
+// untakeable says why an entry cannot be taken back, whatever is held now; "": it can.
+func untakeable(e store.Entry) ReasonCode {
+	switch e.Act {
+	case store.ActCreate:
+		return UndoMade
+	case store.ActRetire, store.ActRevive, store.ActMend:
+		return UndoRetired
+	case store.ActMerge, store.ActUnmerge:
+		return UndoMerged
+	case store.ActDelete:
+		if e.Side != "" {
+			return UndoRetired
+		}
+		return UndoNothing
+	case store.ActWrite:
+		return ""
+	case store.ActLink, store.ActUnlink, store.ActAgree, store.ActPark, store.ActHold, store.ActResolve, store.ActApprove, store.ActReject:
+	}
+	return UndoNothing
+}
+
+// takeField adds an entry's field to the plan. An older write of the same field goes along
+// where it wrote what the newer one replaced.
+func takeField(plan []TakenBack, open map[mapping.Field]int, e store.Entry, f mapping.Field) []TakenBack {
+	v := e.Fields[f]
+	holds, before := v.CRM, v.Base
+	if v.Written != nil {
+		holds = *v.Written
+		before = e.Before(f)
+	}
+
+	left := func(code ReasonCode) []TakenBack {
+		return append(plan, TakenBack{Entries: []int64{e.ID}, Field: f, Left: Reason{Code: code, Field: f}})
+	}
+	switch {
+	case v.Scrubbed:
+		return left(UndoScrubbed)
+	case v.Reason == store.FieldFirst:
+		return left(UndoFirst)
+	}
+
+	i, begun := open[f]
+	switch {
+	case !begun:
+		open[f] = len(plan)
+		return append(plan, TakenBack{Entries: []int64{e.ID}, Field: f, From: holds, To: before})
+	case !mapping.Unedited(f, holds, plan[i].To):
+		return left(UndoBetween)
+	}
+	plan[i].Entries = append(plan[i].Entries, e.ID)
+	plan[i].To = before
+	return plan
+}
+
+// wanted are the fields that are to be taken back, and their places in the plan.
+func wanted(plan []TakenBack) (all []restoration, places []int) {
+	for i, t := range plan {
+		if t.Left.Code == "" {
+			all = append(all, restoration{field: t.Field, holds: t.From, value: t.To})
+			places = append(places, i)
+		}
+	}
+	return all, places
+}
+
+// TakeBack carries a plan out, and says what became of it. Errors as Contact.
+func (r *Reconciler) TakeBack(ctx context.Context, contactID string, plan []TakenBack, by string) ([]TakenBack, error) {
+	all, places := wanted(plan)
+	if len(all) == 0 {
+		return plan, nil
+	}
+	done, res, err := r.restoreAll(ctx, contactID, all, by)
+	var rejected *RejectError
+	if err != nil && !errors.As(err, &rejected) {
+		return plan, err
+	}
+	for i, w := range done {
+		t := &plan[places[i]]
+		switch {
+		case w.refused.Code != "":
+			t.Left = w.refused
+		case rejected != nil:
+			t.Left = Reason{Code: UndoFailed, Field: t.Field, Words: rejected.Reason}
+		case !w.checked || !res.Status.Alive():
+			t.Left = Reason{Code: UndoNotLinked, Field: t.Field}
+		}
+	}
+	return plan, nil
+}
+
+// PreviewTakeBack says what TakeBack would do, and writes nothing.
+func (r *Reconciler) PreviewTakeBack(ctx context.Context, contactID string, plan []TakenBack) ([]TakenBack, error) {
+	all, places := wanted(plan)
+	if len(all) == 0 {
+		return plan, nil
+	}
+	_, err := r.previewed(ctx, contactID, Trigger{Cause: CauseUndo}, func(k *task, ctx context.Context, _ *Preview) error {
+		hindered, err := k.hindrances(ctx, all)
+		for i, why := range hindered {
+			plan[places[i]].Left = why
+		}
+		return err
+	})
+	return plan, err
+}
+
+// hindrances say of each field why it would be left as it is.
+func (k *task) hindrances(ctx context.Context, all []restoration) ([]Reason, error) {
+	hindered := make([]Reason, len(all))
+	p, err := k.lookedAt(ctx)
+	if err != nil && !errors.Is(err, metakocka.ErrNotFound) {
+		return nil, AboutAll(err)
+	}
+	for i, w := range all {
+		hindered[i] = Reason{Code: UndoNotLinked, Field: w.field}
+		if p.MKID != "" && err == nil {
+			hindered[i] = k.hinders(&w, p.contact, p.unreadable)
+		}
+	}
+	return hindered, nil
+}
+
+// lookedAt reads the partner of a contact that is synced; without an id: it has none.
+func (k *task) lookedAt(ctx context.Context) (reading, error) {
+	if k.st.Contact == nil || !k.st.InScope || !k.link.Status.Alive() || k.link.MetaKockaID == "" {
+		return reading{}, nil
+	}
+	return k.read(ctx)
+}

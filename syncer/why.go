@@ -1,0 +1,297 @@
+package syncer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+)
+
+// Why a value is as it is, and why a contact stands where it stands, is a code with
+// parameters. The sentence is made where it is shown, in the reader's language.
+
+// ReasonCode names a reason. The words are stable.
+type ReasonCode string
+
+// Why a field holds what it holds.
+const (
+	WhyChanged       ReasonCode = "field.changed"         // the other side was changed, this one was not
+	WhyConflict      ReasonCode = "field.conflict"        // both were, and a rule decided
+	WhyUndecidable   ReasonCode = "field.undecidable"     // both were, and nobody knows when
+	WhyDecided       ReasonCode = "field.decided"         // a person decided
+	WhyAuthority     ReasonCode = "field.authority"       // one side was said to be right
+	WhyFirst         ReasonCode = "field.first"           // only one side had a value
+	WhyMade          ReasonCode = "field.made"            // the record was made of the other
+	WhyFound         ReasonCode = "field.found"           // both sides held it
+	WhyAgreed        ReasonCode = "field.agreed"          // both sides came to hold it
+	WhyNotKept       ReasonCode = "field.not_kept"        // a side did not keep what it was given
+	WhyAlong         ReasonCode = "field.along"           // it goes with another field
+	WhyUndo          ReasonCode = "field.undo"            // a person took a write back
+	WhyTaken         ReasonCode = "field.taken"           // from a contact that was merged into this one
+	WhyBefore        ReasonCode = "field.before"          // so since before the history that is kept
+	WhyScrubbed      ReasonCode = "field.scrubbed"        // the values are not kept
+	WhyEmpty         ReasonCode = "field.empty"           // neither side has a value
+	WhyParked        ReasonCode = "field.parked"          // it waits for a person
+	WhyOff           ReasonCode = "field.off"             // it is not synced
+	WhyOneWay        ReasonCode = "field.one_way"         // the change does not go to the other side
+	WhyUnkept        ReasonCode = "field.unkept"          // the installation does not keep it
+	WhyWithheld      ReasonCode = "field.withheld"        // the value cannot be sent
+	WhyWaits         ReasonCode = "field.waits"           // it was changed, and is not brought over yet
+	WhyNotLinkedNone ReasonCode = "field.without_partner" // there is no other side
+)
+
+// Why a contact stands where it stands.
+const (
+	StandsSynced     ReasonCode = "contact.synced"
+	StandsNew        ReasonCode = "contact.new"           // nothing was done with it yet
+	StandsLeftOut    ReasonCode = "contact.left_out"      // by the filter
+	StandsGone       ReasonCode = "contact.gone"          // it is not there
+	StandsPending    ReasonCode = "contact.pending"       // it is being brought over
+	StandsUnanswered ReasonCode = "contact.unanswered"    // a write has no answer
+	StandsError      ReasonCode = "contact.error"         // it was refused
+	StandsPartial    ReasonCode = "contact.partial"       // some fields were not brought over
+	StandsConflict   ReasonCode = "contact.conflict"      // a person has to decide fields
+	StandsHeldMatch  ReasonCode = "contact.held_match"    // a person has to say whose partner it is
+	StandsHeldGone   ReasonCode = "contact.held_deletion" // a person has to decide a deletion
+	StandsDeleted    ReasonCode = "contact.deleted"
+	StandsUnlinked   ReasonCode = "contact.unlinked"
+)
+
+// Why a write is not taken back.
+const (
+	UndoChanged    ReasonCode = "undo.changed"    // the value is another by now
+	UndoBetween    ReasonCode = "undo.between"    // it was another in between
+	UndoMade       ReasonCode = "undo.made"       // a record was made
+	UndoRetired    ReasonCode = "undo.retired"    // it went with a deletion
+	UndoMerged     ReasonCode = "undo.merged"     // a merge has an undoing of its own
+	UndoFirst      ReasonCode = "undo.first"      // only one side had a value
+	UndoScrubbed   ReasonCode = "undo.scrubbed"   // the values are not kept
+	UndoNothing    ReasonCode = "undo.nothing"    // nothing was written
+	UndoDirection  ReasonCode = "undo.direction"  // the field is not synced both ways
+	UndoUnreadable ReasonCode = "undo.unreadable" // the partner's value cannot be read
+	UndoNotLinked  ReasonCode = "undo.not_linked" // the contact has no partner, or is not synced
+	UndoFailed     ReasonCode = "undo.failed"     // it could not be brought over
+)
+
+// Reasons are all codes.
+func Reasons() []ReasonCode {
+	return []ReasonCode{
+		WhyChanged, WhyConflict, WhyUndecidable, WhyDecided, WhyAuthority, WhyFirst, WhyMade, WhyFound, WhyAgreed, WhyNotKept, WhyAlong,
+		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
+		StandsSynced, StandsNew, StandsLeftOut, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
+		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
+		UndoChanged, UndoBetween, UndoMade, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
+		UndoNotLinked, UndoFailed,
+	}
+}
+
+// Reason is a code with what it is about. Empty parameters are not known, or mean nothing.
+type Reason struct {
+	Code      ReasonCode    `json:"code"`
+	Field     mapping.Field `json:"field,omitempty"`
+	Side      mapping.Side  `json:"side,omitempty"` // that holds the value, or was not carried
+	Value     string        `json:"value,omitempty"`
+	Given     string        `json:"given,omitempty"` // what the side was given, where it holds something else
+	CRM       string        `json:"crm,omitempty"`   // what the sides held before
+	MetaKocka string        `json:"metakocka,omitempty"`
+	Rule      mapping.Rule  `json:"rule,omitempty"`
+	Winner    mapping.Side  `json:"winner,omitempty"`
+	By        string        `json:"by,omitempty"`
+	// Since is since when it is so; the change behind it was made at ChangedAt, and not
+	// before ChangedAfter.
+	Since        *time.Time `json:"since,omitempty"`
+	ChangedAfter *time.Time `json:"changedAfter,omitempty"`
+	ChangedAt    *time.Time `json:"changedAt,omitempty"`
+	// RetryAt is when it is tried again by itself, Retries how often it was.
+	RetryAt *time.Time      `json:"retryAt,omitempty"`
+	Retries int             `json:"retries,omitempty"`
+	Fields  []mapping.Field `json:"fields,omitempty"` // that a person has to decide, or that were not brought over
+	// Words are MetaKocka's or the database's, or say what is wrong with a value.
+	Words string `json:"words,omitempty"`
+}
+
+// FieldStory is what both sides hold of a field, and why.
+type FieldStory struct {
+	Field     mapping.Field `json:"field"`
+	CRM       string        `json:"crm"`
+	MetaKocka string        `json:"metakocka"`
+	HistoryID int64         `json:"-"` // of the entry that tells; 0: none
+	Reason    Reason        `json:"reason"`
+}
+
+// Story is why a contact stands where it stands, and why its fields hold what they hold.
+type Story struct {
+	Stands Reason
+	Fields []FieldStory
+}
+
+// Explain tells why. The partner is as it was last seen, nil: not seen; the entries are the
+// contact's, newest first.
+func (r *Reconciler) Explain(p store.Pair, seen *store.ObservedPartner, entries []store.Entry) (Story, error) {
+	e := explained{Reconciler: r, pair: p, newest: store.Newest(entries)}
+	if p.Contact != nil {
+		e.contact = *p.Contact
+	}
+	if p.Link != nil {
+		e.base = *p.Link.BaseOr(mapping.Base{})
+		e.partner = e.base.Partner
+		if seen != nil && seen.Hash != "" {
+			got, err := DecodeSeen(*seen)
+			if err != nil {
+				return Story{}, err
+			}
+			e.partner = readLinked(got, *p.Link, p.Contact).contact
+		}
+	}
+
+	story := Story{Stands: e.stands()}
+	if p.Contact == nil {
+		return story, nil
+	}
+	for _, f := range r.links.Fields() {
+		story.Fields = append(story.Fields, e.field(f))
+	}
+	return story, nil
+}
+
+// explained is a contact that is explained.
+type explained struct {
+	*Reconciler
+	pair             store.Pair
+	contact, partner mapping.Contact
+	base             mapping.Base
+	newest           map[mapping.Field]store.Entry
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// stands says where the contact stands.
+func (e explained) stands() Reason {
+	l := e.pair.Link
+	switch {
+	case e.pair.Contact == nil && (l == nil || l.Status.Alive() && l.Status != store.StatusHeld):
+		return Reason{Code: StandsGone}
+	case e.pair.Contact != nil && !e.pair.InScope:
+		return Reason{Code: StandsLeftOut}
+	case l == nil:
+		return Reason{Code: StandsNew}
+	}
+
+	r := Reason{
+		Since: when(l.UpdatedAt), By: l.UpdatedBy, RetryAt: when(l.RetryAt), Retries: l.Retries, Fields: l.Differing, Words: l.LastError,
+	}
+	switch {
+	case l.Intent != nil && l.Status.Alive():
+		r.Code = StandsUnanswered
+		r.Since = when(l.Intent.SentAt)
+	case l.Status == store.StatusHeld && (e.pair.Deletion != "" || l.MetaKockaID != ""):
+		r.Code = StandsHeldGone
+		r.Side = e.pair.Deletion
+	default:
+		r.Code = statusReasons[l.Status]
+	}
+	return r
+}
+
+// statusReasons are the reasons that a link's status is.
+var statusReasons = map[store.Status]ReasonCode{
+	store.StatusPending: StandsPending, store.StatusSynced: StandsSynced, store.StatusError: StandsError, store.StatusPartial: StandsPartial,
+	store.StatusConflict: StandsConflict, store.StatusHeld: StandsHeldMatch, store.StatusDeleted: StandsDeleted, store.StatusUnlinked: StandsUnlinked,
+}
+
+// field says why a field holds what it holds.
+func (e explained) field(f mapping.Field) FieldStory {
+	s := FieldStory{Field: f, CRM: e.contact.Get(f), MetaKocka: e.partner.Get(f)}
+	entry, told := e.newest[f]
+	s.Reason = e.open(f, s, entry)
+	if s.Reason.Code == "" {
+		s.HistoryID = entry.ID
+		s.Reason = e.settled(f, s, entry, told)
+	}
+	s.Reason.Field = f
+	return s
+}
+
+// open says why a field is not the same on both sides, or not synced; no code: it is.
+func (e explained) open(f mapping.Field, s FieldStory, entry store.Entry) Reason {
+	l := e.pair.Link
+	configured := e.cfg.Policy.For(f).Direction
+	side, edited := e.edited(f, s)
+	switch {
+	case configured == mapping.DirectionOff:
+		return Reason{Code: WhyOff}
+	case l == nil || l.MetaKockaID == "" || !l.Status.Alive():
+		return Reason{Code: WhyNotLinkedNone, Value: s.CRM, Side: mapping.SideCRM}
+	case l.Status == store.StatusConflict && slices.Contains(l.Differing, f):
+		return Reason{Code: WhyParked, CRM: s.CRM, MetaKocka: s.MetaKocka, Since: when(entry.At)}
+	case mapping.Unedited(f, s.CRM, s.MetaKocka):
+		return Reason{}
+	case e.unkept.drops(f) && s.MetaKocka == "":
+		return Reason{Code: WhyUnkept, Value: s.CRM}
+	case mapping.Withheld(f, s.CRM, s.MetaKocka) != "":
+		return Reason{Code: WhyWithheld, Value: s.CRM, MetaKocka: s.MetaKocka, Words: mapping.Withheld(f, s.CRM, s.MetaKocka)}
+	case edited && !e.Policy().For(f).Direction.From(side):
+		return Reason{Code: WhyOneWay, Side: side, CRM: s.CRM, MetaKocka: s.MetaKocka}
+	case edited:
+		return Reason{Code: WhyWaits, Side: side, CRM: s.CRM, MetaKocka: s.MetaKocka, Words: l.LastError, RetryAt: when(l.RetryAt)}
+	}
+	return Reason{}
+}
+
+// edited is the side that was changed since the two last agreed.
+func (e explained) edited(f mapping.Field, s FieldStory) (mapping.Side, bool) {
+	switch {
+	case !mapping.Unedited(f, e.base.CRM.Get(f), s.CRM):
+		return mapping.SideCRM, true
+	case !mapping.Unedited(f, e.base.Partner.Get(f), s.MetaKocka):
+		return mapping.SideMetaKocka, true
+	}
+	return "", false
+}
+
+// fieldReasons are the reasons of the history's fields.
+var fieldReasons = map[store.FieldReason]ReasonCode{
+	store.FieldChanged: WhyChanged, store.FieldConflict: WhyConflict, store.FieldUndecided: WhyUndecidable, store.FieldDecided: WhyDecided,
+	store.FieldAuthority: WhyAuthority, store.FieldFirst: WhyFirst, store.FieldMade: WhyMade, store.FieldFound: WhyFound,
+	store.FieldAgreed: WhyAgreed, store.FieldNotKept: WhyNotKept, store.FieldAlong: WhyAlong, store.FieldUndo: WhyUndo,
+	store.FieldTaken: WhyTaken, store.FieldParked: WhyAgreed,
+}
+
+// settled says why both sides hold what they hold, from the entry that told last.
+func (e explained) settled(f mapping.Field, s FieldStory, entry store.Entry, told bool) Reason {
+	v, named := entry.Fields[f]
+	empty := s.CRM == "" && s.MetaKocka == ""
+	switch {
+	case empty && !named:
+		return Reason{Code: WhyEmpty}
+	case !told || !named:
+		return Reason{Code: WhyBefore, Value: s.CRM}
+	case v.Scrubbed:
+		return Reason{Code: WhyScrubbed, Value: s.CRM, Since: when(entry.At)}
+	}
+
+	r := Reason{
+		Code: fieldReasons[v.Reason], Side: entry.Side, Value: s.CRM, CRM: v.CRM, MetaKocka: v.MetaKocka, Rule: v.Rule, Winner: v.Winner,
+		By: entry.By, Since: when(entry.At), ChangedAfter: when(entry.ChangedAfter), ChangedAt: when(entry.ChangedAt),
+	}
+	if entry.Side == mapping.SideMetaKocka {
+		r.Value = s.MetaKocka
+	}
+	switch crm, metakocka := entry.After(f); {
+	case v.Reason == store.FieldNotKept:
+		r.Side = mapping.SideMetaKocka
+		r.Value = s.MetaKocka
+		r.Given = s.CRM
+	case !mapping.Unedited(f, crm, s.CRM) || !mapping.Unedited(f, metakocka, s.MetaKocka):
+		return Reason{Code: WhyAgreed, Value: s.CRM} // edited on both sides alike since
+	case v.Sent != nil:
+		r.Given = *v.Sent
+	}
+	return r
+}
