@@ -45,7 +45,7 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 	switch {
 	case err != nil:
 		return res, err
-	case done[0].refused.Code != "":
+	case done[0].refused.Code != "" && done[0].refused.Code != UndoAlready:
 		return res, conflictStands(done[0].refused)
 	case !done[0].checked || !res.Status.Alive():
 		return res, Errorf(CodeConflict, "conflict %d cannot be undone: the mapping is %s; %s", c.ID, res.Status, OrWords(res.LastError, "the contact is not there"))
@@ -123,6 +123,8 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
 		mapping.Equal(f, got.Get(f), base.Partner.Get(f)) && mapping.Equal(f, base.CRM.Get(f), w.holds)
 	switch {
+	case mapping.Unedited(f, k.st.Contact.Get(f), w.value) && mapping.Unedited(f, got.Get(f), w.value):
+		return Reason{Code: UndoAlready, Field: f}
 	case k.Policy().For(f).Direction != mapping.DirectionBoth:
 		return Reason{Code: UndoDirection, Field: f}
 	case unreadable.Has(f):

@@ -20,6 +20,8 @@ type TakenBack struct {
 	Field    mapping.Field
 	From, To string
 	Left     Reason // why it is left as it is; no code: it is taken back
+
+	oldest string // what the oldest of the entries wrote
 }
 
 // PlanTakeBack says which fields of a contact are to hold what, for the sake of entries of
@@ -89,12 +91,14 @@ func takeField(plan []TakenBack, open map[mapping.Field]int, e store.Entry, f ma
 	switch {
 	case !begun:
 		open[f] = len(plan)
-		return append(plan, TakenBack{Entries: []int64{e.ID}, Field: f, From: holds, To: before})
+		return append(plan, TakenBack{Entries: []int64{e.ID}, Field: f, From: holds, To: before, oldest: holds})
+	case mapping.Unedited(f, before, plan[i].To) && mapping.Unedited(f, holds, plan[i].oldest): // the same, to the other side
 	case !mapping.Unedited(f, holds, plan[i].To):
 		return left(UndoBetween)
 	}
 	plan[i].Entries = append(plan[i].Entries, e.ID)
 	plan[i].To = before
+	plan[i].oldest = holds
 	return plan
 }
 

@@ -61,6 +61,7 @@ const (
 // Why a write is not taken back.
 const (
 	UndoChanged    ReasonCode = "undo.changed"    // the value is another by now
+	UndoAlready    ReasonCode = "undo.already"    // both sides hold what was there before
 	UndoBetween    ReasonCode = "undo.between"    // it was another in between
 	UndoMade       ReasonCode = "undo.made"       // a record was made
 	UndoRetired    ReasonCode = "undo.retired"    // it went with a deletion
@@ -81,7 +82,7 @@ func Reasons() []ReasonCode {
 		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
 		StandsSynced, StandsNew, StandsLeftOut, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
-		UndoChanged, UndoBetween, UndoMade, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
+		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
 		UndoNotLinked, UndoFailed,
 	}
 }

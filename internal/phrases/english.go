@@ -50,6 +50,7 @@ var english = catalogue{
 		syncer.StandsUnlinked:   "The contact has no partner any more{since}: {words}.",
 
 		syncer.UndoChanged:    "{field} was changed in {side} since.",
+		syncer.UndoAlready:    "Both sides hold again what was there before.",
 		syncer.UndoBetween:    "{field} was changed by somebody in between.",
 		syncer.UndoMade:       "What was made stays: mksync unlink parts the two, and it can be deleted where it is.",
 		syncer.UndoRetired:    "It went with a deletion, which is not taken back: a contact that is entered again gets its partner back.",

@@ -1,0 +1,181 @@
+package syncer_test
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv/world"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// undoing is a world in which writes are taken back.
+type undoing struct{ *world.Hand }
+
+func (u undoing) api() *operations.API { return u.Service.API(u.Service.Monitor()) }
+
+func (u undoing) undo(r operations.UndoRequest) operations.UndoResult {
+	u.T.Helper()
+	r.AskedBy = "ana"
+	res, err := u.api().Undo(u.T.Context(), r)
+	require.NoError(u.T, err)
+	return res
+}
+
+// newest is the id of the contact's newest entry.
+func (u undoing) newest(id string) string {
+	return strconv.FormatInt(u.History(u.Service.Store, id)[0].ID, 10)
+}
+
+// hold checks what both sides hold, and that the history tells of it.
+func (u undoing) hold(id, phone string) {
+	u.T.Helper()
+	require.Equal(u.T, phone, u.Contact(id).Phone)
+	require.Equal(u.T, phone, syncer.ContactOf(u.Partner(id)).Phone)
+	require.NoError(u.T, u.Chronicled(u.Service.Store, id))
+}
+
+// TestAWriteIsTakenBack, where both sides still hold it, whichever was written; what took it
+// back can be taken back, and then all is as it was.
+func TestAWriteIsTakenBack(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, nil)}
+	first, second, third := "041 111 111", "041 222 222", "041 333 333"
+	id, p := u.Linked(mapping.Contact{Name: "Ana", Phone: first, Email: "ana@primer.si"})
+	u.Set(id, mapping.FieldPhone, second)
+	u.Pushed(id, false)
+	toERP := u.newest(id)
+
+	// A preview writes nothing.
+	written := u.Written()
+	res := u.undo(operations.UndoRequest{IDs: []string{toERP}, DryRun: true})
+	require.Equal(t, 1, res.Undone)
+	require.Equal(t, []string{second, first}, []string{res.Items[0].From, res.Items[0].To})
+	require.Equal(t, written, u.Written())
+
+	res = u.undo(operations.UndoRequest{IDs: []string{toERP}})
+	require.Equal(t, 1, res.Undone)
+	u.hold(id, first)
+	require.Len(t, res.HistoryIDs, 2, "one write to each side")
+
+	// Once more it finds another value, and leaves it.
+	again := u.undo(operations.UndoRequest{IDs: []string{toERP}})
+	require.Zero(t, again.Undone)
+	require.Equal(t, syncer.UndoAlready, again.Items[0].Left.Code)
+
+	// The undoing is undone, by one of its writes or by both.
+	for _, ids := range [][]string{res.HistoryIDs[:1], nil} {
+		if ids == nil {
+			ids = u.undo(operations.UndoRequest{IDs: []string{u.newest(id)}}).HistoryIDs
+			u.hold(id, first)
+		}
+		require.Equal(t, 1, u.undo(operations.UndoRequest{IDs: ids}).Undone)
+		u.hold(id, second)
+	}
+
+	// What came from MetaKocka, found by a window.
+	before := u.One("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+	u.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = third })
+	u.Pull(p.MKID)
+	u.hold(id, third)
+	res = u.undo(operations.UndoRequest{Since: before, Until: "2100-01-01T00:00:00Z", Side: mapping.SideCRM})
+	require.Equal(t, 1, res.Undone)
+	u.hold(id, second)
+
+	// Back to a time; what somebody changed meanwhile stays.
+	u.Set(id, mapping.FieldPhone, first)
+	u.Set(id, mapping.FieldEmail, "bor@primer.si")
+	u.Pushed(id, false)
+	u.Set(id, mapping.FieldEmail, "eva@primer.si")
+	res = u.undo(operations.UndoRequest{ContactID: id, To: before})
+	require.Equal(t, []int{1, 1}, []int{res.Undone, res.Left})
+	u.hold(id, second)
+	require.Equal(t, "eva@primer.si", u.Contact(id).Email)
+	require.Equal(t, "eva@primer.si", syncer.ContactOf(u.Partner(id)).Email)
+}
+
+// TestWhatIsNotTakenBack is listed with the reason.
+func TestWhatIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, nil)}
+	id, _ := u.Linked(mapping.Contact{Name: "Ana", Phone: "041 111 111"})
+	made := u.newest(id)
+	left := func(id string) syncer.ReasonCode {
+		t.Helper()
+		res := u.undo(operations.UndoRequest{IDs: []string{id}})
+		require.Zero(t, res.Undone)
+		return res.Items[0].Left.Code
+	}
+	require.Equal(t, syncer.UndoMade, left(made))
+
+	u.Set(id, mapping.FieldPhone, "041 222 222")
+	u.Pushed(id, false)
+	written := u.newest(id)
+	_, err := u.Service.Reconciler.Unlink(t.Context(), id, "ana")
+	require.NoError(t, err)
+	require.Equal(t, syncer.UndoNothing, left(u.newest(id)))
+	require.Equal(t, syncer.UndoNotLinked, left(written))
+	u.Exec("DELETE FROM contacts WHERE id = $1", id)
+	u.Exec("UPDATE metakocka_contact_mappings SET sync_status = 'synced'")
+	u.Pushed(id, true)
+	require.Equal(t, syncer.UndoScrubbed, left(written))
+
+	for name, r := range map[string]operations.UndoRequest{
+		"exactly one":         {IDs: []string{made}, Job: "j1"},
+		"contactId: is miss":  {To: "2026-01-01T00:00:00Z"},
+		"a window has both":   {Since: "2026-01-01T00:00:00Z"},
+		"is not a time":       {Since: "yesterday", Until: "today"},
+		"is not an id of the": {IDs: []string{"x"}},
+		"has no entry 999999": {IDs: []string{"999999"}},
+	} {
+		_, err := u.api().Undo(t.Context(), r)
+		require.ErrorContains(t, err, name)
+	}
+}
+
+// TestWhyAValueIsAsItIs: every field has a reason, also of a contact from before the history
+// began.
+func TestWhyAValueIsAsItIs(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, func(w *world.World) {
+		f := w.Config.Fields[mapping.FieldEmail]
+		f.Rule = mapping.RuleManual
+		w.Config.Fields[mapping.FieldEmail] = f
+	})}
+	id, p := u.Linked(mapping.Contact{Name: "Ana", Phone: "041 111 111", Email: "ana@primer.si", TaxNumber: "v postopku"})
+	why := func() map[mapping.Field]syncer.ReasonCode {
+		t.Helper()
+		w, err := u.api().Why(t.Context(), operations.WhyRequest{ContactID: id})
+		require.NoError(t, err)
+		codes := map[mapping.Field]syncer.ReasonCode{"": w.Stands.Code}
+		for _, f := range w.Fields {
+			require.NotEmpty(t, f.Reason.Code, f.Field)
+			codes[f.Field] = f.Reason.Code
+		}
+		require.Len(t, codes, len(mapping.Fields())+1)
+		return codes
+	}
+	require.Equal(t, syncer.WhyMade, why()[mapping.FieldPhone])
+	require.Equal(t, syncer.WhyEmpty, why()[mapping.FieldAddress])
+	require.Equal(t, syncer.WhyWithheld, why()[mapping.FieldTaxNumber])
+
+	u.Set(id, mapping.FieldPhone, "041 222 222")
+	require.Equal(t, syncer.WhyWaits, why()[mapping.FieldPhone])
+	u.Pushed(id, false)
+	require.Equal(t, syncer.WhyChanged, why()[mapping.FieldPhone])
+
+	u.Set(id, mapping.FieldEmail, "bor@primer.si")
+	u.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email = "eva@primer.si" })
+	u.Pushed(id, false)
+	require.Equal(t, syncer.WhyParked, why()[mapping.FieldEmail])
+	require.Equal(t, syncer.StandsConflict, why()[""])
+
+	u.Exec("DELETE FROM mksync_history")
+	require.Equal(t, syncer.WhyBefore, why()[mapping.FieldPhone])
+	require.Equal(t, syncer.WhyBefore, why()[mapping.FieldName])
+}
