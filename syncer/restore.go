@@ -78,6 +78,8 @@ func conflictStands(why Reason) error {
 		return Errorf(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", why.Field)
 	case UndoUnreadable:
 		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", why.Field)
+	case UndoWithheld:
+		return Errorf(CodeConflict, "the conflict cannot be undone: the %s that lost cannot be sent to MetaKocka: it %s", why.Field, why.Words)
 	}
 	whose := "contact"
 	if why.Side == mapping.SideMetaKocka {
@@ -129,6 +131,8 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 		return Reason{Code: UndoDirection, Field: f}
 	case unreadable.Has(f):
 		return Reason{Code: UndoUnreadable, Field: f}
+	case f != mapping.FieldAddress && mapping.Withheld(f, w.value, "") != "":
+		return Reason{Code: UndoWithheld, Field: f, Value: w.value, Words: mapping.Withheld(f, w.value, "")}
 	case !crm:
 		return Reason{Code: UndoChanged, Field: f, Side: mapping.SideCRM}
 	case !partner:

@@ -71,6 +71,7 @@ const (
 	UndoNothing    ReasonCode = "undo.nothing"    // nothing was written
 	UndoDirection  ReasonCode = "undo.direction"  // the field is not synced both ways
 	UndoUnreadable ReasonCode = "undo.unreadable" // the partner's value cannot be read
+	UndoWithheld   ReasonCode = "undo.withheld"   // what was there before cannot be sent
 	UndoNotLinked  ReasonCode = "undo.not_linked" // the contact has no partner, or is not synced
 	UndoFailed     ReasonCode = "undo.failed"     // it could not be brought over
 )
@@ -83,7 +84,7 @@ func Reasons() []ReasonCode {
 		StandsSynced, StandsNew, StandsLeftOut, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
 		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
-		UndoNotLinked, UndoFailed,
+		UndoWithheld, UndoNotLinked, UndoFailed,
 	}
 }
 

@@ -60,6 +60,7 @@ var english = catalogue{
 		syncer.UndoNothing:    "Nothing was written.",
 		syncer.UndoDirection:  "{field} is not synced in both directions.",
 		syncer.UndoUnreadable: "The partner's {field} cannot be read.",
+		syncer.UndoWithheld:   "{field} was {value} before, which cannot be sent to MetaKocka: it {words}.",
 		syncer.UndoNotLinked:  "The contact is not linked with a partner, or not synced.",
 		syncer.UndoFailed:     "It could not be brought over: {words}.",
 	},
