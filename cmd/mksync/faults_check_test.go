@@ -202,8 +202,8 @@ func (c *crowd) agreement(v *verdict, s sides, p *citizen, id string, l linked) 
 			status, fits = store.StatusPartial, p.owner == ownerContested || p.held(f, erp.Get(f))
 		}
 		if !fits || !mapping.Equal(f, want, crm.Get(f)) {
-			v.losses = append(v.losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d, %s): %s must be %q, the CRM has %q, MetaKocka has %q; its entry %+v; base %s",
-				id, p.want.Name, l.partner, p.owner, l.status, f, want, crm.Get(f), erp.Get(f), at.Contacts, l.base))
+			v.losses = append(v.losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d, %s): %s must be %q, the CRM has %q, MetaKocka has %q; its entries %+v %+v; base %s",
+				id, p.want.Name, l.partner, p.owner, l.status, f, want, crm.Get(f), erp.Get(f), at.Contacts, at.Addresses, l.base))
 		}
 	}
 	if liable := at.BusinessEntity && withLetters.MatchString(at.TaxIDNumber); at.Taxpayer != liable {
