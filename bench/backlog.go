@@ -126,12 +126,18 @@ func (l *lab) firstStart(ctx context.Context, b *backlog) error {
 	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return withConn(limited, b.url, func(conn *pgx.Conn) error {
-		return p.await(limited, 10*time.Millisecond, func() (bool, error) {
-			var active bool
-			err := conn.QueryRow(limited, `SELECT coalesce(max(value::text), ''), EXISTS (SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND active)
-				FROM mksync_state WHERE key = 'listener' AND value->>'SnapshotDone' = 'true'`, b.slot).Scan(&b.state, &active)
-			return active && b.state != "", err
+		err := p.await(limited, 10*time.Millisecond, func() (ready bool, err error) {
+			err = conn.QueryRow(limited, `SELECT EXISTS (SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND active)
+				AND EXISTS (SELECT 1 FROM mksync_state WHERE key = 'listener' AND value->>'SnapshotDone' = 'true')`, b.slot).Scan(&ready)
+			return ready, err
 		})
+		if err != nil {
+			return err
+		}
+
+		// While it runs, and as it stops, it confirms what it has read.
+		p.stop()
+		return conn.QueryRow(limited, "SELECT value::text FROM mksync_state WHERE key = 'listener'").Scan(&b.state)
 	})
 }
 

@@ -26,14 +26,19 @@ func drain(ctx context.Context, l *lab) (r result, err error) {
 		{"bench_singly", "bench_singly", amount + " transactions of one row"},
 		{"bench_at_once", "bench_at_once", "one transaction of " + amount + " rows"},
 	} {
-		prepared, err := l.prepare(ctx, b.database, b.procedure, b.name, n)
-		if err != nil {
-			return r, err
+		var readers []reader
+		for i, of := range l.builds(0) {
+			database := fmt.Sprintf("%s_%d", b.database, i)
+			prepared, err := of.prepare(ctx, database, b.procedure, b.name, n)
+			if err != nil {
+				return r, err
+			}
+			defer func() { _ = l.pg.DropDatabase(context.WithoutCancel(ctx), database) }() //nolint:revive // a few of them
+			readers = append(readers, of.readers(prepared)...)
 		}
-		defer func() { _ = l.pg.DropDatabase(context.WithoutCancel(ctx), b.database) }() //nolint:revive // two of them
 		for round := range l.Rounds {
-			for _, reader := range rotate(l.readers(), round) {
-				if err := l.drainOnce(ctx, &r, prepared, reader, round); err != nil {
+			for _, reader := range rotate(readers, round) {
+				if err := l.drainOnce(ctx, &r, reader, round); err != nil {
 					return r, fmt.Errorf("%s: %w", reader.who, err)
 				}
 			}
@@ -77,10 +82,11 @@ func rotate[T any](s []T, n int) []T {
 
 // The competitors and columns that targets speak of.
 const (
-	whoMksync   = "mksync"
-	whoEmbedded = "mksync, embedded NATS"
-	whoRelay    = "relay that does nothing"
-	whoLibrary  = "the same, by nats.go's PublishAsync"
+	whoMksync  = "mksync"
+	whoRelay   = "relay that does nothing"
+	whoLibrary = "the same, by nats.go's PublishAsync"
+
+	embeddedNATS = ", embedded NATS" // behind mksync's name
 
 	colRate    = "rows/s"
 	colOfRelay = "of faster relay"
@@ -96,10 +102,13 @@ type reader struct {
 	who    string
 	stream string // where it publishes to; empty: nowhere
 	own    bool   // it brings its NATS server with it
+	of     *backlog
 	start  func(b *backlog, slot, nats string) (*process, error)
 }
 
-func (l *lab) readers() []reader {
+// readers are those of a backlog that one build of mksync has left: of another build than
+// this, mksync alone.
+func (l *lab) readers(b *backlog) []reader {
 	relay := func(library bool) func(b *backlog, slot, nats string) (*process, error) {
 		return func(b *backlog, slot, nats string) (*process, error) {
 			return l.part("relay", relayConfig{
@@ -108,28 +117,34 @@ func (l *lab) readers() []reader {
 		}
 	}
 
-	readers := []reader{
-		{who: whoRelay, stream: benchStream, start: relay(false)},
-		{who: whoLibrary, stream: benchStream, start: relay(true)},
-		{who: whoMksync, stream: bus.StreamContacts, start: func(b *backlog, slot, nats string) (*process, error) {
+	mksync := []reader{
+		{who: l.mksync.Who, of: b, stream: bus.StreamContacts, start: func(b *backlog, slot, nats string) (*process, error) {
 			return l.startListener(b.variables(slot, nats))
 		}},
-		{who: whoEmbedded, stream: bus.StreamContacts, own: true, start: func(b *backlog, slot, dir string) (*process, error) {
+		{who: l.mksync.Who + embeddedNATS, of: b, stream: bus.StreamContacts, own: true, start: func(b *backlog, slot, dir string) (*process, error) {
 			v := b.variables(slot, "")
 			v["MKSYNC_DATA_DIR"] = dir
 			return l.startListener(v)
 		}},
 	}
 
+	if !l.ours() {
+		return mksync
+	}
+
+	readers := append([]reader{
+		{who: whoRelay, of: b, stream: benchStream, start: relay(false)},
+		{who: whoLibrary, of: b, stream: benchStream, start: relay(true)},
+	}, mksync...)
 	if path, err := exec.LookPath("pg_recvlogical"); err == nil {
-		readers = append(readers, reader{who: "pg_recvlogical to /dev/null", start: func(b *backlog, slot, _ string) (*process, error) {
+		readers = append(readers, reader{who: "pg_recvlogical to /dev/null", of: b, start: func(b *backlog, slot, _ string) (*process, error) {
 			return startProcess("pg_recvlogical", exec.Command(path, "-d", b.url, "--slot", slot, "--start", "-f", "/dev/null", //nolint:noctx // stop ends it
 				"-o", "proto_version=1", "-o", "publication_names="+publication, "--endpos", b.end, "--no-loop"))
 		}})
 	}
 
 	for _, c := range l.Listeners {
-		readers = append(readers, reader{who: c.Name, stream: benchStream, start: func(b *backlog, slot, nats string) (*process, error) {
+		readers = append(readers, reader{who: c.Name, of: b, stream: benchStream, start: func(b *backlog, slot, nats string) (*process, error) {
 			cmd := exec.Command("sh", "-c", "exec "+c.Command) //nolint:gosec,noctx // the caller's own command; stop ends it
 			cmd.Env = append(os.Environ(), "DATABASE_URL="+b.url, "NATS_URL="+nats, "SLOT="+slot, "PUBLICATION="+publication, "STREAM="+benchStream)
 			return startProcess(c.Name, cmd)

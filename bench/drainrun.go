@@ -19,7 +19,8 @@ const drainLimit = 5 * time.Minute
 
 // drainOnce measures one reader on one backlog, with a slot and a NATS server of
 // its own.
-func (l *lab) drainOnce(ctx context.Context, r *result, b *backlog, who reader, round int) (err error) {
+func (l *lab) drainOnce(ctx context.Context, r *result, who reader, round int) (err error) {
+	b := who.of
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
 	const slot = "bench_reader"

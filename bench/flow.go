@@ -23,40 +23,53 @@ const (
 // ERP how much of what it lets through is used.
 func flowSection(ctx context.Context, l *lab) (r result, err error) {
 	for round := range l.Rounds {
-		w, err := l.newWorld(ctx, fmt.Sprintf("flow_%d", round), sim.Options{})
-		if err != nil {
-			return r, err
-		}
-		err = w.flow(ctx, &r, "at once", 0, flowCounts{l.count(600), l.count(600), l.count(600)})
-		w.close()
-		if err != nil {
-			return r, err
+		for _, of := range l.builds(round) {
+			if err := of.flowAtOnce(ctx, &r); err != nil {
+				return r, fmt.Errorf("%s: %w", of.mksync.Who, err)
+			}
 		}
 	}
-
-	w, err := l.newWorld(ctx, "flow_slow", sim.Options{})
-	if err != nil {
-		return r, err
-	}
-	defer w.close()
-	if err := w.latency(slowCall); err != nil {
-		return r, err
-	}
-
-	bare, err := w.bareClients(ctx)
-	if err != nil {
-		return r, err
-	}
-	r.add("calls that do nothing, ERP answers after 50 ms", "two bare clients", "of possible", bare/possibleCalls)
-
-	if err := w.flow(ctx, &r, "after 50 ms", slowCall, flowCounts{l.count(120), l.count(200), l.count(400)}); err != nil {
-		return r, err
+	for _, of := range l.builds(0) {
+		if err := of.flowSlowly(ctx, &r); err != nil {
+			return r, fmt.Errorf("%s: %w", of.mksync.Who, err)
+		}
 	}
 
 	for _, what := range []string{"push, new contacts", "push, edits", "pull, edits"} {
 		r.atLeast("share of possible calls used, "+what, r.median(what+", ERP answers after 50 ms", "mksync", "of possible"), 0.95)
 	}
 	return r, nil
+}
+
+// flowAtOnce is with an ERP that answers at once.
+func (l *lab) flowAtOnce(ctx context.Context, r *result) error {
+	w, err := l.newWorld(ctx, "flow", sim.Options{})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	return w.flow(ctx, r, "at once", 0, flowCounts{l.count(600), l.count(600), l.count(600)})
+}
+
+// flowSlowly is with one that takes its time, beside what can be done with it.
+func (l *lab) flowSlowly(ctx context.Context, r *result) error {
+	w, err := l.newWorld(ctx, "flow_slow", sim.Options{})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+
+	if l.ours() {
+		if err := w.latency(slowCall); err != nil {
+			return err
+		}
+		bare, err := w.bareClients(ctx)
+		if err != nil {
+			return err
+		}
+		r.add("calls that do nothing, ERP answers after 50 ms", "two bare clients", "of possible", bare/possibleCalls)
+	}
+	return w.flow(ctx, r, "after 50 ms", slowCall, flowCounts{l.count(120), l.count(200), l.count(400)})
 }
 
 // flowCounts are how many contacts are made, and edited on either side.
@@ -130,13 +143,13 @@ func (w *world) noteFlow(ctx context.Context, r *result, what string, n int, f f
 	faults := w.erp.Faults()
 	if faults.Latency > 0 {
 		stretch += faults.Latency.Seconds()
-		r.add(what, "mksync", "of possible", float64(e.calls.useful())/stretch/possibleCalls)
+		r.add(what, w.lab.mksync.Who, "of possible", float64(e.calls.useful())/stretch/possibleCalls)
 	}
-	r.add(what, "mksync", "contacts/s", float64(n)/stretch)
-	r.add(what, "mksync", "calls/contact", float64(e.calls.useful())/float64(n))
-	r.add(what, "mksync", "CPU ms/contact", 1000*e.cpu/float64(n))
-	r.add(what, "mksync", "database ms/contact", 1000*e.database.working/float64(n))
-	r.add(what, "mksync", "with waits", 1000*e.database.active/float64(n))
+	r.add(what, w.lab.mksync.Who, "contacts/s", float64(n)/stretch)
+	r.add(what, w.lab.mksync.Who, "calls/contact", float64(e.calls.useful())/float64(n))
+	r.add(what, w.lab.mksync.Who, "CPU ms/contact", 1000*e.cpu/float64(n))
+	r.add(what, w.lab.mksync.Who, "database ms/contact", 1000*e.database.working/float64(n))
+	r.add(what, w.lab.mksync.Who, "with waits", 1000*e.database.active/float64(n))
 	return nil
 }
 

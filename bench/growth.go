@@ -165,7 +165,7 @@ func editToERP(ctx context.Context, w *world) (float64, error) {
 // command times a command that works through the running service.
 func command(args ...string) func(context.Context, *world) (float64, error) {
 	return func(ctx context.Context, w *world) (float64, error) {
-		cmd := exec.CommandContext(ctx, w.lab.mksync, args...)
+		cmd := exec.CommandContext(ctx, w.lab.mksync.Path, args...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.lab.dir}
 		for name, v := range w.variables() {
 			cmd.Env = append(cmd.Env, name+"="+v)

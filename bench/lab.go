@@ -16,7 +16,6 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/pgserver"
-	"github.com/crmmind/mksync/migrations"
 )
 
 // lab is what the sections share: a Postgres, mksync's binary, a directory that
@@ -25,7 +24,7 @@ type lab struct {
 	options
 	machine machine
 	pg      *pgserver.Server
-	mksync  string // path of the binary
+	mksync  build
 	dir     string
 	out     io.Writer // progress
 
@@ -47,10 +46,10 @@ func newLab(ctx context.Context, o options, out io.Writer) (l *lab, err error) {
 		return l, fmt.Errorf("make a directory: %w", err)
 	}
 
-	l.mksync = filepath.Join(l.dir, "mksync")
-	build := exec.CommandContext(ctx, "go", "build", "-o", l.mksync, "github.com/crmmind/mksync/cmd/mksync")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
+	l.mksync = build{whoMksync, filepath.Join(l.dir, "mksync")}
+	compile := exec.CommandContext(ctx, "go", "build", "-o", l.mksync.Path, "github.com/crmmind/mksync/cmd/mksync")
+	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := compile.CombinedOutput(); err != nil {
 		return l, fmt.Errorf("build mksync: %w: %s", err, text)
 	}
 
@@ -73,6 +72,21 @@ func newLab(ctx context.Context, o options, out io.Writer) (l *lab, err error) {
 	n.stop()
 	return l, nil
 }
+
+// builds are the labs of this build of mksync, and of the others that are to be measured
+// beside it: what one of them makes is that build's. Another one is the first in each round.
+func (l *lab) builds(round int) []*lab {
+	all := []*lab{l}
+	for _, b := range l.Builds {
+		other := *l
+		other.mksync = b
+		all = append(all, &other)
+	}
+	return rotate(all, round)
+}
+
+// ours reports whether the lab is of this build.
+func (l *lab) ours() bool { return l.mksync.Who == whoMksync }
 
 // close ends the server and removes every file.
 func (l *lab) close() error {
@@ -109,8 +123,10 @@ func (l *lab) database(ctx context.Context, name string) (url string, err error)
 	if err := execute(ctx, url, pgserver.ContactsSchema); err != nil {
 		return "", err
 	}
-	if _, err := migrations.Up(ctx, url, migrations.Installation{Schema: "public"}); err != nil {
-		return "", fmt.Errorf("make mksync's tables: %w", err)
+	up := exec.CommandContext(ctx, l.mksync.Path, "migrate", "up") //nolint:gosec // the caller's own binary
+	up.Env = append(os.Environ(), "MKSYNC_DATABASE_URL="+url)
+	if text, err := up.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("make mksync's tables: %w: %s", err, text)
 	}
 	return url, nil
 }
@@ -168,7 +184,7 @@ func (n *natsServer) stop() {
 
 // startMksync starts mksync with the given variables and no others of its own.
 func (l *lab) startMksync(variables map[string]string, args ...string) (*process, error) {
-	cmd := exec.Command(l.mksync, args...) //nolint:noctx // stop ends it
+	cmd := exec.Command(l.mksync.Path, args...) //nolint:gosec,noctx // the caller's own binary; stop ends it
 	cmd.Dir = l.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + os.TempDir()}
 	for _, name := range []string{"GOMAXPROCS", "GODEBUG", "GOGC", "GOMEMLIMIT"} {
@@ -179,5 +195,5 @@ func (l *lab) startMksync(variables map[string]string, args ...string) (*process
 	for name, v := range variables {
 		cmd.Env = append(cmd.Env, name+"="+v)
 	}
-	return startProcess("mksync", cmd)
+	return startProcess(l.mksync.Who, cmd)
 }

@@ -27,31 +27,46 @@ const (
 // latency measures how long after a commit its event is seen by a reader of the
 // stream, and how long after it MetaKocka is called.
 func latency(ctx context.Context, l *lab) (r result, err error) {
-	server, err := l.startNATS(ctx)
-	if err != nil {
-		return r, err
+	type run func(ctx context.Context, r *result, b *backlog, server *natsServer, rate int) error
+	type place struct {
+		run
+		b      *backlog
+		server *natsServer
 	}
-	defer server.stop()
-	if err := makeStream(ctx, server.conn); err != nil {
-		return r, err
-	}
+	var places []place
+	for i, of := range l.builds(0) {
+		server, err := l.startNATS(ctx)
+		if err != nil {
+			return r, err
+		}
+		defer server.stop() //nolint:revive // a few of them
+		if err := makeStream(ctx, server.conn); err != nil {
+			return r, err
+		}
 
-	b := &backlog{slot: "bench_latency"}
-	if b.url, err = l.database(ctx, b.slot); err != nil {
-		return r, err
+		b := &backlog{slot: fmt.Sprintf("bench_latency_%d", i)}
+		if b.url, err = of.database(ctx, b.slot); err != nil {
+			return r, err
+		}
+		defer func() { _ = l.pg.DropDatabase(context.WithoutCancel(ctx), b.slot) }() //nolint:revive // a few of them
+		places = append(places, place{of.eventsOfMksync, b, server})
+		if of.ours() {
+			places = append(places, place{of.eventsOfRelay, b, server})
+		}
 	}
-	defer func() { err = errors.Join(err, l.pg.DropDatabase(context.WithoutCancel(ctx), b.slot)) }()
 
 	for round := range l.Rounds {
 		for _, rate := range []int{100, 500} {
-			for _, run := range rotate([]func(context.Context, *result, *backlog, *natsServer, int) error{l.eventsOfMksync, l.eventsOfRelay}, round) {
-				if err := run(ctx, &r, b, server, rate); err != nil {
+			for _, p := range rotate(places, round) {
+				if err := p.run(ctx, &r, p.b, p.server, rate); err != nil {
 					return r, err
 				}
 			}
 		}
-		if err := l.callsOfService(ctx, &r, 100, round); err != nil {
-			return r, err
+		for _, of := range l.builds(round) {
+			if err := of.callsOfService(ctx, &r, 100, round); err != nil {
+				return r, err
+			}
 		}
 	}
 
@@ -86,7 +101,7 @@ func (l *lab) eventsOfMksync(ctx context.Context, r *result, b *backlog, server 
 	}
 	defer p.stop()
 	return l.events(ctx, r, b, server.conn, p, delayRun{
-		what: toEvent(rate), who: whoMksync, stream: bus.StreamContacts, slot: b.slot, rate: rate,
+		what: toEvent(rate), who: l.mksync.Who, stream: bus.StreamContacts, slot: b.slot, rate: rate,
 	})
 }
 
@@ -141,7 +156,7 @@ func (l *lab) events(ctx context.Context, r *result, b *backlog, nc *nats.Conn, 
 		return err
 	}
 
-	if d.who == whoMksync {
+	if d.who == l.mksync.Who {
 		r.add(d.what, d.who, colUnconfirmed, age.Seconds())
 	}
 	return l.addDelays(ctx, r, d.what, d.who, p, times)

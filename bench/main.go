@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -52,6 +53,7 @@ type options struct {
 	Scale     float64     `json:"scale"`
 	Seed      uint64      `json:"seed"`
 	Listeners []candidate `json:"listeners,omitempty"`
+	Builds    []build     `json:"builds,omitempty"`
 	JSON      string      `json:"-"`
 	Profile   string      `json:"profile,omitempty"`
 }
@@ -60,6 +62,12 @@ type options struct {
 type candidate struct {
 	Name    string `json:"name"`
 	Command string `json:"command"`
+}
+
+// build is a binary of mksync, of another version, that is to be measured beside this one.
+type build struct {
+	Who  string `json:"who"`
+	Path string `json:"path"`
 }
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
@@ -83,6 +91,16 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		}
 		o.Listeners = append(o.Listeners, candidate{Name: name, Command: command})
 		return nil
+	})
+
+	f.Func("build", "name=path of another build of mksync, for the sections drain, latency and flow (may be repeated)", func(text string) error {
+		name, path, ok := strings.Cut(text, "=")
+		if !ok || name == "" || path == "" {
+			return errors.New("want name=path")
+		}
+		path, err := filepath.Abs(path)
+		o.Builds = append(o.Builds, build{Who: whoMksync + " " + name, Path: path})
+		return err
 	})
 
 	f.Usage = func() {

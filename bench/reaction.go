@@ -89,7 +89,7 @@ func (l *lab) callsOfService(ctx context.Context, r *result, rate, round int) er
 	if err := l.insert(ctx, b.url, rate, times); err != nil {
 		return err
 	}
-	return l.addDelays(ctx, r, toCall(rate), whoMksync, p, times)
+	return l.addDelays(ctx, r, toCall(rate), l.mksync.Who, p, times)
 }
 
 // call notes a partner that is added; its name tells which contact it is of.
