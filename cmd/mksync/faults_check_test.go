@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv/waits"
+	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -274,4 +275,34 @@ func waitSettled(t testing.TB, people *crowd, limit time.Duration) (time.Duratio
 		}
 		idle(t.Context(), 200*time.Millisecond)
 	}
+}
+
+// chronicled checks the history of all: replayed it gives what both sides hold.
+func chronicled(t testing.TB, people *crowd) {
+	t.Helper()
+	w := people.w
+	kept := w.Store()
+	s, err := people.look(t.Context())
+	require.NoError(t, err)
+	var wrong []string
+	for id := range s.links {
+		contact, there := s.contacts[id]
+		if !there {
+			continue
+		}
+		if err := w.ChronicledAs(kept, id, func(string) mapping.Contact { return contact }); err != nil {
+			wrong = append(wrong, err.Error())
+		}
+	}
+	require.Empty(t, wrong, "histories that do not give what both sides hold: %s", joinSome(wrong))
+}
+
+// rowed checks that each write to a contact has its row, and no row tells of one that was
+// not made, however a process ended.
+func rowed(t testing.TB, w *world.World) {
+	t.Helper()
+	written, told := w.Written(), w.Rowed()
+	require.Equal(t, written.Contacts, told.Contacts, "writes to contacts, and rows that tell of them")
+	require.Equal(t, len(w.ERP.Partners()), told.Adds, "partners that were made, and rows that tell of them")
+	require.LessOrEqual(t, told.Updates, written.Updates, "rows of updates that were not made")
 }

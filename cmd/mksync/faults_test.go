@@ -77,6 +77,7 @@ func weather(t *testing.T, nats messaging, table crowdTable, cycles int) {
 
 	took, v := waitSettled(t, people, 45*time.Second+time.Duration(cycles)*time.Second)
 	st.rest(people)
+	chronicled(t, people)
 	crashes, refusals := st.unasked()
 	t.Log(st.report(people, cycles, took, v, refusals))
 	require.Empty(t, crashes)

@@ -61,6 +61,7 @@ func killed(t *testing.T, kills int, key string, newID func(n int) string) {
 		_, err := service.Migrate(t.Context(), w.Config)
 		require.NoError(t, err)
 	}
+	w.Exec(world.AuditSQL)
 	people := newCrowd(w, table, rand.New(rand.NewPCG(s, 2)))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -82,6 +83,8 @@ func killed(t *testing.T, kills int, key string, newID func(n int) string) {
 		}
 	})
 	waitSettled(t, people, time.Minute+time.Duration(kills)*2*time.Second)
+	chronicled(t, people)
+	rowed(t, w)
 	require.Zero(t, last.terminate(), "SIGTERM ends run with status 0")
 	t.Logf("kills %d, edits %+v, partners %d, calls %+v", kills, people.edits, len(w.ERP.Partners()), w.ERP.Calls().Processed)
 }

@@ -24,6 +24,12 @@ func (w *World) History(kept *pgstore.Store, id string) []store.Entry {
 // last agreed on.
 func (w *World) Chronicled(kept *pgstore.Store, id string) error {
 	w.T.Helper()
+	return w.ChronicledAs(kept, id, w.Contact)
+}
+
+// ChronicledAs is Chronicled of a contact that is read in another way.
+func (w *World) ChronicledAs(kept *pgstore.Store, id string, read func(id string) mapping.Contact) error {
+	w.T.Helper()
 	links, err := kept.Links(w.T.Context(), store.LinkQuery{ContactID: id})
 	require.NoError(w.T, err)
 	if len(links) == 0 || links[0].Base == nil || !links[0].Status.Alive() || links[0].MetaKockaID == "" {
@@ -31,7 +37,7 @@ func (w *World) Chronicled(kept *pgstore.Store, id string) error {
 	}
 
 	base := *links[0].Base
-	contact := w.Contact(id)
+	contact := read(id)
 	p, _ := w.ERP.Partner(links[0].MetaKockaID)
 	partner := syncer.ContactOf(p)
 	newest := store.Newest(w.History(kept, id))
