@@ -89,10 +89,12 @@ func (t crowdTable) all(ctx context.Context, db *pgxpool.Pool) (map[string]mappi
 		}
 		exprs = append(exprs, expr+")")
 	}
+
 	rows, err := db.Query(ctx, "SELECT "+strings.Join(exprs, ", ")+" FROM contacts")
 	if err != nil {
 		return nil, err
 	}
+
 	all := map[string]mapping.Contact{}
 	var id string
 	values, to := make([]string, len(crowdFields)), []any{&id}
