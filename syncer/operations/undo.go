@@ -1,0 +1,199 @@
+package operations
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+)
+
+// UndoRequest chooses writes that are to be taken back: some by their ids, a contact back to
+// a time, a job's, or those of a window. With DryRun nothing is written.
+type UndoRequest struct {
+	IDs       []string     `json:"ids,omitempty"`
+	ContactID string       `json:"contactId,omitempty"`
+	To        string       `json:"to,omitempty"`
+	Since     string       `json:"since,omitempty"`
+	Until     string       `json:"until,omitempty"`
+	Side      mapping.Side `json:"side,omitempty"`
+	By        string       `json:"by,omitempty"` // who asked for the writes
+	Job       string       `json:"job,omitempty"`
+	DryRun    bool         `json:"dryRun,omitempty"`
+	AskedBy   string       `json:"askedBy,omitempty"` // who takes them back
+}
+
+// Signature implements signed.
+func (r *UndoRequest) Signature() *string { return &r.AskedBy }
+
+// Undone is a field of a contact that is taken back, or that is left as it is.
+type Undone struct {
+	HistoryIDs  []string      `json:"historyIds"` // of the writes
+	ContactID   string        `json:"contactId"`
+	MetaKockaID string        `json:"metakockaId"`
+	Field       mapping.Field `json:"field,omitempty"` // "": of no field in particular
+	From        string        `json:"from"`
+	To          string        `json:"to"`
+	Left        syncer.Reason `json:"left,omitzero"` // why it is left as it is
+}
+
+// UndoResult is what was taken back, or would be.
+type UndoResult struct {
+	Undone int      `json:"undone"` // fields
+	Left   int      `json:"left"`
+	Items  []Undone `json:"items"`
+	// HistoryIDs are of the writes that took them back: taken back themselves, all is as it was.
+	HistoryIDs []string `json:"historyIds"`
+}
+
+// mostUndone bounds what one request takes back.
+const mostUndone = 1000
+
+func (r UndoRequest) query(a *API) (q store.HistoryQuery, err error) {
+	chosen := 0
+	for _, way := range []bool{len(r.IDs) > 0, r.To != "", r.Job != "", r.Since != "" || r.Until != ""} {
+		if way {
+			chosen++
+		}
+	}
+	switch {
+	case chosen != 1:
+		return q, syncer.Errorf(syncer.CodeMalformed, "exactly one of these says what to undo: ids; contactId with to; job; since and until")
+	case r.To != "" && r.ContactID == "":
+		return q, syncer.Errorf(syncer.CodeMalformed, "contactId: is missing: to is for one contact")
+	case (r.Since == "") != (r.Until == ""):
+		return q, syncer.Errorf(syncer.CodeMalformed, "since and until: a window has both")
+	}
+
+	since := r.Since
+	if r.To != "" {
+		since = r.To
+	}
+	q, err = HistoryRequest{ContactID: r.ContactID, Since: since, Until: r.Until, Side: r.Side, By: r.By, Job: r.Job}.query(a)
+	if err != nil {
+		return q, err
+	}
+	q.Limit = mostUndone + 1
+	if len(r.IDs) > mostUndone {
+		return q, syncer.Errorf(syncer.CodeTooLarge, "ids: at most %d at once", mostUndone)
+	}
+	for i, id := range r.IDs {
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil || n < 1 {
+			return q, syncer.Errorf(syncer.CodeMalformed, "ids[%d]: is not an id of the history", i)
+		}
+		q.IDs = append(q.IDs, n)
+	}
+	return q, nil
+}
+
+// Undo takes writes back where both sides still hold what was written, and lists the rest
+// with the reason. What it writes is in the history as well.
+func (a *API) Undo(ctx context.Context, r UndoRequest) (res UndoResult, err error) {
+	q, err := r.query(a)
+	if err != nil {
+		return res, err
+	}
+	found, err := a.records.History(ctx, q)
+	switch {
+	case err != nil:
+		return res, err
+	case len(found) > mostUndone:
+		return res, syncer.Errorf(syncer.CodeTooLarge, "that is more than %d writes and decisions: choose a smaller window", mostUndone)
+	}
+	for _, id := range q.IDs {
+		if !slices.ContainsFunc(found, func(e store.Entry) bool { return e.ID == id }) {
+			return res, syncer.Errorf(syncer.CodeNotFound, "the history has no entry %d", id)
+		}
+	}
+
+	res = UndoResult{Items: []Undone{}, HistoryIDs: []string{}}
+	for _, of := range byContact(found) {
+		if err := a.undoOf(ctx, r, of, &res); err != nil {
+			return res, err
+		}
+	}
+	return res, nil
+}
+
+// byContact are the entries of each contact, those of the newest first.
+func byContact(all []store.Entry) (contacts [][]store.Entry) {
+	places := map[string]int{}
+	for _, e := range all {
+		i, known := places[e.ContactID]
+		if !known {
+			i = len(contacts)
+			places[e.ContactID] = i
+			contacts = append(contacts, nil)
+		}
+		contacts[i] = append(contacts[i], e)
+	}
+	return contacts
+}
+
+// undoOf takes writes of one contact back.
+func (a *API) undoOf(ctx context.Context, r UndoRequest, entries []store.Entry, res *UndoResult) error {
+	id := entries[0].ContactID
+	plan := syncer.PlanTakeBack(entries, r.To != "")
+	if len(r.IDs) == 0 { // nobody named what was no write
+		plan = slices.DeleteFunc(plan, func(t syncer.TakenBack) bool { return t.Left.Code == syncer.UndoNothing })
+	}
+
+	var newest int64
+	var err error
+	if r.DryRun {
+		plan, err = a.reconciler.PreviewTakeBack(ctx, id, plan)
+	} else {
+		if newest, err = a.newestEntry(ctx, id); err != nil {
+			return err
+		}
+		plan, err = a.reconciler.TakeBack(ctx, id, plan, r.AskedBy)
+	}
+	if err != nil {
+		return err
+	}
+
+	for _, t := range plan {
+		res.add(entries[0], t)
+	}
+	if r.DryRun {
+		return nil
+	}
+	return a.addWritten(ctx, id, newest, res)
+}
+
+func (res *UndoResult) add(of store.Entry, t syncer.TakenBack) {
+	item := Undone{HistoryIDs: []string{}, ContactID: of.ContactID, MetaKockaID: of.MetaKockaID, Field: t.Field, From: t.From, To: t.To}
+	for _, id := range t.Entries {
+		item.HistoryIDs = append(item.HistoryIDs, strconv.FormatInt(id, 10))
+	}
+	item.Left = t.Left
+	if t.Left.Code != "" {
+		res.Left++
+	} else {
+		res.Undone++
+	}
+	res.Items = append(res.Items, item)
+}
+
+func (a *API) newestEntry(ctx context.Context, contactID string) (int64, error) {
+	newest, err := a.records.History(ctx, store.HistoryQuery{ContactID: contactID, Limit: 1})
+	if err != nil || len(newest) == 0 {
+		return 0, err
+	}
+	return newest[0].ID, nil
+}
+
+// addWritten names the writes of the contact behind an entry that took others back.
+func (a *API) addWritten(ctx context.Context, contactID string, behind int64, res *UndoResult) error {
+	const most = 20
+	newest, err := a.records.History(ctx, store.HistoryQuery{ContactID: contactID, Limit: most})
+	for _, e := range newest {
+		if e.ID > behind && e.Cause == store.BecauseUndo && e.Side != "" {
+			res.HistoryIDs = append(res.HistoryIDs, entryID(e))
+		}
+	}
+	return err
+}
