@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -101,7 +102,7 @@ func (s *Service) openStore(ctx context.Context) (err error) {
 	if s.pool, s.Store, err = OpenStore(ctx, s.Config); err != nil {
 		return err
 	}
-	if s.stopHolding, err = s.Store.Running(ctx); err != nil {
+	if s.stopHolding, s.tablesGone, err = s.Store.Running(ctx); err != nil {
 		return err
 	}
 	if err := Installation(s.Config).Note(ctx, s.Config.DatabaseURL.Reveal()); err != nil {
@@ -163,7 +164,9 @@ func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Conte
 	if err != nil {
 		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
 	}
-	pc.MaxConns = poolSize(cfg)
+	pc.MaxConns = poolSize
+	pc.MaxConnIdleTime = poolRest
+	pc.HealthCheckPeriod = poolRest
 	pgsession.Prepare(&pc.ConnConfig.Config)
 	pc.AfterConnect = look
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
@@ -245,16 +248,13 @@ func ListenerConfig(cfg config.Config) cdc.Config {
 }
 
 // contactsAtOnce is how many contacts each role works on, and a snapshot besides:
-// while one calls, another stores. Each holds a connection, of which a server has
-// a hundred or so.
+// while one calls, another stores.
 func contactsAtOnce(cfg config.Config) int { return min(max(2*cfg.MetaKockaConcurrency, 4), 12) }
 
-// poolSize is how many connections a process holds at most. It has to be more than
-// all parts hold while they wait for one more, or they would wait for each other
-// for ever: two for a partner that is imported (puller, single requests 4, bulk
-// requests), one for a contact (pusher, twice; merges that are finished 1), and one
-// each for jobs, for what runs alone (5) and for the lock that keeps the tables.
-func poolSize(cfg config.Config) int32 {
-	n := contactsAtOnce(cfg)
-	return int32(2*(n+4+operations.BulkPlaces) + 2*n + 1 + operations.JobsAtOnce + 5 + 1 + 1) //nolint:gosec // bounded
-}
+// poolSize is how many connections a process holds at most, besides the listener's three
+// and one more that looks at the partitions now and then. One holds the process's locks.
+// The others are for statements, one after the other: nobody who has one waits for another.
+const poolSize = 6
+
+// poolRest is after how long those go that nothing was asked of.
+const poolRest = 10 * time.Second

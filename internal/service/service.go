@@ -75,7 +75,8 @@ type Service struct {
 	Bus         *bus.Bus
 	pool        *pgxpool.Pool
 	Store       *pgstore.Store
-	stopHolding func() // its tables; nil: not begun
+	stopHolding func()       // its tables; nil: not begun
+	tablesGone  <-chan error // tells why they cannot be held any more
 	ERP         *metakocka.Client
 	gate        *syncer.Gate
 	Reconciler  *syncer.Reconciler
@@ -131,6 +132,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 
 	g.Go(func() error { return s.watchTable(ctx) })
+	g.Go(func() error { return s.keepTables(ctx) })
 	g.Go(func() error { return work.NewRedriver(s.Reconciler, s.Store, s.gate, s.Pace.Look, s.log).Run(ctx) })
 	if s.NATS != nil {
 		g.Go(func() error { return s.NATS.Run(ctx) })
@@ -148,6 +150,16 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// keepTables ends the process where mksync's tables are gone from under it.
+func (s *Service) keepTables(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.tablesGone:
+		return err
+	}
 }
 
 // together runs parts of one role.

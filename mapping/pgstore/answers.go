@@ -31,7 +31,7 @@ func movedAnswersSQL(key contactKey) string {
 
 // Denied are the partners of which a person said that they are not the contact's.
 func (s *Session) Denied(ctx context.Context) ([]string, error) {
-	rows, err := s.conn.Query(ctx, deniedSQL, s.id)
+	rows, err := s.store.pool.Query(ctx, deniedSQL, s.id)
 	if err != nil {
 		return nil, fmt.Errorf("read answers on contact %s: %w", s.id, err)
 	}

@@ -18,7 +18,10 @@ const guardWindow = 10 * time.Minute
 // deletion on side may be applied: yes when a person approved it, or when at
 // most limit were applied in the last ten minutes and no reason keeps it; else it is held.
 func (s *Session) AdmitDeletion(ctx context.Context, link store.Link, side mapping.Side, limit int, reason string) (admitted bool, err error) {
-	err = s.store.inTurn(ctx, s.conn, deletionsLock, func(tx pgx.Tx) error {
+	err = s.store.inTurn(ctx, deletionsLock, func(tx pgx.Tx) error {
+		if err := s.lock.prove(ctx, tx); err != nil {
+			return err
+		}
 		admitted, err = admit(ctx, tx, link, side, limit, reason)
 		return err
 	})
@@ -70,7 +73,7 @@ func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, l
 
 // DeletionHeld tells whether the link's deletion on side waits for a person.
 func (s *Session) DeletionHeld(ctx context.Context, link store.Link, side mapping.Side) (held bool, err error) {
-	err = s.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM mksync_deletions WHERE link_id = $1 AND side = $2 AND status = 'held')",
+	err = s.store.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM mksync_deletions WHERE link_id = $1 AND side = $2 AND status = 'held')",
 		link.ID, string(side)).Scan(&held)
 	if err != nil {
 		return false, fmt.Errorf("read held deletion of contact %s: %w", s.id, err)
@@ -80,8 +83,11 @@ func (s *Session) DeletionHeld(ctx context.Context, link store.Link, side mappin
 
 // VoidDeletion closes a held deletion of what came back on side.
 func (s *Session) VoidDeletion(ctx context.Context, link store.Link, side mapping.Side) error {
-	_, err := s.conn.Exec(ctx, `UPDATE mksync_deletions SET status = 'void', closed_at = now()
+	b := &pgx.Batch{}
+	s.lock.queueProof(b)
+	b.Queue(`UPDATE mksync_deletions SET status = 'void', closed_at = now()
 		WHERE link_id = $1 AND side = $2 AND `+openDeletion, link.ID, string(side))
+	err := s.store.pool.SendBatch(ctx, b).Close()
 	if err != nil {
 		return fmt.Errorf("close held deletion of contact %s: %w", s.id, err)
 	}
@@ -186,8 +192,8 @@ func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error 
 // given status, without anything done to the other side. store.ErrNotOpen: it
 // is not held.
 func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note, by string) error {
-	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(conn *ownConn) error {
-		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(lock *locks) error {
+		return s.change(ctx, lock, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_deletions SET status = 'rejected', closed_at = now(), closed_by = $2
 				WHERE id = $1 AND `+openDeletion, d.ID, nullText(by))
 			if err == nil && tag.RowsAffected() == 0 {

@@ -99,7 +99,7 @@ func valueFitting(v any, fit func(string) string) any {
 
 // fitting stores a change, with what was seen of the partner in part where the database
 // cannot hold all of it. What else it cannot hold is the contact's refusal.
-func (s *Session) fitting(ctx context.Context, ch *store.Change, save func() error) error {
+func (s *Session) fitting(ctx context.Context, conn *ownConn, ch *store.Change, save func() error) error {
 	read := s.raw
 	err := save()
 	if !unfit(err) {
@@ -107,7 +107,7 @@ func (s *Session) fitting(ctx context.Context, ch *store.Change, save func() err
 	}
 	s.raw = read // what was written is taken back
 	if ch.Observed != nil {
-		seen, err := inPart(ctx, s.conn, *ch.Observed)
+		seen, err := inPart(ctx, conn, *ch.Observed)
 		if err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func jobScopeSQL(request string) string {
 // mapping.ErrTooManyJobs.
 func (s *Store) AddJob(ctx context.Context, operation string, request json.RawMessage, by string) (job store.Job, err error) {
 	// One at a time, so that of two that overlap one sees the other.
-	err = s.inTurn(ctx, s.pool, jobsLock, func(tx pgx.Tx) error {
+	err = s.inTurn(ctx, jobsLock, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM mksync_jobs WHERE finished_at < now() - interval '"+keepJobs+"'")
 		if err != nil {
 			return err

@@ -142,8 +142,8 @@ func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.Con
 // the decision on the link, for the next reconcile to carry out where the values are as shown. It waits for a
 // reconcile of the contact that runs. store.ErrNotOpen: it is not parked.
 func (s *Store) DecideConflict(ctx context.Context, c store.ConflictRecord, take mapping.Side, by string) error {
-	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, c.ContactID)}, func(conn *ownConn) error {
-		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, c.ContactID)}, func(lock *locks) error {
+		return s.change(ctx, lock, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_conflicts SET status = 'resolved', winner = $2, closed_at = now(), closed_by = $3
 				WHERE id = $1 AND `+parkedConflict, c.ID, string(take), nullText(by))
 			if err == nil && tag.RowsAffected() == 0 {

@@ -264,18 +264,17 @@ func (s *Store) Holders(ctx context.Context, metakockaIDs []string) (map[string]
 // MoveLink gives a contact's link to the id that the contact has now, unless the old id
 // is there once more or the new one has a link. A tombstone stays with the old id.
 func (s *Store) MoveLink(ctx context.Context, from, to string) error {
-	return s.WithContacts(ctx, from, to, func(one, _ store.Session) error {
+	both := []string{s.lockName(contactLock, from), s.lockName(contactLock, to)}
+	return s.locked(ctx, handOver, both, func(lock *locks) error {
 		t := s.table()
-		_, err := one.(*Session).conn.Exec(ctx, fmt.Sprintf(`UPDATE metakocka_contact_mappings SET contact_id = $2, updated_at = now()
+		b := &pgx.Batch{}
+		lock.queueProof(b)
+		b.Queue(fmt.Sprintf(`UPDATE metakocka_contact_mappings SET contact_id = $2, updated_at = now()
 			WHERE contact_id = $1 AND sync_status <> 'deleted' AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = %s)
 			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $2)`, t.table, t.key.name, t.key.value("$1")), from, to)
-		if err == nil {
-			_, err = one.(*Session).conn.Exec(ctx, movedAnswersSQL(t.key), from, to)
-		}
-		if err == nil {
-			_, err = one.(*Session).conn.Exec(ctx, movedHistorySQL, from, to)
-		}
-		if err != nil {
+		b.Queue(movedAnswersSQL(t.key), from, to)
+		b.Queue(movedHistorySQL, from, to)
+		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("move the link of contact %s to %s: %w", from, to, err)
 		}
 		return nil

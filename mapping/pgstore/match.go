@@ -90,40 +90,35 @@ func (s *Store) SeenParties(ctx context.Context, after string, limit int) ([]sto
 
 // Rivals implements store.Session.
 func (s *Session) Rivals(ctx context.Context, keys mapping.MatchKeys) (r store.Rivals, err error) {
-	var lock locks
+	var names []string
 	for _, name := range keys.All() {
-		lock.names = append(lock.names, s.store.lockName(keyLock, name))
+		names = append(names, s.store.lockName(keyLock, name))
 	}
-	if len(lock.names) == 0 {
+	if len(names) == 0 {
 		return r, nil
 	}
 
-	// What is read counts only under the lock, and both go in one batch: the lock is nearly always free.
-	for held := false; !held && err == nil; {
-		b := &pgx.Batch{}
-		lock.queue(b)
-		b.Queue(unresolvedSQL).Query(func(rows pgx.Rows) error {
-			r.Unresolved, err = collectLinks(rows)
-			return err
-		})
-		b.Queue(observedSQL+matchObserved, keys.Names(), keys.ByName()).Query(func(rows pgx.Rows) error {
-			r.Seen, err = collectObserved(rows)
-			return err
-		})
-		b.Queue(deniedSQL, s.id).Query(func(rows pgx.Rows) error {
-			r.Not, err = pgx.CollectRows(rows, pgx.RowTo[string])
-			return err
-		})
-		if err = s.conn.SendBatch(ctx, b).Close(); err == nil {
-			held, err = lock.held(ctx, s.conn)
-		}
-		if err == nil && !held { // what was read is of no use
-			err = lock.wait(ctx, s.conn, handOver)
-		}
-	}
-
+	read := &store.Rivals{} // not r: what is read for who waits no longer goes nowhere
+	err = s.lock.more(ctx, names, func(b *pgx.Batch) { s.queueRivals(b, keys, read) })
 	if err != nil {
 		return r, fmt.Errorf("match contact %s: %w", s.id, err)
 	}
-	return r, nil
+	return *read, nil
+}
+
+// queueRivals reads only what is mksync's own: the connection of all locks must not wait
+// for somebody who alters the contacts table.
+func (s *Session) queueRivals(b *pgx.Batch, keys mapping.MatchKeys, r *store.Rivals) {
+	b.Queue(unresolvedSQL).Query(func(rows pgx.Rows) (err error) {
+		r.Unresolved, err = collectLinks(rows)
+		return err
+	})
+	b.Queue(observedSQL+matchObserved, keys.Names(), keys.ByName()).Query(func(rows pgx.Rows) (err error) {
+		r.Seen, err = collectObserved(rows)
+		return err
+	})
+	b.Queue(deniedSQL, s.id).Query(func(rows pgx.Rows) (err error) {
+		r.Not, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
 }

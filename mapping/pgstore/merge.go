@@ -26,7 +26,7 @@ func (s *Session) Absorb(ctx context.Context, loser store.Session, m *store.Cont
 		return err
 	}
 
-	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) (err error) {
+	err = s.store.change(ctx, s.lock, func(tx pgx.Tx) (err error) {
 		if m.LoserRow, err = l.take(ctx, tx); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (s *Session) Release(ctx context.Context, loser store.Session, m *store.Con
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+	err = s.store.change(ctx, s.lock, func(tx pgx.Tx) error {
 		winner, err := s.writeOrKeep(ctx, tx, ch) // first: a value may be allowed once only
 		if err != nil {
 			return err
@@ -82,10 +82,10 @@ func (s *Session) Release(ctx context.Context, loser store.Session, m *store.Con
 	return nil
 }
 
-// companion is the session of the other contact, on the same connection.
+// companion is the session of the other contact, under the same locks.
 func (s *Session) companion(other store.Session) (*Session, error) {
 	o, ok := other.(*Session)
-	if !ok || o.conn != s.conn {
+	if !ok || o.lock != s.lock {
 		return nil, errors.New("merge contacts: the two sessions are not of one WithContacts")
 	}
 	return o, nil
@@ -218,7 +218,7 @@ func noteMerge(ctx context.Context, tx pgx.Tx, loserID, winnerID string, ch stor
 func (s *Session) Hindrance(ctx context.Context, winnerID string) (h store.Hindrance, err error) {
 	t := s.table
 	var mayDelete bool
-	err = s.conn.QueryRow(ctx, fmt.Sprintf(`
+	err = s.store.pool.QueryRow(ctx, fmt.Sprintf(`
 		SELECT has_table_privilege(to_regclass($2), 'DELETE'),
 			(SELECT count(*) FROM mksync_conflicts x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.`+parkedConflict+`),
 			(SELECT count(*) FROM mksync_deletions x JOIN metakocka_contact_mappings m ON m.id = x.link_id WHERE m.contact_id = $1 AND x.`+openDeletion+`),
@@ -258,7 +258,7 @@ func (c *contacts) owned() []column {
 // Referrers names the tables whose rows refer to the contact by a foreign key,
 // and those that may not be looked into.
 func (s *Session) Referrers(ctx context.Context) ([]string, error) {
-	rows, err := s.conn.Query(ctx, `
+	rows, err := s.store.pool.Query(ctx, `
 		SELECT k.conrelid::regclass::text, string_agg(quote_ident(a.attname), '+' ORDER BY u.n),
 			string_agg(format('r.%I = c.%I', a.attname, f.attname), ' AND ' ORDER BY u.n), has_table_privilege(k.conrelid, 'SELECT')
 		FROM pg_constraint k, unnest(k.conkey, k.confkey) WITH ORDINALITY AS u (own, theirs, n), pg_attribute a, pg_attribute f
@@ -281,7 +281,7 @@ func (s *Session) Referrers(ctx context.Context) ([]string, error) {
 			continue
 		}
 		var refers bool
-		err := s.conn.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s AS c JOIN %s AS r ON %s WHERE c.%s = %s)",
+		err := s.store.pool.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s AS c JOIN %s AS r ON %s WHERE c.%s = %s)",
 			s.table.table, k.Table, k.Joins, s.table.key.name, s.table.key.value("$1")), s.id).Scan(&refers)
 		if err != nil {
 			return nil, fmt.Errorf("look for what refers to contact %s in %s: %w", s.id, k.Table, err)

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -154,4 +155,14 @@ func (p ownPool) Acquire(ctx context.Context) (*ownConn, error) {
 		return nil, err
 	}
 	return &ownConn{acquired{c}, statements{c, p.naming}}, nil
+}
+
+// with calls use with a connection.
+func (p ownPool) with(ctx context.Context, use func(*ownConn) error) error {
+	conn, err := p.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the CRM's database: %w", err)
+	}
+	defer conn.Release()
+	return use(conn)
 }

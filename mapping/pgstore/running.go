@@ -2,8 +2,8 @@ package pgstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -11,55 +11,44 @@ import (
 // ErrBeingMoved says that mksync's tables are moved to another schema, or were.
 var ErrBeingMoved = errors.New("mksync's tables are being moved to another schema: start again when they are there")
 
-const takeSharedSQL = "SELECT pg_try_advisory_lock_shared(hashtextextended($1, 0)), " + stateTableSQL
-
-// Running keeps the tables where they are until stop is called. A connection that is lost
-// is made again; ctx is for the first one.
-func (s *Store) Running(ctx context.Context) (stop func(), err error) {
-	conn, err := s.holdTables(ctx)
+// Running keeps the tables where they are until stop is called: nobody moves them while any
+// lock is held, and this takes one that nobody else wants. A connection that is lost is made
+// again; where the tables are others by then, ended says so, and the process has to end.
+func (s *Store) Running(ctx context.Context) (stop func(), ended <-chan error, err error) {
+	name := []string{s.lockName(aloneLock, running+" "+rand.Text())}
+	lock, err := s.holder.take(ctx, handOver, name, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, told(err)
 	}
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var watch sync.WaitGroup
-	watch.Go(func() {
+	last := make(chan error, 1)
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
 		for {
-			lost := watchLock(ctx, conn)
-			release(conn)
-			conn.Release()
-
-			// Until it is had again somebody may move the tables.
-			for lost != nil {
-				if rest(ctx, 2*time.Second) != nil {
-					return
-				}
-				conn, lost = s.holdTables(ctx)
-			}
+			_ = lock.while(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil })
+			lock.release()
 			if ctx.Err() != nil {
+				return
+			}
+			if lock, err = s.takeAgain(ctx, name); err != nil {
+				last <- err
 				return
 			}
 		}
 	})
-	return func() { cancel(); watch.Wait() }, nil
+	return func() { cancel(); keeping.Wait() }, last, nil
 }
 
-// holdTables takes the lock that whoever moves the tables has to have alone.
-func (s *Store) holdTables(ctx context.Context) (*ownConn, error) {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reach the CRM's database: %w", err)
+// takeAgain takes locks, however long the database is away.
+func (s *Store) takeAgain(ctx context.Context, names []string) (*locks, error) {
+	for {
+		lock, err := s.holder.take(ctx, handOver, names, nil)
+		if err == nil || errors.Is(err, ErrBeingMoved) || errors.Is(err, ErrTablesReplaced) {
+			return lock, err
+		}
+		if err := rest(ctx, time.Second, nil); err != nil {
+			return nil, err
+		}
 	}
-	var held bool
-	var tables uint32
-	err = conn.QueryRow(ctx, takeSharedSQL, s.lockName(aloneLock, running)).Scan(&held, &tables)
-	if err == nil && (!held || tables != s.tables) {
-		err = ErrBeingMoved
-	}
-	if err != nil {
-		release(conn)
-		conn.Release()
-		return nil, fmt.Errorf("keep mksync's tables: %w", err)
-	}
-	return conn, nil
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -24,9 +26,9 @@ func TestTablesInUseAreNotMoved(t *testing.T) {
 		_, err := migrations.Move(context.WithoutCancel(t.Context()), database, to, "", pgstore.RunningLocks)
 		return err
 	}
-	stop, err := k.Running(t.Context())
+	stop, _, err := k.Running(t.Context())
 	require.NoError(t, err)
-	other, err := k.Running(t.Context())
+	other, _, err := k.Running(t.Context())
 	require.NoError(t, err, "several work beside each other")
 	other()
 	require.ErrorIs(t, move(), migrations.ErrRuns)
@@ -53,8 +55,40 @@ func TestTablesInUseAreNotMoved(t *testing.T) {
 		return nil
 	}))
 	require.NoError(t, move())
-	_, err = k.Running(t.Context())
+	_, _, err = k.Running(t.Context())
 	require.ErrorIs(t, err, pgstore.ErrBeingMoved)
+}
+
+// TestTablesThatWereMovedMeanwhileEndTheProcess: it lost the connection that kept them, and
+// somebody moved them before it had another one.
+func TestTablesThatWereMovedMeanwhileEndTheProcess(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	stop, ended, err := k.Running(t.Context())
+	require.NoError(t, err)
+	defer stop()
+	mover, err := k.pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer mover.Release()
+
+	// It waits for the lock, and so is the next to have it.
+	mine := make(chan error, 1)
+	go func() {
+		_, err := mover.Exec(context.Background(), "SELECT pg_advisory_lock(hashtextextended('mksync:running', 0))")
+		mine <- err
+	}()
+	k.eventually("nobody waits", "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND "+advisory)
+	var holder int
+	require.NoError(t, k.pool.QueryRow(t.Context(), "SELECT pid FROM pg_locks WHERE granted AND mode = 'ShareLock' AND "+advisory+" LIMIT 1").Scan(&holder))
+	k.loseLocks(holder)
+	require.NoError(t, <-mine)
+
+	err, told := waits.Within(30*time.Second, ended)
+	require.True(t, told)
+	require.ErrorIs(t, err, pgstore.ErrBeingMoved)
+	require.ErrorIs(t, k.WithContact(t.Context(), one, func(store.Session) error { return nil }), pgstore.ErrBeingMoved)
+	_, err = mover.Exec(t.Context(), "SELECT pg_advisory_unlock_all()")
+	require.NoError(t, err)
 }
 
 // TestTheSearchPathSaysNothing: not where mksync's tables are, and to a trigger of the

@@ -13,14 +13,9 @@ import (
 // partnerIndex lets one living link name a partner (invariant 11).
 const partnerIndex = "metakocka_contact_mappings_partner"
 
-// saveChange stores all of ch but the contact, and commits, in one round trip.
-// What comes first begins the transaction, if that is not done yet.
-func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...string) error {
-	b := &pgx.Batch{}
-	for _, sql := range first {
-		b.Queue(sql)
-	}
-
+// saveChange stores all of ch but the contact, and commits, in one round trip:
+// with b, which begins the transaction if that is not done yet.
+func (s *Session) saveChange(ctx context.Context, conn *ownConn, b *pgx.Batch, ch *store.Change) error {
 	l := &ch.Link
 	isNew := l.ID == ""
 	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
@@ -61,7 +56,7 @@ func (s *Session) saveChange(ctx context.Context, ch *store.Change, first ...str
 	queueClosing(b, l)
 	// The COMMIT is in the batch: one round trip for the whole change.
 	b.Queue("COMMIT")
-	err := s.rolledBack(ctx, s.conn.SendBatch(ctx, b).Close())
+	err := rolledBack(ctx, conn, conn.SendBatch(ctx, b).Close())
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.ConstraintName == partnerIndex {
 		return store.ErrPartnerTaken

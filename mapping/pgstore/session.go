@@ -13,15 +13,15 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 )
 
-// Session works on one contact while its lock is held.
+// Session works on one contact while its lock is held. It has a connection for as long as
+// a statement takes, or a transaction, which begins with the proof that the lock is held.
 type Session struct {
 	store *Store
-	conn  *ownConn
+	lock  *locks
 	id    string
 
-	table *contacts // as of the last Load
+	table *contacts // as of the last Load, or the beginning
 	raw   []*string // the values of its columns as of the last Load
-	first *loaded   // read with the lock, for the first Load
 	grown bool      // the new link makes it time to analyze
 }
 
@@ -33,36 +33,14 @@ type loaded struct {
 	tables uint32
 }
 
-// begin takes the contact's lock and then reads the contact, in one round trip where
-// nobody else has the lock. The read is a statement of its own, which sees what was
-// committed before the lock was got (the isolation must be READ COMMITTED).
-func (s *Session) begin(ctx context.Context) error {
-	t := s.store.table()
-	lock := locks{names: []string{s.store.lockName(contactLock, s.id)}}
-	b := &pgx.Batch{}
-	lock.queue(b)
-	b.Queue(t.loadSQL(), s.loadArgs(t)...).QueryRow(func(row pgx.Row) (err error) {
-		s.first, err = s.scan(row, t)
-		return err
-	})
-	err := s.conn.SendBatch(ctx, b).Close()
-	if err == nil && len(lock.taken) == 0 {
-		s.first = nil // read without the lock
-		err = lock.wait(ctx, s.conn, handOver)
-	}
-	if err != nil {
-		return fmt.Errorf("lock and read contact %s: %w", s.id, err)
-	}
-	return nil
+func (s *Store) session(lock *locks, id string) *Session {
+	return &Session{store: s, lock: lock, id: id, table: s.table()}
 }
 
-// Load reads the contact and its link, in one round trip; the first time what
-// was read with the lock.
+// Load reads the contact and its link, in one round trip. It sees what was committed
+// before the lock was got.
 func (s *Session) Load(ctx context.Context) (store.State, error) {
-	got, err := s.first, error(nil)
-	if s.first = nil; got == nil {
-		got, err = s.load(ctx)
-	}
+	got, err := s.load(ctx)
 	if err == nil && got.width != s.table.width {
 		// A column was added: an event of it must not be taken for nothing new.
 		if err = s.store.refresh(ctx); err == nil {
@@ -80,10 +58,8 @@ func (s *Session) Load(ctx context.Context) (store.State, error) {
 
 func (s *Session) load(ctx context.Context) (*loaded, error) {
 	t := s.store.table()
-	return s.scan(s.conn.QueryRow(ctx, t.loadSQL(), s.loadArgs(t)...), t)
+	return s.scan(s.store.pool.QueryRow(ctx, t.loadSQL(), append([]any{s.id}, t.args...)...), t)
 }
-
-func (s *Session) loadArgs(t *contacts) []any { return append([]any{s.id}, t.args...) }
 
 func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	got := &loaded{}
@@ -157,11 +133,13 @@ func (c *contacts) loadSQL() string {
 // takes its id.
 // Errors: ErrContactChanged, ErrPartnerTaken, *store.ContactRefusedError.
 func (s *Session) Save(ctx context.Context, ch *store.Change) error {
-	err := s.fitting(ctx, ch, func() error {
-		if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
-			return s.saveBoth(ctx, ch, fields)
-		}
-		return s.saveChange(ctx, ch, "BEGIN")
+	err := s.store.pool.with(ctx, func(conn *ownConn) error {
+		return s.fitting(ctx, conn, ch, func() error {
+			if fields := s.table.known(ch.ToCRM); len(fields) > 0 {
+				return s.saveBoth(ctx, conn, ch, fields)
+			}
+			return s.saveChange(ctx, conn, s.beginning(), ch)
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("store contact %s: %w", s.id, err)
@@ -171,22 +149,22 @@ func (s *Session) Save(ctx context.Context, ch *store.Change) error {
 
 // saveBoth writes fields of the contact and then the rest of the change. Where its columns
 // hold the values already (a name in another order), the contact is not written.
-func (s *Session) saveBoth(ctx context.Context, ch *store.Change, fields []mapping.Field) error {
+func (s *Session) saveBoth(ctx context.Context, conn *ownConn, ch *store.Change, fields []mapping.Field) error {
 	settings, err := s.table.settings(ch.Contact, append(slices.Clone(fields), s.table.known(ch.Also)...), s.raw)
 	if err != nil {
 		return err
 	}
 
-	begin := []string{"BEGIN"}
+	b := s.beginning()
 	if len(settings) > 0 {
 		raw := make([]*string, len(s.table.read))
 		sql, args := s.update(settings)
-		err = s.open(ctx, sql, args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
+		err = s.open(ctx, conn, sql, args, func(row pgx.Row) error { return row.Scan(scanTargets(raw)...) })
 		if err != nil {
-			return s.unlessChanged(ctx, s.conn, err, s.table.refusal)
+			return s.unlessChanged(ctx, conn, err, s.table.refusal)
 		}
 		s.raw = raw
-		begin = nil
+		b = &pgx.Batch{}
 	}
 
 	stored := s.table.contact(s.raw)
@@ -197,7 +175,15 @@ func (s *Session) saveBoth(ctx context.Context, ch *store.Change, fields []mappi
 	if ch.Judge != nil {
 		ch.Judge(&ch.Link, stored)
 	}
-	return s.saveChange(ctx, ch, begin...)
+	return s.saveChange(ctx, conn, b, ch)
+}
+
+// beginning begins a transaction that stores nothing unless the lock is held still.
+func (s *Session) beginning() *pgx.Batch {
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	s.lock.queueProof(b)
+	return b
 }
 
 // unlessChanged tells why a write of the contact met no row: it was changed since
@@ -234,22 +220,21 @@ func (s *Session) update(settings []setting) (sql string, args []any) {
 
 // open begins a transaction with a statement that gives one row, in one round
 // trip. After an error it is rolled back.
-func (s *Session) open(ctx context.Context, sql string, args []any, scan func(pgx.Row) error) error {
-	b := &pgx.Batch{}
-	b.Queue("BEGIN")
+func (s *Session) open(ctx context.Context, conn *ownConn, sql string, args []any, scan func(pgx.Row) error) error {
+	b := s.beginning()
 	b.Queue(sql, args...).QueryRow(scan)
 	b.Queue("SET CONSTRAINTS ALL IMMEDIATE") // what is checked at the end is the contact's refusal, too
-	return s.rolledBack(ctx, s.conn.SendBatch(ctx, b).Close())
+	return rolledBack(ctx, conn, conn.SendBatch(ctx, b).Close())
 }
 
 // rolledBack ends a transaction in which there was an error. If that does not
 // work the connection is dropped, which ends it too.
-func (s *Session) rolledBack(ctx context.Context, err error) error {
-	if err != nil && !s.conn.Conn().IsClosed() {
+func rolledBack(ctx context.Context, conn *ownConn, err error) error {
+	if err != nil && !conn.Conn().IsClosed() {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 		defer cancel()
-		if _, failed := s.conn.Exec(bounded, "ROLLBACK"); failed != nil {
-			_ = s.conn.Conn().Close(bounded)
+		if _, failed := conn.Exec(bounded, "ROLLBACK"); failed != nil {
+			_ = conn.Conn().Close(bounded)
 		}
 	}
 	return err
@@ -266,13 +251,16 @@ func (s *Session) readArgs() []any {
 
 // Insert adds the contact of this session's id, with its link. Errors as Save.
 func (s *Session) Insert(ctx context.Context, ch *store.Change) error {
-	if err := s.fitting(ctx, ch, func() error { return s.insert(ctx, ch) }); err != nil {
+	err := s.store.pool.with(ctx, func(conn *ownConn) error {
+		return s.fitting(ctx, conn, ch, func() error { return s.insert(ctx, conn, ch) })
+	})
+	if err != nil {
 		return fmt.Errorf("add contact %s: %w", s.id, err)
 	}
 	return nil
 }
 
-func (s *Session) insert(ctx context.Context, ch *store.Change) error {
+func (s *Session) insert(ctx context.Context, conn *ownConn, ch *store.Change) error {
 	t := s.table
 	var fields []mapping.Field
 	for _, f := range t.fields {
@@ -291,7 +279,7 @@ func (s *Session) insert(ctx context.Context, ch *store.Change) error {
 	args[0] = s.id
 
 	// The filter looks at the row as it is stored, with the table's defaults.
-	err = s.open(ctx, sql, args, func(row pgx.Row) error {
+	err = s.open(ctx, conn, sql, args, func(row pgx.Row) error {
 		var key string
 		var taken bool
 		switch err := row.Scan(append(scanTargets(raw), &key, &taken)...); {
@@ -318,21 +306,22 @@ func (s *Session) insert(ctx context.Context, ch *store.Change) error {
 	if ch.Judge != nil {
 		ch.Judge(&ch.Link, stored)
 	}
-	return s.saveChange(ctx, ch)
+	return s.saveChange(ctx, conn, &pgx.Batch{}, ch)
 }
 
 // DeleteContact removes the contact and stores its link's change with it, only
 // when the contact still holds what Load read: an edit made since is not lost.
 // Errors: ErrContactChanged, *store.ContactRefusedError.
 func (s *Session) DeleteContact(ctx context.Context, ch *store.Change) error {
-	var deleted bool
-	err := s.open(ctx, s.table.deleteSQL()+" RETURNING true", s.readArgs(), func(row pgx.Row) error { return row.Scan(&deleted) })
-	if err != nil {
-		err = s.unlessChanged(ctx, s.conn, err, s.table.deleteRefusal)
-	} else {
+	err := s.store.pool.with(ctx, func(conn *ownConn) error {
+		var deleted bool
+		err := s.open(ctx, conn, s.table.deleteSQL()+" RETURNING true", s.readArgs(), func(row pgx.Row) error { return row.Scan(&deleted) })
+		if err != nil {
+			return s.unlessChanged(ctx, conn, err, s.table.deleteRefusal)
+		}
 		ch.ContactGone = true
-		err = s.saveChange(ctx, ch)
-	}
+		return s.saveChange(ctx, conn, &pgx.Batch{}, ch)
+	})
 	if err != nil {
 		return fmt.Errorf("delete contact %s: %w", s.id, err)
 	}

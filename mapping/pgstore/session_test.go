@@ -159,16 +159,17 @@ func TestTablesThatAFirstSyncFillsAreAnalyzed(t *testing.T) {
 	k.is(true, analyzed)
 }
 
-// TestAContactsLockIsItsOwn (invariant 16): of two that work on one contact, the second
-// reads what the first one stored.
+// TestAContactsLockIsItsOwn (invariant 16): of two processes that work on one contact, the
+// second reads what the first one stored.
 func TestAContactsLockIsItsOwn(t *testing.T) {
 	t.Parallel()
 	k := keep(t)
 	k.contacts(1)
+	other := k.process()
 	ended := make(chan error, 1)
 	k.within(numbered(1), func(s store.Session, _ store.State) {
 		go func() {
-			ended <- k.WithContact(t.Context(), numbered(1), func(s store.Session) error {
+			ended <- other.WithContact(t.Context(), numbered(1), func(s store.Session) error {
 				st, err := s.Load(t.Context())
 				if err == nil && (st.Link == nil || st.Contact.Name != "Ana") {
 					err = errors.New("it read what was there before")

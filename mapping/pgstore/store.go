@@ -22,8 +22,9 @@ import (
 
 // Store is safe for use by many goroutines.
 type Store struct {
-	pool ownPool
-	cfg  ContactsConfig
+	pool   ownPool
+	holder *holder
+	cfg    ContactsConfig
 
 	mu       sync.Mutex
 	contacts *contacts
@@ -47,6 +48,7 @@ var ErrTablesReplaced = errors.New("mksync's tables were made anew while it ran 
 // Errors: *TableError when the contacts table cannot be worked with.
 func New(ctx context.Context, pool *pgxpool.Pool, schema string, cfg ContactsConfig) (*Store, error) {
 	s := &Store{pool: newPool(pool, schema), cfg: cfg}
+	s.holder = newHolder(s)
 	var links bool
 	if err := s.pool.QueryRow(ctx, "SELECT "+stateTableSQL+", to_regclass('metakocka_contact_mappings') IS NOT NULL").Scan(&s.tables, &links); err != nil {
 		return s, fmt.Errorf("look up mksync's tables: %w", err)
@@ -110,29 +112,22 @@ func (s *Store) stale(ctx context.Context, err error) error {
 // WithContact calls use while this process alone, of all processes, works on
 // the contact (invariant 16).
 func (s *Store) WithContact(ctx context.Context, contactID string, use func(store.Session) error) error {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return told(fmt.Errorf("reach the CRM's database: %w", err))
-	}
-	defer conn.Release()
-	defer release(conn)
-	sess := &Session{store: s, conn: conn, id: contactID}
-	if err := sess.begin(ctx); err != nil {
-		return s.stale(ctx, err)
-	}
-	err = use(sess)
-	if sess.grown {
-		analyze(ctx, conn)
-	}
-	return s.stale(ctx, err)
+	return s.locked(ctx, handOver, []string{s.lockName(contactLock, contactID)}, func(lock *locks) error {
+		sess := s.session(lock, contactID)
+		err := use(sess)
+		if sess.grown {
+			s.analyze(ctx)
+		}
+		return err
+	})
 }
 
 // analyze has Postgres look how large the tables have become that a first sync
 // fills. A session plans a statement once, on empty tables as one that reads all
 // of the table, and keeps to that until somebody analyzes: autovacuum comes a
 // minute later at the earliest. What goes wrong is left to it.
-func analyze(ctx context.Context, conn *ownConn) {
-	_, _ = conn.Exec(ctx, "ANALYZE metakocka_contact_mappings, mksync_partners")
+func (s *Store) analyze(ctx context.Context) {
+	_, _ = s.pool.Exec(ctx, "ANALYZE metakocka_contact_mappings, mksync_partners")
 }
 
 // grows tells of one new link whether it is the 250th, 2,500th, 25,000th, … of this process.
@@ -144,111 +139,55 @@ func (s *Store) grows() bool {
 	return n == 250
 }
 
-// WithContacts calls use while this process alone works on both contacts. The
-// locks are held by one connection, so the sessions are used one after the other.
+// WithContacts calls use while this process alone works on both contacts.
 func (s *Store) WithContacts(ctx context.Context, one, other string, use func(one, other store.Session) error) error {
 	both := []string{s.lockName(contactLock, one), s.lockName(contactLock, other)}
-	return s.locked(ctx, handOver, both, func(conn *ownConn) error {
-		return use(&Session{store: s, conn: conn, id: one}, &Session{store: s, conn: conn, id: other})
+	return s.locked(ctx, handOver, both, func(lock *locks) error {
+		return use(s.session(lock, one), s.session(lock, other))
 	})
 }
 
 // WithPartner calls use while this process alone works on a partner that no
 // link names yet.
 func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() error) error {
-	return s.locked(ctx, handOver, []string{s.lockName(partnerLock, metakockaID)}, func(*ownConn) error { return use() })
+	return s.locked(ctx, handOver, []string{s.lockName(partnerLock, metakockaID)}, func(*locks) error { return use() })
 }
 
 // Alone calls use while no other process has the named part to itself, and
 // waits for its turn until ctx ends. The context that use gets ends when the
 // lock is lost, as with a restart of the database: another process may have it.
 func (s *Store) Alone(ctx context.Context, name string, use func(context.Context) error) error {
-	key := s.lockName(aloneLock, name)
-	return s.locked(ctx, standbyHandOver, []string{key}, func(conn *ownConn) error { return whileHeld(ctx, conn, key, use) })
+	key := []string{s.lockName(aloneLock, name)}
+	return s.locked(ctx, standbyHandOver, key, func(lock *locks) error { return lock.while(ctx, use) })
 }
 
 // TryAlone is Alone for who does not wait: taken is false where another process,
 // or another part of this one, has the named part to itself.
 func (s *Store) TryAlone(ctx context.Context, name string, use func(context.Context) error) (taken bool, err error) {
 	key := s.lockName(aloneLock, name)
-	conn, err := s.pool.Acquire(ctx)
+	lock, _, err := s.holder.try(ctx, []string{key}, nil)
 	if err != nil {
-		return false, fmt.Errorf("reach the CRM's database: %w", err)
+		return false, told(fmt.Errorf("lock %s: %w", key, err))
 	}
-	defer conn.Release()
-	lock := locks{names: []string{key}}
-	if taken, err = lock.try(ctx, conn); err != nil {
-		return false, fmt.Errorf("lock %s: %w", key, err)
-	}
-	if !taken {
+	if lock == nil {
 		return false, nil
 	}
-	defer release(conn)
-	return true, whileHeld(ctx, conn, key, use)
+	defer lock.release()
+	return true, lock.while(ctx, use)
 }
 
-// whileHeld calls use with a context that ends when conn's lock is lost.
-func whileHeld(ctx context.Context, conn *ownConn, key string, use func(context.Context) error) error {
-	held, lose := context.WithCancelCause(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		if err := watchLock(held, conn); err != nil {
-			lose(fmt.Errorf("lock %s is lost: %w", key, err))
-		}
-	})
-	err := use(held)
-	lost := context.Cause(held)
-	lose(nil)
-	watch.Wait()
-	if lost != nil && ctx.Err() == nil {
-		return lost
-	}
-	return err
-}
-
-// How often a lock's connection is looked at, and how long it may take to answer.
-const (
-	lockLook    = 5 * time.Second
-	lockAnswers = 15 * time.Second
-)
-
-// watchLock returns when the lock's connection, and so the lock, is gone, or
-// with nil when ctx ends.
-func watchLock(ctx context.Context, conn *ownConn) error {
-	tick := time.NewTicker(lockLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockAnswers) // cut off, a ping costs the connection
-		err := conn.Ping(bounded)
-		cancel()
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// locked calls use while its connection holds the locks.
-func (s *Store) locked(ctx context.Context, most time.Duration, names []string, use func(*ownConn) error) error {
-	conn, err := s.pool.Acquire(ctx)
+// locked calls use while the locks are held.
+func (s *Store) locked(ctx context.Context, most time.Duration, names []string, use func(*locks) error) error {
+	lock, err := s.holder.take(ctx, most, names, nil)
 	if err != nil {
-		return fmt.Errorf("reach the CRM's database: %w", err)
+		return told(fmt.Errorf("lock %s: %w", names[0], err))
 	}
-	defer conn.Release()
-	defer release(conn)
-	lock := locks{names: names}
-	if err := lock.take(ctx, conn, most); err != nil {
-		return err
-	}
-	return s.stale(ctx, use(conn))
+	defer lock.release()
+	return s.stale(ctx, use(lock))
 }
 
-// unlockTimeout bounds how long a database that swallows everything holds up a
-// worker; the connection is then dropped, and its locks with it.
+// unlockTimeout bounds how long a database that swallows everything holds up who has done
+// with a connection; it is then dropped, and its locks with it.
 const unlockTimeout = 5 * time.Second
 
 // release gives all locks of conn back, also when the caller's context is done. If
