@@ -239,18 +239,23 @@ func (k *task) unlink(ctx context.Context) error {
 // deleteContact deletes the contact of a partner that is gone, unless it was
 // edited since it was read, or the database keeps it.
 func (k *task) deleteContact(ctx context.Context) error {
-	k.link.Status = store.StatusUnlinked
-	k.link.LastError = "the partner is gone from MetaKocka; the contact was deleted"
-	saving, cancel := Saving(ctx)
-	defer cancel()
-	ch := store.Change{Link: k.link, Freed: k.freed()}
-	ch.History = append(slices.Clone(k.story.notes), k.entry(mapping.SideCRM, store.ActDelete))
-	err := k.s.DeleteContact(saving, &ch)
+	err := k.dropContact(ctx, "the partner is gone from MetaKocka; the contact was deleted")
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		return k.reject(ctx, "the partner is gone from MetaKocka; the contact cannot be deleted: "+refused.Reason)
 	}
 	return err
+}
+
+// dropContact deletes the contact and ends its link, with the reason.
+func (k *task) dropContact(ctx context.Context, reason string) error {
+	k.link.Status = store.StatusUnlinked
+	k.link.LastError = reason
+	saving, cancel := Saving(ctx)
+	defer cancel()
+	ch := store.Change{Link: k.link, Freed: k.freed()}
+	ch.History = append(slices.Clone(k.story.notes), k.entry(mapping.SideCRM, store.ActDelete))
+	return k.s.DeleteContact(saving, &ch)
 }
 
 // unlinked handles a contact whose partner is gone. A partner that is there again is

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -19,9 +20,11 @@ type TakenBack struct {
 	Entries  []int64 // of the history, the newest first
 	Field    mapping.Field
 	From, To string
+	Deletes  bool   // the contact, which was made of the partner
 	Left     Reason // why it is left as it is; no code: it is taken back
 
-	oldest string // what the oldest of the entries wrote
+	oldest string      // what the oldest of the entries wrote
+	made   store.Entry // of a contact that is deleted
 }
 
 // PlanTakeBack says which fields of a contact are to hold what, for the sake of entries of
@@ -31,6 +34,10 @@ func PlanTakeBack(entries []store.Entry, all bool) []TakenBack {
 	var plan []TakenBack
 	open := map[mapping.Field]int{} // the field's place in the plan
 	for _, e := range entries {
+		if e.Act == store.ActCreate && e.Side == mapping.SideCRM && !all {
+			plan = append(plan, TakenBack{Entries: []int64{e.ID}, Deletes: true, made: e})
+			continue
+		}
 		if why := untakeable(e); why != "" {
 			if e.Side != "" || !all && why == UndoNothing {
 				plan = append(plan, TakenBack{Entries: []int64{e.ID}, Left: Reason{Code: why}})
@@ -105,7 +112,7 @@ func takeField(plan []TakenBack, open map[mapping.Field]int, e store.Entry, f ma
 // wanted are the fields that are to be taken back, and their places in the plan.
 func wanted(plan []TakenBack) (all []restoration, places []int) {
 	for i, t := range plan {
-		if t.Left.Code == "" {
+		if t.Left.Code == "" && !t.Deletes {
 			all = append(all, restoration{field: t.Field, holds: t.From, value: t.To})
 			places = append(places, i)
 		}
@@ -115,14 +122,32 @@ func wanted(plan []TakenBack) (all []restoration, places []int) {
 
 // TakeBack carries a plan out, and says what became of it. Errors as Contact.
 func (r *Reconciler) TakeBack(ctx context.Context, contactID string, plan []TakenBack, by string) ([]TakenBack, error) {
+	if err := r.takeFieldsBack(ctx, contactID, plan, by); err != nil {
+		return plan, err
+	}
+	for i, t := range plan { // once the contact is as it was made
+		if !t.Deletes {
+			continue
+		}
+		why, err := r.deleteImported(ctx, contactID, t.made, by)
+		if err != nil {
+			return plan, err
+		}
+		plan[i].Left = why
+	}
+	return plan, nil
+}
+
+// takeFieldsBack carries out what of a plan is about fields.
+func (r *Reconciler) takeFieldsBack(ctx context.Context, contactID string, plan []TakenBack, by string) error {
 	all, places := wanted(plan)
 	if len(all) == 0 {
-		return plan, nil
+		return nil
 	}
 	done, res, err := r.restoreAll(ctx, contactID, all, by)
 	var rejected *RejectError
 	if err != nil && !errors.As(err, &rejected) {
-		return plan, err
+		return err
 	}
 	for i, w := range done {
 		t := &plan[places[i]]
@@ -135,16 +160,21 @@ func (r *Reconciler) TakeBack(ctx context.Context, contactID string, plan []Take
 			t.Left = Reason{Code: UndoNotLinked, Field: t.Field}
 		}
 	}
-	return plan, nil
+	return nil
 }
 
 // PreviewTakeBack says what TakeBack would do, and writes nothing.
 func (r *Reconciler) PreviewTakeBack(ctx context.Context, contactID string, plan []TakenBack) ([]TakenBack, error) {
 	all, places := wanted(plan)
-	if len(all) == 0 {
-		return plan, nil
-	}
 	_, err := r.previewed(ctx, contactID, Trigger{Cause: CauseUndo}, func(k *task, ctx context.Context, _ *Preview) error {
+		for i, t := range plan {
+			if t.Deletes && len(all) == 0 {
+				plan[i].Left = k.importStands(t.made)
+			}
+		}
+		if len(all) == 0 {
+			return nil
+		}
 		hindered, err := k.hindrances(ctx, all)
 		for i, why := range hindered {
 			plan[places[i]].Left = why
@@ -176,4 +206,60 @@ func (k *task) lookedAt(ctx context.Context) (reading, error) {
 		return reading{}, nil
 	}
 	return k.read(ctx)
+}
+
+// deleteImported deletes a contact that was made of a partner and that nobody has changed
+// since, as the guard lets it; the partner stays, and is not imported again by itself.
+func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made store.Entry, by string) (why Reason, err error) {
+	_, err = r.reconcile(ctx, contactID, Trigger{Cause: CauseUndo, By: by}, func(k *task, ctx context.Context) error {
+		if err := k.load(ctx); err != nil {
+			return err
+		}
+		if in := k.link.Intent; in != nil && k.open(k.id, in) {
+			return k.pending()
+		}
+		if why = k.importStands(made); why.Code != "" {
+			return nil
+		}
+
+		tables, err := k.s.Referrers(ctx)
+		if err != nil || len(tables) > 0 {
+			why = Reason{Code: UndoReferred, Words: strings.Join(tables, ", ")}
+			return err
+		}
+		admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes, "")
+		if err != nil {
+			return err
+		}
+		if !admitted {
+			why = Reason{Code: UndoGuarded}
+			return k.s.VoidDeletion(ctx, k.link, mapping.SideMetaKocka)
+		}
+
+		err = k.dropContact(ctx, "its import was taken back by "+OrWords(by, "a person"))
+		var refused *store.ContactRefusedError
+		if errors.As(err, &refused) {
+			why = Reason{Code: UndoFailed, Words: refused.Reason}
+			return nil
+		}
+		return err
+	})
+	return why, err
+}
+
+// importStands says why a contact that was made of a partner is not deleted; no code:
+// nothing stands against it.
+func (k *task) importStands(made store.Entry) Reason {
+	if k.st.Contact == nil || !k.linked() || k.link.MetaKockaID != made.MetaKockaID {
+		return Reason{Code: UndoNotLinked}
+	}
+	for _, f := range mapping.Fields() {
+		if made.Fields[f].Scrubbed {
+			return Reason{Code: UndoScrubbed}
+		}
+		if was, _ := made.After(f); !mapping.Unedited(f, was, k.st.Contact.Get(f)) {
+			return Reason{Code: UndoChanged, Field: f, Side: mapping.SideCRM}
+		}
+	}
+	return Reason{}
 }

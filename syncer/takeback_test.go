@@ -179,3 +179,45 @@ func TestWhyAValueIsAsItIs(t *testing.T) {
 	require.Equal(t, syncer.WhyBefore, why()[mapping.FieldPhone])
 	require.Equal(t, syncer.WhyBefore, why()[mapping.FieldName])
 }
+
+// TestAnImportIsTakenBack: the contact that was made is deleted as long as nobody has changed
+// it, under the guard for deletions, and is not imported again by itself.
+func TestAnImportIsTakenBack(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, func(w *world.World) { w.Config.MaxDeletes, w.Config.AutoImport = 1, true })}
+	var made, partners, contacts []string
+	for _, name := range []string{"Ana", "Bor", "Eva"} {
+		p, err := u.ERP.AddPartner(metakocka.Partner{Customer: name, Contacts: []metakocka.Contact{{Name: name, GSM: "041 111 111"}}})
+		require.NoError(t, err)
+		o, err := u.api().Import(t.Context(), operations.ImportRequest{MetaKockaID: p.MKID, By: "ana"})
+		require.NoError(t, err)
+		made, partners, contacts = append(made, u.newest(o.ContactID)), append(partners, p.MKID), append(contacts, o.ContactID)
+	}
+
+	u.Set(contacts[2], mapping.FieldPhone, "041 222 222")
+	preview := u.undo(operations.UndoRequest{IDs: made, DryRun: true})
+	require.Equal(t, []int{2, 1}, []int{preview.Undone, preview.Left})
+	require.Equal(t, 3, u.Count("SELECT count(*) FROM contacts"))
+
+	res := u.undo(operations.UndoRequest{IDs: made})
+	require.Equal(t, []int{1, 2}, []int{res.Undone, res.Left})
+	why := map[syncer.ReasonCode]int{}
+	for _, item := range res.Items {
+		why[item.Left.Code]++
+		require.True(t, item.Deletes)
+	}
+	require.Equal(t, map[syncer.ReasonCode]int{"": 1, syncer.UndoGuarded: 1, syncer.UndoChanged: 1}, why)
+	require.Equal(t, 2, u.Count("SELECT count(*) FROM contacts"))
+	require.Zero(t, u.Count("SELECT count(*) FROM mksync_deletions WHERE status = 'held'"))
+
+	gone := 0
+	if u.Count("SELECT count(*) FROM contacts WHERE id = $1", contacts[1]) == 0 {
+		gone = 1
+	}
+	u.Pull(partners[gone])
+	u.Pushed(contacts[gone], true)
+	require.Equal(t, 2, u.Count("SELECT count(*) FROM contacts"), "it is not imported again by itself")
+	_, err := u.api().Import(t.Context(), operations.ImportRequest{MetaKockaID: partners[gone]})
+	require.NoError(t, err)
+	require.Equal(t, 3, u.Count("SELECT count(*) FROM contacts"))
+}

@@ -64,6 +64,8 @@ const (
 	UndoAlready    ReasonCode = "undo.already"    // both sides hold what was there before
 	UndoBetween    ReasonCode = "undo.between"    // it was another in between
 	UndoMade       ReasonCode = "undo.made"       // a record was made
+	UndoReferred   ReasonCode = "undo.referred"   // rows of other tables refer to the contact
+	UndoGuarded    ReasonCode = "undo.guarded"    // too many deletions within ten minutes
 	UndoRetired    ReasonCode = "undo.retired"    // it went with a deletion
 	UndoMerged     ReasonCode = "undo.merged"     // a merge has an undoing of its own
 	UndoFirst      ReasonCode = "undo.first"      // only one side had a value
@@ -83,7 +85,7 @@ func Reasons() []ReasonCode {
 		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
 		StandsSynced, StandsNew, StandsLeftOut, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
-		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
+		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
 		UndoWithheld, UndoNotLinked, UndoFailed,
 	}
 }

@@ -268,6 +268,9 @@ func (app *cliEnv) showUndone(res operations.UndoResult, asJSON bool) error {
 
 func undoneLine(u operations.Undone) []string {
 	what := string(u.Field)
+	if u.Deletes {
+		what = "the contact is deleted"
+	}
 	if u.From != u.To {
 		what += fmt.Sprintf(" %s → %s", quote(u.From), quote(u.To))
 	}

@@ -53,7 +53,7 @@ func TestHistoryWhyAndUndoAsCommands(t *testing.T) {
 	w.Agree(id, "041 222 222")
 
 	left := mksync(w, "undo", list.ids()[1]).lines()
-	require.Contains(t, left[0], "left: What was made stays")
+	require.Contains(t, left[0], "left: The partner that was made stays")
 	require.ErrorContains(t, mksync(w, "undo").err, "name the writes by their ids")
 	require.ErrorContains(t, mksync(w, "why", id, "shoe").err, "is none of")
 }

@@ -36,7 +36,8 @@ type Undone struct {
 	Field       mapping.Field `json:"field,omitempty"` // "": of no field in particular
 	From        string        `json:"from"`
 	To          string        `json:"to"`
-	Left        syncer.Reason `json:"left,omitzero"` // why it is left as it is
+	Deletes     bool          `json:"deletes,omitempty"` // the contact, which was made of the partner
+	Left        syncer.Reason `json:"left,omitzero"`     // why it is left as it is
 }
 
 // UndoResult is what was taken back, or would be.
@@ -165,7 +166,7 @@ func (a *API) undoOf(ctx context.Context, r UndoRequest, entries []store.Entry, 
 }
 
 func (res *UndoResult) add(of store.Entry, t syncer.TakenBack) {
-	item := Undone{HistoryIDs: []string{}, ContactID: of.ContactID, MetaKockaID: of.MetaKockaID, Field: t.Field, From: t.From, To: t.To}
+	item := Undone{HistoryIDs: []string{}, ContactID: of.ContactID, MetaKockaID: of.MetaKockaID, Field: t.Field, From: t.From, To: t.To, Deletes: t.Deletes}
 	for _, id := range t.Entries {
 		item.HistoryIDs = append(item.HistoryIDs, strconv.FormatInt(id, 10))
 	}
