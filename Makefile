@@ -48,6 +48,8 @@ long: go cgo ## Test at length what `make test` tests shortly: kills at any mome
 	MKSYNC_TEST_KILLS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestKilledAtAnyMoment$$' -timeout 1h ./cmd/mksync
 	$(GO) test -count=1 -timeout 1h ./mapping -rapid.checks=$(CHECKS)
 	$(GO) test -count=1 -run Law -timeout 1h ./syncer ./internal/terminal -rapid.checks=$(CHECKS)
+	$(GO) test -count=1 -run '^TestReal' -timeout 1h ./syncer
+	$(GO) test -count=1 -timeout 1h ./metakocka/enumerate
 
 .PHONY: race
 race: go cgo ## Test again and again (COUNT=3) in random order, to bring out races and flaky tests

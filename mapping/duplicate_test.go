@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/crmmind/mksync/internal/testenv/racing"
 )
 
 // pairLikeness judges two contacts by themselves: nobody else shares what they share.
@@ -179,7 +181,10 @@ func TestWhatManyShareIsNoEvidence(t *testing.T) {
 
 func TestDuplicatesAmongManyAreFound(t *testing.T) {
 	t.Parallel()
-	const n = 10_000
+	n := 10_000
+	if racing.On {
+		n = 1000
+	}
 	found, _ := Duplicates(crowdOf(n), n)
 	likely := slices.DeleteFunc(found, func(d Duplicate) bool { return d.Score < 90 })
 	require.Len(t, likely, n/20)

@@ -3,12 +3,15 @@ package enumerate
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/racing"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -55,7 +58,7 @@ func TestAPollOfTenThousandCostsElevenCalls(t *testing.T) {
 func TestListingsThatAreNotWholeAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	const n = 1400
-	for name, opts := range map[string]sim.Options{
+	servers := map[string]sim.Options{
 		"the offset is ignored":           {Paging: sim.OffsetIgnored},
 		"and counted as it came":          {Paging: sim.OffsetIgnored, CountCapped: sim.CountsReturned},
 		"the offset is a page's number":   {Paging: sim.OffsetIsPage},
@@ -64,9 +67,11 @@ func TestListingsThatAreNotWholeAreNotBelieved(t *testing.T) {
 		"cut at an odd size":              {Paging: sim.PagesIgnored, AnswerCap: 1234, CountCapped: sim.CountsReturned},
 		"nothing is listed":               {ListAll: sim.ListsNothing},
 		"refused":                         {ListAll: sim.Refused},
-	} {
+	}
+	for _, name := range racing.Every(2, slices.Sorted(maps.Keys(servers))) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			opts := servers[name]
 			opts.Partners = partnersNamed(n)
 			e, _ := enumeratorOf(t, opts)
 			require.Equal(t, WayLetters, wayAfter(t, e, n))

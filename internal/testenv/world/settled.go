@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,11 +30,10 @@ const AuditSQL = `
 	BEGIN INSERT INTO audit (app, op) VALUES (current_setting('application_name'), TG_OP); RETURN NULL; END $$;
 	CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON contacts FOR EACH ROW EXECUTE FUNCTION note()`
 
-// NewAudited is a world that counts every write and polls in a hurry.
+// NewAudited is a world that counts every write.
 func NewAudited(t testing.TB, opts sim.Options) *World {
 	t.Helper()
 	w := New(t, opts)
-	w.Config.PollInterval = 100 * time.Millisecond
 	w.Exec(AuditSQL)
 	return w
 }
@@ -56,11 +54,15 @@ func (w *World) Rows() string {
 	return w.One("SELECT string_agg(id::text || ' ' || xmin::text || ' ' || updated_at::text, ', ' ORDER BY id) FROM contacts")
 }
 
-// Polls waits for n complete polls that begin from now on.
+// Polls waits for n complete polls that begin from now on. A service of this process is
+// asked for each: those that come by themselves are seldom, for they cost all tests time.
 func (w *World) Polls(n int) {
 	w.T.Helper()
 	for range n {
 		now := w.One("SELECT clock_timestamp()::text")
+		for _, s := range w.polling {
+			_ = s.Poller.Poll(w.T.Context()) // what is wrong with it is in its state
+		}
 		w.Eventually(func() error {
 			if w.Count("SELECT count(*) FROM mksync_state WHERE key = 'poller' AND (value->>'sweptAt')::timestamptz > $1::text::timestamptz", now) == 0 {
 				return errors.New("no complete poll since " + now)

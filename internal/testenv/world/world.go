@@ -14,6 +14,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,6 +44,8 @@ type World struct {
 	File string
 	// Pace is the service's.
 	Pace service.Pace
+
+	polling []*service.Service // those of this process that run and poll
 }
 
 // Version is what the tests' services say they are.
@@ -82,7 +85,7 @@ func NewAt(t testing.TB, url string, opts sim.Options) *World {
 	cfg.MetaKockaSecretKey = config.Secret(sim.DefaultSecretKey)
 	cfg.MetaKockaTimeout = waits.Stretch(2 * time.Second)
 	cfg.MetaKockaSettle = 200 * time.Millisecond
-	cfg.PollInterval = 300 * time.Millisecond
+	cfg.PollInterval = 500 * time.Millisecond
 	cfg.HTTPAddr = "127.0.0.1:0"
 	return &World{T: t, DB: db, ERP: erp, Config: cfg, Pace: QuickPace}
 }
@@ -135,12 +138,16 @@ func (w *World) Start(roles ...string) (s *service.Service, stop func()) {
 	ctx, cancel := context.WithCancel(w.T.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
+	if slices.Contains(roles, service.RolePoller) {
+		w.polling = append(w.polling, s)
+	}
 	stopped := false
 	stop = func() {
 		if stopped {
 			return
 		}
 		stopped = true
+		w.polling = slices.DeleteFunc(w.polling, func(p *service.Service) bool { return p == s })
 		cancel()
 		require.NoError(w.T, <-done)
 		s.Close()
