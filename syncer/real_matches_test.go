@@ -255,6 +255,8 @@ func TestWhoSharesAKey(t *testing.T) {
 				w.Polls(1)
 				add()
 			}
+			w.Idle(s)
+			w.NoneWaits()
 			require.Equal(t, world.Written{Adds: made}, w.Quiet(s))
 			for _, g := range realGroups() {
 				synced := 0

@@ -133,6 +133,17 @@ func (w *World) Quiet(s *service.Service) Written {
 	return before
 }
 
+// NoneWaits waits until no contact waits to be looked at once more.
+func (w *World) NoneWaits() {
+	w.T.Helper()
+	w.Eventually(func() error {
+		if n := w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'pending'"); n > 0 {
+			return fmt.Errorf("%d contacts are pending", n)
+		}
+		return nil
+	})
+}
+
 // WorkedOff waits until every event was worked on.
 func (w *World) WorkedOff(s *service.Service) {
 	w.T.Helper()
