@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/crmmind/mksync/syncer/check"
 	"github.com/crmmind/mksync/syncer/operations"
 	"github.com/crmmind/mksync/syncer/status"
 )
@@ -90,6 +91,17 @@ var types = map[string]struct{ request, answer any }{
 	"jobs.list":            {operations.Page{}, operations.List[operations.Job]{}},
 	"jobs.show":            {operations.JobRequest{}, operations.Job{}},
 	"jobs.cancel":          {operations.EntryRequest{}, operations.Job{}},
+	"conflicts.list":       {operations.JournalRequest{}, operations.List[operations.Conflict]{}},
+	"conflicts.resolve":    {operations.ResolveRequest{}, operations.Decided[operations.Conflict]{}},
+	"conflicts.undo":       {operations.EntryRequest{}, operations.Decided[operations.Conflict]{}},
+	"deletions.list":       {operations.JournalRequest{}, operations.List[operations.Deletion]{}},
+	"deletions.approve":    {operations.EntryRequest{}, operations.Decided[operations.Deletion]{}},
+	"deletions.reject":     {operations.EntryRequest{}, operations.Decided[operations.Deletion]{}},
+	"dead-letters.list":    {operations.Page{}, operations.List[operations.DeadLetter]{}},
+	"dead-letters.retry":   {operations.EntryRequest{}, operations.DeadLetter{}},
+	"mappings.orphans":     {operations.OrphansRequest{}, operations.List[operations.Orphan]{}},
+	"mappings.prune":       {operations.Nothing{}, operations.Pruned{}},
+	"check":                {check.CheckRequest{}, check.CheckReport{}},
 	"partners.list":        {operations.PartnersRequest{}, operations.List[operations.Partner]{}},
 }
 
@@ -210,7 +222,7 @@ func (d document) describes(t *testing.T, path string, s schema, typ reflect.Typ
 	s = d.named(t, s)
 	kinds := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Slice: "array", reflect.Struct: "object", reflect.Map: "object"}
 	switch typ.Kind() {
-	case reflect.Uint64:
+	case reflect.Uint64, reflect.Int64:
 		typ = reflect.TypeFor[int]()
 	case reflect.Float64:
 		require.Equal(t, "number", s.Type, path)
@@ -248,7 +260,7 @@ func (d document) describesFields(t *testing.T, path string, s schema, typ refle
 	t.Helper()
 	for _, f := range reflect.VisibleFields(typ) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous || name == "by" || name == "askedBy" || name == "-" {
+		if f.Anonymous || !f.IsExported() || name == "by" || name == "askedBy" || name == "-" {
 			continue
 		}
 		require.Equal(t, !strings.Contains(options, "omit"), slices.Contains(s.Required, name), path+"."+name)

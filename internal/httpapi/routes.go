@@ -37,8 +37,9 @@ type param struct {
 }
 
 var (
-	page  = []param{{name: "after"}, {name: "limit", number: true}}
-	jobID = []param{{name: "id", inPath: true}}
+	page    = []param{{name: "after"}, {name: "limit", number: true}}
+	journal = append([]param{{name: "of"}, {name: "all", flag: true}}, page...)
+	jobID   = []param{{name: "id", inPath: true}}
 )
 
 // jobsPath is where jobs are, below the prefix.
@@ -64,6 +65,17 @@ func routes() []route {
 		}, page...)},
 		{method: http.MethodPost, path: "/history/undo", op: operations.OpUndo},
 		{method: http.MethodGet, path: "/contacts/why", op: operations.OpWhy, query: []param{{name: "contactId"}, {name: "field"}}},
+		{method: http.MethodGet, path: "/conflicts", op: operations.OpConflicts, query: journal},
+		{method: http.MethodPost, path: "/conflicts/resolve", op: operations.OpResolveConflict},
+		{method: http.MethodPost, path: "/conflicts/undo", op: operations.OpUndoConflict},
+		{method: http.MethodGet, path: "/deletions", op: operations.OpDeletions, query: journal},
+		{method: http.MethodPost, path: "/deletions/approve", op: operations.OpApproveDeletion},
+		{method: http.MethodPost, path: "/deletions/reject", op: operations.OpRejectDeletion},
+		{method: http.MethodGet, path: "/deadletters", op: operations.OpDeadLetters, query: page},
+		{method: http.MethodPost, path: "/deadletters/retry", op: operations.OpRetryDeadLetter},
+		{method: http.MethodGet, path: "/mappings/orphans", op: operations.OpOrphans, query: page},
+		{method: http.MethodPost, path: "/mappings/prune", op: operations.OpPrune},
+		{method: http.MethodPost, path: "/check", op: operations.OpCheck},
 		{method: http.MethodGet, path: "/partners/unsynced", op: operations.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
 		{method: http.MethodGet, path: "/status", op: operations.OpStatus},
 		{method: http.MethodGet, path: jobsPath, op: operations.OpJobs, query: page},
