@@ -221,3 +221,30 @@ func TestAnImportIsTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, u.Count("SELECT count(*) FROM contacts"))
 }
+
+// TestAnUndoOfSeveralGoesOn: what cannot be done to one contact is told, and the others are
+// taken back; with an answer lost the next request finds what was done.
+func TestAnUndoOfSeveralGoesOn(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, nil)}
+	first, second := "041 111 111", "041 222 222"
+	var ids, written []string
+	for _, name := range []string{"Ana", "Bor"} {
+		id, _ := u.Linked(mapping.Contact{Name: name, Phone: first})
+		u.Set(id, mapping.FieldPhone, second)
+		u.Pushed(id, false)
+		ids, written = append(ids, id), append(written, u.newest(id))
+	}
+
+	require.NoError(t, u.ERP.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
+	_, err := u.api().Undo(t.Context(), operations.UndoRequest{IDs: written})
+	require.Error(t, err, "MetaKocka did not answer")
+	u.Eventually(func() error {
+		_, err := u.api().Undo(t.Context(), operations.UndoRequest{IDs: written})
+		return err
+	})
+	for _, id := range ids {
+		u.Eventually(func() error { _, err := u.Push(id, false); return err })
+		u.hold(id, first)
+	}
+}

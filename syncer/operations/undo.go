@@ -113,10 +113,18 @@ func (a *API) Undo(ctx context.Context, r UndoRequest) (res UndoResult, err erro
 	res = UndoResult{Items: []Undone{}, HistoryIDs: []string{}}
 	for _, of := range byContact(found) {
 		if err := a.undoOf(ctx, r, of, &res); err != nil {
-			return res, err
+			return res, stopped(err, res)
 		}
 	}
 	return res, nil
+}
+
+// stopped says what was done before an error that is not about one contact.
+func stopped(err error, res UndoResult) error {
+	if res.Undone == 0 {
+		return err
+	}
+	return syncer.NotYet(err, "%d of the fields were taken back before it stopped", res.Undone)
 }
 
 // byContact are the entries of each contact, those of the newest first.
@@ -152,8 +160,12 @@ func (a *API) undoOf(ctx context.Context, r UndoRequest, entries []store.Entry, 
 		}
 		plan, err = a.reconciler.TakeBack(ctx, id, plan, r.AskedBy)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil || syncer.Outage(err):
 		return err
+	default: // it is about this contact
+		failed(plan, syncer.AsRequestError(err).Message)
 	}
 
 	for _, t := range plan {
@@ -163,6 +175,15 @@ func (a *API) undoOf(ctx context.Context, r UndoRequest, entries []store.Entry, 
 		return nil
 	}
 	return a.addWritten(ctx, id, newest, res)
+}
+
+// failed says of what is open in a plan that it could not be done.
+func failed(plan []syncer.TakenBack, words string) {
+	for i, t := range plan {
+		if t.Left.Code == "" {
+			plan[i].Left = syncer.Reason{Code: syncer.UndoFailed, Field: t.Field, Words: words}
+		}
+	}
 }
 
 func (res *UndoResult) add(of store.Entry, t syncer.TakenBack) {
