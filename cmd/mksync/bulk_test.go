@@ -123,7 +123,7 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 			t.Parallel()
 			w := world.New(t, sim.Options{})
 			w.Exec(world.AuditSQL)
-			const all = 300
+			const all = 120
 			for i := range all {
 				w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
 			}

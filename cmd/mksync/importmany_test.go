@@ -10,6 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/racing"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -94,7 +95,10 @@ func TestUnsyncedPartnersCostNoCall(t *testing.T) {
 // most.
 func TestAllPartnersAreImportedThroughACap(t *testing.T) {
 	t.Parallel()
-	const n = 1100
+	n := 1100
+	if racing.On {
+		n = 400
+	}
 	opts := sim.Options{AnswerCap: 100}
 	for i := range n {
 		p := world.Person("", fmt.Sprintf("%c%c%c Gradnje %d", 'a'+i%23, 'a'+i%19, 'a'+i/23%20, i), "", fmt.Sprintf("p%d@partner.si", i))

@@ -161,6 +161,7 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 				return nil
 			default:
 			}
+			idle(t.Context(), 2*time.Millisecond) // quicker than any merge, and others have their turn
 			if _, err := w.DB.Exec(t.Context(), "UPDATE contacts SET website = 'https://example.si/' || $2::bigint WHERE id = $1", winner, n); err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/racing"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
@@ -161,7 +162,10 @@ Oseba";" 7999 ";`+bor, "")
 // TestManyPairsThatAgreeCostNoCall but those of the enumeration, and no write.
 func TestManyPairsThatAgreeCostNoCall(t *testing.T) {
 	t.Parallel()
-	const all = 2500 // more than a request takes
+	all := operations.MostPairs + 500
+	if racing.On {
+		all = 400 // and so one request
+	}
 	var partners []metakocka.Partner
 	for i := range all {
 		partners = append(partners, namedPartner(fmt.Sprint(100000+i), fmt.Sprint("Oseba ", i)))
