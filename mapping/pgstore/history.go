@@ -134,7 +134,7 @@ const forgottenAtOnce = 10_000
 func (s *Store) forgetHistory(ctx context.Context, age time.Duration) error {
 	for {
 		tag, err := s.pool.Exec(ctx, `DELETE FROM mksync_history WHERE id IN (
-			SELECT id FROM mksync_history WHERE at < clock_timestamp() - $1::interval ORDER BY at LIMIT $2)`, age, forgottenAtOnce)
+			SELECT id FROM mksync_history WHERE at < clock_timestamp() - $1::interval LIMIT $2)`, age, forgottenAtOnce)
 		if err != nil {
 			return fmt.Errorf("forget the history: %w", err)
 		}
