@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"time"
 
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -15,7 +14,7 @@ import (
 // heldMatch leaves a contact's match to a person, until something changes that has one
 // of its keys. Where one of the partners that it is held for, or a link with it, became
 // another since they were looked at, that woke nobody yet.
-func (k *task) heldMatch(ctx context.Context, reason string, since time.Time, partners ...string) error {
+func (k *task) heldMatch(ctx context.Context, reason string, since store.Snapshot, partners ...string) error {
 	k.link.HeldKeys = match.Keys(k.party()).All()
 	if err := k.settle(ctx, store.StatusHeld, reason, store.Change{}); err != nil {
 		return err

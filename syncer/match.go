@@ -46,7 +46,7 @@ func (k *task) first(ctx context.Context) error {
 	case err != nil:
 		return err
 	case len(held.Candidates) > 0:
-		return k.heldMatch(ctx, held.Reason(), k.st.Now, held.Candidates...)
+		return k.heldMatch(ctx, held.Reason(), k.st.Snapshot, held.Candidates...)
 	case found == nil:
 		return k.create(ctx)
 	}
@@ -133,8 +133,7 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 		if rival := d.Rival(); rival != "" {
 			return true, k.heldFor(ctx, rival, d.Reason)
 		}
-		planned := k.now().Add(-time.Since(k.t.Plan.Began))
-		return true, k.heldMatch(ctx, d.Reason, planned, d.Candidates()...)
+		return true, k.heldMatch(ctx, d.Reason, k.t.Plan.Since, d.Candidates()...)
 	}
 
 	parties, err := seenParties(seen)
@@ -225,7 +224,7 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 	}
 	k.link.MetaKockaID = ""
 	k.link.Base = nil
-	return k.heldMatch(ctx, k.takenBy(ctx, p), k.st.Now, p.MKID)
+	return k.heldMatch(ctx, k.takenBy(ctx, p), k.st.Snapshot, p.MKID)
 }
 
 // takenBy says who holds a partner that this contact matches.

@@ -12,6 +12,7 @@ import (
 
 // Sides lists both sides for the first match, in pages; *pgstore.Store does.
 type Sides interface {
+	Snapshot(ctx context.Context) (store.Snapshot, error)
 	MatchContacts(ctx context.Context, after string, limit int) ([]store.MatchContact, error)
 	MatchPartners(ctx context.Context, after string, limit int) ([]store.MatchPartner, error)
 }
@@ -64,6 +65,10 @@ func (m *Matcher) Fresh(ctx context.Context) (*match.Plan, error) {
 func (m *Matcher) make(ctx context.Context) (*match.Plan, error) {
 	m.last = nil // not two at once in memory
 	began := time.Now()
+	since, err := m.sides.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
 	partners, err := m.partners(ctx)
 	if err != nil {
 		return nil, err
@@ -73,7 +78,7 @@ func (m *Matcher) make(ctx context.Context) (*match.Plan, error) {
 		return nil, err
 	}
 	m.last = match.NewPlan(contacts, partners)
-	m.last.Began = began
+	m.last.Since = since
 	keep := max(planAge, planShare*time.Since(began))
 	m.until = time.Now().Add(keep)
 	time.AfterFunc(keep, m.expire)

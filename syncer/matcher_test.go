@@ -16,6 +16,8 @@ func (s slowSides) MatchContacts(context.Context, string, int) ([]store.MatchCon
 	return nil, nil
 }
 
+func (s slowSides) Snapshot(context.Context) (store.Snapshot, error) { return store.Snapshot{}, nil }
+
 func (s slowSides) MatchPartners(context.Context, string, int) ([]store.MatchPartner, error) {
 	close(s.began)
 	<-s.goOn

@@ -65,7 +65,7 @@ type Links interface {
 	WakeLate(ctx context.Context, contactID string) error
 	// WakeOvertaken has a contact looked at again that was held for the sake of partners,
 	// where one of them, or a link with it, became another since.
-	WakeOvertaken(ctx context.Context, contactID string, metakockaIDs []string, since time.Time) error
+	WakeOvertaken(ctx context.Context, contactID string, metakockaIDs []string, since store.Snapshot) error
 	// UnlinkedContacts finds contacts without a living link by a partner's keys, but
 	// those of which a person said that they are somebody else.
 	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error)

@@ -3,7 +3,6 @@ package match
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -85,8 +84,8 @@ type Partner struct {
 // Plan is the first match of all contacts with all partners as they were when
 // it was made.
 type Plan struct {
-	// Began is when the reading of both sides began, by this process's clock.
-	Began time.Time
+	// Since is what was stored before the two sides were read.
+	Since store.Snapshot
 
 	decisions  []Decision     // by contact id
 	byContact  map[string]int // index of the contact's decision

@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -58,21 +59,35 @@ func (s *Store) WakeLate(ctx context.Context, contactID string) error {
 	return nil
 }
 
-// WakeOvertaken has a contact looked at again that was held for the sake of partners $2,
-// where one of them, or a link that names it, was stored since $3. Whoever stores one now
-// has either seen that the contact is held, or is waited for. What was stored in the future
-// is of a clock that was put back since: it would be looked at for as long again and again.
-func (s *Store) WakeOvertaken(ctx context.Context, contactID string, metakockaIDs []string, since time.Time) error {
+// WakeOvertaken has a contact looked at again that was held for the sake of partners,
+// where one of them, or a link that names it, was stored by a transaction that since did
+// not see. Whoever stores one now has either seen that the contact is held, or is waited
+// for. No clock decides, for it may be put back in between; it only tells rows apart that
+// are so old that the numbers of transactions have come round since.
+func (s *Store) WakeOvertaken(ctx context.Context, contactID string, metakockaIDs []string, since store.Snapshot) error {
 	if len(metakockaIDs) == 0 {
 		return nil
 	}
-	_, err := s.pool.Exec(ctx, `
-		WITH links AS (SELECT updated_at FROM metakocka_contact_mappings WHERE metakocka_id = ANY($2) FOR SHARE),
-		partners AS (SELECT observed_at, missing_since FROM mksync_partners WHERE metakocka_id = ANY($2) FOR SHARE),
-		stored AS (SELECT updated_at AS at FROM links UNION ALL SELECT observed_at FROM partners UNION ALL SELECT missing_since FROM partners)
-		UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
-		WHERE contact_id = $1 AND `+heldMatch+` AND EXISTS (SELECT FROM stored WHERE at BETWEEN $3 AND clock_timestamp())`,
-		contactID, metakockaIDs, since)
+	overtaken := false
+	look := func(rows pgx.Rows) error {
+		var xid uint32
+		_, err := pgx.ForEachRow(rows, []any{&xid}, func() error {
+			overtaken = overtaken || !since.Sees(xid)
+			return nil
+		})
+		return err
+	}
+
+	b := &pgx.Batch{}
+	b.Queue(`SELECT xmin FROM metakocka_contact_mappings
+		WHERE metakocka_id = ANY($1) AND updated_at > now() - interval '30 days' FOR SHARE`, metakockaIDs).Query(look)
+	b.Queue(`SELECT xmin FROM mksync_partners
+		WHERE metakocka_id = ANY($1) AND greatest(observed_at, missing_since) > now() - interval '30 days' FOR SHARE`, metakockaIDs).Query(look)
+	err := s.pool.SendBatch(ctx, b).Close()
+	if err == nil && overtaken {
+		_, err = s.pool.Exec(ctx, `UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
+			WHERE contact_id = $1 AND `+heldMatch, contactID)
+	}
 	if err != nil {
 		return s.stale(ctx, fmt.Errorf("look again at held contacts: %w", err))
 	}
