@@ -67,7 +67,7 @@ func TestFewConnections(t *testing.T) {
 		return nil
 	})
 	require.LessOrEqual(t, most(), mostConnections)
-	w.Eventually(func() error {
+	waits.Eventually(t, time.Minute, func() error {
 		if n := w.Count(connections); n > connectionsAtRest {
 			return fmt.Errorf("%d connections at rest", n)
 		}
