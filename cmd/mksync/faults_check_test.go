@@ -45,7 +45,7 @@ func (c *crowd) look(ctx context.Context) (s sides, err error) {
 	if s.contacts, err = c.table.all(ctx, w.DB); err != nil {
 		return s, err
 	}
-	rows, err := w.DB.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL, coalesce(base::text, '')
+	rows, err := w.DB.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL, concat(base::text, '; keys ', held_keys::text, ', stored by ', xmin, ' at ', updated_at, ' for ', updated_by)
 		FROM metakocka_contact_mappings`)
 	if err != nil {
 		return s, err

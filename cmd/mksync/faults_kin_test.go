@@ -108,7 +108,7 @@ func (c *crowd) kindred(v *verdict, s sides, k *kin) {
 		first := k.members[0]
 		l := s.links[first.id]
 		v.unsettled = append(v.unsettled, fmt.Sprintf("of %d contacts with one key %v are not held; the first, %s, is %q %s%s",
-			len(k.members), linked, first.want.Name, l.status, l.reason, s.named(l.reason)))
+			len(k.members), linked, first.want.Name, l.status, l.reason, s.named(l.reason)+"; its link: "+l.base))
 	}
 }
 
@@ -116,7 +116,7 @@ func (c *crowd) kindred(v *verdict, s sides, k *kin) {
 func (s sides) named(reason string) (text string) {
 	for _, id := range someNumber.FindAllString(reason, -1) {
 		if p, there := s.partners[id]; there {
-			text += fmt.Sprintf("; partner %s is %s, of contact %q", id, p.Customer, s.holders[id])
+			text += fmt.Sprintf("; partner %s is %s, has %+v and %q, of contact %q: %s", id, p.Customer, p.Contacts, p.TaxIDNumber, s.holders[id], s.links[s.holders[id]].base)
 		}
 	}
 	return text
