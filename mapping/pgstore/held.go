@@ -24,6 +24,13 @@ const wakeForSQL = `
 	UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
 	WHERE ` + heldMatch + ` AND held_keys && (SELECT array_agg(k) FROM partners, unnest(keys) AS k)`
 
+// wakeShedSQL is wakeSQL for the keys that partner $1 has as last seen, and has no more: its
+// keys are $2.
+const wakeShedSQL = `
+	WITH partner AS (SELECT keys FROM mksync_partners WHERE metakocka_id = $1 FOR NO KEY UPDATE)
+	UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()
+	WHERE ` + heldMatch + ` AND held_keys && (SELECT array_agg(k) FROM partner, unnest(keys) AS k WHERE k <> ALL($2::text[]))`
+
 // wakeWaitingSQL has those looked at again that are held for the sake of a contact that
 // has no partner, by its key $1, and share none of the keys $2 with it.
 const wakeWaitingSQL = `UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()

@@ -55,6 +55,18 @@ func TestASavedChangeWakesWhoWaitsForWhatItFreed(t *testing.T) {
 	require.Equal(t, []int{1}, k.awake(1, 2))
 }
 
+// TestASavedChangeWakesWhoWaitsForWhatItsPartnerHad, and nobody who waits for what it has still.
+func TestASavedChangeWakesWhoWaitsForWhatItsPartnerHad(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	k.holding("email ana@primer.si", 1)
+	k.holding("email eva@primer.si", 2)
+	k.observe(seen(7, "a", mapping.MatchKeys{Emails: []string{"ana@primer.si", "eva@primer.si"}}))
+	now := seen(7, "b", mapping.MatchKeys{Emails: []string{"eva@primer.si"}})
+	k.save(numbered(3), store.Change{Link: store.Link{MetaKockaID: partnerID(7), Status: store.StatusSynced}, Observed: &now})
+	require.Equal(t, []int{1}, k.awake(1, 2))
+}
+
 // TestAPartnersKeysWakeWhoWaitsForIt: when it is seen with others, and when it is gone; the
 // keys are those that it had.
 func TestAPartnersKeysWakeWhoWaitsForIt(t *testing.T) {

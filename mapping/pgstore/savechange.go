@@ -27,6 +27,8 @@ func (s *Session) saveChange(ctx context.Context, conn *ownConn, b *pgx.Batch, c
 		}
 	}
 	if ch.Observed != nil {
+		// The base of a first match, or of one whose write had no answer, does not tell them.
+		b.Queue(wakeShedSQL, ch.Observed.MetaKockaID, ch.Observed.Keys.All())
 		b.Queue(observeSQL, observeArgs(ch.Observed)...)
 	}
 	if ch.Gone != "" {
