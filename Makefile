@@ -49,6 +49,7 @@ long: go cgo ## Test at length what `make test` tests shortly: kills at any mome
 	$(GO) test -count=1 -timeout 1h ./mapping -rapid.checks=$(CHECKS)
 	$(GO) test -count=1 -run Law -timeout 1h ./syncer ./internal/terminal -rapid.checks=$(CHECKS)
 	$(GO) test -count=1 -run '^TestReal|^TestManyPairsThatAgreeCostNoCall$$|^TestAllPartnersAreImportedThroughACap$$' -timeout 1h ./syncer ./cmd/mksync
+	$(GO) test -count=1 -run '^TestTheStoreWithKeysOfOtherTypes$$' -timeout 1h ./mapping/pgstore
 	$(GO) test -count=1 -timeout 1h ./metakocka/enumerate
 
 .PHONY: race

@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 // letters waits until there are n dead letters and returns them.
@@ -205,8 +207,7 @@ func TestDeadLetterOfALargeEvent(t *testing.T) {
 func TestListingLettersEndsWhileTheyAreRemoved(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
+	ctx := waits.Context(t, 10*time.Second)
 	done := make(chan error, 1)
 	go func() {
 		var err error

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/racing"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/mapping/store"
@@ -57,14 +58,21 @@ func contactsSchema(key string) string {
 	return strings.Replace(pgserver.ContactsSchema, "uuid PRIMARY KEY DEFAULT gen_random_uuid()", key+" PRIMARY KEY DEFAULT "+keyed().another, 1)
 }
 
+// comparing are the tests of what compares and orders keys.
+const comparing = "Paged|Link|Session|Held|Merge|Orphan|Replay"
+
 // TestTheStoreWithKeysOfOtherTypes runs this package's tests again, with each; of the two
-// texts one with those alone that compare and order.
+// texts one with those alone that compare and order, and with the race detector each.
 func TestTheStoreWithKeysOfOtherTypes(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(testKey) != "" || testing.Short() {
 		t.Skip("one of the runs, or a short one")
 	}
-	for kind, which := range map[string]string{"text": ".", "bigint": ".", "varchar": "Paged|Link|Session|Held|Merge|Orphan|Replay"} {
+	all := "."
+	if racing.On {
+		all = comparing
+	}
+	for kind, which := range map[string]string{"text": all, "bigint": all, "varchar": comparing} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.count=1", "-test.run", which)
