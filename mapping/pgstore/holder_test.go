@@ -143,7 +143,7 @@ func TestAllLocksAreOnOneConnection(t *testing.T) {
 	}
 	holding.Wait()
 	k.is(int64(1), "SELECT count(DISTINCT pid) FROM pg_locks WHERE "+advisory)
-	k.is(int64(2*many), "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND objsubid = 1 AND "+advisory+" AND NOT "+fmt.Sprintf(named, "mksync:running"))
+	k.is(int64(2*many), "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND objsubid = 1 AND "+advisory+" AND NOT "+named, "mksync:running")
 	close(let)
 	done.Wait()
 	testenv.Eventually(t, 15*time.Second, func() error {
@@ -219,7 +219,7 @@ func TestWhoGoesBeforeItHasTheLockLeavesNothing(t *testing.T) {
 const (
 	// advisory are the locks of this database that mksync took, those of a test's own apart.
 	advisory = "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-	named    = "(classid::bigint << 32 | objid::bigint) = hashtextextended('%s', 0)"
+	named    = "(classid::bigint << 32 | objid::bigint) = hashtextextended($1, 0)"
 )
 
 // process is the same store as another process has it.
@@ -232,7 +232,7 @@ func (k *keeping) process() *keeping {
 // lockOf is the server process that holds the contact's lock.
 func (k *keeping) lockOf(id string) (pid int) {
 	k.t.Helper()
-	err := k.pool.QueryRow(k.t.Context(), "SELECT pid FROM pg_locks WHERE "+advisory+" AND "+fmt.Sprintf(named, "contact:"+id)).Scan(&pid)
+	err := k.pool.QueryRow(k.t.Context(), "SELECT pid FROM pg_locks WHERE "+advisory+" AND "+named, "contact:"+id).Scan(&pid)
 	require.NoError(k.t, err)
 	return pid
 }
