@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv/waits"
-	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -299,10 +298,11 @@ func chronicled(t testing.TB, people *crowd) {
 
 // rowed checks that each write to a contact has its row, and no row tells of one that was
 // not made, however a process ended.
-func rowed(t testing.TB, w *world.World) {
+func rowed(t testing.TB, people *crowd) {
 	t.Helper()
+	w := people.w
 	written, told := w.Written(), w.Rowed()
 	require.Equal(t, written.Contacts, told.Contacts, "writes to contacts, and rows that tell of them")
-	require.Equal(t, len(w.ERP.Partners()), told.Adds, "partners that were made, and rows that tell of them")
+	require.Equal(t, len(w.ERP.Partners())+len(people.erased), told.Adds, "partners that were made, and rows that tell of them")
 	require.LessOrEqual(t, told.Updates, written.Updates, "rows of updates that were not made")
 }

@@ -84,7 +84,7 @@ func killed(t *testing.T, kills int, key string, newID func(n int) string) {
 	})
 	waitSettled(t, people, time.Minute+time.Duration(kills)*2*time.Second)
 	chronicled(t, people)
-	rowed(t, w)
+	rowed(t, people)
 	require.Zero(t, last.terminate(), "SIGTERM ends run with status 0")
 	t.Logf("kills %d, edits %+v, partners %d, calls %+v", kills, people.edits, len(w.ERP.Partners()), w.ERP.Calls().Processed)
 }
