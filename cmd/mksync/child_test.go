@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/world"
@@ -84,13 +85,13 @@ func (l *logBuffer) String() string {
 
 // environ is the world's configuration as a process gets it.
 func environ(w *world.World) []string {
-	c := w.Config
-	return []string{
+	c, usual := w.Config, config.Default()
+	env := []string{
 		"MKSYNC_CONFIG=" + w.File,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 		raceVariable + "=" + os.Getenv(raceVariable),
 		"MKSYNC_DATABASE_URL=" + c.DatabaseURL.Reveal(), "MKSYNC_DATA_DIR=" + c.DataDir,
-		"MKSYNC_INSTANCE=" + c.Instance, "MKSYNC_SCHEMA=" + c.Schema, "MKSYNC_CONTACTS_TABLE=" + c.ContactsTable,
+		"MKSYNC_INSTANCE=" + c.Instance,
 		"MKSYNC_SLOT=" + c.Slot, "MKSYNC_PUBLICATION=" + c.Publication,
 		"MKSYNC_METAKOCKA_URL=" + c.MetaKockaURL, "MKSYNC_METAKOCKA_COMPANY_ID=" + c.MetaKockaCompanyID,
 		"MKSYNC_METAKOCKA_SECRET_KEY=" + c.MetaKockaSecretKey.Reveal(),
@@ -100,6 +101,15 @@ func environ(w *world.World) []string {
 		fmt.Sprintf("MKSYNC_MAX_DELETES=%d", c.MaxDeletes), fmt.Sprintf("MKSYNC_AUTO_IMPORT=%t", c.AutoImport),
 		"MKSYNC_NATS_SYNC_INTERVAL=" + c.NATSSyncInterval.String(), fmt.Sprintf("MKSYNC_STREAM_REPLICAS=%d", c.StreamReplicas),
 	}
+
+	// What is set is no question any more for mksync init.
+	if c.Schema != usual.Schema {
+		env = append(env, "MKSYNC_SCHEMA="+c.Schema)
+	}
+	if c.ContactsTable != usual.ContactsTable {
+		env = append(env, "MKSYNC_CONTACTS_TABLE="+c.ContactsTable)
+	}
+	return env
 }
 
 // spawn starts the service as a process; its log goes to log. With arguments it

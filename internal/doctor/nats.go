@@ -62,12 +62,15 @@ func checkServer(ctx context.Context, cfg NATS, url, what string) side {
 	if storage.Status != OK {
 		return side{findings: found}
 	}
-	return side{findings: append(found, checkStreams(ctx, js, cfg, nc.ConnectedClusterName())), newest: newestEvent(ctx, nc, cfg.Names)}
+	return side{findings: append(found, checkStreams(ctx, js, cfg, nc.ConnectedClusterName())), newest: newestEvent(ctx, js, nc, cfg.Names)}
 }
 
 // newestEvent is the id of the newest message in the contacts' stream; empty where there is
-// none, or no stream.
-func newestEvent(ctx context.Context, nc *nats.Conn, names bus.Names) string {
+// none, or no stream: who merely looks makes none.
+func newestEvent(ctx context.Context, js jetstream.JetStream, nc *nats.Conn, names bus.Names) string {
+	if _, err := js.Stream(ctx, names.Stream(bus.StreamContacts)); err != nil {
+		return ""
+	}
 	b, err := bus.Attach(nc, names)
 	if err != nil {
 		return ""
