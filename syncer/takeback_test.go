@@ -248,3 +248,22 @@ func TestAnUndoOfSeveralGoesOn(t *testing.T) {
 		u.hold(id, first)
 	}
 }
+
+// TestAnUndoOfWhatCannotBeSent: the ERP's users typed words in place of a number, which only
+// they can put there again. What is taken back once stays so, and the reason is said.
+func TestAnUndoOfWhatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, nil)}
+	id, p := u.Linked(mapping.Contact{Name: "Ana", Email: "ana@primer.si"})
+	require.NoError(t, u.ERP.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].GSM = "pokliči tajnico" }))
+	u.Pull(p.MKID)
+	require.Equal(t, "pokliči tajnico", u.Contact(id).Phone)
+
+	res := u.undo(operations.UndoRequest{IDs: []string{u.newest(id)}})
+	require.Equal(t, 1, res.Undone)
+	require.Empty(t, u.Contact(id).Phone)
+	res = u.undo(operations.UndoRequest{IDs: res.HistoryIDs})
+	require.Zero(t, res.Undone)
+	require.Equal(t, syncer.UndoWithheld, res.Items[0].Left.Code)
+	require.Empty(t, u.Contact(id).Phone)
+}

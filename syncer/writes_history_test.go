@@ -50,8 +50,7 @@ func (h *history) undoneTwice() {
 	before := hold()
 	e := rapid.SampledFrom(written).Draw(h.rand, "undone")
 	res := undo([]string{strconv.FormatInt(e.ID, 10)})
-	if len(res.HistoryIDs) > 0 && h.keeps {
-		undo(res.HistoryIDs)
+	if len(res.HistoryIDs) > 0 && h.keeps && undo(res.HistoryIDs).Left == 0 { // words in place of a number cannot be sent back
 		after := hold()
 		for side := range before {
 			for _, f := range mapping.Fields() {
