@@ -2,11 +2,16 @@ package mksync_test
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/pgserver"
 )
 
@@ -14,7 +19,93 @@ import (
 // the one of the demo, the benchmark and the tests.
 func TestTheExampleIsTheTableOfTheTests(t *testing.T) {
 	t.Parallel()
-	example, err := os.ReadFile("deploy/contacts.sql")
+	require.Contains(t, content(t, "deploy/contacts.sql"), strings.TrimSpace(pgserver.ContactsSchema)+";\n")
+}
+
+func content(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Contains(t, string(example), strings.TrimSpace(pgserver.ContactsSchema)+";\n")
+	return string(text)
+}
+
+const (
+	unitFile  = "deploy/systemd/mksync.service"
+	installed = "/usr/bin/mksync" // the unit's
+)
+
+// compose is what is looked at of the compose file.
+type compose struct {
+	Services map[string]struct {
+		Environment map[string]string
+		Healthcheck struct{ Test []string }
+	}
+}
+
+func readCompose(t *testing.T) (c compose) {
+	t.Helper()
+	require.NoError(t, yaml.Unmarshal([]byte(content(t, "docker-compose.yml")), &c))
+	return c
+}
+
+// TestWhatIsDeployedSetsSettingsThatThereAre: the unit, what is commented out in it
+// included, the image and the compose file.
+func TestWhatIsDeployedSetsSettingsThatThereAre(t *testing.T) {
+	t.Parallel()
+	variable := regexp.MustCompile(`MKSYNC_[A-Z_]+`)
+	named := map[string][]string{}
+	for _, file := range []string{unitFile, "Dockerfile"} {
+		named[file] = variable.FindAllString(content(t, file), -1)
+	}
+	for name := range readCompose(t).Services["mksync"].Environment {
+		named["docker-compose.yml"] = append(named["docker-compose.yml"], name)
+	}
+	for file, names := range named {
+		require.NotEmpty(t, names, file)
+		for _, name := range names {
+			if _, err := config.Load("", []string{name + "=x"}); err != nil {
+				require.NotContains(t, err.Error(), "unknown variable", file)
+			}
+		}
+	}
+}
+
+// TestTheImageNeedsNothingButItsBinary: no shell, no user database, no time zones and no
+// certificates are beside it, and every health check is its own.
+func TestTheImageNeedsNothingButItsBinary(t *testing.T) {
+	t.Parallel()
+	_, image, found := strings.Cut(content(t, "Dockerfile"), "\nFROM scratch\n")
+	require.True(t, found)
+	require.NotContains(t, image, "\nRUN ")
+	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, image)
+	require.Regexp(t, `(?m)^HEALTHCHECK .* CMD \["/usr/local/bin/mksync", "healthcheck"\]$`, image)
+	require.Equal(t, []string{"CMD", "/usr/local/bin/mksync", "healthcheck"}, readCompose(t).Services["mksync"].Healthcheck.Test)
+
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/mksync").Output()
+	require.NoError(t, err)
+	linked := strings.Fields(string(out))
+	require.Contains(t, linked, "time/tzdata")
+	require.Contains(t, linked, "golang.org/x/crypto/x509roots/fallback")
+}
+
+// TestTheUnitIsRightAndTight, as systemd itself sees it, where it is there: threshold 15
+// is an exposure of 1.5 of 10.
+func TestTheUnitIsRightAndTight(t *testing.T) {
+	t.Parallel()
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("there is no systemd-analyze")
+	}
+	text := content(t, unitFile)
+	require.Contains(t, text, "ExecStart="+installed+" run")
+	binary, err := os.Executable() // verify looks for the program
+	require.NoError(t, err)
+	unit := filepath.Join(t.TempDir(), filepath.Base(unitFile))
+	require.NoError(t, os.WriteFile(unit, []byte(strings.Replace(text, installed, binary, 1)), 0o600))
+
+	out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", unit).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.NotContains(t, string(out), unit, "a warning")
+	out, err = exec.CommandContext(t.Context(), analyze, "security", "--offline=true", "--threshold=15", "--no-pager", unit).CombinedOutput()
+	require.NoError(t, err, string(out))
 }

@@ -116,6 +116,12 @@ func environ(w *world.World) []string {
 // is that command.
 func spawn(w *world.World, log *logBuffer, args ...string) *child {
 	w.T.Helper()
+	return spawnWith(w, log, nil, args...)
+}
+
+// spawnWith is spawn with more in the environment.
+func spawnWith(w *world.World, log *logBuffer, more []string, args ...string) *child {
+	w.T.Helper()
 	exe, err := os.Executable()
 	require.NoError(w.T, err)
 	cmd := exec.Command(exe, args...) // the test kills it
@@ -123,6 +129,7 @@ func spawn(w *world.World, log *logBuffer, args ...string) *child {
 	if len(args) > 0 {
 		cmd.Env = append(environ(w), mainVariable+"=1")
 	}
+	cmd.Env = append(cmd.Env, more...)
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(w.T, cmd.Start())
 	c := &child{t: w.T, cmd: cmd, log: log}

@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // for machines and images that have none
 
 	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // certificate authorities, for those that have none
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/telemetry"
@@ -99,6 +101,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newInitCommand(app),
 		newRunCommand(app),
 		newStatusCommand(app),
+		newHealthcheckCommand(app),
 		newSyncCommand(app),
 		newCheckCommand(app),
 		newReplayCommand(app),

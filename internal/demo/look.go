@@ -6,14 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -156,35 +155,8 @@ func asContact(p metakocka.Partner) mapping.Contact {
 func (d *demo) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.world.httpAddr+"/readyz", http.NoBody)
-	if err != nil {
-		return err
-	}
-
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-
-	if resp.StatusCode == http.StatusOK {
-		return nil
-	}
-
-	var answer struct {
-		Problems []string `json:"problems"`
-	}
-	body, err := io.ReadAll(resp.Body)
-	if err == nil && json.Unmarshal(body, &answer) == nil && len(answer.Problems) > 0 {
-		return notReadyError(answer.Problems)
-	}
-	return fmt.Errorf("readiness: status %d", resp.StatusCode)
+	return httpapi.Ready(ctx, d.world.httpAddr)
 }
-
-// notReadyError is what the service says is wrong.
-type notReadyError []string
-
-func (e notReadyError) Error() string { return strings.Join(e, "; ") }
 
 // callLog is the record of the calls that reached MetaKocka.
 type callLog struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -263,7 +264,7 @@ func (d *demo) editDuringOutage(ctx context.Context) error {
 
 // saidInOutage is what the service says while it cannot work.
 func (d *demo) saidInOutage(ctx context.Context) (string, error) {
-	var said notReadyError
+	var said httpapi.NotReadyError
 	_, err := d.until(ctx, "the service notices", func() error {
 		if !errors.As(d.ready(ctx), &said) {
 			return errors.New("it says that it is ready")
