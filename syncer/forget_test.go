@@ -19,7 +19,8 @@ func kept(w *world.World) string {
 	w.T.Helper()
 	return w.One(`SELECT concat((SELECT string_agg(m::text, ' ') FROM metakocka_contact_mappings m), (SELECT string_agg(p::text, ' ') FROM mksync_partners p),
 		(SELECT string_agg(c::text, ' ') FROM mksync_conflicts c), (SELECT string_agg(x::text, ' ') FROM mksync_merges x),
-		(SELECT string_agg(d::text, ' ') FROM mksync_deletions d), (SELECT string_agg(s::text, ' ') FROM mksync_state s))`)
+		(SELECT string_agg(d::text, ' ') FROM mksync_deletions d), (SELECT string_agg(s::text, ' ') FROM mksync_state s),
+		(SELECT string_agg(h::text, ' ') FROM mksync_history h))`)
 }
 
 // TestErasedIsErasedEverywhere: with the policy anonymize nothing of a deleted contact
@@ -127,4 +128,39 @@ func TestAnImportedContactIsOneThatTheFilterTakes(t *testing.T) {
 	require.ErrorAs(t, err, &rejected)
 	require.Contains(t, rejected.Reason, "the configured filter leaves the new contact out")
 	require.Equal(t, 1, w.Count("SELECT count(*) FROM contacts"))
+}
+
+// TestWhoIsDeletedAfterTheLinkEndedIsForgotten: a person parted the two, or mksync deleted
+// the contact itself. What was known of the contact goes with it all the same.
+func TestWhoIsDeletedAfterTheLinkEndedIsForgotten(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world.World, s *service.Service, id string){
+		"by hand": func(w *world.World, s *service.Service, id string) {
+			_, err := s.Reconciler.Unlink(w.T.Context(), id, "ana")
+			require.NoError(w.T, err)
+			w.Exec("DELETE FROM contacts WHERE id = $1", id)
+		},
+		"with its partner": func(w *world.World, s *service.Service, id string) {
+			require.NoError(w.T, w.ERP.DeletePartner(w.Partner(id).MKID))
+			w.Eventually(func() error { // it is asked for twice
+				_, err := s.Reconciler.Contact(w.T.Context(), id, syncer.Trigger{Cause: syncer.CauseCheck})
+				return err
+			})
+			require.Zero(w.T, w.Count("SELECT count(*) FROM contacts"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := world.New(t, sim.Options{})
+			w.Config.RemoteDeletePolicy = syncer.PolicyDelete
+			s := w.Parts()
+			id := w.Linked(s, "tajna@primer.si")
+			end(w, s, id)
+			_, err := s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
+			require.NoError(t, err)
+			require.Contains(t, w.Mapping(id), "unlinked: ")
+			require.NotContains(t, w.One(`SELECT concat((SELECT string_agg(m::text, ' ') FROM metakocka_contact_mappings m),
+				(SELECT string_agg(h::text, ' ') FROM mksync_history h))`), "tajna")
+		})
+	}
 }

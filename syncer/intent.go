@@ -12,8 +12,8 @@ import (
 )
 
 // A write to MetaKocka is never blind (invariant 3). What is about to be sent
-// is stored before it is sent, hardly earlier (metakocka.PreparedFor), on the connection that holds the contact's
-// lock. A lost answer, a cut connection or a killed process leaves the intent:
+// is stored before it is sent, hardly earlier (metakocka.PreparedFor), in a transaction that proves that
+// the contact's lock is held. A lost answer, a cut connection or a killed process leaves the intent:
 // the partner is looked at, and nothing more is sent until the write has taken
 // effect or no longer can. Without that, a second write could be overtaken by
 // the first, and what the first wrote be read as an edit made in the ERP.

@@ -20,10 +20,7 @@ func (k *task) contactGone(ctx context.Context) error {
 		return k.retireAgain(ctx)
 	}
 	if k.st.Link == nil || !k.link.Status.Alive() || !k.t.Deleted {
-		if k.link.MetaKockaID == "" {
-			return k.links.WakeWaiting(ctx, k.id)
-		}
-		return nil
+		return k.endedBefore(ctx)
 	}
 	if k.link.MetaKockaID == "" {
 		return k.neverMade(ctx)
@@ -36,6 +33,19 @@ func (k *task) contactGone(ctx context.Context) error {
 		return k.settle(ctx, store.StatusHeld, "the contact was deleted; the deletion waits for approval", store.Change{})
 	}
 	return k.retired(ctx)
+}
+
+// endedBefore handles a contact that is gone where nothing is to be done to a partner. Of one
+// that was deleted after its link had ended, what is kept goes now.
+func (k *task) endedBefore(ctx context.Context) error {
+	switch {
+	case k.t.Deleted && k.st.Link != nil && !k.link.Status.Alive():
+		k.forgetPerson()
+		return k.save(ctx, store.Change{ContactGone: true})
+	case k.link.MetaKockaID == "":
+		return k.links.WakeWaiting(ctx, k.id)
+	}
+	return nil
 }
 
 // retired does what the delete policy says, and only then ends the link. A refusal is

@@ -222,18 +222,9 @@ func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made 
 			return nil
 		}
 
-		tables, err := k.s.Referrers(ctx)
-		if err != nil || len(tables) > 0 {
-			why = Reason{Code: UndoReferred, Words: strings.Join(tables, ", ")}
+		var err error
+		if why, err = k.keepsContact(ctx); err != nil || why.Code != "" {
 			return err
-		}
-		admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes, "")
-		if err != nil {
-			return err
-		}
-		if !admitted {
-			why = Reason{Code: UndoGuarded}
-			return k.s.VoidDeletion(ctx, k.link, mapping.SideMetaKocka)
 		}
 
 		err = k.dropContact(ctx, "its import was taken back by "+OrWords(by, "a person"))
@@ -245,6 +236,26 @@ func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made 
 		return err
 	})
 	return why, err
+}
+
+// keepsContact says what forbids that the contact is deleted; no code: the guard lets it.
+func (k *task) keepsContact(ctx context.Context) (Reason, error) {
+	tables, err := k.s.Referrers(ctx)
+	if err != nil || len(tables) > 0 {
+		return Reason{Code: UndoReferred, Words: strings.Join(tables, ", ")}, err
+	}
+
+	// One that waits already is for a person to decide, and not to be closed below.
+	held, err := k.s.DeletionHeld(ctx, k.link, mapping.SideMetaKocka)
+	if err != nil || held {
+		return Reason{Code: UndoWaits}, err
+	}
+
+	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes, "")
+	if err != nil || admitted {
+		return Reason{}, err
+	}
+	return Reason{Code: UndoGuarded}, k.s.VoidDeletion(ctx, k.link, mapping.SideMetaKocka)
 }
 
 // importStands says why a contact that was made of a partner is not deleted; no code:

@@ -180,6 +180,24 @@ func TestWhyAValueIsAsItIs(t *testing.T) {
 	require.Equal(t, syncer.WhyBefore, why()[mapping.FieldName])
 }
 
+// TestWhereAContactStandsThatWasEdited: the sides do not agree, though nobody has looked yet.
+func TestWhereAContactStandsThatWasEdited(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, nil)}
+	id, _ := u.Linked(mapping.Contact{Name: "Ana", Phone: "041 111 111"})
+	stands := func() syncer.ReasonCode {
+		t.Helper()
+		w, err := u.api().Why(t.Context(), operations.WhyRequest{ContactID: id})
+		require.NoError(t, err)
+		return w.Stands.Code
+	}
+	require.Equal(t, syncer.StandsSynced, stands())
+	u.Set(id, mapping.FieldPhone, "041 222 222")
+	require.Equal(t, syncer.StandsPending, stands())
+	u.Pushed(id, false)
+	require.Equal(t, syncer.StandsSynced, stands())
+}
+
 // TestAnImportIsTakenBack: the contact that was made is deleted as long as nobody has changed
 // it, under the guard for deletions, and is not imported again by itself.
 func TestAnImportIsTakenBack(t *testing.T) {
@@ -220,6 +238,24 @@ func TestAnImportIsTakenBack(t *testing.T) {
 	_, err := u.api().Import(t.Context(), operations.ImportRequest{MetaKockaID: partners[gone]})
 	require.NoError(t, err)
 	require.Equal(t, 3, u.Count("SELECT count(*) FROM contacts"))
+}
+
+// TestAnImportThatWaitsIsNotTakenBack: where a person is to decide what becomes of a contact
+// whose partner is gone, that stays for the person.
+func TestAnImportThatWaitsIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, nil)}
+	p, err := u.ERP.AddPartner(metakocka.Partner{Customer: "Ana"})
+	require.NoError(t, err)
+	o, err := u.api().Import(t.Context(), operations.ImportRequest{MetaKockaID: p.MKID})
+	require.NoError(t, err)
+	made := u.newest(o.ContactID)
+	require.NoError(t, u.Service.Store.HoldMissing(t.Context(), []string{p.MKID}, "many partners are gone"))
+
+	res := u.undo(operations.UndoRequest{IDs: []string{made}})
+	require.Equal(t, syncer.UndoWaits, res.Items[0].Left.Code)
+	require.Equal(t, 1, u.Count("SELECT count(*) FROM mksync_deletions WHERE status = 'held'"))
+	require.Equal(t, 1, u.Count("SELECT count(*) FROM contacts"))
 }
 
 // TestAnUndoOfSeveralGoesOn: what cannot be done to one contact is told, and the others are

@@ -66,6 +66,7 @@ const (
 	UndoMade       ReasonCode = "undo.made"       // a record was made
 	UndoReferred   ReasonCode = "undo.referred"   // rows of other tables refer to the contact
 	UndoGuarded    ReasonCode = "undo.guarded"    // too many deletions within ten minutes
+	UndoWaits      ReasonCode = "undo.waits"      // a deletion of it waits for a person
 	UndoRetired    ReasonCode = "undo.retired"    // it went with a deletion
 	UndoMerged     ReasonCode = "undo.merged"     // a merge has an undoing of its own
 	UndoFirst      ReasonCode = "undo.first"      // only one side had a value
@@ -85,7 +86,7 @@ func Reasons() []ReasonCode {
 		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
 		StandsSynced, StandsNew, StandsLeftOut, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
-		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
+		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoWaits, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
 		UndoWithheld, UndoNotLinked, UndoFailed,
 	}
 }
@@ -155,6 +156,12 @@ func (r *Reconciler) Explain(p store.Pair, seen *store.ObservedPartner, entries 
 	}
 	for _, f := range r.links.Fields() {
 		story.Fields = append(story.Fields, e.field(f))
+	}
+
+	// The link tells of what was done, not of an edit that nobody has looked at yet.
+	waits := func(f FieldStory) bool { return f.Reason.Code == WhyWaits }
+	if story.Stands.Code == StandsSynced && slices.ContainsFunc(story.Fields, waits) {
+		story.Stands = Reason{Code: StandsPending}
 	}
 	return story, nil
 }

@@ -55,6 +55,7 @@ var english = catalogue{
 		syncer.UndoMade:       "The partner that was made stays: mksync unlink parts the two, and it can be deleted in MetaKocka.",
 		syncer.UndoReferred:   "Rows of {words} refer to the contact, so it is not deleted.",
 		syncer.UndoGuarded:    "That would be more deletions within ten minutes than MKSYNC_MAX_DELETES lets through: undo the rest later.",
+		syncer.UndoWaits:      "A deletion of it waits for a person: mksync deletions list.",
 		syncer.UndoRetired:    "It went with a deletion, which is not taken back: a contact that is entered again gets its partner back.",
 		syncer.UndoMerged:     "A merge is taken back by mksync merge undo.",
 		syncer.UndoFirst:      "{field} had a value on one side only when the two were linked: mksync unlink parts them.",

@@ -215,6 +215,9 @@ func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, stat
 			if err == nil {
 				_, err = tx.Exec(ctx, decidedSQL, d.LinkID, string(store.ActReject), nullText(by))
 			}
+			if err == nil && status == store.StatusDeleted {
+				_, err = tx.Exec(ctx, scrubSQL, d.ContactID)
+			}
 			return err
 		})
 	})

@@ -49,11 +49,11 @@ func (c *contacts) refusalReason(pg *pgconn.PgError) string {
 	return fmt.Sprintf("the database does not let it be written (SQLSTATE %s)", pg.Code)
 }
 
-// functionName is how an error's context names a function in PL/pgSQL.
 // errLockLost says that a change was not stored, because it was made under a lock that
 // another process may have by now.
 var errLockLost = fmt.Errorf("%w: the connection that held the locks of this process was lost, and what it worked on is done again", store.ErrStoreAway)
 
+// functionName is how an error's context names a function in PL/pgSQL.
 var functionName = regexp.MustCompile(`(?m)^PL/pgSQL [^\n]*?([\w."$]+)\([^)\n]*\)`)
 
 // raisedBy names the function that an error came from; "" where none is known.

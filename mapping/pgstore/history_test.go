@@ -79,6 +79,24 @@ func TestAPersonsHistoryIsScrubbed(t *testing.T) {
 	}
 }
 
+// TestARejectedDeletionScrubsTheHistory of a contact that is gone, and not of one that is
+// kept where its partner is.
+func TestARejectedDeletionScrubsTheHistory(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	for n, status := range map[int]store.Status{1: store.StatusDeleted, 2: store.StatusUnlinked} {
+		k.save(numbered(n), store.Change{
+			Link: store.Link{MetaKockaID: partnerID(n), Status: store.StatusSynced}, History: []store.Entry{phoneWritten(mapping.SideMetaKocka, "1", "2")},
+		})
+		require.False(t, k.admit(n, mapping.SideCRM, 0, ""))
+		require.NoError(t, k.RejectDeletion(t.Context(), k.held(n), status, "", "ana"))
+		all := k.history(store.HistoryQuery{ContactID: numbered(n)})
+		require.Len(t, all, 2)
+		require.Equal(t, store.ActReject, all[0].Act)
+		require.Equal(t, status == store.StatusDeleted, all[1].Fields[mapping.FieldPhone].Scrubbed)
+	}
+}
+
 // TestTheHistoryIsForgottenByAge, and kept for ever where no age is given.
 func TestTheHistoryIsForgottenByAge(t *testing.T) {
 	t.Parallel()

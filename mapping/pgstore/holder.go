@@ -203,10 +203,14 @@ func (h *holder) serve(ctx context.Context, l *life, asked []*request, freed []s
 	if err == nil {
 		freed, err = l.ask(ctx, asked, freed)
 	}
-	// One that is no text for the database must not spoil the others.
+	// One that is no text for the database, or whose read fails, must not spoil the others.
+	// What those behind it were given in the batch was not read, so each gives back all first.
 	for _, r := range asked {
 		if r.life, r.err = l, err; err != nil && len(asked) > 1 && l.lives() {
-			freed, r.err = l.ask(ctx, []*request{r}, append(freed, r.taken...))
+			var left []string
+			if left, r.err = l.ask(ctx, []*request{r}, slices.Concat(freed, r.names)); left == nil {
+				freed = nil
+			}
 		}
 	}
 

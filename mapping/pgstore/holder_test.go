@@ -204,6 +204,34 @@ func TestALockThatCannotBeAskedFor(t *testing.T) {
 	}
 }
 
+// TestAReadThatFailsIsTheErrorOfWhoReads: what others asked for in the same round trip they
+// get, and no lock is left behind it, though the process holds another one on.
+func TestAReadThatFailsIsTheErrorOfWhoReads(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	k.save(numbered(99), store.Change{Link: store.Link{Status: store.StatusPending, Intent: &store.Intent{Kind: store.IntentCreate}}})
+	k.exec(`UPDATE metakocka_contact_mappings SET intent = '"as no version writes it"'`)
+	err := k.WithPartner(t.Context(), "held on", func() error {
+		var work sync.WaitGroup
+		for n := range 12 {
+			for range 10 {
+				work.Go(func() {
+					err := k.WithContact(context.Background(), numbered(n), func(s store.Session) error {
+						_, err := s.Rivals(context.Background(), mapping.MatchKeys{Emails: []string{fmt.Sprint(n, "@primer.si")}})
+						require.ErrorContains(t, err, "match contact "+numbered(n))
+						return nil
+					})
+					require.NoError(t, err)
+				})
+			}
+		}
+		work.Wait()
+		k.eventually("locks are left", "SELECT count(*) = 1 FROM pg_locks WHERE mode = 'ShareLock' AND objsubid = 1 AND "+advisory+" AND NOT "+named, "mksync:running")
+		return nil
+	})
+	require.NoError(t, err)
+}
+
 // TestWhoGoesBeforeItHasTheLockLeavesNothing: it is free for others.
 func TestWhoGoesBeforeItHasTheLockLeavesNothing(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,7 @@ type Bulk struct {
 }
 
 // BulkPlaces is how many contacts or partners all bulk requests together work on
-// at once, at most: each holds connections to the database.
+// at once, at most.
 const BulkPlaces = 8
 
 // NewBulk returns a ready Bulk that works on so many at once.

@@ -53,8 +53,8 @@ type Jobs struct {
 	fail syncer.LogOnce
 }
 
-// JobsAtOnce is how many jobs a process works on at once, at most: each holds a
-// connection to the database.
+// JobsAtOnce is how many jobs a process works on at once, at most: each has
+// contacts worked on side by side.
 const JobsAtOnce = 3
 
 // NewJobs returns ready Jobs; look is how often other processes' are looked for,
