@@ -12,10 +12,9 @@ import (
 
 // ConnectOptions are the parts of a connection that differ from place to place.
 type ConnectOptions struct {
-	Name        string // shown in the server's connection list; "mksync" when empty
-	Credentials string // path of a NATS credentials file; empty: none
-	Log         *slog.Logger
-	Extra       []nats.Option // applied last
+	Name  string // shown in the server's connection list; "mksync" when empty
+	Log   *slog.Logger
+	Extra []nats.Option // applied last; how to sign in
 }
 
 // Connect connects to NATS and stays connected: a lost connection is made again for ever.
@@ -31,14 +30,12 @@ func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, err
 	opts := append([]nats.Option{
 		nats.Name(o.Name),
 		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(), // a password may be changed on the server first, or back
 		nats.ReconnectWait(500 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.PingInterval(20 * time.Second),
 	}, logHandlers(o.Log)...)
 
-	if o.Credentials != "" {
-		opts = append(opts, nats.UserCredentials(o.Credentials))
-	}
 	if deadline, ok := ctx.Deadline(); ok {
 		opts = append(opts, nats.Timeout(max(time.Until(deadline), time.Millisecond)))
 	}

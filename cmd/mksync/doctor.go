@@ -146,8 +146,10 @@ func doctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 		},
 		NATS: doctor.NATS{
 			Names: c.Names(),
-			Skip:  wrongSetting(problems, "nats_url", "data_dir"),
-			URL:   c.NATSURL.Reveal(), DataDir: c.DataDir, Replicas: c.StreamReplicas,
+			Skip: wrongSetting(problems, "nats_url", "nats_user", "nats_password", "nats_token", "nats_nkey_seed", "nats_credentials_file",
+				"nats_tls_ca_file", "nats_tls_cert_file", "nats_tls_key_file", "data_dir"),
+			URL: c.NATSURL.Reveal(), Options: c.NATSOptions(), SignIn: c.NATSSignIn(), Encrypted: c.NATSEncrypted(),
+			DataDir: c.DataDir, Replicas: c.StreamReplicas,
 		},
 		MetaKocka: doctor.MetaKocka{
 			Skip: wrongSetting(problems, "metakocka_url"),

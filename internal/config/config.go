@@ -38,7 +38,18 @@ type Config struct {
 	Insert map[string]string
 
 	// NATS: an external server, or an embedded one in DataDir where the URL is empty.
-	NATSURL           Secret
+	NATSURL Secret
+	// How mksync signs in to the external server: by user and password, token, nkey,
+	// credentials file, or what is in the URL.
+	NATSUser            string
+	NATSPassword        Secret
+	NATSToken           Secret
+	NATSNkeySeed        Secret
+	NATSCredentialsFile string
+	// Whom it trusts there, where that is no public authority, and the certificate that
+	// it shows with its key, all in PEM.
+	NATSTLSCAFile, NATSTLSCertFile, NATSTLSKeyFile string
+
 	NATSSyncInterval  time.Duration // how often the server syncs its files; negative: its default
 	DataDir           string
 	StreamReplicas    int

@@ -27,6 +27,7 @@ func (c Config) problems(needs []Need) []Problem {
 	v.missing(c, needs)
 	v.database(c)
 	v.nats(c)
+	v.natsAccess(c)
 	v.metakocka(c)
 	v.policies(c)
 	v.service(c)

@@ -9,6 +9,8 @@ package doctor
 import (
 	"context"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/migrations"
@@ -52,11 +54,15 @@ type Columns struct {
 // NATS is the event bus: an external server, or the embedded one in DataDir
 // where URL is empty.
 type NATS struct {
-	Skip     string
-	Names    bus.Names
-	URL      string
-	DataDir  string
-	Replicas int
+	Skip    string
+	Names   bus.Names
+	URL     string
+	Options []nats.Option // how to sign in at the URL, and whom to trust there
+	SignIn  string        // the settings that say so; empty: none is set
+	// Encrypted: a server without TLS is refused, whatever the URL begins with.
+	Encrypted bool
+	DataDir   string
+	Replicas  int
 }
 
 // MetaKocka is the ERP. Without company id or key only the address is looked at.
@@ -101,7 +107,7 @@ func Run(ctx context.Context, cfg Config, emit func(Finding)) []Hint {
 	bus := begin(func() side { return checkNATS(ctx, cfg.NATS) })
 	erp := begin(func() side { return checkMetaKocka(ctx, cfg.MetaKocka) })
 	var hints []Hint
-	unprotected := side{findings: Unprotected(cfg.Database.URL, cfg.NATS.URL)}
+	unprotected := side{findings: Unprotected(cfg.Database.URL, cfg.NATS.URL, cfg.NATS.Encrypted)}
 	var of event.Database
 	for _, result := range []<-chan side{database, bus, begin(func() side { return unprotected }), erp} {
 		found := <-result

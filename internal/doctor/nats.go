@@ -46,9 +46,9 @@ func checkNATS(ctx context.Context, cfg NATS) side {
 
 // checkServer connects to a server and looks at what it keeps.
 func checkServer(ctx context.Context, cfg NATS, url, what string) side {
-	nc, err := bus.Connect(ctx, url, bus.ConnectOptions{Name: "mksync doctor"})
+	nc, err := bus.Connect(ctx, url, bus.ConnectOptions{Name: "mksync doctor", Extra: cfg.Options})
 	if err != nil {
-		return side{findings: append([]Finding{natsProblem(err)}, skipped(nameJetStream, "there is no connection")...)}
+		return side{findings: append([]Finding{NATSProblem(err, cfg.SignIn)}, skipped(nameJetStream, "there is no connection")...)}
 	}
 	defer nc.Close()
 	found := []Finding{ok(nameNATS, fmt.Sprintf("%s%s, version %s, messages of up to %d KiB", what, nc.ConnectedUrlRedacted(), nc.ConnectedServerVersion(), nc.MaxPayload()>>10))}
@@ -77,19 +77,6 @@ func newestEvent(ctx context.Context, js jetstream.JetStream, nc *nats.Conn, nam
 	}
 	newest, _, _ := b.Last(ctx, bus.StreamContacts)
 	return newest.ID
-}
-
-func natsProblem(err error) Finding {
-	switch {
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
-		return fail(nameNATS, "the server refuses the user, password or token", "correct MKSYNC_NATS_URL: nats://user:password@host:4222 or nats://token@host:4222")
-	case errors.Is(err, nats.ErrSecureConnRequired):
-		return fail(nameNATS, "the server wants TLS", "begin MKSYNC_NATS_URL with tls://")
-	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		return fail(nameNATS, "no server answers: "+err.Error(), "start it, or correct MKSYNC_NATS_URL; without one mksync runs a server of its own")
-	default:
-		return fail(nameNATS, err.Error(), "correct MKSYNC_NATS_URL, or start the server")
-	}
 }
 
 // checkJetStream asks whether the account may keep streams in files.

@@ -11,12 +11,12 @@ import (
 // Unprotected says where passwords and contacts' data go over a network that can
 // read or change them: nothing for a connection within this machine, or one that
 // is encrypted to a server whose certificate is checked.
-func Unprotected(databaseURL, natsURL string) []Finding {
+func Unprotected(databaseURL, natsURL string, natsEncrypted bool) []Finding {
 	var found []Finding
 	if f, is := unprotectedDatabase(databaseURL); is {
 		found = append(found, f)
 	}
-	if f, is := unprotectedNATS(natsURL); is {
+	if f, is := unprotectedNATS(natsURL); is && !natsEncrypted {
 		found = append(found, f)
 	}
 	return found
@@ -51,7 +51,7 @@ func unprotectedNATS(addresses string) (Finding, bool) {
 		u, err := url.Parse(address)
 		if err == nil && (u.Scheme == "nats" || u.Scheme == "ws") && u.Hostname() != "" && !isLocal(u.Hostname()) {
 			return note(nameEncryption, "the connection to NATS at "+u.Host+" is encrypted only where that server demands it",
-				"begin MKSYNC_NATS_URL with tls:// (wss:// for a web socket)"), true
+				"begin MKSYNC_NATS_URL with tls:// (wss:// for a web socket), or set MKSYNC_NATS_TLS_CA_FILE"), true
 		}
 	}
 	return Finding{}, false

@@ -20,7 +20,7 @@ func TestUnprotectedConnectionsAreMentioned(t *testing.T) {
 		{"", "nats://localhost, nats://u:p@nats.test:4222", "NATS at nats.test:4222"},
 		{"", "nats.test", "NATS at nats.test"},
 	} {
-		found := Unprotected(c.database, c.nats)
+		found := Unprotected(c.database, c.nats, false)
 		if c.says == "" {
 			require.Empty(t, found, "%s %s", c.database, c.nats)
 			continue
@@ -29,4 +29,5 @@ func TestUnprotectedConnectionsAreMentioned(t *testing.T) {
 		require.Equal(t, Note, found[0].Status)
 		require.Contains(t, found[0].Detail, c.says)
 	}
+	require.Empty(t, Unprotected("", "nats.test", true), "a server without TLS is refused")
 }

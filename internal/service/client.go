@@ -12,6 +12,7 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/doctor"
 )
 
 // askTimeout bounds the connection to a running service and its answer.
@@ -58,11 +59,8 @@ func (c *Client) Answer(ctx context.Context, name string, request []byte) ([]byt
 // Errors: control.ErrNoService where none runs.
 func Reach(ctx context.Context, cfg config.Config, version string) (*Client, error) {
 	nc, err := Dial(ctx, cfg)
-	switch {
-	case errors.Is(err, control.ErrNoService):
+	if err != nil {
 		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
 	}
 	// Who holds the data directory and does not answer yet may be starting.
 	wait := registerTimeout
@@ -96,5 +94,16 @@ func Dial(ctx context.Context, cfg config.Config) (*nats.Conn, error) {
 			return nil, control.ErrNoService
 		}
 	}
-	return bus.Connect(ctx, url, bus.ConnectOptions{Name: "mksync command"})
+	return connect(ctx, cfg, url, bus.ConnectOptions{Name: "mksync command"})
+}
+
+// connect signs in to NATS as the settings say; its error says what to do.
+func connect(ctx context.Context, cfg config.Config, url string, o bus.ConnectOptions) (*nats.Conn, error) {
+	o.Extra = cfg.NATSOptions()
+	nc, err := bus.Connect(ctx, url, o)
+	if err != nil {
+		f := doctor.NATSProblem(err, cfg.NATSSignIn())
+		return nil, fmt.Errorf("connect to NATS: %s: %s", f.Detail, f.Do)
+	}
+	return nc, nil
 }

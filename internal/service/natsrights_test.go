@@ -35,7 +35,8 @@ func TestTheDocumentedRightsOnNATS(t *testing.T) {
 	log := natsserver.Watch(server)
 
 	w := world.New(t, sim.Options{})
-	w.Config.NATSURL = config.Secret("nats://mksync:ours@" + server.Addr().String())
+	w.Config.NATSURL = config.Secret("nats://" + server.Addr().String())
+	w.Config.NATSUser, w.Config.NATSPassword = "mksync", "ours"
 	s, _ := w.Start()
 	id := w.Insert("Hana Smreka", "hana@primer.si")
 	w.Status(id, "synced")

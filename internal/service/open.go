@@ -67,7 +67,7 @@ func Migrate(ctx context.Context, cfg config.Config) ([]migrations.Step, error) 
 }
 
 func (s *Service) openNATS(ctx context.Context) (err error) {
-	url, options := s.Config.NATSURL.Reveal(), bus.ConnectOptions{Log: s.log}
+	url := s.Config.NATSURL.Reveal()
 	if url == "" {
 		collectOften()
 		s.NATS, err = embedded.Start(ctx, embedded.Config{Dir: s.Config.DataDir, SyncInterval: s.Config.SyncInterval(), Log: s.log})
@@ -76,8 +76,8 @@ func (s *Service) openNATS(ctx context.Context) (err error) {
 		}
 		url = s.NATS.URL()
 	}
-	if s.Conn, err = bus.Connect(ctx, url, options); err != nil {
-		return fmt.Errorf("%w: check MKSYNC_NATS_URL and that the server runs", err)
+	if s.Conn, err = connect(ctx, s.Config, url, bus.ConnectOptions{Log: s.log}); err != nil {
+		return err
 	}
 	most := int64(s.Config.StreamMaxBytes)
 	s.Bus, err = bus.Open(ctx, s.Conn, bus.Config{

@@ -40,7 +40,7 @@ func Run(ctx context.Context, cfg config.Config, start Start, log *slog.Logger) 
 	}
 	defer s.Close()
 
-	for _, f := range doctor.Unprotected(cfg.DatabaseURL.Reveal(), cfg.NATSURL.Reveal()) {
+	for _, f := range doctor.Unprotected(cfg.DatabaseURL.Reveal(), cfg.NATSURL.Reveal(), cfg.NATSEncrypted()) {
 		log.Warn("a connection is not protected", "what", f.Detail, "do", f.Do)
 	}
 	log.Info("mksync is running", "version", start.Version, "roles", strings.Join(start.Roles, ","), "metakocka", cfg.MetaKockaURL)

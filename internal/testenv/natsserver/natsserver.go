@@ -95,6 +95,9 @@ func Start(t testing.TB, options *Options) *server.Server {
 	return ns
 }
 
+// Port is where a server listens, for one that takes its place.
+func Port(ns *server.Server) int { return ns.Addr().(*net.TCPAddr).Port }
+
 // launch runs a server until somebody ends it.
 func launch(t testing.TB, options *Options) *server.Server {
 	t.Helper()
