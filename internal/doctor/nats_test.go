@@ -61,7 +61,7 @@ func TestNATSProblems(t *testing.T) {
 	u, err := url.Parse(r.cfg.NATS.URL)
 	require.NoError(t, err)
 	u.User = url.User(password)
-	r.cfg.NATS.URL = u.String()
+	r.cfg.NATS.URL, r.cfg.NATS.SignIn = u.String(), "the user, password or token in MKSYNC_NATS_URL"
 	res := r.run()
 	res.is("NATS", doctor.Fail, "refuses the user, password or token")
 	res.is("JetStream", doctor.Skipped)
