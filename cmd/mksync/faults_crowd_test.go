@@ -235,6 +235,12 @@ func (c *crowd) update(p *citizen) {
 	fields := p.owner.crmFields()
 	c.rand.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
 	fields = fields[:1+c.rand.IntN(3)]
+	if c.parting(p) { // what cannot be sent would leave the shared key with the partner for good
+		fields = slices.DeleteFunc(fields, func(f mapping.Field) bool { return f == p.shed })
+	}
+	if len(fields) == 0 {
+		return
+	}
 	var values []string
 	for _, f := range fields {
 		values = append(values, c.value(f, p.n))
