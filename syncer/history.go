@@ -128,7 +128,8 @@ func (k *task) explain(f mapping.Field, v *store.EntryField) {
 	c, noted := k.journal[f]
 	d, decided := k.link.Overrides[f]
 	base := *k.link.BaseOr(mapping.Base{})
-	edited := !mapping.Unedited(f, base.CRM.Get(f), v.CRM) || !mapping.Unedited(f, base.Partner.Get(f), v.MetaKocka)
+	crm := !mapping.Unedited(f, base.CRM.Get(f), v.CRM)
+	partner := !mapping.Unedited(f, base.Partner.Get(f), v.MetaKocka)
 	switch {
 	case k.restores(f):
 		v.Reason = store.FieldUndo
@@ -145,7 +146,9 @@ func (k *task) explain(f mapping.Field, v *store.EntryField) {
 		}
 		v.Rule = c.Rule
 		v.Winner = c.Winner
-	case !edited:
+	case crm && partner:
+		v.Reason = store.FieldOneWay
+	case !crm && !partner:
 		v.Reason = store.FieldAlong
 	case k.link.LastSyncedAt.IsZero():
 		v.Reason = store.FieldFirst

@@ -180,6 +180,25 @@ func TestWhyAValueIsAsItIs(t *testing.T) {
 	require.Equal(t, syncer.WhyBefore, why()[mapping.FieldName])
 }
 
+// TestWhyAnEditWasOverwritten: the field goes the other way only. That was no conflict, and
+// still the side that was written had been changed.
+func TestWhyAnEditWasOverwritten(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, func(w *world.World) {
+		f := w.Config.Fields[mapping.FieldPhone]
+		f.Direction = mapping.DirectionToMetaKocka
+		w.Config.Fields[mapping.FieldPhone] = f
+	})}
+	id, p := u.Linked(mapping.Contact{Name: "Ana", Phone: "041 111 111"})
+	u.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 333 333" })
+	u.Set(id, mapping.FieldPhone, "041 222 222")
+	u.Pushed(id, false)
+	w, err := u.api().Why(t.Context(), operations.WhyRequest{ContactID: id, Field: mapping.FieldPhone})
+	require.NoError(t, err)
+	require.Equal(t, "041 222 222", w.Fields[0].MetaKocka)
+	require.Equal(t, syncer.WhyOverwritten, w.Fields[0].Reason.Code)
+}
+
 // TestWhereAContactStandsThatWasEdited: the sides do not agree, though nobody has looked yet.
 func TestWhereAContactStandsThatWasEdited(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ const (
 	WhyChanged       ReasonCode = "field.changed"         // the other side was changed, this one was not
 	WhyConflict      ReasonCode = "field.conflict"        // both were, and a rule decided
 	WhyUndecidable   ReasonCode = "field.undecidable"     // both were, and nobody knows when
+	WhyOverwritten   ReasonCode = "field.overwritten"     // both were, and the field goes to one side only
 	WhyDecided       ReasonCode = "field.decided"         // a person decided
 	WhyAuthority     ReasonCode = "field.authority"       // one side was said to be right
 	WhyFirst         ReasonCode = "field.first"           // only one side had a value
@@ -82,7 +83,7 @@ const (
 // Reasons are all codes.
 func Reasons() []ReasonCode {
 	return []ReasonCode{
-		WhyChanged, WhyConflict, WhyUndecidable, WhyDecided, WhyAuthority, WhyFirst, WhyMade, WhyFound, WhyAgreed, WhyNotKept, WhyAlong,
+		WhyChanged, WhyConflict, WhyUndecidable, WhyOverwritten, WhyDecided, WhyAuthority, WhyFirst, WhyMade, WhyFound, WhyAgreed, WhyNotKept, WhyAlong,
 		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
 		StandsSynced, StandsNew, StandsLeftOut, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
@@ -268,7 +269,7 @@ func (e explained) edited(f mapping.Field, s FieldStory) (mapping.Side, bool) {
 
 // fieldReasons are the reasons of the history's fields.
 var fieldReasons = map[store.FieldReason]ReasonCode{
-	store.FieldChanged: WhyChanged, store.FieldConflict: WhyConflict, store.FieldUndecided: WhyUndecidable, store.FieldDecided: WhyDecided,
+	store.FieldChanged: WhyChanged, store.FieldConflict: WhyConflict, store.FieldUndecided: WhyUndecidable, store.FieldOneWay: WhyOverwritten, store.FieldDecided: WhyDecided,
 	store.FieldAuthority: WhyAuthority, store.FieldFirst: WhyFirst, store.FieldMade: WhyMade, store.FieldFound: WhyFound,
 	store.FieldAgreed: WhyAgreed, store.FieldNotKept: WhyNotKept, store.FieldAlong: WhyAlong, store.FieldUndo: WhyUndo,
 	store.FieldTaken: WhyTaken, store.FieldParked: WhyAgreed,

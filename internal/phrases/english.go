@@ -13,6 +13,7 @@ var english = catalogue{
 		syncer.WhyChanged:     "{field} is {value} in {side}{since} because it was changed in {other}{changed}; {side}'s value had not changed since the two last agreed.",
 		syncer.WhyConflict:    "{field} is {value}{since} because both sides had changed it, to {crm} in the CRM and to {metakocka} in MetaKocka, and the rule {rule} decided for {winner}.",
 		syncer.WhyUndecidable: "{field} is {value}{since} because both sides had changed it, to {crm} in the CRM and to {metakocka} in MetaKocka; which was the newer could not be told, and then {winner} wins.",
+		syncer.WhyOverwritten: "{field} is {value} in {side}{since} because it goes from {other} to {side} only; both had been changed, to {crm} in the CRM and to {metakocka} in MetaKocka.",
 		syncer.WhyDecided:     "{field} is {value}{since} because a person decided for {winner}; the CRM held {crm}, MetaKocka {metakocka}.",
 		syncer.WhyAuthority:   "{field} is {value}{since} because {by} said that {winner} is right; the CRM held {crm}, MetaKocka {metakocka}.",
 		syncer.WhyFirst:       "{field} is {value} in {side}{since} because only {other} had a value when the two were linked.",

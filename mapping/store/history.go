@@ -98,6 +98,7 @@ const (
 	FieldChanged   FieldReason = "changed"   // the other side was changed, and this one was not
 	FieldConflict  FieldReason = "conflict"  // both were, and the rule decided
 	FieldUndecided FieldReason = "undecided" // both were, and when was not known: the tie winner took it
+	FieldOneWay    FieldReason = "one_way"   // both were, and the field goes to this side only
 	FieldDecided   FieldReason = "decided"   // a person decided
 	FieldAuthority FieldReason = "authority" // one side was said to be right
 	FieldFirst     FieldReason = "first"     // only one side had a value when the two were linked
