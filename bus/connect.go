@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -50,6 +51,8 @@ func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, err
 // logHandlers report what happens to a connection. Addresses are logged without
 // user parts, of which a token is one.
 func logHandlers(log *slog.Logger) []nats.Option {
+	// A refusal comes with each try, for as long as it takes; it is told once.
+	var refused atomic.Bool
 	return []nats.Option{
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if nc.IsClosed() {
@@ -58,10 +61,11 @@ func logHandlers(log *slog.Logger) []nats.Option {
 			log.Warn("connection to NATS lost", "error", err)
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
+			refused.Store(false)
 			log.Info("connected to NATS again", "server", nc.ConnectedAddr())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			if errors.Is(err, nats.ErrConnectionClosed) {
+			if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrAuthorization) && refused.Swap(true) {
 				return
 			}
 			args := []any{"error", err}
