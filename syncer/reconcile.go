@@ -181,6 +181,7 @@ type task struct {
 	link     store.Link
 	readAt   time.Time       // the database's clock just before the partner was last read
 	sent     []mapping.Field // written to MetaKocka
+	standing error           // why MetaKocka did not empty what the last write was to empty; nil: it did
 	bare     bool            // the partner was refused with notes and website, and made without right after
 	journal  map[mapping.Field]store.ConflictRecord
 	lapsed   []mapping.Field        // decisions that do not hold

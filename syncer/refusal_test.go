@@ -191,6 +191,36 @@ func TestAnUpdateWhoseClearingIsRefusedHasTakenEffect(t *testing.T) {
 	require.Empty(t, w.Letters(s))
 }
 
+// TestAClearingThatIsRefused is tried again, for every write may have been refused just
+// then; a second time it is said that the value stands.
+func TestAClearingThatIsRefused(t *testing.T) {
+	t.Parallel()
+	h := world.ByHand(t, sim.Options{}, nil)
+	id, _ := h.Linked(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Phone: "040 111 111"})
+	r := sim.FaultRefused
+	require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, sim.NoFault, r, r))
+	h.Exec("UPDATE contacts SET email = NULL, phone = '040 222 222' WHERE id = $1", id)
+	_, err := h.Push(id, false)
+	require.Error(t, err)
+	require.Contains(t, h.Mapping(id), "error: ")
+	require.Equal(t, "040 222 222", h.Partner(id).Contacts[0].GSM)
+
+	h.Exec("UPDATE contacts SET phone = '040 333 333' WHERE id = $1", id)
+	h.Pushed(id, false)
+	require.Equal(t, "synced: ", h.Mapping(id))
+	require.Equal(t, []string{"", "040 333 333"}, []string{h.Partner(id).Contacts[0].Email, h.Partner(id).Contacts[0].GSM})
+	require.Zero(t, h.Count("SELECT count(*) FROM mksync_conflicts"))
+
+	require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, sim.NoFault, r, r, sim.NoFault, r, r))
+	h.Exec("UPDATE contacts SET phone = NULL WHERE id = $1", id)
+	_, err = h.Push(id, false)
+	require.Error(t, err)
+	h.Pushed(id, false)
+	require.Contains(t, h.Mapping(id), "partial: ")
+	require.Equal(t, "040 333 333", h.Partner(id).Contacts[0].GSM)
+	require.Empty(t, h.Contact(id).Phone)
+}
+
 // TestNotesAreNotLostWhileWritesAreRefused: they alone are sent, and refused as each write
 // is. That is no installation that keeps no notes.
 func TestNotesAreNotLostWhileWritesAreRefused(t *testing.T) {

@@ -132,12 +132,26 @@ func (k *task) merge(ctx context.Context, p reading) error {
 			return err
 		}
 
+		if k.standing != nil && k.link.LastError != k.standing.Error() {
+			return k.standsYet(ctx, res, p, written)
+		}
 		k.advance(res, p, written)
 		p = written
 	}
 
 	// An ERP user edits the partner all the time.
 	return ErrAgain
+}
+
+// standsYet puts the contact aside where what was to be emptied stands, because that was
+// refused: it is tried again, for the refusal may have been about every write. Where the
+// same words come again, it is said to stand.
+func (k *task) standsYet(ctx context.Context, res mapping.MergeResult, was, written reading) error {
+	res.ToPartner = filter(res.ToPartner, func(f mapping.Field) bool {
+		return mapping.Equal(f, res.Partner.Get(f), written.contact.Get(f))
+	})
+	k.advance(res, was, written)
+	return k.reject(ctx, k.standing.Error())
 }
 
 // intended are the fields of a write whose base may move when it turns out that it took

@@ -18,6 +18,7 @@ import (
 // write turns the partner into want, for the sake of some fields, sets the
 // flags, and returns what MetaKocka then holds. The entry is what the history says of it.
 func (k *task) write(ctx context.Context, p reading, want mapping.Partner, fields []mapping.Field, flags map[string]string, e store.Entry) (reading, error) {
+	k.standing = nil
 	u, _ := partnerUpdate(p.Partner, want)
 	maps.Copy(u.Set, flags)
 	sending := k.sending(k.updateIntent(p.ours, want, fields, e))
@@ -136,7 +137,8 @@ func (s *sending) clear(ctx context.Context, had, want mapping.Partner, written 
 	}
 	got, err := s.put(ctx, written, u)
 	if metakocka.IsRefusal(err) {
-		return written, nil // it is said to stand
+		s.standing = err
+		return written, nil
 	}
 	if err != nil {
 		return written, err
