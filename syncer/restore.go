@@ -16,6 +16,8 @@ type restoration struct {
 	holds string // the outcome: what both sides hold unless they changed since
 	value string // what was replaced
 
+	partner string // whose partner's value is taken back; empty: whichever is linked
+
 	checked bool   // both sides were looked at
 	refused Reason // why it is left as it is; no code: it is not
 }
@@ -125,6 +127,8 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
 		mapping.Equal(f, got.Get(f), base.Partner.Get(f)) && mapping.Equal(f, base.CRM.Get(f), w.holds)
 	switch {
+	case w.partner != "" && w.partner != k.link.MetaKockaID:
+		return Reason{Code: UndoParted, Field: f}
 	case mapping.Unedited(f, k.st.Contact.Get(f), w.value) && mapping.Unedited(f, got.Get(f), w.value):
 		return Reason{Code: UndoAlready, Field: f}
 	case k.Policy().For(f).Direction != mapping.DirectionBoth:

@@ -23,8 +23,9 @@ type TakenBack struct {
 	Deletes  bool   // the contact, which was made of the partner
 	Left     Reason // why it is left as it is; no code: it is taken back
 
-	oldest string      // what the oldest of the entries wrote
-	made   store.Entry // of a contact that is deleted
+	partner string      // whose link the entries are of
+	oldest  string      // what the oldest of the entries wrote
+	made    store.Entry // of a contact that is deleted
 }
 
 // PlanTakeBack says which fields of a contact are to hold what, for the sake of entries of
@@ -98,7 +99,9 @@ func takeField(plan []TakenBack, open map[mapping.Field]int, e store.Entry, f ma
 	switch {
 	case !begun:
 		open[f] = len(plan)
-		return append(plan, TakenBack{Entries: []int64{e.ID}, Field: f, From: holds, To: before, oldest: holds})
+		return append(plan, TakenBack{Entries: []int64{e.ID}, Field: f, From: holds, To: before, partner: e.MetaKockaID, oldest: holds})
+	case e.MetaKockaID != plan[i].partner:
+		return left(UndoParted)
 	case mapping.Unedited(f, before, plan[i].To) && mapping.Unedited(f, holds, plan[i].oldest): // the same, to the other side
 	case !mapping.Unedited(f, holds, plan[i].To):
 		return left(UndoBetween)
@@ -113,7 +116,7 @@ func takeField(plan []TakenBack, open map[mapping.Field]int, e store.Entry, f ma
 func wanted(plan []TakenBack) (all []restoration, places []int) {
 	for i, t := range plan {
 		if t.Left.Code == "" && !t.Deletes {
-			all = append(all, restoration{field: t.Field, holds: t.From, value: t.To})
+			all = append(all, restoration{field: t.Field, holds: t.From, value: t.To, partner: t.partner})
 			places = append(places, i)
 		}
 	}

@@ -277,6 +277,29 @@ func TestAnImportThatWaitsIsNotTakenBack(t *testing.T) {
 	require.Equal(t, 1, u.Count("SELECT count(*) FROM contacts"))
 }
 
+// TestAnUndoIsOfThePartnerOfThen: a contact that is linked with another partner by now has
+// nothing taken back there, though that one holds the same.
+func TestAnUndoIsOfThePartnerOfThen(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, nil)}
+	id, _ := u.Linked(mapping.Contact{Name: "Ana", Phone: "041 111 111"})
+	u.Set(id, mapping.FieldPhone, "041 222 222")
+	u.Pushed(id, false)
+	written := u.newest(id)
+	_, err := u.Service.Reconciler.Unlink(t.Context(), id, "ana")
+	require.NoError(t, err)
+	other, err := u.ERP.AddPartner(metakocka.Partner{Customer: "Ana", Contacts: []metakocka.Contact{{Name: "Ana", GSM: "041 222 222"}}})
+	require.NoError(t, err)
+	_, err = u.api().Link(t.Context(), operations.LinkRequest{ContactID: id, MetaKockaID: other.MKID})
+	require.NoError(t, err)
+
+	for _, dry := range []bool{true, false} {
+		res := u.undo(operations.UndoRequest{IDs: []string{written}, DryRun: dry})
+		require.Equal(t, syncer.UndoParted, res.Items[0].Left.Code)
+	}
+	u.hold(id, "041 222 222")
+}
+
 // TestAnUndoOfSeveralGoesOn: what cannot be done to one contact is told, and the others are
 // taken back; with an answer lost the next request finds what was done.
 func TestAnUndoOfSeveralGoesOn(t *testing.T) {

@@ -77,6 +77,7 @@ const (
 	UndoUnreadable ReasonCode = "undo.unreadable" // the partner's value cannot be read
 	UndoWithheld   ReasonCode = "undo.withheld"   // what was there before cannot be sent
 	UndoNotLinked  ReasonCode = "undo.not_linked" // the contact has no partner, or is not synced
+	UndoParted     ReasonCode = "undo.parted"     // the contact had another partner then
 	UndoFailed     ReasonCode = "undo.failed"     // it could not be brought over
 )
 
@@ -88,7 +89,7 @@ func Reasons() []ReasonCode {
 		StandsSynced, StandsNew, StandsLeftOut, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
 		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoWaits, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
-		UndoWithheld, UndoNotLinked, UndoFailed,
+		UndoWithheld, UndoNotLinked, UndoParted, UndoFailed,
 	}
 }
 

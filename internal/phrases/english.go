@@ -66,6 +66,7 @@ var english = catalogue{
 		syncer.UndoUnreadable: "The partner's {field} cannot be read.",
 		syncer.UndoWithheld:   "{field} was {value} before, which cannot be sent to MetaKocka: it {words}.",
 		syncer.UndoNotLinked:  "The contact is not linked with a partner, or not synced.",
+		syncer.UndoParted:     "The contact was linked with another partner then.",
 		syncer.UndoFailed:     "It could not be brought over: {words}.",
 	},
 	fields: map[mapping.Field]string{
