@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -97,16 +97,19 @@ func listenOnSocket(t *testing.T) *supervisor {
 func (s *supervisor) until(begin string) (lines []string) {
 	s.t.Helper()
 	buf := make([]byte, 4096)
+	waited := func() error {
+		return fmt.Errorf("%q did not come; the last lines are %q", begin, lines[max(0, len(lines)-6):])
+	}
 	waits.Eventually(s.t, time.Minute, func() error {
 		require.NoError(s.t, s.conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
 		n, err := s.conn.Read(buf)
 		if err != nil {
-			return errors.New("told so far: " + strings.Join(lines, ", "))
+			return waited()
 		}
 		came := strings.Split(string(buf[:n]), "\n")
 		lines = append(lines, came...)
 		if !slices.ContainsFunc(came, func(line string) bool { return strings.HasPrefix(line, begin) }) {
-			return errors.New("told so far: " + strings.Join(lines, ", "))
+			return waited()
 		}
 		return nil
 	})
