@@ -105,7 +105,7 @@ func (o openPoint) play(t *testing.T) {
 	w.Exec("UPDATE contacts SET email = NULL, phone = NULL, address = NULL, tax_number = NULL WHERE id = $1", id)
 	o.verdict(w, id)
 	n := w.Quiet(s)
-	require.LessOrEqual(t, n.Adds, 3) // refused, refused again to prove it (once), and without what is refused
+	require.LessOrEqual(t, n.Adds, 3)    // refused, refused again to prove it (once), and without what is refused
 	require.LessOrEqual(t, n.Updates, 8) // a clearing that is refused is tried once more, in case that was about every write
 	require.Equal(t, partners, w.Count("SELECT count(*) FROM audit WHERE app = 'mksync' AND op = 'INSERT'"))
 	require.Equal(t, n.Contacts, partners+w.Count("SELECT count(*) FROM audit WHERE app = 'mksync' AND op = 'UPDATE'"))
