@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,15 +9,16 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 )
 
-// TestWhatWaitsIsDecidedOverHTTP: a conflict, a held deletion and a dead letter, each found in
-// its list, decided, and gone from it.
+// TestWhatWaitsIsDecidedOverHTTP: a conflict and a held deletion, each found in its list,
+// decided, and gone from it; and what else is asked for over HTTP.
 func TestWhatWaitsIsDecidedOverHTTP(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.Config.ConflictRule, w.Config.MaxDeletes = "manual", 0
-	s, c := w.API("listener", "pusher") // nobody polls: the edit is seen with the contact's
+	s, c := w.API() // nobody consumes events: each reconcile is this test's
 	ana := w.Linked(s, "ana@primer.si")
 	p := w.Partner(ana)
 
@@ -30,7 +30,7 @@ func TestWhatWaitsIsDecidedOverHTTP(t *testing.T) {
 	require.Empty(t, listed("conflicts"))
 	w.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 111 222" })
 	w.Set(ana, mapping.FieldPhone, "041 333 444")
-	w.Status(ana, "conflict")
+	w.Reconciled(s, ana)
 	conflict := listed("conflicts")[0]
 	require.Equal(t, []any{ana, "phone", "parked", "041 333 444"}, []any{conflict["contactId"], conflict["field"], conflict["status"], conflict["crmValue"]})
 	c.Post("conflicts/resolve", `{"id":"`+ana+`","take":"nobody"}`).Refused(400, "malformed", "take")
@@ -44,26 +44,19 @@ func TestWhatWaitsIsDecidedOverHTTP(t *testing.T) {
 	require.Len(t, listed("conflicts?all=true&of="+ana), 1)
 	require.Equal(t, "041 111 222", w.Contact(ana).Phone)
 
-	bad := w.Insert(" ", "bor@primer.si")
-	w.Letter(s, "pusher "+bad, "name: is required")
-	letter := listed("deadletters")[0]
-	require.Equal(t, bad, letter["contactId"])
-	var retried map[string]any
-	c.Post("deadletters/retry", fmt.Sprintf(`{"id":%q}`, letter["id"])).Data(&retried)
-	require.Equal(t, letter["id"], retried["id"])
-	w.Set(bad, mapping.FieldName, "Bor")
-	w.Status(bad, "synced")
 	require.Empty(t, listed("deadletters"))
+	c.Post("deadletters/retry", `{"id":"4711"}`).Refused(404, "not_found", "4711")
 
-	w.Exec("DELETE FROM contacts WHERE id = $1", bad)
-	w.Status(bad, "held")
-	require.Equal(t, bad, listed("deletions")[0]["contactId"])
-	c.Post("deletions/approve", `{"id":"`+bad+`"}`).Data(&decided)
+	w.Exec("DELETE FROM contacts WHERE id = $1", ana)
+	_, err := s.Reconciler.Contact(t.Context(), ana, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
+	require.NoError(t, err)
+	require.Equal(t, ana, listed("deletions")[0]["contactId"])
+	c.Post("deletions/approve", `{"id":"`+ana+`"}`).Data(&decided)
 	require.Equal(t, "deleted", decided.Outcome["syncStatus"])
 	require.Empty(t, listed("deletions"))
 
 	var report map[string]any
 	c.Post("check", "{}").Data(&report)
-	require.Equal(t, []any{1.0, 1.0, 0.0}, []any{report["contacts"], report["links"], report["differing"]})
+	require.Equal(t, []any{0.0, 0.0, 0.0}, []any{report["contacts"], report["links"], report["differing"]})
 	require.Empty(t, listed("mappings/orphans"))
 }
