@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -19,13 +18,7 @@ import (
 // goes on with what is its own.
 func TestTwoInstallationsAreKilled(t *testing.T) {
 	t.Parallel()
-	database := testenv.DB(t)
-	testenv.ContactsTable(t, database)
-	testenv.Exec(t, database, "CREATE SCHEMA sales")
-	testenv.Exec(t, database, "CREATE TABLE sales.contacts (LIKE public.contacts INCLUDING ALL)")
-	acme, beta := world.NewInstance(t, database, "acme", "public"), world.NewInstance(t, database, "beta", "sales")
-	acme.Sharing()
-	beta.Config.NATSURL = acme.Config.NATSURL
+	acme, beta := world.TwoInstances(t)
 	acme.Config.PollInterval, beta.Config.PollInterval = time.Second, time.Second
 	both := []*world.World{acme, beta}
 	logs := []*logBuffer{{}, {}}

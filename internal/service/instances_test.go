@@ -12,7 +12,6 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/service"
-	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -27,14 +26,7 @@ import (
 // contacts and partners of the same ids in both.
 func TestTwoInstallationsDoNotSeeEachOther(t *testing.T) {
 	t.Parallel()
-	database := testenv.DB(t)
-	testenv.ContactsTable(t, database)
-	testenv.Exec(t, database, "CREATE SCHEMA sales")
-	testenv.Exec(t, database, "CREATE TABLE sales.contacts (LIKE public.contacts INCLUDING ALL)")
-	acme := world.NewInstance(t, database, "acme", "public")
-	beta := world.NewInstance(t, database, "beta", "sales")
-	acme.Sharing()
-	beta.Config.NATSURL = acme.Config.NATSURL
+	acme, beta := world.TwoInstances(t)
 	worlds := map[string]*world.World{"Acme": acme, "Beta": beta}
 
 	// The same ids on both sides, and different names.

@@ -12,6 +12,21 @@ import (
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
+// TwoInstances are installations acme and beta on one database and one NATS server, with
+// contacts tables alike in the schemas public and sales.
+func TwoInstances(t *testing.T) (acme, beta *World) {
+	t.Helper()
+	database := testenv.DB(t)
+	testenv.ContactsTable(t, database)
+	testenv.Exec(t, database, "CREATE SCHEMA sales")
+	testenv.Exec(t, database, "CREATE TABLE sales.contacts (LIKE public.contacts INCLUDING ALL)")
+	acme = NewInstance(t, database, "acme", "public")
+	beta = NewInstance(t, database, "beta", "sales")
+	acme.Sharing()
+	beta.Config.NATSURL = acme.Config.NATSURL
+	return acme, beta
+}
+
 // NewInstance is a world of an installation with a name, whose contacts are in a schema of
 // the database, and whose company is its own.
 func NewInstance(t *testing.T, database, name, schema string) *World {
