@@ -123,6 +123,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newMigrateCommand(app),
 		newDoctorCommand(app),
 		newSimulatorCommand(app),
+		newManCommand(app),
 		newVersionCommand(app),
 	}
 }

@@ -23,7 +23,7 @@ func testRoot() *cobra.Command {
 }
 
 // noData are the commands that print no data, but what they do meanwhile, or one word.
-var noData = map[string]bool{"mksync demo": true, "mksync healthcheck": true, "mksync init": true, "mksync run": true, "mksync simulator": true}
+var noData = map[string]bool{"mksync demo": true, "mksync healthcheck": true, "mksync init": true, "mksync man": true, "mksync run": true, "mksync simulator": true}
 
 func TestEveryCommandExplainsItself(t *testing.T) {
 	t.Parallel()
