@@ -174,11 +174,27 @@ func (app *cliEnv) sayWhy(w operations.Why, whole bool) error {
 		reasons = append(reasons, f.Reason)
 	}
 	for _, r := range reasons {
-		if _, err := fmt.Fprintln(app.out(), phrases.Sentence(phrases.English, r, time.Local)); err != nil {
+		if _, err := fmt.Fprintln(app.out(), sentence(r)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sentence is a reason in a sentence, with the command that goes on.
+func sentence(r syncer.Reason) string {
+	return strings.TrimSpace(phrases.English.Sentence(r, time.Local) + " " + whatNext[r.Code])
+}
+
+// whatNext are the commands for what waits for a person.
+var whatNext = map[syncer.ReasonCode]string{
+	syncer.WhyParked:      "(mksync conflicts list)",
+	syncer.StandsConflict: "(mksync conflicts list)",
+	syncer.StandsHeldGone: "(mksync deletions list)",
+	syncer.UndoWaits:      "(mksync deletions list)",
+	syncer.UndoMerged:     "(mksync merge undo)",
+	syncer.UndoMade:       "(mksync unlink)",
+	syncer.UndoFirst:      "(mksync unlink)",
 }
 
 // newUndoCommand takes writes back.
@@ -277,7 +293,7 @@ func undoneLine(u operations.Undone) []string {
 	}
 	line := []string{strings.Join(u.HistoryIDs, ","), "contact " + u.ContactID, strings.TrimSpace(what)}
 	if u.Left.Code != "" {
-		line = append(line, "left: "+phrases.Sentence(phrases.English, u.Left, time.Local))
+		line = append(line, "left: "+sentence(u.Left))
 	}
 	return line
 }

@@ -1,99 +1,123 @@
-// Package phrases makes sentences of reasons, in the reader's language: a catalogue for each
-// language, of texts by code. A text names its parameters in braces.
+// Package phrases says things to people in their language: reasons and problems, which are
+// codes with parameters, and the texts of the console and of messages.
+//
+// The texts are files of go-i18n under texts, one for each section and language: a text's id
+// begins with its section, {{.name}} stands for a parameter, and a text that counts has each
+// plural form of its language, chosen by {{.n}}. A new text is a line in each language's file;
+// the tests refuse one that a language lacks, whose parameters differ, or that nothing uses.
 package phrases
 
 import (
-	"strconv"
+	"embed"
+	"fmt"
 	"strings"
-	"time"
 
-	"github.com/crmmind/mksync/mapping"
-	"github.com/crmmind/mksync/syncer"
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"github.com/nicksnyder/go-i18n/v2/i18n/template"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
 )
 
-// Language is one of the catalogues'.
+// Language is one that texts are in.
 type Language string
 
-// English is the only language so far.
-const English Language = "en"
+// The languages.
+const (
+	English   Language = "en"
+	Slovenian Language = "sl"
+)
 
-// catalogue is one language.
-type catalogue struct {
-	texts  map[syncer.ReasonCode]string
-	fields map[mapping.Field]string
-	sides  map[mapping.Side]string
-	rules  map[mapping.Rule]string
-	empty  string // what an empty value is called
-	nobody string // who asked, where nobody is known
-	// at and between say when something was, since and again since when it is so and when it
-	// is tried again; all begin with a blank.
-	at, between, since, again string
-	moment                    func(time.Time) string
-	fieldList                 func([]string) string
+// Languages are all languages; the first is shown to whoever asks for none of them.
+func Languages() []Language { return []Language{English, Slovenian} }
+
+// Choose is the language that fits an Accept-Language header best.
+func Choose(accepted string) Language {
+	wanted, _, err := language.ParseAcceptLanguage(accepted)
+	if err != nil {
+		return English
+	}
+	_, i, confidence := matcher.Match(wanted...)
+	if confidence < language.High { // a relative of Slovenian is another language
+		return English
+	}
+	return Languages()[i]
 }
 
-var catalogues = map[Language]catalogue{English: english}
+var matcher = language.NewMatcher([]language.Tag{language.English, language.Slovenian})
 
-// Sentence says why. Times are shown as in the zone.
-func Sentence(l Language, r syncer.Reason, zone *time.Location) string {
-	c, known := catalogues[l]
-	if !known {
-		c = catalogues[English]
+// Text is the text of an id, with parameters: a name and its value, a name and its value, and
+// so on. What cannot be said shows its id.
+func (l Language) Text(id string, params ...any) string {
+	return l.say(&i18n.LocalizeConfig{MessageID: id, TemplateData: pairs(params)})
+}
+
+// Count is the text of an id in the form that n of something have; {{.n}} is n.
+func (l Language) Count(id string, n int, params ...any) string {
+	data := pairs(params)
+	data["n"] = n
+	return l.say(&i18n.LocalizeConfig{MessageID: id, PluralCount: n, TemplateData: data})
+}
+
+// Has reports whether there is a text with the id.
+func Has(id string) bool {
+	_, err := localizers[English].Localize(&i18n.LocalizeConfig{MessageID: id, TemplateParser: template.IdentityParser{}})
+	return err == nil
+}
+
+func pairs(params []any) map[string]any {
+	data := make(map[string]any, len(params)/2+1)
+	for i := 1; i < len(params); i += 2 {
+		data[fmt.Sprint(params[i-1])] = params[i]
 	}
-	text := strings.NewReplacer(c.parameters(r, zone)...).Replace(c.texts[r.Code])
-	return capital(text)
+	return data
+}
+
+// parser refuses a text whose parameter is not given.
+var parser = &template.TextParser{Option: "missingkey=error"}
+
+func (l Language) say(c *i18n.LocalizeConfig) string {
+	localizer, known := localizers[l]
+	if !known {
+		localizer = localizers[English]
+	}
+	c.TemplateParser = parser
+	text, err := localizer.Localize(c)
+	if text == "" && err != nil {
+		return c.MessageID
+	}
+	return text
+}
+
+//go:embed texts/*.yaml
+var texts embed.FS
+
+var localizers = load()
+
+// load reads the texts, which are part of the program.
+func load() map[Language]*i18n.Localizer {
+	bundle := i18n.NewBundle(language.English)
+	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
+	files, err := texts.ReadDir("texts")
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range files {
+		if _, err := bundle.LoadMessageFileFS(texts, "texts/"+f.Name()); err != nil {
+			panic(err)
+		}
+	}
+
+	of := map[Language]*i18n.Localizer{}
+	for _, l := range Languages() {
+		of[l] = i18n.NewLocalizer(bundle, string(l))
+	}
+	return of
 }
 
 // capital begins a sentence.
 func capital(text string) string {
-	if text == "" {
-		return ""
+	for _, first := range text {
+		return strings.ToUpper(string(first)) + text[len(string(first)):]
 	}
-	first := []rune(text)[:1]
-	return strings.ToUpper(string(first)) + text[len(string(first)):]
-}
-
-// parameters are the names that a text may have, each followed by its value.
-func (c catalogue) parameters(r syncer.Reason, zone *time.Location) []string {
-	moment := func(t *time.Time) string {
-		if t == nil {
-			return ""
-		}
-		return c.moment(t.In(zone))
-	}
-	with := func(words string, t *time.Time) string {
-		if t == nil {
-			return ""
-		}
-		return strings.ReplaceAll(words, "{time}", moment(t))
-	}
-
-	changed := with(c.at, r.ChangedAt)
-	if r.ChangedAt != nil && r.ChangedAfter != nil && r.ChangedAfter.Before(*r.ChangedAt) {
-		changed = strings.NewReplacer("{after}", moment(r.ChangedAfter), "{before}", moment(r.ChangedAt)).Replace(c.between)
-	}
-
-	var fields []string
-	for _, f := range r.Fields {
-		fields = append(fields, c.fields[f])
-	}
-	by := r.By
-	if by == "" {
-		by = c.nobody
-	}
-
-	return []string{
-		"{field}", c.fields[r.Field], "{side}", c.sides[r.Side], "{other}", c.sides[r.Side.Other()],
-		"{value}", c.value(r.Value), "{given}", c.value(r.Given), "{crm}", c.value(r.CRM), "{metakocka}", c.value(r.MetaKocka),
-		"{rule}", c.rules[r.Rule], "{winner}", c.sides[r.Winner], "{by}", by, "{words}", r.Words, "{fields}", c.fieldList(fields),
-		"{changed}", changed, "{at}", with(c.at, r.Since), "{since}", with(c.since, r.Since), "{again}", with(c.again, r.RetryAt),
-		"{retries}", strconv.Itoa(r.Retries),
-	}
-}
-
-func (c catalogue) value(v string) string {
-	if v == "" {
-		return c.empty
-	}
-	return v
+	return ""
 }
