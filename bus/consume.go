@@ -30,7 +30,20 @@ type ConsumerConfig struct {
 	// Gate, when set, is called before each handler and returns when work may go on. An
 	// error while ctx lives ends Consume with that error.
 	Gate func(ctx context.Context) error
+
+	// Observe, when set, is told what became of the messages that a handler had.
+	Observe func(outcome Outcome, messages int)
 }
+
+// Outcome is what became of messages that a handler had.
+type Outcome string
+
+// The outcomes.
+const (
+	Done     Outcome = "done"
+	PutAside Outcome = "put_aside" // as a dead letter
+	PutOff   Outcome = "put_off"   // they come again
+)
 
 func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
 	if c.Stream == "" || c.Durable == "" || strings.ContainsAny(c.Durable, ".*> \t\r\n/\\") {
@@ -43,6 +56,9 @@ func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
 	c.MinBackoff = positive(c.MinBackoff, time.Second)
 	c.MaxBackoff = max(positive(c.MaxBackoff, 5*time.Minute), c.MinBackoff)
 	c.Grace = positive(c.Grace, 30*time.Second)
+	if c.Observe == nil {
+		c.Observe = func(Outcome, int) {}
+	}
 	return c, nil
 }
 
@@ -192,7 +208,7 @@ func (c *consumption) one(ctx context.Context, key string) {
 		ds[i] = h.delivery
 	}
 	w := &Work{Key: key, Deliveries: ds, c: c}
-	c.settle(ctx, w, c.handled(ctx, w))
+	c.cfg.Observe(c.settle(ctx, w, c.handled(ctx, w)), len(ds))
 	c.queue.finish(key)
 	for _, s := range c.sources {
 		s.wake()
@@ -263,6 +279,8 @@ type Activity struct {
 	// Stuck is how long none was acknowledged although one waits, where messages are given
 	// out again and again: they reach nobody, or nobody gets through with them.
 	Stuck time.Duration
+	// Oldest is how long the oldest message waits that is not acknowledged; 0: none waits.
+	Oldest time.Duration
 }
 
 // Activity returns how a consumer gets on; one that never ran is only behind.
@@ -292,23 +310,33 @@ func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity,
 	a.InFlight = uint64(max(i.NumAckPending, 0)) //nolint:gosec // not negative
 	a.Readers = i.NumWaiting
 	a.Quiet = i.TimeStamp.Sub(last)
-	if i.NumRedelivered > 0 {
-		a.Stuck, err = b.stuck(ctx, i)
+	if a.Pending+a.InFlight == 0 {
+		return a, nil
 	}
-	return a, err
+
+	oldest, err := b.oldest(ctx, i)
+	if err != nil || oldest == nil {
+		return a, err
+	}
+	a.Oldest = max(i.TimeStamp.Sub(oldest.Time), 0)
+	if i.NumRedelivered > 0 {
+		a.Stuck = b.stuck(i, oldest)
+	}
+	return a, nil
+}
+
+// oldest is the first message that a consumer has not acknowledged; nil: there is none.
+func (b *Bus) oldest(ctx context.Context, i *jetstream.ConsumerInfo) (*jetstream.RawStreamMsg, error) {
+	s, err := b.js.Stream(ctx, i.Stream)
+	if err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", i.Stream, err)
+	}
+	return firstOf(ctx, s, i.Config.FilterSubjects, i.AckFloor.Stream+1)
 }
 
 // stuck is how long a consumer has acknowledged nothing while its oldest message waits,
 // and while this process works for it, if it does.
-func (b *Bus) stuck(ctx context.Context, i *jetstream.ConsumerInfo) (time.Duration, error) {
-	s, err := b.js.Stream(ctx, i.Stream)
-	if err != nil {
-		return 0, fmt.Errorf("look up stream %s: %w", i.Stream, err)
-	}
-	oldest, err := firstOf(ctx, s, i.Config.FilterSubjects, i.AckFloor.Stream+1)
-	if err != nil || oldest == nil {
-		return 0, err
-	}
+func (b *Bus) stuck(i *jetstream.ConsumerInfo, oldest *jetstream.RawStreamMsg) time.Duration {
 	since := i.Created
 	if at := i.AckFloor.Last; at != nil && at.After(since) {
 		since = *at
@@ -320,7 +348,7 @@ func (b *Bus) stuck(ctx context.Context, i *jetstream.ConsumerInfo) (time.Durati
 	if c, ok := b.working.Load(i.Name); ok {
 		long = min(long, time.Since(c.(*consumption).began))
 	}
-	return long, nil
+	return long
 }
 
 // Unapplied tells whether a message of the subject that counts waits for the consumer, or

@@ -49,8 +49,9 @@ func (w *Work) Forgot(key string) {
 	}
 }
 
-// settle does with the messages of a key what the handler's answer asks for.
-func (c *consumption) settle(ctx context.Context, w *Work, result error) {
+// settle does with the messages of a key what the handler's answer asks for, and tells
+// what became of them.
+func (c *consumption) settle(ctx context.Context, w *Work, result error) Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	var reject *rejectError
@@ -60,10 +61,11 @@ func (c *consumption) settle(ctx context.Context, w *Work, result error) {
 		if !w.forgotten {
 			c.b.forgetDeadLetters(ctx, eventsOf{c.cfg.Stream, w.Key})
 		}
+		return Done
 	case errors.As(result, &reject):
-		c.reject(ctx, w, reject.reason)
+		return c.reject(ctx, w, reject.reason)
 	default:
-		c.putOff(w.Key, c.delay(result, w.Deliveries), result)
+		return c.putOff(w.Key, c.delay(result, w.Deliveries), result)
 	}
 }
 
@@ -77,23 +79,24 @@ func (c *consumption) ackAll(ctx context.Context, key string) {
 
 // reject stores the dead letter first: an event is never in neither place
 // (invariant 14).
-func (c *consumption) reject(ctx context.Context, w *Work, reason string) {
+func (c *consumption) reject(ctx context.Context, w *Work, reason string) Outcome {
 	if !w.aside {
 		if err := w.putAside(ctx, reason); err != nil {
-			c.putOff(w.Key, c.backoff(w.Deliveries), err)
-			return
+			return c.putOff(w.Key, c.backoff(w.Deliveries), err)
 		}
 	}
 	c.ackAll(ctx, w.Key)
+	return PutAside
 }
 
-func (c *consumption) putOff(key string, d time.Duration, cause error) {
+func (c *consumption) putOff(key string, d time.Duration, cause error) Outcome {
 	c.b.log.Debug("event put off", "consumer", c.cfg.Durable, "key", key, "delay", d, "error", cause)
 	for _, h := range c.queue.running(key) {
 		if err := h.msg.NakWithDelay(d); err != nil {
 			c.b.log.Warn("event not put off, it comes again after the acknowledgement wait", "consumer", c.cfg.Durable, "error", err)
 		}
 	}
+	return PutOff
 }
 
 func (c *consumption) delay(err error, ds []Delivery) time.Duration {

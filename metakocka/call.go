@@ -59,6 +59,7 @@ func (c *Client) call(ctx context.Context, endpoint string, args map[string]any,
 		if sleep(ctx, pause) != nil {
 			return answer{}, transient
 		}
+		c.cfg.ObserveRepeat(endpoint)
 	}
 }
 

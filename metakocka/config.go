@@ -49,6 +49,9 @@ type Config struct {
 	// ObserveLock is told for how long a call waited in MetaKocka for the company's
 	// lock, where the answer says so.
 	ObserveLock func(endpoint string, d time.Duration)
+
+	// ObserveRepeat is told of every call that is repeated after a transient failure.
+	ObserveRepeat func(endpoint string)
 }
 
 // String leaves the secret key out.
@@ -77,6 +80,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ObserveLock == nil {
 		c.ObserveLock = func(string, time.Duration) {}
+	}
+	if c.ObserveRepeat == nil {
+		c.ObserveRepeat = func(string) {}
 	}
 	return c
 }

@@ -276,6 +276,7 @@ func (r *Reconciler) insert(ctx context.Context, p metakocka.Partner, t Trigger,
 		saving, cancel := Saving(ctx)
 		defer cancel()
 		err := s.Insert(saving, &ch)
+		k.tell(ch.History, err)
 		k.link = ch.Link
 		res = k.result()
 		return err

@@ -56,6 +56,7 @@ func (r *Reconciler) Merge(ctx context.Context, loserID, winnerID, by string) (s
 		saving, cancel := Saving(ctx)
 		defer cancel()
 		err = winner.s.Absorb(saving, loser.s, &j.m, j.change)
+		winner.tell(slices.Concat(j.change.LoserHistory, j.change.WinnerHistory), err)
 		done = j.m
 		return notDeleted(loserID, err)
 	})

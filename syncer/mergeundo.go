@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,10 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 
 		saving, cancel := Saving(ctx)
 		defer cancel()
-		return winner.s.Release(saving, loser.s, &m, u.change())
+		change := u.change()
+		err := winner.s.Release(saving, loser.s, &m, change)
+		winner.tell(slices.Concat(change.LoserHistory, change.WinnerHistory), err)
+		return err
 	})
 	if err != nil {
 		return m, r.notUndone(ctx, m, err)

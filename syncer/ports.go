@@ -143,6 +143,8 @@ type Config struct {
 	CallTimeout, Settle time.Duration
 	// EventWait is how long an event of a contact that must be on its way is waited for.
 	EventWait time.Duration
+	// Observe, where it is set, is told of everything that is stored. It returns at once.
+	Observe func(Stored)
 }
 
 // Cause says what made a reconcile run.
@@ -179,6 +181,9 @@ type Trigger struct {
 	Deleted bool
 	// Observed is the partner as the poller saw it; nil: not known.
 	Observed *metakocka.Partner
+	// SeenAt is when the poll began that saw the partner so, and SeenAfter when the one
+	// before did; zero: no poll, or the first.
+	SeenAt, SeenAfter time.Time
 	// Missing: the poller did not find the partner any more.
 	Missing bool
 	// Back: the partner was missing, and the poller saw it again.

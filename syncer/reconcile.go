@@ -325,7 +325,9 @@ func (k *task) save(ctx context.Context, ch store.Change) error {
 
 	ch.History = k.chronicled(ch)
 
-	if err := k.s.Save(ctx, &ch); err != nil {
+	err := k.s.Save(ctx, &ch)
+	k.tell(ch.History, err)
+	if err != nil {
 		return err
 	}
 

@@ -265,7 +265,9 @@ func (k *task) dropContact(ctx context.Context, reason string) error {
 	defer cancel()
 	ch := store.Change{Link: k.link, Freed: k.freed()}
 	ch.History = append(slices.Clone(k.story.notes), k.entry(mapping.SideCRM, store.ActDelete))
-	return k.s.DeleteContact(saving, &ch)
+	err := k.s.DeleteContact(saving, &ch)
+	k.tell(ch.History, err)
+	return err
 }
 
 // unlinked handles a contact whose partner is gone. A partner that is there again is

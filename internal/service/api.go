@@ -22,7 +22,7 @@ func (s *Service) Monitor() *status.Monitor {
 		Version: s.Version, SlotName: s.Config.Slot, PollInterval: s.Config.PollInterval, Figures: s.Store,
 		Bus: s.Bus, Connected: s.Conn.IsConnected, Gate: s.gate, Trouble: s.Reconciler.Trouble, Polls: slices.Contains(s.Roles, RolePoller),
 		Pushes: slices.Contains(s.Roles, RolePusher), Pulls: slices.Contains(s.Roles, RolePuller),
-		Heartbeat: s.Config.HeartbeatInterval, Patience: Patience(s.Config),
+		Heartbeat: s.Config.HeartbeatInterval, Patience: Patience(s.Config), Recent: &s.metrics.recent,
 	}
 	if slices.Contains(s.Roles, RoleListener) {
 		m.Listener = s.Listener.Status

@@ -13,13 +13,12 @@ import (
 // metrics is the process's registry and what the parts report to it.
 type metrics struct {
 	registry *prometheus.Registry
-	call     func(endpoint, outcome string, d time.Duration)
-	lockWait func(endpoint string, d time.Duration)
+	*counters
 }
 
 func newMetrics(version string) *metrics {
 	reg := telemetry.NewRegistry(version)
-	return &metrics{registry: reg, call: telemetry.CallObserver(reg), lockWait: telemetry.LockObserver(reg)}
+	return &metrics{registry: reg, counters: newCounters(reg)}
 }
 
 // scrapeTimeout bounds how long a scrape waits for the figures.
@@ -77,6 +76,13 @@ func samples(s status.Status) []telemetry.Sample {
 		all = append(all,
 			telemetry.Sample{Name: "mksync_pending", Help: "Events that wait.", Labels: labels, Value: float64(w.work.Pending)},
 			telemetry.Sample{Name: "mksync_in_flight", Help: "Events that are worked on or wait for another try.", Labels: labels, Value: float64(w.work.InFlight)})
+	}
+
+	for consumer, oldest := range s.Oldest {
+		all = append(all, telemetry.Sample{
+			Name: "mksync_queue_age_seconds", Help: "How long the oldest event waits that is not worked off; 0: none waits.",
+			Labels: prometheus.Labels{"consumer": consumer}, Value: oldest.Seconds(),
+		})
 	}
 
 	for _, st := range s.Streams {

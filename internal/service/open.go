@@ -200,7 +200,7 @@ func (s *Service) openERP(context.Context) (err error) {
 	s.ERP, err = metakocka.New(metakocka.Config{
 		URL: s.Config.MetaKockaURL, CompanyID: s.Config.MetaKockaCompanyID, SecretKey: s.Config.MetaKockaSecretKey.Reveal(),
 		Concurrency: s.Config.MetaKockaConcurrency, Timeout: s.Config.MetaKockaTimeout, Retries: 1,
-		BreakerCooldown: s.Pace.BreakerCooldown, Observe: s.metrics.call, ObserveLock: s.metrics.lockWait,
+		BreakerCooldown: s.Pace.BreakerCooldown, Observe: s.metrics.called, ObserveLock: s.metrics.waited, ObserveRepeat: s.metrics.repeated,
 	}, s.log)
 	return err
 }
@@ -213,6 +213,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 		Policy: s.Config.Policy(), DeletePolicy: s.Config.DeletePolicy, RemoteDeletePolicy: s.Config.RemoteDeletePolicy,
 		MaxDeletes: s.Config.MaxDeletes, AutoImport: s.Config.AutoImport,
 		CallTimeout: s.Config.MetaKockaTimeout, Settle: s.Config.MetaKockaSettle, EventWait: s.Pace.EventWait,
+		Observe: s.metrics.stored,
 	}, s.Store, s.Bus, event.Past{Bus: s.Bus}, func(l metakocka.Lane) syncer.ERP { return s.ERP.Lane(l) }, s.log)
 	if err != nil {
 		return err
@@ -225,14 +226,14 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 
 	states := event.ListenerStates{States: s.Store}
 	s.relay = event.NewRelay(s.Bus, states, bus.PublisherConfig{}, s.log)
-	s.Listener, err = cdc.New(ListenerConfig(s.Config), s.relay, states, s.log)
+	s.Listener, err = cdc.New(ListenerConfig(s.Config), countedRelay{s.relay, s.metrics.published}, states, s.log)
 
 	s.Checker = check.NewChecker(check.CheckerConfig{
 		Slot: s.Config.Slot, Publication: s.Config.Publication, Interval: s.Config.CheckInterval, HistoryMaxAge: s.Config.HistoryMaxAge, Look: s.Pace.Look,
 		Patience: s.Config.ConfirmDelay() + 2*s.Config.PollInterval + s.Config.MetaKockaTimeout,
 		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, ListenerConfig(s.Config)) },
 	}, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
-	s.Poller = poll.NewPoller(poll.PollerConfig{Interval: s.Config.PollInterval}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
+	s.Poller = poll.NewPoller(poll.PollerConfig{Interval: s.Config.PollInterval, Observe: s.metrics.partnerEvent}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
 
 	s.jobs = operations.NewJobs(operations.TellJobs(s.Store, control.Tell(s.Conn, s.Config.Names(), s.log)), s.Pace.Look, s.log)
 	s.bulk = operations.NewBulk(s.Reconciler, s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config), s.log)

@@ -118,7 +118,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	worker := work.WorkerConfig{
 		Workers: contactsAtOnce(s.Config),
-		AckWait: s.Pace.AckWait, SweepAge: max(15*time.Minute, 2*s.Config.PollInterval),
+		AckWait: s.Pace.AckWait, SweepAge: max(15*time.Minute, 2*s.Config.PollInterval), Observe: s.metrics.work,
 	}
 
 	parts := map[string]func(context.Context) error{

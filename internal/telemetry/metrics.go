@@ -3,7 +3,6 @@ package telemetry
 import (
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -33,32 +32,6 @@ func Handler(reg *prometheus.Registry, log *slog.Logger) http.Handler {
 		ErrorHandling: promhttp.ContinueOnError,
 		Registry:      reg,
 	})
-}
-
-// CallObserver counts and times calls by end point and outcome in
-// mksync_metakocka_call_duration_seconds. A call can take tens of seconds.
-func CallObserver(reg prometheus.Registerer) func(endpoint, outcome string, d time.Duration) {
-	calls := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "mksync_metakocka_call_duration_seconds",
-		Help:    "How long calls to MetaKocka take, by end point and outcome.",
-		Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
-	}, []string{"endpoint", "outcome"})
-	reg.MustRegister(calls)
-	return func(endpoint, outcome string, d time.Duration) {
-		calls.WithLabelValues(endpoint, outcome).Observe(d.Seconds())
-	}
-}
-
-// LockObserver times in mksync_metakocka_lock_wait_seconds how long calls waited in
-// MetaKocka for the company's lock, by end point.
-func LockObserver(reg prometheus.Registerer) func(endpoint string, d time.Duration) {
-	waits := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "mksync_metakocka_lock_wait_seconds",
-		Help:    "How long calls waited in MetaKocka for the company's lock, where its answers say so, by end point.",
-		Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
-	}, []string{"endpoint"})
-	reg.MustRegister(waits)
-	return func(endpoint string, d time.Duration) { waits.WithLabelValues(endpoint).Observe(d.Seconds()) }
 }
 
 // Sample is the value of one gauge at the moment of a scrape.

@@ -90,6 +90,9 @@ func (d *diff) send(ctx context.Context, kind string, ev event.PartnerEvent) err
 	if err != nil {
 		return err
 	}
+	if d.poller.cfg.Observe != nil {
+		d.poller.cfg.Observe(kind)
+	}
 	return d.sent(sequence)
 }
 

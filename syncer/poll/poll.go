@@ -52,6 +52,8 @@ type PollerConfig struct {
 	// FullEvery is how often a sweep asks for every letter again, and so finds
 	// new partners whose names have none of the letters asked for in between.
 	FullEvery time.Duration // 30m
+	// Observe, where it is set, is told of each event that is published.
+	Observe func(kind string)
 }
 
 // Poller finds out what changed in MetaKocka, which tells nobody: it enumerates

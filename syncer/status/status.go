@@ -36,6 +36,11 @@ type Status struct {
 	Check   CheckStatus     `json:"check"`
 	// Failing are the contacts and partners that this process fails at again and again.
 	Failing int `json:"-"`
+	// Oldest is, by consumer, how long the oldest message waits that is not worked off.
+	Oldest map[string]time.Duration `json:"-"`
+	// Recent is what this process did in each of the last sixty minutes, oldest first;
+	// empty where nobody counts.
+	Recent []Minute `json:"-"`
 
 	// NotReady is what keeps this process from its work, in words that whoever may
 	// ask without a token can be told: no address, name or reason of another system.
@@ -123,12 +128,19 @@ type Monitor struct {
 	Heartbeat    time.Duration         // between two; 0: none are sent
 	Trouble      func() syncer.Trouble // nil: no pusher or puller here
 	Patience     time.Duration         // how long a heartbeat, or an event, may stall
+	Recent       *Recent               // nil: nobody counts
 }
 
 // Status asks every part how it stands. What cannot be asked is a problem, not
 // an error.
 func (m *Monitor) Status(ctx context.Context) Status {
-	s := Status{Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, NotKept: []mapping.Field{}, Mappings: map[store.Status]int{}}
+	s := Status{
+		Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, NotKept: []mapping.Field{}, Mappings: map[store.Status]int{},
+		Oldest: map[string]time.Duration{},
+	}
+	if m.Recent != nil {
+		s.Recent = m.Recent.Minutes(time.Now())
+	}
 	if err := m.database(ctx, &s); err != nil {
 		s.blocked("the CRM's database does not answer", ": %v", err)
 	}

@@ -47,6 +47,7 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 		// Two that never ran have the whole stream before each of them.
 		c.into.Pending = min(c.into.Pending+a.Pending, stored[c.stream])
 		c.into.InFlight += a.InFlight
+		s.Oldest[c.durable] = a.Oldest
 		if err := m.reaches(ctx, s, c.stream, c.durable, c.ours, a); err != nil {
 			return err
 		}

@@ -14,13 +14,20 @@ type WorkerConfig struct {
 	Workers  int           // contacts at once, and as many of a snapshot; 4
 	AckWait  time.Duration // a killed process's work goes to another after this; the bus's default
 	SweepAge time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
+
+	// Observe, where it is set, is told what became of a consumer's messages.
+	Observe func(consumer string, outcome bus.Outcome, messages int)
 }
 
 func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *syncer.Gate) bus.ConsumerConfig {
-	return bus.ConsumerConfig{
+	c := bus.ConsumerConfig{
 		Stream: stream, Durable: durable, Workers: workers, AckWait: cfg.AckWait,
 		MinBackoff: 250 * time.Millisecond, MaxBackoff: 15 * time.Second, Gate: gate.Wait,
 	}
+	if cfg.Observe != nil {
+		c.Observe = func(outcome bus.Outcome, messages int) { cfg.Observe(durable, outcome, messages) }
+	}
+	return c
 }
 
 func positive[T int | time.Duration](v, otherwise T) T {

@@ -39,7 +39,7 @@ func (p *Puller) handle(ctx context.Context, w *bus.Work) error {
 		return settle(p.reconciler, p.gate, metakockaID, &syncer.RejectError{Reason: foreignMessage(subject)})
 	}
 	_, err := p.reconciler.Partner(ctx, metakockaID, syncer.Trigger{
-		Cause: syncer.CausePartner, Work: w, Observed: ev.Partner, Missing: ev.Partner == nil, Back: ev.Back, EventID: newest.Header.Get(event.HeaderID),
+		Cause: syncer.CausePartner, Work: w, Observed: ev.Partner, SeenAt: ev.SeenAt, SeenAfter: ev.After, Missing: ev.Partner == nil, Back: ev.Back, EventID: newest.Header.Get(event.HeaderID),
 	})
 	return settle(p.reconciler, p.gate, metakockaID, err)
 }
