@@ -153,6 +153,32 @@ func (b *Bus) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 	return slices.DeleteFunc(all, func(l DeadLetter) bool { return l.ID < newest[DeadLetterSubject(l.Consumer, l.Key)] }), nil // replaced meanwhile
 }
 
+// CountDeadLetters tells how many DeadLetters lists, and when the oldest was stored; nil:
+// there is none.
+func (b *Bus) CountDeadLetters(ctx context.Context) (n int, oldest *time.Time, err error) {
+	s, err := b.open(ctx, StreamDeadLetters)
+	if err != nil {
+		return 0, nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	letters := b.names.Subject(deadLettersPrefix + "*.*") // what is given back to a consumer has one word more
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(letters))
+	if err != nil {
+		return 0, nil, fmt.Errorf("count dead letters: %w", err)
+	}
+	if len(info.State.Subjects) == 0 {
+		return 0, nil, nil
+	}
+
+	m, err := s.GetMsg(ctx, 0, jetstream.WithGetMsgSubject(letters))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil, nil // removed meanwhile
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("read the oldest dead letter: %w", err)
+	}
+	return len(info.State.Subjects), &m.Time, nil
+}
+
 // RetryDeadLetter gives a dead letter back to its consumer, which tries it again as soon as
 // it runs, and removes it. One that fails again becomes a new dead letter. ErrNotFound: it was
 // replaced, retried or removed.

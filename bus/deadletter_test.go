@@ -16,14 +16,18 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
-// letters waits until there are n dead letters and returns them.
+// letters waits until n dead letters are listed, and counted, and returns them.
 func letters(t *testing.T, b *Bus, n int) []DeadLetter {
 	t.Helper()
 	var out []DeadLetter
 	eventually(t, func() bool {
 		var err error
 		out, err = b.DeadLetters(t.Context())
-		return err == nil && len(out) == n
+		counted, oldest, countErr := b.CountDeadLetters(t.Context())
+		if err != nil || countErr != nil || len(out) != n || counted != n {
+			return false
+		}
+		return n == 0 && oldest == nil || n > 0 && oldest != nil && oldest.Equal(out[0].Time)
 	}, "dead letters")
 	return out
 }

@@ -90,8 +90,8 @@ func statusSheet(s status.Status, by string) (sheet []terminal.Pair) {
 	line("poller", "%s", pollText(s.Poller))
 	line("full check", "%s", checkText(s.Check))
 	line("mappings", "%s", mappingsText(s.Mappings))
-	line("waiting for you", "%s, %s, %s, %s", terminal.Amount(s.Conflicts, "conflict", "conflicts"), terminal.Amount(s.DeadLetters, "dead letter", "dead letters"),
-		terminal.Amount(s.HeldDeletions, "held deletion", "held deletions"), terminal.Amount(s.Differing, "link that differs", "links that differ"))
+	line("differing", "%s", terminal.Amount(s.Differing, "link", "links"))
+	line("waiting for you", "%s", waitingText(s.Waiting))
 
 	if len(s.NotKept) > 0 {
 		line("not kept", "%v: the MetaKocka installation drops it; it is tried again once a day", s.NotKept)
@@ -154,6 +154,32 @@ func mappingsText(counts map[store.Status]int) string {
 	}
 	slices.Sort(parts)
 	return or(strings.Join(parts, ", "), "none")
+}
+
+// waitingWords are what waits, one and several.
+var waitingWords = map[status.Code][2]string{
+	status.WaitingConflict:   {"conflict", "conflicts"},
+	status.WaitingMatch:      {"unclear match", "unclear matches"},
+	status.WaitingDeletion:   {"held deletion", "held deletions"},
+	status.WaitingError:      {"contact in error", "contacts in error"},
+	status.WaitingDeadLetter: {"dead letter", "dead letters"},
+}
+
+// waitingText is what waits in lists; the other kinds are the problems.
+func waitingText(all []status.Waiting) string {
+	var parts []string
+	for _, w := range all {
+		words, listed := waitingWords[w.Code]
+		if !listed {
+			continue
+		}
+		text := terminal.Amount(w.Count, words[0], words[1])
+		if w.Since != nil {
+			text += ", the oldest " + ago(w.Since)
+		}
+		parts = append(parts, text)
+	}
+	return or(strings.Join(parts, "; "), "nothing")
 }
 
 func ago(t *time.Time) string {

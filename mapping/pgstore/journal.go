@@ -194,25 +194,6 @@ func (s *Store) CloseUndone(ctx context.Context, id int64, by string) error {
 	return nil
 }
 
-// Counts reads all figures in one statement.
-func (s *Store) Counts(ctx context.Context) (store.Counts, error) {
-	c := store.Counts{Links: map[store.Status]int{}}
-	err := s.pool.QueryRow(ctx, `
-		SELECT coalesce((SELECT jsonb_object_agg(sync_status, n) FROM (SELECT sync_status, count(*) AS n FROM metakocka_contact_mappings GROUP BY 1) x), '{}'),
-		       (SELECT count(*) FROM mksync_conflicts WHERE `+parkedConflict+`),
-		       (SELECT count(*) FROM mksync_deletions WHERE status = 'held'),
-		       (SELECT count(*) FROM metakocka_contact_mappings WHERE differing <> '{}' AND `+livingLink+`),
-		       (SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL),
-		       (SELECT count(*) FROM metakocka_contact_mappings m WHERE sync_status = 'held'
-		            AND NOT EXISTS (SELECT FROM mksync_deletions d WHERE d.link_id = m.id AND d.`+openDeletion+`)),
-		       (SELECT count(*) FROM mksync_merges WHERE `+openMerge+` AND note <> '')`).
-		Scan(&c.Links, &c.Conflicts, &c.HeldDeletions, &c.Differing, &c.Unresolved, &c.HeldMatches, &c.OpenMerges)
-	if err != nil {
-		return c, fmt.Errorf("count links: %w", err)
-	}
-	return c, nil
-}
-
 // Slot looks a replication slot up.
 func (s *Store) Slot(ctx context.Context, name string) (slot store.Slot, err error) {
 	err = s.pool.QueryRow(ctx, `

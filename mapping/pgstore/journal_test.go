@@ -200,31 +200,6 @@ func TestConflictsArePaged(t *testing.T) {
 	}
 }
 
-// TestCounts: each figure counts its own, and no tombstone.
-func TestCounts(t *testing.T) {
-	t.Parallel()
-	k := keep(t)
-	none, err := k.Counts(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, store.Counts{Links: map[store.Status]int{}}, none)
-
-	k.conflicts(parked(mapping.FieldPhone, "1", "2"), parked(mapping.FieldEmail, "1", "2"), decided(mapping.FieldName, mapping.SideCRM))
-	k.save(numbered(2), store.Change{Link: store.Link{MetaKockaID: partnerID(2), Status: store.StatusDeleted, Differing: []mapping.Field{mapping.FieldPhone}}})
-	k.save(numbered(3), store.Change{Link: store.Link{Status: store.StatusPending, Intent: &store.Intent{Kind: store.IntentCreate}}})
-	k.save(numbered(4), store.Change{Link: store.Link{Status: store.StatusHeld}})
-	k.link(5, store.StatusSynced)
-	require.False(t, k.admit(5, mapping.SideCRM, 0, ""))
-	k.exec("UPDATE metakocka_contact_mappings SET sync_status = 'held' WHERE contact_id = $1", numbered(5))
-	k.exec(`INSERT INTO mksync_merges (loser_id, winner_id, winner_before, winner_after, status, note)
-		VALUES ($1, $1, '{}', '{}', 'running', ''), ($1, $1, '{}', '{}', 'undoing', 'MetaKocka is away'), ($1, $1, '{}', '{}', 'merged', 'kept')`, numbered(1))
-	got, err := k.Counts(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, store.Counts{
-		Links:     map[store.Status]int{store.StatusConflict: 1, store.StatusDeleted: 1, store.StatusPending: 1, store.StatusHeld: 2},
-		Conflicts: 2, HeldDeletions: 1, HeldMatches: 1, OpenMerges: 1, Differing: 1, Unresolved: 1,
-	}, got)
-}
-
 // TestASlotIsLookedUpInItsOwnDatabase: what the log has grown by is its lag.
 func TestASlotIsLookedUpInItsOwnDatabase(t *testing.T) {
 	t.Parallel()

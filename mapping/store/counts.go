@@ -1,12 +1,22 @@
 package store
 
+import "time"
+
 // Counts are the store's figures.
 type Counts struct {
-	Links         map[Status]int
-	Conflicts     int // parked
-	HeldDeletions int
-	HeldMatches   int // contacts whose match waits for a person
-	OpenMerges    int // merges of contacts that something keeps from being finished
-	Differing     int // links whose sides knowingly differ
-	Unresolved    int // links with an intent
+	Links      map[Status]int
+	Conflicts  Waits // parked
+	Deletions  Waits // held, or approved and not applied yet
+	Matches    Waits // contacts whose match waits for a person
+	Errors     Waits // contacts that were refused
+	OpenMerges int   // merges of contacts that something keeps from being finished
+	Differing  int   // links whose sides knowingly differ
+	Unresolved int   // links with an intent
+}
+
+// Waits are how many wait for a person, and since when the oldest does; nil: none does, or
+// it is not known.
+type Waits struct {
+	Count int
+	Since *time.Time
 }

@@ -2,7 +2,8 @@ package operations
 
 // about says in one line what each operation does.
 var about = map[string]string{
-	OpStatus.Name: "how the sync stands",
+	OpStatus.Name:  "how the sync stands",
+	OpWaiting.Name: "what needs a person: how many of each kind, and since when the oldest waits",
 
 	OpSync.Name:       "sync one contact with its partner now",
 	OpImport.Name:     "import one partner now: link it with its contact, or make the contact",

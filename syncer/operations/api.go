@@ -112,6 +112,12 @@ func (a *API) Status(ctx context.Context, _ Nothing) (status.Status, error) {
 	return a.status(ctx), nil
 }
 
+// Waiting says what needs a person: of every kind of which there is some how many there
+// are, which is how many the kind's list has, and since when the oldest waits.
+func (a *API) Waiting(ctx context.Context, _ Nothing) (List[status.Waiting], error) {
+	return List[status.Waiting]{Items: a.status(ctx).Waiting}, nil
+}
+
 // List is one page of a list. Next is where the following page begins; empty:
 // this is the last.
 type List[T any] struct {

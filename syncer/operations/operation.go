@@ -49,6 +49,8 @@ const (
 var (
 	OpStatus = Operation[Nothing, status.Status]{"status", quick, atOnce, (*API).Status}
 
+	OpWaiting = Operation[Nothing, List[status.Waiting]]{"waiting", quick, atOnce, (*API).Waiting}
+
 	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, live, (*API).Sync}
 	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, live, (*API).Import}
 	OpLink     = Operation[LinkRequest, Linked]{"contacts.link", slow, live, (*API).Link}
@@ -112,7 +114,7 @@ type Endpoint interface {
 // Endpoints are all operations, to be served one by one.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport, OpImportPairs,
+		OpStatus, OpWaiting, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy,

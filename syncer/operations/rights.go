@@ -26,7 +26,8 @@ func (r Role) May(need Role) bool { return slices.Index(Roles(), r) >= slices.In
 
 // rights are the roles that operations ask for, by name; one that is not here asks for Admin.
 var rights = map[string]Role{
-	OpStatus.Name: Viewer,
+	OpStatus.Name:  Viewer,
+	OpWaiting.Name: Viewer,
 
 	OpMapping.Name:    Viewer,
 	OpMappings.Name:   Viewer,

@@ -34,7 +34,7 @@ func (m *Monitor) slot(ctx context.Context, s *Status) error {
 		return err
 	}
 	if m.Listener == nil && !slot.Active {
-		s.problem("no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
+		s.problem(ProblemNoListener, "no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
 	}
 	return nil
 }
@@ -47,16 +47,16 @@ func (s *Status) retained(name string, slot store.Slot) {
 	switch {
 	case !slot.Found:
 	case slot.WALStatus == "lost":
-		s.problem("Postgres has given the slot %s up, for it kept more log than max_slot_wal_keep_size: the listener makes a new one, and checks everything", name)
+		s.problem(ProblemSlotLost, "Postgres has given the slot %s up, for it kept more log than max_slot_wal_keep_size: the listener makes a new one, and checks everything", name)
 	case slot.WALStatus == "unreserved" || slot.SafeBytes != nil && *slot.SafeBytes < int64(slot.RetainedBytes/4): //nolint:gosec // far below the limit
 		safe := int64(0)
 		if slot.SafeBytes != nil {
 			safe = max(*slot.SafeBytes, 0)
 		}
-		s.problem("the slot %s keeps %s of log, and Postgres gives it up after %s more (max_slot_wal_keep_size): %s",
+		s.problem(ProblemSlotNearLimit, "the slot %s keeps %s of log, and Postgres gives it up after %s more (max_slot_wal_keep_size): %s",
 			name, logSize(slot.RetainedBytes), logSize(uint64(safe)), look)
 	case slot.RetainedBytes > muchLog:
-		s.problem("the slot %s keeps %s of log, and Postgres sets no limit: %s", name, logSize(slot.RetainedBytes), look)
+		s.problem(ProblemSlotKeepsMuch, "the slot %s keeps %s of log, and Postgres sets no limit: %s", name, logSize(slot.RetainedBytes), look)
 	}
 }
 
@@ -73,7 +73,7 @@ func (m *Monitor) formerSlots(ctx context.Context, s *Status) error {
 			return err
 		}
 		if slot.Found && name != m.SlotName {
-			s.problem("the slot %s, which mksync had before it was given %s, keeps %s of log for nobody: SELECT pg_drop_replication_slot('%s')",
+			s.problem(ProblemFormerSlot, "the slot %s, which mksync had before it was given %s, keeps %s of log for nobody: SELECT pg_drop_replication_slot('%s')",
 				name, state.Slot, logSize(slot.RetainedBytes), name)
 		}
 	}

@@ -28,7 +28,7 @@ func (m *Monitor) heartbeat(ctx context.Context, s *Status) error {
 	now, err := m.Figures.Now(ctx)
 	age := now.Sub(beat.SentAt)
 	if err == nil && m.Heartbeat > 0 && m.listensElsewhere() && s.Listener.State == "streaming" && age > m.Heartbeat+m.Patience {
-		s.problem("no heartbeat of the listener came from the slot into the stream %s for %s: changes of contacts stand still there", bus.StreamContacts, age.Round(time.Second))
+		s.problem(ProblemHeartbeatStalled, "no heartbeat of the listener came from the slot into the stream %s for %s: changes of contacts stand still there", bus.StreamContacts, age.Round(time.Second))
 	}
 	return err
 }
@@ -41,14 +41,14 @@ func (m *Monitor) listensElsewhere() bool {
 // nothing to do.
 func (m *Monitor) stalled(s *Status, l cdc.Status) {
 	if l.HeartbeatRefused != "" {
-		s.problem("heartbeats may not be sent, so a standstill between the slot and the stream %s would not be noticed: %s; let mksync's role execute pg_logical_emit_message, or set MKSYNC_HEARTBEAT_INTERVAL to 0s", bus.StreamContacts, l.HeartbeatRefused)
+		s.problem(ProblemHeartbeatRefused, "heartbeats may not be sent, so a standstill between the slot and the stream %s would not be noticed: %s; let mksync's role execute pg_logical_emit_message, or set MKSYNC_HEARTBEAT_INTERVAL to 0s", bus.StreamContacts, l.HeartbeatRefused)
 	}
 	if l.State != cdc.StateStreaming || l.HeartbeatSince.IsZero() {
 		return
 	}
 	late := time.Since(l.HeartbeatSince)
 	if late > m.Patience && time.Since(l.LastEventAt) > m.Patience {
-		s.blocked("the listener's heartbeat does not come from the slot into the stream", " %s since %s: changes of contacts stand still there", bus.StreamContacts, late.Round(time.Second))
+		s.blocked(ProblemHeartbeatStalled, "the listener's heartbeat does not come from the slot into the stream", " %s since %s: changes of contacts stand still there", bus.StreamContacts, late.Round(time.Second))
 	}
 }
 
@@ -61,7 +61,7 @@ const secondLook = 300 * time.Millisecond
 // paused is not expected to get on.
 func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string, ours bool, a bus.Activity) error {
 	if m.Heartbeat > 0 && a.Longest > m.Patience {
-		s.problem("the %s has been working on one event for %s: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second))
+		s.problem(ProblemWorkHangs, "the %s has been working on one event for %s: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second))
 	}
 
 	if m.Heartbeat <= 0 || durable == event.ConsumerPusherBulk && a.Readers == 0 || m.Gate.PausedWithin(m.Patience) {
@@ -72,13 +72,13 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 		return nil // what is given out is named as failing, and waits for minutes
 	}
 
-	say := func(text string) { s.problem("%s", text) }
+	say := func(code Code, text string) { s.problem(code, "%s", text) }
 	if ours {
-		say = func(text string) { s.blocked(text, "") }
+		say = func(code Code, text string) { s.blocked(code, text, "") }
 	}
 
 	if a.Stuck > m.Patience {
-		say(fmt.Sprintf("the %s has got through with no event of the stream %s for %s, though they are given out again and again: %d wait, %d are given out", durable, stream, a.Stuck.Round(time.Second), a.Pending, a.InFlight))
+		say(ProblemWorkStuck, fmt.Sprintf("the %s has got through with no event of the stream %s for %s, though they are given out again and again: %d wait, %d are given out", durable, stream, a.Stuck.Round(time.Second), a.Pending, a.InFlight))
 		return nil
 	}
 
@@ -94,12 +94,12 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 		return err
 	}
 
-	text := fmt.Sprintf("events stand still between the stream %s and the %s for %s: %d wait, %d are held by a process that is not heard of", stream, durable, b.Quiet.Round(time.Second), b.Pending, b.InFlight)
+	code, text := ProblemEventsStill, fmt.Sprintf("events stand still between the stream %s and the %s for %s: %d wait, %d are held by a process that is not heard of", stream, durable, b.Quiet.Round(time.Second), b.Pending, b.InFlight)
 	if b.Readers == 0 && b.InFlight == 0 {
-		text = fmt.Sprintf("nobody takes events out of the stream %s: no mksync with the role of the %s runs", stream, durable)
+		code, text = ProblemNoWorker, fmt.Sprintf("nobody takes events out of the stream %s: no mksync with the role of the %s runs", stream, durable)
 	}
 
-	say(text)
+	say(code, text)
 	return nil
 }
 

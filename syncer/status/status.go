@@ -33,7 +33,9 @@ type Status struct {
 	Differing int `json:"differing"`
 	// NotKept are fields that the MetaKocka installation was found not to keep.
 	NotKept []mapping.Field `json:"notKept"`
-	Check   CheckStatus     `json:"check"`
+	// Waiting is what needs a person, of every kind of which there is some.
+	Waiting []Waiting   `json:"waiting"`
+	Check   CheckStatus `json:"check"`
 	// Failing are the contacts and partners that this process fails at again and again.
 	Failing int `json:"-"`
 	// Oldest is, by consumer, how long the oldest message waits that is not worked off.
@@ -135,14 +137,14 @@ type Monitor struct {
 // an error.
 func (m *Monitor) Status(ctx context.Context) Status {
 	s := Status{
-		Version: m.Version, Problems: []string{}, Streams: []StreamStatus{}, NotKept: []mapping.Field{}, Mappings: map[store.Status]int{},
+		Version: m.Version, Problems: []string{}, Waiting: []Waiting{}, Streams: []StreamStatus{}, NotKept: []mapping.Field{}, Mappings: map[store.Status]int{},
 		Oldest: map[string]time.Duration{},
 	}
 	if m.Recent != nil {
 		s.Recent = m.Recent.Minutes(time.Now())
 	}
 	if err := m.database(ctx, &s); err != nil {
-		s.blocked("the CRM's database does not answer", ": %v", err)
+		s.blocked(ProblemDatabaseAway, "the CRM's database does not answer", ": %v", err)
 	}
 	m.listener(&s)
 	m.trouble(&s)
@@ -153,19 +155,27 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	if reason, since := m.Gate.Paused(); reason != "" {
 		s.Pusher.Paused = true
 		s.Puller.Paused = true
-		s.blocked("sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
+		s.blocked(ProblemPaused, "sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
 	}
 	return s
 }
 
-func (s *Status) problem(format string, args ...any) {
-	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
+// say adds a line to the problems.
+func (s *Status) say(format string, args ...any) string {
+	text := fmt.Sprintf(format, args...)
+	s.Problems = append(s.Problems, text)
+	return text
+}
+
+// problem is a line of the service itself: it waits for a person like any record.
+func (s *Status) problem(code Code, format string, args ...any) {
+	s.waitsWith(code, s.say(format, args...))
 }
 
 // blocked is a problem that keeps this process from its work. The detail is for
 // those who may see the problems, not for readiness.
-func (s *Status) blocked(what, format string, args ...any) {
-	s.problem("%s", what+fmt.Sprintf(format, args...))
+func (s *Status) blocked(code Code, what, format string, args ...any) {
+	s.problem(code, "%s", what+fmt.Sprintf(format, args...))
 	s.NotReady = append(s.NotReady, what)
 }
 
@@ -195,19 +205,24 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 // counted shows how many there are, and names what waits for a person.
 func (s *Status) counted(counts store.Counts) {
 	s.Mappings = counts.Links
-	s.Conflicts = counts.Conflicts
+	s.Conflicts = counts.Conflicts.Count
 	s.Differing = counts.Differing
-	s.HeldDeletions = counts.HeldDeletions
-	s.HeldMatches = counts.HeldMatches
+	s.HeldDeletions = counts.Deletions.Count
+	s.HeldMatches = counts.Matches.Count
 
-	if n := counts.HeldDeletions; n > 0 {
-		s.problem("%s for approval: mksync deletions list", syncer.Counted(n, "deletion waits", "deletions wait"))
+	s.waits(WaitingConflict, counts.Conflicts)
+	s.waits(WaitingMatch, counts.Matches)
+	s.waits(WaitingDeletion, counts.Deletions)
+	s.waits(WaitingError, counts.Errors)
+
+	if n := s.HeldDeletions; n > 0 {
+		s.say("%s for approval: mksync deletions list", syncer.Counted(n, "deletion waits", "deletions wait"))
 	}
-	if n := counts.HeldMatches; n > 0 {
-		s.problem("%s: mksync mappings --status held", syncer.Counted(n, "contact waits for a person, who says which partner is its own", "contacts wait for a person, who says which partner is theirs"))
+	if n := s.HeldMatches; n > 0 {
+		s.say("%s: mksync mappings --status held", syncer.Counted(n, "contact waits for a person, who says which partner is its own", "contacts wait for a person, who says which partner is theirs"))
 	}
 	if n := counts.OpenMerges; n > 0 {
-		s.problem("%s not finished: mksync merge list", syncer.Counted(n, "merge of contacts is", "merges of contacts are"))
+		s.problem(ProblemMergesOpen, "%s not finished: mksync merge list", syncer.Counted(n, "merge of contacts is", "merges of contacts are"))
 	}
 }
 
@@ -222,7 +237,7 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 		return err
 	}
 	if dropped != "" {
-		s.problem("%s: everything is compared and brought in order", dropped)
+		s.problem(ProblemEventsDropped, "%s: everything is compared and brought in order", dropped)
 	}
 
 	s.Check = CheckStatus{LastDurationSeconds: c.DurationSeconds, Links: c.Links, Differing: c.Differing, Error: c.Error}
@@ -233,9 +248,9 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 
 	switch {
 	case c.Error != "":
-		s.problem("the last full check did not succeed: %s", c.Error)
+		s.problem(ProblemCheckFailed, "the last full check did not succeed: %s", c.Error)
 	case c.Differing > 0:
-		s.problem("the last full check found %s: mksync check --repair", syncer.Counted(c.Differing, "difference", "differences"))
+		s.problem(ProblemCheckDiffers, "the last full check found %s: mksync check --repair", syncer.Counted(c.Differing, "difference", "differences"))
 	}
 	return nil
 }
@@ -260,11 +275,11 @@ func (m *Monitor) poll(ctx context.Context, s *Status) error {
 	late := 3*m.PollInterval + time.Duration(3*poll.DurationSeconds*float64(time.Second))
 	switch {
 	case poll.Error != "" && m.Polls:
-		s.blocked("the last poll of MetaKocka did not succeed", ": %s", poll.Error)
+		s.blocked(ProblemPollFailed, "the last poll of MetaKocka did not succeed", ": %s", poll.Error)
 	case poll.Error != "":
-		s.problem("the last poll of MetaKocka did not succeed: %s", poll.Error)
+		s.problem(ProblemPollFailed, "the last poll of MetaKocka did not succeed: %s", poll.Error)
 	case !poll.EndedAt.IsZero() && now.Sub(poll.EndedAt) > late:
-		s.problem("the last complete poll of MetaKocka was %s ago", now.Sub(poll.EndedAt).Round(time.Second))
+		s.problem(ProblemPollLate, "the last complete poll of MetaKocka was %s ago", now.Sub(poll.EndedAt).Round(time.Second))
 	}
 	return nil
 }
@@ -282,10 +297,10 @@ func (m *Monitor) listener(s *Status) {
 		s.Listener.LastEventAt = &l.LastEventAt
 	}
 	if l.Problem != "" && l.State != cdc.StateStandby {
-		s.blocked("the listener is not streaming", ": %s", l.Problem)
+		s.blocked(ProblemListenerDown, "the listener is not streaming", ": %s", l.Problem)
 	}
 	if l.Warning != "" {
-		s.problem("the listener works, but %s", l.Warning)
+		s.problem(ProblemListenerWarns, "the listener works, but %s", l.Warning)
 	}
 	m.stalled(s, l)
 }
@@ -297,7 +312,7 @@ func (m *Monitor) trouble(s *Status) {
 	}
 	if t := m.Trouble(); t.Count > 0 {
 		s.Failing = t.Count
-		s.problem("%s fails again and again and is tried every few minutes; the last one was %s: %s", contactsOrPartners(t.Count), t.Key, t.Error)
+		s.problem(ProblemFailing, "%s fails again and again and is tried every few minutes; the last one was %s: %s", contactsOrPartners(t.Count), t.Key, t.Error)
 	}
 }
 
@@ -313,8 +328,8 @@ func (s *Status) inPart(p store.InPart) {
 	switch p.Count {
 	case 0:
 	case 1:
-		s.problem("partner %s holds a value that %s", named, why)
+		s.problem(ProblemNotHeld, "partner %s holds a value that %s", named, why)
 	default:
-		s.problem("%d partners hold values that %s. The first: %s", p.Count, why, named)
+		s.problem(ProblemNotHeld, "%d partners hold values that %s. The first: %s", p.Count, why, named)
 	}
 }

@@ -12,15 +12,15 @@ import (
 func (m *Monitor) streams(ctx context.Context, s *Status) {
 	if m.Store != nil {
 		if why := m.Store(); why != "" {
-			s.blocked("the streams cannot be written to", ", and changes wait where they are until they can: %s", why)
+			s.blocked(ProblemStreamsRefuse, "the streams cannot be written to", ", and changes wait where they are until they can: %s", why)
 		}
 	}
 	if m.Bus == nil || m.Connected == nil || !m.Connected() {
-		s.blocked("NATS is not connected", "")
+		s.blocked(ProblemNATSAway, "NATS is not connected", "")
 		return
 	}
 	if err := m.askStreams(ctx, s); err != nil {
-		s.blocked("NATS does not answer", ": %v", err)
+		s.blocked(ProblemNATSAway, "NATS does not answer", ": %v", err)
 	}
 }
 
@@ -56,9 +56,9 @@ func (m *Monitor) askStreams(ctx context.Context, s *Status) error {
 	// Dead letters expire, or go with NATS's data; the links stay.
 	switch failed := s.Mappings[store.StatusError]; {
 	case s.DeadLetters > 0:
-		s.problem("%s could not be applied: mksync deadletters list", syncer.Counted(s.DeadLetters, "event", "events"))
+		s.say("%s could not be applied: mksync deadletters list", syncer.Counted(s.DeadLetters, "event", "events"))
 	case failed > 0:
-		s.problem("%s could not be brought over: mksync mappings --status error", syncer.Counted(failed, "contact", "contacts"))
+		s.say("%s could not be brought over: mksync mappings --status error", syncer.Counted(failed, "contact", "contacts"))
 	}
 	return nil
 }
@@ -74,13 +74,14 @@ func (m *Monitor) stored(ctx context.Context, s *Status) (map[string]uint64, err
 		messages[st.Stream] = st.Messages
 		s.Streams = append(s.Streams, StreamStatus{Name: st.Name, Messages: st.Messages, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq})
 		if st.MaxBytes > 0 && st.Bytes > st.MaxBytes/10*9 {
-			s.problem("the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Stream))
-		}
-		if st.Stream == bus.StreamDeadLetters {
-			s.DeadLetters = int(st.Messages) //nolint:gosec // far below the limit
+			s.problem(ProblemStreamFull, "the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Stream))
 		}
 	}
-	return messages, nil
+
+	letters, oldest, err := m.Bus.CountDeadLetters(ctx)
+	s.DeadLetters = letters
+	s.waits(WaitingDeadLetter, store.Waits{Count: letters, Since: oldest})
+	return messages, err
 }
 
 // whenFull says what waits for room in a stream.

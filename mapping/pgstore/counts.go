@@ -1,0 +1,35 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/crmmind/mksync/mapping/store"
+)
+
+// countsSQL reads every figure from one snapshot. What waits is counted by the words that
+// its list chooses by.
+const countsSQL = `
+	SELECT l.statuses, c.n, c.since, d.n, d.since, l.matches, l.matches_since, l.errors, l.errors_since, l.differing, l.unresolved,
+		(SELECT count(*) FROM mksync_merges WHERE ` + openMerge + ` AND note <> '')
+	FROM (SELECT count(*) AS n, min(created_at) AS since FROM mksync_conflicts WHERE ` + parkedConflict + `) c,
+		(SELECT count(*) AS n, min(created_at) AS since FROM mksync_deletions WHERE ` + openDeletion + `) d,
+		(SELECT coalesce(jsonb_object_agg(sync_status, n), '{}') AS statuses,
+			coalesce(sum(n) FILTER (WHERE sync_status = 'error'), 0)::bigint AS errors, min(since) FILTER (WHERE sync_status = 'error') AS errors_since,
+			coalesce(sum(matches), 0)::bigint AS matches, min(matches_since) AS matches_since,
+			coalesce(sum(differing), 0)::bigint AS differing, coalesce(sum(unresolved), 0)::bigint AS unresolved
+		FROM (SELECT sync_status, count(*) AS n, min(updated_at) AS since,
+				count(*) FILTER (WHERE ` + heldMatch + `) AS matches, min(updated_at) FILTER (WHERE ` + heldMatch + `) AS matches_since,
+				count(*) FILTER (WHERE differing <> '{}' AND ` + livingLink + `) AS differing, count(intent) AS unresolved
+			FROM metakocka_contact_mappings GROUP BY sync_status) s) l`
+
+// Counts reads all figures in one statement.
+func (s *Store) Counts(ctx context.Context) (store.Counts, error) {
+	c := store.Counts{Links: map[store.Status]int{}}
+	err := s.pool.QueryRow(ctx, countsSQL).Scan(&c.Links, &c.Conflicts.Count, &c.Conflicts.Since, &c.Deletions.Count, &c.Deletions.Since,
+		&c.Matches.Count, &c.Matches.Since, &c.Errors.Count, &c.Errors.Since, &c.Differing, &c.Unresolved, &c.OpenMerges)
+	if err != nil {
+		return c, fmt.Errorf("count what waits: %w", err)
+	}
+	return c, nil
+}
