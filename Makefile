@@ -3,6 +3,8 @@
 GO            ?= go
 GOLANGCI      := 2.15.0
 GOLANGCI_BIN  := bin/golangci-lint-$(GOLANGCI)
+NFPM          := 2.48.0
+NFPM_BIN      := bin/nfpm-$(NFPM)
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PACKAGES      ?= ./...
 FUZZTIME      ?= 20s
@@ -28,6 +30,26 @@ demo: go ## Run the whole system on this machine (DEMO_ARGS=--serve keeps it run
 .PHONY: build
 build: go ## Build bin/mksync
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mksync ./cmd/mksync
+
+# The packages of this machine; a release has those of others as well (.goreleaser.yaml).
+# Built from one commit they are the same, byte for byte.
+package package-files: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+
+.PHONY: package
+package: package-files $(NFPM_BIN) ## Build a deb and an rpm of this machine's kind into bin/, and try the deb
+	rm -f bin/*.deb bin/*.rpm
+	$(GO) run ./deploy/packages "$$(bin/mksync version | cut -d ' ' -f 2)" "$$($(GO) env GOARCH)" bin/mksync > bin/nfpm.yaml
+	$(NFPM_BIN) package --config bin/nfpm.yaml --packager deb --target bin
+	$(NFPM_BIN) package --config bin/nfpm.yaml --packager rpm --target bin
+	MKSYNC_TEST_DEB="$$(echo "$(CURDIR)"/bin/*.deb)" $(GO) test -count=1 ./deploy/packages
+
+.PHONY: package-files
+package-files: build
+	rm -rf bin/package
+	bin/mksync man bin/package/man
+	gzip -9 --no-name bin/package/man/*.1
+	mkdir bin/package/completion
+	for shell in bash fish zsh; do bin/mksync completion $$shell > bin/package/completion/mksync.$$shell || exit 1; done
 
 # A process with the race detector otherwise waits a second at its end.
 export GORACE := $(GORACE) atexit_sleep_ms=0
@@ -80,11 +102,16 @@ bench: go ## Measure mksync beside what it can be compared with (BENCH_ARGS=-qui
 microbench: go ## Run the benchmarks of single functions
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $(PACKAGES)
 
-# The linter is built from its module, which the checksum database vouches for.
+# Tools are built from their modules, which the checksum database vouches for.
 $(GOLANGCI_BIN):
 	@mkdir -p bin
 	GOBIN="$(CURDIR)/bin" GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI)
 	@mv bin/golangci-lint $@
+
+$(NFPM_BIN):
+	@mkdir -p bin
+	GOBIN="$(CURDIR)/bin" GOFLAGS= $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@v$(NFPM)
+	@mv bin/nfpm $@
 
 # A Go that is missing or too old is said in one line.
 .PHONY: go
