@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
@@ -62,20 +63,25 @@ func (g *guard) warmUp() (settled func()) {
 // open reports whether anybody could be let in.
 func (g *guard) open() bool { return len(g.hashes) > 0 || g.jwts != nil }
 
-// who is the holder of a request's token. How long it takes tells nothing
-// about the tokens there are. The error is for notIn.
+// who is the holder of a request's token. The error is for notIn.
 func (g *guard) who(r *http.Request) (operations.Caller, error) {
 	token, ok := bearer(r)
 	if !ok {
 		return operations.Caller{}, errNoToken
 	}
+	return g.holder(r.Context(), token)
+}
+
+// holder is the holder of a token. How long it takes tells nothing about the tokens there
+// are. The error is for notIn.
+func (g *guard) holder(ctx context.Context, token string) (operations.Caller, error) {
 	given, found := sha256.Sum256([]byte(token)), -1
 	for i := range g.hashes {
 		same := subtle.ConstantTimeCompare(given[:], g.hashes[i][:])
 		found = subtle.ConstantTimeSelect(same, i, found)
 	}
 	if found < 0 {
-		return g.jwts.who(r.Context(), token)
+		return g.jwts.who(ctx, token)
 	}
 	return g.callers[found], nil
 }

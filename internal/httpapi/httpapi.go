@@ -33,6 +33,9 @@ type Config struct {
 	JWT    JWT
 	// Rate is how many requests a token may make in a second; 0: 50.
 	Rate float64
+	// Console makes what is served below /console/, to which the door lets people in; nil:
+	// nothing is.
+	Console func(Door) http.Handler
 }
 
 // Server answers requests. It is made for one Run.
@@ -136,6 +139,10 @@ func (s *Server) handler() http.Handler {
 		s.serve(mux, path, map[string]http.Handler{http.MethodGet: h})
 	}
 	mux.Handle("/api/", s.api())
+	if s.cfg.Console != nil {
+		mux.Handle("/console/", s.cfg.Console(Door{s}))
+		mux.Handle("GET /{$}", http.RedirectHandler("/console/", http.StatusFound))
+	}
 	mux.HandleFunc("/", s.notFound)
 	return s.logged(s.recovered(mux))
 }

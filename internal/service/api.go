@@ -3,12 +3,14 @@ package service
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/console"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/internal/telemetry"
@@ -72,6 +74,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 		AsyncAPI: asyncAPI,
 		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
 		API: api, Tokens: tokens, JWT: s.Config.JWT(), Rate: float64(s.Config.APIRate),
+		Console: func(door httpapi.Door) http.Handler { return s.console(api, door) },
 		Follow: func(job string, news func()) (func(), error) {
 			return control.Follow(s.Conn, s.Config.Names(), job, news)
 		},
@@ -89,6 +92,11 @@ func (s *Service) runAPI(ctx context.Context) error {
 		return control.New(s.Conn, s.Config.Names(), s.Version, api, httpapi.RolesOf(tokens), s.log).Run(ctx)
 	})
 	return g.Wait()
+}
+
+// console is the web console.
+func (s *Service) console(api operations.Answerer, door httpapi.Door) http.Handler {
+	return console.New(console.Config{API: api, Key: s.Config.SessionKey(), Zone: time.Local, Log: s.log}, door)
 }
 
 // HTTPAddr is where the HTTP API listens; empty before it does.

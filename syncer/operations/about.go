@@ -42,6 +42,8 @@ var about = map[string]string{
 	OpUndo.Name:    "take writes back where nobody has changed the value since",
 	OpWhy.Name:     "why a contact stands where it stands, and why its fields hold what they hold",
 
+	OpNames.Name: "what contacts and partners are called, by their ids",
+
 	OpDeletions.Name:       "a page of the deletions",
 	OpApproveDeletion.Name: "let a held deletion be applied",
 	OpRejectDeletion.Name:  "drop a held deletion; the other side stays",

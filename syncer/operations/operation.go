@@ -87,6 +87,7 @@ var (
 	OpHistory = Operation[HistoryRequest, List[HistoryEntry]]{"history.list", quick, atOnce, (*API).History}
 	OpUndo    = Operation[UndoRequest, UndoResult]{"history.undo", everything, live, (*API).Undo}
 	OpWhy     = Operation[WhyRequest, Why]{"contacts.why", quick, atOnce, (*API).Why}
+	OpNames   = Operation[NamesRequest, Names]{"contacts.names", quick, atOnce, (*API).Names}
 
 	OpDuplicates = Operation[DuplicatesRequest, Duplicates]{"contacts.duplicates", slow, live, (*API).Duplicates}
 
@@ -117,7 +118,7 @@ func Endpoints() []Endpoint {
 		OpStatus, OpWaiting, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
-		OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy,
+		OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy, OpNames,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}
 }

@@ -43,6 +43,7 @@ var rights = map[string]Role{
 
 	OpHistory.Name: Viewer,
 	OpWhy.Name:     Viewer,
+	OpNames.Name:   Viewer,
 
 	// Events hold what contacts held; so do conflicts.
 	OpDeadLetters.Name: Viewer,

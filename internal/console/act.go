@@ -1,0 +1,141 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// doing begins the address of everything that a form may ask for.
+const doing = root + "do/"
+
+// action does what a form asks for and says so.
+type action struct {
+	op operations.Endpoint // whose right it needs
+	do func(ctx context.Context, v *visit, form url.Values) (notice, error)
+}
+
+// actions are all of them, by the name that follows doing in the address.
+func actions() map[string]action {
+	return map[string]action{}
+}
+
+// act answers a form: once, whatever a person clicks, and whether or not the browser waits.
+func (c *Console) act(name string, a action) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+		if err := r.ParseForm(); err != nil {
+			c.render(w, r, view{Page: "problem", Title: "console.problem.title", Menu: "none", Data: problem{ID: "console.problem.form"}, Status: http.StatusBadRequest})
+			return
+		}
+		v, in := c.visit(w, r)
+		if !in {
+			c.askToSignIn(w, r)
+			return
+		}
+
+		done := c.once.do(v.session.ID+" "+name+" "+r.PostForm.Encode(), func() outcome {
+			ctx, cancel := c.outlasting(operations.AskedBy(r.Context(), v.who))
+			defer cancel()
+			n, err := a.do(ctx, v, r.PostForm)
+			return outcome{n, err}
+		})
+		if syncer.IsCode(done.err, syncer.CodeForbidden) {
+			c.fail(v, done.err)
+			return
+		}
+		if done.err != nil {
+			_, p := c.explain(r, done.err)
+			done.notice = notice{ID: p.ID, Failed: true}
+			if p.Words != "" {
+				done.notice.Words = []string{p.Words}
+			}
+		}
+		v.leaveNotice(done.notice)
+		http.Redirect(w, r, back(r), http.StatusSeeOther)
+	}
+}
+
+// longest is how long an action may take, and lastMoment how long when the server stops.
+const (
+	longest    = 5 * time.Minute
+	lastMoment = 10 * time.Second
+)
+
+// outlasting is a context that goes on when the browser has gone: a second click ends the
+// request of the first, and what was begun is not to end halfway.
+func (c *Console) outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	go func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.door.Stopping():
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(lastMoment):
+			cancel()
+		}
+	}()
+	return ctx, cancel
+}
+
+// outcome is what became of a form.
+type outcome struct {
+	notice notice
+	err    error
+}
+
+// once remembers what became of forms, so that one that is sent twice is done once.
+type once struct {
+	mu    sync.Mutex
+	forms map[string]*sent
+}
+
+type sent struct {
+	done chan struct{}
+	at   time.Time
+	outcome
+}
+
+// remembered is how long, and mostForms how many.
+const (
+	remembered = 10 * time.Minute
+	mostForms  = 2000
+)
+
+func newOnce() *once { return &once{forms: map[string]*sent{}} }
+
+// do does it, or waits for the one who does and gives the same answer.
+func (o *once) do(form string, do func() outcome) outcome {
+	o.mu.Lock()
+	was := o.forms[form]
+	if was != nil {
+		o.mu.Unlock()
+		<-was.done
+		return was.outcome
+	}
+	o.forget()
+	now := &sent{done: make(chan struct{}), at: time.Now(), outcome: outcome{err: syncer.ErrInternal}}
+	o.forms[form] = now
+	o.mu.Unlock()
+
+	defer close(now.done) // also where do panics
+	now.outcome = do()
+	return now.outcome
+}
+
+// forget drops what is old, and everything where there is too much.
+func (o *once) forget() {
+	for form, s := range o.forms {
+		if time.Since(s.at) > remembered || len(o.forms) >= mostForms {
+			delete(o.forms, form)
+		}
+	}
+}

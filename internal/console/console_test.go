@@ -1,0 +1,92 @@
+package console_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// browser is somebody who reads pages and sends their forms, without a script.
+type browser struct {
+	t    testing.TB
+	base string
+	http *http.Client
+	lang string
+}
+
+// newBrowser is one that keeps its cookies, and does not follow where it is led.
+func newBrowser(t testing.TB, base string) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &browser{t, base, &http.Client{Jar: jar, Transport: transport, CheckRedirect: stay}, "en"}
+}
+
+// answer is what a browser got.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (b *browser) do(method, path string, form url.Values, headers ...string) answer {
+	b.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, body)
+	require.NoError(b.t, err)
+	r.Header.Set("Accept-Language", b.lang)
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := b.http.Do(r)
+	require.NoError(b.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(b.t, err)
+	return answer{resp.StatusCode, resp.Header, string(text)}
+}
+
+// get reads a page that is there.
+func (b *browser) get(path string) answer {
+	b.t.Helper()
+	a := b.do(http.MethodGet, path, nil)
+	require.Equal(b.t, http.StatusOK, a.status, "%s: %s", path, a.body)
+	return a
+}
+
+// post sends a form.
+func (b *browser) post(path string, fields ...string) answer {
+	b.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	return b.do(http.MethodPost, path, form)
+}
+
+// signIn signs in with a token.
+func (b *browser) signIn(token string) *browser {
+	b.t.Helper()
+	a := b.post("/console/sign-in", "token", token)
+	require.Equal(b.t, http.StatusSeeOther, a.status, a.body)
+	return b
+}

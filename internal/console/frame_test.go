@@ -1,0 +1,283 @@
+package console_test
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/console"
+	"github.com/crmmind/mksync/internal/httpapi"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// nothingYet answers every operation as where nothing is there yet.
+type nothingYet struct{}
+
+func (nothingYet) Answer(_ context.Context, name string, _ []byte) ([]byte, error) {
+	for _, e := range operations.Endpoints() {
+		if e.Subject() == name {
+			return []byte("{}"), nil
+		}
+	}
+	return json.Marshal(nil)
+}
+
+const (
+	token     = "a-token-of-somebody"
+	jwtSecret = "a-secret-of-thirty-two-characters"
+)
+
+var key = [32]byte{1, 2, 3}
+
+// frame serves a console with nothing behind it.
+func frame(t *testing.T, cfg httpapi.Config) (base string) {
+	t.Helper()
+	cfg.Addr = "127.0.0.1:0"
+	cfg.API = nothingYet{}
+	cfg.Metrics = http.NotFoundHandler()
+	cfg.Console = func(door httpapi.Door) http.Handler {
+		return console.New(console.Config{API: nothingYet{}, Key: key, Zone: time.UTC, Log: slog.New(slog.DiscardHandler)}, door)
+	}
+	s, err := httpapi.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done)
+	})
+	return "http://" + s.Addr()
+}
+
+// one lets in one person, and the users of a Supabase project.
+var one = httpapi.Config{
+	Tokens: []httpapi.Token{{Name: "ana", Secret: token, Role: operations.Admin}},
+	JWT:    httpapi.JWT{Secret: jwtSecret, Roles: map[string]operations.Role{"authenticated": operations.Viewer}},
+}
+
+func TestNobodyIsLetInWithoutAToken(t *testing.T) {
+	t.Parallel()
+	base := frame(t, one)
+	b := newBrowser(t, base)
+	a := b.do("GET", "/", nil)
+	require.Equal(t, "/console/", a.header.Get("Location"))
+	a = b.do("GET", "/console/", nil)
+	require.Equal(t, 303, a.status)
+	require.Equal(t, "/console/sign-in", a.header.Get("Location"))
+	a = b.do("GET", "/console/contacts?search=a%26b", nil)
+	require.Equal(t, "/console/sign-in?next=%2Fconsole%2Fcontacts%3Fsearch%3Da%2526b", a.header.Get("Location"))
+	require.Contains(t, b.get(a.header.Get("Location")).body, `name="next" value="/console/contacts?search=a%26b"`)
+	require.Equal(t, 401, b.do("GET", "/console/events", nil).status)
+
+	a = b.post("/console/sign-in", "token", "another-token-0123456")
+	require.Equal(t, 401, a.status)
+	require.Contains(t, a.body, "This token lets nobody in.")
+	require.Equal(t, 403, newBrowser(t, base).post("/console/sign-in", "token", signed(t, "stranger", time.Hour)).status, "a role that may not")
+	require.Contains(t, b.post("/console/sign-in", "token", signed(t, "authenticated", -time.Hour)).body, "has expired")
+	require.Equal(t, 303, b.do("GET", "/console/", nil).status, "still not")
+}
+
+func signed(t *testing.T, role string, lasts time.Duration) string {
+	t.Helper()
+	claims := jwt.MapClaims{"sub": "vid", "role": role, "exp": time.Now().Add(lasts).Unix()}
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(jwtSecret))
+	require.NoError(t, err)
+	return text
+}
+
+func TestASessionIsTheBrowsersAlone(t *testing.T) {
+	t.Parallel()
+	base := frame(t, one)
+	for _, c := range []struct {
+		name    string
+		headers []string
+		want    string
+	}{
+		{"mksync-session", nil, "Path=/; Max-Age=28800; HttpOnly; SameSite=Lax"},
+		{"__Host-mksync-session", []string{"X-Forwarded-Proto", "https"}, "Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Lax"},
+	} {
+		b := newBrowser(t, base)
+		form := map[string][]string{"token": {token}, "next": {"/console/jobs?after=1"}}
+		a := b.do("POST", "/console/sign-in", form, c.headers...)
+		require.Equal(t, 303, a.status)
+		require.Equal(t, "/console/jobs?after=1", a.header.Get("Location"))
+		cookie := a.header.Get("Set-Cookie")
+		require.True(t, strings.HasPrefix(cookie, c.name+"="), cookie)
+		require.True(t, strings.HasSuffix(cookie, c.want), cookie)
+		require.NotContains(t, cookie, token)
+
+		// It is good until it is ended, as it is and in this browser's hands alone.
+		pair, _, _ := strings.Cut(cookie, ";")
+		with := func(cookie string) int {
+			return newBrowser(t, base).do("GET", "/console/", nil, append([]string{"Cookie", cookie}, c.headers...)...).status
+		}
+		require.Equal(t, 200, with(pair))
+		require.Equal(t, 303, with(pair[:len(pair)-2]+"xx"), "forged")
+		require.Equal(t, 303, with(strings.Replace(pair, "=", "=x", 1)), "changed")
+		require.Equal(t, 303, newBrowser(t, base).do("POST", "/console/sign-out", nil, append([]string{"Cookie", pair}, c.headers...)...).status)
+		require.Equal(t, 303, with(pair), "signed out")
+	}
+}
+
+func TestUsersOfSupabaseAreHandedOver(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, frame(t, one)).signIn(signed(t, "authenticated", time.Hour))
+	require.Contains(t, b.get("/console/").body, "Signed in as vid: may read")
+}
+
+func TestALinkSignsInOnce(t *testing.T) {
+	t.Parallel()
+	base := frame(t, one)
+	path, err := console.Link(key, operations.Caller{Name: "demo", Role: operations.Admin}, "an id")
+	require.NoError(t, err)
+	require.Equal(t, 200, newBrowser(t, base).do("HEAD", path, nil).status, "whoever only looks uses nothing up")
+	b := newBrowser(t, base)
+	require.Equal(t, 303, b.do("GET", path, nil).status)
+	require.Contains(t, b.get("/console/").body, "Signed in as demo")
+	a := newBrowser(t, base).do("GET", path, nil)
+	require.Equal(t, 401, a.status)
+	require.Contains(t, a.body, "used already")
+	other, err := console.Link([32]byte{9}, operations.Caller{Name: "demo", Role: operations.Admin}, "another")
+	require.NoError(t, err)
+	require.Equal(t, 401, newBrowser(t, base).do("GET", other, nil).status, "another key's")
+}
+
+func TestTriesAreBounded(t *testing.T) {
+	t.Parallel()
+	base := frame(t, one)
+	b := newBrowser(t, base)
+	codes := map[int]int{}
+	var last answer
+	for range 60 {
+		if a := b.post("/console/sign-in", "token", "guessed-token-0123"); a.status == 429 {
+			last = a
+		} else {
+			codes[a.status]++
+		}
+	}
+	require.GreaterOrEqual(t, codes[401], 20)
+	require.Equal(t, "1", last.header.Get("Retry-After"))
+	require.Contains(t, last.body, "Too many tries")
+	b.signIn(token) // whoever has one is not kept out
+}
+
+func TestTheConsoleIsOffWithoutATokenAndSaysHowToTurnItOn(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, frame(t, httpapi.Config{}))
+	for _, path := range []string{"/console/", "/console/sign-in", "/console/contacts"} {
+		a := b.do("GET", path, nil)
+		require.Equal(t, 503, a.status)
+		require.Contains(t, a.body, "MKSYNC_API_TOKEN")
+	}
+	require.Equal(t, 503, b.post("/console/sign-in", "token", "").status)
+	require.Equal(t, 303, b.post("/console/language", "language", "sl", "back", "/console/").status)
+	require.Contains(t, b.do("GET", "/console/", nil).body, "Konzola je izklopljena")
+}
+
+// TestNoOtherSiteSendsForms, frames a page or is asked for anything.
+func TestNoOtherSiteSendsForms(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, frame(t, one)).signIn(token)
+	for _, site := range []string{"cross-site", "same-site"} {
+		for _, path := range []string{"/console/sign-in", "/console/sign-out", "/console/language", "/console/do/sync"} {
+			a := b.do("POST", path, map[string][]string{"language": {"sl"}}, "Sec-Fetch-Site", site)
+			require.Equal(t, 403, a.status, path)
+			require.Contains(t, a.body, "came from another site")
+		}
+	}
+	a := b.get("/console/")
+	policy := a.header.Get("Content-Security-Policy")
+	require.Contains(t, policy, "default-src 'none'")
+	require.Contains(t, policy, "frame-ancestors 'none'")
+	require.NotContains(t, policy, "unsafe")
+	require.NotContains(t, policy, "http")
+	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
+	require.NotRegexp(t, `(src|href|action)="(https?:)?//`, a.body)
+	require.NotRegexp(t, ` (style|on[a-z]+)="`, a.body, "the policy refuses these")
+}
+
+func TestWhereANoticeOrASignInLeads(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, frame(t, one)).signIn(token)
+	for _, c := range [][2]string{
+		{"/console/contacts?search=%C4%8D", "/console/contacts?search=%C4%8D"},
+		{"https://evil.example/console/", "/console/"},
+		{"//evil.example/console/", "/console/"},
+		{"/\\evil.example/console/", "/console/"},
+		{"/console/\\evil.example", "/console/"},
+		{"/api/", "/console/"},
+		{"", "/console/"},
+	} {
+		require.Equal(t, c[1], b.post("/console/theme", "theme", "dark", "back", c[0]).header.Get("Location"), c[0])
+	}
+	a := b.get("/console/")
+	require.Contains(t, a.body, `data-theme="dark"`)
+	b.post("/console/theme", "theme", "auto")
+	require.NotContains(t, b.get("/console/").body, "data-theme")
+}
+
+func TestTheLanguageIsTheBrowsersOrTheOneChosen(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, frame(t, one)).signIn(token)
+	for accept, want := range map[string]string{"sl": "sl", "sl-SI,sl;q=0.9,en;q=0.5": "sl", "de,en;q=0.5": "en", "": "en", "en-GB": "en"} {
+		b.lang = accept
+		require.Contains(t, b.get("/console/").body, `<html lang="`+want+`"`, accept)
+	}
+	b.post("/console/language", "language", "sl")
+	a := b.get("/console/")
+	require.Contains(t, a.body, "<title>Pregled · mksync")
+	require.Equal(t, "sl", a.header.Get("Content-Language"))
+	b.post("/console/language", "language", "fr")
+	require.Contains(t, b.get("/console/").body, "Pregled")
+	a = b.do("GET", "/console/ni-te-strani", nil)
+	require.Equal(t, 404, a.status)
+	require.Contains(t, a.body, "Na tem naslovu ni ničesar.")
+}
+
+// TestFilesAreFewSmallAndKept: the script and the style sheet are within their bounds, and a
+// browser may keep them for ever, for their names change with what is in them.
+func TestFilesAreFewSmallAndKept(t *testing.T) {
+	t.Parallel()
+	total := int64(0)
+	for _, dir := range []string{"static", "pages"} {
+		require.NoError(t, filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				info, err := d.Info()
+				require.NoError(t, err)
+				total += info.Size()
+			}
+			return err
+		}))
+	}
+	require.LessOrEqual(t, total, int64(100_000))
+	script, err := os.ReadFile("static/app.js")
+	require.NoError(t, err)
+	require.LessOrEqual(t, strings.Count(string(script), "\n"), 400)
+
+	b := newBrowser(t, frame(t, one))
+	page := b.get("/console/sign-in").body
+	for _, kind := range []string{"css", "js", "svg"} {
+		_, rest, found := strings.Cut(page, `="/console/static/`)
+		for found && !strings.HasSuffix(rest[:strings.Index(rest, `"`)], kind) {
+			_, rest, found = strings.Cut(rest, `="/console/static/`)
+		}
+		require.True(t, found, kind)
+		name, _, _ := strings.Cut(rest, `"`)
+		a := b.get("/console/static/" + name)
+		require.Equal(t, "public, max-age=31536000, immutable", a.header.Get("Cache-Control"))
+		require.Contains(t, a.header.Get("Content-Type"), map[string]string{"css": "text/css", "js": "javascript", "svg": "image/svg+xml"}[kind])
+	}
+	require.Equal(t, 404, b.do("GET", "/console/static/app.css", nil).status)
+}
