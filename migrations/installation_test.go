@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -200,4 +201,38 @@ func TestASchemaThatMayNotBeMade(t *testing.T) {
 	testenv.Exec(t, database, statement)
 	up(t, address, in("mksync", usual))
 	require.NoError(t, migrations.Check(t.Context(), address, in("mksync", usual)))
+}
+
+// TestConflictsSayWhosePartnerTheyAreAbout: also those of an earlier version. Back and forth
+// the tables are as they were.
+func TestConflictsSayWhosePartnerTheyAreAbout(t *testing.T) {
+	t.Parallel()
+	database := testenv.DB(t)
+	up(t, database, usual)
+	has := func(what string) bool {
+		return one(t, database, "SELECT (to_regclass('"+what+"') IS NOT NULL)::text") == "true"
+	}
+	for has("mksync_history_partner") {
+		_, err := migrations.Down(t.Context(), database, usual)
+		require.NoError(t, err)
+	}
+	require.False(t, has("mksync_conflicts_partner"))
+	require.True(t, has("mksync_history"))
+
+	testenv.Exec(t, database, `WITH l AS (INSERT INTO metakocka_contact_mappings (contact_id, metakocka_id) VALUES (gen_random_uuid(), '7001') RETURNING id)
+		INSERT INTO mksync_conflicts (link_id, field, base_crm, base_partner, crm_value, partner_value, rule, status)
+		SELECT id, 'phone', '', '', '1', '2', 'crm', 'decided' FROM l`)
+	up(t, database, usual)
+	require.Equal(t, "7001", one(t, database, "SELECT metakocka_id FROM mksync_conflicts"))
+
+	conn, err := pgx.Connect(t.Context(), database)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	_, err = conn.Exec(t.Context(), "SET enable_seqscan = off")
+	require.NoError(t, err)
+	rows, err := conn.Query(t.Context(), "EXPLAIN SELECT * FROM mksync_history WHERE metakocka_id = '7001' ORDER BY id DESC LIMIT 200")
+	require.NoError(t, err)
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(plan, "\n"), "Index Scan Backward using mksync_history_partner")
 }

@@ -14,24 +14,29 @@ import (
 	"github.com/crmmind/mksync/syncer"
 )
 
-// kept is everything that mksync's tables hold, as one text.
+// kept is everything that mksync's tables hold, those of later versions too, as one text.
 func kept(w *world.World) string {
 	w.T.Helper()
-	return w.One(`SELECT concat((SELECT string_agg(m::text, ' ') FROM metakocka_contact_mappings m), (SELECT string_agg(p::text, ' ') FROM mksync_partners p),
-		(SELECT string_agg(c::text, ' ') FROM mksync_conflicts c), (SELECT string_agg(x::text, ' ') FROM mksync_merges x),
-		(SELECT string_agg(d::text, ' ') FROM mksync_deletions d), (SELECT string_agg(s::text, ' ') FROM mksync_state s),
-		(SELECT string_agg(h::text, ' ') FROM mksync_history h))`)
+	return w.One(`SELECT string_agg(query_to_xml(format('SELECT * FROM %I', tablename), true, true, '')::text, ' ')
+		FROM pg_tables WHERE tablename = 'metakocka_contact_mappings' OR tablename LIKE 'mksync\_%'`)
 }
 
-// TestErasedIsErasedEverywhere: with the policy anonymize nothing of a deleted contact
-// stays in mksync's tables, in its journals and its merges neither.
+// TestErasedIsErasedEverywhere: with the policy anonymize nothing of a deleted contact and
+// its partner stays in mksync's tables, in journals and merges neither, nor in what they have
+// of another contact that once was the partner's.
 func TestErasedIsErasedEverywhere(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{EmptyValue: sim.Cleared})
 	w.Config.DeletePolicy, w.Config.ConflictRule = syncer.PolicyAnonymize, mapping.RuleCRM
 	s := w.Parts()
-	id, twin := w.Linked(s, "tajna@primer.si"), w.Add(mapping.Contact{Name: "Oseba tajna", Website: "https://tajna.si"})
-	_, err := s.Reconciler.Merge(t.Context(), twin, id, "")
+	former := w.Linked(s, "tajna@primer.si")
+	partner := w.Partner(former).MKID
+	_, err := s.Reconciler.Unlink(t.Context(), former, "ana")
+	require.NoError(t, err)
+	id, twin := w.Add(mapping.Contact{Name: "Oseba tajna", Phone: "041 111 111"}), w.Add(mapping.Contact{Name: "Oseba tajna", Website: "https://tajna.si"})
+	_, err = s.Reconciler.Link(t.Context(), id, partner, "", "ana")
+	require.NoError(t, err)
+	_, err = s.Reconciler.Merge(t.Context(), twin, id, "")
 	require.NoError(t, err)
 	require.NoError(t, s.Poller.Poll(t.Context()))
 	w.Edit(w.Partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email = "druga.tajna@primer.si" })
@@ -153,14 +158,42 @@ func TestWhoIsDeletedAfterTheLinkEndedIsForgotten(t *testing.T) {
 			t.Parallel()
 			w := world.New(t, sim.Options{})
 			w.Config.RemoteDeletePolicy = syncer.PolicyDelete
+			w.Config.DeletePolicy = syncer.PolicyAnonymize
 			s := w.Parts()
 			id := w.Linked(s, "tajna@primer.si")
+			w.Exec(`INSERT INTO mksync_conflicts (link_id, field, base_crm, base_partner, crm_value, partner_value, rule, status)
+				SELECT id, 'email', '', '', 'tajna@primer.si', '', 'crm', 'decided' FROM metakocka_contact_mappings`)
 			end(w, s, id)
 			_, err := s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
 			require.NoError(t, err)
 			require.Contains(t, w.Mapping(id), "unlinked: ")
 			require.NotContains(t, w.One(`SELECT concat((SELECT string_agg(m::text, ' ') FROM metakocka_contact_mappings m),
-				(SELECT string_agg(h::text, ' ') FROM mksync_history h))`), "tajna")
+				(SELECT string_agg(h::text, ' ') FROM mksync_history h), (SELECT string_agg(c::text, ' ') FROM mksync_conflicts c))`), "tajna")
 		})
 	}
+}
+
+// TestAReplayErasesNobodyElsesPartner: what a deletion did is done once more to a partner
+// that a restored MetaKocka has as it was, and not where another contact has it by now.
+func TestAReplayErasesNobodyElsesPartner(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, sim.Options{EmptyValue: sim.Cleared})
+	s := w.Parts()
+	id := w.Linked(s, "tajna@primer.si")
+	partner := w.Partner(id).MKID
+	w.Exec("DELETE FROM contacts WHERE id = $1", id)
+	deleted := syncer.Trigger{Cause: syncer.CauseContact, Deleted: true}
+	_, err := s.Reconciler.Contact(t.Context(), id, deleted)
+	require.NoError(t, err)
+	other := w.Add(mapping.Contact{Name: "Druga"})
+	_, err = s.Reconciler.Link(t.Context(), other, partner, "", "ana")
+	require.NoError(t, err)
+
+	s.Config.DeletePolicy = syncer.PolicyAnonymize
+	require.NoError(t, s.Assemble(t.Context()))
+	deleted.Cause, deleted.Authority = syncer.CauseReplay, syncer.AuthorityCRM
+	_, err = s.Reconciler.Contact(t.Context(), id, deleted)
+	require.NoError(t, err)
+	require.Equal(t, "tajna@primer.si", w.Partner(other).Contacts[0].Email)
+	require.Equal(t, "Druga", w.Partner(other).Customer)
 }

@@ -36,12 +36,13 @@ func (k *task) contactGone(ctx context.Context) error {
 }
 
 // endedBefore handles a contact that is gone where nothing is to be done to a partner. Of one
-// that was deleted after its link had ended, what is kept goes now.
+// that was deleted after its link had ended, what is kept goes now; its former partner, which
+// stays in MetaKocka, may be another contact's.
 func (k *task) endedBefore(ctx context.Context) error {
 	switch {
 	case k.t.Deleted && k.st.Link != nil && !k.link.Status.Alive():
 		k.forgetPerson()
-		return k.save(ctx, store.Change{ContactGone: true})
+		return k.save(ctx, store.Change{ContactGone: true, Erased: k.erases()})
 	case k.link.MetaKockaID == "":
 		return k.links.WakeWaiting(ctx, k.id)
 	}
@@ -59,8 +60,11 @@ func (k *task) retired(ctx context.Context) error {
 		return err
 	}
 	k.forgetPerson()
-	return k.settle(ctx, store.StatusDeleted, note, store.Change{Observed: seen, Erased: k.cfg.DeletePolicy == PolicyAnonymize})
+	return k.settle(ctx, store.StatusDeleted, note, store.Change{Observed: seen, Erased: k.erases(), PartnerErased: k.erases()})
 }
+
+// erases reports whether nothing of a person whose contact is deleted is to stay.
+func (k *task) erases() bool { return k.cfg.DeletePolicy == PolicyAnonymize }
 
 // forgetPerson takes what is of the person out of a link that is to be a tombstone: that
 // needs to know who it joined, and nothing that they held.
@@ -84,7 +88,7 @@ func (k *task) neverMade(ctx context.Context) error {
 		return ErrAgain
 	}
 	k.forgetPerson()
-	return k.settle(ctx, store.StatusDeleted, "", store.Change{Erased: k.cfg.DeletePolicy == PolicyAnonymize})
+	return k.settle(ctx, store.StatusDeleted, "", store.Change{Erased: k.erases()})
 }
 
 // lookedUp finds out what became of a creation without an answer, of a contact that is
@@ -138,10 +142,14 @@ func (k *task) leftOut(ctx context.Context) error {
 }
 
 // retireAgain does what a deletion did once more, to a partner that a restored
-// MetaKocka has as it was before.
+// MetaKocka has as it was before; not where it is another contact's by now.
 func (k *task) retireAgain(ctx context.Context) error {
 	if k.link.MetaKockaID == "" || k.cfg.DeletePolicy == PolicyUnlink {
 		return nil
+	}
+	holders, err := k.links.Holders(ctx, []string{k.link.MetaKockaID})
+	if err != nil || holders[k.link.MetaKockaID] != "" {
+		return err
 	}
 	return k.retired(ctx)
 }

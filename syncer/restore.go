@@ -42,7 +42,7 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 		holds, value = value, holds
 	}
 
-	wanted := restoration{field: c.Field, holds: holds, value: value}
+	wanted := restoration{field: c.Field, holds: holds, value: value, partner: c.MetaKockaID}
 	done, res, err := r.restoreAll(ctx, c.ContactID, []restoration{wanted}, by)
 	switch {
 	case err != nil:
@@ -78,6 +78,8 @@ func conflictStands(why Reason) error {
 	switch why.Code {
 	case UndoDirection:
 		return Errorf(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", why.Field)
+	case UndoParted:
+		return Errorf(CodeConflict, "the conflict cannot be undone: the contact had another partner then")
 	case UndoUnreadable:
 		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", why.Field)
 	case UndoWithheld:

@@ -152,7 +152,7 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 	rows, err := s.pool.Query(ctx, `
 		SELECT d.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), d.side, d.reason, d.status, d.created_at, d.closed_at, coalesce(d.closed_by, '')
 		FROM mksync_deletions d JOIN metakocka_contact_mappings m ON m.id = d.link_id
-		WHERE `+fmt.Sprintf(ofSQL, "d")+` AND d.id > $5 AND (NOT $6 OR d.`+openDeletion+`) ORDER BY d.id`+limitSQL(q.Limit),
+		WHERE `+fmt.Sprintf(ofSQL, "d", "m")+` AND d.id > $5 AND (NOT $6 OR d.`+openDeletion+`) ORDER BY d.id`+limitSQL(q.Limit),
 		append(s.table().key.ofArgs(q.Of), q.After, q.Open)...)
 	if err != nil {
 		return nil, fmt.Errorf("read deletions: %w", err)
@@ -204,7 +204,7 @@ func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, stat
 			}
 
 			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET sync_status = $2, last_error = $3, intent = NULL, overrides = NULL,
-				updated_at = now(), updated_by = $4 WHERE id = $1 AND `+livingLink,
+				base = CASE $2::varchar WHEN 'deleted' THEN NULL ELSE base END, updated_at = now(), updated_by = $4 WHERE id = $1 AND `+livingLink,
 				d.LinkID, string(status), nullText(note), nullText(by))
 			if err != nil {
 				return err

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// What mksync keeps of people besides the two sides themselves goes with them, or by
-// age. What stays in the streams goes by their own ages.
+// What mksync keeps of people besides the two sides themselves goes with them (erase.go), or
+// by age. What stays in the streams goes by their own ages.
 
 // keep is how long what is kept for a time only is kept; a merge can be undone so long.
 const keep = "90 days"
@@ -18,18 +18,6 @@ const emptied = `loser_row = NULL, loser_link = NULL, winner_link = NULL, partne
 
 // blank is a partner as last seen of whom nothing is known but the id.
 const blank = `hash = '', name = '', tax_number = '', email = '', keys = '{}', data = '{}'`
-
-// eraseSQL takes a person ($1 contact, $2 partner) out of the journals, and out of what
-// was last seen of the partner.
-var eraseSQL = []string{
-	`DELETE FROM mksync_conflicts c USING metakocka_contact_mappings m
-		WHERE c.link_id = m.id AND m.contact_id = $1 AND m.metakocka_id IS NOT DISTINCT FROM $2::text`,
-	`UPDATE mksync_merges SET ` + emptied + ` WHERE (loser_id = $1 OR winner_id = $1 OR partner_id = $2::text OR moved_id = $2::text)
-		AND status IN ('merged', 'undone') AND loser_row IS NOT NULL`,
-	`DELETE FROM mksync_answers WHERE contact_id = $1 OR metakocka_id = $2::text`,
-	`UPDATE mksync_partners p SET ` + blank + ` FROM metakocka_contact_mappings m
-		WHERE p.metakocka_id = m.metakocka_id AND m.contact_id = $1 AND m.metakocka_id = $2::text`,
-}
 
 // forgetSQL forgets by age. A partner that is gone and a tombstone leave their ids, so
 // that they are known should they be there again.

@@ -34,8 +34,8 @@ func (k *keeping) keptMerges() (losers []string) {
 }
 
 // TestAnErasedPersonIsInNoJournal: conflicts, answers, merges and what was last seen of the
-// partner go with the change that says so; other people's stay, and so does a merge that
-// is not through.
+// partner go with the change that says so; other people's stay. A merge that is not through
+// goes on, and keeps nothing when it is.
 func TestAnErasedPersonIsInNoJournal(t *testing.T) {
 	t.Parallel()
 	k := keep(t)
@@ -50,9 +50,19 @@ func TestAnErasedPersonIsInNoJournal(t *testing.T) {
 	k.merged(6, 1, store.MergeRunning, "1 day")
 	k.merged(2, 5, store.MergeDone, "1 day")
 
-	k.save(numbered(1), store.Change{Link: store.Link{MetaKockaID: partnerID(1), Status: store.StatusDeleted}, Erased: true})
+	k.save(numbered(1), store.Change{Link: store.Link{MetaKockaID: partnerID(1), Status: store.StatusDeleted}, Erased: true, PartnerErased: true})
 	require.Equal(t, []string{numbered(2)}, each(k.journal(), func(c store.ConflictRecord) string { return c.ContactID }))
-	require.Equal(t, []string{numbered(6), numbered(2)}, k.keptMerges())
+	require.Equal(t, []string{numbered(2)}, k.keptMerges())
+	open, err := k.Merges(t.Context(), store.MergeQuery{Open: true})
+	require.NoError(t, err)
+	require.Equal(t, []string{numbered(6)}, each(open, func(m store.ContactMerge) string { return m.LoserID }))
+	for _, status := range []store.MergeStatus{store.MergeRunning, store.MergeDone} {
+		open[0].Status, open[0].PartnerBefore, open[0].PartnerAfter = status, []byte(`{}`), []byte(`{}`)
+		ok, err := k.NoteMerge(t.Context(), open[0], store.MergeRunning)
+		require.NoError(t, err)
+		require.True(t, ok)
+	}
+	require.Equal(t, []string{numbered(2)}, k.keptMerges())
 	k.is("9", "SELECT string_agg(metakocka_id, ',') FROM mksync_answers")
 	require.Empty(t, k.observed(1).Name)
 	require.JSONEq(t, `{}`, string(k.observed(1).Data))
@@ -60,6 +70,83 @@ func TestAnErasedPersonIsInNoJournal(t *testing.T) {
 	found, err := k.MatchObserved(t.Context(), mapping.MatchKeys{Number: "12345678"})
 	require.NoError(t, err)
 	require.Len(t, found, 1)
+}
+
+// holding is a link whose two sides hold a phone.
+func holding(partner int, phone string) store.Link {
+	return store.Link{
+		MetaKockaID: partnerID(partner), Status: store.StatusSynced,
+		Base: &mapping.Base{CRM: mapping.Contact{Phone: phone}, Partner: mapping.Contact{Phone: phone}},
+	}
+}
+
+// TestAnErasedPartnerIsErasedWithWhomeverItWasLinkedBefore: contact 2 once had the partner
+// and has another one by now, contact 3 had it and has none. What they hold of their own
+// time with others stays.
+func TestAnErasedPartnerIsErasedWithWhomeverItWasLinkedBefore(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	for _, n := range []int{2, 3, 1} {
+		secret := fmt.Sprint("secret", n)
+		ch := store.Change{Link: holding(1, secret), History: []store.Entry{phoneWritten(mapping.SideCRM, secret, secret+"!")}}
+		c := decided(mapping.FieldPhone, mapping.SideCRM)
+		c.CRM = secret
+		ch.Conflicts = []store.ConflictRecord{c}
+		k.save(numbered(n), ch)
+		ended := holding(1, secret)
+		ended.Status = store.StatusUnlinked
+		k.save(numbered(n), store.Change{Link: ended})
+	}
+	k.save(numbered(2), store.Change{
+		Link: holding(2, "own"), History: []store.Entry{phoneWritten(mapping.SideCRM, "own", "y")}, Conflicts: []store.ConflictRecord{decided(mapping.FieldEmail, mapping.SideCRM)},
+	})
+	k.exec(`INSERT INTO mksync_merges (loser_id, winner_id, status, winner_before, winner_after, loser_row, loser_link, finished_at)
+		VALUES ($1, $2, 'merged', '{"name": "w"}', '{"name": "w"}', '{}', jsonb_build_object('metakockaId', $3::text, 'base', '{"crm": {"phone": "secret9"}}'::jsonb), now())`,
+		numbered(9), numbered(8), partnerID(1))
+
+	gone := store.Link{MetaKockaID: partnerID(1), Status: store.StatusDeleted}
+	k.save(numbered(1), store.Change{Link: gone, Erased: true, PartnerErased: true})
+	k.is(int64(0), `SELECT count(*) FROM (SELECT h::text AS t FROM mksync_history h UNION ALL SELECT c::text FROM mksync_conflicts c
+		UNION ALL SELECT m::text FROM metakocka_contact_mappings m UNION ALL SELECT x::text FROM mksync_merges x) a WHERE t LIKE '%secret%'`)
+	require.Equal(t, []string{partnerID(2)}, each(k.journal(), func(c store.ConflictRecord) string { return c.MetaKockaID }))
+	kept := k.history(store.HistoryQuery{MetaKockaID: partnerID(2)})
+	require.Len(t, kept, 1)
+	require.Equal(t, "own", kept[0].Fields[mapping.FieldPhone].CRM)
+	require.Equal(t, "own", k.linkOf(numbered(2)).Base.CRM.Phone)
+	require.Len(t, k.history(store.HistoryQuery{MetaKockaID: partnerID(1)}), 3, "what was done stays")
+}
+
+// TestWhoHasThePartnerNowKeepsWhatIsNotTheErasedOnes: the partner of a contact that is erased
+// is another's by now. That one keeps its own values, also those that both had and it still
+// has, and loses those that were the erased one's alone.
+func TestWhoHasThePartnerNowKeepsWhatIsNotTheErasedOnes(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	had := holding(1, "secret")
+	had.Status = store.StatusUnlinked
+	k.save(numbered(1), store.Change{Link: had, History: []store.Entry{phoneWritten(mapping.SideMetaKocka, "shared", "secret")}})
+
+	theirs := phoneWritten(mapping.SideMetaKocka, "secret", "own")
+	theirs.Fields[mapping.FieldEmail] = store.EntryField{Base: "secret", CRM: "a@b.si", MetaKocka: "a@b.si"}
+	own := phoneWritten(mapping.SideMetaKocka, "own", "shared")
+	for _, f := range []string{"secret", "own"} {
+		c := decided(mapping.FieldPhone, mapping.SideCRM)
+		c.Partner = f
+		k.save(numbered(2), store.Change{Link: holding(1, "shared"), Conflicts: []store.ConflictRecord{c}})
+	}
+	k.save(numbered(2), store.Change{Link: holding(1, "shared"), History: []store.Entry{theirs, own}})
+	elsewhere := phoneWritten(mapping.SideMetaKocka, "secret", "secret")
+	k.save(numbered(3), store.Change{Link: holding(3, "x"), History: []store.Entry{elsewhere}})
+
+	k.save(numbered(1), store.Change{Link: store.Link{MetaKockaID: partnerID(1), Status: store.StatusUnlinked}, ContactGone: true, Erased: true})
+	all := k.history(store.HistoryQuery{})
+	require.Equal(t, elsewhere.Fields, all[0].Fields, "of a partner that the erased one never had")
+	require.Equal(t, own.Fields, all[1].Fields, "what the living one still has")
+	require.Equal(t, store.EntryField{Scrubbed: true}, all[2].Fields[mapping.FieldPhone])
+	require.Equal(t, theirs.Fields[mapping.FieldEmail], all[2].Fields[mapping.FieldEmail], "it is not the erased one's e-mail")
+	require.Equal(t, store.EntryField{Scrubbed: true}, all[3].Fields[mapping.FieldPhone])
+	require.Equal(t, []string{"own"}, each(k.journal(), func(c store.ConflictRecord) string { return c.Partner }))
+	require.Equal(t, "shared", k.linkOf(numbered(2)).Base.CRM.Phone)
 }
 
 // TestWhatIsOldIsForgotten after ninety days, not what still waits or may be needed.

@@ -24,11 +24,6 @@ const decidedSQL = `
 	INSERT INTO mksync_history (contact_id, metakocka_id, act, cause, by)
 	SELECT contact_id, metakocka_id, $2, 'person', $3 FROM metakocka_contact_mappings WHERE id = $1`
 
-// scrubSQL takes the values out of a contact's rows: what was done stays, and to which fields.
-const scrubSQL = `
-	UPDATE mksync_history h SET fields = (SELECT jsonb_object_agg(key, jsonb_build_object('scrubbed', true)) FROM jsonb_each(h.fields))
-	WHERE contact_id = $1 AND EXISTS (SELECT FROM jsonb_each(h.fields) e WHERE NOT e.value ? 'scrubbed')`
-
 // movedHistorySQL lets the rows go with a link that went from contact $1 to $2.
 const movedHistorySQL = `UPDATE mksync_history SET contact_id = $2 WHERE contact_id = $1
 	AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $1)`

@@ -79,14 +79,14 @@ func TestAPersonsHistoryIsScrubbed(t *testing.T) {
 	}
 }
 
-// TestARejectedDeletionScrubsTheHistory of a contact that is gone, and not of one that is
+// TestARejectedDeletionScrubsTheHistory and the tombstone of a contact that is gone, and not of one that is
 // kept where its partner is.
 func TestARejectedDeletionScrubsTheHistory(t *testing.T) {
 	t.Parallel()
 	k := keep(t)
 	for n, status := range map[int]store.Status{1: store.StatusDeleted, 2: store.StatusUnlinked} {
 		k.save(numbered(n), store.Change{
-			Link: store.Link{MetaKockaID: partnerID(n), Status: store.StatusSynced}, History: []store.Entry{phoneWritten(mapping.SideMetaKocka, "1", "2")},
+			Link: holding(n, "2"), History: []store.Entry{phoneWritten(mapping.SideMetaKocka, "1", "2")},
 		})
 		require.False(t, k.admit(n, mapping.SideCRM, 0, ""))
 		require.NoError(t, k.RejectDeletion(t.Context(), k.held(n), status, "", "ana"))
@@ -94,6 +94,7 @@ func TestARejectedDeletionScrubsTheHistory(t *testing.T) {
 		require.Len(t, all, 2)
 		require.Equal(t, store.ActReject, all[0].Act)
 		require.Equal(t, status == store.StatusDeleted, all[1].Fields[mapping.FieldPhone].Scrubbed)
+		require.Equal(t, status == store.StatusDeleted, k.linkOf(numbered(n)).Base == nil)
 	}
 }
 

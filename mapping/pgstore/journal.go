@@ -30,10 +30,10 @@ const lapsedSQL = `
 // conflictSQL adds to the journal; a field that is parked already with these values
 // keeps its entry.
 const conflictSQL = `
-	INSERT INTO mksync_conflicts (link_id, field, base_crm, base_partner, crm_value, partner_value,
+	INSERT INTO mksync_conflicts (link_id, metakocka_id, field, base_crm, base_partner, crm_value, partner_value,
 		crm_changed_at, partner_after, partner_before, rule, winner, undecidable, status)
-	SELECT m.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM metakocka_contact_mappings m WHERE m.contact_id = $1
-	ON CONFLICT (link_id, field) WHERE ` + parkedConflict + ` DO UPDATE SET crm_changed_at = excluded.crm_changed_at,
+	SELECT m.id, m.metakocka_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM metakocka_contact_mappings m WHERE m.contact_id = $1
+	ON CONFLICT (link_id, field) WHERE ` + parkedConflict + ` DO UPDATE SET metakocka_id = excluded.metakocka_id, crm_changed_at = excluded.crm_changed_at,
 		partner_after = excluded.partner_after, partner_before = excluded.partner_before`
 
 func conflictArgs(c store.ConflictRecord) []any {
@@ -73,8 +73,8 @@ func queueClosing(b *pgx.Batch, l *store.Link) {
 }
 
 // ofSQL chooses a journal's entries %[1]s, joined with their link m, by any id:
-// $1 number, $2 uuid, $3 text, $4 the contacts' key.
-const ofSQL = `($3::text = '' OR %[1]s.id = $1::bigint OR m.id = $2::uuid OR m.contact_id = $4 OR m.metakocka_id = $3::text)`
+// $1 number, $2 uuid, $3 text, $4 the contacts' key. Whose partner they are about is in %[2]s.
+const ofSQL = `($3::text = '' OR %[1]s.id = $1::bigint OR m.id = $2::uuid OR m.contact_id = $4 OR %[2]s.metakocka_id = $3::text)`
 
 // ofArgs reads an id as what it may be.
 func (k contactKey) ofArgs(id string) []any {
@@ -114,10 +114,10 @@ func limitSQL(limit int) string {
 // Conflicts lists the conflict journal, oldest first.
 func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.ConflictRecord, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT c.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), c.field, c.base_crm, c.base_partner, c.crm_value, c.partner_value,
+		SELECT c.id, m.id::text, m.contact_id::text, coalesce(c.metakocka_id, ''), c.field, c.base_crm, c.base_partner, c.crm_value, c.partner_value,
 			c.crm_changed_at, c.partner_after, c.partner_before, c.rule, c.winner, c.undecidable, c.status, c.created_at, c.closed_at, coalesce(c.closed_by, '')
 		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id
-		WHERE `+fmt.Sprintf(ofSQL, "c")+` AND c.id > $5 AND (NOT $6 OR c.`+parkedConflict+`) ORDER BY c.id`+limitSQL(q.Limit),
+		WHERE `+fmt.Sprintf(ofSQL, "c", "c")+` AND c.id > $5 AND (NOT $6 OR c.`+parkedConflict+`) ORDER BY c.id`+limitSQL(q.Limit),
 		append(s.table().key.ofArgs(q.Of), q.After, q.Open)...)
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)

@@ -62,9 +62,12 @@ func addMerge(ctx context.Context, tx pgx.Tx, m *store.ContactMerge) error {
 }
 
 // NoteMerge stores how far a merge is, where it still is as it was; ok is false
-// where it is not. What a partner was before is stored once.
+// where it is not. What a partner was before is stored once; of a merge whose person was
+// erased meanwhile it goes when that is through.
 func (s *Store) NoteMerge(ctx context.Context, m store.ContactMerge, was store.MergeStatus) (ok bool, err error) {
-	tag, err := s.pool.Exec(ctx, `UPDATE mksync_merges SET status = $3, note = $4, partner_before = coalesce(partner_before, $5), partner_after = $6,
+	tag, err := s.pool.Exec(ctx, `UPDATE mksync_merges SET status = $3, note = $4,
+			partner_before = CASE WHEN $3 <> 'merged' OR loser_row IS NOT NULL THEN coalesce(partner_before, $5) END,
+			partner_after = CASE WHEN $3 <> 'merged' OR loser_row IS NOT NULL THEN $6::jsonb END,
 			finished_at = CASE WHEN $3 = 'merged' THEN coalesce(finished_at, now()) ELSE finished_at END, undone_by = $7
 		WHERE id = $1 AND status = $2`,
 		m.ID, string(was), string(m.Status), m.Note, m.PartnerBefore, m.PartnerAfter, nullText(m.UndoneBy))

@@ -21,11 +21,7 @@ func (s *Session) saveChange(ctx context.Context, conn *ownConn, b *pgx.Batch, c
 	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
 	queueAnswers(b, s.table.key, ch)
 
-	if ch.Erased {
-		for _, sql := range eraseSQL {
-			b.Queue(sql, l.ContactID, nullText(l.MetaKockaID))
-		}
-	}
+	queueErasing(b, ch)
 	if ch.Observed != nil {
 		// The base of a first match, or of one whose write had no answer, does not tell them.
 		b.Queue(wakeShedSQL, ch.Observed.MetaKockaID, ch.Observed.Keys.All())

@@ -22,7 +22,7 @@ type ConflictRecord struct {
 	ID          int64
 	LinkID      string
 	ContactID   string
-	MetaKockaID string
+	MetaKockaID string // of the partner that it is about
 	mapping.Conflict
 	Times     mapping.Times
 	Status    ConflictStatus

@@ -89,9 +89,11 @@ type Change struct {
 	Gone      string           // a partner that is not there any more; a poll that sees it tells
 	// ContactGone: the contact is deleted with this change.
 	ContactGone bool
-	Erased      bool     // nothing of the person is to stay in mksync's journals
-	Denied      []Answer // what a person says: these are not one
-	ByHand      bool     // a person says that the link's partner is the contact's
+	// Erased: nothing of the contact is to stay in what mksync keeps. PartnerErased: nor of
+	// the link's partner, with whomever else it was linked before; nobody else has it now.
+	Erased, PartnerErased bool
+	Denied                []Answer // what a person says: these are not one
+	ByHand                bool     // a person says that the link's partner is the contact's
 	// History is what happened and was decided. What a table made of the values that were
 	// written is filled in.
 	History []Entry
