@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/crmmind/mksync/internal/testenv/racing"
+	"github.com/crmmind/mksync/internal/testenv/long"
 )
 
 // pairLikeness judges two contacts by themselves: nobody else shares what they share.
@@ -181,10 +181,7 @@ func TestWhatManyShareIsNoEvidence(t *testing.T) {
 
 func TestDuplicatesAmongManyAreFound(t *testing.T) {
 	t.Parallel()
-	n := 10_000
-	if racing.On {
-		n = 1000
-	}
+	n := long.Or(1000, 10_000)
 	found, _ := Duplicates(crowdOf(n), n)
 	likely := slices.DeleteFunc(found, func(d Duplicate) bool { return d.Score < 90 })
 	require.Len(t, likely, n/20)

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/people"
-	"github.com/crmmind/mksync/internal/testenv/racing"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -83,7 +83,7 @@ func realMatches() []realMatch {
 		number, name := fmt.Sprintf(spelling, n[:3], n[3:6], n[6:]), fmt.Sprintf("Tretji %c", 'P'+i)
 		all = append(all, realMatch{name, number, "", "", mapping.Contact{Name: name, TaxNumber: number}, same})
 	}
-	return racing.Every(2, all)
+	return long.Every(2, all)
 }
 
 // TestRealDataIsMatchedAlike in a live event, a first sync, an import and a full check, and

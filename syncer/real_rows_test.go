@@ -3,7 +3,7 @@ package syncer_test
 import (
 	"strings"
 
-	"github.com/crmmind/mksync/internal/testenv/racing"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -32,14 +32,14 @@ type realValue struct {
 	disputed bool
 }
 
-// realValues has a row for each kind of value that people write; with the race detector
-// a third of them.
+// realValues has a row for each kind of value that people write; a third of them in the
+// short form.
 func realValues() []realValue {
 	var all []realValue
 	for _, rows := range [][]realValue{realAddresses(), realCountries(), realNumbers(), realTaxNumbers(), realFillers(), realTexts()} {
 		all = append(all, rows...)
 	}
-	return racing.Every(3, all)
+	return long.Every(3, all)
 }
 
 // withEdit is a row whose values mean something else where they replace others.

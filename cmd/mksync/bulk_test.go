@@ -123,11 +123,11 @@ func TestBulkSyncStopsWhenAsked(t *testing.T) {
 			t.Parallel()
 			w := world.New(t, sim.Options{})
 			w.Exec(world.AuditSQL)
-			const all = 120
+			const all = 40
 			for i := range all {
 				w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
 			}
-			require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 20 * time.Millisecond}}))
+			require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 60 * time.Millisecond}}))
 			s, stop := w.Start("api", "poller")
 			var api operations.Answerer = s.API(s.Monitor())
 			if running {
@@ -163,7 +163,7 @@ func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	s, _ := w.Start("api", "poller")
-	for i := range 50 {
+	for i := range 20 {
 		w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
 	}
 	paused := make(chan string, 1)
@@ -188,8 +188,8 @@ func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
 	})
 	res, err := operations.OpBulkSync.Ask(ctx, s.API(s.Monitor()), operations.BulkSyncRequest{SyncAll: true})
 	require.NoError(t, err)
-	require.Equal(t, 50, res.Succeeded, res.Results)
-	require.Len(t, w.ERP.Partners(), 50)
+	require.Equal(t, 20, res.Succeeded, res.Results)
+	require.Len(t, w.ERP.Partners(), 20)
 	require.NotEmpty(t, paused)
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/subprocess"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
@@ -145,6 +146,7 @@ func TestDemoTellsItsStoryAndBothSidesAgree(t *testing.T) {
 }
 
 func TestInterruptedDemoCleansUp(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	r := startDemo(t, nil)
 	postgres := r.shown(`throw-away server on (\S+),`)
@@ -160,6 +162,7 @@ func TestInterruptedDemoCleansUp(t *testing.T) {
 }
 
 func TestKilledDemoLeavesNoProcess(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	if !subprocess.DiesWithParent {
 		t.Skip("this system does not end a child with its parent")

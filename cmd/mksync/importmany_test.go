@@ -10,7 +10,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
-	"github.com/crmmind/mksync/internal/testenv/racing"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -95,10 +95,7 @@ func TestUnsyncedPartnersCostNoCall(t *testing.T) {
 // most.
 func TestAllPartnersAreImportedThroughACap(t *testing.T) {
 	t.Parallel()
-	n := 1100
-	if racing.On {
-		n = 400
-	}
+	n := long.Or(150, 1100)
 	opts := sim.Options{AnswerCap: 100}
 	for i := range n {
 		p := world.Person("", fmt.Sprintf("%c%c%c Gradnje %d", 'a'+i%23, 'a'+i%19, 'a'+i/23%20, i), "", fmt.Sprintf("p%d@partner.si", i))

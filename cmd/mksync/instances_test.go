@@ -29,7 +29,7 @@ func TestTwoInstallationsAreKilled(t *testing.T) {
 		}
 	})
 
-	const perRound = 4
+	const perRound = 2
 	id := func(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
 	last := map[string]string{}
 	for round, killed := range [][]int{{0}, {1}, {0, 1}} {

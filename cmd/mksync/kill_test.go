@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -31,10 +32,11 @@ func seed(t *testing.T) uint64 {
 
 // TestKilledAtAnyMoment kills the service again and again while both sides are
 // edited: no contact twice in MetaKocka, no edit lost.
-func TestKilledAtAnyMoment(t *testing.T) { killed(t, 8, "", nil) }
+func TestKilledAtAnyMoment(t *testing.T) { killed(t, 4, "", nil) }
 
 // TestKilledWithOtherKeys is TestKilledAtAnyMoment with contacts whose keys are no uuids.
 func TestKilledWithOtherKeys(t *testing.T) {
+	long.Only(t)
 	t.Run("bigint", func(t *testing.T) { killed(t, 3, "bigint", func(n int) string { return strconv.Itoa(n - 5) }) })
 	t.Run("text", func(t *testing.T) {
 		killed(t, 3, "text", func(n int) string { return fmt.Sprintf("a.b c/š*> %d", n) })

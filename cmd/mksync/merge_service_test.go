@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -161,7 +162,7 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 				return nil
 			default:
 			}
-			idle(t.Context(), 2*time.Millisecond) // quicker than any merge, and others have their turn
+			idle(t.Context(), 10*time.Millisecond) // quicker than any merge, and others have their turn
 			if _, err := w.DB.Exec(t.Context(), "UPDATE contacts SET website = 'https://example.si/' || $2::bigint WHERE id = $1", winner, n); err != nil {
 				return err
 			}
@@ -200,7 +201,7 @@ func TestKilledInTheMiddleOfAMerge(t *testing.T) {
 		}
 	})
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 40 * time.Millisecond}))
-	for round := range 6 {
+	for _, round := range long.Every(3, []int{1, 2, 3, 4, 5, 0}) {
 		for _, request := range [][]string{{"merge", loser, winner}, {"merge", "undo", ""}} {
 			if request[1] == "undo" {
 				request[2] = w.One("SELECT max(id)::text FROM mksync_merges")

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/terminal"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
@@ -88,7 +89,7 @@ func TestCommandsOnTerminals(t *testing.T) {
 	w.Start()
 	w.Eventually(func() error { return mksync(w, "mappings").err })
 	deadLettered(w)
-	for _, columns := range []int{40, 80, 200} {
+	for _, columns := range long.Every(3, []int{40, 80, 200}) {
 		for args, status := range map[string]int{"mappings": 0, "partners": 0, "status": 0, "deadletters list": 0, "sync --all": exitPart, "doctor": 0} {
 			got, shown := onPTY(w, columns, strings.Fields(args)...).wait()
 			require.Equal(t, status, got, "%s: %s", args, shown)
@@ -177,7 +178,7 @@ func TestCtrlCLeavesEverythingConsistent(t *testing.T) {
 	for name, running := range map[string]bool{"through the running service": true, "by itself": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const all = 120
+			const all = 40
 			w := world.New(t, sim.Options{})
 			for i := range all {
 				w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})

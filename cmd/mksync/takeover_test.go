@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/internal/testenv/racing"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
@@ -162,10 +162,7 @@ Oseba";" 7999 ";`+bor, "")
 // TestManyPairsThatAgreeCostNoCall but those of the enumeration, and no write.
 func TestManyPairsThatAgreeCostNoCall(t *testing.T) {
 	t.Parallel()
-	all := operations.MostPairs + 500
-	if racing.On {
-		all = 400 // and so one request
-	}
+	all := long.Or(150, operations.MostPairs+500) // at length more than one request takes
 	var partners []metakocka.Partner
 	for i := range all {
 		partners = append(partners, namedPartner(fmt.Sprint(100000+i), fmt.Sprint("Oseba ", i)))
@@ -198,7 +195,7 @@ func TestManyPairsThatAgreeCostNoCall(t *testing.T) {
 // partner for any of them, and loses no edit.
 func TestTakingOverGoesOnAfterAKill(t *testing.T) {
 	t.Parallel()
-	const all = 60
+	const all = 24
 	var partners []metakocka.Partner
 	for i := range all {
 		partners = append(partners, namedPartner(fmt.Sprint(100000+i), fmt.Sprint("Oseba ", i)))
@@ -242,7 +239,7 @@ func TestTakingOverGoesOnAfterAKill(t *testing.T) {
 // second partner where it had not got one before, and who was edited meanwhile keeps the edit.
 func TestPairsAreTakenOverBesideTheFirstSync(t *testing.T) {
 	t.Parallel()
-	const all = 40
+	const all = 20
 	var partners []metakocka.Partner
 	for i := range all {
 		partners = append(partners, namedPartner(fmt.Sprint(100000+i), fmt.Sprint("Oseba ", i)))

@@ -13,7 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
-	"github.com/crmmind/mksync/internal/testenv/racing"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/mapping/store"
@@ -62,17 +62,14 @@ func contactsSchema(key string) string {
 const comparing = "Paged|Link|Session|Held|Merge|Orphan|Replay"
 
 // TestTheStoreWithKeysOfOtherTypes runs this package's tests again, with each; of the two
-// texts one with those alone that compare and order, and with the race detector each.
+// texts one with those alone that compare and order.
 func TestTheStoreWithKeysOfOtherTypes(t *testing.T) {
 	t.Parallel()
-	if os.Getenv(testKey) != "" || testing.Short() {
-		t.Skip("one of the runs, or a short one")
+	long.Only(t)
+	if os.Getenv(testKey) != "" {
+		t.Skip("one of the runs")
 	}
-	all := "."
-	if racing.On {
-		all = comparing
-	}
-	for kind, which := range map[string]string{"text": all, "bigint": all, "varchar": comparing} {
+	for kind, which := range map[string]string{"text": ".", "bigint": ".", "varchar": comparing} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.count=1", "-test.run", which)

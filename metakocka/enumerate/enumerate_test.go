@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/internal/testenv/racing"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -120,10 +120,7 @@ func TestSweepsAreCompleteWhereAnswersAreCapped(t *testing.T) {
 	t.Parallel()
 	for counts, most := range map[string]int{sim.CountsAll: 4000, sim.CountsReturned: 8000} {
 		t.Run(counts, func(t *testing.T) {
-			n := 1000
-			if racing.On {
-				n = 400
-			}
+			n := long.Or(400, 1000)
 			s, erp := enumeratorOf(t, sim.Options{Partners: partnersNamed(n), AnswerCap: 100, CountCapped: counts, ListAll: sim.Refused})
 			require.LessOrEqual(t, enumerateAll(t, s, n).Calls, most)
 			require.LessOrEqual(t, enumerateAll(t, s, n).Calls, 100)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/internal/testenv/racing"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -68,7 +68,7 @@ func TestListingsThatAreNotWholeAreNotBelieved(t *testing.T) {
 		"nothing is listed":               {ListAll: sim.ListsNothing},
 		"refused":                         {ListAll: sim.Refused},
 	}
-	for _, name := range racing.Every(2, slices.Sorted(maps.Keys(servers))) {
+	for _, name := range long.Every(2, slices.Sorted(maps.Keys(servers))) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			opts := servers[name]
