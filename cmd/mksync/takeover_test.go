@@ -245,6 +245,7 @@ func TestPairsAreTakenOverBesideTheFirstSync(t *testing.T) {
 		partners = append(partners, namedPartner(fmt.Sprint(100000+i), fmt.Sprint("Oseba ", i)))
 	}
 	w := world.NewAudited(t, sim.Options{Partners: partners})
+	w.Config.MetaKockaTimeout = time.Minute // nobody knows of a partner that was made and not told
 	s := w.Up()
 	w.Polls(1)
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: waits.Stretch(200 * time.Millisecond)}}))
