@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/pgserver"
@@ -35,31 +34,14 @@ const (
 	installed = "/usr/bin/mksync" // the unit's
 )
 
-// compose is what is looked at of the compose file.
-type compose struct {
-	Services map[string]struct {
-		Environment map[string]string
-		Healthcheck struct{ Test []string }
-	}
-}
-
-func readCompose(t *testing.T) (c compose) {
-	t.Helper()
-	require.NoError(t, yaml.Unmarshal([]byte(content(t, "docker-compose.yml")), &c))
-	return c
-}
-
 // TestWhatIsDeployedSetsSettingsThatThereAre: the unit, what is commented out in it
-// included, the image and the compose file.
+// included, and the image.
 func TestWhatIsDeployedSetsSettingsThatThereAre(t *testing.T) {
 	t.Parallel()
 	variable := regexp.MustCompile(`MKSYNC_[A-Z_]+`)
 	named := map[string][]string{}
 	for _, file := range []string{unitFile, "Dockerfile"} {
 		named[file] = variable.FindAllString(content(t, file), -1)
-	}
-	for name := range readCompose(t).Services["mksync"].Environment {
-		named["docker-compose.yml"] = append(named["docker-compose.yml"], name)
 	}
 	for file, names := range named {
 		require.NotEmpty(t, names, file)
@@ -80,7 +62,9 @@ func TestTheImageNeedsNothingButItsBinary(t *testing.T) {
 	require.NotContains(t, image, "\nRUN ")
 	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, image)
 	require.Regexp(t, `(?m)^HEALTHCHECK .* CMD \["/usr/local/bin/mksync", "healthcheck"\]$`, image)
-	require.Equal(t, []string{"CMD", "/usr/local/bin/mksync", "healthcheck"}, readCompose(t).Services["mksync"].Healthcheck.Test)
+	asks := []string{"CMD", "/usr/local/bin/mksync", "healthcheck"}
+	require.Equal(t, asks, readCompose(t, trialFile).Services["mksync"].Healthcheck.Test)
+	require.Equal(t, asks, readCompose(t, clusterFile).Services["mksync-1"].Healthcheck.Test)
 
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/mksync").Output()
 	require.NoError(t, err)

@@ -133,20 +133,33 @@ type Cluster struct {
 // servers tell clients no addresses: who connects by way of proxies stays there.
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
-	const size = 3
+	var all []*Options
+	for i := range 3 {
+		all = append(all, &Options{
+			ServerName: fmt.Sprint("n", i), JetStream: true, SyncInterval: time.Second,
+			Cluster: server.ClusterOpts{Name: "c", NoAdvertise: true},
+		})
+	}
+	return StartClusterOf(t, all)
+}
+
+// StartClusterOf runs a cluster of servers with these options, which find each other on
+// free ports of this machine.
+func StartClusterOf(t testing.TB, options []*Options) *Cluster {
+	t.Helper()
+	size := len(options)
 	ports := freePorts(t, 2*size)
 	var routes []*url.URL
 	for _, p := range ports[:size] {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprint("127.0.0.1:", p)})
 	}
-	c := &Cluster{}
-	for i, p := range ports[:size] {
-		o := &Options{
-			ServerName: fmt.Sprint("n", i), JetStream: true, SyncInterval: time.Second, Routes: routes,
-			Port: ports[size+i], StoreDir: t.TempDir(),
-			Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: p, NoAdvertise: true},
-		}
-		c.options = append(c.options, o)
+
+	c := &Cluster{options: options}
+	for i, o := range options {
+		o.Routes = routes
+		o.Cluster.Host, o.Cluster.Port = "127.0.0.1", ports[i]
+		o.Port = ports[size+i]
+		o.StoreDir = t.TempDir()
 		c.Servers = append(c.Servers, launch(t, o))
 		t.Cleanup(func() { c.Stop(i) }) // whichever runs by then
 	}
