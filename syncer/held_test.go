@@ -35,7 +35,7 @@ func TestASoftDeletedContactGivesItsPartnerUp(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, p.MKID, res.MetaKockaID, res.LastError)
 		require.Equal(t, "synced: ", h.Mapping(again))
-		require.Contains(t, h.Mapping(id), "deleted: the filter leaves the contact out")
+		require.Contains(t, h.Mapping(id), "deleted: the contact is left out")
 	}
 	require.Equal(t, 2, h.Count("SELECT count(*) FROM mksync_deletions WHERE status = 'applied' AND closed_by = 'mksync'"), "the guard counts those that nobody closed")
 }

@@ -164,7 +164,7 @@ func (k *task) mergeable(ctx context.Context) error {
 	case k.st.Contact == nil:
 		return k.notThere(ctx)
 	case !k.st.InScope:
-		return Errorf(CodeRefused, "contact %s is left out by the configured filter", k.id)
+		return LeftOut(k.id)
 	case l.Intent != nil:
 		return Errorf(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", k.id)
 	case l.Status == store.StatusDeleted && l.MetaKockaID != "":

@@ -148,7 +148,7 @@ func (k *task) previewLink(ctx context.Context, p *Preview) error {
 	case k.st.Contact == nil:
 		return nil
 	case !k.st.InScope:
-		return Errorf(CodeRefused, "contact %s is left out by the configured filter", k.id)
+		return LeftOut(k.id)
 	case k.link.Intent != nil && k.open(k.id, k.link.Intent):
 		return k.pending()
 	case !k.link.Status.Alive() || k.link.MetaKockaID != id:

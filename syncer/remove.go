@@ -16,6 +16,11 @@ import (
 // says "deleted" makes that a deletion: a TRUNCATE alone applies none
 // (invariant 6).
 func (k *task) contactGone(ctx context.Context) error {
+	if k.t.Deleted && k.st.ByHand {
+		if err := k.s.SetLeftOut(ctx, nil, nil); err != nil {
+			return err
+		}
+	}
 	if k.st.Link != nil && k.link.Status == store.StatusDeleted && k.t.Deleted && k.remakes() {
 		return k.retireAgain(ctx)
 	}
@@ -119,12 +124,11 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 	return false, nil
 }
 
-// leftOut handles a contact that the filter leaves out: nothing is done to it, but what
+// leftOut handles a contact that the filter leaves out, or a person: nothing is done to it, but what
 // became of its creation has to be known, for as long as it is not, partners that may be
 // it wait.
 func (k *task) leftOut(ctx context.Context) error {
-	in := k.link.Intent
-	if in == nil || in.Kind != store.IntentCreate || k.link.MetaKockaID != "" || !k.link.Status.Alive() {
+	if !k.creationOpen() {
 		switch {
 		case k.t.Cause != CauseContact:
 		case k.link.MetaKockaID == "":
@@ -139,6 +143,12 @@ func (k *task) leftOut(ctx context.Context) error {
 		return err
 	}
 	return k.save(ctx, store.Change{})
+}
+
+// creationOpen reports whether what became of the creation of the contact's partner is not known.
+func (k *task) creationOpen() bool {
+	in := k.link.Intent
+	return in != nil && in.Kind == store.IntentCreate && k.link.MetaKockaID == "" && k.link.Status.Alive()
 }
 
 // retireAgain does what a deletion did once more, to a partner that a restored

@@ -47,6 +47,7 @@ const (
 	StandsSynced     ReasonCode = "contact.synced"
 	StandsNew        ReasonCode = "contact.new"           // nothing was done with it yet
 	StandsLeftOut    ReasonCode = "contact.left_out"      // by the filter
+	StandsLeftByHand ReasonCode = "contact.left_by_hand"  // by a person
 	StandsGone       ReasonCode = "contact.gone"          // it is not there
 	StandsPending    ReasonCode = "contact.pending"       // it is being brought over
 	StandsUnanswered ReasonCode = "contact.unanswered"    // a write has no answer
@@ -86,7 +87,7 @@ func Reasons() []ReasonCode {
 	return []ReasonCode{
 		WhyChanged, WhyConflict, WhyUndecidable, WhyOverwritten, WhyDecided, WhyAuthority, WhyFirst, WhyMade, WhyFound, WhyAgreed, WhyNotKept, WhyAlong,
 		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
-		StandsSynced, StandsNew, StandsLeftOut, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
+		StandsSynced, StandsNew, StandsLeftOut, StandsLeftByHand, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
 		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoWaits, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
 		UndoWithheld, UndoNotLinked, UndoParted, UndoFailed,
@@ -190,6 +191,9 @@ func (e explained) stands() Reason {
 	switch {
 	case e.pair.Contact == nil && (l == nil || l.Status.Alive() && l.Status != store.StatusHeld):
 		return Reason{Code: StandsGone}
+	case e.pair.Contact != nil && e.pair.LeftOut != nil:
+		o := *e.pair.LeftOut
+		return Reason{Code: StandsLeftByHand, By: o.By, Since: when(o.At), Words: o.Reason}
 	case e.pair.Contact != nil && !e.pair.InScope:
 		return Reason{Code: StandsLeftOut}
 	case l == nil:

@@ -64,7 +64,7 @@ func TestHeldContactsAreLookedAtAgain(t *testing.T) {
 	// The journal says where the partner of the one that was left out went, and so does
 	// its mapping. It is no twin's partner when it comes back.
 	partner := w.Partner(held["left out"]).MKID
-	require.Contains(t, w.Mapping(first["left out"]), fmt.Sprintf("deleted: the filter leaves the contact out; its partner %s went to contact %s", partner, held["left out"]))
+	require.Contains(t, w.Mapping(first["left out"]), fmt.Sprintf("deleted: the contact is left out; its partner %s went to contact %s", partner, held["left out"]))
 	require.Contains(t, mksync(w, "deletions", "list", "--all", "--of", first["left out"]).stdout, "its partner "+partner+" went to contact "+held["left out"])
 	w.Exec("UPDATE contacts SET deleted_at = NULL WHERE id = $1", first["left out"])
 	w.Status(first["left out"], "held")

@@ -108,6 +108,9 @@ func done(e operations.HistoryEntry) string {
 	if len(fields) > 0 {
 		words = append(words, strings.Join(fields, ", "))
 	}
+	if e.Note != "" {
+		words = append(words, quote(e.Note))
+	}
 	return strings.Join(words, " ")
 }
 

@@ -142,12 +142,12 @@ func TestImportsMakeNoSecondContact(t *testing.T) {
 			switch how {
 			case "one":
 				mksync(w, "import", "7001").lines()
-				mksync(w, "import", "7002").refused("partner 7002 matches contact "+bor, "left out by the configured filter")
+				mksync(w, "import", "7002").refused("partner 7002 matches contact "+bor, "left out of the sync")
 				mksync(w, "import", "7003").lines() // of several, the one that a person names
 				w.Status(cene, "synced")
 			case "all":
 				all := mksync(w, "import", "--all")
-				require.Contains(t, all.stdout, "partner 7002 matches contact "+bor+", which is left out by the configured filter")
+				require.Contains(t, all.stdout, "partner 7002 matches contact "+bor+", which is left out of the sync")
 				require.Contains(t, all.stdout, "7003  failed  contact "+cene+": several partners have its tax number")
 			default:
 				w.Config.AutoImport = true

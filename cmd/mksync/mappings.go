@@ -51,7 +51,11 @@ func mappingLine(m operations.Mapping) []string {
 	if m.LastSyncedAt != nil {
 		synced = stamp(*m.LastSyncedAt)
 	}
-	return []string{m.ID, string(m.SyncStatus), "contact " + m.ContactID, "partner " + or(m.MetaKockaID, "-"), synced, terminal.OneLine(m.LastError)}
+	line := []string{m.ID, string(m.SyncStatus), "contact " + m.ContactID, "partner " + or(m.MetaKockaID, "-"), synced, terminal.OneLine(m.LastError)}
+	if m.LeftOut != "" {
+		line = append(line, "left out: "+terminal.OneLine(m.LeftOut))
+	}
+	return line
 }
 
 func newMappingsPrune(app *cliEnv) *cobra.Command {

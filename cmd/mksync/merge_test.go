@@ -236,7 +236,7 @@ func TestContactOutsideTheFilterIsNotMerged(t *testing.T) {
 	s, _ := w.Start(service.RoleAPI)
 	for _, pair := range [][2]string{{in, out}, {out, in}} {
 		_, err := operations.OpMerge.Ask(t.Context(), s.API(s.Monitor()), operations.MergeRequest{LoserContactID: pair[0], WinnerContactID: pair[1]})
-		require.ErrorContains(t, err, "contact "+out+" is left out by the configured filter")
+		require.ErrorContains(t, err, "contact "+out+" is left out of the sync")
 	}
 }
 

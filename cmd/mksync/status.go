@@ -93,6 +93,9 @@ func statusSheet(s status.Status, by string) (sheet []terminal.Pair) {
 	line("differing", "%s", terminal.Amount(s.Differing, "link", "links"))
 	line("waiting for you", "%s", waitingText(s.Waiting))
 
+	if s.LeftOut > 0 {
+		line("left out", "%s by hand: mksync left-out", terminal.Amount(s.LeftOut, "contact", "contacts"))
+	}
 	if len(s.NotKept) > 0 {
 		line("not kept", "%v: the MetaKocka installation drops it; it is tried again once a day", s.NotKept)
 	}

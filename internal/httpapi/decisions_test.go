@@ -47,6 +47,16 @@ func TestWhatWaitsIsDecidedOverHTTP(t *testing.T) {
 	require.Empty(t, listed("deadletters"))
 	c.Post("deadletters/retry", `{"id":"4711"}`).Refused(404, "not_found", "4711")
 
+	c.Post("contacts/leave-out", `{"contactId":"`+ana+`"}`).Refused(400, "malformed", "reason: is missing")
+	var out map[string]any
+	c.Post("contacts/leave-out", `{"contactId":"`+ana+`","reason":"a friend"}`).Data(&out)
+	require.Equal(t, []any{ana, "a friend", "crm", "Oseba ana@primer.si"}, []any{out["contactId"], out["reason"], out["by"], out["name"]})
+	require.Equal(t, []map[string]any{out}, listed("contacts/left-out"))
+	c.Post("contacts/sync", `{"contactId":"`+ana+`"}`).Refused(422, "refused", "left out")
+	c.Post("contacts/take-in", `{"contactId":"`+ana+`"}`).Data(&out)
+	require.Equal(t, "synced", out["syncStatus"])
+	require.Empty(t, listed("contacts/left-out"))
+
 	w.Exec("DELETE FROM contacts WHERE id = $1", ana)
 	_, err := s.Reconciler.Contact(t.Context(), ana, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
 	require.NoError(t, err)

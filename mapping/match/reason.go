@@ -59,7 +59,7 @@ func severalContacts(metakockaID string, contactIDs []string) string {
 
 // LeftOut is why a partner is not imported.
 func LeftOut(metakockaID, contactID string) string {
-	return fmt.Sprintf("partner %s matches contact %s, which is left out by the configured filter", metakockaID, contactID)
+	return fmt.Sprintf("partner %s matches contact %s, which is left out of the sync", metakockaID, contactID)
 }
 
 // Taken is why a contact waits whose partner another contact has: a second one of

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
@@ -13,11 +14,12 @@ import (
 // pairsSQL joins the contact ids that keys gives (from $1) with all there is.
 func (c *contacts) pairsSQL(keys string) string {
 	return fmt.Sprintf(`
-		SELECT k.id::text, c.%[1]s IS NOT NULL, coalesce(%[2]s, false), %[3]s, coalesce(d.side, ''), %[4]s
+		SELECT k.id::text, c.%[1]s IS NOT NULL, coalesce(%[2]s, false), %[3]s, coalesce(d.side, ''), coalesce(hand.reason, ''), hand.at, coalesce(hand.by, ''), %[4]s
 		FROM (%[5]s) AS k
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_deletions AS d ON d.link_id = m.id AND d.`+openDeletion+`
+		LEFT JOIN mksync_left_out AS hand ON hand.contact_id = k.id
 		ORDER BY k.id`, c.key.name, c.filter, c.selectList(), linkColumns, keys, c.table)
 }
 
@@ -54,9 +56,17 @@ func (c *contacts) pair(row pgx.CollectableRow) (store.Pair, error) {
 	var exists bool
 	raw := make([]*string, len(c.read))
 	link, linkTargets := newLinkRow()
+	var out store.LeftOut
+	var outAt *time.Time
 	targets := append([]any{&p.ContactID, &exists, &p.InScope}, scanTargets(raw)...)
-	if err := row.Scan(append(append(targets, &p.Deletion), linkTargets...)...); err != nil {
+	targets = append(targets, &p.Deletion, &out.Reason, &outAt, &out.By)
+	if err := row.Scan(append(targets, linkTargets...)...); err != nil {
 		return p, err
+	}
+	if outAt != nil {
+		out.ContactID = p.ContactID
+		out.At = *outAt
+		p.LeftOut = &out
 	}
 	if exists {
 		contact := c.contact(raw)
@@ -69,7 +79,7 @@ func (c *contacts) pair(row pgx.CollectableRow) (store.Pair, error) {
 // Terms say which columns hold which fields, and which contacts are synced.
 func (s *Store) Terms() string {
 	t := s.table()
-	return fmt.Sprint(t.table, " ", t.numbers(), " ", t.filter, " ", t.args)
+	return fmt.Sprint(t.table, " ", t.numbers(), " ", t.configured, " ", t.args)
 }
 
 // CheckState is what is remembered of full checks; zero before the first.

@@ -66,7 +66,8 @@ type contacts struct {
 	updatedAt   string    // quoted; empty: no such column, or of a type that holds no time
 	zone        string    // quoted: of an updatedAt without a time zone; else empty
 	width       int16     // how many columns the table has ever had
-	filter      string    // SQL over alias c
+	configured  string    // the configured filter, SQL over alias c
+	filter      string    // which contacts are synced: configured, and no person leaves them out
 	args        []any     // of the filter, from $2
 	demands     []setting // for a new contact: what the filter asks by equality, and is configured
 }
@@ -216,7 +217,8 @@ func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error 
 		terms = append(terms, fmt.Sprintf("coalesce(c.%s::text = ANY($%d), false)", col.name, len(c.args)+1))
 	}
 
-	c.filter = strings.Join(terms, " AND ")
+	c.configured = strings.Join(terms, " AND ")
+	c.filter = c.configured + " AND NOT " + leftOutSQL("c."+c.key.name)
 	return nil
 }
 
@@ -275,7 +277,7 @@ func (c *contacts) unchangedSQL(first int) string {
 }
 
 // insertSQL adds a contact with the given values, of two for a column with the first, and
-// tells its key and whether the filter takes it. Arguments: key, the filter's, the values.
+// tells its key and whether the configured filter takes it. Arguments: key, the filter's, the values.
 func (c *contacts) insertSQL(settings []setting) (sql string, args []any) {
 	args = append([]any{nil}, c.args...)
 	names, casts := []string{c.key.name}, []string{"$1"}
@@ -288,7 +290,7 @@ func (c *contacts) insertSQL(settings []setting) (sql string, args []any) {
 		casts = append(casts, fmt.Sprintf("CAST($%d::text AS %s)", len(args), s.column.typ))
 	}
 	return fmt.Sprintf("INSERT INTO %s AS c (%s) OVERRIDING SYSTEM VALUE VALUES (%s) RETURNING %s, c.%s::text, %s",
-		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.key.name, c.filter), args
+		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.key.name, c.configured), args
 }
 
 // matchSQL finds contacts that may be a partner's ($4) and that no living link

@@ -11,7 +11,7 @@ import (
 // its list chooses by.
 const countsSQL = `
 	SELECT l.statuses, c.n, c.since, d.n, d.since, l.matches, l.matches_since, l.errors, l.errors_since, l.differing, l.unresolved,
-		(SELECT count(*) FROM mksync_merges WHERE ` + openMerge + ` AND note <> '')
+		(SELECT count(*) FROM mksync_merges WHERE ` + openMerge + ` AND note <> ''), (SELECT count(*) FROM mksync_left_out)
 	FROM (SELECT count(*) AS n, min(created_at) AS since FROM mksync_conflicts WHERE ` + parkedConflict + `) c,
 		(SELECT count(*) AS n, min(created_at) AS since FROM mksync_deletions WHERE ` + openDeletion + `) d,
 		(SELECT coalesce(jsonb_object_agg(sync_status, n), '{}') AS statuses,
@@ -27,7 +27,7 @@ const countsSQL = `
 func (s *Store) Counts(ctx context.Context) (store.Counts, error) {
 	c := store.Counts{Links: map[store.Status]int{}}
 	err := s.pool.QueryRow(ctx, countsSQL).Scan(&c.Links, &c.Conflicts.Count, &c.Conflicts.Since, &c.Deletions.Count, &c.Deletions.Since,
-		&c.Matches.Count, &c.Matches.Since, &c.Errors.Count, &c.Errors.Since, &c.Differing, &c.Unresolved, &c.OpenMerges)
+		&c.Matches.Count, &c.Matches.Since, &c.Errors.Count, &c.Errors.Since, &c.Differing, &c.Unresolved, &c.OpenMerges, &c.LeftOut)
 	if err != nil {
 		return c, fmt.Errorf("count what waits: %w", err)
 	}

@@ -67,12 +67,14 @@ func notHeldSQL(value, field, links string) string {
 	return fmt.Sprintf("(%s = ANY (SELECT m.base->side->>%s FROM metakocka_contact_mappings m, unnest('{crm,partner}'::text[]) side WHERE %s)) IS NOT TRUE", value, field, links)
 }
 
-// scrubSQL takes the values out of a contact's history: what was done stays, and to which fields.
+// scrubSQL takes the values out of a contact's history, and what persons said of it: what was
+// done stays, and to which fields.
 var scrubSQL = scrubWhereSQL("contact_id = $1")
 
 func scrubWhereSQL(which string) string {
-	return `UPDATE mksync_history h SET fields = (SELECT jsonb_object_agg(key, jsonb_build_object('scrubbed', true)) FROM jsonb_each(h.fields))
-		WHERE ` + which + ` AND EXISTS (SELECT FROM jsonb_each(h.fields) e WHERE NOT e.value ? 'scrubbed')`
+	return `UPDATE mksync_history h SET note = NULL,
+			fields = coalesce((SELECT jsonb_object_agg(key, jsonb_build_object('scrubbed', true)) FROM jsonb_each(h.fields)), '{}')
+		WHERE ` + which + ` AND (note IS NOT NULL OR EXISTS (SELECT FROM jsonb_each(h.fields) e WHERE NOT e.value ? 'scrubbed'))`
 }
 
 // queueErasing takes whom a change erases out of what is kept.

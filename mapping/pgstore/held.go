@@ -137,7 +137,7 @@ func (s *Store) Woken(ctx context.Context, limit int) (ids []string, err error) 
 // journal says why. The guard does not count it.
 func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool, err error) {
 	t := s.table()
-	note := fmt.Sprintf("the filter leaves the contact out; its partner %s went to contact %s, which matches it", metakockaID, to)
+	note := fmt.Sprintf("the contact is left out; its partner %s went to contact %s, which matches it", metakockaID, to)
 	sql := strings.ReplaceAll(fmt.Sprintf(`
 		WITH given AS (
 			UPDATE metakocka_contact_mappings m SET sync_status = 'deleted', last_error = $NOTE::text, overrides = NULL, differing = '{}', updated_at = now()

@@ -274,6 +274,7 @@ func (s *Store) MoveLink(ctx context.Context, from, to string) error {
 			AND NOT EXISTS (SELECT FROM metakocka_contact_mappings WHERE contact_id = $2)`, t.table, t.key.name, t.key.value("$1")), from, to)
 		b.Queue(movedAnswersSQL(t.key), from, to)
 		b.Queue(movedHistorySQL, from, to)
+		b.Queue(t.movedLeftOutSQL(), from, to)
 		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("move the link of contact %s to %s: %w", from, to, err)
 		}

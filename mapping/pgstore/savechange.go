@@ -22,6 +22,9 @@ func (s *Session) saveChange(ctx context.Context, conn *ownConn, b *pgx.Batch, c
 	queueAnswers(b, s.table.key, ch)
 
 	queueErasing(b, ch)
+	if ch.TakenIn || ch.Erased || ch.ContactGone {
+		b.Queue(takeInSQL, l.ContactID)
+	}
 	if ch.Observed != nil {
 		// The base of a first match, or of one whose write had no answer, does not tell them.
 		b.Queue(wakeShedSQL, ch.Observed.MetaKockaID, ch.Observed.Keys.All())

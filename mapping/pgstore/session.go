@@ -70,7 +70,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
 	var seen observedRow
-	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &updatedAt, &st.Replayed, &got.width, &st.PartnersSeen, &got.tables}, scanTargets(raw)...)
+	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &st.ByHand, &updatedAt, &st.Replayed, &got.width, &st.PartnersSeen, &got.tables}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
 
 	err := row.Scan(targets...)
@@ -80,6 +80,8 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read contact %s: %w", s.id, err)
 	}
+	st.Filtered = !st.InScope
+	st.InScope = st.InScope && !st.ByHand
 	s.table = t
 	s.raw = raw
 	st.UpdatedAt = deref(updatedAt)
@@ -115,7 +117,7 @@ func (r observedRow) partner(l *store.Link) *store.ObservedPartner {
 
 func (c *contacts) loadSQL() string {
 	return fmt.Sprintf(`
-		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, %[3]s,
+		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, `+leftOutSQL("k.id")+`, %[3]s,
 			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestReservation+`),
 			coalesce(%[7]s, 0), coalesce((SELECT max(number) FROM mksync_partners), 0), `+stateTableSQL+`, %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
@@ -124,7 +126,7 @@ func (c *contacts) loadSQL() string {
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL AND o.hash NOT LIKE '%%`+keptInPart+`%%'
 		LEFT JOIN mksync_state AS p ON p.key = '`+store.PollStateKey+`'`,
-		c.key.name, c.filter, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL(), c.key.value("$1"))
+		c.key.name, c.configured, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL(), c.key.value("$1"))
 }
 
 // Save stores a change whole or not at all (invariant 17). A contact is written only when it

@@ -11,7 +11,8 @@ import (
 type Pair struct {
 	ContactID string
 	Contact   *mapping.Contact // nil: not in the table
-	InScope   bool             // the configured filter takes the contact
+	InScope   bool             // it is synced: the filter takes it, and no person leaves it out
+	LeftOut   *LeftOut         // nil: no person leaves it out
 	Link      *Link            // nil: never linked
 	// Deletion is the side of the link's deletion that waits for a person; "": none.
 	Deletion mapping.Side

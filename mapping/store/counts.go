@@ -12,6 +12,7 @@ type Counts struct {
 	OpenMerges int   // merges of contacts that something keeps from being finished
 	Differing  int   // links whose sides knowingly differ
 	Unresolved int   // links with an intent
+	LeftOut    int   // contacts that a person leaves out
 }
 
 // Waits are how many wait for a person, and since when the oldest does; nil: none does, or

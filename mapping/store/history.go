@@ -14,13 +14,14 @@ import (
 type Entry struct {
 	ID          int64     `json:"id,omitzero"`
 	At          time.Time `json:"at,omitzero"`
-	ContactID   string    `json:"contactId,omitzero"`
+	ContactID   string    `json:"contactId,omitzero"`   // empty: it is about no contact
 	MetaKockaID string    `json:"metakockaId,omitzero"` // empty: the contact has no partner
 	// Side is what was written; "": nothing.
 	Side mapping.Side `json:"side,omitzero"`
 	Act  Act          `json:"act"`
 	Why
 	Fields map[mapping.Field]EntryField `json:"fields,omitempty"`
+	Note   string                       `json:"note,omitzero"` // why a person decided so, in that person's words
 }
 
 // Why says what led to an entry.
@@ -40,22 +41,24 @@ type Act string
 
 // What is done, and what is decided. The words are stored.
 const (
-	ActWrite   Act = "write"   // fields of one side
-	ActCreate  Act = "create"  // the contact, or the partner, was made
-	ActRetire  Act = "retire"  // the partner of a contact that is gone, as the delete policy says
-	ActRevive  Act = "revive"  // a retired partner is one of the contact's again
-	ActMend    Act = "mend"    // what a write that was cut off left behind in the partner
-	ActDelete  Act = "delete"  // the contact is gone; of side crm: mksync deleted it
-	ActLink    Act = "link"    // the two are one
-	ActUnlink  Act = "unlink"  // they are not any more
-	ActAgree   Act = "agree"   // what both hold was taken for agreed, and nothing was written
-	ActPark    Act = "park"    // a conflict waits for a person
-	ActHold    Act = "hold"    // the match or a deletion waits for a person
-	ActResolve Act = "resolve" // a person decided a conflict
-	ActApprove Act = "approve" // a person approved a deletion
-	ActReject  Act = "reject"  // a person rejected it
-	ActMerge   Act = "merge"   // two contacts became one
-	ActUnmerge Act = "unmerge" // that was taken back
+	ActWrite   Act = "write"     // fields of one side
+	ActCreate  Act = "create"    // the contact, or the partner, was made
+	ActRetire  Act = "retire"    // the partner of a contact that is gone, as the delete policy says
+	ActRevive  Act = "revive"    // a retired partner is one of the contact's again
+	ActMend    Act = "mend"      // what a write that was cut off left behind in the partner
+	ActDelete  Act = "delete"    // the contact is gone; of side crm: mksync deleted it
+	ActLink    Act = "link"      // the two are one
+	ActUnlink  Act = "unlink"    // they are not any more
+	ActAgree   Act = "agree"     // what both hold was taken for agreed, and nothing was written
+	ActPark    Act = "park"      // a conflict waits for a person
+	ActHold    Act = "hold"      // the match or a deletion waits for a person
+	ActResolve Act = "resolve"   // a person decided a conflict
+	ActApprove Act = "approve"   // a person approved a deletion
+	ActReject  Act = "reject"    // a person rejected it
+	ActLeave   Act = "leave_out" // a person leaves the contact out
+	ActTakeIn  Act = "take_in"   // and does not any more
+	ActMerge   Act = "merge"     // two contacts became one
+	ActUnmerge Act = "unmerge"   // that was taken back
 )
 
 // EntryCause is what an entry goes back to.

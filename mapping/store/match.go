@@ -9,7 +9,7 @@ type MatchContact struct {
 	MetaKockaID string // of its link, living or not
 	Status      Status // of its link; "": it has none
 	Unresolved  bool   // its link has an intent
-	LeftOut     bool   // by the configured filter
+	LeftOut     bool   // by the configured filter, or by a person
 	// Not are partners that a person said are somebody else.
 	Not []string
 }

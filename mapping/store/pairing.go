@@ -7,7 +7,7 @@ type Pairing struct {
 	ContactID, MetaKockaID string
 
 	Contact  *mapping.Contact // nil: it is not there
-	InScope  bool             // the configured filter takes the contact
+	InScope  bool             // it is synced: the filter takes it, and no person leaves it out
 	Status   Status           // of the contact's link; "": it has none
 	LinkedTo string           // the partner of the contact's living link; "": none
 

@@ -13,7 +13,9 @@ type State struct {
 	Contact   *mapping.Contact // nil: the contact does not exist
 	Located   bool             // its country is only at the end of its address
 	NoText    []mapping.Field  // whose values are no text; Contact lacks some of their bytes
-	InScope   bool             // the configured filter takes the contact
+	InScope   bool             // it is synced: the filter takes it, and no person leaves it out
+	Filtered  bool             // the configured filter leaves it out
+	ByHand    bool             // a person leaves it out
 	Replayed  bool             // a replay works on the contact, and nothing else may
 	UpdatedAt time.Time        // the contact's updated_at; zero where there is none
 	Link      *Link            // nil: never seen
@@ -37,6 +39,9 @@ type Session interface {
 	Rivals(ctx context.Context, keys mapping.MatchKeys) (Rivals, error)
 	// Denied are the partners of which a person said that they are not the contact's.
 	Denied(ctx context.Context) ([]string, error)
+	// SetLeftOut leaves the contact out from now on, and has those looked at again that are
+	// held for its sake, or for one of the keys that it freed; nil: it is not left out any more.
+	SetLeftOut(ctx context.Context, o *LeftOut, freed []string, told ...Entry) error
 	// Save stores a change whole or not at all; the contact only when it still
 	// holds what Load read. Errors: ErrContactChanged, ErrPartnerTaken,
 	// *ContactRefusedError.
@@ -94,6 +99,8 @@ type Change struct {
 	Erased, PartnerErased bool
 	Denied                []Answer // what a person says: these are not one
 	ByHand                bool     // a person says that the link's partner is the contact's
+	// TakenIn: a person does not leave the contact out any more.
+	TakenIn bool
 	// History is what happened and was decided. What a table made of the values that were
 	// written is filled in.
 	History []Entry

@@ -33,6 +33,10 @@ var about = map[string]string{
 	OpLink.Name:   "say that a partner is a contact's: the two are linked and merged",
 	OpUnlink.Name: "say that a contact's partner is not its: the link ends, and neither side is changed",
 
+	OpLeaveOut.Name: "leave one contact out of the sync, with a reason",
+	OpTakeIn.Name:   "take a contact in again that was left out",
+	OpLeftOut.Name:  "a page of the contacts that a person leaves out",
+
 	OpMerge.Name:      "merge two contacts and their partners' links",
 	OpMerges.Name:     "a page of the merges",
 	OpUndoMerge.Name:  "take a merge back",

@@ -70,6 +70,8 @@ type Records interface {
 	Pairings(ctx context.Context, pairs [][2]string) ([]store.Pairing, error)
 	// Merges lists merges of contacts.
 	Merges(ctx context.Context, q store.MergeQuery) ([]store.ContactMerge, error)
+	// LeftOut lists the contacts that a person leaves out.
+	LeftOut(ctx context.Context, q store.LeftOutQuery) ([]store.LeftOut, error)
 	// Wake has the contacts looked at again, but for one, whose match is held for one of
 	// the keys.
 	Wake(ctx context.Context, keys []string, but string) error

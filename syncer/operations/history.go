@@ -36,12 +36,13 @@ type HistoryEntry struct {
 	ChangedAfter *time.Time                         `json:"changedAfter"`
 	ChangedAt    *time.Time                         `json:"changedAt"`
 	Fields       map[mapping.Field]store.EntryField `json:"fields"`
+	Note         string                             `json:"note,omitempty"` // why a person decided so
 }
 
 func historyEntryOf(e store.Entry) HistoryEntry {
 	return HistoryEntry{
 		ID: entryID(e), At: e.At, ContactID: e.ContactID, MetaKockaID: e.MetaKockaID, Side: e.Side, Act: e.Act, Cause: e.Cause, By: e.By,
-		Rule: e.Rules(), EventID: e.EventID, Job: e.Job, ChangedAfter: known(e.ChangedAfter), ChangedAt: known(e.ChangedAt), Fields: e.Fields,
+		Rule: e.Rules(), EventID: e.EventID, Job: e.Job, ChangedAfter: known(e.ChangedAfter), ChangedAt: known(e.ChangedAt), Fields: e.Fields, Note: e.Note,
 	}
 }
 

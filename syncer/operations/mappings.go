@@ -24,6 +24,7 @@ type Mapping struct {
 	CreatedBy     string          `json:"createdBy,omitempty"`
 	UpdatedAt     time.Time       `json:"updatedAt"`
 	UpdatedBy     string          `json:"updatedBy,omitempty"`
+	LeftOut       string          `json:"leftOut,omitempty"` // why a person leaves the contact out
 }
 
 func mappingOf(l store.Link) Mapping {
@@ -54,7 +55,7 @@ func (a *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err err
 		if err != nil || link == nil {
 			return m, syncer.OrNotFound(err, "no mapping names partner %s", r.MetaKockaID)
 		}
-		return mappingOf(*link), nil
+		return a.mappingOf(ctx, *link)
 	}
 
 	contactID, err := a.contactID("contactId", r.ContactID)
@@ -66,7 +67,7 @@ func (a *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err err
 	if err != nil || len(links) == 0 {
 		return m, syncer.OrNotFound(err, "contact %s has no mapping", contactID)
 	}
-	return mappingOf(links[0]), nil
+	return a.mappingOf(ctx, links[0])
 }
 
 // MappingsRequest chooses mappings; empty fields choose all.
@@ -112,7 +113,34 @@ func (a *API) Mappings(ctx context.Context, r MappingsRequest) (List[Mapping], e
 		return List[Mapping]{}, err
 	}
 	found, err := a.records.Links(ctx, q)
-	return listOf(found, q.Limit, mappingOf, func(l store.Link) string { return l.ContactID }), err
+	l := listOf(found, q.Limit, mappingOf, func(l store.Link) string { return l.ContactID })
+	if err != nil {
+		return l, err
+	}
+	return l, a.noteLeftOut(ctx, l.Items)
+}
+
+func (a *API) mappingOf(ctx context.Context, l store.Link) (Mapping, error) {
+	one := []Mapping{mappingOf(l)}
+	err := a.noteLeftOut(ctx, one)
+	return one[0], err
+}
+
+// noteLeftOut notes which of the mappings' contacts a person leaves out.
+func (a *API) noteLeftOut(ctx context.Context, mappings []Mapping) error {
+	ids := make([]string, len(mappings))
+	for i, m := range mappings {
+		ids[i] = m.ContactID
+	}
+	found, err := a.records.LeftOut(ctx, store.LeftOutQuery{Of: ids})
+	reasons := map[string]string{}
+	for _, o := range found {
+		reasons[o.ContactID] = o.Reason
+	}
+	for i := range mappings {
+		mappings[i].LeftOut = reasons[mappings[i].ContactID]
+	}
+	return err
 }
 
 // Partner is a partner as last seen, and the mapping that names it if one does.

@@ -55,6 +55,9 @@ var (
 	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, live, (*API).Import}
 	OpLink     = Operation[LinkRequest, Linked]{"contacts.link", slow, live, (*API).Link}
 	OpUnlink   = Operation[UnlinkRequest, Outcome]{"contacts.unlink", slow, live, (*API).Unlink}
+	OpLeaveOut = Operation[LeaveOutRequest, LeftOut]{"contacts.leave-out", slow, live, (*API).LeaveOut}
+	OpTakeIn   = Operation[TakeInRequest, Outcome]{"contacts.take-in", slow, live, (*API).TakeIn}
+	OpLeftOut  = Operation[Page, List[LeftOut]]{"contacts.left-out", quick, atOnce, (*API).LeftOut}
 	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, atOnce, (*API).Mapping}
 	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, atOnce, (*API).Mappings}
 	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, atOnce, (*API).Orphans}
@@ -115,7 +118,7 @@ type Endpoint interface {
 // Endpoints are all operations, to be served one by one.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpWaiting, OpSync, OpImport, OpLink, OpUnlink, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport, OpImportPairs,
+		OpStatus, OpWaiting, OpSync, OpImport, OpLink, OpUnlink, OpLeaveOut, OpTakeIn, OpLeftOut, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy, OpNames,

@@ -130,7 +130,7 @@ func judgePair(p store.Pairing, twice bool) (PairVerdict, string) {
 	case p.LinkedTo == p.MetaKockaID:
 		return PairLinked, ""
 	case !p.InScope:
-		return PairLeftOut, "the configured filter leaves the contact out"
+		return PairLeftOut, "the contact is left out of the sync"
 	case p.LinkedTo != "":
 		return PairContactLinked, "the contact is linked with partner " + p.LinkedTo + ": where the pair is right, mksync unlink the contact and mksync link the two"
 	case p.Holder != "":

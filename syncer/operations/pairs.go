@@ -50,7 +50,7 @@ const (
 	PairContactLinked  PairVerdict = "contact_linked"  // the contact has another partner
 	PairTwice          PairVerdict = "twice"           // the list has one of the two with another
 	PairParted         PairVerdict = "parted"          // a person said that they are two
-	PairLeftOut        PairVerdict = "left_out"        // the filter leaves the contact out
+	PairLeftOut        PairVerdict = "left_out"        // the contact is left out of the sync
 	PairFailed         PairVerdict = "failed"
 	PairOpen           PairVerdict = "open" // not done: the request was stopped before
 )

@@ -37,6 +37,7 @@ var rights = map[string]Role{
 	OpConflicts.Name:  Viewer,
 	OpConflict.Name:   Viewer,
 	OpMerges.Name:     Viewer,
+	OpLeftOut.Name:    Viewer,
 	OpDeletions.Name:  Viewer,
 	OpJob.Name:        Viewer,
 	OpJobs.Name:       Viewer,
@@ -50,6 +51,8 @@ var rights = map[string]Role{
 
 	OpLink.Name:            Decider,
 	OpUnlink.Name:          Decider,
+	OpLeaveOut.Name:        Decider,
+	OpTakeIn.Name:          Decider,
 	OpMerge.Name:           Decider,
 	OpUndoMerge.Name:       Decider,
 	OpUndo.Name:            Decider,

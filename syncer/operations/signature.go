@@ -51,6 +51,12 @@ func (r *LinkRequest) Signature() *string { return &r.By }
 func (r *UnlinkRequest) Signature() *string { return &r.By }
 
 // Signature implements signed.
+func (r *LeaveOutRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *TakeInRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
 func (r *BulkSyncRequest) Signature() *string { return &r.By }
 
 // Signature implements signed.

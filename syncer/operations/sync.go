@@ -62,7 +62,7 @@ func (a *API) known(ctx context.Context, id string) error {
 	case !exists:
 		return syncer.Errorf(syncer.CodeNotFound, "there is no contact %s", id)
 	case !inScope:
-		return syncer.Errorf(syncer.CodeRefused, "contact %s is left out by the configured filter", id)
+		return syncer.LeftOut(id)
 	}
 	return nil
 }

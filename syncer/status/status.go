@@ -28,6 +28,7 @@ type Status struct {
 	DeadLetters   int                  `json:"deadLetters"`
 	HeldDeletions int                  `json:"heldDeletions"`
 	HeldMatches   int                  `json:"heldMatches"`
+	LeftOut       int                  `json:"leftOut"` // contacts that a person leaves out
 	// Differing are the links whose sides knowingly differ, and what the last full
 	// check found besides and did not repair.
 	Differing int `json:"differing"`
@@ -209,6 +210,7 @@ func (s *Status) counted(counts store.Counts) {
 	s.Differing = counts.Differing
 	s.HeldDeletions = counts.Deletions.Count
 	s.HeldMatches = counts.Matches.Count
+	s.LeftOut = counts.LeftOut
 
 	s.waits(WaitingConflict, counts.Conflicts)
 	s.waits(WaitingMatch, counts.Matches)

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/testenv/world"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// TestDecisionsByCommand: what a person decides, each with its command; no service runs.
+func TestDecisionsByCommand(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, sim.Options{})
+	ana := w.Add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
+
+	mksync(w, "leave-out", ana).refused("reason")
+	require.Contains(t, mksync(w, "leave-out", ana, "--reason", "a friend").lines()[0], ana+`  "Ana"  left out by `)
+	require.Contains(t, mksync(w, "left-out").lines()[0], "a friend")
+	require.Contains(t, mksync(w, "why", ana).lines()[0], "left the contact out of the sync since ")
+	require.Contains(t, mksync(w, "history", "--contact", ana).lines()[0], `leave_out "a friend"`)
+	require.Contains(t, mksync(w, "status").stdout, "1 contact by hand: mksync left-out")
+	require.Contains(t, mksync(w, "take-in", ana).lines()[0], "synced")
+}
