@@ -16,13 +16,8 @@ const doing = root + "do/"
 
 // action does what a form asks for and says so.
 type action struct {
-	op operations.Endpoint // whose right it needs
-	do func(ctx context.Context, v *visit, form url.Values) (notice, error)
-}
-
-// actions are all of them, by the name that follows doing in the address.
-func actions() map[string]action {
-	return map[string]action{}
+	need operations.Role // which a button for it is shown to
+	do   func(ctx context.Context, v *visit, form url.Values) (notice, error)
 }
 
 // act answers a form: once, whatever a person clicks, and whether or not the browser waits.

@@ -82,7 +82,14 @@ type show func(ctx context.Context, v *visit) (view, error)
 // shown are the pages by address.
 func (c *Console) shown() map[string]show {
 	return map[string]show{
-		"{$}": overview,
+		"{$}":         overview,
+		"waiting":     waiting,
+		"bulk":        bulk,
+		"history":     history,
+		"history.csv": historyCSV,
+		"undo":        undoPreview,
+		"link":        linkPreview,
+		"merge":       mergePreview,
 	}
 }
 
@@ -129,6 +136,7 @@ func (c *Console) page(make show) http.HandlerFunc {
 			c.fail(v, errTooMany)
 			return
 		}
+		_ = r.ParseForm() // what cannot be read is as if it were not there
 		shown, err := make(operations.AskedBy(r.Context(), v.who), v)
 		if err != nil {
 			c.fail(v, err)

@@ -1,10 +1,12 @@
 package console_test
 
 import (
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -89,4 +91,76 @@ func (b *browser) signIn(token string) *browser {
 	a := b.post("/console/sign-in", "token", token)
 	require.Equal(b.t, http.StatusSeeOther, a.status, a.body)
 	return b
+}
+
+// form is one that a page has.
+type form struct {
+	method, action, label string
+	fields                url.Values
+}
+
+var (
+	aForm  = regexp.MustCompile(`(?s)<form([^>]*)>(.*?)</form>`)
+	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
+	label  = regexp.MustCompile(`(?s)<button[^>]*>(.*?)</button>`)
+	tag    = regexp.MustCompile(`<[^>]*>`)
+)
+
+func attribute(tag, name string) string {
+	_, rest, _ := strings.Cut(tag, name+`="`)
+	value, _, _ := strings.Cut(rest, `"`)
+	return html.UnescapeString(value)
+}
+
+// forms are those of a page that have one button.
+func (a answer) forms() (all []form) {
+	for _, found := range aForm.FindAllStringSubmatch(a.body, -1) {
+		f := form{strings.ToUpper(attribute(found[1], "method")), attribute(found[1], "action"), "", url.Values{}}
+		for _, field := range hidden.FindAllStringSubmatch(found[2], -1) {
+			f.fields.Add(field[1], html.UnescapeString(field[2]))
+		}
+		if l := label.FindStringSubmatch(found[2]); l != nil {
+			f.label = html.UnescapeString(tag.ReplaceAllString(l[1], ""))
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// button is the one form of a page whose button says so.
+func (b *browser) button(a answer, says string) form {
+	b.t.Helper()
+	var fit []form
+	for _, f := range a.forms() {
+		if strings.HasPrefix(f.label, says) {
+			fit = append(fit, f)
+		}
+	}
+	require.Len(b.t, fit, 1, "buttons that say %q on %s", says, a.body)
+	return fit[0]
+}
+
+// press sends the form of a button, and reads where it leads.
+func (b *browser) press(a answer, says string) answer {
+	b.t.Helper()
+	f := b.button(a, says)
+	if f.method == "GET" {
+		return b.get(f.action + "?" + f.fields.Encode())
+	}
+	return b.led(b.do(http.MethodPost, f.action, f.fields))
+}
+
+// led reads where an answer leads.
+func (b *browser) led(a answer) answer {
+	b.t.Helper()
+	require.Equal(b.t, http.StatusSeeOther, a.status, a.body)
+	return b.get(a.header.Get("Location"))
+}
+
+// notice is what a page says of what was done.
+func (a answer) notice() string {
+	_, rest, _ := strings.Cut(a.body, `<div id="notices"`)
+	said, _, _ := strings.Cut(rest, `<h1`)
+	_, said, _ = strings.Cut(said, ">")
+	return strings.Join(strings.Fields(html.UnescapeString(tag.ReplaceAllString(said, " "))), " ")
 }

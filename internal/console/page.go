@@ -128,10 +128,10 @@ func (p page) Zone() string { return p.Console.Zone.String() }
 // May reports whether whoever looks may ask for an operation: what they may not is not shown.
 func (p page) May(operation string) bool { return may(p.who, operation) }
 
-// MayDo is May of the operation of an action.
-func (p page) MayDo(do string) bool {
+// MayDo is May of an action.
+func (v *visit) MayDo(do string) bool {
 	a, known := actions()[do]
-	return known && p.who.Role.May(operations.Right(a.op))
+	return known && v.who.Role.May(a.need)
 }
 
 func may(who operations.Caller, operation string) bool {
@@ -153,6 +153,8 @@ type entry struct {
 func (p page) Menu() []entry {
 	all := []entry{
 		{Page: "overview", Path: "", Title: "console.menu.overview"},
+		{Page: "waiting", Path: "waiting", Title: "console.menu.waiting"},
+		{Page: "history", Path: "history", Title: "console.menu.history"},
 	}
 	for i := range all {
 		all[i].Path = root + all[i].Path

@@ -24,9 +24,18 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 		"num":   func(n any) string { return number(l, n) },
 		"list":  func(all ...any) []any { return all },
 		"dict":  dict,
+		"text":  func(s *string) string { return *s },
+		"button": func(do, label string, fields ...string) button {
+			b := button{Do: do, Label: label, Fields: map[string]string{}}
+			for i := 1; i < len(fields); i += 2 {
+				b.Fields[fields[i-1]] = fields[i]
+			}
+			return b
+		},
 
-		"changes": changes,
-		"contact": contactPath,
+		"changes":  changes,
+		"undoable": undoable,
+		"contact":  contactPath,
 	}
 }
 

@@ -1,0 +1,131 @@
+package console
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// actions are everything that a form may ask for, by the name that follows doing in the
+// address. Each is one operation; what a person may not, the operation refuses.
+func actions() map[string]action {
+	return map[string]action{
+		"conflict":         {operations.Right(operations.OpResolveConflict), resolveConflict},
+		"conflict-undo":    {operations.Right(operations.OpUndoConflict), undoConflict},
+		"deletion-approve": {operations.Right(operations.OpApproveDeletion), approveDeletion},
+		"deletion-reject":  {operations.Right(operations.OpRejectDeletion), rejectDeletion},
+		"dead-letter":      {operations.Right(operations.OpRetryDeadLetter), retryDeadLetter},
+		"sync":             {operations.Right(operations.OpSync), syncContact},
+		"make-new":         {operations.Decider, makeNew}, // that it is none of the partners is a decision
+		"link":             {operations.Right(operations.OpLink), linkContact},
+		"merge":            {operations.Right(operations.OpMerge), mergeContacts},
+		"merge-undo":       {operations.Right(operations.OpUndoMerge), undoMerge},
+		"unlink":           {operations.Right(operations.OpUnlink), unlinkContact},
+		"undo":             {operations.Right(operations.OpUndo), undoWrites},
+		"bulk":             {operations.Decider, decideMany}, // each of them asks for its own right
+	}
+}
+
+// called is what a contact is called in a notice.
+func (v *visit) called(ctx context.Context, contactID string) string {
+	n, err := v.names(ctx, []string{contactID}, nil)
+	if err != nil {
+		return contactID // the notice says the same without it
+	}
+	return n.Contact(contactID)
+}
+
+// about is a notice about one contact.
+func (v *visit) about(ctx context.Context, id, contactID string) notice {
+	return notice{ID: id, Params: map[string]string{"name": v.called(ctx, contactID)}}
+}
+
+func resolveConflict(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	done, err := operations.OpResolveConflict.Ask(ctx, v.API, operations.ResolveRequest{ID: form.Get("id"), Take: mapping.Side(form.Get("take"))})
+	if err != nil {
+		return n, err
+	}
+	n = v.about(ctx, "console.done.conflict", done.Entry.ContactID)
+	n.Params["field"] = v.lang.Field(done.Entry.Field)
+	n.Params["value"] = done.Entry.CRMValue
+	if done.Entry.Winner == mapping.SideMetaKocka {
+		n.Params["value"] = done.Entry.MetaKockaValue
+	}
+	if n.Params["value"] == "" {
+		n.Params["value"] = v.lang.Text("console.value.none")
+	}
+	n.Undo = &button{Do: "conflict-undo", Label: "console.do.undo", Fields: map[string]string{"id": done.Entry.ID}}
+	return n, nil
+}
+
+func undoConflict(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	done, err := operations.OpUndoConflict.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
+	if err != nil {
+		return n, err
+	}
+	n = v.about(ctx, "console.done.conflict_undone", done.Entry.ContactID)
+	n.Params["field"] = v.lang.Field(done.Entry.Field)
+	return n, nil
+}
+
+func approveDeletion(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	done, err := operations.OpApproveDeletion.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
+	if err != nil {
+		return n, err
+	}
+	return v.about(ctx, "console.done.deletion."+string(done.Entry.Status), done.Entry.ContactID), nil
+}
+
+func rejectDeletion(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	done, err := operations.OpRejectDeletion.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
+	if err != nil {
+		return n, err
+	}
+	return v.about(ctx, "console.done.deletion.rejected", done.Entry.ContactID), nil
+}
+
+func retryDeadLetter(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	dead, err := operations.OpRetryDeadLetter.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
+	if err != nil {
+		return n, err
+	}
+	name := dead.MetaKockaID
+	if dead.ContactID != "" {
+		name = v.called(ctx, dead.ContactID)
+	}
+	return notice{ID: "console.done.dead_letter", Params: map[string]string{"name": name}}, nil
+}
+
+func syncContact(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	done, err := operations.OpSync.Ask(ctx, v.API, operations.SyncRequest{ContactID: form.Get("id")})
+	if err != nil {
+		return n, err
+	}
+	n = v.about(ctx, "console.done.sync", done.ContactID)
+	if done.LastError != "" {
+		n.ID = "console.done.sync_not"
+		n.Failed = true
+		n.Words = []string{done.LastError}
+	}
+	return n, nil
+}
+
+func makeNew(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	done, err := operations.OpSync.Ask(ctx, v.API, operations.SyncRequest{ContactID: form.Get("id"), New: true})
+	if err != nil {
+		return n, err
+	}
+	n = v.about(ctx, "console.done.new", done.ContactID)
+	n.Params["partner"] = done.MetaKockaID
+	return n, nil
+}
+
+func unlinkContact(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	done, err := operations.OpUnlink.Ask(ctx, v.API, operations.UnlinkRequest{ContactID: form.Get("id")})
+	if err != nil {
+		return n, err
+	}
+	return v.about(ctx, "console.done.unlink", done.ContactID), nil
+}

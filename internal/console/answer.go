@@ -1,0 +1,88 @@
+package console
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// linkData is what linking a contact with a partner would do.
+type linkData struct {
+	ContactID, Name string
+	PartnerID, Take string
+	Preview         syncer.Preview
+}
+
+// linkPreview shows what a link would do. It writes nothing.
+func linkPreview(ctx context.Context, v *visit) (view, error) {
+	d := linkData{ContactID: v.r.FormValue("id"), PartnerID: v.r.FormValue("partner"), Take: v.r.FormValue("take")}
+	linked, err := operations.OpLink.Ask(ctx, v.API, operations.LinkRequest{ContactID: d.ContactID, MetaKockaID: d.PartnerID, Take: syncer.Authority(d.Take), DryRun: true})
+	if err != nil {
+		return view{}, err
+	}
+	d.Preview = linked.Preview
+	d.Name = v.called(ctx, d.ContactID)
+	return view{Page: "link", Title: "console.link.title", Menu: "contacts", Name: d.Name, Data: d}, nil
+}
+
+func linkContact(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	request := operations.LinkRequest{ContactID: form.Get("id"), MetaKockaID: form.Get("partner"), Take: syncer.Authority(form.Get("take"))}
+	done, err := operations.OpLink.Ask(ctx, v.API, request)
+	if err != nil {
+		return n, err
+	}
+	n = v.about(ctx, "console.done.link", done.ContactID)
+	n.Params["partner"] = done.MetaKockaID
+	n.Undo = &button{Do: "unlink", Label: "console.do.unlink", Fields: map[string]string{"id": done.ContactID}}
+	return n, nil
+}
+
+// mergeData is what merging two contacts would do.
+type mergeData struct {
+	Merge         operations.Merge
+	Loser, Winner string // what they are called
+}
+
+// mergePreview shows what a merge would do. It writes nothing.
+func mergePreview(ctx context.Context, v *visit) (view, error) {
+	request := operations.MergeRequest{LoserContactID: v.r.FormValue("loser"), WinnerContactID: v.r.FormValue("winner"), DryRun: true}
+	m, err := operations.OpMerge.Ask(ctx, v.API, request)
+	if err != nil {
+		return view{}, err
+	}
+	d := mergeData{Merge: m, Loser: v.called(ctx, m.LoserContactID), Winner: v.called(ctx, m.WinnerContactID)}
+	return view{Page: "merge", Title: "console.merge.title", Menu: "duplicates", Data: d}, nil
+}
+
+func mergeContacts(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	loser := v.called(ctx, form.Get("loser")) // who is gone afterwards
+	m, err := operations.OpMerge.Ask(ctx, v.API, operations.MergeRequest{LoserContactID: form.Get("loser"), WinnerContactID: form.Get("winner")})
+	if err != nil {
+		return n, err
+	}
+	n = v.about(ctx, "console.done.merge", m.WinnerContactID)
+	n.Params["loser"] = loser
+	if m.Note != "" {
+		n.Words = []string{m.Note}
+	}
+	if m.Status == store.MergeDone {
+		n.Undo = &button{Do: "merge-undo", Label: "console.do.undo", Fields: map[string]string{"id": m.ID}}
+	}
+	return n, nil
+}
+
+func undoMerge(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	m, err := operations.OpUndoMerge.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
+	if err != nil {
+		return n, err
+	}
+	n = v.about(ctx, "console.done.merge_undone", m.WinnerContactID)
+	n.Params["loser"] = v.called(ctx, m.LoserContactID)
+	if m.Note != "" {
+		n.Words = []string{m.Note}
+	}
+	return n, nil
+}

@@ -1,0 +1,190 @@
+package console
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// historyData is a page of what was written and decided.
+type historyData struct {
+	Form    url.Values // what was asked for
+	Entries []operations.HistoryEntry
+	Names   names
+	Next    string
+	CSV     string
+	Window  string // the preview of taking back all that the filter's times choose; "": it has none
+}
+
+// Asked is a field of the filter.
+func (d historyData) Asked(name string) string { return d.Form.Get(name) }
+
+func history(ctx context.Context, v *visit) (view, error) {
+	form := v.r.Form
+	request, err := historyRequest(form, v.Zone)
+	if err != nil {
+		return view{}, err
+	}
+	request.Page = operations.Page{After: form.Get("after"), Limit: manyRows}
+	found, err := operations.OpHistory.Ask(ctx, v.API, request)
+	if err != nil {
+		return view{}, err
+	}
+	d := historyData{Form: form, Entries: found.Items, CSV: root + "history.csv?" + without(form, "after").Encode()}
+	if d.Names, err = v.namesIn(ctx, found.Items); err != nil {
+		return view{}, err
+	}
+	if found.Next != "" {
+		d.Next = next("history", form, found.Next)
+	}
+	if request.Since != "" && request.Until != "" {
+		d.Window = root + "undo?" + without(form, "after").Encode()
+	}
+	return view{Page: "history", Title: "console.menu.history", Data: d}, nil
+}
+
+// namesIn are the names of the contacts that entries tell of.
+func (v *visit) namesIn(ctx context.Context, entries []operations.HistoryEntry) (names, error) {
+	var ids []string
+	for _, e := range entries {
+		ids = append(ids, e.ContactID)
+	}
+	return v.names(ctx, ids, nil)
+}
+
+// next is the address of a list's next page.
+func next(page string, form url.Values, after string) string {
+	form = without(form, "after")
+	form.Set("after", after)
+	return root + page + "?" + form.Encode()
+}
+
+// without is a form without a field, and without those that are empty.
+func without(form url.Values, field string) url.Values {
+	kept := url.Values{}
+	for name, values := range form {
+		for _, value := range values {
+			if name != field && value != "" {
+				kept.Add(name, value)
+			}
+		}
+	}
+	return kept
+}
+
+// historyRequest reads the filter. Times without a zone are in the one that the page shows.
+func historyRequest(form url.Values, zone *time.Location) (r operations.HistoryRequest, err error) {
+	r = operations.HistoryRequest{
+		ContactID: form.Get("contact"), MetaKockaID: form.Get("partner"), Side: mapping.Side(form.Get("side")), By: form.Get("by"), Job: form.Get("job"),
+	}
+	if r.Since, err = typedTime("since", form.Get("since"), zone); err != nil {
+		return r, err
+	}
+	r.Until, err = typedTime("until", form.Get("until"), zone)
+	return r, err
+}
+
+// typedTime reads a time as a form or a program writes it.
+func typedTime(field, text string, zone *time.Location) (string, error) {
+	if text = strings.TrimSpace(text); text == "" {
+		return "", nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return at.Format(time.RFC3339Nano), nil
+		}
+	}
+	return "", syncer.Errorf(syncer.CodeMalformed, "%s: is not a time such as 2026-08-31 14:00", field)
+}
+
+// undoData is what taking back would do.
+type undoData struct {
+	Form   url.Values
+	Result operations.UndoResult
+	Names  names
+}
+
+// undoPreview shows what taking writes back would do. It writes nothing.
+func undoPreview(ctx context.Context, v *visit) (view, error) {
+	request, err := undoRequest(v.r.Form, v.Zone)
+	if err != nil {
+		return view{}, err
+	}
+	request.DryRun = true
+	d := undoData{Form: without(v.r.Form, "back")}
+	if d.Result, err = operations.OpUndo.Ask(ctx, v.API, request); err != nil {
+		return view{}, err
+	}
+	var ids []string
+	for _, item := range d.Result.Items {
+		ids = append(ids, item.ContactID)
+	}
+	if d.Names, err = v.names(ctx, ids, nil); err != nil {
+		return view{}, err
+	}
+	return view{Page: "undo", Title: "console.undo.title", Menu: "history", Data: d}, nil
+}
+
+// Back is where the undo leads.
+func (d undoData) Back() string {
+	if id := d.Form.Get("contact"); id != "" {
+		return contactPath(id)
+	}
+	return root + "history"
+}
+
+// undoRequest reads what is to be taken back: some entries, a contact back to a time, a job's
+// writes, or those of a window.
+func undoRequest(form url.Values, zone *time.Location) (r operations.UndoRequest, err error) {
+	chosen, err := historyRequest(form, zone)
+	if err != nil {
+		return r, err
+	}
+	r = operations.UndoRequest{
+		IDs: form["id"], ContactID: chosen.ContactID, Since: chosen.Since, Until: chosen.Until, Side: chosen.Side, By: chosen.By, Job: chosen.Job,
+	}
+	if ids := form.Get("ids"); ids != "" {
+		r.IDs = append(r.IDs, strings.Split(ids, ",")...)
+	}
+	if len(r.IDs) > 0 { // they say everything
+		r = operations.UndoRequest{IDs: r.IDs}
+	}
+	r.To, err = typedTime("to", form.Get("to"), zone)
+	return r, err
+}
+
+// mostUndoable is how many writes a notice can have taken back again.
+const mostUndoable = 150
+
+func undoWrites(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	request, err := undoRequest(form, v.Zone)
+	if err != nil {
+		return n, err
+	}
+	done, err := operations.OpUndo.Ask(ctx, v.API, request)
+	if err != nil {
+		return n, err
+	}
+	n = notice{ID: "console.done.undo", N: done.Undone, Counts: true}
+	for _, item := range done.Items {
+		if item.Left.Code != "" {
+			n.Words = append(n.Words, v.called(ctx, item.ContactID)+": "+v.lang.Sentence(item.Left, v.Zone))
+		}
+	}
+	n.Failed = done.Undone == 0
+	if ids := done.HistoryIDs; len(ids) > 0 && len(ids) <= mostUndoable {
+		n.Undo = &button{Do: "undo", Label: "console.do.undo", Fields: map[string]string{"ids": strings.Join(ids, ",")}}
+	}
+	return n, nil
+}
+
+// undoable reports whether an entry is a write that may be taken back.
+func undoable(e operations.HistoryEntry) bool {
+	return e.Side != "" && (e.Act == store.ActWrite || e.Act == store.ActCreate && e.Side == mapping.SideCRM)
+}
