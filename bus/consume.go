@@ -31,6 +31,10 @@ type ConsumerConfig struct {
 	// error while ctx lives ends Consume with that error.
 	Gate func(ctx context.Context) error
 
+	// Trace, when set, is called before each handler, whose context it returns, and how to
+	// tell what became of its messages.
+	Trace func(ctx context.Context, w *Work) (context.Context, func(Outcome))
+
 	// Observe, when set, is told what became of the messages that a handler had.
 	Observe func(outcome Outcome, messages int)
 }
@@ -58,6 +62,9 @@ func (c ConsumerConfig) withDefaults() (ConsumerConfig, error) {
 	c.Grace = positive(c.Grace, 30*time.Second)
 	if c.Observe == nil {
 		c.Observe = func(Outcome, int) {}
+	}
+	if c.Trace == nil {
+		c.Trace = func(ctx context.Context, _ *Work) (context.Context, func(Outcome)) { return ctx, func(Outcome) {} }
 	}
 	return c, nil
 }
@@ -208,7 +215,10 @@ func (c *consumption) one(ctx context.Context, key string) {
 		ds[i] = h.delivery
 	}
 	w := &Work{Key: key, Deliveries: ds, c: c}
-	c.cfg.Observe(c.settle(ctx, w, c.handled(ctx, w)), len(ds))
+	ctx, end := c.cfg.Trace(ctx, w)
+	outcome := c.settle(ctx, w, c.handled(ctx, w))
+	end(outcome)
+	c.cfg.Observe(outcome, len(ds))
 	c.queue.finish(key)
 	for _, s := range c.sources {
 		s.wake()
@@ -219,7 +229,7 @@ func (c *consumption) one(ctx context.Context, key string) {
 func (c *consumption) handled(ctx context.Context, w *Work) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.b.log.Error("panic in a handler; its event comes again", "consumer", c.cfg.Durable, "key", w.Key, "panic", p, "stack", string(debug.Stack()))
+			c.b.log.ErrorContext(ctx, "panic in a handler; its event comes again", "consumer", c.cfg.Durable, "key", w.Key, "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic in the handler of %s: %v", c.cfg.Durable, p)
 		}
 	}()

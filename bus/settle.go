@@ -35,7 +35,7 @@ func (w *Work) putAside(ctx context.Context, reason string) error {
 		return err
 	}
 	w.c.b.deadLetters.add(eventsOf{w.c.cfg.Stream, w.Key}, w.c.cfg.Durable)
-	w.c.b.log.Warn("event put aside as a dead letter", "consumer", w.c.cfg.Durable, "key", w.Key)
+	w.c.b.log.WarnContext(ctx, "event put aside as a dead letter", "consumer", w.c.cfg.Durable, "key", w.Key)
 	w.aside = true
 	return nil
 }
@@ -65,14 +65,14 @@ func (c *consumption) settle(ctx context.Context, w *Work, result error) Outcome
 	case errors.As(result, &reject):
 		return c.reject(ctx, w, reject.reason)
 	default:
-		return c.putOff(w.Key, c.delay(result, w.Deliveries), result)
+		return c.putOff(ctx, w.Key, c.delay(result, w.Deliveries), result)
 	}
 }
 
 func (c *consumption) ackAll(ctx context.Context, key string) {
 	for _, h := range c.queue.running(key) {
 		if err := h.source.settled(ctx, h); err != nil {
-			c.b.log.Warn("acknowledgement not sent, its event comes again", "consumer", c.cfg.Durable, "error", err)
+			c.b.log.WarnContext(ctx, "acknowledgement not sent, its event comes again", "consumer", c.cfg.Durable, "error", err)
 		}
 	}
 }
@@ -82,18 +82,18 @@ func (c *consumption) ackAll(ctx context.Context, key string) {
 func (c *consumption) reject(ctx context.Context, w *Work, reason string) Outcome {
 	if !w.aside {
 		if err := w.putAside(ctx, reason); err != nil {
-			return c.putOff(w.Key, c.backoff(w.Deliveries), err)
+			return c.putOff(ctx, w.Key, c.backoff(w.Deliveries), err)
 		}
 	}
 	c.ackAll(ctx, w.Key)
 	return PutAside
 }
 
-func (c *consumption) putOff(key string, d time.Duration, cause error) Outcome {
-	c.b.log.Debug("event put off", "consumer", c.cfg.Durable, "key", key, "delay", d, "error", cause)
+func (c *consumption) putOff(ctx context.Context, key string, d time.Duration, cause error) Outcome {
+	c.b.log.DebugContext(ctx, "event put off", "consumer", c.cfg.Durable, "key", key, "delay", d, "error", cause)
 	for _, h := range c.queue.running(key) {
 		if err := h.msg.NakWithDelay(d); err != nil {
-			c.b.log.Warn("event not put off, it comes again after the acknowledgement wait", "consumer", c.cfg.Durable, "error", err)
+			c.b.log.WarnContext(ctx, "event not put off, it comes again after the acknowledgement wait", "consumer", c.cfg.Durable, "error", err)
 		}
 	}
 	return PutOff

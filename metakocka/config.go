@@ -40,6 +40,8 @@ type Config struct {
 	BreakerCooldown time.Duration // pause before one call probes
 
 	HTTPClient *http.Client // nil: one of its own; redirects are never followed
+	// Transport, when set, is put around the one that sends.
+	Transport func(http.RoundTripper) http.RoundTripper
 
 	// Observe is told of every attempt when it ends: outcome is "ok",
 	// "not_found", "refused", "transient", "paused" (breaker open, nothing sent)
@@ -111,6 +113,9 @@ func (c Config) httpClient() *http.Client {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.MaxIdleConnsPerHost = c.Concurrency
 		client.Transport = transport
+	}
+	if c.Transport != nil {
+		client.Transport = c.Transport(client.Transport)
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client

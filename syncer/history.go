@@ -65,7 +65,7 @@ var causes = map[Cause]store.EntryCause{
 
 // why says what led to an entry of a side.
 func (k *task) why(side mapping.Side) store.Why {
-	w := store.Why{Cause: causes[k.t.Cause], By: k.t.By, EventID: k.t.EventID, Job: k.t.Job}
+	w := store.Why{Cause: causes[k.t.Cause], By: k.t.By, EventID: k.t.EventID, Job: k.t.Job, TraceID: k.traceID}
 	switch {
 	case k.t.Job != "" && w.Cause == store.BecausePerson:
 		w.Cause = store.BecauseJob

@@ -66,6 +66,9 @@ type step func(k *task, ctx context.Context) error
 // reconcile does a step to a contact, and again where what was read is out of date.
 func (r *Reconciler) reconcile(ctx context.Context, contactID string, t Trigger, do step) (res Result, err error) {
 	defer r.recovered(contactID, &err)
+	ctx, ended := traced(ctx, t)
+	defer func() { ended(res, err) }()
+
 	waited := false
 	looked := map[string]bool{}
 	for try := 0; ; try++ {
@@ -189,6 +192,7 @@ type task struct {
 	byHand   bool                   // a person links the two
 	replaced []store.ConflictRecord // conflicts whose outcome was written by an update without an answer
 	story    chronicle
+	traceID  string // of the trace that it is done in; "": none
 }
 
 func (r *Reconciler) task(s store.Session, contactID string, t Trigger) *task {
@@ -273,6 +277,7 @@ func (k *task) load(ctx context.Context) error {
 	}
 	k.st = st
 	k.loadedAt = time.Now()
+	k.traceID = traceID(ctx)
 	if st.Link != nil {
 		k.link = *st.Link
 	}

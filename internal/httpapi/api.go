@@ -35,8 +35,13 @@ func (s *Server) api() http.Handler {
 		if paths[path] == nil {
 			paths[path] = map[string]http.Handler{}
 		}
-		if paths[path][rt.method] = s.operation(rt); rt.stream {
+		switch {
+		case rt.stream:
 			paths[path][rt.method] = s.follow(rt)
+		case s.cfg.Trace != nil:
+			paths[path][rt.method] = s.cfg.Trace(path, s.operation(rt))
+		default:
+			paths[path][rt.method] = s.operation(rt)
 		}
 	}
 
@@ -175,7 +180,7 @@ func announce(h http.Header, job []byte) {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := syncer.AsRequestError(err)
 	if e.Code == syncer.CodeInternal {
-		s.log.Error("request met an internal error", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.log.ErrorContext(r.Context(), "request met an internal error", "method", r.Method, "path", r.URL.Path, "error", err)
 		e = syncer.ErrInternal
 	}
 	s.fail(w, e.Code.HTTP(), e.Code, e.Message)

@@ -31,6 +31,8 @@ type Config struct {
 	// configured it refuses everything.
 	Tokens []Token
 	JWT    JWT
+	// Trace, where it is set, is put around what answers at a route.
+	Trace func(route string, next http.Handler) http.Handler
 	// Rate is how many requests a token may make in a second; 0: 50.
 	Rate float64
 	// Console makes what is served below /console/, to which the door lets people in; nil:

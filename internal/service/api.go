@@ -74,7 +74,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 		AsyncAPI: asyncAPI,
 		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
 		API: api, Tokens: tokens, JWT: s.Config.JWT(), Rate: float64(s.Config.APIRate),
-		Console: func(door httpapi.Door) http.Handler { return s.console(api, door) },
+		Console: func(door httpapi.Door) http.Handler { return s.console(api, door) }, Trace: s.traceRequests(),
 		Follow: func(job string, news func()) (func(), error) {
 			return control.Follow(s.Conn, s.Config.Names(), job, news)
 		},

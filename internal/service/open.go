@@ -99,7 +99,8 @@ func collectOften() {
 }
 
 func (s *Service) openStore(ctx context.Context) (err error) {
-	if s.pool, s.Store, err = OpenStore(ctx, s.Config); err != nil {
+	look := func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, s.Config) }
+	if s.pool, s.Store, err = openStoreOf(ctx, s.Config, look, s.traceStatements()); err != nil {
 		return err
 	}
 	if s.stopHolding, s.tablesGone, err = s.Store.Running(ctx); err != nil {
@@ -144,7 +145,7 @@ func (s *Service) checkStreams(ctx context.Context) error {
 // OpenStore connects to the CRM's database;
 // with each connection it makes sure that it is the database mksync knows.
 func OpenStore(ctx context.Context, cfg config.Config) (*pgxpool.Pool, *pgstore.Store, error) {
-	return openStoreOf(ctx, cfg, func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, cfg) })
+	return openStoreOf(ctx, cfg, func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, cfg) }, nil)
 }
 
 // sameDatabase refuses a database that is not the one the listener's state belongs to:
@@ -159,7 +160,9 @@ func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg config.Config) error 
 	return cdc.CheckDatabase(ctx, conn.PgConn(), ListenerConfig(cfg), state)
 }
 
-func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, *pgstore.Store, error) {
+// openStoreOf looks at each new connection, and tells tracer, which may be nil, of each
+// statement.
+func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Context, *pgx.Conn) error, tracer pgx.QueryTracer) (*pgxpool.Pool, *pgstore.Store, error) {
 	pc, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {
 		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
@@ -169,6 +172,7 @@ func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Conte
 	pc.HealthCheckPeriod = poolRest
 	pgsession.Prepare(&pc.ConnConfig.Config)
 	pc.AfterConnect = look
+	pc.ConnConfig.Tracer = tracer
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open database: %w", err)
@@ -197,11 +201,13 @@ func ContactsConfig(cfg config.Config) pgstore.ContactsConfig {
 }
 
 func (s *Service) openERP(context.Context) (err error) {
-	s.ERP, err = metakocka.New(metakocka.Config{
+	cfg := metakocka.Config{
 		URL: s.Config.MetaKockaURL, CompanyID: s.Config.MetaKockaCompanyID, SecretKey: s.Config.MetaKockaSecretKey.Reveal(),
 		Concurrency: s.Config.MetaKockaConcurrency, Timeout: s.Config.MetaKockaTimeout, Retries: 1,
 		BreakerCooldown: s.Pace.BreakerCooldown, Observe: s.metrics.called, ObserveLock: s.metrics.waited, ObserveRepeat: s.metrics.repeated,
-	}, s.log)
+	}
+	s.traceCalls(&cfg)
+	s.ERP, err = metakocka.New(cfg, s.log)
 	return err
 }
 
@@ -226,6 +232,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 
 	states := event.ListenerStates{States: s.Store}
 	s.relay = event.NewRelay(s.Bus, states, bus.PublisherConfig{}, s.log)
+	s.traceRelay()
 	s.Listener, err = cdc.New(ListenerConfig(s.Config), countedRelay{s.relay, s.metrics.published}, states, s.log)
 
 	s.Checker = check.NewChecker(check.CheckerConfig{
@@ -233,7 +240,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 		Patience: s.Config.ConfirmDelay() + 2*s.Config.PollInterval + s.Config.MetaKockaTimeout,
 		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, ListenerConfig(s.Config)) },
 	}, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
-	s.Poller = poll.NewPoller(poll.PollerConfig{Interval: s.Config.PollInterval, Observe: s.metrics.partnerEvent}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
+	s.Poller = poll.NewPoller(poll.PollerConfig{Interval: s.Config.PollInterval, Trace: s.tracePolled(), Observe: s.metrics.partnerEvent}, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)
 
 	s.jobs = operations.NewJobs(operations.TellJobs(s.Store, control.Tell(s.Conn, s.Config.Names(), s.log)), s.Pace.Look, s.log)
 	s.bulk = operations.NewBulk(s.Reconciler, s.Matcher, s.gate, s.Poller.Refresh, contactsAtOnce(s.Config), s.log)

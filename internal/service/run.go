@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
+	"github.com/crmmind/mksync/internal/telemetry"
 )
 
 // Start says how a service starts. What may not be undone has to be asked for.
@@ -26,6 +29,15 @@ func Run(ctx context.Context, cfg config.Config, start Start, log *slog.Logger) 
 		if _, err := Migrate(ctx, cfg); err != nil {
 			return config.ExplainDatabase(cfg, err)
 		}
+	}
+
+	tracing, err := telemetry.NewTracing(ctx, start.Version, os.Getenv, log)
+	if err != nil {
+		return err
+	}
+	if tracing != nil {
+		start.Tracing = tracing
+		defer closeTracing(ctx, tracing)
 	}
 
 	s, err := New(ctx, cfg, start.Options, log)
@@ -49,4 +61,11 @@ func Run(ctx context.Context, cfg config.Config, start Start, log *slog.Logger) 
 		log.Info("mksync has stopped")
 	}
 	return err
+}
+
+// closeTracing sends the last spans, where a collector takes them within a moment.
+func closeTracing(ctx context.Context, tracing *telemetry.Tracing) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	_ = tracing.Close(ctx)
 }

@@ -96,6 +96,7 @@ type Options struct {
 	Version string
 	Roles   []string // none: the parts are there to be asked, and run nothing
 	Pace    Pace
+	Tracing *telemetry.Tracing // nil: nothing is traced
 }
 
 // New connects to everything and returns a service that is ready to run, or one
@@ -120,6 +121,7 @@ func (s *Service) Run(ctx context.Context) error {
 		Workers: contactsAtOnce(s.Config),
 		AckWait: s.Pace.AckWait, SweepAge: max(15*time.Minute, 2*s.Config.PollInterval), Observe: s.metrics.work,
 	}
+	s.traceWork(&worker)
 
 	parts := map[string]func(context.Context) error{
 		RoleListener: s.Listener.Run,

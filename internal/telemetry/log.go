@@ -23,13 +23,13 @@ type LogConfig struct {
 func NewLogger(w io.Writer, cfg LogConfig) *slog.Logger {
 	terminal := isTerminal(w)
 	if cfg.Format == "json" || (cfg.Format != "text" && !terminal) {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level(cfg.Level)}))
+		return slog.New(traced{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level(cfg.Level)})})
 	}
-	return slog.New(tint.NewTextHandler(w, &tint.Options{
+	return slog.New(traced{tint.NewTextHandler(w, &tint.Options{
 		Level:      level(cfg.Level),
 		TimeFormat: time.TimeOnly,
 		NoColor:    !terminal || os.Getenv("NO_COLOR") != "",
-	}))
+	})})
 }
 
 func level(name string) slog.Level {

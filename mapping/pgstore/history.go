@@ -16,8 +16,8 @@ import (
 // that stores the link.
 
 const historySQL = `
-	INSERT INTO mksync_history (contact_id, metakocka_id, side, act, cause, by, rule, event_id, job, changed_after, changed_at, fields, note)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	INSERT INTO mksync_history (contact_id, metakocka_id, side, act, cause, by, rule, event_id, job, trace_id, changed_after, changed_at, fields, note)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
 // decidedSQL notes a person's decision ($2 act, $3 who) on the link $1, which was no write.
 const decidedSQL = `
@@ -46,7 +46,7 @@ func entryArgs(l *store.Link, e store.Entry) []any {
 	}
 	return []any{
 		nullText(l.ContactID), nullText(partner), nullText(string(e.Side)), string(e.Act), string(e.Cause), nullText(e.By), nullText(e.Rules()),
-		nullText(e.EventID), nullText(e.Job), nullTime(e.ChangedAfter), nullTime(e.ChangedAt), fields, nullText(e.Note),
+		nullText(e.EventID), nullText(e.Job), nullText(e.TraceID), nullTime(e.ChangedAfter), nullTime(e.ChangedAt), fields, nullText(e.Note),
 	}
 }
 
@@ -83,7 +83,7 @@ func unwritten(e *store.Entry) {
 func (s *Store) History(ctx context.Context, q store.HistoryQuery) ([]store.Entry, error) {
 	where, args := historyTerms(q, s.table().key)
 	rows, err := s.pool.Query(ctx, `SELECT h.id, h.at, coalesce(h.contact_id::text, ''), coalesce(h.metakocka_id, ''), coalesce(h.side, ''), h.act, h.cause,
-			coalesce(h.by, ''), coalesce(h.event_id, ''), coalesce(h.job, ''), h.changed_after, h.changed_at, h.fields, coalesce(h.note, '')
+			coalesce(h.by, ''), coalesce(h.event_id, ''), coalesce(h.job, ''), coalesce(h.trace_id, ''), h.changed_after, h.changed_at, h.fields, coalesce(h.note, '')
 		FROM mksync_history h WHERE `+where+` ORDER BY h.id DESC`+limitSQL(q.Limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the history: %w", err)
@@ -91,7 +91,7 @@ func (s *Store) History(ctx context.Context, q store.HistoryQuery) ([]store.Entr
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Entry, error) {
 		var e store.Entry
 		var after, at *time.Time
-		err := row.Scan(&e.ID, &e.At, &e.ContactID, &e.MetaKockaID, &e.Side, &e.Act, &e.Cause, &e.By, &e.EventID, &e.Job, &after, &at, &e.Fields, &e.Note)
+		err := row.Scan(&e.ID, &e.At, &e.ContactID, &e.MetaKockaID, &e.Side, &e.Act, &e.Cause, &e.By, &e.EventID, &e.Job, &e.TraceID, &after, &at, &e.Fields, &e.Note)
 		e.ChangedAfter = deref(after)
 		e.ChangedAt = deref(at)
 		return e, err

@@ -30,6 +30,7 @@ type Why struct {
 	By      string     `json:"by,omitzero"`      // who asked; empty: mksync itself
 	EventID string     `json:"eventId,omitzero"` // of the newest event that led to it
 	Job     string     `json:"job,omitzero"`     // the job that it was done for
+	TraceID string     `json:"traceId,omitzero"` // of the trace that it was done in
 	// ChangedAt is when the side that was not written was changed, or when that was seen;
 	// ChangedAfter when it was last seen unchanged. Zero: not known.
 	ChangedAfter time.Time `json:"changedAfter,omitzero"`

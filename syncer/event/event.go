@@ -86,6 +86,10 @@ const (
 	HeaderContent = "content-type"
 )
 
+// HeaderTrace names the trace that a message goes on with, where mksync is traced (W3C
+// Trace Context).
+const HeaderTrace = "traceparent"
+
 // appendContactEvent writes an event's JSON: op, contact_id, before, after,
 // lsn, xid, commit_time, the id that an update changed as "previous_id", and the columns that were too large to be sent and did
 // not change as "unchanged". Numbers and booleans are written as such, every

@@ -22,6 +22,7 @@ type Relay struct {
 	cfg    bus.PublisherConfig
 	log    *slog.Logger
 	epoch  string // as of the last Last
+	trace  func(ev *cdc.Event, id string) (traceparent string)
 
 	mu         sync.Mutex // guards these:
 	pub        *bus.Publisher
@@ -31,7 +32,8 @@ type Relay struct {
 	buf    []byte
 	header nats.Header
 	values [7]string
-	of     struct { // what the values were last made of, where many events share it
+	parent [1]string // the trace's header, where there is one
+	of     struct {  // what the values were last made of, where many events share it
 		op     cdc.Op
 		system string
 		epoch  string
@@ -48,6 +50,13 @@ func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig, log *s
 	}
 	r.values[0] = "1.0"
 	r.values[6] = "application/json"
+	return r
+}
+
+// Traced is the relay, whose messages go on with the traces that begin gives them.
+func (r *Relay) Traced(begin func(ev *cdc.Event, id string) (traceparent string)) *Relay {
+	r.trace = begin
+	r.header[HeaderTrace] = r.parent[:]
 	return r
 }
 
@@ -180,6 +189,9 @@ func (r *Relay) message(ev *cdc.Event) bus.Message {
 	}
 	r.values[1] = eventID(r.id, ev.Pos)
 	r.values[5] = ev.Key
+	if r.trace != nil {
+		r.parent[0] = r.trace(ev, r.values[1])
+	}
 	return bus.Message{Subject: contactSubject(ev), ID: r.values[1], Header: r.header, Data: r.buf}
 }
 

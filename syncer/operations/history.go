@@ -33,6 +33,7 @@ type HistoryEntry struct {
 	Rule         string                             `json:"rule"`
 	EventID      string                             `json:"eventId"`
 	Job          string                             `json:"job"`
+	TraceID      string                             `json:"traceId"` // "": nothing was traced
 	ChangedAfter *time.Time                         `json:"changedAfter"`
 	ChangedAt    *time.Time                         `json:"changedAt"`
 	Fields       map[mapping.Field]store.EntryField `json:"fields"`
@@ -42,7 +43,7 @@ type HistoryEntry struct {
 func historyEntryOf(e store.Entry) HistoryEntry {
 	return HistoryEntry{
 		ID: entryID(e), At: e.At, ContactID: e.ContactID, MetaKockaID: e.MetaKockaID, Side: e.Side, Act: e.Act, Cause: e.Cause, By: e.By,
-		Rule: e.Rules(), EventID: e.EventID, Job: e.Job, ChangedAfter: known(e.ChangedAfter), ChangedAt: known(e.ChangedAt), Fields: e.Fields, Note: e.Note,
+		Rule: e.Rules(), EventID: e.EventID, Job: e.Job, TraceID: e.TraceID, ChangedAfter: known(e.ChangedAfter), ChangedAt: known(e.ChangedAt), Fields: e.Fields, Note: e.Note,
 	}
 }
 

@@ -86,6 +86,9 @@ func (d *diff) send(ctx context.Context, kind string, ev event.PartnerEvent) err
 	if err != nil {
 		return err
 	}
+	if d.poller.cfg.Trace != nil {
+		m.Header[event.HeaderTrace] = []string{d.poller.cfg.Trace(kind, ev)}
+	}
 	sequence, err := d.poller.events.PublishSync(ctx, bus.StreamPartners, m)
 	if err != nil {
 		return err

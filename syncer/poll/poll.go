@@ -52,6 +52,8 @@ type PollerConfig struct {
 	// FullEvery is how often a sweep asks for every letter again, and so finds
 	// new partners whose names have none of the letters asked for in between.
 	FullEvery time.Duration // 30m
+	// Trace, where it is set, gives each event the trace that its message goes on with.
+	Trace func(kind string, ev event.PartnerEvent) (traceparent string)
 	// Observe, where it is set, is told of each event that is published.
 	Observe func(kind string)
 }

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -15,6 +16,9 @@ type WorkerConfig struct {
 	AckWait  time.Duration // a killed process's work goes to another after this; the bus's default
 	SweepAge time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
 
+	// Trace, where it is set, begins what is traced of a consumer's messages, and returns
+	// how to end it.
+	Trace func(ctx context.Context, consumer string, w *bus.Work) (context.Context, func(bus.Outcome))
 	// Observe, where it is set, is told what became of a consumer's messages.
 	Observe func(consumer string, outcome bus.Outcome, messages int)
 }
@@ -26,6 +30,11 @@ func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *synce
 	}
 	if cfg.Observe != nil {
 		c.Observe = func(outcome bus.Outcome, messages int) { cfg.Observe(durable, outcome, messages) }
+	}
+	if cfg.Trace != nil {
+		c.Trace = func(ctx context.Context, w *bus.Work) (context.Context, func(bus.Outcome)) {
+			return cfg.Trace(ctx, durable, w)
+		}
 	}
 	return c
 }

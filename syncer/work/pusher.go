@@ -74,7 +74,7 @@ func (p *Pusher) onlyOurs(next func(ctx context.Context, w *bus.Work, ours []bus
 			return settle(p.reconciler, p.gate, w.Key, &syncer.RejectError{Reason: foreignMessage(all[0].Subject)})
 		}
 		if len(ours) < len(all) {
-			p.log.Warn("messages that are no event of mksync's are left out", "key", w.Key, "messages", len(all)-len(ours))
+			p.log.WarnContext(ctx, "messages that are no event of mksync's are left out", "key", w.Key, "messages", len(all)-len(ours))
 		}
 		if bus.StandsIn(w.Key) {
 			return settle(p.reconciler, p.gate, w.Key, &syncer.RejectError{Reason: event.NoKey})
@@ -167,7 +167,7 @@ func (p *Pusher) truncated(ctx context.Context, d bus.Delivery) error {
 	}
 	n, err := p.reconciler.Truncated(ctx, xids)
 	if err == nil {
-		p.log.Warn("the contacts table was truncated; the deletions are held: mksync deletions list", "held", n)
+		p.log.WarnContext(ctx, "the contacts table was truncated; the deletions are held: mksync deletions list", "held", n)
 	}
 	return settle(p.reconciler, p.gate, d.Subject, err)
 }

@@ -44,6 +44,8 @@ type World struct {
 	File string
 	// Pace is the service's.
 	Pace service.Pace
+	// Tracing is the service's; nil: nothing is traced.
+	Tracing *telemetry.Tracing
 
 	polling []*service.Service // those of this process that run and poll
 }
@@ -133,7 +135,7 @@ func (w *World) Start(roles ...string) (s *service.Service, stop func()) {
 		level = os.Getenv("MKSYNC_TEST_LOG")
 	}
 	log := telemetry.NewLogger(os.Stderr, telemetry.LogConfig{Level: level, Format: "text"})
-	s, err := service.New(w.T.Context(), w.Config, service.Options{Version: Version, Pace: w.Pace, Roles: roles}, log)
+	s, err := service.New(w.T.Context(), w.Config, service.Options{Version: Version, Pace: w.Pace, Roles: roles, Tracing: w.Tracing}, log)
 	require.NoError(w.T, err)
 	ctx, cancel := context.WithCancel(w.T.Context())
 	done := make(chan error, 1)
