@@ -66,13 +66,11 @@ faults: go cgo ## Kill, cut, restart and lose everything while people edit (CYCL
 	MKSYNC_TEST_FAULTS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -parallel 1 -run '^TestFaults' -timeout 2h ./cmd/mksync
 
 .PHONY: long
-long: go cgo ## Test at length what `make test` tests shortly: kills at any moment (CYCLES=100), the laws (CHECKS=1000), and long lists
+long: go cgo ## Test at length what `make test` tests shortly or not: kills at any moment (CYCLES=100), the laws (CHECKS=1000), then everything
 	MKSYNC_TEST_KILLS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestKilledAtAnyMoment$$' -timeout 1h ./cmd/mksync
 	$(GO) test -count=1 -timeout 1h ./mapping -rapid.checks=$(CHECKS)
 	$(GO) test -count=1 -run Law -timeout 1h ./syncer ./internal/terminal -rapid.checks=$(CHECKS)
-	$(GO) test -count=1 -run '^TestReal|^TestManyPairsThatAgreeCostNoCall$$|^TestAllPartnersAreImportedThroughACap$$' -timeout 1h ./syncer ./cmd/mksync
-	$(GO) test -count=1 -run '^TestTheStoreWithKeysOfOtherTypes$$' -timeout 1h ./mapping/pgstore
-	$(GO) test -count=1 -timeout 1h ./metakocka/enumerate
+	MKSYNC_TEST_LONG=1 $(GO) test -count=1 -timeout 1h $(PACKAGES)
 
 .PHONY: race
 race: go cgo ## Test again and again (COUNT=3) in random order, to bring out races and flaky tests

@@ -83,7 +83,7 @@ func realMatches() []realMatch {
 		number, name := fmt.Sprintf(spelling, n[:3], n[3:6], n[6:]), fmt.Sprintf("Tretji %c", 'P'+i)
 		all = append(all, realMatch{name, number, "", "", mapping.Contact{Name: name, TaxNumber: number}, same})
 	}
-	return long.Every(2, all)
+	return long.Every(3, all)
 }
 
 // TestRealDataIsMatchedAlike in a live event, a first sync, an import and a full check, and

@@ -32,14 +32,14 @@ type realValue struct {
 	disputed bool
 }
 
-// realValues has a row for each kind of value that people write; a third of them in the
+// realValues has a row for each kind of value that people write; a sixth of them in the
 // short form.
 func realValues() []realValue {
 	var all []realValue
 	for _, rows := range [][]realValue{realAddresses(), realCountries(), realNumbers(), realTaxNumbers(), realFillers(), realTexts()} {
 		all = append(all, rows...)
 	}
-	return long.Every(3, all)
+	return long.Every(6, all)
 }
 
 // withEdit is a row whose values mean something else where they replace others.

@@ -24,14 +24,14 @@ const cyclesVariable = "MKSYNC_TEST_FAULTS"
 // In the end nothing is lost and nothing is doubled.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	weather(t, startNATS(t), plainTable(), 4)
+	weather(t, startNATS(t), plainTable(), 3)
 }
 
 // TestFaultsOnTheCRMsTable is the same with the table of a CRM that was there before mksync.
 // It refuses what not every user of the ERP knows of.
 func TestFaultsOnTheCRMsTable(t *testing.T) {
 	t.Parallel()
-	weather(t, startNATS(t), guestTable(), 2)
+	weather(t, startNATS(t), guestTable(), 1)
 }
 
 // TestFaultsOnACluster is the same with streams of three copies, on three servers. It

@@ -238,10 +238,11 @@ func TestShellCompletesWordsAndIDs(t *testing.T) {
 	disputed(w)
 	bin := t.TempDir()
 	require.NoError(t, os.Symlink(executable(t), filepath.Join(bin, "mksync")))
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "completion"), []byte(mksync(w, "completion", "bash").stdout), 0o600))
 	complete := func(line string) string {
 		script := `_get_comp_words_by_ref() { words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=${words[cword]}; prev=${words[cword-1]}; }
 			compopt() { :; }
-			source <(mksync completion bash)
+			source "${PATH%%:*}/completion"
 			COMP_LINE=$1; COMP_POINT=${#1}; read -ra COMP_WORDS <<< "$1"; [[ $1 == *" " ]] && COMP_WORDS+=("")
 			COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_TYPE=9
 			__start_mksync; printf '%s\n' "${COMPREPLY[@]}"`
