@@ -11,14 +11,17 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
 // TestABacklogOfThreeCopies: on a cluster the whole service works off more than a
-// consumer holds at once, in messages (512) and in bytes (8 MiB).
+// consumer holds at once, in messages (512) and in bytes (8 MiB). The short form has the
+// same of the consumer alone: TestConsumeABacklogOfThreeCopies.
 func TestABacklogOfThreeCopies(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	const contacts, photo = 600, 40 << 10
 	w := world.New(t, sim.Options{})

@@ -90,12 +90,12 @@ func everythingConsumed(t *testing.T, s *service.Service) error {
 func TestMoreContactsThanTheStreamHolds(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
-	w.Config.StreamMaxBytes = 64 << 10
-	w.Exec("INSERT INTO contacts (name, email) SELECT 'Oseba ' || i, 'o' || i || '@primer.si' FROM generate_series(1, 250) i")
+	w.Config.StreamMaxBytes = 32 << 10
+	w.Exec("INSERT INTO contacts (name, email) SELECT 'Oseba ' || i, 'o' || i || '@primer.si' FROM generate_series(1, 120) i")
 	s, _ := w.Start()
 	w.Eventually(func() error {
-		if n := w.One("SELECT count(*)::text FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); n != "250" {
-			return errors.New(n + " of 250 are synced")
+		if n := w.One("SELECT count(*)::text FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); n != "120" {
+			return errors.New(n + " of 120 are synced")
 		}
 		return nil
 	})

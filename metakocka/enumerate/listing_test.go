@@ -29,7 +29,7 @@ func TestListingsAreReadPageByPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const n = 2310
+			const n = 1310
 			opts.Partners = partnersNamed(n)
 			e, _ := enumeratorOf(t, opts)
 			require.LessOrEqual(t, enumerateAll(t, e, n).Calls, 1+5+checks)
@@ -68,7 +68,7 @@ func TestListingsThatAreNotWholeAreNotBelieved(t *testing.T) {
 		"nothing is listed":               {ListAll: sim.ListsNothing},
 		"refused":                         {ListAll: sim.Refused},
 	}
-	for _, name := range long.Every(2, slices.Sorted(maps.Keys(servers))) {
+	for _, name := range long.Every(3, slices.Sorted(maps.Keys(servers))) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			opts := servers[name]
