@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,14 +15,24 @@ import (
 // newMappingsCommand looks mappings up.
 func newMappingsCommand(app *cliEnv) *cobra.Command {
 	var asJSON bool
+	var search string
 	var r operations.MappingsRequest
 	cmd := &cobra.Command{
-		Use:     "mappings",
-		Short:   "List which contact is linked with which partner",
-		Example: "  mksync mappings --status error\n  mksync mappings --partner 228000046627 --json",
+		Use:   "mappings",
+		Short: "List which contact is linked with which partner",
+		Long: "List mappings by contact id. With --search those that have it in a name, e-mail, tax number, phone or\n" +
+			"partner's number on either side, whatever the case and the accents, or as an id; and behind them the\n" +
+			"contacts without a mapping that have it: those that are new or left out.",
+		Example: "  mksync mappings --status error\n  mksync mappings --search \"čeh 040 555\"\n  mksync mappings --partner 228000046627 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if search != "" && (r.ContactID != "" || r.MetaKockaID != "") {
+				return errors.New("--search looks at ids as well: give it alone, or with --status")
+			}
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				if search != "" {
+					return app.searchMappings(cmd.Context(), api, operations.ContactsRequest{Search: search, Status: r.Status}, asJSON)
+				}
 				return list(app, asJSON, "there is no such mapping", mappingLine, func(p operations.Page) (operations.List[operations.Mapping], error) {
 					r.Page = p
 					return operations.OpMappings.Ask(cmd.Context(), api, r)
@@ -32,10 +43,33 @@ func newMappingsCommand(app *cliEnv) *cobra.Command {
 
 	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only the contact with this id")
 	cmd.Flags().StringVar(&r.MetaKockaID, "partner", "", "only the partner with this id")
+	cmd.Flags().StringVar(&search, "search", "", "only those that have this in a name, e-mail, tax number, phone or number")
 	choose(cmd, &r.Status, "status", "", "only those with this status: "+statusWords(), store.Statuses()...)
 	jsonFlag(cmd, &asJSON)
 	cmd.AddCommand(newMappingsPrune(app), newMappingsImport(app))
 	return cmd
+}
+
+// searchMappings lists what a search finds, with names.
+func (app *cliEnv) searchMappings(ctx context.Context, api operations.Answerer, r operations.ContactsRequest, asJSON bool) error {
+	return list(app, asJSON, "nothing was found", foundLine, func(p operations.Page) (operations.List[operations.ListedContact], error) {
+		r.Page = p
+		return operations.OpContacts.Ask(ctx, api, r)
+	})
+}
+
+func foundLine(c operations.ListedContact) []string {
+	stands := string(c.SyncStatus)
+	switch {
+	case c.LeftOut:
+		stands = "left out"
+	case stands == "":
+		stands = "no mapping"
+	}
+	return []string{
+		or(c.MappingID, "-"), stands, "contact " + c.ContactID, terminal.OneLine(or(c.CompanyName, or(c.Name, "-"))),
+		"partner " + or(c.MetaKockaID, "-"), terminal.OneLine(or(c.PartnerName, "-")),
+	}
 }
 
 func statusWords() string {

@@ -48,6 +48,10 @@ func TestContactsAreSyncedAndPartnersImportedByCommand(t *testing.T) {
 
 		require.Equal(t, []string{done[0].Data.MappingID}, mksync(w, "mappings", "--partner", partner, "--status", "synced").ids())
 		require.Equal(t, []string{done[0].Data.MappingID}, mksync(w, "mappings", "--contact", contact).ids())
+		found := mksync(w, "mappings", "--search", "DOLÉNC dana").lines()
+		require.Len(t, found, 1)
+		require.Contains(t, found[0], done[0].Data.MappingID+"  synced  contact "+contact+"  Dana Dolenc  partner "+partner+"  Dana Dolenc")
+		mksync(w, "mappings", "--search", "x", "--contact", contact).refused("--search looks at ids as well")
 		require.Empty(t, mksync(w, "mappings", "--status", "error").ids())
 		mksync(w, "mappings", "--status", "fine").refused(`status: "fine" is not one of`)
 		mksync(w, "mappings", "--contact", "7").refused(`contactId: "7" is not a uuid`)

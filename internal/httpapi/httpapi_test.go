@@ -55,6 +55,9 @@ func TestRequestsAndAnswersAreTheOperations(t *testing.T) {
 		{"POST", "/contacts/sync", `{"contactId":"a"}`, "contacts.sync", `{"contactId":"a"}`},
 		{"POST", "/contacts/bulk-import", ``, "contacts.bulk-import", ``},
 		{"GET", "/contacts/mappings?contactId=a%20b", ``, "contacts.mappings", `{"contactId":"a b"}`},
+		{"GET", "/contacts?search=a%20b&limit=7", ``, "contacts.list", `{"limit":7,"search":"a b"}`},
+		{"GET", "/contacts/a%2Fb%20%C5%BE?zone=UTC", ``, "contacts.show", `{"id":"a/b ž","language":"en","zone":"UTC"}`},
+		{"GET", "/contacts/%2E%2E%2F%25/status", ``, "contacts.status", `{"id":"../%","language":"en"}`},
 		{"GET", "/partners/unsynced?limit=7&after=x", ``, "partners.list", `{"after":"x","limit":7,"unsynced":true}`},
 	} {
 		s, log := server(t, func(_ context.Context, name string, request []byte) ([]byte, error) {

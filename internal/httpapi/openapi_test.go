@@ -91,6 +91,9 @@ var types = map[string]struct{ request, answer any }{
 	"history.list":         {operations.HistoryRequest{}, operations.List[operations.HistoryEntry]{}},
 	"history.undo":         {operations.UndoRequest{}, operations.UndoResult{}},
 	"contacts.why":         {operations.WhyRequest{}, operations.Why{}},
+	"contacts.list":        {operations.ContactsRequest{}, operations.List[operations.ListedContact]{}},
+	"contacts.show":        {operations.ContactRequest{}, operations.ContactPage{}},
+	"contacts.status":      {operations.ContactRequest{}, operations.ContactStatus{}},
 	"contacts.mappings":    {operations.MappingRequest{}, operations.Mapping{}},
 	"jobs.list":            {operations.Page{}, operations.List[operations.Job]{}},
 	"jobs.show":            {operations.JobRequest{}, operations.Job{}},
@@ -186,7 +189,7 @@ func TestDescriptionIsOfTheOperationsTypes(t *testing.T) {
 		}
 		var described, served []string
 		for _, p := range op.Parameters {
-			if p.In != "header" {
+			if p.In == "query" || p.In == "path" {
 				described = append(described, p.Name)
 			}
 		}

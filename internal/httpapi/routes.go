@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/crmmind/mksync/internal/phrases"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
@@ -25,6 +26,7 @@ type route struct {
 	stream       bool                // op is asked again and again, and answered with server-sent events
 	query        []param
 	fixed        map[string]any // fields that the path stands for
+	spoken       bool           // the answer has sentences, in the language that the caller accepts
 }
 
 // param is a parameter of a query or of a path: the field of the request that
@@ -40,6 +42,7 @@ var (
 	page    = []param{{name: "after"}, {name: "limit", number: true}}
 	journal = append([]param{{name: "of"}, {name: "all", flag: true}}, page...)
 	jobID   = []param{{name: "id", inPath: true}}
+	contact = []param{{name: "zone"}, {name: "id", inPath: true}}
 )
 
 // jobsPath is where jobs are, below the prefix.
@@ -57,6 +60,9 @@ func routes() []route {
 		{method: http.MethodPost, path: "/contacts/leave-out", op: operations.OpLeaveOut},
 		{method: http.MethodPost, path: "/contacts/take-in", op: operations.OpTakeIn},
 		{method: http.MethodGet, path: "/contacts/left-out", op: operations.OpLeftOut, query: page},
+		{method: http.MethodGet, path: "/contacts", op: operations.OpContacts, query: append([]param{{name: "search"}, {name: "status"}}, page...)},
+		{method: http.MethodGet, path: "/contacts/{id}", op: operations.OpContact, query: contact, spoken: true},
+		{method: http.MethodGet, path: "/contacts/{id}/status", op: operations.OpContactStatus, query: contact, spoken: true},
 		{method: http.MethodGet, path: "/contacts/mappings", op: operations.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
 		{method: http.MethodPost, path: "/contacts/mappings/import", op: operations.OpImportPairs},
 		{method: http.MethodPost, path: "/contacts/merge", op: operations.OpMerge},
@@ -112,6 +118,9 @@ func (rt route) fromAddress(r *http.Request) ([]byte, error) {
 		fields[name] = value
 	}
 
+	if rt.spoken {
+		fields["language"] = phrases.Choose(strings.Join(r.Header.Values("Accept-Language"), ","))
+	}
 	for _, p := range rt.query {
 		values := []string{r.PathValue(p.name)}
 		if !p.inPath {

@@ -13,7 +13,9 @@ import (
 	"github.com/crmmind/mksync/internal/console"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/httpapi"
+	"github.com/crmmind/mksync/internal/phrases"
 	"github.com/crmmind/mksync/internal/telemetry"
+	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 	"github.com/crmmind/mksync/syncer/status"
 )
@@ -52,7 +54,21 @@ func Patience(cfg config.Config) time.Duration {
 
 // API is where this process is asked for things.
 func (s *Service) API(m *status.Monitor) *operations.API {
-	return operations.NewAPI(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs)
+	return operations.NewAPI(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs).WithSpeech(say)
+}
+
+// say says a reason to a person.
+func say(language string, r syncer.Reason, zone *time.Location) string {
+	return phrases.Language(language).Sentence(r, zone)
+}
+
+// fillSearch stores what an older version's links are searched by. Until then, and where
+// that fails, a search finds fewer.
+func (s *Service) fillSearch(ctx context.Context) error {
+	if err := s.Store.FillSearch(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("contacts of an older version are not all found by a search; the next start tries again", "error", err)
+	}
+	return nil
 }
 
 // runAPI answers over HTTP and NATS until ctx ends.
@@ -87,6 +103,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error { return s.jobs.Run(ctx, api) })
+	g.Go(func() error { return s.fillSearch(ctx) })
 	g.Go(func() error { return s.Bus.WatchDeadLetters(ctx) })
 	g.Go(func() error {
 		return control.New(s.Conn, s.Config.Names(), s.Version, api, httpapi.RolesOf(tokens), s.log).Run(ctx)

@@ -275,6 +275,7 @@ func (s *Store) MoveLink(ctx context.Context, from, to string) error {
 		b.Queue(movedAnswersSQL(t.key), from, to)
 		b.Queue(movedHistorySQL, from, to)
 		b.Queue(t.movedLeftOutSQL(), from, to)
+		b.Queue(movedSearchSQL, to)
 		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("move the link of contact %s to %s: %w", from, to, err)
 		}

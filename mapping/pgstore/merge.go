@@ -193,6 +193,7 @@ func saveLinks(ctx context.Context, tx pgx.Tx, t *contacts, links ...*store.Link
 		}
 		b := &pgx.Batch{}
 		b.Queue(saveLinkSQL, t.linkArgs(l)...)
+		queueSearched(b, l, mapping.Contact{}, false)
 		queueClosing(b, l)
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("store the link of contact %s: %w", l.ContactID, err)

@@ -20,6 +20,7 @@ func (s *Session) saveChange(ctx context.Context, conn *ownConn, b *pgx.Batch, c
 	isNew := l.ID == ""
 	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
 	queueAnswers(b, s.table.key, ch)
+	queueSearched(b, l, s.read(), ch.ContactGone)
 
 	queueErasing(b, ch)
 	if ch.TakenIn || ch.Erased || ch.ContactGone {

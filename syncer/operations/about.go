@@ -9,7 +9,12 @@ var about = map[string]string{
 	OpImport.Name:     "import one partner now: link it with its contact, or make the contact",
 	OpBulkSync.Name:   "sync several contacts, or all, now",
 	OpBulkImport.Name: "import several partners, or all that no contact is linked with, now",
-	OpMapping.Name:    "the mapping of a contact or of a partner",
+
+	OpContacts.Name:      "a page of the contacts with the names of both sides, or those that a search finds",
+	OpContact.Name:       "a contact: both sides by field with what they agreed on and why, what waits, and its recent history",
+	OpContactStatus.Name: "where a contact stands, in a sentence",
+
+	OpMapping.Name: "the mapping of a contact or of a partner",
 
 	OpImportPairs.Name: "take over pairs of contacts and partners that another integration has linked",
 

@@ -45,6 +45,10 @@ type Directory interface {
 	// MatchContacts and SeenParties page through all contacts and all partners.
 	MatchContacts(ctx context.Context, after string, limit int) ([]store.MatchContact, error)
 	SeenParties(ctx context.Context, after string, limit int) ([]store.SeenParty, error)
+	// ListContacts lists contacts that have a link, FindUnlinked those without that a
+	// search finds; both by contact id.
+	ListContacts(ctx context.Context, q store.ContactQuery) ([]store.ListedContact, error)
+	FindUnlinked(ctx context.Context, search mapping.Search, after string, limit int) ([]store.ListedContact, error)
 }
 
 // OrphanStore finds links that have lost a side and prunes what is safe.
@@ -95,6 +99,7 @@ type API struct {
 	bulk        *Bulk               // nil: none
 	jobs        *Jobs               // nil: none
 	live        *semaphore.Weighted // single requests
+	speech      Speech              // nil: reasons are codes alone
 }
 
 // liveSlots is how many single requests reconcile at once: each holds

@@ -149,41 +149,22 @@ const toldEntries = 10_000
 
 // Why says why a contact's values are as they are. It asks nothing of MetaKocka.
 func (a *API) Why(ctx context.Context, r WhyRequest) (w Why, err error) {
-	id, err := a.contactID("contactId", r.ContactID)
-	if err != nil {
-		return w, err
-	}
 	if r.Field != "" && !r.Field.Known() {
 		return w, syncer.Errorf(syncer.CodeMalformed, "field: %q is none of %v", clip(string(r.Field)), mapping.Fields())
 	}
 
-	pairs, err := a.records.PairsOf(ctx, []string{id})
-	if err != nil || len(pairs) == 0 || pairs[0].Contact == nil && pairs[0].Link == nil {
-		return w, syncer.OrNotFound(err, "there is no contact %s", id)
-	}
-	entries, err := a.records.History(ctx, store.HistoryQuery{ContactID: id, Limit: toldEntries})
+	t, err := a.tell(ctx, "contactId", r.ContactID, toldEntries)
 	if err != nil {
 		return w, err
 	}
 
-	w = Why{ContactID: id, Fields: []FieldWhy{}}
-	var seen *store.ObservedPartner
-	if l := pairs[0].Link; l != nil {
-		w.MetaKockaID = l.MetaKockaID
-		w.SyncStatus = l.Status
-		if seen, err = a.records.Observed(ctx, l.MetaKockaID); err != nil {
-			return w, err
-		}
-	}
-
-	story, err := a.reconciler.Explain(pairs[0], seen, entries)
-	w.Stands = story.Stands
-	for _, f := range story.Fields {
+	w = Why{ContactID: t.ContactID, MetaKockaID: t.link.MetaKockaID, SyncStatus: t.link.Status, Stands: t.Stands, Fields: []FieldWhy{}}
+	for _, f := range t.Fields {
 		if r.Field == "" || r.Field == f.Field {
 			w.Fields = append(w.Fields, fieldWhyOf(f))
 		}
 	}
-	return w, err
+	return w, nil
 }
 
 func fieldWhyOf(f syncer.FieldStory) FieldWhy {

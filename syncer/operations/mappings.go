@@ -79,7 +79,7 @@ type MappingsRequest struct {
 }
 
 func (r MappingsRequest) query(a *API) (q store.LinkQuery, err error) {
-	q = store.LinkQuery{MetaKockaID: r.MetaKockaID, Status: r.Status}
+	q = store.LinkQuery{MetaKockaID: r.MetaKockaID}
 	if r.ContactID != "" {
 		if q.ContactID, err = a.contactID("contactId", r.ContactID); err != nil {
 			return q, err
@@ -92,8 +92,8 @@ func (r MappingsRequest) query(a *API) (q store.LinkQuery, err error) {
 		}
 	}
 
-	if r.Status != "" && !slices.Contains(store.Statuses(), r.Status) {
-		return q, syncer.Errorf(syncer.CodeMalformed, "status: %q is none of %v", clip(string(r.Status)), store.Statuses())
+	if q.Status, err = checkStatus(r.Status); err != nil {
+		return q, err
 	}
 
 	if r.After != "" {
@@ -104,6 +104,14 @@ func (r MappingsRequest) query(a *API) (q store.LinkQuery, err error) {
 
 	q.Limit, err = r.limit()
 	return q, err
+}
+
+// checkStatus refuses what is no status of a mapping; empty: any.
+func checkStatus(s store.Status) (store.Status, error) {
+	if s != "" && !slices.Contains(store.Statuses(), s) {
+		return "", syncer.Errorf(syncer.CodeMalformed, "status: %q is none of %v", clip(string(s)), store.Statuses())
+	}
+	return s, nil
 }
 
 // Mappings lists mappings by contact id.

@@ -58,11 +58,15 @@ var (
 	OpLeaveOut = Operation[LeaveOutRequest, LeftOut]{"contacts.leave-out", slow, live, (*API).LeaveOut}
 	OpTakeIn   = Operation[TakeInRequest, Outcome]{"contacts.take-in", slow, live, (*API).TakeIn}
 	OpLeftOut  = Operation[Page, List[LeftOut]]{"contacts.left-out", quick, atOnce, (*API).LeftOut}
+	OpContacts = Operation[ContactsRequest, List[ListedContact]]{"contacts.list", quick, atOnce, (*API).Contacts}
+	OpContact  = Operation[ContactRequest, ContactPage]{"contacts.show", quick, atOnce, (*API).Contact}
 	OpMapping  = Operation[MappingRequest, Mapping]{"contacts.mappings", quick, atOnce, (*API).Mapping}
 	OpMappings = Operation[MappingsRequest, List[Mapping]]{"mappings.list", quick, atOnce, (*API).Mappings}
 	OpOrphans  = Operation[OrphansRequest, List[Orphan]]{"mappings.orphans", quick, atOnce, (*API).Orphans}
 	OpPrune    = Operation[Nothing, Pruned]{"mappings.prune", slow, live, (*API).Prune}
 	OpPartners = Operation[PartnersRequest, List[Partner]]{"partners.list", quick, atOnce, (*API).Partners}
+
+	OpContactStatus = Operation[ContactRequest, ContactStatus]{"contacts.status", quick, atOnce, (*API).ContactStatus}
 
 	// These tell a Watch how far they are.
 	OpBulkSync   = Operation[BulkSyncRequest, BulkSyncResult]{"contacts.bulk-sync", everything, atOnce, (*API).BulkSync}
@@ -118,7 +122,8 @@ type Endpoint interface {
 // Endpoints are all operations, to be served one by one.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpWaiting, OpSync, OpImport, OpLink, OpUnlink, OpLeaveOut, OpTakeIn, OpLeftOut, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck, OpBulkSync, OpBulkImport, OpImportPairs,
+		OpStatus, OpWaiting, OpContacts, OpContact, OpContactStatus, OpSync, OpImport, OpLink, OpUnlink, OpLeaveOut, OpTakeIn, OpLeftOut, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck,
+		OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy, OpNames,

@@ -29,6 +29,10 @@ var rights = map[string]Role{
 	OpStatus.Name:  Viewer,
 	OpWaiting.Name: Viewer,
 
+	OpContacts.Name:      Viewer,
+	OpContact.Name:       Viewer,
+	OpContactStatus.Name: Viewer,
+
 	OpMapping.Name:    Viewer,
 	OpMappings.Name:   Viewer,
 	OpOrphans.Name:    Viewer,
