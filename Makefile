@@ -51,6 +51,10 @@ package-files: build
 	mkdir bin/package/completion
 	for shell in bash fish zsh; do bin/mksync completion $$shell > bin/package/completion/mksync.$$shell || exit 1; done
 
+.PHONY: kustomize
+kustomize: go ## Hold the manifests of deploy/kustomize against the types of Kubernetes
+	cd tests/kustomize && $(GO) test -count=1 ./...
+
 # A process with the race detector otherwise waits a second at its end.
 export GORACE := $(GORACE) atexit_sleep_ms=0
 
