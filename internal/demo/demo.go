@@ -94,6 +94,9 @@ func (d *demo) tell(ctx context.Context) error {
 	if !d.world.Serve {
 		return nil
 	}
+	if err := d.step(ctx, "What waits for a person", d.waits); err != nil {
+		return err
+	}
 	return d.serve(ctx)
 }
 

@@ -246,8 +246,14 @@ func (d *demo) conclude(o outcome) error {
 // serve keeps everything running until the user asks it to stop.
 func (d *demo) serve(ctx context.Context) error {
 	w := d.world
+	link, err := d.signIn()
+	if err != nil {
+		return err
+	}
 	d.say.print("")
 	d.say.print(d.say.paint(terminal.Bold, "Everything keeps running until Ctrl-C."))
+	d.say.print("  Console               http://" + w.httpAddr + "/console/")
+	d.say.print("  Sign in (good once)   " + link)
 	d.say.print("  HTTP                  http://" + w.httpAddr + "/readyz")
 	d.say.print("  API token             " + w.token)
 	d.say.print("  MetaKocka simulator   " + w.erpURL + "/control/partners")
