@@ -14,6 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -105,7 +106,7 @@ remote_delete_policy: delete
 `), 0o600))
 	cfg, err := config.Load(path, nil)
 	require.NoError(t, err)
-	got := doctorConfig(cfg, nil)
+	got := service.DoctorConfig(cfg, nil)
 	require.NotContains(t, got.Database.Fields, mapping.FieldNotes)
 	require.Equal(t, doctor.Columns{Read: []string{"mail"}}, got.Database.Fields[mapping.FieldEmail])
 	require.Equal(t, doctor.Columns{Read: []string{"phone"}, Written: true}, got.Database.Fields[mapping.FieldPhone])

@@ -17,6 +17,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/proposal"
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/pgsession"
 )
@@ -216,7 +217,7 @@ func (app *cliEnv) examineProposal(ctx context.Context, report *terminal.Screen,
 		for _, line := range proposed.Decide {
 			emit(doctor.Finding{Name: "to decide", Status: doctor.Note, Detail: line})
 		}
-		want := doctorConfig(cfg, problems)
+		want := service.DoctorConfig(cfg, problems)
 		want.MetaKocka.Skip = notSetYet(cfg)
 		return doctor.Run(ctx, want, emit)
 	})

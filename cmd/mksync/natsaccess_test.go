@@ -236,7 +236,7 @@ func signIn(t *testing.T, environ []string) (told string, status doctor.Status) 
 		nc.Close()
 	}
 
-	want := doctorConfig(cfg, nil)
+	want := service.DoctorConfig(cfg, nil)
 	want.Database.Skip, want.MetaKocka.Skip = "this is about NATS", "this is about NATS"
 	doctor.Run(context.WithoutCancel(t.Context()), want, func(f doctor.Finding) {
 		if f.Name != "NATS" {

@@ -16,6 +16,8 @@ import (
 // in the YAML file is MKSYNC_POLL_INTERVAL in the environment, and the
 // environment wins. Load makes one.
 type Config struct {
+	from map[string]string // by key, where what is set comes from
+
 	// Instance names this installation, so that several share one Postgres and one
 	// NATS; empty: it is the only one.
 	Instance string

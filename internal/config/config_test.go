@@ -317,6 +317,8 @@ func TestExampleFileIsTrue(t *testing.T) {
 	path := filepath.Join("..", "..", "mksync.example.yaml")
 	config, err := Load(path, nil)
 	require.NoError(t, err)
+	require.NotEmpty(t, config.from)
+	config.from = nil
 	require.Equal(t, Default(), config)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -46,6 +46,9 @@ func Parse(name string, text []byte, environ []string, needs ...Need) (Config, e
 func (l *loader) finish(environ []string, needs []Need) (Config, error) {
 	l.readEnvironment(variables(environ))
 	l.nameAfterInstance()
+	if len(l.where) > 0 {
+		l.config.from = l.where
+	}
 	for _, p := range l.config.problems(needs) {
 		l.add(p.Key, l.where[p.Key], p.Text)
 	}

@@ -16,7 +16,7 @@ const doing = root + "do/"
 
 // action does what a form asks for and says so.
 type action struct {
-	need operations.Role // which a button for it is shown to
+	need operations.Role // who is shown a button for it, and may send it
 	do   func(ctx context.Context, v *visit, form url.Values) (notice, error)
 }
 
@@ -31,6 +31,12 @@ func (c *Console) act(name string, a action) http.HandlerFunc {
 		v, in := c.visit(w, r)
 		if !in {
 			c.askToSignIn(w, r)
+			return
+		}
+
+		// The operations refuse as well; this is before a form is read that they never see.
+		if !v.who.Role.May(a.need) {
+			c.fail(v, syncer.Errorf(syncer.CodeForbidden, "this needs the right %s, and %s has %s", a.need, v.who.Name, v.who.Role))
 			return
 		}
 

@@ -24,6 +24,10 @@ func actions() map[string]action {
 		"merge-undo":       {operations.Right(operations.OpUndoMerge), undoMerge},
 		"unlink":           {operations.Right(operations.OpUnlink), unlinkContact},
 		"undo":             {operations.Right(operations.OpUndo), undoWrites},
+		"job-cancel":       {operations.Right(operations.OpCancelJob), cancelJob},
+		"job-retry":        {operations.Right(operations.OpStartBulkSync), retryJob},
+		"job-start":        {operations.Right(operations.OpStartBulkSync), startJob},
+		"check":            {operations.Right(operations.OpCheck), startCheck},
 		"bulk":             {operations.Decider, decideMany}, // each of them asks for its own right
 	}
 }

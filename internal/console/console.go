@@ -19,7 +19,8 @@ import (
 type Config struct {
 	API operations.Answerer
 	// Key signs sessions. Processes that share one know each other's; another key ends all.
-	Key [32]byte
+	Key    [32]byte
+	System System
 	// Zone is what times are shown in where no script knows the viewer's.
 	Zone *time.Location
 	Log  *slog.Logger
@@ -35,6 +36,8 @@ type Console struct {
 	once   *once
 	signed *signedOut
 	hub    *hub
+
+	checking running
 }
 
 // New returns the handler of the console, into which the door lets people. It panics where a
@@ -89,6 +92,12 @@ func (c *Console) shown() map[string]show {
 		"history.csv": historyCSV,
 		"undo":        undoPreview,
 		"link":        linkPreview,
+		"deletions":   deletions,
+		"duplicates":  duplicates,
+		"jobs":        jobs,
+		"job":         job,
+		"system":      system,
+		"doctor":      examine,
 		"merge":       mergePreview,
 	}
 }

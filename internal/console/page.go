@@ -123,7 +123,10 @@ func (p page) Who() string { return p.who.Name }
 func (p page) Role() operations.Role { return p.who.Role }
 
 // Zone is the zone in which times stand where no script knows the viewer's.
-func (p page) Zone() string { return p.Console.Zone.String() }
+func (p page) Zone() string {
+	name, _ := time.Now().In(p.Console.Zone).Zone()
+	return name
+}
 
 // May reports whether whoever looks may ask for an operation: what they may not is not shown.
 func (p page) May(operation string) bool { return may(p.who, operation) }
@@ -154,7 +157,11 @@ func (p page) Menu() []entry {
 	all := []entry{
 		{Page: "overview", Path: "", Title: "console.menu.overview"},
 		{Page: "waiting", Path: "waiting", Title: "console.menu.waiting"},
+		{Page: "duplicates", Path: "duplicates", Title: "console.menu.duplicates"},
+		{Page: "deletions", Path: "deletions", Title: "console.menu.deletions"},
+		{Page: "jobs", Path: "jobs", Title: "console.menu.jobs"},
 		{Page: "history", Path: "history", Title: "console.menu.history"},
+		{Page: "system", Path: "system", Title: "console.menu.system"},
 	}
 	for i := range all {
 		all[i].Path = root + all[i].Path

@@ -125,6 +125,7 @@ func TestPages(t *testing.T) {
 		{"counts", countsAreRows},
 		{"rights", rightsHideAndRefuse},
 		{"csv", historyOpensInASpreadsheet},
+		{"every page", everyPageIsRead},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, h) })
 	}
@@ -320,6 +321,7 @@ func rightsHideAndRefuse(t *testing.T, h *house) {
 	needs := map[string]operations.Role{
 		"conflict": operations.Decider, "conflict-undo": operations.Decider, "deletion-approve": operations.Decider, "deletion-reject": operations.Decider,
 		"dead-letter": operations.Operator, "sync": operations.Operator, "make-new": operations.Decider, "link": operations.Decider,
+		"job-cancel": operations.Operator, "job-retry": operations.Operator, "job-start": operations.Operator, "check": operations.Operator,
 		"unlink": operations.Decider, "merge": operations.Decider, "merge-undo": operations.Decider, "undo": operations.Decider,
 	}
 	for _, r := range operations.Roles() {
@@ -366,4 +368,30 @@ func historyOpensInASpreadsheet(t *testing.T, h *house) {
 	require.Contains(t, a.body, ";\"\t"+partner+"\";", "a long number stays as it is")
 	b.lang = "en"
 	require.Contains(t, b.get("/console/history.csv").body, "Entry,When,")
+}
+
+// everyPageIsRead in both languages, with one heading of the first order, nothing unsaid and
+// nothing that the policy would refuse.
+func everyPageIsRead(t *testing.T, h *house) {
+	id := h.Linked(h.s, "pia@primer.si")
+	pages := []string{
+		"", "waiting", "waiting?kind=match", "bulk?kind=match&choice=new&choose=" + id, "history", "undo?contact=" + id + "&to=2026-01-01",
+		"deletions", "deletions?all=true", "duplicates", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
+	}
+	for _, lang := range []string{"sl", "en"} {
+		b := h.as(t, operations.Admin)
+		b.lang = lang
+		for _, page := range pages {
+			body := b.get("/console/" + page).body
+			require.Equal(t, 1, strings.Count(body, "<h1"), page)
+			require.NotRegexp(t, `>[^<]*console\.[a-z_]+\.`, body, "%s: a text is missing", page)
+			require.NotContains(t, body, "&lt;nil&gt;", page)
+			require.NotContains(t, body, "<no value>", page)
+			require.NotRegexp(t, ` (style|on[a-z]+)="`, body, page)
+		}
+	}
+	b := h.as(t, operations.Viewer)
+	require.NotContains(t, b.get("/console/system").body, "MKSYNC_DATABASE_URL", "addresses are for operators")
+	require.Equal(t, 403, b.do("GET", "/console/doctor", nil).status)
+	require.NotContains(t, h.as(t, operations.Admin).get("/console/system").body, tokenOf(operations.Admin))
 }

@@ -15,16 +15,19 @@ import (
 // words are what templates say things with, in one language.
 func words(l phrases.Language, zone *time.Location) template.FuncMap {
 	return template.FuncMap{
-		"t":     l.Text,
-		"count": l.Count,
-		"field": func(f mapping.Field) string { return capital(l.Field(f)) },
-		"why":   func(r syncer.Reason) string { return l.Sentence(r, zone) },
-		"when":  func(t any) template.HTML { return when(l, t, zone) },
-		"stamp": func(t any) string { return stamp(l, t, zone) },
-		"num":   func(n any) string { return number(l, n) },
-		"list":  func(all ...any) []any { return all },
-		"dict":  dict,
-		"text":  func(s *string) string { return *s },
+		"t":       l.Text,
+		"count":   l.Count,
+		"field":   func(f mapping.Field) string { return capital(l.Field(f)) },
+		"why":     func(r syncer.Reason) string { return l.Sentence(r, zone) },
+		"when":    func(t any) template.HTML { return when(l, t, zone) },
+		"stamp":   func(t any) string { return stamp(l, t, zone) },
+		"num":     func(n any) string { return number(l, n) },
+		"list":    func(all ...any) []any { return all },
+		"dict":    dict,
+		"join":    func(all []string) string { return strings.Join(all, ", ") },
+		"bytes":   bytesOf,
+		"seconds": func(s float64) string { return fmt.Sprintf("%.1f s", s) },
+		"text":    func(s *string) string { return *s },
 		"button": func(do, label string, fields ...string) button {
 			b := button{Do: do, Label: label, Fields: map[string]string{}}
 			for i := 1; i < len(fields); i += 2 {
@@ -118,4 +121,19 @@ func number(l phrases.Language, n any) string {
 		text = text[:i] + apart + text[i:]
 	}
 	return text
+}
+
+// bytesOf is an amount of storage.
+func bytesOf(n uint64) string {
+	const step = 1024
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	size, unit := float64(n), 0
+	for size >= step && unit < len(units)-1 {
+		size /= step
+		unit++
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", size, units[unit])
 }

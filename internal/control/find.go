@@ -71,6 +71,32 @@ func Find(ctx context.Context, nc *nats.Conn, names bus.Names, wait time.Duratio
 	}
 }
 
+// gather is how long services are given to answer.
+const gather = 300 * time.Millisecond
+
+// Instances are all services that answer on NATS soon.
+func Instances(ctx context.Context, nc *nats.Conn, names bus.Names) ([]Instance, error) {
+	answers, err := nc.SubscribeSync(nc.NewRespInbox())
+	if err != nil {
+		return nil, fmt.Errorf("look for running services: %w", err)
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	if err := nc.PublishRequest(micro.APIPrefix+".PING."+names.Base(), answers.Subject, nil); err != nil {
+		return nil, fmt.Errorf("look for running services: %w", err)
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, gather)
+	defer cancel()
+	var all []Instance
+	for {
+		m, err := answers.NextMsgWithContext(ctx)
+		if err != nil || len(m.Data) == 0 { // nobody else, or nobody at all
+			return all, nil //nolint:nilerr // that is how it is known
+		}
+		all = append(all, instance(m.Data))
+	}
+}
+
 // instance reads what a service says of itself. An answer that cannot be read is
 // an answer all the same.
 func instance(data []byte) Instance {

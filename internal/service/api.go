@@ -12,6 +12,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/console"
 	"github.com/crmmind/mksync/internal/control"
+	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/internal/phrases"
 	"github.com/crmmind/mksync/internal/telemetry"
@@ -113,7 +114,21 @@ func (s *Service) runAPI(ctx context.Context) error {
 
 // console is the web console.
 func (s *Service) console(api operations.Answerer, door httpapi.Door) http.Handler {
-	return console.New(console.Config{API: api, Key: s.Config.SessionKey(), Zone: time.Local, Log: s.log}, door)
+	return console.New(console.Config{API: api, System: s.system(), Key: s.Config.SessionKey(), Zone: time.Local, Log: s.log}, door)
+}
+
+// system is what the console shows of the service itself.
+func (s *Service) system() console.System {
+	return console.System{
+		Settings: s.Config.Shown(),
+		Doctor: func(ctx context.Context, emit func(doctor.Finding)) []doctor.Hint {
+			return doctor.Run(ctx, DoctorConfig(s.Config, nil), emit)
+		},
+		Processes: func(ctx context.Context) ([]control.Instance, error) {
+			return control.Instances(ctx, s.Conn, s.Config.Names())
+		},
+		Recent: func() []status.Minute { return s.metrics.recent.Minutes(time.Now()) },
+	}
 }
 
 // HTTPAddr is where the HTTP API listens; empty before it does.

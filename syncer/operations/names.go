@@ -1,8 +1,10 @@
 package operations
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
@@ -21,7 +23,8 @@ type Names struct {
 }
 
 // Names says what contacts and partners are called, for lists that name ids alone. A contact
-// that is gone is called as it was when its two sides last agreed.
+// that is gone is called as it was when its two sides last agreed, one without a name by its
+// e-mail.
 func (a *API) Names(ctx context.Context, r NamesRequest) (Names, error) {
 	n := Names{map[string]string{}, map[string]string{}}
 	ids, err := r.checked(a)
@@ -38,7 +41,7 @@ func (a *API) Names(ctx context.Context, r NamesRequest) (Names, error) {
 		if contact == nil {
 			contact = &p.Link.BaseOr(mapping.Base{}).CRM
 		}
-		if name := shownName(*contact); name != "" {
+		if name := cmp.Or(strings.TrimSpace(shownName(*contact)), contact.Email); name != "" {
 			n.Contacts[p.ContactID] = name
 		}
 	}

@@ -128,6 +128,18 @@ addEventListener("change", (e) => {
   for (const box of all("input[name=choose]", every.closest("[data-group]"))) box.checked = every.checked;
 });
 
+// What is to be copied gets a button for that.
+if (navigator.clipboard) {
+  for (const block of all("pre[data-copy]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = block.dataset.copy;
+    const text = block.textContent;
+    button.addEventListener("click", () => navigator.clipboard.writeText(text));
+    block.append(button);
+  }
+}
+
 // Following: one stream for each tab. It is closed, not just unheard, while the tab is hidden
 // and while somebody has paused it, and goes on behind what was told last.
 const address = body.dataset.live;

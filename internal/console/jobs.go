@@ -1,0 +1,171 @@
+package console
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// jobsData is a page of the jobs.
+type jobsData struct {
+	Jobs []operations.Job
+	Next string
+}
+
+func jobs(ctx context.Context, v *visit) (view, error) {
+	found, err := operations.OpJobs.Ask(ctx, v.API, operations.Page{After: v.r.FormValue("after"), Limit: manyRows})
+	if err != nil {
+		return view{}, err
+	}
+	d := jobsData{Jobs: found.Items}
+	if found.Next != "" {
+		d.Next = next("jobs", v.r.Form, found.Next)
+	}
+	return view{Page: "jobs", Title: "console.menu.jobs", Data: d}, nil
+}
+
+// jobData is one job, and a page of what of it failed.
+type jobData struct {
+	operations.Job
+	Items []operations.BulkItem
+	Names names
+	Next  string
+}
+
+// Open reports whether it is not over.
+func (d jobData) Open() bool { return d.Status.Open() }
+
+func job(ctx context.Context, v *visit) (view, error) {
+	id := v.r.FormValue("id")
+	found, err := operations.OpJob.Ask(ctx, v.API, operations.JobRequest{ID: id, Failed: true, After: v.r.FormValue("after"), Limit: manyRows})
+	if err != nil {
+		return view{}, err
+	}
+	d := jobData{Job: found}
+	if d.Items, err = found.Items(); err != nil {
+		return view{}, err
+	}
+	var contacts, partners []string
+	for _, item := range d.Items {
+		contacts = append(contacts, item.ContactID)
+		partners = append(partners, item.MetaKockaID)
+	}
+	if d.Names, err = v.names(ctx, contacts, partners); err != nil {
+		return view{}, err
+	}
+	if found.Next != "" {
+		d.Next = next("job", v.r.Form, found.Next)
+	}
+	return view{Page: "job", Title: "console.menu.job", Menu: "jobs", Data: d}, nil
+}
+
+func cancelJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	_, err = operations.OpCancelJob.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
+	return notice{ID: "console.done.job_cancelled"}, err
+}
+
+// retryJob makes a job of what of another one failed.
+func retryJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	request := operations.JobRequest{ID: form.Get("id"), Failed: true, Limit: largePage}
+	var contacts, partners []string
+	operation := ""
+	for {
+		found, err := operations.OpJob.Ask(ctx, v.API, request)
+		if err != nil {
+			return n, err
+		}
+		items, err := found.Items()
+		if err != nil {
+			return n, err
+		}
+		for _, item := range items {
+			contacts = append(contacts, item.ContactID)
+			partners = append(partners, item.MetaKockaID)
+		}
+		operation = found.Operation
+		if request.After = found.Next; found.Next == "" {
+			break
+		}
+	}
+
+	contacts, partners = distinct(contacts), distinct(partners)
+	switch {
+	case operation == operations.OpBulkSync.Name && len(contacts) > 0:
+		_, err = operations.OpStartBulkSync.Ask(ctx, v.API, operations.BulkSyncRequest{ContactIDs: contacts})
+		n.N = len(contacts)
+	case operation == operations.OpBulkImport.Name && len(partners) > 0:
+		_, err = operations.OpStartBulkImport.Ask(ctx, v.API, operations.BulkImportRequest{MetaKockaIDs: partners})
+		n.N = len(partners)
+	default:
+		return n, syncer.Errorf(syncer.CodeConflict, "nothing of the job failed that could be tried again")
+	}
+	n.ID = "console.done.job_retried"
+	n.Counts = true
+	return n, err
+}
+
+// startJob queues a sync of all contacts, or an import of all partners.
+func startJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	switch form.Get("what") {
+	case "sync":
+		_, err = operations.OpStartBulkSync.Ask(ctx, v.API, operations.BulkSyncRequest{SyncAll: true})
+	case "import":
+		_, err = operations.OpStartBulkImport.Ask(ctx, v.API, operations.BulkImportRequest{ImportAll: true})
+	default:
+		err = syncer.Errorf(syncer.CodeMalformed, "what: must be sync or import")
+	}
+	return notice{ID: "console.done.job_begun"}, err
+}
+
+// duplicatesData are likely duplicates.
+type duplicatesData struct {
+	Pairs []operations.Duplicate
+	Total int
+}
+
+func duplicates(ctx context.Context, v *visit) (view, error) {
+	found, err := operations.OpDuplicates.Ask(ctx, v.API, operations.DuplicatesRequest{Limit: 2 * manyRows})
+	if err != nil {
+		return view{}, err
+	}
+	return view{Page: "duplicates", Title: "console.menu.duplicates", Data: duplicatesData{found.Items, found.Total}}, nil
+}
+
+// deletionsData is the journal of deletions.
+type deletionsData struct {
+	All       bool
+	Deletions []operations.Deletion
+	Names     names
+	Next      string
+}
+
+func deletions(ctx context.Context, v *visit) (view, error) {
+	d := deletionsData{All: v.r.FormValue("all") != ""}
+	found, err := operations.OpDeletions.Ask(ctx, v.API, operations.JournalRequest{All: d.All, Page: operations.Page{After: v.r.FormValue("after"), Limit: manyRows}})
+	if err != nil {
+		return view{}, err
+	}
+	d.Deletions = found.Items
+	var ids []string
+	for _, one := range found.Items {
+		ids = append(ids, one.ContactID)
+	}
+	if d.Names, err = v.names(ctx, ids, nil); err != nil {
+		return view{}, err
+	}
+	if found.Next != "" {
+		d.Next = next("deletions", v.r.Form, found.Next)
+	}
+	return view{Page: "deletions", Title: "console.menu.deletions", Data: d}, nil
+}
+
+// Choices are the buttons of a deletion; none: it is decided.
+func (deletionsData) Choices(d operations.Deletion) []choice {
+	if !store.DeletionStatus(d.Status).Open() {
+		return nil
+	}
+	return deletionRow(d).Buttons
+}
