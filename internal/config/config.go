@@ -91,7 +91,8 @@ type Config struct {
 	APIJWTIssuer    string // empty: any
 	APIJWTRoles     string // claim=role, separated by commas
 	APIJWTRoleClaim string
-	APIRate         int // requests in a second, of each token
+	APIOrigins      string // whose pages may ask, separated by commas
+	APIRate         int    // requests in a second, of each token
 	// DebugAddr serves Go's profiles; empty: nowhere. Without a host it is this machine alone.
 	DebugAddr string
 	LogLevel  string

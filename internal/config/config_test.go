@@ -400,3 +400,20 @@ func TestAnInstanceNamesWhatHasNoName(t *testing.T) {
 		require.ErrorContains(t, err, "MKSYNC_SCHEMA", wrong)
 	}
 }
+
+// TestOrigins are as a browser names them.
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"": nil, "https://crm.example.si": {"https://crm.example.si"},
+		"https://crm.example.si, http://127.0.0.1:8000": {"https://crm.example.si", "http://127.0.0.1:8000"},
+	} {
+		got, err := Config{APIOrigins: text}.Origins()
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	for _, text := range []string{"*", "null", "crm.example.si", "https://crm.example.si/", "https://CRM.example.si", "https://a.si,,https://b.si", "ftp://a.si", "https://u@a.si", "https://a.si?x"} {
+		_, err := Config{APIOrigins: text}.Origins()
+		require.Error(t, err, text)
+	}
+}

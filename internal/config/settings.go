@@ -77,6 +77,7 @@ func settings(c *Config) []setting {
 		{"api_jwt_issuer", &c.APIJWTIssuer},
 		{"api_jwt_roles", &c.APIJWTRoles},
 		{"api_jwt_role_claim", &c.APIJWTRoleClaim},
+		{"api_origins", &c.APIOrigins},
 		{"api_rate", &c.APIRate},
 		{"debug_addr", &c.DebugAddr},
 		{"log_level", &c.LogLevel},

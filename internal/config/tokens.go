@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -37,15 +38,13 @@ func ParseTokens(text Secret) ([]httpapi.Token, error) {
 	names, secrets := map[string]bool{}, map[string]bool{}
 	for i, item := range items {
 		name, rest, paired := strings.Cut(item, ":")
-		secret, role, _ := strings.Cut(rest, ":")
-		if role == "" && !strings.HasSuffix(rest, ":") {
-			role = string(operations.Admin)
-		}
+		secret, named, given := strings.Cut(rest, ":")
+		role, err := parseRole(named, given)
 		switch {
-		case !paired || secret == "" || strings.Contains(role, ":"):
+		case !paired || secret == "" || strings.Contains(named, ":"):
 			return nil, fmt.Errorf("entry %d is not name:token or name:token:role; a token holds neither comma nor colon", i+1)
-		case !slices.Contains(operations.Roles(), operations.Role(role)):
-			return nil, fmt.Errorf("the role of entry %d is none of %s", i+1, roleNames())
+		case err != nil:
+			return nil, fmt.Errorf("the role of entry %d is %w", i+1, err)
 		case len(secret) < minToken:
 			return nil, fmt.Errorf("entry %d: %w", i+1, errShortToken)
 		case !operations.IsCaller(name):
@@ -57,20 +56,27 @@ func ParseTokens(text Secret) ([]httpapi.Token, error) {
 		}
 
 		names[name], secrets[secret] = true, true
-		tokens = append(tokens, httpapi.Token{Name: name, Secret: secret, Role: operations.Role(role)})
+		tokens = append(tokens, httpapi.Token{Name: name, Secret: secret, Role: role})
 	}
 	return tokens, nil
 }
 
 var errShortToken = fmt.Errorf("a token has %d characters at least; `openssl rand -hex 32` makes one", minToken)
 
-// roleNames are the roles as a message lists them.
-func roleNames() string {
+// parseRole is the role that is given to somebody; none is given to an admin.
+func parseRole(name string, given bool) (operations.Role, error) {
+	role := operations.Role(strings.TrimSpace(name))
+	switch {
+	case !given:
+		return operations.Admin, nil
+	case slices.Contains(operations.Roles(), role):
+		return role, nil
+	}
 	var names []string
 	for _, r := range operations.Roles() {
 		names = append(names, string(r))
 	}
-	return strings.Join(names, ", ")
+	return "", fmt.Errorf("none of %s", strings.Join(names, ", "))
 }
 
 // jwtRoles are the roles of JSON Web Tokens that are let in, and what each may: those of
@@ -78,11 +84,9 @@ func roleNames() string {
 func (c Config) jwtRoles() (map[string]operations.Role, error) {
 	roles := map[string]operations.Role{}
 	for item := range strings.SplitSeq(c.APIJWTRoles, ",") {
-		claim, role, paired := strings.Cut(item, "=")
-		claim, role = strings.TrimSpace(claim), strings.TrimSpace(role)
-		if !paired {
-			role = string(operations.Admin)
-		}
+		claim, named, given := strings.Cut(item, "=")
+		claim = strings.TrimSpace(claim)
+		role, err := parseRole(named, given)
 		switch {
 		case claim == "":
 			return nil, errors.New("names an empty role; separate roles by commas")
@@ -90,10 +94,10 @@ func (c Config) jwtRoles() (map[string]operations.Role, error) {
 			return nil, errors.New("anon is the role of a token that everybody has")
 		case roles[claim] != "":
 			return nil, fmt.Errorf("%s comes twice", claim)
-		case !slices.Contains(operations.Roles(), operations.Role(role)):
-			return nil, fmt.Errorf("%s has none of the roles %s", claim, roleNames())
+		case err != nil:
+			return nil, fmt.Errorf("the role of %s is %w", claim, err)
 		}
-		roles[claim] = operations.Role(role)
+		roles[claim] = role
 	}
 	return roles, nil
 }
@@ -105,4 +109,22 @@ func (c Config) JWT() httpapi.JWT {
 		Secret: c.APIJWTSecret.Reveal(), JWKSURL: c.APIJWKSURL, Audience: c.APIJWTAudience, Issuer: c.APIJWTIssuer,
 		Roles: roles, RoleClaim: c.APIJWTRoleClaim,
 	}
+}
+
+// Origins are whose pages may ask where a contact stands, each as a browser names it: scheme
+// and host, and the port where it is no usual one.
+func (c Config) Origins() ([]string, error) {
+	var all []string
+	for item := range strings.SplitSeq(c.APIOrigins, ",") {
+		origin := strings.TrimSpace(item)
+		if origin == "" && c.APIOrigins == "" {
+			break
+		}
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ToLower(origin) != origin {
+			return nil, fmt.Errorf("%q is not an origin such as https://crm.example.si: scheme and host in small letters, without a path", origin)
+		}
+		all = append(all, origin)
+	}
+	return all, nil
 }

@@ -193,6 +193,9 @@ func (v *validator) service(c Config) {
 		v.check(false, "api_token", "%s", err)
 	}
 	v.jwt(c)
+	if _, err := c.Origins(); err != nil {
+		v.check(false, "api_origins", "%s", err)
+	}
 	v.check(c.APIRate >= 1, "api_rate", "%d is less than one request in a second", c.APIRate)
 	v.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	v.check(slices.Contains([]string{"", "text", "json"}, c.LogFormat), "log_format", "%q is not one of text, json", c.LogFormat)

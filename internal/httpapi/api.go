@@ -54,6 +54,11 @@ func (s *Server) api() http.Handler {
 	guarded := s.guarded(mux)
 	outer := http.NewServeMux()
 	outer.Handle("/", guarded)
+	for _, rt := range routes() {
+		if rt.embedded {
+			outer.Handle(prefix+rt.path, s.shared(guarded))
+		}
+	}
 	for path, text := range map[string][]byte{"/api/openapi.yaml": openAPI, "/api/asyncapi.yaml": s.cfg.AsyncAPI} {
 		s.serve(outer, path, map[string]http.Handler{http.MethodGet: description(text)})
 	}
@@ -162,6 +167,10 @@ func (s *Server) operation(rt route) http.Handler {
 
 		if status == http.StatusAccepted {
 			announce(w.Header(), data)
+		}
+		if rt.embedded {
+			s.answerTagged(w, r, data)
+			return
 		}
 		s.answer(w, status, operations.Reply{Success: true, Data: data})
 	})

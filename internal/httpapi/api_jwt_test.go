@@ -91,7 +91,7 @@ func TestUsersAreNotLetInByDefault(t *testing.T) {
 	require.NoError(t, some.Validate())
 	require.Equal(t, map[string]operations.Role{"service_role": operations.Admin, "authenticated": operations.Viewer}, some.JWT().Roles)
 	for change, words := range map[string]string{
-		"anon": "anon is the role", "a,,b": "empty role", "": "empty role", "a=": "a has none of the roles viewer, decider", "a=owner": "a has none of the roles",
+		"anon": "anon is the role", "a,,b": "empty role", "": "empty role", "a=": "the role of a is none of viewer, decider", "a=owner": "the role of a is none of",
 		"a=viewer,a": "a comes twice", "anon=viewer": "anon is the role",
 	} {
 		cfg := config.Default()

@@ -33,6 +33,8 @@ type Config struct {
 	JWT    JWT
 	// Trace, where it is set, is put around what answers at a route.
 	Trace func(route string, next http.Handler) http.Handler
+	// Origins are those whose pages may show where a contact stands, as https://crm.example.si.
+	Origins []string
 	// Rate is how many requests a token may make in a second; 0: 50.
 	Rate float64
 	// Console makes what is served below /console/, to which the door lets people in; nil:
@@ -140,6 +142,7 @@ func (s *Server) handler() http.Handler {
 	for path, h := range health {
 		s.serve(mux, path, map[string]http.Handler{http.MethodGet: h})
 	}
+	s.serve(mux, elementPath, map[string]http.Handler{http.MethodGet: http.HandlerFunc(element)})
 	mux.Handle("/api/", s.api())
 	if s.cfg.Console != nil {
 		mux.Handle("/console/", s.cfg.Console(Door{s}))
@@ -172,10 +175,19 @@ const writeTimeout = 30 * time.Second
 
 // answer writes a body in JSON.
 func (s *Server) answer(w http.ResponseWriter, code int, body any) {
+	text, ok := s.inJSON(w, body)
+	if !ok {
+		code = http.StatusInternalServerError
+	}
+	s.write(w, code, text)
+}
+
+// inJSON is a body in JSON, with the headers of every answer.
+func (s *Server) inJSON(w http.ResponseWriter, body any) (text []byte, ok bool) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		s.log.Error("write answer", "error", err)
-		code, text = http.StatusInternalServerError, []byte(`{"success":false}`)
+		text = []byte(`{"success":false}`)
 	}
 	// Not every ResponseWriter has deadlines.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
@@ -183,8 +195,12 @@ func (s *Server) answer(w http.ResponseWriter, code int, body any) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	return append(text, '\n'), err == nil
+}
+
+func (s *Server) write(w http.ResponseWriter, code int, text []byte) {
 	w.WriteHeader(code)
-	if _, err := w.Write(append(text, '\n')); err != nil {
+	if _, err := w.Write(text); err != nil {
 		s.log.Debug("write answer", "error", err)
 	}
 }

@@ -26,6 +26,7 @@ type route struct {
 	stream       bool                // op is asked again and again, and answered with server-sent events
 	query        []param
 	fixed        map[string]any // fields that the path stands for
+	embedded     bool           // pages of the configured origins may ask, again and again
 	spoken       bool           // the answer has sentences, in the language that the caller accepts
 }
 
@@ -62,7 +63,7 @@ func routes() []route {
 		{method: http.MethodGet, path: "/contacts/left-out", op: operations.OpLeftOut, query: page},
 		{method: http.MethodGet, path: "/contacts", op: operations.OpContacts, query: append([]param{{name: "search"}, {name: "status"}}, page...)},
 		{method: http.MethodGet, path: "/contacts/{id}", op: operations.OpContact, query: contact, spoken: true},
-		{method: http.MethodGet, path: "/contacts/{id}/status", op: operations.OpContactStatus, query: contact, spoken: true},
+		{method: http.MethodGet, path: "/contacts/{id}/status", op: operations.OpContactStatus, query: contact, spoken: true, embedded: true},
 		{method: http.MethodGet, path: "/contacts/mappings", op: operations.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
 		{method: http.MethodPost, path: "/contacts/mappings/import", op: operations.OpImportPairs},
 		{method: http.MethodPost, path: "/contacts/merge", op: operations.OpMerge},

@@ -82,6 +82,10 @@ func (s *Service) runAPI(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read MKSYNC_API_TOKEN: %w", err)
 	}
+	origins, err := s.Config.Origins()
+	if err != nil {
+		return fmt.Errorf("read MKSYNC_API_ORIGINS: %w", err)
+	}
 	asyncAPI, err := control.AsyncAPI()
 	if err != nil {
 		return err
@@ -90,7 +94,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 	server, err := httpapi.New(ctx, httpapi.Config{
 		AsyncAPI: asyncAPI,
 		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
-		API: api, Tokens: tokens, JWT: s.Config.JWT(), Rate: float64(s.Config.APIRate),
+		API: api, Tokens: tokens, JWT: s.Config.JWT(), Origins: origins, Rate: float64(s.Config.APIRate),
 		Console: func(door httpapi.Door) http.Handler { return s.console(api, door) }, Trace: s.traceRequests(),
 		Follow: func(job string, news func()) (func(), error) {
 			return control.Follow(s.Conn, s.Config.Names(), job, news)
