@@ -100,6 +100,11 @@ fuzz: go ## Fuzz each fuzz test for a while (FUZZTIME=20s)
 bench: go ## Measure mksync beside what it can be compared with (BENCH_ARGS=-quick: a look)
 	$(GO) run ./bench $(BENCH_ARGS)
 
+# A module of its own: mksync needs nothing of what Prometheus needs.
+.PHONY: promtool
+promtool: go ## Build bin/promtool, with which the alerts are tested
+	cd tests/promtool && CGO_ENABLED=0 $(GO) build -tags remove_all_sd -trimpath -ldflags '-s -w' -o ../../bin/promtool github.com/prometheus/prometheus/cmd/promtool
+
 .PHONY: microbench
 microbench: go ## Run the benchmarks of single functions
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $(PACKAGES)
