@@ -38,6 +38,9 @@ type overviewData struct {
 	Latest   []operations.HistoryEntry
 	Names    names
 	OnTheWay uint64 // events
+	// Writes and Delays are of the last hour, in this process; nil: it does not count.
+	Writes, Delays *plot
+	Answers, Locks status.Figure // MetaKocka's
 }
 
 func (d overviewData) waiting() int { return d.Counts.Total() }
@@ -66,7 +69,18 @@ func overview(ctx context.Context, v *visit) (view, error) {
 		d.Total += n
 	}
 	d.OnTheWay = s.Pusher.Pending + s.Pusher.InFlight + s.Puller.Pending + s.Puller.InFlight
+	if v.System.Recent != nil {
+		d.plot(v.System.Recent())
+	}
 	return view{Page: "overview", Title: "console.menu.overview", Data: d}, nil
+}
+
+// plot shows what this process did in the last minutes.
+func (d *overviewData) plot(minutes []status.Minute) {
+	writes, delays := writesPlot(minutes), delaysPlot(minutes)
+	d.Writes, d.Delays = &writes, &delays
+	d.Answers = hour(minutes, func(m status.Minute) status.Figure { return m.Calls })
+	d.Locks = hour(minutes, func(m status.Minute) status.Figure { return m.LockWait })
 }
 
 // kind is one kind of what waits, and how many there are.

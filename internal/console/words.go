@@ -26,6 +26,9 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 		"dict":    dict,
 		"join":    func(all []string) string { return strings.Join(all, ", ") },
 		"bytes":   bytesOf,
+		"clock":   func(at time.Time) string { return at.In(zone).Format("15:04") },
+		"took":    func(d time.Duration) string { return secondsText(d.Seconds()) },
+		"moment":  func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"seconds": func(s float64) string { return fmt.Sprintf("%.1f s", s) },
 		"text":    func(s *string) string { return *s },
 		"button": func(do, label string, fields ...string) button {

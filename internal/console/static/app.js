@@ -7,6 +7,7 @@ const all = (selector, within = document) => [...within.querySelectorAll(selecto
 
 // Times: how long ago, and the moment itself to whoever points at it.
 const moment = new Intl.DateTimeFormat(lang, {dateStyle: "medium", timeStyle: "long"});
+const clock = new Intl.DateTimeFormat(lang, {timeStyle: "short"});
 const relative = new Intl.RelativeTimeFormat(lang, {numeric: "auto", style: "short"});
 
 function ago(then) {
@@ -19,7 +20,8 @@ function ago(then) {
 }
 
 function tellTimes(within = document) {
-  for (const t of all("time[datetime]", within)) {
+  for (const t of all("[data-clock]", within)) t.textContent = clock.format(new Date(t.dataset.clock));
+  for (const t of all("time[datetime]:not([data-clock])", within)) {
     const then = new Date(t.dateTime);
     if (isNaN(then)) continue;
     t.title = moment.format(then);
