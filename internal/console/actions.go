@@ -23,6 +23,8 @@ func actions() map[string]action {
 		"merge":            {operations.Right(operations.OpMerge), mergeContacts},
 		"merge-undo":       {operations.Right(operations.OpUndoMerge), undoMerge},
 		"unlink":           {operations.Right(operations.OpUnlink), unlinkContact},
+		"leave-out":        {operations.Right(operations.OpLeaveOut), leaveOut},
+		"take-in":          {operations.Right(operations.OpTakeIn), takeIn},
 		"undo":             {operations.Right(operations.OpUndo), undoWrites},
 		"job-cancel":       {operations.Right(operations.OpCancelJob), cancelJob},
 		"job-retry":        {operations.Right(operations.OpStartBulkSync), retryJob},

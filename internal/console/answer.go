@@ -86,3 +86,21 @@ func undoMerge(ctx context.Context, v *visit, form url.Values) (n notice, err er
 	}
 	return n, nil
 }
+
+func leaveOut(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	out, err := operations.OpLeaveOut.Ask(ctx, v.API, operations.LeaveOutRequest{ContactID: form.Get("id"), Reason: form.Get("reason")})
+	if err != nil {
+		return n, err
+	}
+	n = v.about(ctx, "console.done.left_out", out.ContactID)
+	n.Undo = &button{Do: "take-in", Label: "console.do.undo", Fields: map[string]string{"id": out.ContactID}}
+	return n, nil
+}
+
+func takeIn(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	done, err := operations.OpTakeIn.Ask(ctx, v.API, operations.TakeInRequest{ContactID: form.Get("id")})
+	if err != nil {
+		return n, err
+	}
+	return v.about(ctx, "console.done.taken_in", done.ContactID), nil
+}

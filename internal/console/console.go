@@ -85,20 +85,23 @@ type show func(ctx context.Context, v *visit) (view, error)
 // shown are the pages by address.
 func (c *Console) shown() map[string]show {
 	return map[string]show{
-		"{$}":         overview,
-		"waiting":     waiting,
-		"bulk":        bulk,
-		"history":     history,
-		"history.csv": historyCSV,
-		"undo":        undoPreview,
-		"link":        linkPreview,
-		"deletions":   deletions,
-		"duplicates":  duplicates,
-		"jobs":        jobs,
-		"job":         job,
-		"system":      system,
-		"doctor":      examine,
-		"merge":       mergePreview,
+		"{$}":          overview,
+		"waiting":      waiting,
+		"bulk":         bulk,
+		"contacts":     contacts,
+		"contacts.csv": contactsCSV,
+		"contact":      contact,
+		"history":      history,
+		"history.csv":  historyCSV,
+		"undo":         undoPreview,
+		"link":         linkPreview,
+		"deletions":    deletions,
+		"duplicates":   duplicates,
+		"jobs":         jobs,
+		"job":          job,
+		"system":       system,
+		"doctor":       examine,
+		"merge":        mergePreview,
 	}
 }
 

@@ -157,6 +157,7 @@ func (p page) Menu() []entry {
 	all := []entry{
 		{Page: "overview", Path: "", Title: "console.menu.overview"},
 		{Page: "waiting", Path: "waiting", Title: "console.menu.waiting"},
+		{Page: "contacts", Path: "contacts", Title: "console.menu.contacts"},
 		{Page: "duplicates", Path: "duplicates", Title: "console.menu.duplicates"},
 		{Page: "deletions", Path: "deletions", Title: "console.menu.deletions"},
 		{Page: "jobs", Path: "jobs", Title: "console.menu.jobs"},

@@ -122,6 +122,8 @@ func TestPages(t *testing.T) {
 		{"many at once", decideMany},
 		{"the history", takeBack},
 		{"the rest", decideTheRest},
+		{"contacts", findContacts},
+		{"a contact", oneContact},
 		{"counts", countsAreRows},
 		{"rights", rightsHideAndRefuse},
 		{"csv", historyOpensInASpreadsheet},
@@ -322,7 +324,7 @@ func rightsHideAndRefuse(t *testing.T, h *house) {
 		"conflict": operations.Decider, "conflict-undo": operations.Decider, "deletion-approve": operations.Decider, "deletion-reject": operations.Decider,
 		"dead-letter": operations.Operator, "sync": operations.Operator, "make-new": operations.Decider, "link": operations.Decider,
 		"job-cancel": operations.Operator, "job-retry": operations.Operator, "job-start": operations.Operator, "check": operations.Operator,
-		"unlink": operations.Decider, "merge": operations.Decider, "merge-undo": operations.Decider, "undo": operations.Decider,
+		"leave-out": operations.Decider, "take-in": operations.Decider, "unlink": operations.Decider, "merge": operations.Decider, "merge-undo": operations.Decider, "undo": operations.Decider,
 	}
 	for _, r := range operations.Roles() {
 		b := h.as(t, r)
@@ -376,7 +378,7 @@ func everyPageIsRead(t *testing.T, h *house) {
 	id := h.Linked(h.s, "pia@primer.si")
 	pages := []string{
 		"", "waiting", "waiting?kind=match", "bulk?kind=match&choice=new&choose=" + id, "history", "undo?contact=" + id + "&to=2026-01-01",
-		"deletions", "deletions?all=true", "duplicates", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
+		"contacts", "contacts?status=synced", "contact?id=" + id, "link?id=" + id + "&partner=" + h.Partner(id).MKID, "deletions", "deletions?all=true", "duplicates", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
 	}
 	for _, lang := range []string{"sl", "en"} {
 		b := h.as(t, operations.Admin)
@@ -394,4 +396,73 @@ func everyPageIsRead(t *testing.T, h *house) {
 	require.NotContains(t, b.get("/console/system").body, "MKSYNC_DATABASE_URL", "addresses are for operators")
 	require.Equal(t, 403, b.do("GET", "/console/doctor", nil).status)
 	require.NotContains(t, h.as(t, operations.Admin).get("/console/system").body, tokenOf(operations.Admin))
+}
+
+// findContacts: by any part of a name, whatever the accents; each filter stands in the address,
+// and the sheet has what the page has.
+func findContacts(t *testing.T, h *house) {
+	id := h.Add(mapping.Contact{Name: "Žiga Čepič", CompanyName: "Čepič d.o.o.", Email: "ziga@cepic.si", Phone: "040 987 654", Country: "SI"})
+	h.Reconciled(h.s, id)
+	b := h.as(t, operations.Viewer)
+	for _, words := range []string{"cepic", "ČEPIČ", "ziga@", "987 654", id} {
+		require.Contains(t, b.get("/console/contacts?search="+url.QueryEscape(words)).body, "Žiga Čepič", words)
+	}
+	require.Contains(t, b.get("/console/contacts?search=nobody-of-this-name").body, "No contact fits.")
+	all := h.Count("SELECT count(*) FROM metakocka_contact_mappings")
+	require.Contains(t, b.get("/console/contacts").body, fmt.Sprintf("<p>%d contacts</p>", all))
+	require.Equal(t, all, strings.Count(b.get("/console/contacts").body, "data-row"))
+	synced := h.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'")
+	require.Equal(t, synced, strings.Count(b.get("/console/contacts?status=synced").body, "data-row"))
+	require.Contains(t, b.get("/console/").body, fmt.Sprintf(`<a href="/console/contacts?status=synced"><b>%d</b>`, synced))
+	require.Equal(t, all+1, strings.Count(b.get("/console/contacts.csv").body, "\r\n"))
+	require.Equal(t, synced+1, strings.Count(b.get("/console/contacts.csv?status=synced").body, "\r\n"))
+}
+
+// oneContact: why each field is as it is; linked, parted, left out and taken in again, merged
+// and taken apart, each looked at first where it writes.
+func oneContact(t *testing.T, h *house) {
+	id := h.unclear("rok")
+	b := h.as(t, operations.Decider)
+	page := "/console/contact?id=" + id
+	a := b.get(page)
+	require.Contains(t, a.body, "<title>")
+	require.Contains(t, a.body, "Make a new partner")
+
+	partner := h.One("SELECT split_part(trim(leading '(' from substring(last_error from '[(][0-9]+')), ',', 1) FROM metakocka_contact_mappings WHERE contact_id = $1", id)
+	a = b.get("/console/link?id=" + id + "&partner=" + partner)
+	require.Contains(t, a.body, "would be linked with partner "+partner)
+	h.Status(id, "held") // nothing is written yet
+	a = b.press(a, "Link the two")
+	require.Contains(t, a.notice(), "rok is linked with partner "+partner)
+	require.Contains(t, a.body, "because both sides held it when the two were linked")
+
+	f := b.button(a, "Leave out")
+	f.fields.Set("reason", "Kupec ni več stranka")
+	a = b.led(b.do("POST", f.action, f.fields))
+	require.Contains(t, a.notice(), "rok is left out from now on.")
+	require.Contains(t, a.body, "left out")
+	a = b.press(a, "Take in again")
+	require.Contains(t, a.notice(), "rok is kept in step again.")
+
+	for _, press := range a.forms() {
+		if press.action == "/console/do/unlink" {
+			a = b.led(b.do("POST", press.action, press.fields))
+		}
+	}
+	require.Contains(t, a.notice(), "rok has no partner any more.")
+	h.Status(id, "unlinked")
+
+	loser, winner := h.Linked(h.s, "sara@primer.si"), h.Linked(h.s, "sarah@primer.si")
+	a = b.get("/console/merge?loser=" + loser + "&winner=" + winner)
+	require.Contains(t, a.body, "would be merged into")
+	require.Equal(t, 2, h.Count("SELECT count(*) FROM contacts WHERE id IN ($1::uuid, $2::uuid)", loser, winner))
+	a = b.press(a, "Merge the two")
+	require.Contains(t, a.notice(), "was merged into Oseba sarah@primer.si.")
+	require.Equal(t, 1, h.Count("SELECT count(*) FROM contacts WHERE id IN ($1::uuid, $2::uuid)", loser, winner))
+	a = b.press(a, "Take it back")
+	require.Contains(t, a.notice(), "was taken back")
+	require.Equal(t, 2, h.Count("SELECT count(*) FROM contacts WHERE id IN ($1::uuid, $2::uuid)", loser, winner))
+
+	require.Equal(t, 404, b.do("GET", "/console/contact?id=00000000-0000-4000-8000-000000000000", nil).status)
+	require.Equal(t, 400, b.do("GET", "/console/contact?id=%2F..%2F", nil).status)
 }

@@ -1,0 +1,62 @@
+package console
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// contactData is everything that is known of one contact.
+type contactData struct {
+	operations.ContactPage
+	Name string
+	Rows []row // what waits
+	// Older is where the history goes on; "": all of it is shown.
+	Older string
+}
+
+// Linked reports whether the contact has a partner.
+func (d contactData) Linked() bool { return d.Partner.MetaKockaID != "" && d.SyncStatus.Alive() }
+
+func contact(ctx context.Context, v *visit) (view, error) {
+	id := v.r.FormValue("id")
+	found, err := operations.OpContact.Ask(ctx, v.API, operations.ContactRequest{ID: id})
+	if err != nil {
+		return view{}, err
+	}
+	d := contactData{ContactPage: found, Name: v.called(ctx, found.ContactID)}
+	if d.Rows, err = v.waitingOf(ctx, found); err != nil {
+		return view{}, err
+	}
+	if len(found.History) > 0 {
+		d.Older = root + "history?" + url.Values{"contact": {found.ContactID}}.Encode()
+	}
+	return view{Page: "contact", Title: "console.menu.contact", Name: d.Name, Menu: "contacts", Data: d}, nil
+}
+
+// waitingOf are the rows of what waits of a contact.
+func (v *visit) waitingOf(ctx context.Context, c operations.ContactPage) ([]row, error) {
+	var rows []row
+	for _, w := range c.Waiting {
+		for _, k := range kindsWaiting() {
+			if k.name != string(w.Kind) {
+				continue
+			}
+			id := w.ID
+			if id == "" {
+				id = c.ContactID
+			}
+			r, err := k.find(ctx, v, id)
+			switch {
+			case syncer.IsCode(err, syncer.CodeNotFound), syncer.IsCode(err, syncer.CodeConflict): // decided meanwhile
+			case err != nil:
+				return nil, err
+			default:
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows, v.name(ctx, rows)
+}
