@@ -125,6 +125,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newDeadLettersCommand(app),
 		newMigrateCommand(app),
 		newDoctorCommand(app),
+		newAlertsCommand(app),
 		newSimulatorCommand(app),
 		newManCommand(app),
 		newVersionCommand(app),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/httpapi"
+	"github.com/crmmind/mksync/internal/phrases"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -93,10 +94,23 @@ type Config struct {
 	APIJWTRoleClaim string
 	APIOrigins      string // whose pages may ask, separated by commas
 	APIRate         int    // requests in a second, of each token
+	APIRate         int // requests in a second, of each token
+	// PublicURL is where people reach this service's HTTP; empty: not known.
+	PublicURL string
+	// Alerts are the messages to people.
+	Alerts Alerts
 	// DebugAddr serves Go's profiles; empty: nowhere. Without a host it is this machine alone.
 	DebugAddr string
 	LogLevel  string
 	LogFormat string // empty: text on a terminal, json elsewhere
+}
+
+// Alerts say who is told that a person is needed, and how. Neither a webhook nor a mail: nobody.
+type Alerts struct {
+	WebhookURL, WebhookSecret Secret
+	MailTo, MailFrom          string // addresses, separated by commas; one address
+	SMTPURL                   Secret
+	Language                  string // sl, en
 }
 
 // Field says how one canonical field is synced. An empty Rule stands for
@@ -142,6 +156,7 @@ func Default() Config {
 		APIJWTRoles:          httpapi.RoleService,
 		APIJWTRoleClaim:      "role",
 		APIRate:              50,
+		Alerts:               Alerts{Language: string(phrases.English)},
 		LogLevel:             "info",
 	}
 

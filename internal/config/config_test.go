@@ -323,11 +323,15 @@ func TestExampleFileIsTrue(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, s := range settings(&config) {
-		require.Regexp(t, `(?m)^(# )?`+s.key+`(_file)?:`, string(text))
+		section, key := inSection(s.key)
+		if section != "" {
+			key = "  " + key
+		}
+		require.Regexp(t, `(?m)^(# )?`+key+`(_file)?:`, string(text))
 	}
 
 	// With its comments taken off, what is commented out is right, too.
-	commented := regexp.MustCompile(`(?m)^# ((?:[a-z_]+:|  - ).*)$`)
+	commented := regexp.MustCompile(`(?m)^# ((?:(?:  )?[a-z_]+:|  - ).*)$`)
 	var lines []string
 	for _, match := range commented.FindAllStringSubmatch(string(text), -1) {
 		if !strings.Contains(match[1], "_file:") {
@@ -338,6 +342,7 @@ func TestExampleFileIsTrue(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, config.Filter, 4)
 	require.Equal(t, "1234", config.MetaKockaCompanyID)
+	require.Len(t, config.Told().Channels(), 2)
 }
 
 // TestThePageOfSettingsIsTrue: docs/configuration.md names every setting and nothing

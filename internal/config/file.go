@@ -97,22 +97,21 @@ func (r *fileReader) line(node *yaml.Node, what string) string {
 
 // readRoot applies the whole file.
 func (r *fileReader) readRoot(root *yaml.Node) {
-	known := []string{"fields", "filter", "insert"}
+	known := map[string][]string{"": {"fields", "filter", "insert", alertsSection}} // by section
 	byKey := map[string]setting{}
 	for _, s := range settings(&r.config) {
-		known = append(known, s.key)
+		section, key := inSection(s.key)
+		known[section] = append(known[section], key)
 		byKey[s.key] = s
 		if s.isSecret() {
-			known = append(known, s.key+"_file")
+			known[section] = append(known[section], key+"_file")
 		}
 	}
 
 	given := map[string]entry{}
-	for _, e := range r.entries(root, "") {
-		given[e.key] = e
-		if !slices.Contains(known, e.key) {
-			r.add("", e.where, "unknown key"+Suggestion(e.key, known))
-		}
+	r.readSection(root, "", known[""], given)
+	if alerts, ok := given[alertsSection]; ok {
+		r.readSection(alerts.value, alertsSection, known[alertsSection], given)
 	}
 
 	// In an order that is the same each time, as the problems are told in it.
@@ -128,6 +127,28 @@ func (r *fileReader) readRoot(root *yaml.Node) {
 	}
 	if insert, ok := given["insert"]; ok {
 		r.readInsert(insert)
+	}
+}
+
+// inSection parts a setting's key.
+func inSection(key string) (section, name string) {
+	section, name, is := strings.Cut(key, ".")
+	if !is {
+		return "", key
+	}
+	return section, name
+}
+
+// readSection adds what a section gives, by the whole key.
+func (r *fileReader) readSection(node *yaml.Node, section string, known []string, given map[string]entry) {
+	if resolve(node).Tag == "!!null" {
+		return // a section of comments
+	}
+	for _, e := range r.entries(node, section) {
+		given[join(section, e.key)] = e
+		if !slices.Contains(known, e.key) {
+			r.add("", e.where, "unknown key"+Suggestion(e.key, known))
+		}
 	}
 }
 

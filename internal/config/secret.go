@@ -32,12 +32,16 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText keeps the text out of JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Address is where a URL points, without its user, password and parameters; for
-// a text that is no URL, or where the password may reach into the host, it is String.
+// Address is where a URL points, without its user, password and parameters, and of a web
+// address, whose path may be what lets in, the host alone; for a text that is no URL, or
+// where the password may reach into the host, it is String.
 func (s Secret) Address() string {
 	u, err := url.Parse(string(s))
 	if err != nil || u.Scheme == "" || u.Host == "" || strings.Count(string(s), "@") > 1 || strings.Contains(u.Path, "@") {
 		return s.String()
+	}
+	if u.Scheme == "https" || u.Scheme == "http" {
+		u.Path = ""
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

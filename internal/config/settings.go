@@ -79,14 +79,27 @@ func settings(c *Config) []setting {
 		{"api_jwt_role_claim", &c.APIJWTRoleClaim},
 		{"api_origins", &c.APIOrigins},
 		{"api_rate", &c.APIRate},
+		{"public_url", &c.PublicURL},
+		{"alerts.webhook_url", &c.Alerts.WebhookURL},
+		{"alerts.webhook_secret", &c.Alerts.WebhookSecret},
+		{"alerts.mail_to", &c.Alerts.MailTo},
+		{"alerts.mail_from", &c.Alerts.MailFrom},
+		{"alerts.smtp_url", &c.Alerts.SMTPURL},
+		{"alerts.language", &c.Alerts.Language},
 		{"debug_addr", &c.DebugAddr},
 		{"log_level", &c.LogLevel},
 		{"log_format", &c.LogFormat},
 	}
 }
 
-// Variable is the environment variable of a key.
-func Variable(key string) string { return variablePrefix + strings.ToUpper(key) }
+// Variable is the environment variable of a key; one in a section has the section's name
+// before it.
+func Variable(key string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// alertsSection is the one section of single values in the file.
+const alertsSection = "alerts"
 
 // isSecret reports whether the setting may also be given as a file.
 func (s setting) isSecret() bool {

@@ -31,6 +31,7 @@ func (c Config) problems(needs []Need) []Problem {
 	v.metakocka(c)
 	v.policies(c)
 	v.service(c)
+	v.alerts(c)
 	v.fields(c)
 	return v.problems
 }

@@ -32,6 +32,7 @@ func (s *Service) Monitor() *status.Monitor {
 	if slices.Contains(s.Roles, RoleListener) {
 		m.Listener = s.Listener.Status
 	}
+	m.Alerts = s.Config.Told().Channels()
 	m.Store = s.refusal
 	return m
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/alerts"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/httpapi"
 	"github.com/crmmind/mksync/internal/telemetry"
@@ -52,6 +53,7 @@ type Pace struct {
 	AckWait          time.Duration // 0: the bus's default
 	EventWait        time.Duration // for an event that tells when a contact was changed
 	Look             time.Duration // whether a full check is due; 0: the checker's default
+	Alerts           alerts.Pace   // zero: the usual one
 }
 
 // UsualPace is that of a service.
@@ -140,6 +142,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.NATS != nil {
 		g.Go(func() error { return s.NATS.Run(ctx) })
 	}
+	g.Go(func() error { return s.runAlerts(ctx) })
 	if s.Config.DebugAddr != "" {
 		g.Go(func() error { return telemetry.ServeProfiles(ctx, s.Config.DebugAddr, s.log) })
 	}
@@ -153,6 +156,18 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// runAlerts tells people when one of them is needed, where that is configured.
+func (s *Service) runAlerts(ctx context.Context) error {
+	cfg := s.Config.Told()
+	if s.Pace.Alerts != (alerts.Pace{}) {
+		cfg.Pace = s.Pace.Alerts
+	}
+	if len(cfg.Channels()) == 0 {
+		return nil
+	}
+	return alerts.New(cfg, s.Store, s.Monitor().Status, s.log).Run(ctx)
 }
 
 // keepTables ends the process where mksync's tables are gone from under it.

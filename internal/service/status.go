@@ -44,7 +44,7 @@ func ownStatus(ctx context.Context, cfg config.Config, version string, nc *nats.
 		return status.Status{}, err
 	}
 	defer pool.Close()
-	m := &status.Monitor{Version: version, SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store, Heartbeat: cfg.HeartbeatInterval, Patience: Patience(cfg)}
+	m := &status.Monitor{Version: version, SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store, Heartbeat: cfg.HeartbeatInterval, Patience: Patience(cfg), Alerts: cfg.Told().Channels()}
 	if nc != nil {
 		m.Connected = nc.IsConnected
 		if m.Bus, err = bus.Attach(nc, cfg.Names()); err != nil {

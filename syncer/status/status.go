@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,6 +112,8 @@ type Figures interface {
 	Slot(ctx context.Context, name string) (store.Slot, error)
 	CheckState(ctx context.Context) (store.CheckState, error)
 	Now(ctx context.Context) (time.Time, error)
+	// Unsent are the ways on which alerts do not get through.
+	Unsent(ctx context.Context) ([]store.Unsent, error)
 }
 
 // Monitor puts a Status together. Optional parts are nil where this process
@@ -131,6 +134,7 @@ type Monitor struct {
 	Heartbeat    time.Duration         // between two; 0: none are sent
 	Trouble      func() syncer.Trouble // nil: no pusher or puller here
 	Patience     time.Duration         // how long a heartbeat, or an event, may stall
+	Alerts       []store.AlertChannel  // the ways on which people are told
 	Recent       *Recent               // nil: nobody counts
 }
 
@@ -200,7 +204,25 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	if err := m.check(ctx, s); err != nil {
 		return err
 	}
+	if err := m.alerts(ctx, s); err != nil {
+		return err
+	}
 	return m.poll(ctx, s)
+}
+
+// alerts names the ways to people on which nothing gets through.
+func (m *Monitor) alerts(ctx context.Context, s *Status) error {
+	if len(m.Alerts) == 0 {
+		return nil
+	}
+	unsent, err := m.Figures.Unsent(ctx)
+	for _, u := range unsent {
+		if slices.Contains(m.Alerts, u.Channel) {
+			s.problem(ProblemAlertUnsent, "no alert gets through by %s, and that of %s was given up: %s; mksync alerts test tries it",
+				u.Channel, u.At.UTC().Format("2 Jan 15:04 MST"), u.Error)
+		}
+	}
+	return err
 }
 
 // counted shows how many there are, and names what waits for a person.

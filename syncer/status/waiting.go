@@ -47,6 +47,7 @@ const (
 	ProblemCheckFailed      Code = "problem.check_failed"
 	ProblemCheckDiffers     Code = "problem.check_differs"
 	ProblemMergesOpen       Code = "problem.merges_open"
+	ProblemAlertUnsent      Code = "problem.alert_unsent"
 )
 
 // Codes are all of them.
@@ -56,7 +57,7 @@ func Codes() []Code {
 		ProblemDatabaseAway, ProblemNoListener, ProblemListenerDown, ProblemListenerWarns, ProblemHeartbeatStalled, ProblemHeartbeatRefused,
 		ProblemSlotLost, ProblemSlotNearLimit, ProblemSlotKeepsMuch, ProblemFormerSlot,
 		ProblemNATSAway, ProblemStreamsRefuse, ProblemStreamFull, ProblemEventsDropped, ProblemEventsStill, ProblemNoWorker, ProblemWorkHangs, ProblemWorkStuck,
-		ProblemFailing, ProblemPaused, ProblemPollFailed, ProblemPollLate, ProblemNotHeld, ProblemCheckFailed, ProblemCheckDiffers, ProblemMergesOpen,
+		ProblemFailing, ProblemPaused, ProblemPollFailed, ProblemPollLate, ProblemNotHeld, ProblemCheckFailed, ProblemCheckDiffers, ProblemMergesOpen, ProblemAlertUnsent,
 	}
 }
 
