@@ -57,7 +57,7 @@ type Pace struct {
 	Look     time.Duration // between two looks at what waits
 	Stale    time.Duration // after which it is not heeded what a process saw
 	Patience time.Duration // for what may heal by itself
-	Calm     time.Duration // for which nothing waits before it is over
+	Calm     time.Duration // for which nobody is needed before it is over
 	Remind   time.Duration // between two messages while it stays so
 
 	Send        time.Duration // between two looks at what is to be sent

@@ -16,7 +16,7 @@ type known struct {
 	// Needed: people were told that one of them is needed, ToldAt last.
 	Needed bool      `json:"needed"`
 	ToldAt time.Time `json:"toldAt"`
-	// QuietSince is since when nothing waits; zero: something does.
+	// QuietSince is since when nobody is needed; zero: somebody is.
 	QuietSince time.Time `json:"quietSince"`
 	// Seen is what each process saw last.
 	Seen map[string]sight `json:"seen,omitempty"`
@@ -51,7 +51,7 @@ func (k *known) step(p Pace, now time.Time, process string, waiting []status.Wai
 	k.ToldAt = earlier(k.ToldAt, now)
 
 	switch {
-	case len(all) > 0:
+	case len(ripe) > 0 || blind(all):
 		k.QuietSince = time.Time{}
 	case k.QuietSince.IsZero():
 		k.QuietSince = now
@@ -63,12 +63,19 @@ func (k *known) step(p Pace, now time.Time, process string, waiting []status.Wai
 		k.Needed = true
 		k.ToldAt = now
 		return &message{store.AttentionNeeded, ripe}
-	case k.Needed && len(all) == 0 && now.Sub(k.QuietSince) >= p.Calm:
+	case k.Needed && !k.QuietSince.IsZero() && now.Sub(k.QuietSince) >= p.Calm:
 		k.Needed = false
 		k.ToldAt = now
 		return &message{about: store.AttentionOver, reasons: []store.AlertReason{}}
 	}
 	return nil
+}
+
+// blind reports whether it is not known what waits.
+func blind(all map[status.Code]kind) bool {
+	_, database := all[status.ProblemDatabaseAway]
+	_, nats := all[status.ProblemNATSAway] // has the dead letters
+	return database || nats
 }
 
 // note replaces what a process saw, and forgets what is stale.

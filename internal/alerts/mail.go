@@ -103,7 +103,7 @@ func (m *Mail) send(ctx context.Context, l letter) (string, error) {
 }
 
 func (m *Mail) message(l letter) (*mail.Msg, error) {
-	msg := mail.NewMsg()
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := msg.From(m.From); err != nil {
 		return nil, fmt.Errorf("read the sender's address: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -140,6 +141,7 @@ func postbox(t *testing.T, p post) (*inbox, *alerts.Mail) {
 		return session{b}, nil
 	}))
 	server.Domain = "localhost"
+	server.ErrorLog = log.New(io.Discard, "", 0)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := l.Addr().(*net.TCPAddr).Port

@@ -16,7 +16,7 @@ func (c Config) write(a store.Alert) letter {
 	l := letter{id: a.ID, at: a.At.UTC(), body: body{Type: a.Type, At: a.At.UTC(), Reasons: []reason{}}}
 	var lines []string
 	for _, r := range a.Reasons {
-		said := reason{Code: r.Code, Count: r.Count, Text: Say(c.Language, r), URL: c.Console}
+		said := reason{Code: r.Code, Count: r.Count, Text: Say(c.Language, r), URL: c.place(r.Code)}
 		l.body.Reasons = append(l.body.Reasons, said)
 		lines = append(lines, "- "+said.Text)
 	}
@@ -27,6 +27,18 @@ func (c Config) write(a store.Alert) letter {
 	}
 	c.compose(&l, name, lines)
 	return l
+}
+
+// waitingPrefix begins the codes of what has a list.
+const waitingPrefix = "waiting."
+
+// place is where a kind of thing is decided: its list in the console, or what it begins with.
+func (c Config) place(code string) string {
+	kind, listed := strings.CutPrefix(code, waitingPrefix)
+	if c.Console == "" || !listed {
+		return c.Console
+	}
+	return c.Console + "waiting?kind=" + kind
 }
 
 // trial is a message that tries a way.
@@ -60,7 +72,7 @@ func Say(l phrases.Language, r store.AlertReason) string {
 	if !phrases.Has(id) {
 		return r.Code
 	}
-	if strings.HasPrefix(r.Code, "waiting.") {
+	if strings.HasPrefix(r.Code, waitingPrefix) {
 		return l.Count(id, r.Count)
 	}
 	return l.Text(id)

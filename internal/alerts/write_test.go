@@ -33,6 +33,9 @@ https://mksync.primer.si/console/
 mksync piše enkrat, ko kaj čaka, dokler čaka največ enkrat na dan, in enkrat, ko nič več ne čaka.
 `, l.text)
 
+	require.Equal(t, "https://mksync.primer.si/console/waiting?kind=conflict", l.body.Reasons[0].URL)
+	require.Equal(t, "https://mksync.primer.si/console/", l.body.Reasons[2].URL)
+
 	c = Config{Language: phrases.English}
 	body, err := json.Marshal(c.write(needed).body)
 	require.NoError(t, err)
