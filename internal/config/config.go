@@ -94,7 +94,6 @@ type Config struct {
 	APIJWTRoleClaim string
 	APIOrigins      string // whose pages may ask, separated by commas
 	APIRate         int    // requests in a second, of each token
-	APIRate         int // requests in a second, of each token
 	// PublicURL is where people reach this service's HTTP; empty: not known.
 	PublicURL string
 	// Alerts are the messages to people.
