@@ -51,9 +51,9 @@ func TestWhatIsWrongWithWhoIsTold(t *testing.T) {
 		"{smtp_url: \"smtp://posta.primer.si\", mail_from: b@primer.si}":                      "alerts.mail_to: missing; set it to the addresses that messages go to, separated by commas",
 		"{smtp_url: \"smtp://posta\", mail_from: \"b@primer.si, c@primer.si\", mail_to: a@b}": "mksync.yaml line 1: alerts.mail_from: more than one address",
 		"{smtp_url: \"http://hunter2\", mail_from: b@primer.si, mail_to: a@b}":                "mksync.yaml line 1: alerts.smtp_url: not an address such as smtps://user:password@mail.example.com:465 or smtp://mail.example.com:587 (a special character in the password is written as %XX)",
-		"{language: deutsch}":  "mksync.yaml line 1: alerts.language: \"deutsch\" is not one of en, sl",
-		"{webhok_url: x}": "mksync.yaml line 1: alerts.webhok_url: unknown key; did you mean webhook_url?",
-		"yes":             "mksync.yaml line 1: alerts: expected `key: value` lines",
+		"{language: deutsch}": "mksync.yaml line 1: alerts.language: \"deutsch\" is not one of en, sl",
+		"{webhok_url: x}":     "mksync.yaml line 1: alerts.webhok_url: unknown key; did you mean webhook_url?",
+		"yes":                 "mksync.yaml line 1: alerts: expected `key: value` lines",
 	} {
 		_, err := Load(writeFile(t, "mksync.yaml", "alerts: "+section), nil)
 		require.Equal(t, []string{want}, problems(t, err), section)
