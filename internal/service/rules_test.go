@@ -31,7 +31,7 @@ type alert struct {
 	Labels, Annotations map[string]string
 }
 
-func alerts(t *testing.T) []alert {
+func rulesOf(t *testing.T) []alert {
 	t.Helper()
 	text, err := os.ReadFile(rulesFile)
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestRulesAndDashboardAskForMetricsThatThereAre(t *testing.T) {
 	}
 
 	exprs := queries(t)
-	for _, a := range alerts(t) {
+	for _, a := range rulesOf(t) {
 		exprs = append(exprs, a.Expr)
 	}
 	for _, expr := range exprs {
@@ -133,7 +133,7 @@ func TestThePageOfMetricsListsTheAlerts(t *testing.T) {
 	t.Parallel()
 	const begin, end = "<!-- alerts -->\n", "<!-- /alerts -->\n"
 	table := "| alert | when | for | do |\n|---|---|---|---|\n"
-	for _, a := range alerts(t) {
+	for _, a := range rulesOf(t) {
 		require.Contains(t, []string{"critical", "warning", "info"}, a.Labels["severity"], a.Alert)
 		require.NotEmpty(t, a.Annotations["summary"], a.Alert)
 		require.NotEmpty(t, a.Annotations["description"], a.Alert)
@@ -165,7 +165,7 @@ func TestTheRulesFireWhenTheyShould(t *testing.T) {
 	tested, err := os.ReadFile(rulesTestFile)
 	require.NoError(t, err)
 	for _, name := range regexp.MustCompile(`alertname: (\w+)`).FindAllStringSubmatch(string(tested), -1) {
-		require.True(t, slices.ContainsFunc(alerts(t), func(a alert) bool { return a.Alert == name[1] }), "there is no alert %s", name[1])
+		require.True(t, slices.ContainsFunc(rulesOf(t), func(a alert) bool { return a.Alert == name[1] }), "there is no alert %s", name[1])
 	}
 
 	tool, err := filepath.Abs("../../bin/promtool")
