@@ -17,9 +17,7 @@ func asked(s *Server, method, path string, headers ...string) *httptest.Response
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	w := httptest.NewRecorder()
-	s.handler().ServeHTTP(w, r)
-	return w
+	return recorded(s, r)
 }
 
 // TestPagesOfOtherOriginsMayAskWhereAContactStands, of the configured origins, and nothing

@@ -44,9 +44,7 @@ func ask(s *Server, method, path, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer secret-token")
 	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
-	s.handler().ServeHTTP(w, r)
-	return w
+	return recorded(s, r)
 }
 
 func TestRequestsAndAnswersAreTheOperations(t *testing.T) {
@@ -126,9 +124,7 @@ func TestEachTokenHasItsOwnLimit(t *testing.T) {
 func askAs(s *Server, token string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "/api/metakocka/contacts/mappings", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
-	w := httptest.NewRecorder()
-	s.handler().ServeHTTP(w, r)
-	return w
+	return recorded(s, r)
 }
 
 func TestIdleLimitsAreForgotten(t *testing.T) {

@@ -16,9 +16,7 @@ func TestFailedSignInsAreBoundedAndToldOnce(t *testing.T) {
 	for range 3 * bursts * strangerRate {
 		r := httptest.NewRequest(http.MethodGet, "/api/metakocka/jobs", nil)
 		r.Header.Set("Authorization", "Bearer guessed-token-0123")
-		w := httptest.NewRecorder()
-		s.handler().ServeHTTP(w, r)
-		codes[w.Code]++
+		codes[recorded(s, r).Code]++
 	}
 	require.GreaterOrEqual(t, codes[401], bursts*strangerRate)
 	require.Positive(t, codes[429])
