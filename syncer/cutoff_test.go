@@ -1,10 +1,13 @@
 package syncer_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -15,20 +18,21 @@ import (
 // call of the clearing has no answer, while another field of the same write took effect.
 func TestAClearingThatWasCutOffLeavesNoMarker(t *testing.T) {
 	t.Parallel()
-	for name, faults := range map[string][]sim.Fault{
+	cutOff := map[string][]sim.Fault{
 		"the marker's answer":                {sim.NoFault, sim.FaultAfter},
 		"what takes it back":                 {sim.NoFault, sim.NoFault, sim.FaultBefore},
 		"both answers":                       {sim.NoFault, sim.FaultAfter, sim.FaultAfter},
 		"the answer, and what takes it back": {sim.NoFault, sim.FaultAfter, sim.FaultBefore},
 		"the marker itself":                  {sim.NoFault, sim.FaultBefore},
 		"the answer of what takes it back":   {sim.NoFault, sim.NoFault, sim.FaultAfter},
-	} {
+	}
+	for _, name := range long.Every(2, slices.Sorted(maps.Keys(cutOff))) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := world.ByHand(t, sim.Options{RemoveMarker: sim.Kept}, func(w *world.World) { w.Config.ConflictRule = mapping.RuleCRM })
 			id, p := h.Linked(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si", Phone: "041 111 111"})
 			h.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 222 222" })
-			require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, faults...))
+			require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, cutOff[name]...))
 			h.Exec("UPDATE contacts SET phone = NULL, address = 'Nova 1, Ljubljana, 1000' WHERE id = $1", id)
 			_, err := h.Push(id, false)
 			require.True(t, metakocka.Uncertain(err), "%v", err)

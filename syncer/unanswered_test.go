@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -60,7 +61,7 @@ func TestALateEntryIsNotAddedTwice(t *testing.T) {
 // later, after a second one could have been sent.
 func TestUpdateWithoutAnswer(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []sim.Fault{sim.FaultAfter, sim.FaultHalf, sim.FaultGarbage, sim.Fault504, sim.FaultBefore, sim.Fault5xx, sim.FaultLate} {
+	for _, fault := range long.Every(2, []sim.Fault{sim.FaultAfter, sim.FaultHalf, sim.FaultGarbage, sim.Fault504, sim.FaultBefore, sim.Fault5xx, sim.FaultLate}) {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
 			w := world.New(t, sim.Options{})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -82,7 +83,7 @@ func TestLawAtMostOneWritePerEdit(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(s.Close)
 			met := watchFaults(w.ERP)
-			rapid.Check(t, few(8, func(r *rapid.T) { (&history{World: w, s: s, rand: r, faults: met, keeps: c.trigger == ""}).run() }))
+			rapid.Check(t, few(long.Or(3, 8), func(r *rapid.T) { (&history{World: w, s: s, rand: r, faults: met, keeps: c.trigger == ""}).run() }))
 		})
 	}
 }

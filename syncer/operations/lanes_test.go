@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
@@ -186,7 +187,7 @@ func TestAnEditIsQuickAmongMany(t *testing.T) {
 	for name, k := range masses {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			delays, _ := k.editsAmong(t, 400, 5, 200*time.Millisecond)
+			delays, _ := k.editsAmong(t, long.Or(120, 400), 5, 200*time.Millisecond)
 			t.Log(delays)
 			require.Less(t, delays[len(delays)/2], waits.Stretch(time.Second))
 			require.Less(t, delays[len(delays)-1], waits.Stretch(3*time.Second))
