@@ -17,7 +17,7 @@ import (
 // What touches the whole server needs one of its own; the parts take turns on it.
 func TestOnAServerOfItsOwn(t *testing.T) {
 	t.Parallel()
-	srv, err := pgserver.Start(context.Background(), pgserver.Options{Own: true})
+	srv, err := pgserver.Start(context.Background(), pgserver.Options{Own: true, Kept: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, srv.Stop()) })
 	t.Run("reconnects after a restart", func(t *testing.T) { testRestart(t, srv) })

@@ -33,7 +33,7 @@ const supabase = `
 // signed in or not, and with the service's key.
 func TestOnSupabaseNobodyButTheOwnerReadsTheTables(t *testing.T) {
 	t.Parallel()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Own: true}) // roles are the whole server's
+	server, err := pgserver.Start(t.Context(), pgserver.Options{Own: true, Kept: true}) // roles are the whole server's
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	database, err := server.CreateDatabase(t.Context(), "project")

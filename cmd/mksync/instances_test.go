@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -32,7 +33,8 @@ func TestTwoInstallationsAreKilled(t *testing.T) {
 	const perRound = 2
 	id := func(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
 	last := map[string]string{}
-	for round, killed := range [][]int{{0}, {1}, {0, 1}} {
+	rounds := long.Every(2, [][]int{{0}, {1}, {0, 1}})
+	for round, killed := range rounds {
 		for i, w := range both {
 			require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 20 * time.Millisecond}))
 			for n := round * perRound; n < (round+1)*perRound; n++ {
@@ -54,16 +56,17 @@ func TestTwoInstallationsAreKilled(t *testing.T) {
 			running[k].kill()
 		}
 		for _, k := range killed {
+			logs[k] = &logBuffer{}
 			running[k] = spawn(both[k], logs[k])
 		}
 	}
 
 	for _, w := range both {
-		for n := range 3 * perRound {
+		for n := range len(rounds) * perRound {
 			w.Agree(id(n), last[w.Config.Instance+id(n)])
 			require.True(t, strings.HasPrefix(w.Partner(id(n)).Customer, w.Config.Instance+" "), "another company's partner")
 		}
-		require.Len(t, w.ERP.Partners(), 3*perRound, w.Config.Instance)
+		require.Len(t, w.ERP.Partners(), len(rounds)*perRound, w.Config.Instance)
 		w.Eventually(func() error {
 			if n := w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status <> 'synced' OR intent IS NOT NULL"); n > 0 {
 				return fmt.Errorf("%d contacts are not in order", n)
@@ -71,7 +74,13 @@ func TestTwoInstallationsAreKilled(t *testing.T) {
 			return nil
 		})
 	}
-	for _, c := range running {
+	for i, c := range running {
+		both[i].Eventually(func() error { // it may have had nothing to do, and not be there yet
+			if !strings.Contains(logs[i].String(), "mksync is running") {
+				return fmt.Errorf("%s does not run", both[i].Config.Instance)
+			}
+			return nil
+		})
 		require.Zero(t, c.terminate())
 	}
 }

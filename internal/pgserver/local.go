@@ -41,16 +41,20 @@ func startLocal(ctx context.Context, opts Options) (*Server, error) {
 		return nil, err
 	}
 	l := &local{bin: bin, files: dir, env: opts.Env, account: who, password: newPassword(), durable: opts.Durable}
-	if err := l.create(ctx); err != nil {
+	create := l.initdb
+	if opts.Kept {
+		create = l.kept
+	}
+	if err := l.create(ctx, create); err != nil {
 		return nil, errors.Join(err, l.stop())
 	}
 	return &Server{url: serverURL("127.0.0.1", l.port, l.password), host: l}, nil
 }
 
-// create makes the cluster and starts it. The port may be taken between its
+// create makes the cluster with its files and starts it. The port may be taken between its
 // choice and the start, then another is tried.
-func (l *local) create(ctx context.Context) error {
-	if err := l.initdb(ctx); err != nil {
+func (l *local) create(ctx context.Context, files func(context.Context) error) error {
+	if err := files(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -65,6 +69,9 @@ func (l *local) create(ctx context.Context) error {
 	return err
 }
 
+// initdbArguments are how a cluster is made, but for its place, its password and its locale.
+var initdbArguments = []string{"--username=" + superuser, "--auth=md5", "--encoding=UTF8", "--no-sync"}
+
 // initdb makes the cluster's files: with a Unicode locale where the system has
 // it, else with the C locale, which every system has. Passwords are kept as MD5: SCRAM
 // counts for long at each sign-in, at both ends and by design, which was a sixth of
@@ -76,9 +83,9 @@ func (l *local) initdb(ctx context.Context) error {
 	}
 	var last error
 	for _, locale := range []string{"C.UTF-8", "C"} {
-		cmd := exec.CommandContext(ctx, filepath.Join(l.bin, "initdb"),
-			"--pgdata="+l.files.path("data"), "--username="+superuser, "--pwfile="+passwords,
-			"--auth=md5", "--encoding=UTF8", "--locale="+locale, "--no-sync")
+		cmd := exec.CommandContext(ctx, filepath.Join(l.bin, "initdb"), append([]string{
+			"--pgdata=" + l.files.path("data"), "--pwfile=" + passwords, "--locale=" + locale,
+		}, initdbArguments...)...)
 		l.account.apply(cmd)
 		cmd.Dir = l.files.dir
 		out, err := cmd.CombinedOutput()

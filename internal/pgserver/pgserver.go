@@ -39,6 +39,10 @@ type Options struct {
 	// Durable asks for a server that syncs each commit to disk, as one in
 	// production does. A server of URLVariable is as it is.
 	Durable bool
+	// Kept lets a local cluster begin as a copy of one that is kept in the user's cache
+	// directory, for making one takes a processor most of a second. All copies have the
+	// same password and the same system identifier.
+	Kept bool
 	// Env are variables, as NAME=value, for the server's processes besides this
 	// one's own. Only a local server can have them.
 	Env []string

@@ -61,6 +61,30 @@ func TestServerLivesAndLeavesNothingBehind(t *testing.T) {
 	require.Empty(t, left)
 }
 
+// TestKeptClustersAreCopied: the second one begins as the first did, and nothing of what was
+// done in that is in it.
+func TestKeptClustersAreCopied(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("HOME", cache) // of macOS
+	identifier := map[string]bool{}
+	for range 2 {
+		srv, err := pgserver.Start(t.Context(), pgserver.Options{Own: true, Kept: true, Ways: []pgserver.Way{pgserver.Local(), pgserver.Installed()}})
+		require.NoError(t, err)
+		conn, err := pgx.Connect(t.Context(), srv.URL())
+		require.NoError(t, err)
+		var of string
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT system_identifier::text FROM pg_control_system()").Scan(&of))
+		identifier[of] = true
+		_, err = conn.Exec(t.Context(), "CREATE TABLE once (id int)")
+		require.NoError(t, errors.Join(err, conn.Close(t.Context()), srv.Stop()))
+	}
+	require.Len(t, identifier, 1, "the second is a copy")
+	unfinished, err := filepath.Glob(filepath.Join(cache, "*", "*", "unfinished-*"))
+	require.NoError(t, err)
+	require.Empty(t, unfinished)
+}
+
 // openDir is a directory that the server's own user may enter, too.
 func openDir(t *testing.T) string {
 	t.Helper()

@@ -50,7 +50,7 @@ func (c *cluster) server() (*pgserver.Server, error) {
 		defer cancel()
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 		c.srv, c.err = pgserver.Start(ctx, pgserver.Options{
-			Logger: log, Ways: []pgserver.Way{pgcontainer.Way(), pgserver.Local(), pgserver.Installed()},
+			Logger: log, Kept: true, Ways: []pgserver.Way{pgcontainer.Way(), pgserver.Local(), pgserver.Installed()},
 		})
 	})
 	return c.srv, c.err

@@ -19,7 +19,7 @@ import (
 // OwnServer starts a Postgres for this test alone, with variables of its own.
 func OwnServer(t *testing.T, env ...string) (server *pgserver.Server, url string) {
 	t.Helper()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Own: true, NoInstall: true, Env: env})
+	server, err := pgserver.Start(t.Context(), pgserver.Options{Own: true, Kept: true, NoInstall: true, Env: env})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	url, err = server.CreateDatabase(t.Context(), "crm")
