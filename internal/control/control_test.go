@@ -342,7 +342,7 @@ func TestProgressIsToldToWhoFollows(t *testing.T) {
 	for _, id := range []string{"j2", "j1"} {
 		m, err := all.NextMsg(5 * time.Second)
 		require.NoError(t, err)
-		require.Equal(t, id, m.Header.Get("ce-subject"))
+		require.Equal(t, bus.JobSubject(id), m.Subject)
 	}
 	require.Empty(t, news)
 	stop()

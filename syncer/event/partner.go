@@ -45,7 +45,7 @@ func PartnerMessage(kind string, ev PartnerEvent) (bus.Message, error) {
 	id := fmt.Sprintf("%s-%s-%.16s-%d", kind, ev.MetaKockaID, ev.Hash, ev.After.UnixMicro())
 	m := bus.Message{Subject: bus.PartnerSubject(kind, ev.MetaKockaID), ID: id, Data: data, Header: map[string][]string{
 		HeaderSpec: {"1.0"}, HeaderID: {id}, HeaderSource: {"mksync/poller"}, HeaderType: {"metakocka.partners." + kind},
-		HeaderTime: {ev.SeenAt.UTC().Format(time.RFC3339Nano)}, HeaderSubject: {ev.MetaKockaID}, HeaderContent: {"application/json"},
+		HeaderTime: {ev.SeenAt.UTC().Format(time.RFC3339Nano)},
 	}}
 	return m, nil
 }

@@ -31,7 +31,7 @@ type Relay struct {
 	// Used by Publish alone, again and again.
 	buf    []byte
 	header nats.Header
-	values [7]string
+	values [5]string
 	parent [1]string // the trace's header, where there is one
 	of     struct {  // what the values were last made of, where many events share it
 		op     cdc.Op
@@ -45,11 +45,10 @@ type Relay struct {
 // NewRelay returns a relay that has not opened the stream yet: Last does.
 func NewRelay(b *bus.Bus, states ListenerStates, cfg bus.PublisherConfig, log *slog.Logger) *Relay {
 	r := &Relay{bus: b, states: states, cfg: cfg, log: log, header: nats.Header{}}
-	for i, key := range [...]string{HeaderSpec, HeaderID, HeaderSource, HeaderType, HeaderTime, HeaderSubject, HeaderContent} {
+	for i, key := range [...]string{HeaderSpec, HeaderID, HeaderSource, HeaderType, HeaderTime} {
 		r.header[key] = r.values[i : i+1 : i+1]
 	}
 	r.values[0] = "1.0"
-	r.values[6] = "application/json"
 	return r
 }
 
@@ -188,7 +187,6 @@ func (r *Relay) message(ev *cdc.Event) bus.Message {
 		r.values[4] = eventTime(ev)
 	}
 	r.values[1] = eventID(r.id, ev.Pos)
-	r.values[5] = ev.Key
 	if r.trace != nil {
 		r.parent[0] = r.trace(ev, r.values[1])
 	}

@@ -97,6 +97,6 @@ func JobMessage(j Job, now time.Time) (bus.Message, error) {
 	id := j.ID + "-" + j.Mark()
 	return bus.Message{Subject: bus.JobSubject(j.ID), ID: id, Data: data, Header: map[string][]string{
 		event.HeaderSpec: {"1.0"}, event.HeaderID: {id}, event.HeaderSource: {"mksync/jobs"}, event.HeaderType: {"mksync.job." + string(j.Status)},
-		event.HeaderTime: {now.UTC().Format(time.RFC3339Nano)}, event.HeaderSubject: {j.ID}, event.HeaderContent: {"application/json"},
+		event.HeaderTime: {now.UTC().Format(time.RFC3339Nano)},
 	}}, nil
 }
