@@ -38,7 +38,8 @@ func drain(ctx context.Context, l *lab) (r result, err error) {
 		}
 		for round := range l.Rounds {
 			for _, reader := range rotate(readers, round) {
-				if err := l.drainOnce(ctx, &r, reader, round); err != nil {
+				err := l.drainOnce(ctx, &r, reader, round)
+				if err = r.unlessForeign(ctx, reader.foreign, reader.of.name+", "+reader.who, err); err != nil {
 					return r, fmt.Errorf("%s: %w", reader.who, err)
 				}
 			}
@@ -92,6 +93,7 @@ const (
 	colOfRelay = "of faster relay"
 	colCPU     = "CPU s"
 	colPeak    = "peak MiB"
+	colBytes   = "bytes a message"
 	colNATSCPU = "NATS CPU s"
 	colNATSMiB = "NATS peak MiB"
 	colWrong   = "wrong"
@@ -104,6 +106,8 @@ type reader struct {
 	own    bool   // it brings its NATS server with it
 	of     *backlog
 	start  func(b *backlog, slot, nats string) (*process, error)
+
+	foreign bool // somebody else's: that it fails is a note
 }
 
 // readers are those of a backlog that one build of mksync has left: of another build than
@@ -144,11 +148,16 @@ func (l *lab) readers(b *backlog) []reader {
 	}
 
 	for _, c := range l.Listeners {
-		readers = append(readers, reader{who: c.Name, of: b, stream: benchStream, start: func(b *backlog, slot, nats string) (*process, error) {
-			cmd := exec.Command("sh", "-c", "exec "+c.Command) //nolint:gosec,noctx // the caller's own command; stop ends it
-			cmd.Env = append(os.Environ(), "DATABASE_URL="+b.url, "NATS_URL="+nats, "SLOT="+slot, "PUBLICATION="+publication, "STREAM="+benchStream)
-			return startProcess(c.Name, cmd)
+		readers = append(readers, reader{who: c.Name, of: b, stream: benchStream, foreign: true, start: func(b *backlog, slot, nats string) (*process, error) {
+			return c.start(b.url, nats, slot, publication)
 		}})
 	}
 	return readers
+}
+
+// start runs somebody else's listener.
+func (c candidate) start(database, nats, slot, publication string) (*process, error) {
+	cmd := exec.Command("sh", "-c", "exec "+c.Command) //nolint:gosec,noctx // the caller's own command; stop ends it
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+database, "NATS_URL="+nats, "SLOT="+slot, "PUBLICATION="+publication, "STREAM="+benchStream)
+	return startProcess(c.Name, cmd)
 }

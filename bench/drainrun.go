@@ -71,6 +71,9 @@ func (l *lab) drainOnce(ctx context.Context, r *result, who reader, round int) (
 	note(r, b.name, who.who, b.n, took, used)
 
 	noteServer(r, b.name, who, server)
+	if err := noteBytes(ctx, r, b.name, who.who, conn, who.stream); err != nil {
+		return err
+	}
 
 	wrong, err := verify(ctx, conn, who.stream, b.n)
 	if err != nil {
@@ -89,6 +92,22 @@ func noteServer(r *result, what string, who reader, server *natsServer) {
 		r.add(what, who.who, colNATSCPU, u.cpu)
 		r.add(what, who.who, colNATSMiB, u.peak)
 	}
+}
+
+// noteBytes adds how much the server stores for a message: subject, headers and data, and
+// some twenty bytes of its own.
+func noteBytes(ctx context.Context, r *result, what, who string, nc *nats.Conn, stream string) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	s, err := js.Stream(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	state := s.CachedInfo().State
+	r.add(what, who, colBytes, float64(state.Bytes)/float64(max(state.Msgs, 1)))
+	return nil
 }
 
 func note(r *result, what, who string, n int, took time.Duration, used usage) {

@@ -32,6 +32,8 @@ func latency(ctx context.Context, l *lab) (r result, err error) {
 		run
 		b      *backlog
 		server *natsServer
+
+		foreign string // whose listener it is, where it is somebody else's
 	}
 	var places []place
 	for i, of := range l.builds(0) {
@@ -49,16 +51,21 @@ func latency(ctx context.Context, l *lab) (r result, err error) {
 			return r, err
 		}
 		defer func() { _ = l.pg.DropDatabase(context.WithoutCancel(ctx), b.slot) }() //nolint:revive // a few of them
-		places = append(places, place{of.eventsOfMksync, b, server})
-		if of.ours() {
-			places = append(places, place{of.eventsOfRelay, b, server})
+		places = append(places, place{run: of.eventsOfMksync, b: b, server: server})
+		if !of.ours() {
+			continue
+		}
+		places = append(places, place{run: of.eventsOfRelay, b: b, server: server})
+		for _, c := range of.Listeners {
+			places = append(places, place{run: of.eventsOf(c), b: b, server: server, foreign: c.Name})
 		}
 	}
 
 	for round := range l.Rounds {
 		for _, rate := range []int{100, 500} {
 			for _, p := range rotate(places, round) {
-				if err := p.run(ctx, &r, p.b, p.server, rate); err != nil {
+				err := p.run(ctx, &r, p.b, p.server, rate)
+				if err = r.unlessForeign(ctx, p.foreign != "", toEvent(rate)+", "+p.foreign, err); err != nil {
 					return r, err
 				}
 			}
@@ -105,26 +112,41 @@ func (l *lab) eventsOfMksync(ctx context.Context, r *result, b *backlog, server 
 	})
 }
 
-func (l *lab) eventsOfRelay(ctx context.Context, r *result, b *backlog, server *natsServer, rate int) (err error) {
-	const slot = "bench_relay"
-	if err := execute(ctx, b.url, "CREATE PUBLICATION bench_relay FOR TABLE contacts"); err != nil {
+func (l *lab) eventsOfRelay(ctx context.Context, r *result, b *backlog, server *natsServer, rate int) error {
+	return l.eventsOfOther(ctx, r, b, server, rate, whoRelay, func(slot string) (*process, error) {
+		return l.part("relay", relayConfig{Database: b.url, NATS: server.url, Slot: slot, Publication: slot, Subject: benchSubject + ".row"})
+	})
+}
+
+// eventsOf is the like of somebody else's listener.
+func (l *lab) eventsOf(c candidate) func(ctx context.Context, r *result, b *backlog, server *natsServer, rate int) error {
+	return func(ctx context.Context, r *result, b *backlog, server *natsServer, rate int) error {
+		return l.eventsOfOther(ctx, r, b, server, rate, c.Name, func(slot string) (*process, error) {
+			return c.start(b.url, server.url, slot, slot)
+		})
+	}
+}
+
+// eventsOfOther measures a listener with a slot of its own and a publication of its name.
+func (l *lab) eventsOfOther(ctx context.Context, r *result, b *backlog, server *natsServer, rate int, who string, start func(slot string) (*process, error)) (err error) {
+	const slot = "bench_other"
+	if err := execute(ctx, b.url, "CREATE PUBLICATION "+slot+" FOR TABLE contacts"); err != nil {
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, execute(context.WithoutCancel(ctx), b.url, "DROP PUBLICATION bench_relay"))
+		err = errors.Join(err, execute(context.WithoutCancel(ctx), b.url, "DROP PUBLICATION "+slot))
 	}()
 	if err := execute(ctx, b.url, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", slot); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.dropSlot(ctx, slot)) }()
-	p, err := l.part("relay", relayConfig{Database: b.url, NATS: server.url, Slot: slot, Publication: slot, Subject: benchSubject + ".row"})
+
+	p, err := start(slot)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	return l.events(ctx, r, b, server.conn, p, delayRun{
-		what: toEvent(rate), who: whoRelay, stream: benchStream, slot: slot, rate: rate,
-	})
+	return l.events(ctx, r, b, server.conn, p, delayRun{what: toEvent(rate), who: who, stream: benchStream, slot: slot, rate: rate})
 }
 
 // delayRun says what delays are measured of.

@@ -84,7 +84,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of generated data")
 	f.StringVar(&o.JSON, "json", "", "file to write everything to, rounds and machine included")
 	f.StringVar(&o.Profile, "profile", "", "existing directory for CPU profiles of mksync's listener, the relay and the NATS servers; the figures suffer")
-	f.Func("listener", "name=command of another listener for the section drain; it finds DATABASE_URL, NATS_URL, SLOT, PUBLICATION and STREAM in its environment (may be repeated)", func(text string) error {
+	f.Func("listener", "name=command of another listener for the sections drain and latency; it finds DATABASE_URL, NATS_URL, SLOT, PUBLICATION and STREAM in its environment (may be repeated)", func(text string) error {
 		name, command, ok := strings.Cut(text, "=")
 		if !ok || name == "" || command == "" {
 			return errors.New("want name=command")

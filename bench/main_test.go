@@ -67,3 +67,13 @@ func TestErrorsOfASectionAreShown(t *testing.T) {
 	require.NoError(t, report{Results: []result{{Error: errors.New("no luck").Error()}}}.print(&out))
 	require.Contains(t, out.String(), "This section failed: no luck")
 }
+
+func TestThatSomebodyElsesListenerFailsIsANote(t *testing.T) {
+	var r result
+	failed := errors.New("exit status 1")
+	require.ErrorIs(t, r.unlessForeign(t.Context(), false, "backlog, mksync", failed), failed)
+	require.Empty(t, r.Notes)
+	require.NoError(t, r.unlessForeign(t.Context(), true, "backlog, peer", failed))
+	require.NoError(t, r.unlessForeign(t.Context(), true, "backlog, peer", nil))
+	require.Equal(t, []string{"backlog, peer failed: exit status 1"}, r.Notes)
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -62,6 +64,15 @@ func (r *result) add(what, who, column string, v float64) {
 		w.Figures[column] = &samples{}
 	}
 	w.Figures[column].Values = append(w.Figures[column].Values, v)
+}
+
+// unlessForeign is err; of somebody else's program it is a note, and nil.
+func (r *result) unlessForeign(ctx context.Context, foreign bool, what string, err error) error {
+	if err == nil || !foreign || ctx.Err() != nil {
+		return err
+	}
+	r.Notes = append(r.Notes, fmt.Sprintf("%s failed: %v", what, err))
+	return nil
 }
 
 // median is a figure's median over the rounds; NaN where it was not measured.
