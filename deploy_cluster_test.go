@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,4 +215,19 @@ func TestTheClusterKeepsStreams(t *testing.T) {
 	require.Equal(t, 3, stream.CachedInfo().Config.Replicas)
 	_, err = js.Publish(t.Context(), "crm.contacts.truncate", nil)
 	require.NoError(t, err)
+}
+
+// TestTheRightsOnNATSCoverEverySubject that docs/asyncapi.yaml has: mksync's user may publish
+// to it. TestTheDocumentedRightsOnNATS uses them.
+func TestTheRightsOnNATSCoverEverySubject(t *testing.T) {
+	t.Parallel()
+	o := natsserver.Configured(t, readCompose(t, clusterFile).mounted(t, "nats-1"))
+	require.Equal(t, "mksync", o.Users[0].Username)
+	addresses := regexp.MustCompile(`(?m)^ +address: (\w+\.\S+)$`).FindAllStringSubmatch(content(t, "docs/asyncapi.yaml"), -1)
+	require.NotEmpty(t, addresses)
+	for _, address := range addresses {
+		require.True(t, slices.ContainsFunc(o.Users[0].Permissions.Publish.Allow, func(right string) bool {
+			return strings.HasPrefix(address[1], strings.TrimSuffix(right, ">"))
+		}), address[1])
+	}
 }

@@ -1,8 +1,10 @@
 package mksync_test
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -93,4 +95,24 @@ func TestTheUnitIsRightAndTight(t *testing.T) {
 	require.NotContains(t, string(out), unit, "a warning")
 	out, err = exec.CommandContext(t.Context(), analyze, "security", "--offline=true", "--threshold=15", "--no-pager", unit).CombinedOutput()
 	require.NoError(t, err, string(out))
+}
+
+// TestEveryFileThatIsDeployedIsTested: a test names it, or reads all of its folder.
+func TestEveryFileThatIsDeployedIsTested(t *testing.T) {
+	t.Parallel()
+	var tests strings.Builder
+	for _, file := range sources(t) {
+		if strings.HasSuffix(file, "_test.go") {
+			tests.WriteString(content(t, file))
+		}
+	}
+	whole := []string{base, "deploy/cluster/secrets"}
+	require.NoError(t, filepath.WalkDir("deploy", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(file) == ".go" || slices.Contains(whole, path.Dir(file)) {
+			return err
+		}
+		named := []string{file, "/" + entry.Name() + `"`, `"` + strings.TrimSuffix(entry.Name(), ".sh") + `"`}
+		require.True(t, slices.ContainsFunc(named, func(name string) bool { return strings.Contains(tests.String(), name) }), "no test is about %s", file)
+		return nil
+	}))
 }
