@@ -128,6 +128,7 @@ func TestPages(t *testing.T) {
 		{"rights", rightsHideAndRefuse},
 		{"csv", historyOpensInASpreadsheet},
 		{"every page", everyPageIsRead},
+		{"live", liveTabs},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, h) })
 	}
