@@ -21,6 +21,8 @@ type Config struct {
 	// Key signs sessions. Processes that share one know each other's; another key ends all.
 	Key    [32]byte
 	System System
+	// Origins are those whose pages may hand their users over: sign them in by a form.
+	Origins []string
 	// Zone is what times are shown in where no script knows the viewer's.
 	Zone *time.Location
 	Log  *slog.Logger
@@ -74,9 +76,26 @@ func (c *Console) handler() http.Handler {
 	}
 	mux.HandleFunc(root, c.page(nothing))
 
-	var origins http.CrossOriginProtection
-	origins.SetDenyHandler(http.HandlerFunc(c.foreign))
-	return c.prepared(origins.Handler(mux))
+	own, handed := c.from(nil).Handler(mux), c.from(c.Origins).Handler(mux)
+	return c.prepared(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == root+"sign-in" { // a page of the CRM hands its user over
+			handed.ServeHTTP(w, r)
+			return
+		}
+		own.ServeHTTP(w, r)
+	}))
+}
+
+// from lets forms of our own pages through, and of those of some other origins.
+func (c *Console) from(others []string) *http.CrossOriginProtection {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(c.foreign))
+	for _, origin := range others {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			c.Log.Error("let an origin sign its users in", "origin", origin, "error", err)
+		}
+	}
+	return p
 }
 
 // show makes the view of one address.

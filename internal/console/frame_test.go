@@ -46,7 +46,7 @@ func frame(t *testing.T, cfg httpapi.Config) (base string) {
 	cfg.API = nothingYet{}
 	cfg.Metrics = http.NotFoundHandler()
 	cfg.Console = func(door httpapi.Door) http.Handler {
-		return console.New(console.Config{API: nothingYet{}, Key: key, Zone: time.UTC, Log: slog.New(slog.DiscardHandler)}, door)
+		return console.New(console.Config{API: nothingYet{}, Origins: []string{"https://crm.example"}, Key: key, Zone: time.UTC, Log: slog.New(slog.DiscardHandler)}, door)
 	}
 	s, err := httpapi.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -130,10 +130,20 @@ func TestASessionIsTheBrowsersAlone(t *testing.T) {
 	}
 }
 
+// TestUsersOfSupabaseAreHandedOver by a form of the CRM's page, and by no other site's.
 func TestUsersOfSupabaseAreHandedOver(t *testing.T) {
 	t.Parallel()
-	b := newBrowser(t, frame(t, one)).signIn(signed(t, "authenticated", time.Hour))
+	b := newBrowser(t, frame(t, one))
+	form := map[string][]string{"token": {signed(t, "authenticated", time.Hour)}, "next": {"/console/waiting"}}
+	send := func(origin, path string) answer {
+		return b.do("POST", path, form, "Origin", origin, "Sec-Fetch-Site", "cross-site")
+	}
+	require.Equal(t, 403, send("https://evil.example", "/console/sign-in").status)
+	a := send("https://crm.example", "/console/sign-in")
+	require.Equal(t, 303, a.status)
+	require.Equal(t, "/console/waiting", a.header.Get("Location"))
 	require.Contains(t, b.get("/console/").body, "Signed in as vid: may read")
+	require.Equal(t, 403, send("https://crm.example", "/console/do/sync").status, "it may do nothing else")
 }
 
 func TestALinkSignsInOnce(t *testing.T) {

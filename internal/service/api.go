@@ -96,7 +96,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 		AsyncAPI: asyncAPI,
 		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
 		API: api, Tokens: tokens, JWT: s.Config.JWT(), Origins: origins, Rate: float64(s.Config.APIRate),
-		Console: func(door httpapi.Door) http.Handler { return s.console(api, door) }, Trace: s.traceRequests(),
+		Console: func(door httpapi.Door) http.Handler { return s.console(api, door, origins) }, Trace: s.traceRequests(),
 		Follow: func(job string, news func()) (func(), error) {
 			return control.Follow(s.Conn, s.Config.Names(), job, news)
 		},
@@ -118,8 +118,8 @@ func (s *Service) runAPI(ctx context.Context) error {
 }
 
 // console is the web console.
-func (s *Service) console(api operations.Answerer, door httpapi.Door) http.Handler {
-	return console.New(console.Config{API: api, System: s.system(), Key: s.Config.SessionKey(), Zone: time.Local, Log: s.log}, door)
+func (s *Service) console(api operations.Answerer, door httpapi.Door, origins []string) http.Handler {
+	return console.New(console.Config{API: api, System: s.system(), Origins: origins, Key: s.Config.SessionKey(), Zone: time.Local, Log: s.log}, door)
 }
 
 // system is what the console shows of the service itself.
