@@ -17,6 +17,7 @@ func actions() map[string]action {
 		"deletion-approve": {operations.Right(operations.OpApproveDeletion), approveDeletion},
 		"deletion-reject":  {operations.Right(operations.OpRejectDeletion), rejectDeletion},
 		"dead-letter":      {operations.Right(operations.OpRetryDeadLetter), retryDeadLetter},
+		"retry-all":        {operations.Right(operations.OpStartBulkSync), retryAll},
 		"sync":             {operations.Right(operations.OpSync), syncContact},
 		"make-new":         {operations.Decider, makeNew}, // that it is none of the partners is a decision
 		"link":             {operations.Right(operations.OpLink), linkContact},

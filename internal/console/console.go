@@ -116,6 +116,7 @@ func (c *Console) shown() map[string]show {
 		"link":         linkPreview,
 		"deletions":    deletions,
 		"duplicates":   duplicates,
+		"errors":       failures,
 		"jobs":         jobs,
 		"job":          job,
 		"system":       system,

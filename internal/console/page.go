@@ -160,6 +160,7 @@ func (p page) Menu() []entry {
 		{Page: "contacts", Path: "contacts", Title: "console.menu.contacts"},
 		{Page: "duplicates", Path: "duplicates", Title: "console.menu.duplicates"},
 		{Page: "deletions", Path: "deletions", Title: "console.menu.deletions"},
+		{Page: "failures", Path: "errors", Title: "console.menu.failures"},
 		{Page: "jobs", Path: "jobs", Title: "console.menu.jobs"},
 		{Page: "history", Path: "history", Title: "console.menu.history"},
 		{Page: "system", Path: "system", Title: "console.menu.system"},

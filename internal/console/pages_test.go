@@ -293,6 +293,10 @@ func decideTheRest(t *testing.T, h *house) {
 	require.Contains(t, a.notice(), "jana has the new partner")
 	h.Status(match, "synced")
 
+	a = b.get("/console/errors")
+	require.Equal(t, 2, strings.Count(a.body, "data-row"))
+	require.Contains(t, a.body, "Try all of them again")
+
 	h.Exec("UPDATE contacts SET name = 'Kaja' WHERE id = $1", refused)
 	a = b.press(b.get("/console/waiting?kind=error"), "Try again")
 	require.Contains(t, a.notice(), "Kaja is in step.")
@@ -324,7 +328,7 @@ func rightsHideAndRefuse(t *testing.T, h *house) {
 	needs := map[string]operations.Role{
 		"conflict": operations.Decider, "conflict-undo": operations.Decider, "deletion-approve": operations.Decider, "deletion-reject": operations.Decider,
 		"dead-letter": operations.Operator, "sync": operations.Operator, "make-new": operations.Decider, "link": operations.Decider,
-		"job-cancel": operations.Operator, "job-retry": operations.Operator, "job-start": operations.Operator, "check": operations.Operator,
+		"job-cancel": operations.Operator, "job-retry": operations.Operator, "job-start": operations.Operator, "retry-all": operations.Operator, "check": operations.Operator,
 		"leave-out": operations.Decider, "take-in": operations.Decider, "unlink": operations.Decider, "merge": operations.Decider, "merge-undo": operations.Decider, "undo": operations.Decider,
 	}
 	for _, r := range operations.Roles() {
@@ -379,7 +383,7 @@ func everyPageIsRead(t *testing.T, h *house) {
 	id := h.Linked(h.s, "pia@primer.si")
 	pages := []string{
 		"", "waiting", "waiting?kind=match", "bulk?kind=match&choice=new&choose=" + id, "history", "undo?contact=" + id + "&to=2026-01-01",
-		"contacts", "contacts?status=synced", "contact?id=" + id, "link?id=" + id + "&partner=" + h.Partner(id).MKID, "deletions", "deletions?all=true", "duplicates", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
+		"contacts", "contacts?status=synced", "contact?id=" + id, "link?id=" + id + "&partner=" + h.Partner(id).MKID, "deletions", "deletions?all=true", "duplicates", "errors", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
 	}
 	for _, lang := range []string{"sl", "en"} {
 		b := h.as(t, operations.Admin)

@@ -1,0 +1,115 @@
+package console
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+// failuresData is everything that was refused or could not be applied, by its reason.
+type failuresData struct {
+	Counts counts
+	Groups []sameReason
+	Next   []string // where the rest of each kind is
+}
+
+func (d failuresData) waiting() int { return d.Counts.Total() }
+
+// sameReason are those of one kind that have one reason.
+type sameReason struct {
+	Kind, Words string
+	Rows        []row
+	Bulk        string // the preview of trying all of them again; "": whoever looks may not
+}
+
+// failures shows them: the kinds of what waits that a person mends in place of deciding.
+func failures(ctx context.Context, v *visit) (view, error) {
+	s, err := v.status(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	d := failuresData{Counts: waitingOf(s)}
+	for _, k := range kindsWaiting() {
+		if k.name != "error" && k.name != "dead_letter" {
+			continue
+		}
+		g, err := v.group(ctx, k, operations.Page{Limit: manyRows})
+		if err != nil {
+			return view{}, err
+		}
+		if d.Groups = append(d.Groups, v.byReason(g)...); g.Next != "" {
+			d.Next = append(d.Next, g.Next)
+		} else {
+			d.Counts.set(k.name, len(g.Rows))
+		}
+	}
+	return view{Page: "failures", Title: "console.menu.failures", Data: d}, nil
+}
+
+// byReason parts the rows of a kind, in the order of the first of each reason.
+func (v *visit) byReason(g group) (all []sameReason) {
+	places := map[string]int{}
+	for _, r := range g.Rows {
+		i, known := places[r.Words]
+		if !known {
+			i = len(all)
+			places[r.Words] = i
+			all = append(all, sameReason{Kind: g.Kind, Words: r.Words})
+		}
+		all[i].Rows = append(all[i].Rows, r)
+	}
+	for i, same := range all {
+		if len(same.Rows) < 2 || !v.MayDo(same.Rows[0].Buttons[0].Button.Do) {
+			continue
+		}
+		q := url.Values{"kind": {g.Kind}, "choice": {"retry"}}
+		for _, r := range same.Rows {
+			q.Add("choose", r.ID)
+		}
+		all[i].Bulk = root + "bulk?" + q.Encode()
+	}
+	return all
+}
+
+// retryAll has every refused contact tried again, as a job, and every dead letter by its
+// consumer.
+func retryAll(ctx context.Context, v *visit, _ url.Values) (n notice, err error) {
+	n = notice{ID: "console.done.retry_all", Counts: true}
+	var ids []string
+	for after := ""; ; {
+		found, err := operations.OpMappings.Ask(ctx, v.API, operations.MappingsRequest{Status: store.StatusError, Page: operations.Page{After: after, Limit: largePage}})
+		if err != nil {
+			return n, err
+		}
+		for _, m := range found.Items {
+			ids = append(ids, m.ContactID)
+		}
+		if after = found.Next; after == "" {
+			break
+		}
+	}
+	if n.N = len(ids); n.N > 0 {
+		if _, err := operations.OpStartBulkSync.Ask(ctx, v.API, operations.BulkSyncRequest{ContactIDs: ids}); err != nil {
+			return n, err
+		}
+	}
+
+	// One that is tried again leaves the list, so each page is the first.
+	for last := ""; ; {
+		found, err := operations.OpDeadLetters.Ask(ctx, v.API, operations.Page{After: last, Limit: largePage})
+		if err != nil {
+			return n, err
+		}
+		for _, dead := range found.Items {
+			if _, err := operations.OpRetryDeadLetter.Ask(ctx, v.API, operations.EntryRequest{ID: dead.ID}); err != nil {
+				return n, err
+			}
+			n.N++
+		}
+		if last = found.Next; last == "" {
+			return n, nil
+		}
+	}
+}
