@@ -147,7 +147,10 @@ func (c checkedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = res.Body.Close()
 		res.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	return res, described().check(r.Method, r.URL.EscapedPath(), res.StatusCode, res.Header, body)
+	if err := described().check(r.Method, r.URL.EscapedPath(), res.StatusCode, res.Header, body); err != nil {
+		return nil, err
+	}
+	return res, nil
 }
 
 // recorded is what a server that does not run answers. Its operations are a test's, so only

@@ -20,7 +20,8 @@ func (l Language) Sentence(r syncer.Reason, zone *time.Location) string {
 	if r.Code == "" {
 		return ""
 	}
-	return capital(l.Text("reason."+string(r.Code), l.parameters(r, zone)...))
+	said := capital(l.Text("reason."+string(r.Code), l.parameters(r, zone)...))
+	return strings.ReplaceAll(said, "?.", "?") // words that ask end the sentence
 }
 
 func (l Language) parameters(r syncer.Reason, zone *time.Location) []any {
@@ -63,7 +64,7 @@ func (l Language) parameters(r syncer.Reason, zone *time.Location) []any {
 	return []any{
 		"field", field, "side", l.side(r.Side), "other", l.side(r.Side.Other()), "winner", l.side(r.Winner),
 		"value", value(r.Value), "given", value(r.Given), "crm", value(r.CRM), "metakocka", value(r.MetaKocka),
-		"rule", l.rule(r.Rule), "by", by, "words", r.Words, "fields", strings.Join(fields, ", "),
+		"rule", l.rule(r.Rule), "by", by, "words", strings.TrimSuffix(l.Words(r.Words), "."), "fields", strings.Join(fields, ", "),
 		"changed", changed, "at", part("at", r.Since), "since", part("since", r.Since), "again", again, "tried", tried,
 	}
 }
