@@ -7,6 +7,11 @@ import (
 	"github.com/crmmind/mksync/mapping/store"
 )
 
+// refusedSince is about when a contact in error was refused first: each try by itself comes
+// three times as late as the one before, the first after five seconds (syncer/reject.go), and
+// a row tells only of the last one. It was not later than that.
+const refusedSince = "updated_at - make_interval(secs => 2.5 * (power(3, least(retries, 9)) - 1))"
+
 // countsSQL reads every figure from one snapshot. What waits is counted by the words that
 // its list chooses by.
 const countsSQL = `
@@ -15,10 +20,10 @@ const countsSQL = `
 	FROM (SELECT count(*) AS n, min(created_at) AS since FROM mksync_conflicts WHERE ` + parkedConflict + `) c,
 		(SELECT count(*) AS n, min(created_at) AS since FROM mksync_deletions WHERE ` + openDeletion + `) d,
 		(SELECT coalesce(jsonb_object_agg(sync_status, n), '{}') AS statuses,
-			coalesce(sum(n) FILTER (WHERE sync_status = 'error'), 0)::bigint AS errors, min(since) FILTER (WHERE sync_status = 'error') AS errors_since,
+			coalesce(sum(n) FILTER (WHERE sync_status = 'error'), 0)::bigint AS errors, min(errors_since) AS errors_since,
 			coalesce(sum(matches), 0)::bigint AS matches, min(matches_since) AS matches_since,
 			coalesce(sum(differing), 0)::bigint AS differing, coalesce(sum(unresolved), 0)::bigint AS unresolved
-		FROM (SELECT sync_status, count(*) AS n, min(updated_at) AS since,
+		FROM (SELECT sync_status, count(*) AS n, min(` + refusedSince + `) FILTER (WHERE sync_status = 'error') AS errors_since,
 				count(*) FILTER (WHERE ` + heldMatch + `) AS matches, min(updated_at) FILTER (WHERE ` + heldMatch + `) AS matches_since,
 				count(*) FILTER (WHERE differing <> '{}' AND ` + livingLink + `) AS differing, count(intent) AS unresolved
 			FROM metakocka_contact_mappings GROUP BY sync_status) s) l`

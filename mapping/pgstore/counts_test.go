@@ -29,7 +29,10 @@ func (k *keeping) countsAreRows() store.Counts {
 	refused, err := k.Links(ctx, store.LinkQuery{Status: store.StatusError})
 	require.NoError(k.t, err)
 	since := func(l store.Link) time.Time { return l.UpdatedAt }
-	sameWaits(k.t, "errors", got.Errors, refused, since)
+	sameWaits(k.t, "errors", got.Errors, refused, func(l store.Link) time.Time {
+		waited := []time.Duration{0, 5 * time.Second, 20 * time.Second, 65 * time.Second} // before so many tries
+		return l.UpdatedAt.Add(-waited[l.Retries])
+	})
 
 	held, err := k.Links(ctx, store.LinkQuery{Status: store.StatusHeld})
 	require.NoError(k.t, err)
@@ -79,6 +82,7 @@ func TestCounts(t *testing.T) {
 	k.exec("UPDATE mksync_deletions SET status = 'approved' WHERE link_id = $1", k.linkOf(numbered(6)).ID) // and refused since
 	k.exec("UPDATE metakocka_contact_mappings SET sync_status = 'error' WHERE contact_id = $1", numbered(6))
 	k.link(7, store.StatusError)
+	k.exec("UPDATE metakocka_contact_mappings SET retries = 3 WHERE contact_id = $1", numbered(7))
 	k.exec(`INSERT INTO mksync_merges (loser_id, winner_id, winner_before, winner_after, status, note)
 		VALUES ($1, $1, '{}', '{}', 'running', ''), ($1, $1, '{}', '{}', 'undoing', 'MetaKocka is away'), ($1, $1, '{}', '{}', 'merged', 'kept')`, numbered(1))
 	got := k.countsAreRows()
