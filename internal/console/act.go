@@ -44,6 +44,7 @@ func (c *Console) act(name string, a action) http.HandlerFunc {
 			ctx, cancel := c.outlasting(operations.AskedBy(r.Context(), v.who))
 			defer cancel()
 			n, err := a.do(ctx, v, r.PostForm)
+			c.badge.forget()
 			return outcome{n, err}
 		})
 		if syncer.IsCode(done.err, syncer.CodeForbidden) {

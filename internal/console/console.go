@@ -38,6 +38,7 @@ type Console struct {
 	once   *once
 	signed *signedOut
 	hub    *hub
+	badge  badge
 
 	checking running
 }

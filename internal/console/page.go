@@ -66,8 +66,8 @@ func (c *Console) show(v *visit, shown view) {
 	p := page{visit: v, View: shown, Data: shown.Data, Key: rand.Text(), Waiting: -1, Here: v.r.URL.RequestURI()}
 	if counted, is := shown.Data.(interface{ waiting() int }); is {
 		p.Waiting = counted.waiting()
-	} else if s, err := c.status(operations.AskedBy(v.r.Context(), v.who)); err == nil {
-		p.Waiting = waitingOf(s).Total()
+	} else {
+		p.Waiting = c.badge.count(operations.AskedBy(v.r.Context(), v.who), c)
 	}
 	p.Notice = v.takeNotice()
 	c.write(v.w, v.lang, p)

@@ -36,16 +36,24 @@ type systemData struct {
 const seesSettings = operations.Operator
 
 func system(ctx context.Context, v *visit) (view, error) {
-	s, err := v.status(ctx)
-	if err != nil {
-		return view{}, err
-	}
-	d := systemData{Status: s, Checking: v.checking.Load()}
-	if v.System.Processes != nil {
+	d := systemData{Checking: v.checking.Load()}
+	looked := make(chan struct{})
+	go func() { // they are given a while to answer
+		defer close(looked)
+		if v.System.Processes == nil {
+			return
+		}
+		var err error
 		if d.Processes, err = v.System.Processes(ctx); err != nil {
 			v.Log.Warn("look for processes", "error", err)
 		}
+	}()
+	s, err := v.status(ctx)
+	<-looked
+	if err != nil {
+		return view{}, err
 	}
+	d.Status = s
 	if v.who.Role.May(seesSettings) {
 		d.Settings = v.System.Settings
 	}

@@ -37,21 +37,20 @@ type choice struct {
 
 // kindOf is how one kind is listed, and how one of it is found again.
 type kindOf struct {
-	name  string
-	count func(counts) int
-	list  func(ctx context.Context, v *visit, p operations.Page) (operations.List[row], error)
-	find  func(ctx context.Context, v *visit, id string) (row, error)
-	bulk  []string // choices that may be made of many at once
+	name string
+	list func(ctx context.Context, v *visit, p operations.Page) (operations.List[row], error)
+	find func(ctx context.Context, v *visit, id string) (row, error)
+	bulk []string // choices that may be made of many at once
 }
 
 // kindsWaiting are all kinds, in the order of the page.
 func kindsWaiting() []kindOf {
 	return []kindOf{
-		{"conflict", func(c counts) int { return c.Conflicts }, listConflicts, findConflict, []string{"crm", "metakocka"}},
-		{"match", func(c counts) int { return c.Matches }, listMatches, findMapping("match"), []string{"new"}},
-		{"deletion", func(c counts) int { return c.Deletions }, listDeletions, findDeletion, []string{"approve", "reject"}},
-		{"error", func(c counts) int { return c.Errors }, listErrors, findMapping("error"), []string{"retry"}},
-		{"dead_letter", func(c counts) int { return c.DeadLetters }, listDeadLetters, findDeadLetter, []string{"retry"}},
+		{"conflict", listConflicts, findConflict, []string{"crm", "metakocka"}},
+		{"match", listMatches, findMapping("match"), []string{"new"}},
+		{"deletion", listDeletions, findDeletion, []string{"approve", "reject"}},
+		{"error", listErrors, findMapping("error"), []string{"retry"}},
+		{"dead_letter", listDeadLetters, findDeadLetter, []string{"retry"}},
 	}
 }
 
@@ -73,6 +72,7 @@ type group struct {
 	Count int // how many there are, also where fewer are shown
 	Rows  []row
 	Next  string // where the next page of it is
+	Whole bool   // all of it is shown
 	Bulk  []string
 }
 
@@ -84,16 +84,15 @@ const (
 
 func waiting(ctx context.Context, v *visit) (view, error) {
 	kind, after := v.r.FormValue("kind"), v.r.FormValue("after")
-	s, err := v.status(ctx)
-	if err != nil {
-		return view{}, err
-	}
-	d := waitingData{Counts: waitingOf(s), Kind: kind}
+	d := waitingData{Kind: kind}
 	limit := someRows
 	if kind != "" {
 		limit = manyRows
 	}
 
+	// A list that is shown whole is its own count; the others, and those that are not shown,
+	// are counted.
+	whole := kind == ""
 	for _, k := range kindsWaiting() {
 		if kind != "" && k.name != kind {
 			continue
@@ -102,24 +101,42 @@ func waiting(ctx context.Context, v *visit) (view, error) {
 		if err != nil {
 			return view{}, err
 		}
-		// What came or went between the count and the list is as the list has it.
-		if g.Count = k.count(d.Counts); g.Next == "" && after == "" {
-			d.Counts.set(k.name, len(g.Rows))
-			g.Count = len(g.Rows)
-		}
+		g.Whole = g.Next == "" && after == ""
+		whole = whole && g.Whole
+		d.Counts.set(k.name, len(g.Rows))
 		if len(g.Rows) > 0 {
 			d.Groups = append(d.Groups, g)
 		}
 	}
+	if !whole {
+		s, err := v.status(ctx)
+		if err != nil {
+			return view{}, err
+		}
+		shown := d.Counts
+		d.Counts = waitingOf(s)
+		for _, g := range d.Groups {
+			if g.Whole {
+				d.Counts.set(g.Kind, shown.of(g.Kind))
+			}
+		}
+	}
+	for i, g := range d.Groups {
+		d.Groups[i].Count = d.Counts.of(g.Kind)
+	}
 	return view{Page: "waiting", Title: "console.menu.waiting", Data: d}, nil
 }
 
-// set corrects a count.
-func (c *counts) set(kind string, n int) {
-	*map[string]*int{
+// at is where a kind is counted.
+func (c *counts) at(kind string) *int {
+	return map[string]*int{
 		"conflict": &c.Conflicts, "match": &c.Matches, "deletion": &c.Deletions, "error": &c.Errors, "dead_letter": &c.DeadLetters,
-	}[kind] = n
+	}[kind]
 }
+
+func (c *counts) set(kind string, n int) { *c.at(kind) = n }
+
+func (c *counts) of(kind string) int { return *c.at(kind) }
 
 // group is a page of one kind, with names.
 func (v *visit) group(ctx context.Context, k kindOf, p operations.Page) (g group, err error) {

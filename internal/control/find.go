@@ -72,7 +72,7 @@ func Find(ctx context.Context, nc *nats.Conn, names bus.Names, wait time.Duratio
 }
 
 // gather is how long services are given to answer.
-const gather = 300 * time.Millisecond
+const gather = 120 * time.Millisecond
 
 // Instances are all services that answer on NATS soon.
 func Instances(ctx context.Context, nc *nats.Conn, names bus.Names) ([]Instance, error) {
