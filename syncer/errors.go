@@ -56,12 +56,12 @@ func (e *PendingError) Error() string {
 // while a synchronous standby is away. It comes again.
 var errNotVisible = errors.New("the change is committed but not visible in the database yet")
 
-// unknownRivalError: another contact's creation had no answer in time, and what became of it
+// unknownRivalError: another contact's write had no answer in time, and what became of it
 // has to be found out first.
 type unknownRivalError struct{ contactID string }
 
 func (e *unknownRivalError) Error() string {
-	return fmt.Sprintf("contact %s: what became of its partner's creation is not known", e.contactID)
+	return fmt.Sprintf("contact %s: what became of the last write to its partner is not known", e.contactID)
 }
 
 // unknownRival is the contact that err asks to look into; "" for none.

@@ -1,6 +1,7 @@
 package syncer_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,12 @@ func TestErasedIsErasedEverywhere(t *testing.T) {
 	w := world.New(t, sim.Options{EmptyValue: sim.Cleared})
 	w.Config.DeletePolicy, w.Config.ConflictRule = syncer.PolicyAnonymize, mapping.RuleCRM
 	s := w.Parts()
-	former := w.Linked(s, "tajna@primer.si")
+	former := w.Linked(s, "prej@primer.si")
+	w.Set(former, mapping.FieldEmail, "tajna@primer.si")
+	w.Reconciled(s, former)
+	w.Set(former, mapping.FieldEmail, "prej@primer.si")
+	w.Set(former, mapping.FieldPhone, "040 222 333")
+	w.Reconciled(s, former)
 	partner := w.Partner(former).MKID
 	_, err := s.Reconciler.Unlink(t.Context(), former, "ana")
 	require.NoError(t, err)
@@ -42,17 +48,17 @@ func TestErasedIsErasedEverywhere(t *testing.T) {
 	w.Edit(w.Partner(id), func(p *metakocka.Partner) { p.Contacts[0].Email = "druga.tajna@primer.si" })
 	w.Set(id, mapping.FieldEmail, "tretja.tajna@primer.si")
 	w.Reconciled(s, id)
-	require.Contains(t, kept(w), "druga.tajna", "of the conflict")
+	require.True(t, strings.Contains(kept(w), "druga.tajna"), "of the conflict")
 
 	w.Exec("DELETE FROM contacts WHERE id = $1", id)
 	_, err = s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
 	require.NoError(t, err)
 	require.Contains(t, w.Mapping(id), "deleted: ")
 	for _, secret := range []string{"tajna", "41111111", "111 111"} {
-		require.NotContains(t, kept(w), secret)
+		require.False(t, strings.Contains(kept(w), secret), secret)
 	}
 	require.NoError(t, s.Poller.Poll(t.Context()))
-	require.NotContains(t, kept(w), "tajna")
+	require.False(t, strings.Contains(kept(w), "tajna"))
 
 	// So it is of a contact whose partner is gone already.
 	id = w.Linked(s, "druga.tajna@primer.si")
@@ -62,7 +68,7 @@ func TestErasedIsErasedEverywhere(t *testing.T) {
 		_, err := s.Reconciler.Contact(t.Context(), id, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
 		return err
 	})
-	require.NotContains(t, kept(w), "tajna")
+	require.False(t, strings.Contains(kept(w), "tajna"))
 }
 
 // TestWhatIsOldIsForgotten: closed journals, partners that are gone and tombstones keep

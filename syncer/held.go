@@ -33,11 +33,15 @@ func (k *task) heldFor(ctx context.Context, rival, reason string) error {
 }
 
 // given takes a partner from a contact that the filter leaves out: a soft deletion, say,
-// whose customer is entered anew.
+// whose customer is entered anew. What became of that one's last write is found out first.
 func (k *task) given(ctx context.Context, metakockaIDs ...string) (bool, error) {
 	for _, id := range metakockaIDs {
-		if given, err := k.links.GiveUp(ctx, id, k.id); given || err != nil {
+		given, unsettled, err := k.links.GiveUp(ctx, id, k.id)
+		switch {
+		case given || err != nil:
 			return given, err
+		case unsettled != "" && !k.looked[unsettled]:
+			return false, &unknownRivalError{unsettled}
 		}
 	}
 	return false, nil

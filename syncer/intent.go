@@ -70,8 +70,13 @@ func (k *task) pending() error {
 
 // updateIntent is what write is about to do.
 func (k *task) updateIntent(had, want mapping.Partner, fields []mapping.Field, e store.Entry) store.Intent {
-	in := store.Intent{Kind: store.IntentUpdate, Partner: had, Sent: want, Fields: fields, Entry: &e}
+	in := store.Intent{Kind: store.IntentUpdate, Partner: had, Sent: want, Entry: &e}
 	for _, f := range fields {
+		if k.restores(f) {
+			in.Restored = append(in.Restored, f)
+			continue
+		}
+		in.Fields = append(in.Fields, f)
 		if c, noted := k.journal[f]; noted && c.Status == store.ConflictDecided {
 			in.Decided = append(in.Decided, c)
 		}
@@ -99,20 +104,32 @@ func (k *task) lostUpdate(p reading, stood mapping.Partner) lostUpdate {
 	return l
 }
 
+// written are all fields that it writes.
+func (l lostUpdate) written() []mapping.Field { return slices.Concat(l.Fields, l.Restored) }
+
 // took reports whether a field holds what was sent, and did not before.
 func (l lostUpdate) took() bool {
-	return slices.ContainsFunc(l.Fields, func(f mapping.Field) bool {
+	return slices.ContainsFunc(l.written(), func(f mapping.Field) bool {
 		return mapping.Equal(f, l.got.Get(f), l.sent.Get(f)) && !mapping.Equal(f, l.had.Get(f), l.sent.Get(f))
 	})
 }
 
 // stands reports whether a field stands as before that was to be another.
 func (l lostUpdate) stands() bool {
-	return slices.ContainsFunc(l.Fields, func(f mapping.Field) bool { return l.asBefore(f) && !l.dropped(f) })
+	return slices.ContainsFunc(l.written(), func(f mapping.Field) bool { return l.asBefore(f) && !l.dropped(f) })
 }
 
 func (l lostUpdate) asBefore(f mapping.Field) bool {
 	return mapping.Equal(f, l.got.Get(f), l.had.Get(f)) && !mapping.Equal(f, l.sent.Get(f), l.had.Get(f))
+}
+
+// became is what the partner held once it had taken effect: what it holds now, or where that
+// was edited in the ERP since, what was sent.
+func (l lostUpdate) became(f mapping.Field) string {
+	if mapping.Equal(f, l.got.Get(f), l.sent.Get(f)) || l.dropped(f) {
+		return l.got.Get(f)
+	}
+	return l.sent.Get(f)
 }
 
 func (l lostUpdate) dropped(f mapping.Field) bool {
@@ -146,23 +163,30 @@ func (k *task) settleUpdate(ctx context.Context, p reading, stood mapping.Partne
 // took moves the base of the fields that an update without an answer wrote, and notes
 // for the journal what it replaced. A field that stands as before it is left: it is
 // written again. One that holds a third value was edited in the ERP since.
+//
+// Where an earlier write was taken back the base stays, so that the contact follows what is
+// then an edit of the partner; but where the contact was edited since, its edit goes over it.
 func (k *task) took(ctx context.Context, p reading, l lostUpdate) error {
 	inPart := l.stands()
 	if !inPart {
-		if err := k.learn(ctx, l.sent, l.got, l.Fields); err != nil {
+		if err := k.learn(ctx, l.sent, l.got, l.written()); err != nil {
 			return err
 		}
 	}
+	wrote := filter(l.written(), func(f mapping.Field) bool {
+		stands := l.asBefore(f) && (inPart || !l.dropped(f))
+		return !stands && !k.unkept.drops(f)
+	})
 
 	base := *k.link.Base
-	for _, f := range l.Fields {
-		switch {
-		case l.asBefore(f) && (inPart || !l.dropped(f)), k.unkept.drops(f):
+	for _, f := range wrote {
+		restored := slices.Contains(l.Restored, f)
+		if restored && mapping.Unedited(f, l.CRM.Get(f), k.st.Contact.Get(f)) {
 			continue
-		case mapping.Equal(f, l.got.Get(f), l.sent.Get(f)), l.dropped(f):
-			base.Partner.Set(f, l.got.Get(f))
-		default:
-			base.Partner.Set(f, l.sent.Get(f))
+		}
+		base.Partner.Set(f, l.became(f))
+		if restored {
+			continue
 		}
 		base.CRM.Set(f, l.CRM.Get(f))
 		delete(k.link.Overrides, f)
@@ -170,6 +194,7 @@ func (k *task) took(ctx context.Context, p reading, l lostUpdate) error {
 		k.replaced = append(k.replaced, filter(l.Decided, func(c store.ConflictRecord) bool { return c.Field == f })...)
 	}
 
+	base.CountryGone(l.Partner, wrote, l.got, k.Policy())
 	nameEntry(&base, p, l.got)
 	k.link.Base = &base
 	return nil

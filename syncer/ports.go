@@ -52,8 +52,8 @@ type Links interface {
 	// Holders tells which contacts hold the partners with a living link.
 	Holders(ctx context.Context, metakockaIDs []string) (map[string]string, error)
 	// GiveUp takes a partner from the contact that holds it, for another one, where the
-	// filter leaves the holder out.
-	GiveUp(ctx context.Context, metakockaID, to string) (given bool, err error)
+	// filter leaves the holder out; unsettled is a holder whose last write has no answer.
+	GiveUp(ctx context.Context, metakockaID, to string) (given bool, unsettled string, err error)
 	// Wake has the contacts looked at again, but for one, whose match is held for one
 	// of the keys.
 	Wake(ctx context.Context, keys []string, but string) error
@@ -78,7 +78,7 @@ type Links interface {
 	// Snapshot tells which transactions a read sees now.
 	Snapshot(ctx context.Context) (store.Snapshot, error)
 	// HoldAll holds the deletions of all links whose contact is gone.
-	HoldAll(ctx context.Context, reason string) (int64, error)
+	HoldAll(ctx context.Context, reason string, why store.Why) (int64, error)
 	// Fields are the canonical fields that the contacts table has.
 	Fields() []mapping.Field
 	// FromRow reads a row of the contacts table, values by column, and tells which

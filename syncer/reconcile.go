@@ -123,7 +123,7 @@ func (r *Reconciler) Truncated(ctx context.Context, xids []uint32) (held int64, 
 	if err := awaitVisible(ctx, xids, r.links.Snapshot); err != nil {
 		return 0, err
 	}
-	return r.links.HoldAll(ctx, "the contacts table was truncated")
+	return r.links.HoldAll(ctx, "the contacts table was truncated", store.Why{Cause: store.BecauseEvent})
 }
 
 // settleDeadLetters puts aside what cannot be brought over, and removes what was put

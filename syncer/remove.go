@@ -60,7 +60,7 @@ func (k *task) retired(ctx context.Context) error {
 	seen, note, err := k.retire(ctx)
 	switch {
 	case metakocka.IsRefusal(err):
-		return k.refused(ctx, err)
+		return k.refused(ctx, err) // the deletion stays admitted: that is how it is known when it is tried again
 	case err != nil:
 		return err
 	}
@@ -122,33 +122,6 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 	}
 	k.link.Intent = nil
 	return false, nil
-}
-
-// leftOut handles a contact that the filter leaves out, or a person: nothing is done to it, but what
-// became of its creation has to be known, for as long as it is not, partners that may be
-// it wait.
-func (k *task) leftOut(ctx context.Context) error {
-	if !k.creationOpen() {
-		switch {
-		case k.t.Cause != CauseContact:
-		case k.link.MetaKockaID == "":
-			return k.links.WakeWaiting(ctx, k.id)
-		case k.link.Status.Alive():
-			return k.links.Wake(ctx, store.Freed(k.link, store.Link{}), k.id) // those may have its partner
-		}
-		return nil
-	}
-	made, err := k.lookedUp(ctx)
-	if made || err != nil {
-		return err
-	}
-	return k.save(ctx, store.Change{})
-}
-
-// creationOpen reports whether what became of the creation of the contact's partner is not known.
-func (k *task) creationOpen() bool {
-	in := k.link.Intent
-	return in != nil && in.Kind == store.IntentCreate && k.link.MetaKockaID == "" && k.link.Status.Alive()
 }
 
 // retireAgain does what a deletion did once more, to a partner that a restored
@@ -270,6 +243,9 @@ func (k *task) deleteContact(ctx context.Context) error {
 	err := k.dropContact(ctx, "the partner is gone from MetaKocka; the contact was deleted")
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
+		if err := k.s.RefuseDeletion(ctx, k.link, mapping.SideMetaKocka); err != nil {
+			return err
+		}
 		return k.reject(ctx, "the partner is gone from MetaKocka; the contact cannot be deleted: "+refused.Reason)
 	}
 	return err

@@ -63,7 +63,10 @@ func (r *Reconciler) restoreAll(ctx context.Context, contactID string, wanted []
 		for _, w := range wanted { // anew with each try
 			k.restoring = append(k.restoring, &w)
 		}
-		err := k.run(ctx)
+		err := k.load(ctx)
+		if err == nil && k.linked() { // nothing is made for the sake of what is taken back
+			err = k.present(ctx, k.together)
+		}
 		for i, w := range k.restoring {
 			w.checked = w.checked || done[i].checked
 			done[i] = *w
@@ -125,9 +128,9 @@ func toHold(side *mapping.Contact, writes *[]mapping.Field, f mapping.Field, val
 func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.FieldErrors) Reason {
 	f, base := w.field, *k.link.BaseOr(mapping.Base{})
 	crm := isOneOf(f, k.st.Contact.Get(f), w.holds, w.value) ||
-		mapping.Equal(f, k.st.Contact.Get(f), base.CRM.Get(f)) && mapping.Equal(f, base.Partner.Get(f), w.holds)
+		mapping.Unedited(f, k.st.Contact.Get(f), base.CRM.Get(f)) && mapping.Unedited(f, base.Partner.Get(f), w.holds)
 	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
-		mapping.Equal(f, got.Get(f), base.Partner.Get(f)) && mapping.Equal(f, base.CRM.Get(f), w.holds)
+		mapping.Unedited(f, got.Get(f), base.Partner.Get(f)) && mapping.Unedited(f, base.CRM.Get(f), w.holds)
 	switch {
 	case w.partner != "" && w.partner != k.link.MetaKockaID:
 		return Reason{Code: UndoParted, Field: f}
@@ -147,6 +150,7 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 	return Reason{}
 }
 
+// isOneOf is whether a side holds one of the values as it was: another spelling is an edit.
 func isOneOf(f mapping.Field, v string, others ...string) bool {
-	return slices.ContainsFunc(others, func(other string) bool { return mapping.Equal(f, v, other) })
+	return slices.ContainsFunc(others, func(other string) bool { return mapping.Unedited(f, v, other) })
 }

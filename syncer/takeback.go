@@ -234,7 +234,7 @@ func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made 
 		var refused *store.ContactRefusedError
 		if errors.As(err, &refused) {
 			why = Reason{Code: UndoFailed, Words: refused.Reason}
-			return nil
+			return k.s.RefuseDeletion(ctx, k.link, mapping.SideMetaKocka)
 		}
 		return err
 	})

@@ -79,6 +79,7 @@ func TestWritesThatTheCRMDoesNotTake(t *testing.T) {
 		}
 		return nil
 	})
+	require.Equal(t, "void", w.One("SELECT string_agg(DISTINCT status, ' ') FROM mksync_deletions"), "nothing was deleted, and the guard counts nothing")
 
 	w.WhenWriting("INSERT", "RETURN NULL;")
 	added, err := w.ERP.AddPartner(metakocka.Partner{Customer: "Nova Stranka"})

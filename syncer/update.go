@@ -123,7 +123,7 @@ func (k *task) merge(ctx context.Context, p reading) error {
 		}
 
 		e := k.writing(mapping.SideMetaKocka, res.ToPartner, p.contact, res.Partner)
-		written, err := k.write(ctx, p, want, k.intended(res.ToPartner), nil, e)
+		written, err := k.write(ctx, p, want, res.ToPartner, nil, e)
 		if err != nil {
 			return k.writeFailed(ctx, err)
 		}
@@ -152,12 +152,6 @@ func (k *task) standsYet(ctx context.Context, res mapping.MergeResult, was, writ
 	})
 	k.advance(res, was, written)
 	return k.reject(ctx, k.standing.Error())
-}
-
-// intended are the fields of a write whose base may move when it turns out that it took
-// effect: not the one whose outcome is taken back, in which the CRM has yet to follow.
-func (k *task) intended(fields []mapping.Field) []mapping.Field {
-	return slices.DeleteFunc(slices.Clone(fields), func(f mapping.Field) bool { return k.restoring.of(f) != nil })
 }
 
 // combine merges the contact and the partner. When the sides changed is looked up for

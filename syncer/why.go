@@ -137,7 +137,7 @@ type Story struct {
 // Explain tells why. The partner is as it was last seen, nil: not seen; the entries are the
 // contact's, newest first.
 func (r *Reconciler) Explain(p store.Pair, seen *store.ObservedPartner, entries []store.Entry) (Story, error) {
-	e := explained{Reconciler: r, pair: p, newest: store.Newest(entries)}
+	e := explained{Reconciler: r, pair: p, entries: entries, newest: store.Newest(entries)}
 	if p.Contact != nil {
 		e.contact = *p.Contact
 	}
@@ -175,6 +175,7 @@ type explained struct {
 	pair             store.Pair
 	contact, partner mapping.Contact
 	base             mapping.Base
+	entries          []store.Entry // newest first
 	newest           map[mapping.Field]store.Entry
 }
 
@@ -201,7 +202,7 @@ func (e explained) stands() Reason {
 	}
 
 	r := Reason{
-		Since: when(l.UpdatedAt), By: l.UpdatedBy, RetryAt: when(l.RetryAt), Retries: l.Retries, Fields: l.Differing, Words: l.LastError,
+		Since: e.since(), By: l.UpdatedBy, RetryAt: when(l.RetryAt), Retries: l.Retries, Fields: l.Differing, Words: l.LastError,
 	}
 	switch {
 	case l.Intent != nil && l.Status.Alive():
@@ -214,6 +215,28 @@ func (e explained) stands() Reason {
 		r.Code = statusReasons[l.Status]
 	}
 	return r
+}
+
+// since is since when the contact stands so: since the entry that brought it there, for any
+// touch moves the link's own time. Where the history does not tell, an error is as old as
+// the last try; of two that agree nobody knows since when.
+func (e explained) since() *time.Time {
+	l := e.pair.Link
+	acts := map[store.Status][]store.Act{
+		store.StatusSynced:   {store.ActWrite, store.ActCreate, store.ActRevive, store.ActMend, store.ActLink, store.ActAgree, store.ActMerge, store.ActUnmerge},
+		store.StatusConflict: {store.ActPark},
+		store.StatusHeld:     {store.ActHold},
+		store.StatusDeleted:  {store.ActDelete},
+		store.StatusUnlinked: {store.ActUnlink, store.ActDelete},
+	}[l.Status]
+	i := slices.IndexFunc(e.entries, func(entry store.Entry) bool { return slices.Contains(acts, entry.Act) })
+	switch {
+	case i >= 0:
+		return when(e.entries[i].At)
+	case l.Status == store.StatusSynced:
+		return nil
+	}
+	return when(l.UpdatedAt)
 }
 
 // statusReasons are the reasons that a link's status is.

@@ -21,6 +21,7 @@ func newHistoryCommand(app *cliEnv) *cobra.Command {
 	var asJSON bool
 	var since, until string
 	var r operations.HistoryRequest
+
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "List what mksync wrote to either side and what was decided",
@@ -44,6 +45,7 @@ func newHistoryCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only of this contact")
 	cmd.Flags().StringVar(&r.MetaKockaID, "partner", "", "only of this partner")
 	chosenWrites(cmd, &since, &until, &r.By, &r.Side, &r.Job)
@@ -139,6 +141,7 @@ func causeWords(e operations.HistoryEntry) string {
 // newWhyCommand says why a contact's values are as they are.
 func newWhyCommand(app *cliEnv) *cobra.Command {
 	var asJSON bool
+
 	cmd := &cobra.Command{
 		Use:   "why CONTACT_ID [FIELD]",
 		Short: "Say why a contact's values are as they are",
@@ -163,6 +166,7 @@ func newWhyCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
@@ -205,6 +209,7 @@ func newUndoCommand(app *cliEnv) *cobra.Command {
 	var asJSON, yes bool
 	var since, until, to string
 	var r operations.UndoRequest
+
 	cmd := &cobra.Command{
 		Use:   "undo HISTORY_ID… | --contact ID --to TIME | --job ID | --since TIME --until TIME",
 		Short: "Take writes of mksync back where nobody has changed the value since",
@@ -221,6 +226,7 @@ func newUndoCommand(app *cliEnv) *cobra.Command {
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error { return app.undo(cmd, api, r, yes, asJSON) })
 		},
 	}
+
 	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only of this contact; with --to: which is to be as it was")
 	cmd.Flags().StringVar(&to, "to", "", "the time that the contact is taken back to")
 	chosenWrites(cmd, &since, &until, &r.By, &r.Side, &r.Job)
@@ -278,6 +284,9 @@ func (app *cliEnv) showUndone(res operations.UndoResult, asJSON bool) error {
 	}
 	if err := printLines(app, "there is nothing to undo", res.Items, undoneLine); err != nil {
 		return err
+	}
+	if res.KeptSince != nil {
+		app.note("the contact's history is kept since " + stamp(*res.KeptSince) + " only: what it held before is not known")
 	}
 	if len(res.HistoryIDs) > 0 {
 		slices.Sort(res.HistoryIDs)

@@ -50,6 +50,13 @@ func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, l
 		return open != string(store.DeletionHeld) && err == nil, err
 	}
 
+	// One that was admitted long ago and not carried out since is this one.
+	_, err = tx.Exec(ctx, `UPDATE mksync_deletions SET status = 'void', closed_at = now()
+		WHERE link_id = $1 AND status = 'applied' AND closed_at IS NULL AND side = $2`, link.ID, string(side))
+	if err != nil {
+		return false, err
+	}
+
 	var recent int
 	err = tx.QueryRow(ctx, "SELECT count(*) FROM mksync_deletions WHERE status = 'applied' AND closed_by IS NULL AND created_at > clock_timestamp() - $1::interval",
 		guardWindow).Scan(&recent)
@@ -83,20 +90,28 @@ func (s *Session) DeletionHeld(ctx context.Context, link store.Link, side mappin
 
 // VoidDeletion closes a held deletion of what came back on side.
 func (s *Session) VoidDeletion(ctx context.Context, link store.Link, side mapping.Side) error {
+	return s.void(ctx, link, side, openDeletion)
+}
+
+// RefuseDeletion takes back that the guard admitted a deletion which turns out to be
+// refused: nothing was deleted, and nothing counts. What a person approved stays approved.
+func (s *Session) RefuseDeletion(ctx context.Context, link store.Link, side mapping.Side) error {
+	return s.void(ctx, link, side, "status = 'applied' AND closed_at IS NULL")
+}
+
+func (s *Session) void(ctx context.Context, link store.Link, side mapping.Side, which string) error {
 	b := &pgx.Batch{}
 	s.lock.queueProof(b)
-	b.Queue(`UPDATE mksync_deletions SET status = 'void', closed_at = now()
-		WHERE link_id = $1 AND side = $2 AND `+openDeletion, link.ID, string(side))
-	err := s.store.pool.SendBatch(ctx, b).Close()
-	if err != nil {
-		return fmt.Errorf("close held deletion of contact %s: %w", s.id, err)
+	b.Queue(`UPDATE mksync_deletions SET status = 'void', closed_at = now() WHERE link_id = $1 AND side = $2 AND `+which, link.ID, string(side))
+	if err := s.store.pool.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("close deletion of contact %s: %w", s.id, err)
 	}
 	return nil
 }
 
 // HoldAll holds the deletion of every living link whose contact is gone, as
-// after a TRUNCATE, and returns how many there are.
-func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
+// after a TRUNCATE, and returns how many there are; why is what the history says of it.
+func (s *Store) HoldAll(ctx context.Context, reason string, why store.Why) (int64, error) {
 	t := s.table()
 	tag, err := s.pool.Exec(ctx, fmt.Sprintf(`
 		INSERT INTO mksync_deletions (link_id, side, reason, status)
@@ -110,7 +125,8 @@ func (s *Store) HoldAll(ctx context.Context, reason string) (int64, error) {
 		WITH held AS (UPDATE metakocka_contact_mappings m SET sync_status = 'held', last_error = d.reason, updated_at = now()
 			FROM mksync_deletions d WHERE d.link_id = m.id AND d.status = 'held' AND m.sync_status NOT IN ('deleted', 'unlinked', 'held')
 			RETURNING m.contact_id, m.metakocka_id)
-		INSERT INTO mksync_history (contact_id, metakocka_id, act, cause) SELECT contact_id, metakocka_id, 'hold', 'event' FROM held`)
+		INSERT INTO mksync_history (contact_id, metakocka_id, act, cause, by) SELECT contact_id, metakocka_id, 'hold', $1, $2 FROM held`,
+		string(why.Cause), nullText(why.By))
 	if err != nil {
 		return 0, fmt.Errorf("hold deletions: %w", err)
 	}

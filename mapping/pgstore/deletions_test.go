@@ -199,7 +199,8 @@ func TestHoldAllHoldsThoseWhoseContactsAreGone(t *testing.T) {
 	}
 	require.False(t, k.admit(3, mapping.SideMetaKocka, 0, "before"))
 
-	n, err := k.HoldAll(t.Context(), "the table was truncated")
+	n, err := k.HoldAll(t.Context(), "the table was truncated", store.Why{Cause: store.BecausePerson, By: "ana"})
+	k.is("person ana", "SELECT string_agg(DISTINCT cause || ' ' || by, ', ') FROM mksync_history WHERE act = 'hold'")
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n, "one is held already")
 	require.Equal(t, "the table was truncated", k.held(2).Reason)
@@ -209,7 +210,7 @@ func TestHoldAllHoldsThoseWhoseContactsAreGone(t *testing.T) {
 		require.Equal(t, want, k.linkOf(numbered(n)).Status, n)
 	}
 	require.Equal(t, "the table was truncated", k.linkOf(numbered(2)).LastError)
-	n, err = k.HoldAll(t.Context(), "again")
+	n, err = k.HoldAll(t.Context(), "again", store.Why{Cause: store.BecauseCheck})
 	require.NoError(t, err)
 	require.Zero(t, n)
 }
@@ -283,4 +284,29 @@ func TestDeletionsArePaged(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, all[4:5], found, id)
 	}
+}
+
+// TestADeletionThatWasAdmittedLongAgoIsCountedOnce: it is tried again until it is carried
+// out, each time as one, and counts no more where it turns out to be refused.
+func TestADeletionThatWasAdmittedLongAgoIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	l := k.link(1, store.StatusSynced)
+	open := func() (applied int) {
+		for _, d := range k.deletionsOf(1) {
+			if d.Status == store.DeletionApplied {
+				applied++
+			}
+		}
+		return applied
+	}
+	for range 2 {
+		require.True(t, k.admit(1, mapping.SideMetaKocka, 5, ""))
+		k.exec("UPDATE mksync_deletions SET created_at = created_at - interval '11 minutes'")
+	}
+	require.Equal(t, 1, open())
+	k.within(numbered(1), func(s store.Session, _ store.State) {
+		require.NoError(t, s.RefuseDeletion(t.Context(), l, mapping.SideMetaKocka))
+	})
+	require.Zero(t, open())
 }

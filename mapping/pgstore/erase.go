@@ -39,12 +39,14 @@ var eraseSQL = []string{
 	`DELETE FROM mksync_conflicts c USING metakocka_contact_mappings m WHERE c.link_id = m.id AND m.contact_id = $1`,
 	`UPDATE mksync_merges SET ` + emptied + ` WHERE (loser_id = $1 OR winner_id = $1) AND loser_row IS NOT NULL`,
 	`DELETE FROM mksync_answers WHERE contact_id = $1`,
+	takeInSQL,
 }
 
 // erasePartnerSQL takes a partner, $1, out of what is kept of it and of everybody who was
 // ever linked with it. Tombstones come before what was last seen: whoever stores a link
 // locks in that order.
 var erasePartnerSQL = []string{
+	`DELETE FROM mksync_search s USING metakocka_contact_mappings m WHERE m.id = s.link_id AND m.metakocka_id = $1 AND m.` + tombstone + ` AND m.base IS NOT NULL`,
 	`UPDATE metakocka_contact_mappings SET base = NULL, overrides = NULL WHERE metakocka_id = $1 AND ` + tombstone + ` AND base IS NOT NULL`,
 	`DELETE FROM mksync_conflicts WHERE metakocka_id = $1`,
 	`UPDATE mksync_merges SET ` + emptied + ` WHERE $1 IN (partner_id, moved_id, loser_link->>'metakockaId', winner_link->>'metakockaId') AND loser_row IS NOT NULL`,

@@ -26,7 +26,10 @@ func TestHiddenRowsAreAnError(t *testing.T) {
 			_, err := kept.UnlinkedContacts(t.Context(), "1", mapping.MatchKeys{Number: "12345678"})
 			return err
 		},
-		"a truncation":    func() error { _, err := kept.HoldAll(t.Context(), "truncated"); return err },
+		"a truncation": func() error {
+			_, err := kept.HoldAll(t.Context(), "truncated", store.Why{Cause: store.BecauseEvent})
+			return err
+		},
 		"a clean-up":      func() error { _, err := kept.RemoveTombstones(t.Context()); return err },
 		"a known contact": func() error { _, _, err := kept.ContactKnown(t.Context(), one); return err },
 	}

@@ -44,6 +44,7 @@ func TestAnErasedPersonIsInNoJournal(t *testing.T) {
 	for n := 1; n <= 2; n++ {
 		k.observe(seen(n, fmt.Sprint("p", n), mapping.MatchKeys{Number: "12345678"}))
 	}
+	k.exec("INSERT INTO mksync_left_out (contact_id, reason) VALUES ($1, 'she asked for it'), ($2, 'so did he')", numbered(1), numbered(2))
 	k.exec("INSERT INTO mksync_answers (contact_id, metakocka_id) VALUES ($1, '8'), ($2, $3), ($2, '9')", numbered(1), numbered(2), partnerID(1))
 	k.merged(1, 5, store.MergeDone, "1 day")
 	k.merged(5, 1, store.MergeUndone, "1 day")
@@ -63,6 +64,7 @@ func TestAnErasedPersonIsInNoJournal(t *testing.T) {
 		require.True(t, ok)
 	}
 	require.Equal(t, []string{numbered(2)}, k.keptMerges())
+	k.is("so did he", "SELECT string_agg(reason, ',') FROM mksync_left_out")
 	k.is("9", "SELECT string_agg(metakocka_id, ',') FROM mksync_answers")
 	require.Empty(t, k.observed(1).Name)
 	require.JSONEq(t, `{}`, string(k.observed(1).Data))
@@ -107,7 +109,7 @@ func TestAnErasedPartnerIsErasedWithWhomeverItWasLinkedBefore(t *testing.T) {
 	gone := store.Link{MetaKockaID: partnerID(1), Status: store.StatusDeleted}
 	k.save(numbered(1), store.Change{Link: gone, Erased: true, PartnerErased: true})
 	k.is(int64(0), `SELECT count(*) FROM (SELECT h::text AS t FROM mksync_history h UNION ALL SELECT c::text FROM mksync_conflicts c
-		UNION ALL SELECT m::text FROM metakocka_contact_mappings m UNION ALL SELECT x::text FROM mksync_merges x) a WHERE t LIKE '%secret%'`)
+		UNION ALL SELECT m::text FROM metakocka_contact_mappings m UNION ALL SELECT s::text FROM mksync_search s UNION ALL SELECT x::text FROM mksync_merges x) a WHERE t LIKE '%secret%'`)
 	require.Equal(t, []string{partnerID(2)}, each(k.journal(), func(c store.ConflictRecord) string { return c.MetaKockaID }))
 	kept := k.history(store.HistoryQuery{MetaKockaID: partnerID(2)})
 	require.Len(t, kept, 1)

@@ -134,8 +134,10 @@ func (s *Store) Woken(ctx context.Context, limit int) (ids []string, err error) 
 
 // GiveUp takes a partner from the contact that holds it where the filter leaves that one
 // out and no write to it is under way: its link becomes a tombstone, and the deletion
-// journal says why. The guard does not count it.
-func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool, err error) {
+// journal says why. The guard does not count it. Where only a write without an answer stands
+// against it, unsettled is the contact whose write that is: it could still take effect, and
+// the history has yet to tell of it.
+func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool, unsettled string, err error) {
 	t := s.table()
 	note := fmt.Sprintf("the contact is left out; its partner %s went to contact %s, which matches it", metakockaID, to)
 	sql := strings.ReplaceAll(fmt.Sprintf(`
@@ -147,12 +149,13 @@ func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool,
 			SELECT id, 'crm', $NOTE::text, 'applied', now(), 'mksync' FROM given),
 		told AS (INSERT INTO mksync_history (contact_id, metakocka_id, act, cause) SELECT contact_id, $1, 'unlink', 'match' FROM given),
 		closed AS (UPDATE mksync_conflicts SET status = 'resolved', closed_at = now() WHERE `+parkedConflict+` AND link_id IN (SELECT id FROM given))
-		SELECT count(*) > 0 FROM given`, t.table, t.key.name, t.filter), "$NOTE", fmt.Sprintf("$%d", len(t.args)+2))
-	err = s.pool.QueryRow(ctx, sql, append(append([]any{metakockaID}, t.args...), note)...).Scan(&given)
+		SELECT EXISTS (SELECT FROM given), coalesce((SELECT m.contact_id::text FROM metakocka_contact_mappings m JOIN %[1]s AS c ON c.%[2]s = m.contact_id
+			WHERE m.metakocka_id = $1 AND m.`+livingLink+` AND m.intent IS NOT NULL AND NOT (%[3]s)), '')`, t.table, t.key.name, t.filter), "$NOTE", fmt.Sprintf("$%d", len(t.args)+2))
+	err = s.pool.QueryRow(ctx, sql, append(append([]any{metakockaID}, t.args...), note)...).Scan(&given, &unsettled)
 	if err != nil {
-		return false, s.stale(ctx, fmt.Errorf("take partner %s from a contact that is left out: %w", metakockaID, err))
+		return false, "", s.stale(ctx, fmt.Errorf("take partner %s from a contact that is left out: %w", metakockaID, err))
 	}
-	return given, nil
+	return given, unsettled, nil
 }
 
 // freed are the keys that a link no longer has that was.

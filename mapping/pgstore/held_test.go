@@ -116,9 +116,10 @@ func TestAContactThatIsLeftOutGivesItsPartnerUp(t *testing.T) {
 	k.link(2, store.StatusSynced)
 	k.save(numbered(3), store.Change{Link: store.Link{MetaKockaID: partnerID(3), Status: store.StatusSynced, Intent: &store.Intent{Kind: store.IntentUpdate}}})
 	for n, want := range map[int]bool{1: true, 2: false, 3: false, 9: false} {
-		given, err := k.GiveUp(t.Context(), partnerID(n), numbered(8))
+		given, unsettled, err := k.GiveUp(t.Context(), partnerID(n), numbered(8))
 		require.NoError(t, err)
 		require.Equal(t, want, given, n)
+		require.Equal(t, n == 3, unsettled == numbered(3), n)
 	}
 	l := k.linkOf(numbered(1))
 	require.Equal(t, store.StatusDeleted, l.Status)
@@ -129,7 +130,7 @@ func TestAContactThatIsLeftOutGivesItsPartnerUp(t *testing.T) {
 	require.Equal(t, store.DeletionApplied, noted.Status)
 	require.Equal(t, l.LastError, noted.Reason)
 	require.True(t, k.admit(2, mapping.SideCRM, 1, ""))
-	given, err := k.GiveUp(t.Context(), partnerID(1), numbered(8))
+	given, _, err := k.GiveUp(t.Context(), partnerID(1), numbered(8))
 	require.NoError(t, err)
 	require.False(t, given, "a tombstone has none to give")
 }

@@ -119,6 +119,7 @@ func historyTerms(q store.HistoryQuery, key contactKey) (string, []any) {
 	add("h.side = $%d", string(q.Side), q.Side != "")
 	add("h.job = $%d", q.Job, q.Job != "")
 	add("h.id < $%d", q.Before, q.Before > 0)
+	add("h.id > $%d", q.Behind, q.Behind > 0)
 	return strings.Join(terms, " AND "), args
 }
 

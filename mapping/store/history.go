@@ -178,6 +178,7 @@ type HistoryQuery struct {
 	Side         mapping.Side
 	Job          string
 	Before       int64 // own id: keyset paging
+	Behind       int64 // own id: only what came later
 	Limit        int   // 0: no limit
 }
 

@@ -31,6 +31,9 @@ type Intent struct {
 	// Of an update: what is sent for which fields.
 	Sent   mapping.Partner `json:"sent,omitzero"`
 	Fields []mapping.Field `json:"fields,omitempty"`
+	// Restored are the fields in which it takes an earlier write back, which the contact has
+	// yet to follow.
+	Restored []mapping.Field `json:"restored,omitempty"`
 	// Decided are the conflicts whose losing values the update replaces. They belong in
 	// the journal once it has taken effect.
 	Decided []ConflictRecord `json:"decided,omitempty"`

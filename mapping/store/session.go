@@ -62,6 +62,8 @@ type Session interface {
 	DeletionHeld(ctx context.Context, link Link, side mapping.Side) (bool, error)
 	// VoidDeletion closes a held deletion of what came back on side.
 	VoidDeletion(ctx context.Context, link Link, side mapping.Side) error
+	// RefuseDeletion takes back that the guard admitted a deletion, which was refused.
+	RefuseDeletion(ctx context.Context, link Link, side mapping.Side) error
 
 	// Hindrance tells what keeps the contact from being merged into another.
 	Hindrance(ctx context.Context, winnerID string) (Hindrance, error)

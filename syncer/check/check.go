@@ -38,7 +38,7 @@ type CheckStore interface {
 	// Terms say which columns hold which fields, and which contacts are synced.
 	Terms() string
 	// HoldAll holds the deletions of all links whose contact is gone.
-	HoldAll(ctx context.Context, reason string) (int64, error)
+	HoldAll(ctx context.Context, reason string, why store.Why) (int64, error)
 	// Alone runs use while no other process has the named part to itself.
 	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
 

@@ -113,7 +113,7 @@ func (run *checkRun) number(kind syncer.FindingKind) (n int) {
 
 // hold holds the deletion of every link whose contact is gone.
 func (run *checkRun) hold(ctx context.Context, reason string) error {
-	n, err := run.store.HoldAll(ctx, reason)
+	n, err := run.store.HoldAll(ctx, reason, store.Why{Cause: store.BecauseCheck})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ type Directory interface {
 type OrphanStore interface {
 	Orphans(ctx context.Context, after string, limit int) ([]store.Orphan, error)
 	RemoveTombstones(ctx context.Context) (int64, error)
-	HoldAll(ctx context.Context, reason string) (int64, error)
+	HoldAll(ctx context.Context, reason string, why store.Why) (int64, error)
 }
 
 // Records is everything the API needs of the store; *pgstore.Store is one.

@@ -240,7 +240,9 @@ type Pruned struct {
 // Prune removes tombstones whose contact and partner are both gone, and holds
 // the deletion of links whose contact is gone.
 func (a *API) Prune(ctx context.Context, _ Nothing) (p Pruned, err error) {
-	if p.Held, err = a.records.HoldAll(ctx, "the contact is gone and no deletion was seen"); err != nil {
+	who, _ := CallerOf(ctx)
+	asked := store.Why{Cause: store.BecausePerson, By: who.Name}
+	if p.Held, err = a.records.HoldAll(ctx, "the contact is gone and no deletion was seen", asked); err != nil {
 		return p, err
 	}
 	p.Removed, err = a.records.RemoveTombstones(ctx)

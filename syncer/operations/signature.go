@@ -2,7 +2,9 @@ package operations
 
 import (
 	"context"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -79,13 +81,17 @@ func sign(ctx context.Context, request any) error {
 		return nil
 	}
 	by := r.Signature()
+	field := "by"
+	if slices.Contains(fieldNames(reflect.TypeOf(request).Elem()), "askedBy") {
+		field = "askedBy"
+	}
 	switch {
 	case len(*by) > maxID || strings.ContainsFunc(*by, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
-		return syncer.Errorf(syncer.CodeMalformed, "by: is not a name")
+		return syncer.Errorf(syncer.CodeMalformed, "%s: is not a name", field)
 	case !known:
 		return nil
 	case *by != "" && *by != who.Name:
-		return syncer.Errorf(syncer.CodeMalformed, "by: is known by the token or the header, and cannot be given")
+		return syncer.Errorf(syncer.CodeMalformed, "%s: is known by the token or the header, and cannot be given", field)
 	}
 	*by = who.Name
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -47,6 +48,9 @@ type UndoResult struct {
 	Items  []Undone `json:"items"`
 	// HistoryIDs are of the writes that took them back: taken back themselves, all is as it was.
 	HistoryIDs []string `json:"historyIds"`
+	// KeptSince is since when the contact's history is kept, where it is asked to be as it was
+	// before that: what it held then is not known, and it is taken back so far. null: it reaches.
+	KeptSince *time.Time `json:"keptSince,omitempty"`
 }
 
 // mostUndone bounds what one request takes back.
@@ -111,12 +115,34 @@ func (a *API) Undo(ctx context.Context, r UndoRequest) (res UndoResult, err erro
 	}
 
 	res = UndoResult{Items: []Undone{}, HistoryIDs: []string{}}
+	if r.To != "" {
+		if res.KeptSince, err = a.keptSince(ctx, q, found); err != nil {
+			return res, err
+		}
+	}
 	for _, of := range byContact(found) {
 		if err := a.undoOf(ctx, r, of, &res); err != nil {
 			return res, stopped(err, res)
 		}
 	}
 	return res, nil
+}
+
+// keptSince is since when a contact's history is kept, of which found is what came since a
+// time; nil: it tells what was there at that time, or began later with its link.
+func (a *API) keptSince(ctx context.Context, q store.HistoryQuery, found []store.Entry) (*time.Time, error) {
+	before, err := a.records.History(ctx, store.HistoryQuery{ContactID: q.ContactID, Until: q.Since, Limit: 1})
+	switch {
+	case err != nil || len(before) > 0:
+		return nil, err
+	case len(found) == 0:
+		return nil, syncer.Errorf(syncer.CodeNotFound, "the history of contact %s has nothing: what it held then is not known", q.ContactID)
+	}
+	oldest := found[len(found)-1]
+	if oldest.Act == store.ActCreate || oldest.Act == store.ActLink {
+		return nil, nil
+	}
+	return known(oldest.At), nil
 }
 
 // stopped says what was done before an error that is not about one contact.
@@ -210,10 +236,9 @@ func (a *API) newestEntry(ctx context.Context, contactID string) (int64, error) 
 
 // addWritten names the writes of the contact behind an entry that took others back.
 func (a *API) addWritten(ctx context.Context, contactID string, behind int64, res *UndoResult) error {
-	const most = 20
-	newest, err := a.records.History(ctx, store.HistoryQuery{ContactID: contactID, Limit: most})
+	newest, err := a.records.History(ctx, store.HistoryQuery{ContactID: contactID, Behind: behind})
 	for _, e := range newest {
-		if e.ID > behind && e.Cause == store.BecauseUndo && e.Side != "" {
+		if e.Cause == store.BecauseUndo && e.Side != "" {
 			res.HistoryIDs = append(res.HistoryIDs, entryID(e))
 		}
 	}
