@@ -51,6 +51,11 @@ package-files: build
 	mkdir bin/package/completion
 	for shell in bash fish zsh; do bin/mksync completion $$shell > bin/package/completion/mksync.$$shell || exit 1; done
 
+.PHONY: browser
+browser: go ## Read and decide in the console by a real browser (needs chromium and npm; MKSYNC_TEST_BROWSER=required: or fail)
+	@cd tests/browser && { npm ci --no-audit --no-fund --silent || echo "npm ci failed: axe-core is not there"; }
+	cd tests/browser && $(GO) test -count=1 -timeout 20m ./...
+
 .PHONY: kustomize
 kustomize: go ## Hold the manifests of deploy/kustomize against the types of Kubernetes
 	cd tests/kustomize && $(GO) test -count=1 ./...
