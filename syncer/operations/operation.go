@@ -92,7 +92,7 @@ var (
 	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, live, (*API).UndoMerge}
 
 	OpHistory = Operation[HistoryRequest, List[HistoryEntry]]{"history.list", quick, atOnce, (*API).History}
-	OpUndo    = Operation[UndoRequest, UndoResult]{"history.undo", everything, live, (*API).Undo}
+	OpUndo    = Operation[UndoRequest, UndoResult]{"history.undo", everything, atOnce, (*API).Undo}
 	OpWhy     = Operation[WhyRequest, Why]{"contacts.why", quick, atOnce, (*API).Why}
 	OpNames   = Operation[NamesRequest, Names]{"contacts.names", quick, atOnce, (*API).Names}
 

@@ -121,11 +121,20 @@ func (a *API) Undo(ctx context.Context, r UndoRequest) (res UndoResult, err erro
 		}
 	}
 	for _, of := range byContact(found) {
-		if err := a.undoOf(ctx, r, of, &res); err != nil {
+		if err := a.inTurn(ctx, func() error { return a.undoOf(ctx, r, of, &res) }); err != nil {
 			return res, stopped(err, res)
 		}
 	}
 	return res, nil
+}
+
+// inTurn takes a live slot for one contact of many: whoever else asks comes in between.
+func (a *API) inTurn(ctx context.Context, do func() error) error {
+	if err := a.live.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer a.live.Release(1)
+	return do()
 }
 
 // keptSince is since when a contact's history is kept, of which found is what came since a
