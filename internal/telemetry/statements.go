@@ -15,6 +15,7 @@ func (t *Tracing) Statements() pgx.QueryTracer {
 	return statements{otelpgx.NewTracer(
 		otelpgx.WithTracerProvider(t.provider),
 		otelpgx.WithDisableConnectionDetailsInAttributes(),
+		otelpgx.WithDisableSQLStatementInAttributes(), // a kilobyte and more, which anybody can read in the code
 	)}
 }
 

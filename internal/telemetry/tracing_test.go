@@ -5,13 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
@@ -126,10 +130,15 @@ func TestStatementsOutsideATraceHaveNoSpan(t *testing.T) {
 }
 
 // BenchmarkTracedContact is what tracing adds to one contact on its way: the span of its
-// message, that of its handling, and those of three calls and five statements.
+// message, that of its handling, and those of three calls and five statements, all sent to
+// a collector.
 func BenchmarkTracedContact(b *testing.B) {
-	tracing := TracingTo(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
-	b.Cleanup(func() { _ = tracing.Close(context.Background()) })
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer collector.Close()
+	exporter, err := otlptracehttp.New(b.Context(), otlptracehttp.WithEndpointURL(collector.URL))
+	require.NoError(b, err)
+	tracing := TracingTo(sdktrace.WithBatcher(exporter, sdktrace.WithBlocking()))
+	defer func() { _ = tracing.Close(context.Background()) }() // before the collector
 	of := tracing.Statements()
 	b.ReportAllocs()
 	for b.Loop() {
