@@ -19,6 +19,7 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 		"count":   l.Count,
 		"field":   func(f mapping.Field) string { return capital(l.Field(f)) },
 		"why":     func(r syncer.Reason) string { return l.Sentence(r, zone) },
+		"words":   l.Words,
 		"when":    func(t any) template.HTML { return when(l, t, zone) },
 		"stamp":   func(t any) string { return stamp(l, t, zone) },
 		"num":     func(n any) string { return number(l, n) },

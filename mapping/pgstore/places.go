@@ -201,12 +201,15 @@ func (c *contacts) of(f mapping.Field, raw []*string) []*string {
 }
 
 // written is contact with the country's column alone for its country.
-func (c *contacts) written(raw []*string) mapping.Contact {
+func (c *contacts) written(raw []*string) mapping.Contact { return c.asStored(raw).Clean() }
+
+// asStored is written as it stands in the columns.
+func (c *contacts) asStored(raw []*string) mapping.Contact {
 	var contact mapping.Contact
 	for _, f := range c.fields {
 		contact.Set(f, c.places[f].value(f, c.of(f, raw)))
 	}
-	return contact.Clean()
+	return contact
 }
 
 // noText lists the fields of the values read for c.read that are no UTF-8: a database

@@ -219,9 +219,8 @@ func (s *Store) FindUnlinked(ctx context.Context, search mapping.Search, after s
 		raw := make([]*string, len(t.read))
 		read, err := pgx.ForEachRow(rows, append([]any{&l.ContactID, &l.InScope}, scanTargets(raw)...), func() error {
 			after = l.ContactID
-			contact := t.written(raw)
-			if len(found) < limit && search.Finds(mapping.Searched([]string{l.ContactID}, contact)) {
-				called(&l, contact)
+			if len(found) < limit && search.Finds(mapping.Searched([]string{l.ContactID}, t.asStored(raw))) {
+				called(&l, t.written(raw))
 				found = append(found, l)
 			}
 			return nil

@@ -161,17 +161,19 @@ func TestSearchAmongManyContacts(t *testing.T) {
 		status store.Status
 	}{{"", ""}, {"", "error"}, {"podjetje", ""}, {"ime5", ""}, {"priimek99999", ""}, {"oseba4711@primer.si", ""}, {"SI10050000", ""}, {"040 012 345", ""}, {"77/2026", ""}, {"nobody at all", ""}, {"podjetje", "error"}} {
 		q.Search, q.Exact, q.Status = mapping.ParseSearch(c.typed), c.typed, c.status
-		for range 2 { // the second statement of its kind, as of a service that runs
-			began = time.Now()
-			found, err := k.ListContacts(t.Context(), q)
-			require.NoError(t, err)
-			t.Logf("%-22q %-6s %3d linked in %v", c.typed, c.status, len(found), time.Since(began).Round(time.Millisecond))
+		best := func(what string, list func() ([]store.ListedContact, error)) {
+			quickest, n := time.Hour, 0
+			for range 7 { // what else the machine does is not measured
+				began := time.Now()
+				found, err := list()
+				require.NoError(t, err)
+				quickest, n = min(quickest, time.Since(began)), len(found)
+			}
+			t.Logf("%-22q %-6s %3d %-8s in %v", c.typed, c.status, n, what, quickest.Round(time.Millisecond))
 		}
-		if q.Search.Asks() {
-			began = time.Now()
-			found, err := k.FindUnlinked(t.Context(), q.Search, "", 50)
-			require.NoError(t, err)
-			t.Logf("%-22q %-6s %3d unlinked in %v", c.typed, c.status, len(found), time.Since(began).Round(time.Millisecond))
+		best("linked", func() ([]store.ListedContact, error) { return k.ListContacts(t.Context(), q) })
+		if q.Search.Asks() && c.status == "" {
+			best("unlinked", func() ([]store.ListedContact, error) { return k.FindUnlinked(t.Context(), q.Search, "", 50) })
 		}
 	}
 	k.is(100_000, "SELECT count(*) FROM mksync_search")

@@ -80,12 +80,8 @@ func (r ContactsRequest) page(a *API) (p contactsPage, err error) {
 		return p, err
 	}
 
-	exact := strings.TrimSpace(r.Search)
-	if checkID("search", exact) == nil {
-		p.Exact = exact
-	}
-	if key, err := a.contactID("search", exact); err == nil && exact != "" {
-		p.Key = key
+	if exact := strings.TrimSpace(r.Search); p.Search.Number != "" { // ids and numbers have digits
+		p.exactly(a, exact)
 	}
 
 	if err := p.begin(a, r.After); err != nil {
@@ -93,6 +89,16 @@ func (r ContactsRequest) page(a *API) (p contactsPage, err error) {
 	}
 	p.Limit, err = r.limit()
 	return p, err
+}
+
+// exactly looks for what may be an id as well, or a partner's number.
+func (p *contactsPage) exactly(a *API, text string) {
+	if checkID("search", text) == nil {
+		p.Exact = text
+	}
+	if key, err := a.contactID("search", text); err == nil {
+		p.Key = key
+	}
 }
 
 // begin says what the page begins after.
