@@ -87,7 +87,7 @@ func NewAt(t testing.TB, url string, opts sim.Options) *World {
 	cfg.MetaKockaSecretKey = config.Secret(sim.DefaultSecretKey)
 	cfg.MetaKockaTimeout = waits.Stretch(2 * time.Second)
 	cfg.MetaKockaSettle = 200 * time.Millisecond
-	cfg.PollInterval = 500 * time.Millisecond
+	cfg.PollInterval = time.Second
 	cfg.HTTPAddr = "127.0.0.1:0"
 	return &World{T: t, DB: db, ERP: erp, Config: cfg, Pace: QuickPace}
 }
@@ -121,7 +121,7 @@ func OpenPool(t testing.TB, url string) *pgxpool.Pool {
 // QuickPace is for tests.
 var QuickPace = service.Pace{
 	GateMin: 50 * time.Millisecond, GateMax: 300 * time.Millisecond, BreakerCooldown: 200 * time.Millisecond,
-	AckWait: 2 * time.Second, Look: 200 * time.Millisecond, EventWait: 2 * time.Second,
+	AckWait: 2 * time.Second, Look: 500 * time.Millisecond, EventWait: 2 * time.Second,
 }
 
 // Start runs the service in this process and returns how to stop it.
