@@ -84,14 +84,14 @@ const (
 
 // Reasons are all codes.
 func Reasons() []ReasonCode {
-	return []ReasonCode{
+	return append([]ReasonCode{
 		WhyChanged, WhyConflict, WhyUndecidable, WhyOverwritten, WhyDecided, WhyAuthority, WhyFirst, WhyMade, WhyFound, WhyAgreed, WhyNotKept, WhyAlong,
 		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
 		StandsSynced, StandsNew, StandsLeftOut, StandsLeftByHand, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
 		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoWaits, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
 		UndoWithheld, UndoNotLinked, UndoParted, UndoFailed,
-	}
+	}, candidateReasons()...)
 }
 
 // Reason is a code with what it is about. Empty parameters are not known, or mean nothing.
@@ -105,6 +105,7 @@ type Reason struct {
 	MetaKocka string        `json:"metakocka,omitempty"`
 	Rule      mapping.Rule  `json:"rule,omitempty"`
 	Winner    mapping.Side  `json:"winner,omitempty"`
+	ContactID string        `json:"contactId,omitempty"` // another contact
 	By        string        `json:"by,omitempty"`
 	// Since is since when it is so; the change behind it was made at ChangedAt, and not
 	// before ChangedAfter.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,4 +24,10 @@ func TestDecisionsByCommand(t *testing.T) {
 	require.Contains(t, mksync(w, "history", "--contact", ana).lines()[0], `leave_out "a friend"`)
 	require.Contains(t, mksync(w, "status").stdout, "1 contact by hand: mksync left-out")
 	require.Contains(t, mksync(w, "take-in", ana).lines()[0], "synced")
+
+	twin := w.Add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
+	mksync(w, "sync", twin).refused("waits for a person")
+	unclear := strings.Join(strings.Fields(mksync(w, "unclear").stdout), " ")
+	require.Contains(t, unclear, twin+` "Ana" matches partner `)
+	require.Contains(t, unclear, " 83 partner "+w.Partner(ana).MKID+` "Ana" Same e-mail. The names are the same. Contact `+ana+" is linked with this partner.")
 }

@@ -39,7 +39,7 @@ func TestHeldContactsAreLookedAtAgain(t *testing.T) {
 	for _, id := range held {
 		w.Status(id, "held")
 	}
-	w.Problem(s, "5 contacts wait for a person, who says which partner is theirs: mksync mappings --status held")
+	w.Problem(s, "5 contacts wait for a person, who says which partner is theirs: mksync unclear")
 
 	w.Exec("DELETE FROM contacts WHERE id = $1", first["deleted"])
 	w.Set(first["edited"], mapping.FieldEmail, "other@partner.si")

@@ -195,13 +195,15 @@ func sentence(r syncer.Reason) string {
 
 // whatNext are the commands for what waits for a person.
 var whatNext = map[syncer.ReasonCode]string{
-	syncer.WhyParked:      "(mksync conflicts list)",
-	syncer.StandsConflict: "(mksync conflicts list)",
-	syncer.StandsHeldGone: "(mksync deletions list)",
-	syncer.UndoWaits:      "(mksync deletions list)",
-	syncer.UndoMerged:     "(mksync merge undo)",
-	syncer.UndoMade:       "(mksync unlink)",
-	syncer.UndoFirst:      "(mksync unlink)",
+	syncer.WhyParked:        "(mksync conflicts list)",
+	syncer.StandsConflict:   "(mksync conflicts list)",
+	syncer.StandsHeldGone:   "(mksync deletions list)",
+	syncer.StandsHeldMatch:  "(mksync unclear)",
+	syncer.StandsLeftByHand: "(mksync take-in)",
+	syncer.UndoWaits:        "(mksync deletions list)",
+	syncer.UndoMerged:       "(mksync merge undo)",
+	syncer.UndoMade:         "(mksync unlink)",
+	syncer.UndoFirst:        "(mksync unlink)",
 }
 
 // newUndoCommand takes writes back.

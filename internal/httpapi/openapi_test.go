@@ -98,6 +98,7 @@ var types = map[string]struct{ request, answer any }{
 	"jobs.list":            {operations.Page{}, operations.List[operations.Job]{}},
 	"jobs.show":            {operations.JobRequest{}, operations.Job{}},
 	"jobs.cancel":          {operations.EntryRequest{}, operations.Job{}},
+	"contacts.unclear":     {operations.Page{}, operations.List[operations.UnclearMatch]{}},
 	"conflicts.list":       {operations.JournalRequest{}, operations.List[operations.Conflict]{}},
 	"conflicts.resolve":    {operations.ResolveRequest{}, operations.Decided[operations.Conflict]{}},
 	"conflicts.undo":       {operations.EntryRequest{}, operations.Decided[operations.Conflict]{}},

@@ -75,6 +75,7 @@ func routes() []route {
 		}, page...)},
 		{method: http.MethodPost, path: "/history/undo", op: operations.OpUndo},
 		{method: http.MethodGet, path: "/contacts/why", op: operations.OpWhy, query: []param{{name: "contactId"}, {name: "field"}}},
+		{method: http.MethodGet, path: "/unclear", op: operations.OpUnclear, query: page},
 		{method: http.MethodGet, path: "/conflicts", op: operations.OpConflicts, query: journal},
 		{method: http.MethodPost, path: "/conflicts/resolve", op: operations.OpResolveConflict},
 		{method: http.MethodPost, path: "/conflicts/undo", op: operations.OpUndoConflict},

@@ -13,7 +13,7 @@ import (
 // Sentence says why, in a sentence or two. Times are shown as in the zone.
 //
 // Its text may name {{.field}}, {{.value}}, {{.given}}, {{.crm}}, {{.metakocka}}, {{.rule}},
-// {{.by}}, {{.words}} and {{.fields}}; {{.side}}, {{.other}} (the side that it is not) and
+// {{.by}}, {{.contact}}, {{.words}} and {{.fields}}; {{.side}}, {{.other}} (the side that it is not) and
 // {{.winner}}, each with its forms (.in, .into, .from, .of, .to); and what is there or not:
 // {{.since}}, {{.changed}}, {{.at}}, {{.again}} and {{.tried}}.
 func (l Language) Sentence(r syncer.Reason, zone *time.Location) string {
@@ -64,7 +64,7 @@ func (l Language) parameters(r syncer.Reason, zone *time.Location) []any {
 	return []any{
 		"field", field, "side", l.side(r.Side), "other", l.side(r.Side.Other()), "winner", l.side(r.Winner),
 		"value", value(r.Value), "given", value(r.Given), "crm", value(r.CRM), "metakocka", value(r.MetaKocka),
-		"rule", l.rule(r.Rule), "by", by, "words", strings.TrimSuffix(l.Words(r.Words), "."), "fields", strings.Join(fields, ", "),
+		"rule", l.rule(r.Rule), "by", by, "contact", r.ContactID, "words", strings.TrimSuffix(l.Words(r.Words), "."), "fields", strings.Join(fields, ", "),
 		"changed", changed, "at", part("at", r.Since), "since", part("since", r.Since), "again", again, "tried", tried,
 	}
 }

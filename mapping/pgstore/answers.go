@@ -42,6 +42,25 @@ func (s *Session) Denied(ctx context.Context) ([]string, error) {
 	return denied, nil
 }
 
+// Answers are the partners of which a person said that they are not the contact's, by contact.
+func (s *Store) Answers(ctx context.Context, contactIDs []string) (map[string][]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT contact_id::text, metakocka_id FROM mksync_answers
+		WHERE contact_id IN (`+s.table().key.values("$1")+")", contactIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read answers: %w", err)
+	}
+	said := map[string][]string{}
+	var contact, partner string
+	_, err = pgx.ForEachRow(rows, []any{&contact, &partner}, func() error {
+		said[contact] = append(said[contact], partner)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read answers: %w", err)
+	}
+	return said, nil
+}
+
 // queueAnswers stores what a person said with a change.
 func queueAnswers(b *pgx.Batch, key contactKey, ch *store.Change) {
 	if len(ch.Denied) > 0 {

@@ -196,6 +196,9 @@ func linkTerms(q store.LinkQuery, key contactKey) (string, []any) {
 	add("m.contact_id = "+key.value("$%d"), q.ContactID)
 	add("m.metakocka_id = $%d", q.MetaKockaID)
 	add("m.sync_status = $%d", string(q.Status))
+	if q.HeldMatch {
+		terms = append(terms, heldMatch)
+	}
 	add("m.contact_id > "+key.value("$%d"), q.After)
 	return strings.Join(terms, " AND "), args
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/crmmind/mksync/mapping"
 )
@@ -9,6 +10,9 @@ import (
 // WaitFor is the key by which a contact is held for the sake of another that has no
 // partner: that one's keys are stored nowhere.
 func WaitFor(contactID string) string { return "contact " + contactID }
+
+// WaitsFor is the contact that a key names which WaitFor made.
+func WaitsFor(key string) (contactID string, ok bool) { return strings.CutPrefix(key, WaitFor("")) }
 
 // Freed names the keys that may have become free with a link: it joins nothing any
 // more, has another partner, or one of its sides has other keys.

@@ -38,6 +38,8 @@ var about = map[string]string{
 	OpLink.Name:   "say that a partner is a contact's: the two are linked and merged",
 	OpUnlink.Name: "say that a contact's partner is not its: the link ends, and neither side is changed",
 
+	OpUnclear.Name: "a page of the contacts whose match waits for a person, each with its candidates, scored and explained",
+
 	OpLeaveOut.Name: "leave one contact out of the sync, with a reason",
 	OpTakeIn.Name:   "take a contact in again that was left out",
 	OpLeftOut.Name:  "a page of the contacts that a person leaves out",

@@ -41,6 +41,12 @@ type Directory interface {
 	Links(ctx context.Context, q store.LinkQuery) ([]store.Link, error)
 	LinkByPartner(ctx context.Context, metakockaID string) (*store.Link, error)
 	ListPartners(ctx context.Context, q store.PartnerQuery) ([]store.ListedPartner, error)
+	// Answers are the partners of which a person said that they are not the contact's.
+	Answers(ctx context.Context, contactIDs []string) (map[string][]string, error)
+	// MatchObserved finds partners as last seen by a contact's keys.
+	MatchObserved(ctx context.Context, keys mapping.MatchKeys) ([]store.ObservedPartner, error)
+	// Holders tells which contacts hold the partners with a living link.
+	Holders(ctx context.Context, metakockaIDs []string) (map[string]string, error)
 	ContactKnown(ctx context.Context, id string) (exists, inScope bool, err error)
 	// MatchContacts and SeenParties page through all contacts and all partners.
 	MatchContacts(ctx context.Context, after string, limit int) ([]store.MatchContact, error)

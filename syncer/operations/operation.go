@@ -87,6 +87,8 @@ var (
 	OpResolveConflict = Operation[ResolveRequest, Decided[Conflict]]{"conflicts.resolve", slow, live, (*API).ResolveConflict}
 	OpUndoConflict    = Operation[EntryRequest, Decided[Conflict]]{"conflicts.undo", slow, live, (*API).UndoConflict}
 
+	OpUnclear = Operation[Page, List[UnclearMatch]]{"contacts.unclear", quick, atOnce, (*API).Unclear}
+
 	OpMerge     = Operation[MergeRequest, Merge]{"contacts.merge", slow, live, (*API).Merge}
 	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, atOnce, (*API).Merges}
 	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, live, (*API).UndoMerge}
@@ -126,7 +128,7 @@ func Endpoints() []Endpoint {
 		OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
-		OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy, OpNames,
+		OpUnclear, OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy, OpNames,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
 	}
 }

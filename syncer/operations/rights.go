@@ -42,6 +42,7 @@ var rights = map[string]Role{
 	OpConflict.Name:   Viewer,
 	OpMerges.Name:     Viewer,
 	OpLeftOut.Name:    Viewer,
+	OpUnclear.Name:    Viewer,
 	OpDeletions.Name:  Viewer,
 	OpJob.Name:        Viewer,
 	OpJobs.Name:       Viewer,

@@ -243,7 +243,7 @@ func (s *Status) counted(counts store.Counts) {
 		s.say("%s for approval: mksync deletions list", syncer.Counted(n, "deletion waits", "deletions wait"))
 	}
 	if n := s.HeldMatches; n > 0 {
-		s.say("%s: mksync mappings --status held", syncer.Counted(n, "contact waits for a person, who says which partner is its own", "contacts wait for a person, who says which partner is theirs"))
+		s.say("%s: mksync unclear", syncer.Counted(n, "contact waits for a person, who says which partner is its own", "contacts wait for a person, who says which partner is theirs"))
 	}
 	if n := counts.OpenMerges; n > 0 {
 		s.problem(ProblemMergesOpen, "%s not finished: mksync merge list", syncer.Counted(n, "merge of contacts is", "merges of contacts are"))
