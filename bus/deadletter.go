@@ -183,26 +183,36 @@ func (b *Bus) CountDeadLetters(ctx context.Context) (n int, oldest *time.Time, e
 // it runs, and removes it. One that fails again becomes a new dead letter. ErrNotFound: it was
 // replaced, retried or removed.
 func (b *Bus) RetryDeadLetter(ctx context.Context, id uint64) error {
-	s, err := b.js.Stream(ctx, b.names.Stream(StreamDeadLetters))
+	subject, m, err := b.deadLetterOf(ctx, id)
 	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+		return err
 	}
-	m, err := s.GetMsg(ctx, id)
-	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Header.Get(headerReason) == "" {
-		return fmt.Errorf("%w: %d", ErrNotFound, id)
-	}
-	if err != nil {
-		return fmt.Errorf("read dead letter %d: %w", id, err)
-	}
-	l := b.readDeadLetter(b.names.storedFromRaw(m))
-	if b.names.plain(m.Subject) != DeadLetterSubject(l.Consumer, l.Key) {
-		return fmt.Errorf("%w: %d", ErrNotFound, id)
-	}
-	retry := Message{Subject: retrySubject(l.Consumer, l.Key), Header: m.Header, Data: m.Data}
+	retry := Message{Subject: retrySubject(deadLetterKey(subject)), Header: m.Header, Data: m.Data}
 	if _, err := b.PublishSync(ctx, StreamDeadLetters, retry); err != nil {
 		return fmt.Errorf("retry dead letter %d: %w", id, err)
 	}
-	return b.deleteDeadLetter(ctx, b.names.plain(m.Subject), id)
+	return b.deleteDeadLetter(ctx, subject, id)
+}
+
+// deadLetterOf is the dead letter with an id, and its subject. ErrNotFound: it was replaced,
+// retried or removed.
+func (b *Bus) deadLetterOf(ctx context.Context, id uint64) (subject string, m *jetstream.RawStreamMsg, err error) {
+	s, err := b.js.Stream(ctx, b.names.Stream(StreamDeadLetters))
+	if err != nil {
+		return "", nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
+	}
+	m, err = s.GetMsg(ctx, id)
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Header.Get(headerReason) == "" {
+		return "", nil, fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("read dead letter %d: %w", id, err)
+	}
+	subject = b.names.plain(m.Subject)
+	if subject != DeadLetterSubject(deadLetterKey(subject)) {
+		return "", nil, fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	return subject, m, nil
 }
 
 // deleteDeadLetter removes the letter, or the retry, with this id from its subject; one that was
@@ -245,4 +255,13 @@ func (s *source) readRetry(m *nats.Msg) (string, Delivery, takenID, error) {
 // settleRetry acknowledges and removes a retried letter, which nobody needs any more.
 func (s *source) settleRetry(ctx context.Context, h taken) error {
 	return errors.Join(h.msg.Ack(), s.b.deleteDeadLetter(ctx, s.b.names.plain(h.msg.Subject), h.id.sequence))
+}
+
+// DiscardDeadLetter removes a dead letter for good. ErrNotFound as with RetryDeadLetter.
+func (b *Bus) DiscardDeadLetter(ctx context.Context, id uint64) error {
+	subject, _, err := b.deadLetterOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	return b.deleteDeadLetter(ctx, subject, id)
 }

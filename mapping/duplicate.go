@@ -156,9 +156,9 @@ type judged struct {
 // Duplicates finds the likely duplicates, the likeliest first: at most so many of
 // them, and how many there are. Only those are compared that share something, and
 // in a large group only neighbours, so the work grows with their number and not
-// with its square.
-func Duplicates(parties []Party, most int) (likeliest []Duplicate, total int) {
-	s := search{parties: parties, all: make([]*traits, len(parties)), seen: map[uint64]bool{}}
+// with its square. Of whom two says that they are two, where it is given, there is no pair.
+func Duplicates(parties []Party, most int, two func(id, other string) bool) (likeliest []Duplicate, total int) {
+	s := search{parties: parties, two: two, all: make([]*traits, len(parties)), seen: map[uint64]bool{}}
 	var keys []keyed
 	for i, p := range parties {
 		s.all[i] = traitsOf(p.Contact)
@@ -195,6 +195,7 @@ func groupsOf(keys []keyed) (groups [][]keyed) {
 // search is one search for duplicates.
 type search struct {
 	parties []Party
+	two     func(id, other string) bool // nil: it says so of none
 	all     []*traits
 	seen    map[uint64]bool
 	found   []judged
@@ -234,7 +235,7 @@ func (s *search) pair(one, other int32) {
 		one, other = other, one
 	}
 	a, b := s.parties[one], s.parties[other]
-	if a.ID == b.ID || a.Settled && b.Settled {
+	if a.ID == b.ID || a.Settled && b.Settled || s.two != nil && s.two(a.ID, b.ID) {
 		return
 	}
 	score, _ := s.judge(one, other)

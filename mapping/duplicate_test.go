@@ -67,7 +67,7 @@ func TestFillersMakeNoDuplicates(t *testing.T) {
 			one, other := Contact{Name: "Ana Novak"}, Contact{Name: "Bor Kos"}
 			one.Set(f, v)
 			other.Set(f, v)
-			found, _ := Duplicates([]Party{{ID: "1", Contact: one}, {ID: "2", Contact: other}}, 9)
+			found, _ := Duplicates([]Party{{ID: "1", Contact: one}, {ID: "2", Contact: other}}, 9, nil)
 			require.Empty(t, found, "%s %q", f, v)
 		}
 	}
@@ -138,12 +138,12 @@ func TestLawsOfDuplicates(t *testing.T) {
 		for i := range rapid.IntRange(0, 9).Draw(t, "parties") {
 			parties = append(parties, Party{ID: fmt.Sprint(i), Contact: similarContacts(t, fmt.Sprint(i))})
 		}
-		found, total := Duplicates(parties, 1000)
+		found, total := Duplicates(parties, 1000, nil)
 		require.Len(t, found, total)
 		shuffled := rapid.Permutation(parties).Draw(t, "shuffled")
-		again, _ := Duplicates(shuffled, 1000)
+		again, _ := Duplicates(shuffled, 1000, nil)
 		require.Equal(t, found, again, "the order matters")
-		first, _ := Duplicates(parties, 1)
+		first, _ := Duplicates(parties, 1, nil)
 		require.Equal(t, found[:min(1, len(found))], first)
 		scores := map[string]int{}
 		for i, d := range found {
@@ -171,10 +171,10 @@ func TestWhatManyShareIsNoEvidence(t *testing.T) {
 			Name: fmt.Sprintf("%c%c%c Kos", 'a'+i, 'k'+i, 'c'+i), Email: "agency@example.si", Phone: "+38640111222",
 		}})
 	}
-	many, _ := Duplicates(parties, 100)
+	many, _ := Duplicates(parties, 100, nil)
 	require.Empty(t, many)
-	few, _ := Duplicates(parties[:3], 100)
-	two, _ := Duplicates(parties[:2], 100)
+	few, _ := Duplicates(parties[:3], 100, nil)
+	two, _ := Duplicates(parties[:2], 100, nil)
 	require.Less(t, few[0].Score, two[0].Score)
 	require.Len(t, few, 3)
 }
@@ -182,7 +182,7 @@ func TestWhatManyShareIsNoEvidence(t *testing.T) {
 func TestDuplicatesAmongManyAreFound(t *testing.T) {
 	t.Parallel()
 	n := long.Or(1000, 10_000)
-	found, _ := Duplicates(crowdOf(n), n)
+	found, _ := Duplicates(crowdOf(n), n, nil)
 	likely := slices.DeleteFunc(found, func(d Duplicate) bool { return d.Score < 90 })
 	require.Len(t, likely, n/20)
 }
@@ -218,6 +218,6 @@ func BenchmarkDuplicates(b *testing.B) {
 	parties := crowdOf(100_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		Duplicates(parties, 1000)
+		Duplicates(parties, 1000, nil)
 	}
 }

@@ -19,6 +19,9 @@ import (
 
 // create makes the partner of a contact that has none.
 func (k *task) create(ctx context.Context) error {
+	if err := k.halted(); err != nil {
+		return err
+	}
 	var sent mapping.Partner
 	add := func(p mapping.Partner) func() (metakocka.Added, error) {
 		return func() (metakocka.Added, error) {

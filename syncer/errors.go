@@ -33,6 +33,25 @@ func (e *PausedError) Error() string {
 	return "MetaKocka refuses every call: " + e.Err.Error()
 }
 
+// HaltedError says that a person has stopped sending to MetaKocka: nothing was sent.
+type HaltedError struct{ Halt store.Halt }
+
+func (e *HaltedError) Error() string {
+	text := "sending is paused since " + e.Halt.Since.UTC().Format(time.RFC3339) + " by " + OrWords(e.Halt.By, "a person")
+	if e.Halt.Reason != "" {
+		text += " (" + e.Halt.Reason + ")"
+	}
+	return text + ": mksync resume lets it go on"
+}
+
+// halted is a HaltedError where a person has stopped sending.
+func (k *task) halted() error {
+	if k.st.Halt == nil {
+		return nil
+	}
+	return &HaltedError{*k.st.Halt}
+}
+
 // PendingError says that now is not the time, for a write without an answer may
 // still take effect: come back after After.
 type PendingError struct {
@@ -168,6 +187,7 @@ func codeOf(err error) Code {
 	var refused *store.ContactRefusedError
 	var pending *PendingError
 	var paused *PausedError
+	var halted *HaltedError
 	var unbelieved *UnlikelyError
 	var hidden *store.HiddenError
 
@@ -180,7 +200,7 @@ func codeOf(err error) Code {
 		return CodeRefused
 	case errors.As(err, &paused), metakocka.IsTransient(err):
 		return CodeUnreachable
-	case errors.As(err, &pending), errors.As(err, &unbelieved), errors.As(err, &hidden), errors.Is(err, store.ErrTooManyJobs), errors.Is(err, store.ErrContactChanged), errors.Is(err, ErrAgain), errors.Is(err, context.Canceled):
+	case errors.As(err, &pending), errors.As(err, &halted), errors.As(err, &unbelieved), errors.As(err, &hidden), errors.Is(err, store.ErrTooManyJobs), errors.Is(err, store.ErrContactChanged), errors.Is(err, ErrAgain), errors.Is(err, context.Canceled):
 		return CodeUnavailable
 	case errors.Is(err, context.DeadlineExceeded):
 		return CodeTimeout

@@ -16,8 +16,9 @@ import (
 type Gate struct {
 	minDelay, maxDelay time.Duration
 
-	mu      sync.Mutex // guards what follows
-	reason  string     // empty: open
+	mu      sync.Mutex  // guards what follows
+	halt    *store.Halt // a person's; nil: none
+	reason  string      // empty: open
 	since   time.Time
 	delay   time.Duration
 	next    time.Time // when the next probe is due
@@ -48,6 +49,9 @@ func (g *Gate) Wait(ctx context.Context) error {
 func (g *Gate) enter() (time.Duration, <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.halt != nil {
+		return g.maxDelay, g.changed
+	}
 	if g.reason == "" {
 		return 0, nil
 	}
@@ -60,6 +64,23 @@ func (g *Gate) enter() (time.Duration, <-chan struct{}) {
 	}
 	g.probing = true
 	return 0, nil
+}
+
+// Halt lets nothing through, not even a probe, as long as a person has stopped sending; nil:
+// nobody has.
+func (g *Gate) Halt(h *store.Halt) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if (g.halt == nil) == (h == nil) {
+		return
+	}
+	g.halt = h
+	if h == nil {
+		g.opened = time.Now()
+		g.next = g.opened // what was refused meanwhile says nothing
+	}
+	close(g.changed)
+	g.changed = make(chan struct{})
 }
 
 // Report tells how a piece of work ended. Every Wait that returned nil is
@@ -99,6 +120,9 @@ func (g *Gate) pause(err error) {
 func (g *Gate) Paused() (reason string, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.halt != nil {
+		return (&HaltedError{*g.halt}).Error(), g.halt.Since
+	}
 	return g.reason, g.since
 }
 
@@ -110,15 +134,16 @@ func (g *Gate) PausedWithin(d time.Duration) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.reason != "" || !g.opened.IsZero() && time.Since(g.opened) < d
+	return g.halt != nil || g.reason != "" || !g.opened.IsZero() && time.Since(g.opened) < d
 }
 
-// Outage tells that MetaKocka was not reached, or refuses everything, or the CRM's database hides
+// Outage tells that MetaKocka was not reached, or refuses everything, or a person has stopped sending, or the CRM's database hides
 // what would have to be known.
 func Outage(err error) bool {
 	var paused *PausedError
+	var halted *HaltedError
 	var hidden *store.HiddenError
-	return metakocka.IsTransient(err) && !errors.Is(err, context.Canceled) || errors.As(err, &paused) || errors.As(err, &hidden)
+	return metakocka.IsTransient(err) && !errors.Is(err, context.Canceled) || errors.As(err, &paused) || errors.As(err, &halted) || errors.As(err, &hidden)
 }
 
 // reached: MetaKocka answered, or had not to be asked.

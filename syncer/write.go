@@ -18,6 +18,9 @@ import (
 // write turns the partner into want, for the sake of some fields, sets the
 // flags, and returns what MetaKocka then holds. The entry is what the history says of it.
 func (k *task) write(ctx context.Context, p reading, want mapping.Partner, fields []mapping.Field, flags map[string]string, e store.Entry) (reading, error) {
+	if err := k.halted(); err != nil {
+		return reading{}, err
+	}
 	k.standing = nil
 	u, _ := partnerUpdate(p.Partner, want)
 	maps.Copy(u.Set, flags)

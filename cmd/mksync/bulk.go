@@ -16,14 +16,20 @@ import (
 )
 
 // bulkFlags are those of the commands that do all there are.
-type bulkFlags struct{ all, dryRun, asJSON bool }
+type bulkFlags struct {
+	all, dryRun, asJSON bool
+	previews            bool // a dry run of one that is named shows what would be written
+}
 
 func (f *bulkFlags) add(cmd *cobra.Command, nouns, all, dryRun string) {
 	cmd.Flags().BoolVar(&f.all, "all", false, all)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, dryRun)
 	jsonFlag(cmd, &f.asJSON)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if f.dryRun && !f.all {
+		switch one := len(args) == 1 && args[0] != fromStdin; {
+		case f.dryRun && !f.all && f.previews && !one:
+			return errors.New("--dry-run goes with --all, or with one contact")
+		case f.dryRun && !f.all && !f.previews:
 			return errors.New("--dry-run goes with --all")
 		}
 		return idsOrAll(nouns, &f.all)(cmd, args)

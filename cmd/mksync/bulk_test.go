@@ -216,5 +216,5 @@ func TestBulkRequestsAreChecked(t *testing.T) {
 	require.Equal(t, w.Partner(a).MKID, res.Results[0].MetaKockaID)
 	require.Contains(t, res.Results[1].Error, "there is no contact")
 	mksync(w, "sync").refused("name the contacts, or give --all")
-	mksync(w, "sync", a, "--dry-run").refused("--dry-run goes with --all")
+	mksync(w, "import", "7001", "--dry-run").refused("--dry-run goes with --all")
 }

@@ -27,6 +27,13 @@ func TestDecisionsByCommand(t *testing.T) {
 
 	twin := w.Add(mapping.Contact{Name: "Ana", Email: "ana@partner.si"})
 	mksync(w, "sync", twin).refused("waits for a person")
+	require.Contains(t, mksync(w, "sync", ana, "--dry-run").lines()[0], "nothing to do")
+	require.Contains(t, mksync(w, "pause", "--reason", "the year is closed").lines()[0], "the year is closed")
+	mksync(w, "sync", w.Insert("Bor", "bor@partner.si")).refused("sending is paused since ")
+	require.Equal(t, "sending goes on", mksync(w, "resume").lines()[0])
+	mksync(w, "resume").refused("sending is not paused")
+	require.Contains(t, mksync(w, "duplicates", "dismiss", ana, twin).lines()[0], "are two")
+
 	unclear := strings.Join(strings.Fields(mksync(w, "unclear").stdout), " ")
 	require.Contains(t, unclear, twin+` "Ana" matches partner `)
 	require.Contains(t, unclear, " 83 partner "+w.Partner(ana).MKID+` "Ana" Same e-mail. The names are the same. Contact `+ana+" is linked with this partner.")

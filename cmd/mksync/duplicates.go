@@ -42,6 +42,48 @@ func newDuplicatesCommand(app *cliEnv) *cobra.Command {
 
 	cmd.Flags().IntVar(&r.Limit, "limit", 50, "how many pairs to list, 1000 at most")
 	jsonFlag(cmd, &asJSON)
+	cmd.AddCommand(newDismissCommand(app))
+	return cmd
+}
+
+// newDismissCommand says that two likely duplicates are two.
+func newDismissCommand(app *cliEnv) *cobra.Command {
+	var asJSON, partners bool
+	var r operations.DismissRequest
+	cmd := &cobra.Command{
+		Use:   "dismiss ID OTHER_ID",
+		Short: "Say that two likely duplicates are two",
+		Long: "Say that two likely duplicates are two, whichever is named first: they are not listed any more, until\n" +
+			"either of them is gone. --undo takes that back.",
+		Example: "  mksync duplicates dismiss 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 2c8e0d0a-5a4c-4f5e-9d0b-0f2f3f7a8c11\n" +
+			"  mksync duplicates dismiss 228000046627 228000046669 --partners",
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.ID = args[0]
+			r.OtherID = args[1]
+			r.By = operator()
+			if partners {
+				r.Kind = operations.DuplicatePartners
+			}
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				d, err := operations.OpDismiss.Ask(cmd.Context(), api, r)
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return app.printJSON(d)
+				}
+				said := "are two"
+				if !d.Dismissed {
+					said = "may be one"
+				}
+				return app.out().Table([][]string{{d.ID, d.OtherID, said}})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&partners, "partners", false, "the two are partners, not contacts")
+	cmd.Flags().BoolVar(&r.Undo, "undo", false, "they may be one after all")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 

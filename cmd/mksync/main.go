@@ -124,6 +124,8 @@ func commands(app *cliEnv) []*cobra.Command {
 		newWhyCommand(app),
 		newUndoCommand(app),
 		newDeadLettersCommand(app),
+		newPauseCommand(app),
+		newResumeCommand(app),
 		newMigrateCommand(app),
 		newDoctorCommand(app),
 		newAlertsCommand(app),

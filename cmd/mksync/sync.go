@@ -8,7 +8,7 @@ import (
 
 // newSyncCommand syncs contacts.
 func newSyncCommand(app *cliEnv) *cobra.Command {
-	var flags bulkFlags
+	flags := bulkFlags{previews: true}
 	var isNew bool
 	cmd := &cobra.Command{
 		Use:   "sync CONTACT_ID... | - | --all",
@@ -16,7 +16,8 @@ func newSyncCommand(app *cliEnv) *cobra.Command {
 		Long: "Bring contacts and their partners together now. A contact without a partner gets one: the one that\n" +
 			"matches it, or a new one; also where its partner is gone from MetaKocka.\n\n" +
 			"With --all the partners are enumerated and matched with all contacts first; what is ambiguous on either\n" +
-			"side waits for a person. --dry-run shows the match and writes nothing. A contact whose partner is gone\n" +
+			"side waits for a person. --dry-run shows the match and writes nothing; of one contact that is named it shows\n" +
+			"what would be written. A contact whose partner is gone\n" +
 			"is left as it is: name it to make its partner anew.\n\n" +
 			"--new is an answer to a match that waits: the contact is none of the partners that it matches. It gets\n" +
 			"one of its own, and is not asked for again.\n\n" +
@@ -27,6 +28,17 @@ func newSyncCommand(app *cliEnv) *cobra.Command {
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				if flags.several(args) {
 					return app.bulk(cmd.Context(), api, bulkSync, flags)
+				}
+				if flags.dryRun {
+					p, err := operations.OpPreview.Ask(cmd.Context(), api, operations.PreviewRequest{ContactID: args[0]})
+					switch {
+					case err != nil:
+						return err
+					case flags.asJSON:
+						return app.printJSON(p)
+					}
+					app.showPreview(p)
+					return nil
 				}
 				return each(cmd.Context(), app, flags.asJSON, args, func(id string) (operations.Outcome, error) {
 					return operations.OpSync.Ask(cmd.Context(), api, operations.SyncRequest{ContactID: id, New: isNew, By: operator()})

@@ -47,6 +47,19 @@ func TestWhatWaitsIsDecidedOverHTTP(t *testing.T) {
 	require.Empty(t, listed("deadletters"))
 	c.Post("deadletters/retry", `{"id":"4711"}`).Refused(404, "not_found", "4711")
 
+	var sending map[string]any
+	c.Post("pause", `{"reason":"the year is closed"}`).Data(&sending)
+	require.Equal(t, []any{true, "crm", "the year is closed"}, []any{sending["paused"], sending["by"], sending["reason"]})
+	c.Post("resume", "{}").Data(&sending)
+	require.Equal(t, false, sending["paused"])
+	c.Post("contacts/duplicates/dismiss", `{"id":"`+ana+`","otherId":"`+ana+`"}`).Refused(400, "malformed", "otherId")
+	c.Post("deadletters/discard", `{"id":"4711","reason":"a test"}`).Refused(404, "not_found", "4711")
+	c.Post("deadletters/retry-group", `{"reason":"no such"}`).Refused(404, "not_found", "reason")
+	require.Empty(t, listed("unclear"))
+	var preview map[string]any
+	c.Get("contacts/preview?contactId=" + ana).Data(&preview)
+	require.Equal(t, ana, preview["contactId"])
+
 	c.Post("contacts/leave-out", `{"contactId":"`+ana+`"}`).Refused(400, "malformed", "reason: is missing")
 	var out map[string]any
 	c.Post("contacts/leave-out", `{"contactId":"`+ana+`","reason":"a friend"}`).Data(&out)

@@ -80,8 +80,8 @@ func (k contactKey) definition() string {
 // keyColumns are the columns of mksync's tables that name contacts: the tables, and the
 // column of each.
 func keyColumns() (tables, columns []string) {
-	return []string{"metakocka_contact_mappings", "mksync_answers", "mksync_merges", "mksync_merges", "mksync_replays", "mksync_history", "mksync_left_out", "mksync_search"},
-		[]string{"contact_id", "contact_id", "loser_id", "winner_id", "contact_id", "contact_id", "contact_id", "contact_id"}
+	return []string{"metakocka_contact_mappings", "mksync_answers", "mksync_merges", "mksync_merges", "mksync_replays", "mksync_history", "mksync_left_out", "mksync_two_contacts", "mksync_two_contacts", "mksync_search"},
+		[]string{"contact_id", "contact_id", "loser_id", "winner_id", "contact_id", "contact_id", "contact_id", "contact_id", "other_id", "contact_id"}
 }
 
 // unfitting are those of the columns that have not the key's type, by table.

@@ -41,6 +41,9 @@ func (s *Store) ForgetOld(ctx context.Context, historyAge time.Duration) error {
 			return fmt.Errorf("forget what is old: %w", err)
 		}
 	}
+	if err := s.forgetTwo(ctx); err != nil {
+		return err
+	}
 	if historyAge > 0 {
 		return s.forgetHistory(ctx, historyAge)
 	}

@@ -35,6 +35,14 @@ func queueHistory(b *pgx.Batch, l *store.Link, entries []store.Entry) {
 	}
 }
 
+// Tell stores an entry of a decision that changes nothing else in the store.
+func (s *Store) Tell(ctx context.Context, e store.Entry) error {
+	if _, err := s.pool.Exec(ctx, historySQL, entryArgs(&store.Link{ContactID: e.ContactID}, e)...); err != nil {
+		return fmt.Errorf("store an entry of the history: %w", err)
+	}
+	return nil
+}
+
 func entryArgs(l *store.Link, e store.Entry) []any {
 	partner := e.MetaKockaID
 	if partner == "" {

@@ -26,6 +26,9 @@ func (s *Session) saveChange(ctx context.Context, conn *ownConn, b *pgx.Batch, c
 	if ch.TakenIn || ch.Erased || ch.ContactGone {
 		b.Queue(takeInSQL, l.ContactID)
 	}
+	if ch.Erased || ch.ContactGone {
+		b.Queue(goneTwoSQL, l.ContactID)
+	}
 	if ch.Observed != nil {
 		// The base of a first match, or of one whose write had no answer, does not tell them.
 		b.Queue(wakeShedSQL, ch.Observed.MetaKockaID, ch.Observed.Keys.All())

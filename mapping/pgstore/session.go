@@ -70,7 +70,7 @@ func (s *Session) scan(row pgx.Row, t *contacts) (*loaded, error) {
 	var updatedAt, sweptAt *time.Time
 	link, linkTargets := newLinkRow()
 	var seen observedRow
-	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &st.ByHand, &updatedAt, &st.Replayed, &got.width, &st.PartnersSeen, &got.tables}, scanTargets(raw)...)
+	targets := append([]any{&st.Now, &snapshot, &sweptAt, &exists, &st.InScope, &st.ByHand, &st.Halt, &updatedAt, &st.Replayed, &got.width, &st.PartnersSeen, &got.tables}, scanTargets(raw)...)
 	targets = append(append(targets, linkTargets...), &seen.hash, &seen.data, &seen.observedAt, &seen.changedAfter)
 
 	err := row.Scan(targets...)
@@ -117,7 +117,7 @@ func (r observedRow) partner(l *store.Link) *store.ObservedPartner {
 
 func (c *contacts) loadSQL() string {
 	return fmt.Sprintf(`
-		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, `+leftOutSQL("k.id")+`, %[3]s,
+		SELECT clock_timestamp(), pg_current_snapshot()::text, (p.value->>'sweptAt')::timestamptz, c.%[1]s IS NOT NULL, %[2]s, `+leftOutSQL("k.id")+`, h.value, %[3]s,
 			EXISTS (SELECT FROM mksync_replays r WHERE r.contact_id = k.id AND r.until > clock_timestamp() AND r.until < clock_timestamp() + `+longestReservation+`),
 			coalesce(%[7]s, 0), coalesce((SELECT max(number) FROM mksync_partners), 0), `+stateTableSQL+`, %[4]s, %[5]s,
 			o.hash, o.data, o.observed_at, o.changed_after
@@ -125,7 +125,8 @@ func (c *contacts) loadSQL() string {
 		LEFT JOIN %[6]s AS c ON c.%[1]s = k.id
 		LEFT JOIN metakocka_contact_mappings AS m ON m.contact_id = k.id
 		LEFT JOIN mksync_partners AS o ON o.metakocka_id = m.metakocka_id AND o.missing_since IS NULL AND o.hash NOT LIKE '%%`+keptInPart+`%%'
-		LEFT JOIN mksync_state AS p ON p.key = '`+store.PollStateKey+`'`,
+		LEFT JOIN mksync_state AS p ON p.key = '`+store.PollStateKey+`'
+		LEFT JOIN mksync_state AS h ON h.key = '`+store.HaltKey+`'`,
 		c.key.name, c.configured, c.changedSQL(), c.selectList(), linkColumns, c.table, c.widthSQL(), c.key.value("$1"))
 }
 

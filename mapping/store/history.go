@@ -42,24 +42,29 @@ type Act string
 
 // What is done, and what is decided. The words are stored.
 const (
-	ActWrite   Act = "write"     // fields of one side
-	ActCreate  Act = "create"    // the contact, or the partner, was made
-	ActRetire  Act = "retire"    // the partner of a contact that is gone, as the delete policy says
-	ActRevive  Act = "revive"    // a retired partner is one of the contact's again
-	ActMend    Act = "mend"      // what a write that was cut off left behind in the partner
-	ActDelete  Act = "delete"    // the contact is gone; of side crm: mksync deleted it
-	ActLink    Act = "link"      // the two are one
-	ActUnlink  Act = "unlink"    // they are not any more
-	ActAgree   Act = "agree"     // what both hold was taken for agreed, and nothing was written
-	ActPark    Act = "park"      // a conflict waits for a person
-	ActHold    Act = "hold"      // the match or a deletion waits for a person
-	ActResolve Act = "resolve"   // a person decided a conflict
-	ActApprove Act = "approve"   // a person approved a deletion
-	ActReject  Act = "reject"    // a person rejected it
-	ActLeave   Act = "leave_out" // a person leaves the contact out
-	ActTakeIn  Act = "take_in"   // and does not any more
-	ActMerge   Act = "merge"     // two contacts became one
-	ActUnmerge Act = "unmerge"   // that was taken back
+	ActWrite   Act = "write"      // fields of one side
+	ActCreate  Act = "create"     // the contact, or the partner, was made
+	ActRetire  Act = "retire"     // the partner of a contact that is gone, as the delete policy says
+	ActRevive  Act = "revive"     // a retired partner is one of the contact's again
+	ActMend    Act = "mend"       // what a write that was cut off left behind in the partner
+	ActDelete  Act = "delete"     // the contact is gone; of side crm: mksync deleted it
+	ActLink    Act = "link"       // the two are one
+	ActUnlink  Act = "unlink"     // they are not any more
+	ActAgree   Act = "agree"      // what both hold was taken for agreed, and nothing was written
+	ActPark    Act = "park"       // a conflict waits for a person
+	ActHold    Act = "hold"       // the match or a deletion waits for a person
+	ActResolve Act = "resolve"    // a person decided a conflict
+	ActApprove Act = "approve"    // a person approved a deletion
+	ActReject  Act = "reject"     // a person rejected it
+	ActLeave   Act = "leave_out"  // a person leaves the contact out
+	ActTakeIn  Act = "take_in"    // and does not any more
+	ActPause   Act = "pause"      // a person has stopped sending
+	ActResume  Act = "resume"     // and lets it go on
+	ActDiscard Act = "discard"    // a person threw a dead letter away
+	ActTwo     Act = "not_same"   // a person said that two likely duplicates are two
+	ActMaybe   Act = "maybe_same" // and took that back
+	ActMerge   Act = "merge"      // two contacts became one
+	ActUnmerge Act = "unmerge"    // that was taken back
 )
 
 // EntryCause is what an entry goes back to.

@@ -16,6 +16,7 @@ type State struct {
 	InScope   bool             // it is synced: the filter takes it, and no person leaves it out
 	Filtered  bool             // the configured filter leaves it out
 	ByHand    bool             // a person leaves it out
+	Halt      *Halt            // a person has stopped sending; nil: nobody has
 	Replayed  bool             // a replay works on the contact, and nothing else may
 	UpdatedAt time.Time        // the contact's updated_at; zero where there is none
 	Link      *Link            // nil: never seen

@@ -59,7 +59,14 @@ var about = map[string]string{
 	OpApproveDeletion.Name: "let a held deletion be applied",
 	OpRejectDeletion.Name:  "drop a held deletion; the other side stays",
 
-	OpDeadLetters.Name:     "a page of the events that could not be applied",
+	OpDeadLetters.Name:       "a page of the events that could not be applied",
+	OpRetryDeadLetters.Name:  "have all dead letters of one reason tried again",
+	OpDiscardDeadLetter.Name: "throw a dead letter away, with a reason",
+
+	OpPreview.Name:         "what a sync of one contact would write now; nothing is written",
+	OpDismiss.Name:         "say that two likely duplicates are two: they are not listed any more",
+	OpPause.Name:           "stop sending to MetaKocka, in every process, until it is resumed",
+	OpResume.Name:          "let sending to MetaKocka go on",
 	OpRetryDeadLetter.Name: "have a dead letter tried again by its consumer",
 }
 

@@ -71,6 +71,8 @@ type Records interface {
 	Directory
 	OrphanStore
 	HistoryStore
+	HaltStore
+	TwoStore
 	syncer.PollStates
 	event.States
 	Now(ctx context.Context) (time.Time, error)
@@ -91,6 +93,7 @@ type Records interface {
 type DeadLetters interface {
 	DeadLetters(ctx context.Context) ([]bus.DeadLetter, error)
 	RetryDeadLetter(ctx context.Context, id uint64) error
+	DiscardDeadLetter(ctx context.Context, id uint64) error
 }
 
 // API is where people and programs ask for things: every operation of the

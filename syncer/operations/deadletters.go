@@ -9,6 +9,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
 )
 
 // DeadLetter is a key's events that could not be applied, as users see them.
@@ -63,37 +64,117 @@ func (a *API) DeadLetters(ctx context.Context, p Page) (List[DeadLetter], error)
 // RetryDeadLetter redrives a dead letter: its consumer tries it again
 // as soon as it runs; one that fails again becomes a new dead letter.
 func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (dead DeadLetter, err error) {
-	if err := a.anyID("id", r.ID); err != nil {
+	l, err := a.deadLetter(ctx, r.ID)
+	if err != nil {
 		return dead, err
 	}
+	return deadLetterOf(l), noLetter(a.deadLetters.RetryDeadLetter(ctx, l.ID))
+}
 
+// DeadLetterGroupRequest chooses all dead letters that were put aside for one reason.
+type DeadLetterGroupRequest struct {
+	Reason string `json:"reason"`
+	By     string `json:"by,omitempty"`
+}
+
+// DeadLetterGroup is what was done with a group.
+type DeadLetterGroup struct {
+	Retried int          `json:"retried"`
+	Items   []DeadLetter `json:"items"`
+}
+
+// RetryDeadLetters redrives all dead letters of one reason. One that was replaced or removed
+// meanwhile is left out.
+func (a *API) RetryDeadLetters(ctx context.Context, r DeadLetterGroupRequest) (g DeadLetterGroup, err error) {
+	g.Items = []DeadLetter{}
+	if r.Reason == "" {
+		return g, syncer.Errorf(syncer.CodeMalformed, "reason: is missing")
+	}
 	all, err := a.deadLetters.DeadLetters(ctx)
 	if err != nil {
+		return g, err
+	}
+	for _, l := range all {
+		if l.Reason != r.Reason {
+			continue
+		}
+		err := a.deadLetters.RetryDeadLetter(ctx, l.ID)
+		switch {
+		case errors.Is(err, bus.ErrNotFound):
+			continue
+		case err != nil:
+			return g, err
+		}
+		g.Retried++
+		g.Items = append(g.Items, deadLetterOf(l))
+	}
+	if g.Retried == 0 {
+		return g, syncer.Errorf(syncer.CodeNotFound, "no dead letter has this reason")
+	}
+	return g, nil
+}
+
+// DiscardRequest throws a dead letter away, for a reason that a person gives.
+type DiscardRequest struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+	By     string `json:"by,omitempty"`
+}
+
+// DiscardDeadLetter throws a dead letter away: its events are not applied. What the contact
+// and the partner differ in is seen with the next event of either. The history is told
+// first: cut off in between, the letter is still there to be asked for again.
+func (a *API) DiscardDeadLetter(ctx context.Context, r DiscardRequest) (dead DeadLetter, err error) {
+	if err := checkReason(r.Reason, true); err != nil {
 		return dead, err
 	}
-
-	keys, err := a.keysOf(ctx, r.ID)
+	l, err := a.deadLetter(ctx, r.ID)
 	if err != nil {
 		return dead, err
+	}
+	dead = deadLetterOf(l)
+	e := store.Entry{
+		ContactID: dead.ContactID, MetaKockaID: dead.MetaKockaID, Act: store.ActDiscard, Note: r.Reason,
+		Why: store.Why{Cause: store.BecausePerson, By: r.By, EventID: l.Header.Get(event.HeaderID)},
+	}
+	if _, err := a.contactID("id", dead.ContactID); err != nil {
+		e.ContactID = "" // what is no contact's id has no history
+	}
+	if err := a.records.Tell(ctx, e); err != nil {
+		return dead, err
+	}
+	return dead, noLetter(a.deadLetters.DiscardDeadLetter(ctx, l.ID))
+}
+
+// noLetter is err, or that the dead letter is not there any more.
+func noLetter(err error) error {
+	if errors.Is(err, bus.ErrNotFound) {
+		return syncer.Errorf(syncer.CodeNotFound, "%s", err)
+	}
+	return err
+}
+
+// deadLetter is the one that an id names: its own, or its mapping's, contact's or partner's.
+func (a *API) deadLetter(ctx context.Context, id string) (l bus.DeadLetter, err error) {
+	if err := a.anyID("id", id); err != nil {
+		return l, err
+	}
+	all, err := a.deadLetters.DeadLetters(ctx)
+	if err != nil {
+		return l, err
+	}
+	keys, err := a.keysOf(ctx, id)
+	if err != nil {
+		return l, err
 	}
 
 	var found []bus.DeadLetter
 	for _, l := range all {
-		if keys[eventsOf{l.Stream, l.Key}] || deadLetterID(l) == r.ID {
+		if keys[eventsOf{l.Stream, l.Key}] || deadLetterID(l) == id {
 			found = append(found, l)
 		}
 	}
-
-	l, err := pick("dead letter", r.ID, found, deadLetterID, func(bus.DeadLetter) bool { return true })
-	if err != nil {
-		return dead, err
-	}
-
-	err = a.deadLetters.RetryDeadLetter(ctx, l.ID)
-	if errors.Is(err, bus.ErrNotFound) {
-		err = syncer.Errorf(syncer.CodeNotFound, "%s", err)
-	}
-	return deadLetterOf(l), err
+	return pick("dead letter", id, found, deadLetterID, func(bus.DeadLetter) bool { return true })
 }
 
 // keysOf are the keys of events that an id of a mapping, contact or partner stands for, by

@@ -46,6 +46,7 @@ type Duplicate struct {
 // duplicateSearch is one search for duplicates.
 type duplicateSearch struct {
 	contacts map[string]store.MatchContact
+	two      map[store.Two]bool // in either order
 	limit    int
 	found    []Duplicate
 	total    int
@@ -62,7 +63,15 @@ func (a *API) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates, 
 	if err != nil {
 		return Duplicates{}, err
 	}
-	s := &duplicateSearch{limit: limit, contacts: map[string]store.MatchContact{}}
+	said, err := a.records.SaidTwo(ctx)
+	if err != nil {
+		return Duplicates{}, err
+	}
+	s := &duplicateSearch{limit: limit, contacts: map[string]store.MatchContact{}, two: map[store.Two]bool{}}
+	for _, t := range said {
+		s.two[t] = true
+		s.two[store.Two{Partners: t.Partners, ID: t.OtherID, OtherID: t.ID}] = true
+	}
 	s.amongContacts(contacts)
 	if err := s.amongPartners(ctx, a.records.SeenParties); err != nil {
 		return Duplicates{}, err
@@ -77,7 +86,7 @@ func (s *duplicateSearch) amongContacts(contacts []store.MatchContact) {
 		s.contacts[c.ID] = c
 		parties[i] = mapping.Party{ID: c.ID, Contact: c.Contact}
 	}
-	likeliest, total := mapping.Duplicates(parties, s.limit)
+	likeliest, total := s.likeliest(parties, false)
 	s.total += total
 	for _, d := range likeliest {
 		loser, winner := s.loserFirst(d.ID, d.Other)
@@ -86,6 +95,14 @@ func (s *duplicateSearch) amongContacts(contacts []store.MatchContact) {
 			Score: d.Score, Reasons: d.Reasons, LoserContactID: loser, WinnerContactID: winner,
 		})
 	}
+}
+
+// likeliest are the likeliest duplicates among parties, without those of which a person
+// said that they are two.
+func (s *duplicateSearch) likeliest(parties []mapping.Party, partners bool) (found []mapping.Duplicate, total int) {
+	return mapping.Duplicates(parties, s.limit, func(id, other string) bool {
+		return s.two[store.Two{Partners: partners, ID: id, OtherID: other}]
+	})
 }
 
 // amongPartners adds the pairs of partners of which not both are linked: the
@@ -111,7 +128,7 @@ func (s *duplicateSearch) amongPartners(ctx context.Context, page func(context.C
 		after = seen[len(seen)-1].MetaKockaID
 	}
 
-	likeliest, total := mapping.Duplicates(parties, s.limit)
+	likeliest, total := s.likeliest(parties, true)
 	s.total += total
 
 	names := map[string]string{}

@@ -14,6 +14,8 @@ import (
 type HistoryStore interface {
 	// History lists entries, newest first.
 	History(ctx context.Context, q store.HistoryQuery) ([]store.Entry, error)
+	// Tell stores an entry of a decision that changes nothing else in the store.
+	Tell(ctx context.Context, e store.Entry) error
 	// PairsOf reads contacts and their links.
 	PairsOf(ctx context.Context, contactIDs []string) ([]store.Pair, error)
 	// Observed is a partner as last seen; nil: it is not there.

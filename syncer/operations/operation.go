@@ -52,6 +52,7 @@ var (
 	OpWaiting = Operation[Nothing, List[status.Waiting]]{"waiting", quick, atOnce, (*API).Waiting}
 
 	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, live, (*API).Sync}
+	OpPreview  = Operation[PreviewRequest, syncer.Preview]{"contacts.preview", slow, live, (*API).Preview}
 	OpImport   = Operation[ImportRequest, Outcome]{"contacts.import", slow, live, (*API).Import}
 	OpLink     = Operation[LinkRequest, Linked]{"contacts.link", slow, live, (*API).Link}
 	OpUnlink   = Operation[UnlinkRequest, Outcome]{"contacts.unlink", slow, live, (*API).Unlink}
@@ -98,16 +99,22 @@ var (
 	OpWhy     = Operation[WhyRequest, Why]{"contacts.why", quick, atOnce, (*API).Why}
 	OpNames   = Operation[NamesRequest, Names]{"contacts.names", quick, atOnce, (*API).Names}
 
+	OpDismiss    = Operation[DismissRequest, Dismissed]{"contacts.dismiss-duplicate", quick, atOnce, (*API).Dismiss}
 	OpDuplicates = Operation[DuplicatesRequest, Duplicates]{"contacts.duplicates", slow, live, (*API).Duplicates}
 
 	OpDeletions       = Operation[JournalRequest, List[Deletion]]{"deletions.list", quick, atOnce, (*API).Deletions}
 	OpApproveDeletion = Operation[EntryRequest, Decided[Deletion]]{"deletions.approve", slow, live, (*API).ApproveDeletion}
 	OpRejectDeletion  = Operation[EntryRequest, Decided[Deletion]]{"deletions.reject", slow, live, (*API).RejectDeletion}
 
+	OpPause  = Operation[SendingRequest, Sending]{"sending.pause", quick, atOnce, (*API).Pause}
+	OpResume = Operation[SendingRequest, Sending]{"sending.resume", quick, atOnce, (*API).Resume}
+
 	// Not "deadletters": what is sent to mksync.deadletters.> is stored in the
 	// stream of dead letters.
-	OpDeadLetters     = Operation[Page, List[DeadLetter]]{"dead-letters.list", quick, atOnce, (*API).DeadLetters}
-	OpRetryDeadLetter = Operation[EntryRequest, DeadLetter]{"dead-letters.retry", quick, atOnce, (*API).RetryDeadLetter}
+	OpDeadLetters       = Operation[Page, List[DeadLetter]]{"dead-letters.list", quick, atOnce, (*API).DeadLetters}
+	OpRetryDeadLetter   = Operation[EntryRequest, DeadLetter]{"dead-letters.retry", quick, atOnce, (*API).RetryDeadLetter}
+	OpRetryDeadLetters  = Operation[DeadLetterGroupRequest, DeadLetterGroup]{"dead-letters.retry-group", slow, atOnce, (*API).RetryDeadLetters}
+	OpDiscardDeadLetter = Operation[DiscardRequest, DeadLetter]{"dead-letters.discard", quick, atOnce, (*API).DiscardDeadLetter}
 )
 
 // Endpoint is an Operation without its types.
@@ -129,7 +136,8 @@ func Endpoints() []Endpoint {
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpUnclear, OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy, OpNames,
-		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter,
+		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter, OpRetryDeadLetters, OpDiscardDeadLetter,
+		OpPreview, OpDismiss, OpPause, OpResume,
 	}
 }
 

@@ -59,6 +59,18 @@ func (r *LeaveOutRequest) Signature() *string { return &r.By }
 func (r *TakeInRequest) Signature() *string { return &r.By }
 
 // Signature implements signed.
+func (r *DeadLetterGroupRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *DiscardRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *SendingRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *DismissRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
 func (r *BulkSyncRequest) Signature() *string { return &r.By }
 
 // Signature implements signed.

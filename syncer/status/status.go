@@ -29,7 +29,9 @@ type Status struct {
 	DeadLetters   int                  `json:"deadLetters"`
 	HeldDeletions int                  `json:"heldDeletions"`
 	HeldMatches   int                  `json:"heldMatches"`
-	LeftOut       int                  `json:"leftOut"` // contacts that a person leaves out
+	// Halt is a person's pause of sending; null: there is none.
+	Halt    *store.Halt `json:"halt"`
+	LeftOut int         `json:"leftOut"` // contacts that a person leaves out
 	// Differing are the links whose sides knowingly differ, and what the last full
 	// check found besides and did not repair.
 	Differing int `json:"differing"`
@@ -157,7 +159,7 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	if m.Gate == nil {
 		return s
 	}
-	if reason, since := m.Gate.Paused(); reason != "" {
+	if reason, since := m.Gate.Paused(); reason != "" && s.Halt == nil {
 		s.Pusher.Paused = true
 		s.Puller.Paused = true
 		s.blocked(ProblemPaused, "sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
@@ -198,6 +200,9 @@ func (m *Monitor) database(ctx context.Context, s *Status) error {
 	}
 	s.NotKept = append(s.NotKept, unkept.Fields()...)
 
+	if err := m.halt(ctx, s); err != nil {
+		return err
+	}
 	if err := m.slot(ctx, s); err != nil {
 		return err
 	}
@@ -223,6 +228,21 @@ func (m *Monitor) alerts(ctx context.Context, s *Status) error {
 		}
 	}
 	return err
+}
+
+// halt shows that a person has stopped sending. It keeps nobody from being ready: that is
+// what was asked for.
+func (m *Monitor) halt(ctx context.Context, s *Status) error {
+	var h store.Halt
+	found, err := m.Figures.LoadState(ctx, store.HaltKey, &h)
+	if err != nil || !found {
+		return err
+	}
+	s.Halt = &h
+	s.Pusher.Paused = true
+	s.Puller.Paused = true
+	s.problem(ProblemHalted, "%s", (&syncer.HaltedError{Halt: h}).Error())
+	return nil
 }
 
 // counted shows how many there are, and names what waits for a person.

@@ -41,6 +41,7 @@ const (
 	ProblemWorkStuck        Code = "problem.work_stuck"
 	ProblemFailing          Code = "problem.failing"
 	ProblemPaused           Code = "problem.paused"
+	ProblemHalted           Code = "problem.halted" // by a person
 	ProblemPollFailed       Code = "problem.poll_failed"
 	ProblemPollLate         Code = "problem.poll_late"
 	ProblemNotHeld          Code = "problem.value_not_held" // by the CRM's database
@@ -57,7 +58,7 @@ func Codes() []Code {
 		ProblemDatabaseAway, ProblemNoListener, ProblemListenerDown, ProblemListenerWarns, ProblemHeartbeatStalled, ProblemHeartbeatRefused,
 		ProblemSlotLost, ProblemSlotNearLimit, ProblemSlotKeepsMuch, ProblemFormerSlot,
 		ProblemNATSAway, ProblemStreamsRefuse, ProblemStreamFull, ProblemEventsDropped, ProblemEventsStill, ProblemNoWorker, ProblemWorkHangs, ProblemWorkStuck,
-		ProblemFailing, ProblemPaused, ProblemPollFailed, ProblemPollLate, ProblemNotHeld, ProblemCheckFailed, ProblemCheckDiffers, ProblemMergesOpen, ProblemAlertUnsent,
+		ProblemFailing, ProblemPaused, ProblemHalted, ProblemPollFailed, ProblemPollLate, ProblemNotHeld, ProblemCheckFailed, ProblemCheckDiffers, ProblemMergesOpen, ProblemAlertUnsent,
 	}
 }
 
