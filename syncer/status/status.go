@@ -29,9 +29,8 @@ type Status struct {
 	DeadLetters   int                  `json:"deadLetters"`
 	HeldDeletions int                  `json:"heldDeletions"`
 	HeldMatches   int                  `json:"heldMatches"`
-	// Halt is a person's pause of sending; null: there is none.
-	Halt    *store.Halt `json:"halt"`
-	LeftOut int         `json:"leftOut"` // contacts that a person leaves out
+	Halt          store.Halt           `json:"halt,omitzero"` // a person's pause of sending
+	LeftOut       int                  `json:"leftOut"`       // contacts that a person leaves out
 	// Differing are the links whose sides knowingly differ, and what the last full
 	// check found besides and did not repair.
 	Differing int `json:"differing"`
@@ -159,7 +158,7 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	if m.Gate == nil {
 		return s
 	}
-	if reason, since := m.Gate.Paused(); reason != "" && s.Halt == nil {
+	if reason, since := m.Gate.Paused(); reason != "" && s.Halt.Since.IsZero() {
 		s.Pusher.Paused = true
 		s.Puller.Paused = true
 		s.blocked(ProblemPaused, "sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
@@ -238,7 +237,7 @@ func (m *Monitor) halt(ctx context.Context, s *Status) error {
 	if err != nil || !found {
 		return err
 	}
-	s.Halt = &h
+	s.Halt = h
 	s.Pusher.Paused = true
 	s.Puller.Paused = true
 	s.problem(ProblemHalted, "%s", (&syncer.HaltedError{Halt: h}).Error())
