@@ -117,6 +117,7 @@ func (c *Console) shown() map[string]show {
 		"link":         linkPreview,
 		"deletions":    deletions,
 		"duplicates":   duplicates,
+		"first-match":  firstMatch,
 		"errors":       failures,
 		"jobs":         jobs,
 		"job":          job,

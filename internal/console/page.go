@@ -158,6 +158,7 @@ func (p page) Menu() []entry {
 		{Page: "overview", Path: "", Title: "console.menu.overview"},
 		{Page: "waiting", Path: "waiting", Title: "console.menu.waiting"},
 		{Page: "contacts", Path: "contacts", Title: "console.menu.contacts"},
+		{Page: "first-match", Path: "first-match", Title: "console.menu.first_match"},
 		{Page: "duplicates", Path: "duplicates", Title: "console.menu.duplicates"},
 		{Page: "deletions", Path: "deletions", Title: "console.menu.deletions"},
 		{Page: "failures", Path: "errors", Title: "console.menu.failures"},

@@ -84,6 +84,7 @@ func (h *house) unclear(name string) (id string) {
 	for range 2 {
 		h.ERP.AddPartner(metakocka.Partner{Customer: name, Contacts: []metakocka.Contact{{Name: name, Email: name + "@primer.si"}}})
 	}
+	require.NoError(h.T, h.s.Poller.Poll(h.T.Context()))
 	id = h.Insert(name, name+"@primer.si")
 	h.Reconciled(h.s, id)
 	return id
@@ -385,7 +386,7 @@ func everyPageIsRead(t *testing.T, h *house) {
 	id := h.Linked(h.s, "pia@primer.si")
 	pages := []string{
 		"", "waiting", "waiting?kind=match", "bulk?kind=match&choice=new&choose=" + id, "history", "undo?contact=" + id + "&to=2026-01-01",
-		"contacts", "contacts?status=synced", "contact?id=" + id, "link?id=" + id + "&partner=" + h.Partner(id).MKID, "deletions", "deletions?all=true", "duplicates", "errors", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
+		"contacts", "contacts?status=synced", "contact?id=" + id, "link?id=" + id + "&partner=" + h.Partner(id).MKID, "deletions", "deletions?all=true", "duplicates", "errors", "first-match", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
 	}
 	for _, lang := range []string{"sl", "en"} {
 		b := h.as(t, operations.Admin)
@@ -432,8 +433,10 @@ func oneContact(t *testing.T, h *house) {
 	b := h.as(t, operations.Decider)
 	page := "/console/contact?id=" + id
 	a := b.get(page)
-	require.Contains(t, a.body, "<title>")
 	require.Contains(t, a.body, "Make a new partner")
+	require.Contains(t, a.body, "It is <b>rok (")
+	side := b.get("/console/first-match")
+	require.Contains(t, side.body, "Same e-mail.")
 
 	partner := h.One("SELECT split_part(trim(leading '(' from substring(last_error from '[(][0-9]+')), ',', 1) FROM metakocka_contact_mappings WHERE contact_id = $1", id)
 	a = b.get("/console/link?id=" + id + "&partner=" + partner)

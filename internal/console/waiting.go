@@ -24,8 +24,9 @@ type row struct {
 	CRM       string
 	MetaKocka string
 	Before    string
-	Side      mapping.Side // of a deletion: where the record was deleted
-	Words     string       // the operation's own
+	Side      mapping.Side             // of a deletion: where the record was deleted
+	Words     string                   // the operation's own
+	Match     *operations.UnclearMatch // of an unclear match
 	Buttons   []choice
 }
 
@@ -47,9 +48,9 @@ type kindOf struct {
 func kindsWaiting() []kindOf {
 	return []kindOf{
 		{"conflict", listConflicts, findConflict, []string{"crm", "metakocka"}},
-		{"match", listMatches, findMapping("match"), []string{"new"}},
+		{"match", listMatches, findMatch, []string{"new"}},
 		{"deletion", listDeletions, findDeletion, []string{"approve", "reject"}},
-		{"error", listErrors, findMapping("error"), []string{"retry"}},
+		{"error", listErrors, findError, []string{"retry"}},
 		{"dead_letter", listDeadLetters, findDeadLetter, []string{"retry"}},
 	}
 }
@@ -252,41 +253,23 @@ func listErrors(ctx context.Context, v *visit, p operations.Page) (operations.Li
 	return oldestFirst(rowsOf(found, err, errorRow))
 }
 
-func listMatches(ctx context.Context, v *visit, p operations.Page) (operations.List[row], error) {
-	found, err := operations.OpMappings.Ask(ctx, v.API, operations.MappingsRequest{Status: store.StatusHeld, Page: p})
-	found.Items = slices.DeleteFunc(found.Items, func(m operations.Mapping) bool { return m.MetaKockaID != "" }) // it waits with its deletion
-	return oldestFirst(rowsOf(found, err, matchRow))
-}
-
 func oldestFirst(l operations.List[row], err error) (operations.List[row], error) {
 	slices.SortStableFunc(l.Items, func(a, b row) int { return a.Since.Compare(b.Since) })
 	return l, err
 }
 
-// findMapping finds a contact that waits by its mapping.
-func findMapping(kind string) func(ctx context.Context, v *visit, id string) (row, error) {
-	of := map[string]func(operations.Mapping) row{"match": matchRow, "error": errorRow}[kind]
-	status := map[string]store.Status{"match": store.StatusHeld, "error": store.StatusError}[kind]
-	return func(ctx context.Context, v *visit, id string) (row, error) {
-		m, err := operations.OpMapping.Ask(ctx, v.API, operations.MappingRequest{ContactID: id})
-		if err == nil && m.SyncStatus != status {
-			err = syncer.Errorf(syncer.CodeConflict, "contact %s is %s by now", id, m.SyncStatus)
-		}
-		return of(m), err
+func findError(ctx context.Context, v *visit, id string) (row, error) {
+	m, err := operations.OpMapping.Ask(ctx, v.API, operations.MappingRequest{ContactID: id})
+	if err == nil && m.SyncStatus != store.StatusError {
+		err = syncer.Errorf(syncer.CodeConflict, "contact %s is %s by now", id, m.SyncStatus)
 	}
+	return errorRow(m), err
 }
 
 func errorRow(m operations.Mapping) row {
 	return row{
 		Kind: "error", ID: m.ContactID, ContactID: m.ContactID, PartnerID: m.MetaKockaID, Since: m.UpdatedAt, Words: m.LastError,
 		Buttons: []choice{{"retry", button{Do: "sync", Label: "console.do.retry", Fields: map[string]string{"id": m.ContactID}}}},
-	}
-}
-
-func matchRow(m operations.Mapping) row {
-	return row{
-		Kind: "match", ID: m.ContactID, ContactID: m.ContactID, Since: m.UpdatedAt, Words: m.LastError,
-		Buttons: []choice{{"new", button{Do: "make-new", Label: "console.do.make_new", Fields: map[string]string{"id": m.ContactID}}}},
 	}
 }
 

@@ -40,9 +40,11 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 			return b
 		},
 
-		"changes":  changes,
-		"undoable": undoable,
-		"contact":  contactPath,
+		"sidebyside": sideBySide,
+		"said":       l.Words,
+		"changes":    changes,
+		"undoable":   undoable,
+		"contact":    contactPath,
 	}
 }
 

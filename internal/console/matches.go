@@ -1,0 +1,86 @@
+package console
+
+import (
+	"context"
+	"slices"
+
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/operations"
+)
+
+func listMatches(ctx context.Context, v *visit, p operations.Page) (operations.List[row], error) {
+	found, err := operations.OpUnclear.Ask(ctx, v.API, p)
+	return oldestFirst(rowsOf(found, err, matchRow))
+}
+
+// findMatch finds the unclear match of a contact.
+func findMatch(ctx context.Context, v *visit, contactID string) (row, error) {
+	for after := ""; ; {
+		found, err := operations.OpUnclear.Ask(ctx, v.API, operations.Page{After: after})
+		for _, m := range found.Items {
+			if m.ContactID == contactID {
+				return matchRow(m), err
+			}
+		}
+		if after = found.Next; err != nil || after == "" {
+			return row{}, syncer.OrNotFound(err, "the match of contact %s does not wait any more", contactID)
+		}
+	}
+}
+
+// matchRow has a button for each partner that the contact may be, the likeliest first, and one
+// for none of them.
+func matchRow(m operations.UnclearMatch) row {
+	r := row{Kind: "match", ID: m.ContactID, ContactID: m.ContactID, Since: m.Since, Words: m.Reason, Match: &m}
+	for _, c := range m.Candidates {
+		if c.MetaKockaID == "" || c.LinkedWith != "" {
+			continue
+		}
+		b := button{Do: "link", Label: "console.do.link", Value: called(c), Fields: map[string]string{"id": m.ContactID, "partner": c.MetaKockaID}}
+		r.Buttons = append(r.Buttons, choice{"partner " + c.MetaKockaID, b})
+	}
+	r.Buttons = append(r.Buttons, choice{"new", button{Do: "make-new", Label: "console.do.make_new", Fields: map[string]string{"id": m.ContactID}}})
+	return r
+}
+
+// called is a candidate's name with its id: two may have one name.
+func called(c operations.Candidate) string {
+	if c.Name == "" {
+		return c.MetaKockaID
+	}
+	return c.Name + " (" + c.MetaKockaID + ")"
+}
+
+// firstMatchData is the contacts whose match waits, each beside those it may be.
+type firstMatchData struct {
+	group
+	Counts counts
+}
+
+func (d firstMatchData) waiting() int { return d.Counts.Total() }
+
+func firstMatch(ctx context.Context, v *visit) (view, error) {
+	kinds := kindsWaiting()
+	k := kinds[slices.IndexFunc(kinds, func(k kindOf) bool { return k.name == "match" })]
+	g, err := v.group(ctx, k, operations.Page{After: v.r.FormValue("after"), Limit: someRows})
+	if err != nil {
+		return view{}, err
+	}
+	s, err := v.status(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	d := firstMatchData{g, waitingOf(s)}
+	if d.Count = d.Counts.Matches; d.Next != "" {
+		d.Next = next("first-match", v.r.Form, g.Rows[len(g.Rows)-1].ContactID)
+	}
+	return view{Page: "first-match", Title: "console.menu.first_match", Data: d}, nil
+}
+
+// sideBySide are the fields that a contact or one of those that it may be has.
+func sideBySide(m *operations.UnclearMatch) []mapping.Field {
+	return slices.DeleteFunc(mapping.Fields(), func(f mapping.Field) bool {
+		return m.Values[f] == "" && !slices.ContainsFunc(m.Candidates, func(c operations.Candidate) bool { return c.Values[f] != "" })
+	})
+}
