@@ -93,7 +93,7 @@ func TestTheComposeFilesHangTogether(t *testing.T) {
 			for _, port := range s.Ports {
 				require.Regexp(t, `^127\.0\.0\.1:`, port, name)
 			}
-			require.True(t, s.Healthcheck.Disable != (len(s.Healthcheck.Test) > 0), "%s: how is its health looked at?", name)
+			require.NotEqual(t, s.Healthcheck.Disable, len(s.Healthcheck.Test) > 0, "%s: how is its health looked at?", name)
 		}
 		for name, secret := range c.Secrets {
 			require.FileExists(t, filepath.Join(dir, secret.File), name)

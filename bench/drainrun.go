@@ -69,21 +69,28 @@ func (l *lab) drainOnce(ctx context.Context, r *result, who reader, round int) (
 		return err
 	}
 	note(r, b.name, who.who, b.n, took, used)
-
 	noteServer(r, b.name, who, server)
-	if err := noteBytes(ctx, r, b.name, who.who, conn, who.stream); err != nil {
-		return err
-	}
 
-	wrong, err := verify(ctx, conn, who.stream, b.n)
+	wrong, err := noteStream(ctx, r, who, conn)
 	if err != nil {
 		return err
 	}
-	r.add(b.name, who.who, colWrong, float64(wrong.total()))
-
 	l.say("   round %d, %s, %s: %s rows/s, %.2f CPU s, peak %.0f MiB, %s", round+1, b.name, who.who,
 		number(float64(b.n)/took.Seconds()), used.cpu, used.peak, wrong)
 	return nil
+}
+
+// noteStream reads what a reader has published: how large it is, and whether each change is
+// there once and in order.
+func noteStream(ctx context.Context, r *result, who reader, conn *nats.Conn) (wrong mistakes, err error) {
+	if err := noteBytes(ctx, r, who.of.name, who.who, conn, who.stream); err != nil {
+		return wrong, err
+	}
+	if wrong, err = verify(ctx, conn, who.stream, who.of.n); err != nil {
+		return wrong, err
+	}
+	r.add(who.of.name, who.who, colWrong, float64(wrong.total()))
+	return wrong, nil
 }
 
 // noteServer adds what the NATS server took, where it is not the reader's own.

@@ -11,7 +11,7 @@ import (
 )
 
 // newManCommand is for those who make packages.
-func newManCommand(app *cliEnv) *cobra.Command {
+func newManCommand(*cliEnv) *cobra.Command {
 	return &cobra.Command{
 		Use:   "man DIR",
 		Short: "Write the man pages into a folder",

@@ -26,7 +26,7 @@ type setting struct {
 
 // settings are all single-valued settings of c. What is set, shown and
 // suggested comes from this one list.
-func settings(c *Config) []setting {
+func settings(c *Config) []setting { //nolint:funlen // a list
 	return []setting{
 		{"instance", &c.Instance},
 		{"database_url", &c.DatabaseURL},

@@ -71,7 +71,7 @@ func cancelJob(ctx context.Context, v *visit, form url.Values) (n notice, err er
 func retryJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
 	request := operations.JobRequest{ID: form.Get("id"), Failed: true, Limit: largePage}
 	var contacts, partners []string
-	operation := ""
+	var operation string
 	for {
 		found, err := operations.OpJob.Ask(ctx, v.API, request)
 		if err != nil {

@@ -66,6 +66,7 @@ func (b *browser) follow(last string) (events <-chan event, leave func()) {
 // liveTabs: a tab is told how things stand and every change, and one that was cut goes on
 // behind what it knows.
 func liveTabs(t *testing.T, h *house) {
+	t.Helper()
 	b := h.as(t, operations.Viewer)
 	events, leave := b.follow("")
 	first := <-events

@@ -82,7 +82,8 @@ func (h *house) deleted(name string) (id string) {
 func (h *house) unclear(name string) (id string) {
 	h.T.Helper()
 	for range 2 {
-		h.ERP.AddPartner(metakocka.Partner{Customer: name, Contacts: []metakocka.Contact{{Name: name, Email: name + "@primer.si"}}})
+		_, err := h.ERP.AddPartner(metakocka.Partner{Customer: name, Contacts: []metakocka.Contact{{Name: name, Email: name + "@primer.si"}}})
+		require.NoError(h.T, err)
 	}
 	require.NoError(h.T, h.s.Poller.Poll(h.T.Context()))
 	id = h.Insert(name, name+"@primer.si")
@@ -136,6 +137,7 @@ func TestPages(t *testing.T) {
 }
 
 func nothingWaits(t *testing.T, h *house) {
+	t.Helper()
 	b := h.as(t, operations.Viewer)
 	require.Contains(t, b.get("/console/waiting").body, "Nothing waits for you.")
 	require.Contains(t, b.get("/console/history").body, "Nothing was written or decided")
@@ -143,6 +145,7 @@ func nothingWaits(t *testing.T, h *house) {
 
 // decideConflict: decided, seen in MetaKocka, taken back.
 func decideConflict(t *testing.T, h *house) {
+	t.Helper()
 	id := h.conflict("ana")
 	b := h.as(t, operations.Decider)
 	require.Contains(t, b.get("/console/").body, "1 thing waits for you.")
@@ -165,6 +168,7 @@ func decideConflict(t *testing.T, h *house) {
 // doubleClick: a form that is sent twice is done once, also where the first is still being
 // worked on and its browser has gone.
 func doubleClick(t *testing.T, h *house) {
+	t.Helper()
 	id := h.conflict("bor")
 	b := h.as(t, operations.Decider)
 	f := b.button(b.get("/console/waiting"), "MetaKocka is right")
@@ -188,6 +192,7 @@ func doubleClick(t *testing.T, h *house) {
 
 // sessionEnds: what was to be sent is kept until somebody has signed in again.
 func sessionEnds(t *testing.T, h *house) {
+	t.Helper()
 	id := h.conflict("cene")
 	b := h.as(t, operations.Decider)
 	f := b.button(b.get("/console/waiting"), "The CRM is right")
@@ -211,6 +216,7 @@ func sessionEnds(t *testing.T, h *house) {
 }
 
 func decideDeletions(t *testing.T, h *house) {
+	t.Helper()
 	gone, kept := h.deleted("dora"), h.deleted("edo")
 	b := h.as(t, operations.Decider)
 	a := b.get("/console/waiting?kind=deletion")
@@ -229,6 +235,7 @@ func decideDeletions(t *testing.T, h *house) {
 
 // decideMany: chosen, looked at, done; what was decided meanwhile is left out.
 func decideMany(t *testing.T, h *house) {
+	t.Helper()
 	ids := []string{h.conflict("fani"), h.conflict("gal"), h.conflict("hana")}
 	b := h.as(t, operations.Decider)
 	a := b.get("/console/waiting")
@@ -258,6 +265,7 @@ func decideMany(t *testing.T, h *house) {
 
 // takeBack: looked at first, and taken back; which can be taken back in turn.
 func takeBack(t *testing.T, h *house) {
+	t.Helper()
 	id := h.Linked(h.s, "iva@primer.si")
 	h.Set(id, mapping.FieldPhone, "041 555 666")
 	h.Reconciled(h.s, id)
@@ -285,6 +293,7 @@ func takeBack(t *testing.T, h *house) {
 }
 
 func decideTheRest(t *testing.T, h *house) {
+	t.Helper()
 	match, refused := h.unclear("jana"), h.refused()
 	h.deadLetter(refused)
 	b := h.as(t, operations.Operator)
@@ -310,6 +319,7 @@ func decideTheRest(t *testing.T, h *house) {
 
 // countsAreRows: what a page counts is what the list behind it has.
 func countsAreRows(t *testing.T, h *house) {
+	t.Helper()
 	h.conflict("lana")
 	h.deleted("mia")
 	h.unclear("nik")
@@ -328,6 +338,7 @@ func countsAreRows(t *testing.T, h *house) {
 // rightsHideAndRefuse: whoever may not is shown no button, and is refused where they send the
 // form all the same.
 func rightsHideAndRefuse(t *testing.T, h *house) {
+	t.Helper()
 	needs := map[string]operations.Role{
 		"conflict": operations.Decider, "conflict-undo": operations.Decider, "deletion-approve": operations.Decider, "deletion-reject": operations.Decider,
 		"dead-letter": operations.Operator, "sync": operations.Operator, "make-new": operations.Decider, "link": operations.Decider,
@@ -362,6 +373,7 @@ func rightsHideAndRefuse(t *testing.T, h *house) {
 }
 
 func historyOpensInASpreadsheet(t *testing.T, h *house) {
+	t.Helper()
 	id := h.Linked(h.s, "olga@primer.si")
 	h.Exec("UPDATE contacts SET name = '=1+1', phone = '+386 41 777 888' WHERE id = $1", id)
 	h.Reconciled(h.s, id)
@@ -383,6 +395,7 @@ func historyOpensInASpreadsheet(t *testing.T, h *house) {
 // everyPageIsRead in both languages, with one heading of the first order, nothing unsaid and
 // nothing that the policy would refuse.
 func everyPageIsRead(t *testing.T, h *house) {
+	t.Helper()
 	id := h.Linked(h.s, "pia@primer.si")
 	pages := []string{
 		"", "waiting", "waiting?kind=match", "bulk?kind=match&choice=new&choose=" + id, "history", "undo?contact=" + id + "&to=2026-01-01",
@@ -409,6 +422,7 @@ func everyPageIsRead(t *testing.T, h *house) {
 // findContacts: by any part of a name, whatever the accents; each filter stands in the address,
 // and the sheet has what the page has.
 func findContacts(t *testing.T, h *house) {
+	t.Helper()
 	id := h.Add(mapping.Contact{Name: "Žiga Čepič", CompanyName: "Čepič d.o.o.", Email: "ziga@cepic.si", Phone: "040 987 654", Country: "SI"})
 	h.Reconciled(h.s, id)
 	b := h.as(t, operations.Viewer)
@@ -429,6 +443,7 @@ func findContacts(t *testing.T, h *house) {
 // oneContact: why each field is as it is; linked, parted, left out and taken in again, merged
 // and taken apart, each looked at first where it writes.
 func oneContact(t *testing.T, h *house) {
+	t.Helper()
 	id := h.unclear("rok")
 	b := h.as(t, operations.Decider)
 	page := "/console/contact?id=" + id

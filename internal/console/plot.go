@@ -65,7 +65,7 @@ func drawn(id string, minutes []status.Minute, show func(float64) string, one, t
 
 	const ticks = 4
 	for i := range minutes {
-		if i%(max(len(minutes)/ticks, 1)) == 0 {
+		if i%max(len(minutes)/ticks, 1) == 0 {
 			p.Ticks = append(p.Ticks, tick{at(i, len(minutes)), minutes[i].At})
 		}
 	}

@@ -91,7 +91,7 @@ func Instances(ctx context.Context, nc *nats.Conn, names bus.Names) ([]Instance,
 	for {
 		m, err := answers.NextMsgWithContext(ctx)
 		if err != nil || len(m.Data) == 0 { // nobody else, or nobody at all
-			return all, nil //nolint:nilerr // that is how it is known
+			return all, nil
 		}
 		all = append(all, instance(m.Data))
 	}

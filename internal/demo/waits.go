@@ -98,10 +98,13 @@ func (d *demo) bothEdit(ctx context.Context) error {
 func (d *demo) twoPartners(ctx context.Context) error {
 	const email = "lan@lovec.example"
 	for _, street := range []string{"Cankarjeva cesta 2", "Ob parku 7"} {
-		d.world.erp.AddPartner(metakocka.Partner{
+		_, err := d.world.erp.AddPartner(metakocka.Partner{
 			Customer: lan, Contacts: []metakocka.Contact{{Name: lan, Email: email}},
 			Addresses: []metakocka.Address{{Type: metakocka.AddressBilling, Street: street, PostNumber: "5000", City: "Nova Gorica", Country: "Slovenija"}},
 		})
+		if err != nil {
+			return err
+		}
 	}
 	return d.insert(ctx, mapping.Contact{Name: lan, Email: email, Country: "SI"})
 }

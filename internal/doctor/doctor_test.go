@@ -247,7 +247,7 @@ func TestRoleWithoutRights(t *testing.T) {
 	r.exec("GRANT SELECT, INSERT, UPDATE ON contacts TO " + role)
 	r.cfg.Database.Deletes = true
 	res = r.run()
-	res.is("mksync's tables", doctor.Fail, "may not read and write metakocka_contact_mappings, mksync_answers, mksync_conflicts",
+	res.is("mksync's tables", doctor.Fail, "may not read and write metakocka_contact_mappings, mksync_alerts, mksync_answers, mksync_conflicts",
 		"mksync_migrations", `OWNER TO "`+role)
 	res.is("other readers", doctor.OK)
 	res.is("publication", doctor.Fail, "may not make it")

@@ -58,8 +58,12 @@ func TestPagesOfOtherOriginsMayAskWhereAContactStands(t *testing.T) {
 	require.Equal(t, 401, refused.Code)
 	require.Equal(t, crm, refused.Header().Get("Access-Control-Allow-Origin"))
 	for _, stranger := range []struct{ method, path, origin string }{
-		{"GET", status, "https://crm.example.si.evil.si"}, {"OPTIONS", status, "https://evil.si"}, {"GET", status, "null"},
-		{"GET", "/api/metakocka/contacts/a", crm}, {"OPTIONS", "/api/metakocka/contacts/sync", crm}, {"GET", "/api/metakocka/contacts", crm},
+		{"GET", status, "https://crm.example.si.evil.si"},
+		{"OPTIONS", status, "https://evil.si"},
+		{"GET", status, "null"},
+		{"GET", "/api/metakocka/contacts/a", crm},
+		{"OPTIONS", "/api/metakocka/contacts/sync", crm},
+		{"GET", "/api/metakocka/contacts", crm},
 	} {
 		w := asked(s, stranger.method, stranger.path, "Origin", stranger.origin, "Access-Control-Request-Method", "GET")
 		require.Equal(t, 401, w.Code, stranger)

@@ -75,7 +75,8 @@ func TestWhatWaitsIsWhatTheListsShow(t *testing.T) {
 	_, err := s.Reconciler.Contact(t.Context(), bor, syncer.Trigger{Cause: syncer.CauseContact, Deleted: true})
 	require.NoError(t, err)
 	for range 2 {
-		w.ERP.AddPartner(metakocka.Partner{Customer: "Cene", Contacts: []metakocka.Contact{{Name: "Cene", Email: "cene@primer.si"}}})
+		_, err := w.ERP.AddPartner(metakocka.Partner{Customer: "Cene", Contacts: []metakocka.Contact{{Name: "Cene", Email: "cene@primer.si"}}})
+		require.NoError(t, err)
 	}
 	w.Reconciled(s, w.Insert("Cene", "cene@primer.si"))
 	_, err = s.Reconciler.Contact(t.Context(), w.Insert(" ", "prazno@primer.si"), syncer.Trigger{Cause: syncer.CauseContact})

@@ -33,7 +33,7 @@ func (m *metrics) watch(status func(context.Context) status.Status) {
 	})
 }
 
-func samples(s status.Status) []telemetry.Sample {
+func samples(s status.Status) []telemetry.Sample { //nolint:funlen // a list
 	all := []telemetry.Sample{
 		{Name: "mksync_ready", Help: "1 while this process's roles do their work.", Value: oneIf(len(s.NotReady) == 0)},
 		{Name: "mksync_problems", Help: "Problems that mksync status names.", Value: float64(len(s.Problems))},

@@ -45,7 +45,7 @@ func within(recorder *tracetest.SpanRecorder, id trace.TraceID) (of spans) {
 func attributes(span sdktrace.ReadOnlySpan) map[string]string {
 	all := map[string]string{}
 	for _, a := range span.Attributes() {
-		all[string(a.Key)] = a.Value.Emit()
+		all[string(a.Key)] = a.Value.String()
 	}
 	return all
 }

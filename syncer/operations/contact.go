@@ -168,7 +168,7 @@ func (a *API) Contact(ctx context.Context, r ContactRequest) (p ContactPage, err
 	}
 
 	p = ContactPage{
-		ContactID: t.ContactID, Exists: t.Pair.Contact != nil, LeftOut: t.Pair.Contact != nil && !t.InScope,
+		ContactID: t.ContactID, Exists: t.Contact != nil, LeftOut: t.Contact != nil && !t.InScope,
 		MappingID: t.link.ID, SyncStatus: t.link.Status, LastSyncedAt: known(t.link.LastSyncedAt), LastError: t.link.LastError,
 		Stands: t.Stands, Reason: say(t.Stands), Fields: []ContactField{}, History: []HistoryEntry{}, Partner: ContactPartner{MetaKockaID: t.link.MetaKockaID},
 	}

@@ -48,8 +48,11 @@ func TestWhatIsNotTheSameIsRemembered(t *testing.T) {
 	require.NoError(t, dismiss(operations.DismissRequest{ID: other, OtherID: ana, Undo: true}))
 	require.Equal(t, []string{"contacts"}, listed())
 	for _, r := range []operations.DismissRequest{
-		{ID: ana, OtherID: other, Undo: true}, {ID: ana, OtherID: ana}, {Kind: "cats", ID: ana, OtherID: other},
-		{ID: ana, OtherID: "00000000-0000-4000-8000-000000000001"}, {Kind: "partners", ID: "7001", OtherID: "7999"},
+		{ID: ana, OtherID: other, Undo: true},
+		{ID: ana, OtherID: ana},
+		{Kind: "cats", ID: ana, OtherID: other},
+		{ID: ana, OtherID: "00000000-0000-4000-8000-000000000001"},
+		{Kind: "partners", ID: "7001", OtherID: "7999"},
 	} {
 		require.Error(t, dismiss(r))
 	}

@@ -29,8 +29,10 @@ func TestWhatWaits(t *testing.T) {
 		{Code: ProblemStreamFull, Count: 2, MayHeal: true, Lines: []string{"the stream A is full", "the stream B is full"}},
 		{Code: ProblemPaused, Count: 1, MayHeal: true, Lines: []string{"sending is paused: no answer"}},
 	}, s.Waiting)
-	require.Equal(t, []string{"2 contacts wait for a person, who says which partner is theirs: mksync unclear",
-		merge, "the stream A is full", "the stream B is full", "sending is paused: no answer"}, s.Problems)
+	require.Equal(t, []string{
+		"2 contacts wait for a person, who says which partner is theirs: mksync unclear",
+		merge, "the stream A is full", "the stream B is full", "sending is paused: no answer",
+	}, s.Problems)
 	require.Equal(t, []string{"sending is paused"}, s.NotReady)
 	for _, w := range s.Waiting {
 		require.True(t, slices.Contains(Codes(), w.Code), w.Code)
