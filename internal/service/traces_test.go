@@ -1,8 +1,10 @@
 package service_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -114,9 +116,17 @@ func TestAChangeIsOneTrace(t *testing.T) {
 	require.NotNil(t, back.named("batch"))
 
 	// What comes again is linked with the trace that it first came in.
-	require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{Endpoints: []string{"update_partner"}, Rate5xx: 1})) // a poll that fails would pause before
 	w.Exec("UPDATE contacts SET phone = '040 111 222' WHERE id = $1", id)
-	w.Ready(s, http.StatusServiceUnavailable, "paused")
+	w.Eventually(func() error {
+		putOff := slices.ContainsFunc(recorder.Ended(), func(span sdktrace.ReadOnlySpan) bool {
+			return span.Name() == "pusher" && span.Status().Description == "put_off"
+		})
+		if !putOff {
+			return errors.New("the change was not put off yet")
+		}
+		return nil
+	})
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
 	w.Agree(id, "040 111 222")
 	again := traceOf(id, "metakocka", "write", "pusher")
