@@ -195,3 +195,11 @@ func outcomeLine(o operations.Outcome) []string {
 	}
 	return line
 }
+
+// showOutcome prints where the mapping of one contact stands.
+func (app *cliEnv) showOutcome(o operations.Outcome, asJSON bool) error {
+	if asJSON {
+		return app.printJSON(o)
+	}
+	return app.out().Table([][]string{append([]string{o.ContactID}, outcomeLine(o)...)})
+}

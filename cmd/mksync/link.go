@@ -95,13 +95,10 @@ func newUnlinkCommand(app *cliEnv) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				o, err := operations.OpUnlink.Ask(cmd.Context(), api, operations.UnlinkRequest{ContactID: args[0], By: operator()})
-				switch {
-				case err != nil:
+				if err != nil {
 					return err
-				case asJSON:
-					return app.printJSON(o)
 				}
-				return app.out().Table([][]string{append([]string{o.ContactID}, outcomeLine(o)...)})
+				return app.showOutcome(o, asJSON)
 			})
 		},
 	}
