@@ -17,6 +17,7 @@ func actions() map[string]action {
 		"deletion-approve": {operations.Right(operations.OpApproveDeletion), approveDeletion},
 		"deletion-reject":  {operations.Right(operations.OpRejectDeletion), rejectDeletion},
 		"dead-letter":      {operations.Right(operations.OpRetryDeadLetter), retryDeadLetter},
+		"discard":          {operations.Right(operations.OpDiscardDeadLetter), discardDeadLetter},
 		"retry-all":        {operations.Right(operations.OpStartBulkSync), retryAll},
 		"sync":             {operations.Right(operations.OpSync), syncContact},
 		"make-new":         {operations.Decider, makeNew}, // that it is none of the partners is a decision
@@ -30,6 +31,10 @@ func actions() map[string]action {
 		"job-cancel":       {operations.Right(operations.OpCancelJob), cancelJob},
 		"job-retry":        {operations.Right(operations.OpStartBulkSync), retryJob},
 		"job-start":        {operations.Right(operations.OpStartBulkSync), startJob},
+		"not-same":         {operations.Right(operations.OpDismiss), notSame},
+		"maybe-same":       {operations.Right(operations.OpDismiss), maybeSame},
+		"pause":            {operations.Right(operations.OpPause), pauseSending},
+		"resume":           {operations.Right(operations.OpResume), resumeSending},
 		"check":            {operations.Right(operations.OpCheck), startCheck},
 		"bulk":             {operations.Decider, decideMany}, // each of them asks for its own right
 	}
@@ -98,11 +103,24 @@ func retryDeadLetter(ctx context.Context, v *visit, form url.Values) (n notice, 
 	if err != nil {
 		return n, err
 	}
+	return v.aboutLetter(ctx, "console.done.dead_letter", dead), nil
+}
+
+// aboutLetter is a notice about the contact or partner of a dead letter.
+func (v *visit) aboutLetter(ctx context.Context, id string, dead operations.DeadLetter) notice {
 	name := dead.MetaKockaID
 	if dead.ContactID != "" {
 		name = v.called(ctx, dead.ContactID)
 	}
-	return notice{ID: "console.done.dead_letter", Params: map[string]string{"name": name}}, nil
+	return notice{ID: id, Params: map[string]string{"name": name}}
+}
+
+func discardDeadLetter(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+	dead, err := operations.OpDiscardDeadLetter.Ask(ctx, v.API, operations.DiscardRequest{ID: form.Get("id"), Reason: form.Get("reason")})
+	if err != nil {
+		return n, err
+	}
+	return v.aboutLetter(ctx, "console.done.discarded", dead), nil
 }
 
 func syncContact(ctx context.Context, v *visit, form url.Values) (n notice, err error) {

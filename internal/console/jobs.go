@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 
-	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
@@ -118,54 +117,4 @@ func startJob(ctx context.Context, v *visit, form url.Values) (n notice, err err
 		err = syncer.Errorf(syncer.CodeMalformed, "what: must be sync or import")
 	}
 	return notice{ID: "console.done.job_begun"}, err
-}
-
-// duplicatesData are likely duplicates.
-type duplicatesData struct {
-	Pairs []operations.Duplicate
-	Total int
-}
-
-func duplicates(ctx context.Context, v *visit) (view, error) {
-	found, err := operations.OpDuplicates.Ask(ctx, v.API, operations.DuplicatesRequest{Limit: 2 * manyRows})
-	if err != nil {
-		return view{}, err
-	}
-	return view{Page: "duplicates", Title: "console.menu.duplicates", Data: duplicatesData{found.Items, found.Total}}, nil
-}
-
-// deletionsData is the journal of deletions.
-type deletionsData struct {
-	All       bool
-	Deletions []operations.Deletion
-	Names     names
-	Next      string
-}
-
-func deletions(ctx context.Context, v *visit) (view, error) {
-	d := deletionsData{All: v.r.FormValue("all") != ""}
-	found, err := operations.OpDeletions.Ask(ctx, v.API, operations.JournalRequest{All: d.All, Page: operations.Page{After: v.r.FormValue("after"), Limit: manyRows}})
-	if err != nil {
-		return view{}, err
-	}
-	d.Deletions = found.Items
-	var ids []string
-	for _, one := range found.Items {
-		ids = append(ids, one.ContactID)
-	}
-	if d.Names, err = v.names(ctx, ids, nil); err != nil {
-		return view{}, err
-	}
-	if found.Next != "" {
-		d.Next = next("deletions", v.r.Form, found.Next)
-	}
-	return view{Page: "deletions", Title: "console.menu.deletions", Data: d}, nil
-}
-
-// Choices are the buttons of a deletion; none: it is decided.
-func (deletionsData) Choices(d operations.Deletion) []choice {
-	if !store.DeletionStatus(d.Status).Open() {
-		return nil
-	}
-	return deletionRow(d).Buttons
 }

@@ -24,6 +24,10 @@ type button struct {
 	Fields map[string]string `json:"f"`
 	First  bool              `json:"1,omitempty"` // what the key a does
 	Grave  bool              `json:"g,omitempty"` // it takes something away
+	// Ask is the text's id of what is asked before, for a field "reason"; "": nothing. Must
+	// says that it has to be answered.
+	Ask  string `json:"a,omitempty"`
+	Must bool   `json:"m,omitempty"`
 }
 
 // Text says it.

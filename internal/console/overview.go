@@ -131,6 +131,8 @@ func (d overviewData) Sentence() string {
 	switch s := d.Status; {
 	case d.Counts.Total() > 0:
 		return "" // it counts
+	case !s.Halt.Since.IsZero():
+		return "console.overview.stopped"
 	case s.Pusher.Paused:
 		return "console.overview.paused"
 	case slices.ContainsFunc(s.Waiting, func(w status.Waiting) bool { return strings.HasPrefix(string(w.Code), "problem.") }):
@@ -150,7 +152,7 @@ func (d overviewData) Tone() string {
 	switch d.Sentence() {
 	case "":
 		return "waits"
-	case "console.overview.paused", "console.overview.trouble":
+	case "console.overview.paused", "console.overview.stopped", "console.overview.trouble":
 		return "trouble"
 	case "console.overview.works", "console.overview.begins", "console.overview.empty":
 		return "works"

@@ -126,6 +126,9 @@ func TestPages(t *testing.T) {
 		{"the rest", decideTheRest},
 		{"contacts", findContacts},
 		{"a contact", oneContact},
+		{"sending", stopSending},
+		{"a dead letter", throwAway},
+		{"a pair", theyAreTwo},
 		{"counts", countsAreRows},
 		{"rights", rightsHideAndRefuse},
 		{"csv", historyOpensInASpreadsheet},
@@ -343,7 +346,7 @@ func rightsHideAndRefuse(t *testing.T, h *house) {
 		"conflict": operations.Decider, "conflict-undo": operations.Decider, "deletion-approve": operations.Decider, "deletion-reject": operations.Decider,
 		"dead-letter": operations.Operator, "sync": operations.Operator, "make-new": operations.Decider, "link": operations.Decider,
 		"job-cancel": operations.Operator, "job-retry": operations.Operator, "job-start": operations.Operator, "retry-all": operations.Operator, "check": operations.Operator,
-		"leave-out": operations.Decider, "take-in": operations.Decider, "unlink": operations.Decider, "merge": operations.Decider, "merge-undo": operations.Decider, "undo": operations.Decider,
+		"leave-out": operations.Decider, "take-in": operations.Decider, "unlink": operations.Decider, "discard": operations.Decider, "not-same": operations.Decider, "maybe-same": operations.Decider, "merge": operations.Decider, "merge-undo": operations.Decider, "undo": operations.Decider,
 	}
 	for _, r := range operations.Roles() {
 		b := h.as(t, r)

@@ -293,8 +293,12 @@ func findDeadLetter(ctx context.Context, v *visit, id string) (row, error) {
 }
 
 func deadLetterRow(d operations.DeadLetter) row {
+	fields := map[string]string{"id": d.ID}
 	return row{
 		Kind: "dead_letter", ID: d.ID, ContactID: d.ContactID, PartnerID: d.MetaKockaID, Since: d.StoredAt, Words: d.Reason,
-		Buttons: []choice{{"retry", button{Do: "dead-letter", Label: "console.do.retry", Fields: map[string]string{"id": d.ID}}}},
+		Buttons: []choice{
+			{"retry", button{Do: "dead-letter", Label: "console.do.retry", Fields: fields}},
+			{"discard", button{Do: "discard", Label: "console.do.discard", Fields: fields, Ask: "console.contact.reason", Must: true, Grave: true}},
+		},
 	}
 }

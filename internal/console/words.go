@@ -40,6 +40,7 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 			return b
 		},
 
+		"sending":    sendingButton,
 		"sidebyside": sideBySide,
 		"said":       l.Words,
 		"changes":    changes,

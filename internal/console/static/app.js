@@ -88,12 +88,13 @@ const typing = (e) => e.target.closest?.("input:not([type=checkbox]):not([type=r
 function press(button) {
   if (!button) return false;
   button.click();
+  if (button.matches("summary") && button.parentElement.open) one("input:not([type=hidden])", button.parentElement)?.focus();
   return true;
 }
 
 function nth(n) {
   const row = current();
-  return row && all("form button, a.button", row)[n - 1];
+  return row && all("form button, .button", row).filter((b) => b.checkVisibility())[n - 1];
 }
 
 const keys = {
