@@ -36,27 +36,25 @@ func (b *Bus) Last(ctx context.Context, stream string) (last Stored, found bool,
 	if err != nil {
 		return Stored{}, false, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
-	last.Sequence = s.CachedInfo().State.LastSeq
+	return b.newest(ctx, s)
+}
+
+// newest is Last of a stream that was looked up just now.
+func (b *Bus) newest(ctx context.Context, s jetstream.Stream) (last Stored, found bool, err error) {
+	info := s.CachedInfo()
+	last.Sequence = info.State.LastSeq
 	if last.Sequence == 0 {
 		return last, false, nil
 	}
+
 	m, err := s.GetMsg(ctx, last.Sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return last, false, nil
 	}
 	if err != nil {
-		return Stored{}, false, fmt.Errorf("read last message of %s: %w", stream, err)
+		return Stored{}, false, fmt.Errorf("read last message of %s: %w", info.Config.Name, err)
 	}
 	return b.names.storedFromRaw(m), true, nil
-}
-
-// copied reports whether a stream has several copies.
-func (b *Bus) copied(ctx context.Context, stream string) (bool, error) {
-	s, err := b.open(ctx, stream)
-	if err != nil {
-		return false, fmt.Errorf("look up stream %s: %w", stream, err)
-	}
-	return s.CachedInfo().Config.Replicas > 1, nil
 }
 
 // Before returns the newest message of a stream before a sequence; found is false where

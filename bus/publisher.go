@@ -73,25 +73,26 @@ type Publisher struct {
 // Publisher opens a publisher that goes on behind the newest message of the stream, which
 // its Last returns. ctx is for opening only.
 func (b *Bus) Publisher(ctx context.Context, stream string, cfg PublisherConfig) (*Publisher, error) {
-	last, found, err := b.Last(ctx, stream)
+	s, err := b.open(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	last, found, err := b.newest(ctx, s)
 	if err != nil {
 		return nil, err
 	}
+
+	config := s.CachedInfo().Config
 	cfg.names = b.names
 	cfg.end = b.end
 	cfg.room = b.room
-	if cfg.copied, err = b.copied(ctx, stream); err != nil {
-		return nil, err
-	}
-	_, most, err := b.room(ctx, stream)
+	cfg.copied = config.Replicas > 1
+	p, err := newPublisher(b.nc, stream, last, found, cfg.withDefaults())
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPublisher(b.nc, stream, last, found, cfg.withDefaults())
-	if err == nil {
-		p.most = most
-	}
-	return p, err
+	p.most = max(config.MaxBytes, 0)
+	return p, nil
 }
 
 func newPublisher(nc *nats.Conn, stream string, last Stored, found bool, cfg PublisherConfig) (*Publisher, error) {

@@ -124,8 +124,10 @@ func waitLock(ctx context.Context, path string) (*os.File, error) {
 		if err == nil || !errors.Is(err, errLocked) {
 			return lock, err
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
-			return nil, err
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }

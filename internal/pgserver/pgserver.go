@@ -199,8 +199,10 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 				return nil
 			}
 		}
-		if waitErr := pause(ctx, 100*time.Millisecond); waitErr != nil {
-			break
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("drop database %s: %w", name, err)
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	return fmt.Errorf("drop database %s: %w", name, err)
@@ -211,16 +213,4 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 func (s *Server) maintenance() (*pgxpool.Pool, error) {
 	s.opening.Do(func() { s.admin, s.openErr = pgxpool.New(context.Background(), s.url) })
 	return s.admin, s.openErr
-}
-
-// pause waits for d or for the end of ctx, whichever is first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
