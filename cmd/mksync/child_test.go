@@ -1,23 +1,21 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/wire"
 	"github.com/crmmind/mksync/internal/testenv/world"
 )
 
@@ -44,7 +42,7 @@ func TestMain(m *testing.M) {
 	}
 	// A process with the race detector otherwise waits a second at its end.
 	_ = os.Setenv(raceVariable, os.Getenv(raceVariable)+" atexit_sleep_ms=0")
-	testenv.Main(m, leaks()...)
+	testenv.Main(m, wire.Leaks()...)
 }
 
 func childMain() int {
@@ -62,25 +60,7 @@ func childMain() int {
 type child struct {
 	t   testing.TB
 	cmd *exec.Cmd
-	log *logBuffer
-}
-
-// logBuffer keeps what a child wrote.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
+	log *keeper.Log
 }
 
 // environ is the world's configuration as a process gets it.
@@ -114,13 +94,13 @@ func environ(w *world.World) []string {
 
 // spawn starts the service as a process; its log goes to log. With arguments it
 // is that command.
-func spawn(w *world.World, log *logBuffer, args ...string) *child {
+func spawn(w *world.World, log *keeper.Log, args ...string) *child {
 	w.T.Helper()
 	return spawnWith(w, log, nil, args...)
 }
 
 // spawnWith is spawn with more in the environment.
-func spawnWith(w *world.World, log *logBuffer, more []string, args ...string) *child {
+func spawnWith(w *world.World, log *keeper.Log, more []string, args ...string) *child {
 	w.T.Helper()
 	exe, err := os.Executable()
 	require.NoError(w.T, err)
@@ -152,20 +132,4 @@ func (c *child) terminate() int {
 	require.NoError(c.t, c.cmd.Process.Signal(syscall.SIGTERM))
 	_ = c.cmd.Wait()
 	return c.cmd.ProcessState.ExitCode()
-}
-
-// tail is the end of a child's log, for a failed test.
-func (l *logBuffer) tail() string {
-	lines := strings.Split(strings.TrimSpace(l.String()), "\n")
-	return strings.Join(lines[max(0, len(lines)-40):], "\n")
-}
-
-// idle waits a random-length moment between two things a test breaks.
-func idle(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -99,11 +100,11 @@ func TestACRMAsItIsInTrouble(t *testing.T) {
 	t.Parallel()
 	w := world.NewCRM(t, sim.Options{}, "conflict_rule: manual\n")
 	w.Config.ConflictRule, w.Config.PollInterval = mapping.RuleManual, time.Second
-	log := &logBuffer{}
+	log := &keeper.Log{}
 	c := spawn(w, log)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(log.tail())
+			t.Log(log.Tail())
 		}
 	})
 	id, twin := w.AddTo("Ana", "Novak", "ana@primer.si"), w.AddTo("Ana", "Novak", "novak@primer.si")

@@ -20,6 +20,7 @@ import (
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/subprocess"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
@@ -28,7 +29,7 @@ import (
 type demoRun struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	out  *logBuffer
+	out  *keeper.Log
 	dir  string // its temporary directory
 	done chan struct{}
 }
@@ -38,7 +39,7 @@ func startDemo(t *testing.T, env []string, args ...string) *demoRun {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	r := &demoRun{t: t, out: &logBuffer{}, dir: t.TempDir(), done: make(chan struct{})}
+	r := &demoRun{t: t, out: &keeper.Log{}, dir: t.TempDir(), done: make(chan struct{})}
 	r.cmd = exec.Command(exe, append([]string{"demo"}, args...)...)
 	r.cmd.Env = append(os.Environ(), append(env, mainVariable+"=1", "TMPDIR="+r.dir, "MKSYNC_POLL_INTERVAL=nonsense of the user's own")...)
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.out

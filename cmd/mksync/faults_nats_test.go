@@ -17,7 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 // natsVariable makes the test binary be a NATS server on the directory it
@@ -46,7 +48,7 @@ const natsSync = time.Second
 
 // natsProcess is a NATS server that can be killed and can lose its files.
 type natsProcess struct {
-	*keeper
+	*keeper.Keeper
 	dir string
 }
 
@@ -60,7 +62,7 @@ func startNATS(t *testing.T) *natsProcess {
 	require.NoError(t, listener.Close())
 	dir := t.TempDir()
 	n := &natsProcess{dir: dir}
-	n.keeper = keep(t, "nats", append(os.Environ(), natsVariable+"="+dir, natsVariable+"_PORT="+port))
+	n.Keeper = keeper.Keep(t, "nats", append(os.Environ(), natsVariable+"="+dir, natsVariable+"_PORT="+port))
 	return n
 }
 
@@ -72,22 +74,22 @@ func (n *natsProcess) url(t testing.TB) string {
 			return url
 		}
 		require.NoError(t, t.Context().Err())
-		idle(t.Context(), 20*time.Millisecond)
+		waits.Idle(t.Context(), 20*time.Millisecond)
 	}
 }
 
 // lose kills the server and removes everything it stored.
 func (n *natsProcess) lose() error {
-	n.hold(true)
-	defer n.hold(false)
+	n.Hold(true)
+	defer n.Hold(false)
 	return os.RemoveAll(filepath.Join(n.dir, "jetstream"))
 }
 
 // keepCopy copies everything stored as it is at one moment: meanwhile the server
 // stands still.
 func (n *natsProcess) keepCopy() error {
-	n.signal(syscall.SIGSTOP, exitUnasked)
-	defer n.signal(syscall.SIGCONT, exitUnasked)
+	n.Signal(syscall.SIGSTOP, keeper.Unasked)
+	defer n.Signal(syscall.SIGCONT, keeper.Unasked)
 	if err := os.RemoveAll(filepath.Join(n.dir, "copy")); err != nil {
 		return err
 	}
@@ -96,8 +98,8 @@ func (n *natsProcess) keepCopy() error {
 
 // goBack kills the server and puts what it stored back to the copy.
 func (n *natsProcess) goBack() error {
-	n.hold(true)
-	defer n.hold(false)
+	n.Hold(true)
+	defer n.Hold(false)
 	if err := os.RemoveAll(filepath.Join(n.dir, "jetstream")); err != nil {
 		return err
 	}
@@ -116,7 +118,7 @@ func (n *natsProcess) troubles(st *storm) []trouble {
 		{6, func() { n.powerCut(st) }},
 		{5, func() {
 			st.count("nats killed")
-			n.kill()
+			n.Kill()
 		}},
 		{3, func() {
 			st.count("nats data lost")

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 // What follows is done by people who mean no harm: to the slot, to the streams, to the
@@ -26,7 +27,7 @@ func (st *storm) onSlot(what, sql string) {
 		if _, err := st.DB.Exec(ctx, sql, st.Config.Slot); err == nil {
 			return
 		}
-		idle(ctx, 2*time.Millisecond)
+		waits.Idle(ctx, 2*time.Millisecond)
 	}
 }
 
@@ -98,9 +99,9 @@ func (st *storm) stranger() {
 // Postgres does: without a policy for it, it sees no row.
 func (st *storm) hideContacts() {
 	st.count("contacts hidden")
-	st.patiently(st.table.hide)
+	st.patiently(st.table.Hide)
 	st.pause(200*time.Millisecond, 1500*time.Millisecond)
-	st.patiently(st.table.show)
+	st.patiently(st.table.Show)
 }
 
 // patiently runs SQL when Postgres, which was crashed a moment ago, is there.
@@ -111,7 +112,7 @@ func (st *storm) patiently(sql string) {
 		if _, err = st.DB.Exec(st.T.Context(), sql); err == nil {
 			return
 		}
-		idle(st.T.Context(), 50*time.Millisecond)
+		waits.Idle(st.T.Context(), 50*time.Millisecond)
 	}
 	require.NoError(st.T, err)
 }

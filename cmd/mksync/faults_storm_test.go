@@ -16,6 +16,10 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/pgserver"
+	"github.com/crmmind/mksync/internal/testenv/crowd"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/waits"
+	"github.com/crmmind/mksync/internal/testenv/wire"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -43,11 +47,11 @@ type storm struct {
 	postgres  *pgserver.Server
 	nats      messaging
 	clock     *wallClock // Postgres's; nil: it cannot be put forward and back
-	wires     []*wire
-	instances []*keeper
+	wires     []*wire.Wire
+	instances []*keeper.Keeper
 	slowStops []string
-	writes    *writeCount
-	table     crowdTable
+	writes    *crowd.Writes
+	table     crowd.Table
 
 	mu     sync.Mutex // guards these
 	counts map[string]int
@@ -55,7 +59,7 @@ type storm struct {
 }
 
 // newStorm builds the world. One instance runs nowhere yet.
-func newStorm(t *testing.T, s uint64, nats messaging, table crowdTable) *storm {
+func newStorm(t *testing.T, s uint64, nats messaging, table crowd.Table) *storm {
 	t.Helper()
 	clock, err := newWallClock(t)
 	var env []string
@@ -67,7 +71,7 @@ func newStorm(t *testing.T, s uint64, nats messaging, table crowdTable) *storm {
 	server, url := world.OwnServer(t, env...)
 	st := &storm{
 		clock: clock, postgres: server, table: table,
-		World: table.world(t, url, sim.Options{Seed: s, Notes: sim.Kept}),
+		World: table.World(t, url, sim.Options{Seed: s, Notes: sim.Kept}),
 		rand:  rand.New(rand.NewPCG(s, 1)), counts: map[string]int{},
 	}
 	st.nats = nats
@@ -82,12 +86,12 @@ func newStorm(t *testing.T, s uint64, nats messaging, table crowdTable) *storm {
 	st.Config.MaxDeletes, st.Config.PollInterval, st.Config.AutoImport = 100_000, time.Second, true
 	st.Config.MetaKockaSettle = time.Second
 	st.Config.NATSSyncInterval = natsSync
-	st.watchWrites()
+	st.writes = crowd.WatchWrites(st.ERP)
 	return st
 }
 
 func (st *storm) wire(name, address string) string {
-	w, through := newWire(st.T, name, address)
+	w, through := wire.New(st.T, name, address)
 	st.wires = append(st.wires, w)
 	return through
 }
@@ -96,7 +100,7 @@ func (st *storm) wire(name, address string) string {
 func (st *storm) runService() {
 	st.Config.DataDir = st.T.TempDir()
 	name := fmt.Sprintf("instance %d", len(st.instances)+1)
-	st.instances = append(st.instances, keep(st.T, name, append(environ(st.World), childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
+	st.instances = append(st.instances, keeper.Keep(st.T, name, append(environ(st.World), childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
 }
 
 func (st *storm) count(what string) {
@@ -106,10 +110,10 @@ func (st *storm) count(what string) {
 }
 
 func (st *storm) pause(least, most time.Duration) {
-	idle(st.T.Context(), least+time.Duration(st.rand.Int64N(int64(most-least)+1)))
+	waits.Idle(st.T.Context(), least+time.Duration(st.rand.Int64N(int64(most-least)+1)))
 }
 
-func (st *storm) instance() *keeper { return st.instances[st.rand.IntN(len(st.instances))] }
+func (st *storm) instance() *keeper.Keeper { return st.instances[st.rand.IntN(len(st.instances))] }
 
 // cycle kills an instance and does one other bad thing.
 func (st *storm) cycle() {
@@ -120,7 +124,7 @@ func (st *storm) cycle() {
 	st.trouble()
 	st.pause(50*time.Millisecond, 700*time.Millisecond)
 	st.count("kill -9")
-	st.instance().kill()
+	st.instance().Kill()
 	st.pause(100*time.Millisecond, 600*time.Millisecond)
 }
 
@@ -155,20 +159,20 @@ func (st *storm) trouble() {
 
 // spoil makes one wire bad for a while.
 func (st *storm) spoil() {
-	w, bad := st.wires[st.rand.IntN(len(st.wires))], toxics[st.rand.IntN(len(toxics))]
+	w, bad := st.wires[st.rand.IntN(len(st.wires))], wire.Toxics[st.rand.IntN(len(wire.Toxics))]
 	direction := []string{"upstream", "downstream"}[st.rand.IntN(2)]
-	st.count(bad.kind)
+	st.count(bad.Kind)
 	st.touched(w)
-	w.spoil(st.T, bad, direction, []float64{0.3, 0.6, 1}[st.rand.IntN(3)])
+	w.Spoil(st.T, bad, direction, []float64{0.3, 0.6, 1}[st.rand.IntN(3)])
 	st.pause(100*time.Millisecond, 1500*time.Millisecond)
-	w.heal(st.T)
+	w.Heal(st.T)
 }
 
 // touched counts what may lose answers of MetaKocka.
-func (st *storm) touched(w *wire) {
+func (st *storm) touched(w *wire.Wire) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if w.name == "metakocka" {
+	if w.Name == "metakocka" {
 		st.broken++
 	}
 }
@@ -178,9 +182,9 @@ func (st *storm) cut() {
 	w := st.wires[st.rand.IntN(len(st.wires))]
 	st.count("unreachable")
 	st.touched(w)
-	w.cut()
+	w.Cut()
 	st.pause(100*time.Millisecond, time.Second)
-	w.mend(st.T)
+	w.Mend(st.T)
 }
 
 // stopped freezes an instance, as a machine that is moved or swaps: for it the
@@ -188,14 +192,14 @@ func (st *storm) cut() {
 func (st *storm) stopped() {
 	st.count("frozen")
 	k := st.instance()
-	k.signal(syscall.SIGSTOP, exitUnasked)
+	k.Signal(syscall.SIGSTOP, keeper.Unasked)
 	st.pause(time.Second, 3*time.Second)
-	k.signal(syscall.SIGCONT, exitUnasked)
+	k.Signal(syscall.SIGCONT, keeper.Unasked)
 }
 
 func (st *storm) terminated() {
 	st.count("SIGTERM")
-	if _, err := st.instance().terminate(20 * time.Second); err != nil {
+	if _, err := st.instance().Terminate(20 * time.Second); err != nil {
 		st.slowStops = append(st.slowStops, err.Error())
 	}
 }
@@ -233,7 +237,7 @@ func (st *storm) moods() {
 func (st *storm) calm() {
 	for _, w := range st.wires {
 		st.touched(w)
-		w.heal(st.T)
+		w.Heal(st.T)
 	}
 	require.NoError(st.T, st.ERP.SetFaults(sim.Faults{Latency: 2 * time.Millisecond}))
 }
@@ -242,15 +246,15 @@ func (st *storm) calm() {
 // service may well not start while its database is away, and says so in a line.
 func (st *storm) unasked() (crashes, refusals []string) {
 	for _, k := range st.instances {
-		for _, end := range k.ends() {
+		for _, end := range k.Ends() {
 			if strings.Contains(end, ": mksync: ") {
-				refusals = append(refusals, k.name+": "+end)
+				refusals = append(refusals, k.Name+": "+end)
 			} else {
-				crashes = append(crashes, k.name+": "+end)
+				crashes = append(crashes, k.Name+": "+end)
 			}
 		}
-		if text := k.log.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
-			crashes = append(crashes, k.name+" has a data race or a panic in its log")
+		if text := k.Log.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
+			crashes = append(crashes, k.Name+" has a data race or a panic in its log")
 		}
 	}
 	return crashes, append(refusals, st.slowStops...)
@@ -264,4 +268,14 @@ func (st *storm) faults() string {
 		fmt.Fprintf(&b, "  %-18s %d\n", kind, st.counts[kind])
 	}
 	return b.String()
+}
+
+// excessAllowed: a process that is killed or frozen, or a wire to MetaKocka that
+// breaks, leaves at most as many calls unanswered as are made at once. An update
+// that took effect is recognised and not repeated; only one that another edit hid
+// may be.
+func (st *storm) excessAllowed() int {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.Config.MetaKockaConcurrency * (st.counts["kill -9"] + st.counts["frozen"] + st.broken)
 }

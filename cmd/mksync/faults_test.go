@@ -13,7 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/crowd"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 // cyclesVariable is how many cycles TestFaults runs, each with one kill -9;
@@ -24,14 +27,14 @@ const cyclesVariable = "MKSYNC_TEST_FAULTS"
 // In the end nothing is lost and nothing is doubled.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	weather(t, startNATS(t), plainTable(), 3)
+	weather(t, startNATS(t), crowd.Plain(), 3)
 }
 
 // TestFaultsOnTheCRMsTable is the same with the table of a CRM that was there before mksync.
 // It refuses what not every user of the ERP knows of.
 func TestFaultsOnTheCRMsTable(t *testing.T) {
 	t.Parallel()
-	weather(t, startNATS(t), guestTable(), 1)
+	weather(t, startNATS(t), crowd.Guest(), 1)
 }
 
 // TestFaultsOnACluster is the same with streams of three copies, on three servers. It
@@ -41,74 +44,75 @@ func TestFaultsOnACluster(t *testing.T) {
 	if os.Getenv(cyclesVariable) == "" {
 		t.Skip("make faults runs it")
 	}
-	weather(t, natsCluster{natsserver.StartCluster(t)}, plainTable(), 3)
+	weather(t, natsCluster{natsserver.StartCluster(t)}, crowd.Plain(), 3)
 }
 
 // weather runs a storm of so many cycles, or as many as are asked for.
-func weather(t *testing.T, nats messaging, table crowdTable, cycles int) {
+func weather(t *testing.T, nats messaging, table crowd.Table, cycles int) {
 	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv(cyclesVariable)); err == nil {
 		cycles = n
 	}
 	s := seed(t)
 	st := newStorm(t, s, nats, table)
-	people := newCrowd(st.World, table, rand.New(rand.NewPCG(s, 2)))
-	people.imports, people.filters = true, true
+	people := crowd.New(st.World, table, rand.New(rand.NewPCG(s, 2)))
+	people.Imports, people.Filters = true, true
 	for range 30 {
-		people.insert()
+		people.Insert()
 	}
 	for range 3 {
-		people.insertKin()
+		people.InsertKin()
 	}
 	st.runService()
 	st.runService()
 	t.Cleanup(func() { st.explain(t) }) // before they are ended
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); people.run(ctx, 25*time.Millisecond) }()
+	go func() { defer close(done); people.Run(ctx, 25*time.Millisecond) }()
 	for range cycles {
 		st.cycle()
 	}
 	st.calm()
 	stop()
 	<-done
-	people.comeBack()
-	people.correct()
+	people.ComeBack()
+	people.Correct()
 
-	took, v := waitSettled(t, people, 45*time.Second+time.Duration(cycles)*time.Second)
+	took, v := crowd.Settled(t, people, 45*time.Second+time.Duration(cycles)*time.Second)
 	st.rest(people)
-	chronicled(t, people)
+	crowd.Chronicled(t, people)
 	crashes, refusals := st.unasked()
 	t.Log(st.report(people, cycles, took, v, refusals))
 	require.Empty(t, crashes)
 	for _, k := range st.instances {
-		_, err := k.terminate(20 * time.Second)
+		_, err := k.Terminate(20 * time.Second)
 		require.NoError(t, err)
 	}
 }
 
 // rest checks that what has settled stays so, without a call that writes, and
 // that nobody's partner was written more often than allowed.
-func (st *storm) rest(people *crowd) {
+func (st *storm) rest(people *crowd.Crowd) {
 	st.T.Helper()
 	before := st.ERP.Calls().Writes()
-	idle(st.T.Context(), 2*st.Config.PollInterval+500*time.Millisecond)
-	v, err := people.judge(st.T.Context())
+	waits.Idle(st.T.Context(), 2*st.Config.PollInterval+500*time.Millisecond)
+	v, err := people.Judge(st.T.Context())
 	require.NoError(st.T, err)
-	require.Empty(st.T, v.losses)
-	require.Empty(st.T, v.duplicates)
+	require.Empty(st.T, v.Losses)
+	require.Empty(st.T, v.Duplicates)
 
 	// A poll that saw a partner has those looked at again that are held for it.
-	waitSettled(st.T, people, 30*time.Second)
+	crowd.Settled(st.T, people, 30*time.Second)
 	require.Equal(st.T, before, st.ERP.Calls().Writes(), "two sides that agree are left alone")
-	require.LessOrEqual(st.T, st.excess(people), st.excessAllowed())
+	require.LessOrEqual(st.T, st.writes.Excess(st.T, people), st.excessAllowed())
 }
 
-func (st *storm) report(people *crowd, cycles int, took time.Duration, v verdict, refusals []string) string {
+func (st *storm) report(people *crowd.Crowd, cycles int, took time.Duration, v crowd.Verdict, refusals []string) string {
 	calls := st.ERP.Calls()
+	edits, kinds := people.Edits()
 	return fmt.Sprintf(`
 cycles             %d
-edits              %d %+v
+edits              %d %s
 people             %d, of whom %d are held and %d partial, as their data demands; %d left out
 faults
 %s  writes failed      %d
@@ -118,8 +122,8 @@ duplicates         %d
 losses             %d
 seconds to settle  %.1f
 starts refused     %d`,
-		cycles, people.edits.total(), people.edits, len(people.people), v.held, v.partial, v.leftOut, st.faults(), st.failedWrites(),
-		calls.Total(), calls.Writes(), calls.Received, st.excess(people), st.excessAllowed(), len(v.duplicates), len(v.losses), took.Seconds(), len(refusals))
+		cycles, edits, kinds, people.Count(), v.Held, v.Partial, v.LeftOut, st.faults(), st.writes.Failed(),
+		calls.Total(), calls.Writes(), calls.Received, st.writes.Excess(st.T, people), st.excessAllowed(), len(v.Duplicates), len(v.Losses), took.Seconds(), len(refusals))
 }
 
 // explain leaves the logs of a failed run in a directory, with what each instance was
@@ -134,14 +138,14 @@ func (st *storm) explain(t *testing.T) {
 		return
 	}
 	for _, k := range st.instances {
-		<-k.signal(syscall.SIGQUIT, exitKilled) // it writes its goroutines
+		<-k.Signal(syscall.SIGQUIT, keeper.Killed) // it writes its goroutines
 	}
 	kept := st.instances
 	if n, ok := st.nats.(*natsProcess); ok {
-		kept = append(kept, n.keeper)
+		kept = append(kept, n.Keeper)
 	}
 	for i, k := range kept {
-		_ = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i+1)), []byte(k.log.String()), 0o600)
+		_ = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i+1)), []byte(k.Log.String()), 0o600)
 	}
 	if c, ok := st.nats.(natsCluster); ok {
 		for i, state := range c.RaftStates() {
@@ -149,5 +153,5 @@ func (st *storm) explain(t *testing.T) {
 		}
 	}
 	crashes, refusals := st.unasked()
-	t.Logf("logs are in %s; crashes: %s; refusals: %s\n%s", dir, joinSome(crashes), joinSome(refusals), st.faults())
+	t.Logf("logs are in %s; crashes: %s; refusals: %s\n%s", dir, crowd.Some(crashes), crowd.Some(refusals), st.faults())
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/waits"
+	"github.com/crmmind/mksync/internal/testenv/wire"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer/event"
@@ -56,16 +58,16 @@ func TestStandingStillBetweenSlotAndStream(t *testing.T) {
 	w := newBeatingWorld(t)
 	others, _ := w.Start(service.RolePusher, service.RolePuller, service.RolePoller)
 	direct := w.Config.DatabaseURL
-	wire, through := newWire(t, "postgres", direct.Reveal())
+	postgres, through := wire.New(t, "postgres", direct.Reveal())
 	w.Config.DatabaseURL = config.Secret(through)
 	s, stop := w.Start(service.RoleListener)
 	beats(w, others)
 	w.NoProblem(others)
 	require.Empty(t, s.Monitor().Status(t.Context()).NotReady)
 
-	wire.spoil(t, toxic{"timeout", map[string]int{"timeout": 0}}, "downstream", 1)
+	postgres.Spoil(t, wire.Toxic{Kind: "timeout", Attributes: map[string]int{"timeout": 0}}, "downstream", 1)
 	w.Problem(others, "no heartbeat of the listener came from the slot into the stream")
-	wire.heal(t)
+	postgres.Heal(t)
 	beats(w, others)
 	w.NoProblem(others)
 	stop()
@@ -98,9 +100,9 @@ func TestTheStreamsServerStandsStill(t *testing.T) {
 	w.Config.NATSURL = config.Secret(server.url(t))
 	s, _ := w.Start(service.RoleListener)
 	beats(w, s)
-	server.signal(syscall.SIGSTOP, exitUnasked)
+	server.Signal(syscall.SIGSTOP, keeper.Unasked)
 	w.Problem(s, "the listener's heartbeat does not come from the slot into the stream")
-	server.signal(syscall.SIGCONT, exitUnasked)
+	server.Signal(syscall.SIGCONT, keeper.Unasked)
 	beats(w, s)
 }
 
@@ -173,7 +175,7 @@ func TestAPauseIsNoStandstill(t *testing.T) {
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
 	w.Exec("UPDATE contacts SET phone = '040 111 222' WHERE id = $1", id)
 	w.Problem(s, "sending is paused")
-	idle(t.Context(), 2*service.Patience(w.Config))
+	waits.Idle(t.Context(), 2*service.Patience(w.Config))
 	for _, p := range s.Monitor().Status(t.Context()).Problems {
 		require.NotContains(t, p, "stand still")
 		require.NotContains(t, p, "heartbeat")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
@@ -22,11 +23,11 @@ func TestTwoInstallationsAreKilled(t *testing.T) {
 	acme, beta := world.TwoInstances(t)
 	acme.Config.PollInterval, beta.Config.PollInterval = time.Second, time.Second
 	both := []*world.World{acme, beta}
-	logs := []*logBuffer{{}, {}}
+	logs := []*keeper.Log{{}, {}}
 	running := []*child{spawn(acme, logs[0]), spawn(beta, logs[1])}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(logs[0].tail() + "\n\n" + logs[1].tail())
+			t.Log(logs[0].Tail() + "\n\n" + logs[1].Tail())
 		}
 	})
 
@@ -56,7 +57,7 @@ func TestTwoInstallationsAreKilled(t *testing.T) {
 			running[k].kill()
 		}
 		for _, k := range killed {
-			logs[k] = &logBuffer{}
+			logs[k] = &keeper.Log{}
 			running[k] = spawn(both[k], logs[k])
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -26,7 +27,7 @@ func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
 	w.Config.PollInterval = time.Minute
 	ids := w.Persons(18) // few: each is asked for by itself
 	w.Latency(300 * time.Millisecond)
-	log := &logBuffer{}
+	log := &keeper.Log{}
 	c := spawn(w, log, "run", "--roles", service.RoleAPI)
 	store := w.Store()
 	job, err := store.AddJob(t.Context(), operations.OpBulkSync.Name, world.ByContact(ids), "")
@@ -34,7 +35,7 @@ func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
 	done := func() int { return w.Count("SELECT done FROM mksync_jobs WHERE id = $1", job.ID) }
 	w.Eventually(func() error {
 		if done() < 4 {
-			return fmt.Errorf("not begun: %s", log.tail())
+			return fmt.Errorf("not begun: %s", log.Tail())
 		}
 		return nil
 	})

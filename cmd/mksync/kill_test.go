@@ -12,7 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/crowd"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/long"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -55,38 +58,39 @@ func killed(t *testing.T, kills int, key string, newID func(n int) string) {
 		kills = n
 	}
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond}))
-	w.Exec(wideCountries)
-	table := plainTable()
+	w.Exec(crowd.WideCountries)
+	table := crowd.Plain()
 	if newID != nil {
-		table.newID = newID
+		table.NewID = newID
 		w.Exec("ALTER TABLE contacts ALTER id DROP DEFAULT, ALTER id TYPE " + key + " USING NULL")
 		_, err := service.Migrate(t.Context(), w.Config)
 		require.NoError(t, err)
 	}
 	w.Exec(world.AuditSQL)
-	people := newCrowd(w, table, rand.New(rand.NewPCG(s, 2)))
+	people := crowd.New(w, table, rand.New(rand.NewPCG(s, 2)))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); people.run(ctx, 20*time.Millisecond) }()
+	go func() { defer close(done); people.Run(ctx, 20*time.Millisecond) }()
 
-	log := &logBuffer{}
+	log := &keeper.Log{}
 	for range kills {
 		c := spawn(w, log)
-		idle(t.Context(), 400*time.Millisecond+time.Duration(r.IntN(900))*time.Millisecond)
+		waits.Idle(t.Context(), 400*time.Millisecond+time.Duration(r.IntN(900))*time.Millisecond)
 		c.kill()
 	}
 	last := spawn(w, log)
-	idle(t.Context(), time.Second)
+	waits.Idle(t.Context(), time.Second)
 	stop()
 	<-done
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(log.tail())
+			t.Log(log.Tail())
 		}
 	})
-	waitSettled(t, people, time.Minute+time.Duration(kills)*2*time.Second)
-	chronicled(t, people)
-	rowed(t, people)
+	crowd.Settled(t, people, time.Minute+time.Duration(kills)*2*time.Second)
+	crowd.Chronicled(t, people)
+	crowd.Rowed(t, people)
 	require.Zero(t, last.terminate(), "SIGTERM ends run with status 0")
-	t.Logf("kills %d, edits %+v, partners %d, calls %+v", kills, people.edits, len(w.ERP.Partners()), w.ERP.Calls().Processed)
+	_, kinds := people.Edits()
+	t.Logf("kills %d, edits %s, partners %d, calls %+v", kills, kinds, len(w.ERP.Partners()), w.ERP.Calls().Processed)
 }

@@ -11,7 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/long"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -162,7 +164,7 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 				return nil
 			default:
 			}
-			idle(t.Context(), 10*time.Millisecond) // quicker than any merge, and others have their turn
+			waits.Idle(t.Context(), 10*time.Millisecond) // quicker than any merge, and others have their turn
 			if _, err := w.DB.Exec(t.Context(), "UPDATE contacts SET website = 'https://example.si/' || $2::bigint WHERE id = $1", winner, n); err != nil {
 				return err
 			}
@@ -194,10 +196,10 @@ func TestKilledInTheMiddleOfAMerge(t *testing.T) {
 	loser, p := synced(w, l)
 	winner, q := synced(w, c)
 	before := row(w, loser)
-	log := &logBuffer{}
+	log := &keeper.Log{}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(log.tail())
+			t.Log(log.Tail())
 		}
 	})
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 40 * time.Millisecond}))
@@ -210,7 +212,7 @@ func TestKilledInTheMiddleOfAMerge(t *testing.T) {
 			w.Eventually(func() error { return mksync(w, "mappings").err })
 			asked := make(chan struct{})
 			go func() { defer close(asked); _ = mksync(w, request...) }()
-			idle(t.Context(), time.Duration(20+round*45)*time.Millisecond)
+			waits.Idle(t.Context(), time.Duration(20+round*45)*time.Millisecond)
 			service.kill()
 			<-asked
 			w.Eventually(func() error { return mksync(w, request...).errOrDone() }) // by itself, what was cut off included

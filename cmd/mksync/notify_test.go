@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -30,11 +31,11 @@ func TestTheSupervisorIsTold(t *testing.T) {
 	stop()
 
 	supervisor := listenOnSocket(t)
-	var log logBuffer
+	var log keeper.Log
 	c := spawnWith(w, &log, []string{"NOTIFY_SOCKET=" + supervisor.path, "WATCHDOG_USEC=3000000"})
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(log.tail())
+			t.Log(log.Tail())
 		}
 	})
 
@@ -67,7 +68,7 @@ func TestAServiceNeedsNoSupervisor(t *testing.T) {
 	w := world.New(t, sim.Options{})
 	w.Config.PollInterval = time.Second
 	id := w.Insert("Ana Novak", "ana@primer.si")
-	var log logBuffer
+	var log keeper.Log
 	c := spawnWith(w, &log, []string{"NOTIFY_SOCKET=" + filepath.Join(t.TempDir(), "gone")})
 	w.Status(id, "synced")
 	require.Zero(t, c.terminate())

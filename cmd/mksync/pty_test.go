@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/terminal"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
@@ -29,7 +30,7 @@ type session struct {
 	w      *world.World
 	cmd    *exec.Cmd
 	master *os.File
-	shown  *logBuffer
+	shown  *keeper.Log
 	read   chan struct{} // closed when all was read
 }
 
@@ -40,7 +41,7 @@ func onPTY(w *world.World, columns int, args ...string) *session {
 	cmd.Env = append(commandEnviron(w), mainVariable+"=1", "TERM=xterm")
 	master, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: uint16(columns)})
 	require.NoError(w.T, err)
-	s := &session{w: w, cmd: cmd, master: master, shown: &logBuffer{}, read: make(chan struct{})}
+	s := &session{w: w, cmd: cmd, master: master, shown: &keeper.Log{}, read: make(chan struct{})}
 	go func() {
 		defer close(s.read)
 		_, _ = io.Copy(s.shown, master)
@@ -155,7 +156,7 @@ func TestStatusIsWatched(t *testing.T) {
 
 	for _, flag := range []string{"--json=false", "--json"} {
 		cmd := exec.Command(os.Args[0], "status", "--watch", "--interval", "100ms", flag)
-		out := &logBuffer{}
+		out := &keeper.Log{}
 		cmd.Env, cmd.Stdout = append(commandEnviron(w), mainVariable+"=1"), out
 		require.NoError(t, cmd.Start())
 		before := map[string]string{"--json": `"synced":1`, "--json=false": "1 synced"}[flag]

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
@@ -206,11 +207,11 @@ func TestTakingOverGoesOnAfterAKill(t *testing.T) {
 	w.Exec("CREATE TABLE pairs AS SELECT id AS contact_id, (100000 + substr(name, 7)::int)::text AS metakocka_id FROM contacts")
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointUpdate: 50 * time.Millisecond}}))
 
-	log := &logBuffer{}
+	log := &keeper.Log{}
 	c := spawn(w, log, "mappings", "import", "--from-table", "pairs")
 	w.Eventually(func() error {
 		if n := w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); n <= all/3 {
-			return fmt.Errorf("%d are in order: %s", n, log.tail())
+			return fmt.Errorf("%d are in order: %s", n, log.Tail())
 		}
 		return nil
 	})

@@ -191,3 +191,14 @@ func Context(t testing.TB, limit time.Duration) context.Context {
 	})
 	return ctx
 }
+
+// Idle lets a while pass between two things that a test breaks, or until ctx ends. It is
+// not for waiting until something is so.
+func Idle(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

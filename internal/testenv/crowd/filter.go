@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // cross takes a person out of the filter, or back into it. Both sides edit all the same
 // who is left out.
-func (c *crowd) cross(p *citizen) {
+func (c *Crowd) cross(p *citizen) {
 	if p == nil || p.id == "" || !p.out && c.parting(p) {
 		return
 	}
@@ -29,8 +29,8 @@ func (c *crowd) cross(p *citizen) {
 	})
 }
 
-// comeBack brings those back who are left out, but a quarter of them.
-func (c *crowd) comeBack() {
+// ComeBack brings those back who are left out, but a quarter of them.
+func (c *Crowd) ComeBack() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.people {
@@ -67,10 +67,10 @@ func (p *citizen) edited(fields ...mapping.Field) {
 // leftAlone checks who is left out: no creation is open, there is one partner at most
 // (person looks), and that is as it was when the contact left, or as the ERP's users made
 // it since.
-func (c *crowd) leftAlone(v *verdict, s sides, p *citizen, l linked) {
-	v.leftOut++
+func (c *Crowd) leftAlone(v *Verdict, s sides, p *citizen, l linked) {
+	v.LeftOut++
 	if l.intent && l.partner == "" {
-		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) is left out and has an open creation", p.id, p.want.Name))
+		v.Unsettled = append(v.Unsettled, fmt.Sprintf("contact %s (%s) is left out and has an open creation", p.id, p.want.Name))
 	}
 	for _, id := range s.numbers[p.n] {
 		erp := contactOf(s.partners[id])
@@ -80,7 +80,7 @@ func (c *crowd) leftAlone(v *verdict, s sides, p *citizen, l linked) {
 				known = append(slices.Clone(known), "")
 			}
 			if !holdsOneOf(f, known, held) {
-				v.losses = append(v.losses, fmt.Sprintf("partner %s (%s, owner %d) of a contact that is left out: %s is %q, which is none of %q", id, p.want.Name, p.owner, f, held, p.known[f]))
+				v.Losses = append(v.Losses, fmt.Sprintf("partner %s (%s, owner %d) of a contact that is left out: %s is %q, which is none of %q", id, p.want.Name, p.owner, f, held, p.known[f]))
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"context"
@@ -21,11 +21,11 @@ import (
 	"github.com/crmmind/mksync/metakocka/sim"
 )
 
-// crowdTable is the contacts table as the crowd knows it.
-type crowdTable struct {
+// Table is the contacts table as the crowd knows it.
+type Table struct {
 	// world makes the table in an empty database, and mksync's role with what it needs.
-	world func(t testing.TB, url string, opts sim.Options) *world.World
-	newID func(n int) string // of contact n
+	World func(t testing.TB, url string, opts sim.Options) *world.World
+	NewID func(n int) string // of contact n
 
 	// columns are those that a value is typed into. What they hold, one behind the other, is
 	// the field's value.
@@ -40,14 +40,14 @@ type crowdTable struct {
 	changedAt  string
 	out        []string // each takes a contact out of the filter
 	back       string   // takes it in again
-	hide, show string   // row level security, for mksync's role
+	Hide, Show string   // row level security, for mksync's role
 }
 
 // entry is a column, and what is typed into it.
 type entry struct{ column, value string }
 
 // insert adds a contact, if it is not there.
-func (t crowdTable) insert(ctx context.Context, tx pgx.Tx, id string, c mapping.Contact) error {
+func (t Table) insert(ctx context.Context, tx pgx.Tx, id string, c mapping.Contact) error {
 	all := slices.Clone(t.of)
 	for _, f := range crowdFields {
 		all = append(all, t.columns(f, c.Get(f))...)
@@ -63,7 +63,7 @@ func (t crowdTable) insert(ctx context.Context, tx pgx.Tx, id string, c mapping.
 }
 
 // update sets fields of a contact.
-func (t crowdTable) update(ctx context.Context, tx pgx.Tx, id string, c mapping.Contact, fields ...mapping.Field) error {
+func (t Table) update(ctx context.Context, tx pgx.Tx, id string, c mapping.Contact, fields ...mapping.Field) error {
 	set, args := []string{t.changedAt + " = now()"}, []any{id}
 	for _, f := range fields {
 		for _, col := range t.columns(f, c.Get(f)) {
@@ -79,7 +79,7 @@ func (t crowdTable) update(ctx context.Context, tx pgx.Tx, id string, c mapping.
 var crowdFields = slices.DeleteFunc(mapping.Fields(), func(f mapping.Field) bool { return f == mapping.FieldWebsite })
 
 // all reads every contact, what is in several columns as one would hold it.
-func (t crowdTable) all(ctx context.Context, db *pgxpool.Pool) (map[string]mapping.Contact, error) {
+func (t Table) all(ctx context.Context, db *pgxpool.Pool) (map[string]mapping.Contact, error) {
 	exprs := []string{"id::text"}
 	for _, f := range crowdFields {
 		between := map[mapping.Field]string{mapping.FieldName: " ", mapping.FieldAddress: ", "}[f]
@@ -115,12 +115,12 @@ func (t crowdTable) all(ctx context.Context, db *pgxpool.Pool) (map[string]mappi
 // serviceRole is the service's in the database.
 const serviceRole = "mksync"
 
-// plainTable is the table as mksync expects it. mksync's role owns it, so that row level
+// Plain is the table as mksync expects it. mksync's role owns it, so that row level
 // security holds where it is forced.
-func plainTable() crowdTable {
-	return crowdTable{
-		world:     plainWorld,
-		newID:     func(int) string { return uuid.NewString() },
+func Plain() Table {
+	return Table{
+		World:     plainWorld,
+		NewID:     func(int) string { return uuid.NewString() },
 		columns:   func(f mapping.Field, v string) []entry { return []entry{{string(f), v}} },
 		typed:     func(_ mapping.Field, v string, _ int) string { return v },
 		takes:     func(mapping.Field, string) bool { return true },
@@ -128,13 +128,13 @@ func plainTable() crowdTable {
 		changedAt: "updated_at",
 		out:       []string{"active = false", "deleted_at = now()", "active = false, deleted_at = now()"},
 		back:      "active = true, deleted_at = NULL",
-		hide:      "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
-		show:      "ALTER TABLE contacts DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
+		Hide:      "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+		Show:      "ALTER TABLE contacts DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
 	}
 }
 
-// wideCountries has the plain table take countries that are written out.
-const wideCountries = "ALTER TABLE contacts ALTER COLUMN country TYPE text"
+// WideCountries has the plain table take countries that are written out.
+const WideCountries = "ALTER TABLE contacts ALTER COLUMN country TYPE text"
 
 // filterConfig leaves out contacts that are inactive, and those that are deleted softly.
 const filterConfig = `filter:
@@ -152,7 +152,7 @@ func plainWorld(t testing.TB, url string, opts sim.Options) *world.World {
 
 	w := world.NewAt(t, url, opts)
 	w.Config.DatabaseURL = config.Secret(ofRole)
-	w.Exec(wideCountries)
+	w.Exec(WideCountries)
 	w.Exec("ALTER TABLE contacts ADD COLUMN active boolean NOT NULL DEFAULT true, ADD COLUMN deleted_at timestamptz")
 	w.File = filepath.Join(t.TempDir(), "mksync.yaml")
 	require.NoError(t, os.WriteFile(w.File, []byte(filterConfig), 0o600))
@@ -160,16 +160,16 @@ func plainWorld(t testing.TB, url string, opts sim.Options) *world.World {
 	return w
 }
 
-// guestTable is the table of a CRM that was there before mksync, whose role owns nothing of
+// Guest is the table of a CRM that was there before mksync, whose role owns nothing of
 // it. Who is left out belongs to another organization.
-func guestTable() crowdTable {
+func Guest() Table {
 	const ours, theirs = "5f0c0000-0000-4000-8000-000000000001", "5f0c0000-0000-4000-8000-000000000002"
-	return crowdTable{
-		world: func(t testing.TB, url string, opts sim.Options) *world.World {
+	return Table{
+		World: func(t testing.TB, url string, opts sim.Options) *world.World {
 			t.Helper()
 			return world.NewCRMAt(t, url, serviceRole, opts, "")
 		},
-		newID:     func(n int) string { return fmt.Sprintf("K-%d/š.*> 1", n) },
+		NewID:     func(n int) string { return fmt.Sprintf("K-%d/š.*> 1", n) },
 		columns:   guestColumns,
 		typed:     guestTyped,
 		takes:     guestTakes,
@@ -178,8 +178,8 @@ func guestTable() crowdTable {
 		changedAt: "updatedat",
 		out:       []string{"organization_id = '" + theirs + "'"},
 		back:      "organization_id = '" + ours + "'",
-		hide:      "ALTER ROLE " + serviceRole + " NOBYPASSRLS",
-		show:      "ALTER ROLE " + serviceRole + " BYPASSRLS",
+		Hide:      "ALTER ROLE " + serviceRole + " NOBYPASSRLS",
+		Show:      "ALTER ROLE " + serviceRole + " BYPASSRLS",
 	}
 }
 

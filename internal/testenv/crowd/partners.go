@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 // What the crowd does at the ERP's screens.
 
 // partnerOf is the partner of a person, as far as mksync knows it.
-func (c *crowd) partnerOf(p *citizen) string {
+func (c *Crowd) partnerOf(p *citizen) string {
 	if p.partner != "" {
 		return p.partner
 	}
@@ -23,7 +23,7 @@ func (c *crowd) partnerOf(p *citizen) string {
 }
 
 // editPartner is an edit at the ERP's screens.
-func (c *crowd) editPartner(p *citizen) {
+func (c *Crowd) editPartner(p *citizen) {
 	if p == nil {
 		return
 	}
@@ -42,7 +42,7 @@ func (c *crowd) editPartner(p *citizen) {
 }
 
 // setPartner types a value into the ERP's screen of a person's partner.
-func (c *crowd) setPartner(p *citizen, partner string, f mapping.Field, v string) {
+func (c *Crowd) setPartner(p *citizen, partner string, f mapping.Field, v string) {
 	var was, typed mapping.Contact
 	err := c.w.ERP.EditPartner(partner, func(e *metakocka.Partner) {
 		was = contactOf(*e)
@@ -72,8 +72,8 @@ func (c *crowd) setPartner(p *citizen, partner string, f mapping.Field, v string
 	p.know(f)
 }
 
-// correct types an e-mail where the CRM's table does not take the one that there is.
-func (c *crowd) correct() {
+// Correct types an e-mail where the CRM's table does not take the one that there is.
+func (c *Crowd) Correct() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.people {
@@ -88,7 +88,7 @@ func (c *crowd) correct() {
 }
 
 // enter is a new partner at the ERP's screens, which mksync is to import.
-func (c *crowd) enter() {
+func (c *Crowd) enter() {
 	p := c.newPerson()
 	p.id, p.owner = "", ownerERP
 	a := mapping.ParseAddress(p.want.Address)
@@ -107,7 +107,7 @@ func (c *crowd) enter() {
 }
 
 // vanish deletes a partner at the ERP's screens.
-func (c *crowd) vanish(p *citizen) {
+func (c *Crowd) vanish(p *citizen) {
 	if p == nil || p.id == "" {
 		return
 	}
@@ -129,7 +129,7 @@ func (c *crowd) vanish(p *citizen) {
 const mostUnnoticed = 8
 
 // unnoticed counts the partners deleted in the ERP that no poll has missed yet.
-func (c *crowd) unnoticed() (n int) {
+func (c *Crowd) unnoticed() (n int) {
 	_ = c.w.DB.QueryRow(c.w.T.Context(), `SELECT count(*) FROM metakocka_contact_mappings
 		WHERE metakocka_id = ANY($1) AND sync_status NOT IN ('deleted', 'unlinked')`, c.erased).Scan(&n) // not now: no more either
 	return n

@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"context"
@@ -19,9 +19,9 @@ type kin struct {
 	shared  mapping.Field
 }
 
-// insertKin enters two or three at once: strangers behind a shared mailbox, or with one
+// InsertKin enters two or three at once: strangers behind a shared mailbox, or with one
 // mistyped tax number; colleagues with their firm's.
-func (c *crowd) insertKin() {
+func (c *Crowd) InsertKin() {
 	kind := c.rand.IntN(3)
 	k := &kin{shared: mapping.FieldTaxNumber}
 	if kind == 0 {
@@ -59,7 +59,7 @@ func (c *crowd) insertKin() {
 
 // part gives one of kin a key of its own, by which it is found from now on; what it had
 // is free for who waits for it.
-func (c *crowd) part() {
+func (c *Crowd) part() {
 	if len(c.kins) == 0 {
 		return
 	}
@@ -81,7 +81,7 @@ func (c *crowd) part() {
 // parting reports whether the partner of a person who got a key of its own may still have
 // the shared one. While it has, whoever is left with that key would be asked about it, or
 // be given it, when this person goes.
-func (c *crowd) parting(p *citizen) bool {
+func (c *Crowd) parting(p *citizen) bool {
 	if p.shed == "" {
 		return false
 	}
@@ -90,7 +90,7 @@ func (c *crowd) parting(p *citizen) bool {
 }
 
 // kindred judges who shares a key: one has a partner, and nobody else has.
-func (c *crowd) kindred(v *verdict, s sides, k *kin) {
+func (c *Crowd) kindred(v *Verdict, s sides, k *kin) {
 	var linked []string
 	for _, p := range k.members {
 		l := s.links[p.id]
@@ -99,15 +99,15 @@ func (c *crowd) kindred(v *verdict, s sides, k *kin) {
 			linked = append(linked, p.want.Name)
 			c.person(v, s, p)
 		case l.partner != "" || l.intent || len(s.numbers[p.n]) > 0:
-			v.duplicates = append(v.duplicates, fmt.Sprintf("contact %s (%s) is held and has a partner: %v %v", p.id, p.want.Name, l, s.numbers[p.n]))
+			v.Duplicates = append(v.Duplicates, fmt.Sprintf("contact %s (%s) is held and has a partner: %v %v", p.id, p.want.Name, l, s.numbers[p.n]))
 		default:
-			v.held++
+			v.Held++
 		}
 	}
 	if len(linked) != 1 {
 		first := k.members[0]
 		l := s.links[first.id]
-		v.unsettled = append(v.unsettled, fmt.Sprintf("of %d contacts with one key %v are not held; the first, %s, is %q %s%s",
+		v.Unsettled = append(v.Unsettled, fmt.Sprintf("of %d contacts with one key %v are not held; the first, %s, is %q %s%s",
 			len(k.members), linked, first.want.Name, l.status, l.reason, s.named(l.reason)+"; its link: "+l.base))
 	}
 }

@@ -1,4 +1,6 @@
-package main
+// Package keeper runs the test's own binary as a process that is killed, frozen and held
+// down, and starts it again each time, as a supervisor does.
+package keeper
 
 import (
 	"context"
@@ -17,17 +19,18 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
-// keeper runs this test binary as a process and starts it again whenever it
+// Keeper runs this test binary as a process and starts it again whenever it
 // ends, as an operator's supervisor would. It dies with the test's process.
-type keeper struct {
-	name string
+type Keeper struct {
+	Name string
+	Log  *Log
+
 	path string
 	env  []string
-	log  *logBuffer
 
 	mu      sync.Mutex // guards what follows
 	process *os.Process
-	exit    exitReason
+	exit    Reason
 	runs    int  // how often a service began to run before this process
 	held    bool // down until further notice
 	over    bool
@@ -38,25 +41,27 @@ type keeper struct {
 	gone chan struct{}
 }
 
-// exitReason is why a process is expected to end.
-type exitReason string
+// Reason is why a process is expected to end.
+type Reason string
 
+// A process that was not asked to end has crashed, or would not start.
 const (
-	exitUnasked    exitReason = ""
-	exitKilled     exitReason = "killed"
-	exitTerminated exitReason = "terminated"
+	Unasked    Reason = ""
+	Killed     Reason = "killed"
+	Terminated Reason = "terminated"
 )
 
 // respawnPause is a supervisor's pause before it starts a process again that
 // ended by itself.
 const respawnPause = 300 * time.Millisecond
 
-func keep(t testing.TB, name string, env []string) *keeper {
+// Keep starts the process and keeps it running until the test ends.
+func Keep(t testing.TB, name string, env []string) *Keeper {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	k := &keeper{
-		name: name, path: exe, env: env, log: &logBuffer{},
+	k := &Keeper{
+		Name: name, path: exe, env: env, Log: &Log{},
 		changed: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}),
 	}
 	close(k.ended)
@@ -66,16 +71,16 @@ func keep(t testing.TB, name string, env []string) *keeper {
 }
 
 // run is the supervisor.
-func (k *keeper) run() {
+func (k *Keeper) run() {
 	defer close(k.gone)
 	for k.awaitTurn() {
-		cmd := exec.Command(k.path)
-		cmd.Env, cmd.Stdout, cmd.Stderr = k.env, k.log, k.log
+		cmd := exec.Command(k.path) //nolint:noctx // a test ends it
+		cmd.Env, cmd.Stdout, cmd.Stderr = k.env, k.Log, k.Log
 		cmd.WaitDelay = time.Second
 		running, err := subprocess.StartApart(cmd, syscall.SIGKILL)
 		if err != nil {
 			k.note("start: " + err.Error())
-			idle(context.Background(), respawnPause)
+			waits.Idle(context.Background(), respawnPause)
 			continue
 		}
 		ended := k.started(cmd.Process)
@@ -85,7 +90,7 @@ func (k *keeper) run() {
 }
 
 // awaitTurn waits until a process is to run; false: never again.
-func (k *keeper) awaitTurn() bool {
+func (k *Keeper) awaitTurn() bool {
 	for {
 		k.mu.Lock()
 		over, held, changed := k.over, k.held, k.changed
@@ -97,52 +102,52 @@ func (k *keeper) awaitTurn() bool {
 	}
 }
 
-func (k *keeper) started(p *os.Process) chan struct{} {
+func (k *Keeper) started(p *os.Process) chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.runs = strings.Count(k.log.String(), "mksync is running")
-	k.process, k.exit, k.ended = p, exitUnasked, make(chan struct{})
+	k.runs = strings.Count(k.Log.String(), "mksync is running")
+	k.process, k.exit, k.ended = p, Unasked, make(chan struct{})
 	if k.over || k.held {
-		k.exit = exitKilled
+		k.exit = Killed
 		_ = p.Kill()
 	}
 	return k.ended
 }
 
-func (k *keeper) hasEnded(state *os.ProcessState, ended chan struct{}) {
-	began := strings.Count(k.log.String(), "mksync is running") - k.runs
+func (k *Keeper) hasEnded(state *os.ProcessState, ended chan struct{}) {
+	began := strings.Count(k.Log.String(), "mksync is running") - k.runs
 	k.mu.Lock()
 	reason := k.exit
 	k.process = nil
 	close(ended)
 	k.mu.Unlock()
 	switch {
-	case reason == exitUnasked:
-		k.note(state.String() + ": " + lastLine(k.log))
-		idle(context.Background(), respawnPause)
-	case reason == exitTerminated && !state.Success() && began > 0:
-		k.note("after SIGTERM: " + state.String() + ": " + lastLine(k.log))
+	case reason == Unasked:
+		k.note(state.String() + ": " + lastLine(k.Log))
+		waits.Idle(context.Background(), respawnPause)
+	case reason == Terminated && !state.Success() && began > 0:
+		k.note("after SIGTERM: " + state.String() + ": " + lastLine(k.Log))
 	}
 }
 
-func (k *keeper) note(how string) {
+func (k *Keeper) note(how string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.alone = append(k.alone, how)
 }
 
-func lastLine(l *logBuffer) string {
+func lastLine(l *Log) string {
 	text := strings.TrimSpace(l.String())
 	return text[strings.LastIndex(text, "\n")+1:]
 }
 
-// signal sends a signal to the running process, if there is one, and returns
+// Signal sends a signal to the running process, if there is one, and returns
 // what is closed when it has ended.
-func (k *keeper) signal(s syscall.Signal, reason exitReason) <-chan struct{} {
+func (k *Keeper) Signal(s syscall.Signal, reason Reason) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.process != nil {
-		if reason != exitUnasked {
+		if reason != Unasked {
 			k.exit = reason
 		}
 		_ = k.process.Signal(s)
@@ -150,29 +155,29 @@ func (k *keeper) signal(s syscall.Signal, reason exitReason) <-chan struct{} {
 	return k.ended
 }
 
-// kill ends the process as a power cut of its machine would; it starts again.
-func (k *keeper) kill() { <-k.signal(syscall.SIGKILL, exitKilled) }
+// Kill ends the process as a power cut of its machine would; it starts again.
+func (k *Keeper) Kill() { <-k.Signal(syscall.SIGKILL, Killed) }
 
-// terminate asks the process to end and returns how long it took.
-func (k *keeper) terminate(limit time.Duration) (time.Duration, error) {
+// Terminate asks the process to end and returns how long it took.
+func (k *Keeper) Terminate(limit time.Duration) (time.Duration, error) {
 	began := time.Now()
-	ended := k.signal(syscall.SIGTERM, exitTerminated)
+	ended := k.Signal(syscall.SIGTERM, Terminated)
 	if _, over := waits.Within(limit, ended); !over {
-		k.kill()
-		return limit, fmt.Errorf("%s did not end within %s of SIGTERM", k.name, limit)
+		k.Kill()
+		return limit, fmt.Errorf("%s did not end within %s of SIGTERM", k.Name, limit)
 	}
 	return time.Since(began), nil
 }
 
-// hold keeps the process down (killed) or lets it start again.
-func (k *keeper) hold(down bool) {
+// Hold keeps the process down (killed) or lets it start again.
+func (k *Keeper) Hold(down bool) {
 	k.set(func() { k.held = down })
 	if down {
-		k.kill()
+		k.Kill()
 	}
 }
 
-func (k *keeper) set(f func()) {
+func (k *Keeper) set(f func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f()
@@ -181,10 +186,10 @@ func (k *keeper) set(f func()) {
 }
 
 // close ends the process for good.
-func (k *keeper) close() {
+func (k *Keeper) close() {
 	k.set(func() { k.over = true })
 	for {
-		k.kill()
+		k.Kill()
 		select {
 		case <-k.gone:
 			return
@@ -193,8 +198,8 @@ func (k *keeper) close() {
 	}
 }
 
-// ends are the ends of processes that nobody asked for.
-func (k *keeper) ends() []string {
+// Ends are the ends of processes that nobody asked for.
+func (k *Keeper) Ends() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return append([]string(nil), k.alone...)

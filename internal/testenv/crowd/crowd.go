@@ -1,4 +1,6 @@
-package main
+// Package crowd is people who edit contacts on both sides while everything goes wrong, a
+// model of what each side has to hold in the end, and the verdict on what it does hold.
+package crowd
 
 import (
 	"context"
@@ -11,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/internal/testenv/people"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 )
@@ -73,10 +76,13 @@ type citizen struct {
 // has seen it, nobody can tell that there was one.
 type unsendable struct{ crm, erp string }
 
-// crowd edits contacts on both sides and knows what each must hold in the end.
-type crowd struct {
+// Crowd edits contacts on both sides and knows what each must hold in the end.
+type Crowd struct {
+	Imports bool // partners are entered in the ERP, too
+	Filters bool // contacts leave and enter the filter
+
 	w     *world.World
-	table crowdTable
+	table Table
 
 	mu      sync.Mutex // guards what follows
 	rand    *rand.Rand
@@ -84,8 +90,6 @@ type crowd struct {
 	kins    []*kin
 	version int
 	edits   edits
-	imports bool     // partners are entered in the ERP, too
-	filters bool     // contacts leave and enter the filter
 	erased  []string // partners deleted in the ERP
 	hitch   error
 }
@@ -97,26 +101,40 @@ func (e edits) total() int {
 	return e.crm + e.erp + e.inserted + e.entered + e.removed + e.vanished + e.crossed
 }
 
-// newCrowd makes a crowd that works with a table.
-func newCrowd(w *world.World, table crowdTable, r *rand.Rand) *crowd {
-	return &crowd{w: w, table: table, rand: r}
+// Edits are how many there were, and of which kinds.
+func (c *Crowd) Edits() (n int, kinds string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.edits.total(), fmt.Sprintf("%+v", c.edits)
 }
 
-// run edits until ctx ends, about every so often.
-func (c *crowd) run(ctx context.Context, every time.Duration) {
+// Count is how many people there are.
+func (c *Crowd) Count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.people)
+}
+
+// New makes a crowd that works with a table.
+func New(w *world.World, table Table, r *rand.Rand) *Crowd {
+	return &Crowd{w: w, table: table, rand: r}
+}
+
+// Run edits until ctx ends, about every so often.
+func (c *Crowd) Run(ctx context.Context, every time.Duration) {
 	for ctx.Err() == nil {
 		c.edit()
 		c.mu.Lock()
 		pause := time.Duration(c.rand.Int64N(2*int64(every) + 1))
 		c.mu.Unlock()
-		idle(ctx, pause)
+		waits.Idle(ctx, pause)
 	}
 }
 
-func (c *crowd) edit() {
+func (c *Crowd) edit() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.filters && c.rand.IntN(10) == 0 {
+	if c.Filters && c.rand.IntN(10) == 0 {
 		c.cross(c.any(ownerCRM, ownerERP, ownerBoth, ownerContested))
 	}
 	if c.rand.IntN(40) == 0 {
@@ -124,9 +142,9 @@ func (c *crowd) edit() {
 	}
 	switch roll := c.rand.IntN(100); {
 	case roll < 18 || len(c.people) < 5:
-		c.insert()
+		c.Insert()
 	case roll < 20:
-		c.insertKin()
+		c.InsertKin()
 	case roll < 22:
 		c.undone()
 	case roll < 50:
@@ -137,7 +155,7 @@ func (c *crowd) edit() {
 		c.editPartner(c.any(ownerERP, ownerBoth, ownerContested))
 	case roll < 93:
 		c.remove(c.any(ownerCRM, ownerERP, ownerBoth))
-	case roll < 97 && c.imports:
+	case roll < 97 && c.Imports:
 		c.enter()
 	case roll < 98:
 		c.vanish(c.any(ownerERP))
@@ -145,7 +163,7 @@ func (c *crowd) edit() {
 }
 
 // any picks a person whom both sides still have; nil: there is none.
-func (c *crowd) any(owners ...owner) *citizen {
+func (c *Crowd) any(owners ...owner) *citizen {
 	var found []*citizen
 	for _, p := range c.people {
 		if !p.gone && !p.lost && p.kin == nil && slices.Contains(owners, p.owner) {
@@ -160,7 +178,7 @@ func (c *crowd) any(owners ...owner) *citizen {
 
 // sql runs statements in one transaction until the database has taken them:
 // each sets values, so that to repeat one does no harm.
-func (c *crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
+func (c *Crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
 	ctx := context.WithoutCancel(c.w.T.Context())
 	deadline := time.Now().Add(time.Minute)
 	for {
@@ -172,13 +190,13 @@ func (c *crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
 			c.hitch = fmt.Errorf("the crowd cannot edit: %w", err)
 			return
 		}
-		idle(ctx, 50*time.Millisecond)
+		waits.Idle(ctx, 50*time.Millisecond)
 	}
 }
 
-func (c *crowd) newPerson() *citizen {
+func (c *Crowd) newPerson() *citizen {
 	n := len(c.people) + 1
-	p := &citizen{n: n, id: c.table.newID(n), owner: owner(n % 4), had: map[mapping.Field][]string{}, unsendable: map[mapping.Field]unsendable{}}
+	p := &citizen{n: n, id: c.table.NewID(n), owner: owner(n % 4), had: map[mapping.Field][]string{}, unsendable: map[mapping.Field]unsendable{}}
 	p.want = mapping.Contact{Name: people.Name(n), Country: c.value(mapping.FieldCountry, n), Address: c.value(mapping.FieldAddress, n)}
 	if n%3 != 0 { // the others can be found by their names alone
 		p.want.Email = c.value(mapping.FieldEmail, n)
@@ -198,7 +216,7 @@ func (c *crowd) newPerson() *citizen {
 }
 
 // newContact is a person whose data is typed into the CRM.
-func (c *crowd) newContact() *citizen {
+func (c *Crowd) newContact() *citizen {
 	p := c.newPerson()
 	for _, f := range mapping.Fields() {
 		p.want.Set(f, c.table.typed(f, p.want.Get(f), p.n))
@@ -207,7 +225,8 @@ func (c *crowd) newContact() *citizen {
 	return p
 }
 
-func (c *crowd) insert() {
+// Insert enters a contact in the CRM.
+func (c *Crowd) Insert() {
 	p := c.newContact()
 	p.edits++
 	c.edits.inserted++
@@ -215,7 +234,7 @@ func (c *crowd) insert() {
 }
 
 // undone is a transaction that is rolled back: nobody may ever hear of it.
-func (c *crowd) undone() {
+func (c *Crowd) undone() {
 	p := c.newContact()
 	p.gone, p.never = true, true
 	ctx := context.WithoutCancel(c.w.T.Context())
@@ -228,7 +247,7 @@ func (c *crowd) undone() {
 }
 
 // update changes one to three fields that are the CRM's.
-func (c *crowd) update(p *citizen) {
+func (c *Crowd) update(p *citizen) {
 	if p == nil {
 		return
 	}
@@ -249,7 +268,7 @@ func (c *crowd) update(p *citizen) {
 }
 
 // set is one edit in the CRM.
-func (c *crowd) set(p *citizen, fields []mapping.Field, values []string) {
+func (c *Crowd) set(p *citizen, fields []mapping.Field, values []string) {
 	var to mapping.Contact
 	for i, f := range fields {
 		v := c.table.typed(f, values[i], c.version)
@@ -269,7 +288,7 @@ func (c *crowd) set(p *citizen, fields []mapping.Field, values []string) {
 }
 
 // updateMany changes many contacts in one transaction.
-func (c *crowd) updateMany() {
+func (c *Crowd) updateMany() {
 	c.version++
 	notes := fmt.Sprintf("opomba %d", c.version)
 	var ids []string
@@ -293,7 +312,7 @@ func (c *crowd) updateMany() {
 }
 
 // value makes a new value, now and then an empty one, or one that cannot be sent.
-func (c *crowd) value(f mapping.Field, n int) string {
+func (c *Crowd) value(f mapping.Field, n int) string {
 	c.version++
 	switch f {
 	case mapping.FieldName:
@@ -308,7 +327,7 @@ func (c *crowd) value(f mapping.Field, n int) string {
 	return people.Value(c.rand, string(f), c.version)
 }
 
-func (c *crowd) remove(p *citizen) {
+func (c *Crowd) remove(p *citizen) {
 	if p == nil || p.id == "" || c.parting(p) {
 		return
 	}

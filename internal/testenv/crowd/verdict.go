@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"context"
@@ -35,7 +35,7 @@ type linked struct {
 }
 
 // look reads both sides.
-func (c *crowd) look(ctx context.Context) (s sides, err error) {
+func (c *Crowd) look(ctx context.Context) (s sides, err error) {
 	w := c.w
 	s = sides{
 		links: map[string]linked{}, holders: map[string]string{},
@@ -91,25 +91,27 @@ func numberIn(name string) int {
 	return n
 }
 
-// verdict is what is wrong in the end.
-type verdict struct {
-	losses     []string // an edit or a contact that is not there
-	duplicates []string // a second partner or contact
-	unsettled  []string // what should come to rest
+// Verdict is what is wrong in the end.
+type Verdict struct {
+	Losses     []string // an edit or a contact that is not there
+	Duplicates []string // a second partner or contact
+	Unsettled  []string // what should come to rest
 
-	held, partial int // as the data demands
-	leftOut       int // by the filter, to the end
+	Held, Partial int // as the data demands
+	LeftOut       int // by the filter, to the end
 }
 
-func (v *verdict) err() error {
-	all := append(append(append([]string(nil), v.duplicates...), v.losses...), v.unsettled...)
+// Err is nil where nothing is wrong.
+func (v *Verdict) Err() error {
+	all := append(append(append([]string(nil), v.Duplicates...), v.Losses...), v.Unsettled...)
 	if len(all) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d lost, %d doubled, %d unsettled: %s", len(v.losses), len(v.duplicates), len(v.unsettled), joinSome(all))
+	return fmt.Errorf("%d lost, %d doubled, %d unsettled: %s", len(v.Losses), len(v.Duplicates), len(v.Unsettled), Some(all))
 }
 
-func joinSome(all []string) string {
+// Some are the first of many, a line each.
+func Some(all []string) string {
 	text := ""
 	for i, s := range all {
 		if i == 6 {
@@ -120,8 +122,8 @@ func joinSome(all []string) string {
 	return text
 }
 
-// judge compares what is with what must be.
-func (c *crowd) judge(ctx context.Context) (v verdict, err error) {
+// Judge compares what is with what must be.
+func (c *Crowd) Judge(ctx context.Context) (v Verdict, err error) {
 	s, err := c.look(ctx)
 	if err != nil {
 		return v, err
@@ -142,53 +144,53 @@ func (c *crowd) judge(ctx context.Context) (v verdict, err error) {
 	seen := map[string]string{}
 	for id, contact := range s.contacts {
 		if other, double := seen[contact.Name]; double {
-			v.duplicates = append(v.duplicates, fmt.Sprintf("contacts %s and %s are both %s", id, other, contact.Name))
+			v.Duplicates = append(v.Duplicates, fmt.Sprintf("contacts %s and %s are both %s", id, other, contact.Name))
 		}
 		seen[contact.Name] = id
 	}
 	return v, nil
 }
 
-func (c *crowd) person(v *verdict, s sides, p *citizen) {
+func (c *Crowd) person(v *Verdict, s sides, p *citizen) {
 	if partners := s.numbers[p.n]; len(partners) > 1 || p.never && len(partners) > 0 {
-		v.duplicates = append(v.duplicates, fmt.Sprintf("%s has the partners %v", p.want.Name, partners))
+		v.Duplicates = append(v.Duplicates, fmt.Sprintf("%s has the partners %v", p.want.Name, partners))
 	}
 	id := p.id
 	if id == "" {
 		if id = s.holders[p.partner]; id == "" {
-			v.losses = append(v.losses, fmt.Sprintf("partner %s (%s) was not imported", p.partner, p.want.Name))
+			v.Losses = append(v.Losses, fmt.Sprintf("partner %s (%s) was not imported", p.partner, p.want.Name))
 			return
 		}
 	}
 	l, isLinked := s.links[id]
 	if l.intent && !p.out {
-		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) has an intent", id, p.want.Name))
+		v.Unsettled = append(v.Unsettled, fmt.Sprintf("contact %s (%s) has an intent", id, p.want.Name))
 	}
 	switch {
 	case p.gone && isLinked && l.status != string(store.StatusDeleted):
-		v.losses = append(v.losses, fmt.Sprintf("the deletion of contact %s (%s): its link is %s", id, p.want.Name, l.status))
+		v.Losses = append(v.Losses, fmt.Sprintf("the deletion of contact %s (%s): its link is %s", id, p.want.Name, l.status))
 	case p.gone:
 	case p.out:
 		c.leftAlone(v, s, p, l)
 	case p.lost && l.status != string(store.StatusUnlinked):
-		v.losses = append(v.losses, fmt.Sprintf("the deletion of partner %s (%s): its link is %s %s", l.partner, p.want.Name, l.status, l.reason))
+		v.Losses = append(v.Losses, fmt.Sprintf("the deletion of partner %s (%s): its link is %s %s", l.partner, p.want.Name, l.status, l.reason))
 	case p.lost:
 	case l.partner == "":
-		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) is %q %s", id, p.want.Name, l.status, l.reason))
+		v.Unsettled = append(v.Unsettled, fmt.Sprintf("contact %s (%s) is %q %s", id, p.want.Name, l.status, l.reason))
 	default:
 		c.agreement(v, s, p, id, l)
 	}
 	if field := s.disputed[id]; field != "" && p.owner != ownerContested {
-		v.losses = append(v.losses, fmt.Sprintf("contact %s (%s): a conflict, though one side alone edits: %s", id, p.want.Name, field))
+		v.Losses = append(v.Losses, fmt.Sprintf("contact %s (%s): a conflict, though one side alone edits: %s", id, p.want.Name, field))
 	}
 }
 
 // agreement compares the two sides, and each with what it must hold.
-func (c *crowd) agreement(v *verdict, s sides, p *citizen, id string, l linked) {
+func (c *Crowd) agreement(v *Verdict, s sides, p *citizen, id string, l linked) {
 	crm, inCRM := s.contacts[id]
 	at, inERP := s.partners[l.partner]
 	if !inCRM || !inERP || numberIn(at.Customer) != p.n {
-		v.losses = append(v.losses, fmt.Sprintf("%s: contact %s is there: %t; partner %s is there: %t, called %q", p.want.Name, id, inCRM, l.partner, inERP, at.Customer))
+		v.Losses = append(v.Losses, fmt.Sprintf("%s: contact %s is there: %t; partner %s is there: %t, called %q", p.want.Name, id, inCRM, l.partner, inERP, at.Customer))
 		return
 	}
 	erp, status := contactOf(at), store.StatusSynced
@@ -202,18 +204,18 @@ func (c *crowd) agreement(v *verdict, s sides, p *citizen, id string, l linked) 
 			status, fits = store.StatusPartial, p.owner == ownerContested || p.held(f, erp.Get(f))
 		}
 		if !fits || !mapping.Equal(f, want, crm.Get(f)) {
-			v.losses = append(v.losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d, %s): %s must be %q, the CRM has %q, MetaKocka has %q; its entries %+v %+v; base %s",
+			v.Losses = append(v.Losses, fmt.Sprintf("contact %s (%s, partner %s, owner %d, %s): %s must be %q, the CRM has %q, MetaKocka has %q; its entries %+v %+v; base %s",
 				id, p.want.Name, l.partner, p.owner, l.status, f, want, crm.Get(f), erp.Get(f), at.Contacts, at.Addresses, l.base))
 		}
 	}
 	if liable := at.BusinessEntity && withLetters.MatchString(at.TaxIDNumber); at.Taxpayer != liable {
-		v.losses = append(v.losses, fmt.Sprintf("partner %s (%s) with the number %q is liable for VAT: %t", l.partner, at.Customer, at.TaxIDNumber, at.Taxpayer))
+		v.Losses = append(v.Losses, fmt.Sprintf("partner %s (%s) with the number %q is liable for VAT: %t", l.partner, at.Customer, at.TaxIDNumber, at.Taxpayer))
 	}
 	if l.status != string(status) {
-		v.unsettled = append(v.unsettled, fmt.Sprintf("contact %s (%s) is %q %s, not %s", id, p.want.Name, l.status, l.reason, status))
+		v.Unsettled = append(v.Unsettled, fmt.Sprintf("contact %s (%s) is %q %s, not %s", id, p.want.Name, l.status, l.reason, status))
 	}
 	if status == store.StatusPartial {
-		v.partial++
+		v.Partial++
 	}
 }
 
@@ -256,15 +258,15 @@ func holdsOneOf(f mapping.Field, had []string, v string) bool {
 	return false
 }
 
-// waitSettled waits until everything is as it must be and returns how long that
+// Settled waits until everything is as it must be and returns how long that
 // took. What a person would do where it takes long is done each third of the limit.
-func waitSettled(t testing.TB, people *crowd, limit time.Duration) (time.Duration, verdict) {
+func Settled(t testing.TB, people *Crowd, limit time.Duration) (time.Duration, Verdict) {
 	t.Helper()
 	began, watch := time.Now(), waits.Start()
 	for {
-		v, err := people.judge(t.Context())
+		v, err := people.Judge(t.Context())
 		if err == nil {
-			err = v.err()
+			err = v.Err()
 		}
 		if err == nil {
 			return time.Since(began), v
@@ -272,12 +274,12 @@ func waitSettled(t testing.TB, people *crowd, limit time.Duration) (time.Duratio
 		if watch.Elapsed() > limit {
 			require.NoError(t, err, "not settled within %s", limit)
 		}
-		idle(t.Context(), 200*time.Millisecond)
+		waits.Idle(t.Context(), 200*time.Millisecond)
 	}
 }
 
-// chronicled checks the history of all: replayed it gives what both sides hold.
-func chronicled(t testing.TB, people *crowd) {
+// Chronicled checks the history of all: replayed it gives what both sides hold.
+func Chronicled(t testing.TB, people *Crowd) {
 	t.Helper()
 	w := people.w
 	kept := w.Store()
@@ -293,12 +295,12 @@ func chronicled(t testing.TB, people *crowd) {
 			wrong = append(wrong, err.Error())
 		}
 	}
-	require.Empty(t, wrong, "histories that do not give what both sides hold: %s", joinSome(wrong))
+	require.Empty(t, wrong, "histories that do not give what both sides hold: %s", Some(wrong))
 }
 
-// rowed checks that each write to a contact has its row, and no row tells of one that was
+// Rowed checks that each write to a contact has its row, and no row tells of one that was
 // not made, however a process ended.
-func rowed(t testing.TB, people *crowd) {
+func Rowed(t testing.TB, people *Crowd) {
 	t.Helper()
 	w := people.w
 	written, told := w.Written(), w.Rowed()

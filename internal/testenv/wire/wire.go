@@ -1,4 +1,6 @@
-package main
+// Package wire is connections that can be made bad: proxies before servers, which tests cut,
+// slow down and heal.
+package wire
 
 import (
 	"bytes"
@@ -14,36 +16,36 @@ import (
 	"go.uber.org/goleak"
 )
 
-// wire is a connection that can be made bad: what is reached through it, is
+// Wire is a connection that can be made bad: what is reached through it, is
 // reached through a proxy.
-type wire struct {
-	name  string
+type Wire struct {
+	Name  string
 	proxy *toxiproxy.Proxy
 }
 
 // Toxiproxy logs by a logger of the whole process, too.
 func init() { zerolog.SetGlobalLevel(zerolog.Disabled) }
 
-// newWire puts a proxy before the host of an address and returns the address
+// New puts a proxy before the host of an address and returns the address
 // by way of it.
-func newWire(t testing.TB, name, address string) (*wire, string) {
+func New(t testing.TB, name, address string) (*Wire, string) {
 	t.Helper()
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	w := &wire{name: name, proxy: toxiproxy.NewProxy(server, name, "127.0.0.1:0", u.Host)}
+	w := &Wire{Name: name, proxy: toxiproxy.NewProxy(server, name, "127.0.0.1:0", u.Host)}
 	require.NoError(t, w.proxy.Start())
 	t.Cleanup(func() {
-		w.heal(t)
+		w.Heal(t)
 		w.proxy.Stop()
 	})
 	u.Host = w.proxy.Listen
 	return w, u.String()
 }
 
-// leaks are goroutines that a stopped proxy leaves behind when a toxic was taken out while
+// Leaks are goroutines that a stopped proxy leaves behind when a toxic was taken out while
 // data was on its way, and a stopped NATS server when it was about to take up a stream.
-func leaks() []goleak.Option {
+func Leaks() []goleak.Option {
 	const pkg, nats = "github.com/Shopify/toxiproxy/v2", "github.com/nats-io/nats-server/v2/server"
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction(pkg + ".(*ToxicLink).read"), goleak.IgnoreAnyFunction(pkg + ".(*ToxicLink).write"),
@@ -52,14 +54,14 @@ func leaks() []goleak.Option {
 	}
 }
 
-// toxic is one way of being bad.
-type toxic struct {
-	kind       string
-	attributes map[string]int
+// Toxic is one way of being bad.
+type Toxic struct {
+	Kind       string
+	Attributes map[string]int
 }
 
-// toxics are the ways, each as bad as it gets without being an outage.
-var toxics = []toxic{
+// Toxics are the ways, each as bad as it gets without being an outage.
+var Toxics = []Toxic{
 	{"reset_peer", map[string]int{"timeout": 0}},
 	{"reset_peer", map[string]int{"timeout": 50}},
 	{"timeout", map[string]int{"timeout": 0}}, // swallows everything, closes nothing
@@ -71,35 +73,36 @@ var toxics = []toxic{
 	{"limit_data", map[string]int{"bytes": 4000}},
 }
 
-// spoil makes the wire bad in one direction. share is the probability for each
+// Spoil makes the wire bad in one direction. share is the probability for each
 // connection to be hit.
-func (w *wire) spoil(t testing.TB, bad toxic, direction string, share float64) {
+func (w *Wire) Spoil(t testing.TB, bad Toxic, direction string, share float64) {
 	t.Helper()
 	raw, err := json.Marshal(map[string]any{
-		"name": bad.kind + "-" + direction, "type": bad.kind, "stream": direction, "toxicity": share, "attributes": bad.attributes,
+		"name": bad.Kind + "-" + direction, "type": bad.Kind, "stream": direction, "toxicity": share, "attributes": bad.Attributes,
 	})
 	require.NoError(t, err)
 	_, err = w.proxy.Toxics.AddToxicJson(bytes.NewReader(raw))
 	require.NoError(t, err)
 }
 
-// heal makes the wire good again. What was swallowed stays lost: such a
+// Heal makes the wire good again. What was swallowed stays lost: such a
 // connection is closed. On the wire to MetaKocka every one is: the proxy may hold a
 // request back for as much as 20 seconds while it takes a toxic out, and a write that
 // takes effect after its deadline is an edit made in the ERP.
-func (w *wire) heal(t testing.TB) {
+func (w *Wire) Heal(t testing.TB) {
 	t.Helper()
-	if w.name == "metakocka" {
-		w.cut()
-		defer w.mend(t)
+	if w.Name == "metakocka" {
+		w.Cut()
+		defer w.Mend(t)
 	}
 	w.proxy.Toxics.ResetToxics(context.Background())
 }
 
-// cut closes every connection and refuses new ones until mend is called.
-func (w *wire) cut() { w.proxy.Stop() }
+// Cut closes every connection and refuses new ones until Mend is called.
+func (w *Wire) Cut() { w.proxy.Stop() }
 
-func (w *wire) mend(t testing.TB) {
+// Mend takes connections again.
+func (w *Wire) Mend(t testing.TB) {
 	t.Helper()
 	require.NoError(t, w.proxy.Start())
 }
