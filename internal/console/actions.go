@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
@@ -73,12 +74,22 @@ func resolveConflict(ctx context.Context, v *visit, form url.Values) (n notice, 
 }
 
 func undoConflict(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
-	done, err := operations.OpUndoConflict.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
-	if err != nil {
-		return n, err
+	ids := severalIDs(form)
+	for _, id := range ids {
+		done, err := operations.OpUndoConflict.Ask(ctx, v.API, operations.EntryRequest{ID: id})
+		switch {
+		case err == nil:
+			n = v.about(ctx, "console.done.conflict_undone", done.Entry.ContactID)
+			n.Params["field"] = v.lang.Field(done.Entry.Field)
+		case len(ids) == 1:
+			return n, err
+		default:
+			n.Words = append(n.Words, syncer.AsRequestError(err).Message)
+		}
 	}
-	n = v.about(ctx, "console.done.conflict_undone", done.Entry.ContactID)
-	n.Params["field"] = v.lang.Field(done.Entry.Field)
+	if len(ids) > 1 {
+		n = notice{ID: "console.done.conflicts_undone", N: len(ids) - len(n.Words), Counts: true, Words: n.Words, Failed: len(n.Words) > 0}
+	}
 	return n, nil
 }
 

@@ -16,6 +16,7 @@ type contactsData struct {
 	Count    int // how many there are in all; less than zero: not counted, for it is a search
 	Next     string
 	CSV      string
+	Bulk     []string // what may be done with several at once
 }
 
 // Asked is a field of the filter.
@@ -33,6 +34,9 @@ func contacts(ctx context.Context, v *visit) (view, error) {
 		return view{}, err
 	}
 	d := contactsData{Form: v.r.Form, Contacts: found.Items, Statuses: store.Statuses(), Count: -1, CSV: root + "contacts.csv?" + without(v.r.Form, "after").Encode()}
+	if k := kindsInBulk(); len(found.Items) > 0 {
+		d.Bulk = v.mayChoose(k[len(k)-1], contactRow(""))
+	}
 	if found.Next != "" {
 		d.Next = next("contacts", v.r.Form, found.Next)
 	}

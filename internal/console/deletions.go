@@ -13,6 +13,7 @@ type deletionsData struct {
 	Deletions []operations.Deletion
 	Names     names
 	Next      string
+	Every     []everyChoice // of all that wait
 }
 
 func deletions(ctx context.Context, v *visit) (view, error) {
@@ -22,6 +23,9 @@ func deletions(ctx context.Context, v *visit) (view, error) {
 		return view{}, err
 	}
 	d.Deletions = found.Items
+	if k := kindNamed("deletion"); !d.All && len(found.Items) > 1 {
+		d.Every = v.everyOf(k, deletionRow(found.Items[0]), "")
+	}
 	var ids []string
 	for _, one := range found.Items {
 		ids = append(ids, one.ContactID)

@@ -17,13 +17,6 @@ type failuresData struct {
 
 func (d failuresData) waiting() int { return d.Counts.Total() }
 
-// sameReason are those of one kind that have one reason.
-type sameReason struct {
-	Kind, Words string
-	Rows        []row
-	Bulk        string // the preview of trying all of them again; "": whoever looks may not
-}
-
 // failures shows them: the kinds of what waits that a person mends in place of deciding.
 func failures(ctx context.Context, v *visit) (view, error) {
 	s, err := v.status(ctx)
@@ -39,38 +32,13 @@ func failures(ctx context.Context, v *visit) (view, error) {
 		if err != nil {
 			return view{}, err
 		}
-		if d.Groups = append(d.Groups, v.byReason(g)...); g.Next != "" {
+		if d.Groups = append(d.Groups, g.Reasons...); g.Next != "" {
 			d.Next = append(d.Next, g.Next)
 		} else {
 			d.Counts.set(k.name, len(g.Rows))
 		}
 	}
 	return view{Page: "failures", Title: "console.menu.failures", Data: d}, nil
-}
-
-// byReason parts the rows of a kind, in the order of the first of each reason.
-func (v *visit) byReason(g group) (all []sameReason) {
-	places := map[string]int{}
-	for _, r := range g.Rows {
-		i, known := places[r.Words]
-		if !known {
-			i = len(all)
-			places[r.Words] = i
-			all = append(all, sameReason{Kind: g.Kind, Words: r.Words})
-		}
-		all[i].Rows = append(all[i].Rows, r)
-	}
-	for i, same := range all {
-		if len(same.Rows) < 2 || !v.MayDo(same.Rows[0].Buttons[0].Button.Do) {
-			continue
-		}
-		q := url.Values{"kind": {g.Kind}, "choice": {"retry"}}
-		for _, r := range same.Rows {
-			q.Add("choose", r.ID)
-		}
-		all[i].Bulk = root + "bulk?" + q.Encode()
-	}
-	return all
 }
 
 // retryAll has every refused contact tried again, as a job, and every dead letter by its

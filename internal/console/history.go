@@ -139,6 +139,14 @@ func (d undoData) Back() string {
 	return root + "history"
 }
 
+// severalIDs are those of a form, whose fields may name several each.
+func severalIDs(form url.Values) (ids []string) {
+	for _, id := range form["id"] {
+		ids = append(ids, strings.Split(id, ",")...)
+	}
+	return ids
+}
+
 // undoRequest reads what is to be taken back: some entries, a contact back to a time, a job's
 // writes, or those of a window.
 func undoRequest(form url.Values, zone *time.Location) (r operations.UndoRequest, err error) {
@@ -147,10 +155,7 @@ func undoRequest(form url.Values, zone *time.Location) (r operations.UndoRequest
 		return r, err
 	}
 	r = operations.UndoRequest{
-		IDs: form["id"], ContactID: chosen.ContactID, Since: chosen.Since, Until: chosen.Until, Side: chosen.Side, By: chosen.By, Job: chosen.Job,
-	}
-	if ids := form.Get("ids"); ids != "" {
-		r.IDs = append(r.IDs, strings.Split(ids, ",")...)
+		IDs: severalIDs(form), ContactID: chosen.ContactID, Since: chosen.Since, Until: chosen.Until, Side: chosen.Side, By: chosen.By, Job: chosen.Job,
 	}
 	if len(r.IDs) > 0 { // they say everything
 		r = operations.UndoRequest{IDs: r.IDs}
@@ -178,9 +183,7 @@ func undoWrites(ctx context.Context, v *visit, form url.Values) (n notice, err e
 		}
 	}
 	n.Failed = done.Undone == 0
-	if ids := done.HistoryIDs; len(ids) > 0 && len(ids) <= mostUndoable {
-		n.Undo = &button{Do: "undo", Label: "console.do.undo", Fields: map[string]string{"ids": strings.Join(ids, ",")}}
-	}
+	n.undoMany("undo", done.HistoryIDs)
 	return n, nil
 }
 

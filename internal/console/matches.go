@@ -61,9 +61,7 @@ type firstMatchData struct {
 func (d firstMatchData) waiting() int { return d.Counts.Total() }
 
 func firstMatch(ctx context.Context, v *visit) (view, error) {
-	kinds := kindsWaiting()
-	k := kinds[slices.IndexFunc(kinds, func(k kindOf) bool { return k.name == "match" })]
-	g, err := v.group(ctx, k, operations.Page{After: v.r.FormValue("after"), Limit: someRows})
+	g, err := v.group(ctx, kindNamed("match"), operations.Page{After: v.r.FormValue("after"), Limit: someRows})
 	if err != nil {
 		return view{}, err
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,21 @@ func (n notice) Text(p page) string {
 		return p.lang.Count(n.ID, n.N, params...)
 	}
 	return p.lang.Text(n.ID, params...)
+}
+
+// undoes are the ids that the notice's undo takes back by one action.
+func (n notice) undoes(do string) []string {
+	if n.Undo == nil || n.Undo.Do != do {
+		return nil
+	}
+	return []string{n.Undo.Fields["id"]}
+}
+
+// undoMany lets all of them be taken back at once, as long as a cookie can hold them.
+func (n *notice) undoMany(do string, ids []string) {
+	if len(ids) > 0 && len(ids) <= mostUndoable {
+		n.Undo = &button{Do: do, Label: "console.do.undo", Fields: map[string]string{"id": strings.Join(ids, ",")}}
+	}
 }
 
 // noticeAge is how long a notice waits for its page.

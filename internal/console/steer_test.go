@@ -1,6 +1,10 @@
 package console_test
 
 import (
+	"fmt"
+	"html"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -95,4 +99,74 @@ func theyAreTwo(t *testing.T, h *house) {
 	a = b.press(a, "Take it back")
 	require.Contains(t, a.notice(), "may be the same again.")
 	require.Equal(t, before, strings.Count(a.body, "data-row"))
+}
+
+// manyForOneReason: all that wait for one reason are looked at and decided at once, but what
+// came after the look; the decisions are taken back at once.
+func manyForOneReason(t *testing.T, h *house) {
+	t.Helper()
+	b := h.as(t, operations.Decider)
+	ids := []string{h.conflict("zan"), h.conflict("zora")}
+	a := b.get("/console/waiting?kind=conflict")
+	all := regexp.MustCompile(`/console/bulk\?because=[0-9a-f]{16}&amp;choice=crm&amp;every=true&amp;kind=conflict`).FindString(a.body)
+	require.NotEmpty(t, all, a.body)
+	look := b.get(html.UnescapeString(all))
+	chosen := strings.Count(look.body, "<article")
+	require.Contains(t, look.body, fmt.Sprintf("%d chosen:", chosen))
+
+	late := h.conflict("zvone")
+	f := b.button(look, "Do it for all")
+	a = b.led(b.do("POST", f.action, f.fields))
+	require.Contains(t, a.notice(), fmt.Sprintf("%d were decided.", chosen))
+	h.Agree(ids[0], "041 333 444")
+	h.Agree(ids[1], "041 333 444")
+	h.Status(late, "conflict")
+
+	a = b.press(a, "Take it back")
+	require.Contains(t, a.notice(), fmt.Sprintf("%d decisions were taken back.", chosen))
+	h.Agree(ids[0], "041 111 222")
+	h.Agree(ids[1], "041 111 222")
+	b.press(b.get("/console/contact?id="+late), "The CRM is right")
+	require.Equal(t, 400, b.do("GET", "/console/bulk?kind=conflict&choice=crm&every=true&until=now", nil).status)
+	require.Equal(t, 404, b.do("GET", "/console/bulk?kind=contact&choice=sync&every=true", nil).status)
+}
+
+// severalContacts of the list of all are left out at once, for one reason.
+func severalContacts(t *testing.T, h *house) {
+	t.Helper()
+	ids := []string{h.Linked(h.s, "alma@primer.si"), h.Linked(h.s, "aleš@primer.si")}
+	b := h.as(t, operations.Decider)
+	a := b.get("/console/contacts?search=primer.si")
+	require.Contains(t, a.body, `name="choose" value="`+ids[0]+`" form="bulk-contact"`)
+	require.NotContains(t, a.body, `value="sync"`, "that is the operator's")
+	require.NotContains(t, h.as(t, operations.Viewer).get("/console/contacts").body, "choose")
+
+	a = b.get("/console/bulk?" + url.Values{"kind": {"contact"}, "choice": {"leave_out"}, "choose": ids}.Encode())
+	require.Contains(t, a.body, "Oseba alma@primer.si")
+	f := b.button(a, "Do it for all 2")
+	f.fields.Set("reason", "Poskusna")
+	a = b.led(b.do("POST", f.action, f.fields))
+	require.Contains(t, a.notice(), "Done for 2 contacts.")
+	for _, id := range ids {
+		require.Contains(t, b.get("/console/contact?id="+id).body, "Poskusna")
+	}
+}
+
+// manyThatFailed: all dead letters of one reason go at once, for a reason that is given once.
+func manyThatFailed(t *testing.T, h *house) {
+	t.Helper()
+	for _, name := range []string{"brina", "bruna"} {
+		h.deadLetter(h.Linked(h.s, name+"@primer.si"))
+	}
+	b := h.as(t, operations.Decider)
+	a := b.get("/console/errors")
+	all := regexp.MustCompile(`/console/bulk\?because=[0-9a-f]{16}&amp;choice=discard&amp;every=true&amp;kind=dead_letter`).FindString(a.body)
+	require.NotEmpty(t, all, a.body)
+	require.Equal(t, 1, strings.Count(a.body, "it could not be"), "the reason is said once")
+	a = b.get(html.UnescapeString(all))
+	f := b.button(a, "Do it for all 2")
+	f.fields.Set("reason", "Ni več potrebno")
+	a = b.led(b.do("POST", f.action, f.fields))
+	require.Contains(t, a.notice(), "2 were decided.")
+	require.NotContains(t, a.body, "it could not be")
 }

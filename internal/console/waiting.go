@@ -51,8 +51,14 @@ func kindsWaiting() []kindOf {
 		{"match", listMatches, findMatch, []string{"new"}},
 		{"deletion", listDeletions, findDeletion, []string{"approve", "reject"}},
 		{"error", listErrors, findError, []string{"retry"}},
-		{"dead_letter", listDeadLetters, findDeadLetter, []string{"retry"}},
+		{"dead_letter", listDeadLetters, findDeadLetter, []string{"retry", "discard"}},
 	}
+}
+
+// kindNamed is one of them.
+func kindNamed(name string) kindOf {
+	all := kindsWaiting()
+	return all[slices.IndexFunc(all, func(k kindOf) bool { return k.name == name })]
 }
 
 // waitingData is everything that waits, or one kind of it.
@@ -75,6 +81,9 @@ type group struct {
 	Next  string // where the next page of it is
 	Whole bool   // all of it is shown
 	Bulk  []string
+	// Reasons are the rows by what they wait for, and Every the choices of all of the kind.
+	Reasons []sameReason
+	Every   []everyChoice
 }
 
 // How many of each kind are shown beside others, and alone.
@@ -148,6 +157,7 @@ func (v *visit) group(ctx context.Context, k kindOf, p operations.Page) (g group
 	g = group{Kind: k.name, Rows: found.Items}
 	if len(g.Rows) > 1 {
 		g.Bulk = v.mayChoose(k, g.Rows[0])
+		g.Every = v.everyOf(k, g.Rows[0], "")
 	}
 	if found.Next != "" {
 		g.Next = root + "waiting?" + url.Values{"kind": {k.name}, "after": {found.Next}}.Encode()
@@ -155,7 +165,9 @@ func (v *visit) group(ctx context.Context, k kindOf, p operations.Page) (g group
 			g.Next = root + "waiting?kind=" + k.name
 		}
 	}
-	return g, v.name(ctx, g.Rows)
+	err = v.name(ctx, g.Rows)
+	g.Reasons = v.byReason(k, g)
+	return g, err
 }
 
 // mayChoose are the choices that may be made of many, by whoever looks.

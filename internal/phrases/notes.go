@@ -63,6 +63,17 @@ func (l Language) Words(noted string) string {
 	return strings.Join(said, "; ")
 }
 
+// NoteOf is what notes that differ in their parameters alone have in common; words that are
+// no note are their own.
+func NoteOf(noted string) string {
+	for _, n := range notes {
+		if n.of.MatchString(noted) {
+			return n.id
+		}
+	}
+	return noted
+}
+
 // first says the first note of the parts, and how many of them it is: one may have a
 // semicolon in it.
 func (l Language) first(parts []string) (said string, took int) {
