@@ -55,7 +55,7 @@ func (c *Console) act(name string, a action) http.HandlerFunc {
 			_, p := c.explain(r, done.err)
 			done.notice = notice{ID: p.ID, Failed: true}
 			if p.Words != "" {
-				done.notice.Words = []string{p.Words}
+				done.notice.Words = []string{v.lang.Words(p.Words)}
 			}
 		}
 		v.leaveNotice(done.notice)

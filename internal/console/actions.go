@@ -5,7 +5,6 @@ import (
 	"net/url"
 
 	"github.com/crmmind/mksync/mapping"
-	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
@@ -84,7 +83,7 @@ func undoConflict(ctx context.Context, v *visit, form url.Values) (n notice, err
 		case len(ids) == 1:
 			return n, err
 		default:
-			n.Words = append(n.Words, syncer.AsRequestError(err).Message)
+			n.Words = append(n.Words, v.refused(err))
 		}
 	}
 	if len(ids) > 1 {
@@ -143,7 +142,7 @@ func syncContact(ctx context.Context, v *visit, form url.Values) (n notice, err 
 	if done.LastError != "" {
 		n.ID = "console.done.sync_not"
 		n.Failed = true
-		n.Words = []string{done.LastError}
+		n.Words = []string{v.lang.Words(done.LastError)}
 	}
 	return n, nil
 }

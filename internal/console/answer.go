@@ -66,7 +66,7 @@ func mergeContacts(ctx context.Context, v *visit, form url.Values) (n notice, er
 	n = v.about(ctx, "console.done.merge", m.WinnerContactID)
 	n.Params["loser"] = loser
 	if m.Note != "" {
-		n.Words = []string{m.Note}
+		n.Words = []string{v.lang.Words(m.Note)}
 	}
 	if m.Status == store.MergeDone {
 		n.Undo = &button{Do: "merge-undo", Label: "console.do.undo", Fields: map[string]string{"id": m.ID}}
@@ -82,7 +82,7 @@ func undoMerge(ctx context.Context, v *visit, form url.Values) (n notice, err er
 	n = v.about(ctx, "console.done.merge_undone", m.WinnerContactID)
 	n.Params["loser"] = v.called(ctx, m.LoserContactID)
 	if m.Note != "" {
-		n.Words = []string{m.Note}
+		n.Words = []string{v.lang.Words(m.Note)}
 	}
 	return n, nil
 }

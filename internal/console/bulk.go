@@ -174,7 +174,7 @@ func decideMany(ctx context.Context, v *visit, form url.Values) (n notice, err e
 			case syncer.IsCode(err, syncer.CodeForbidden):
 				return n, err
 			case err != nil:
-				n.Words = append(n.Words, r.Name+": "+syncer.AsRequestError(err).Message)
+				n.Words = append(n.Words, r.Name+": "+v.refused(err))
 			case one.Failed:
 				n.Words = append(n.Words, append([]string{r.Name + ": "}, one.Words...)...)
 			default:

@@ -42,6 +42,9 @@ func (c *Console) explain(r *http.Request, err error) (status int, p problem) {
 	return e.Code.HTTP(), problem{ID: "console.problem." + string(e.Code), Words: e.Message}
 }
 
+// refused says why an operation was refused, in the reader's language.
+func (v *visit) refused(err error) string { return v.lang.Words(syncer.AsRequestError(err).Message) }
+
 // foreign refuses a form that another site has sent.
 func (c *Console) foreign(w http.ResponseWriter, r *http.Request) {
 	c.render(w, r, view{Page: "problem", Title: "console.problem.title", Menu: "none", Data: problem{ID: "console.problem.foreign"}, Status: http.StatusForbidden})

@@ -118,6 +118,13 @@ func (d overviewData) Statuses() (all []statusCount) {
 	return all
 }
 
+// Problems are those of the service itself, which whoever runs it mends.
+func (d overviewData) Problems() []status.Waiting { return problemsOf(d.Status) }
+
+func problemsOf(s status.Status) []status.Waiting {
+	return slices.DeleteFunc(slices.Clone(s.Waiting), func(w status.Waiting) bool { return !strings.HasPrefix(string(w.Code), "problem.") })
+}
+
 // Listener is the listener's state; it may be another process's.
 func (d overviewData) Listener() string {
 	if d.Status.Listener.State == "" {
@@ -135,7 +142,7 @@ func (d overviewData) Sentence() string {
 		return "console.overview.stopped"
 	case s.Pusher.Paused:
 		return "console.overview.paused"
-	case slices.ContainsFunc(s.Waiting, func(w status.Waiting) bool { return strings.HasPrefix(string(w.Code), "problem.") }):
+	case len(d.Problems()) > 0:
 		return "console.overview.trouble"
 	case s.Poller.LastPollAt == nil:
 		return "console.overview.begins"

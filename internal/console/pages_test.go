@@ -133,6 +133,7 @@ func TestPages(t *testing.T) {
 		{"several contacts", severalContacts},
 		{"many that failed", manyThatFailed},
 		{"counts", countsAreRows},
+		{"in Slovenian", inSlovenian},
 		{"rights", rightsHideAndRefuse},
 		{"csv", historyOpensInASpreadsheet},
 		{"every page", everyPageIsRead},
@@ -304,7 +305,7 @@ func decideTheRest(t *testing.T, h *house) {
 	h.deadLetter(refused)
 	b := h.as(t, operations.Operator)
 	a := b.get("/console/waiting")
-	for _, words := range []string{"unclear partner", "refused", "changes that failed", "it could not be"} {
+	for _, words := range []string{"1 unclear partner", "1 refused contact", "1 change that failed", "it could not be"} {
 		require.Contains(t, a.body, words)
 	}
 	a = b.press(a, "Make a new partner")

@@ -170,3 +170,32 @@ func manyThatFailed(t *testing.T, h *house) {
 	require.Contains(t, a.notice(), "2 were decided.")
 	require.NotContains(t, a.body, "it could not be")
 }
+
+// inSlovenian: what operations refuse and would do, why a deletion waits and what two have in
+// common is said in the reader's language, and counts agree with what they count.
+func inSlovenian(t *testing.T, h *house) {
+	t.Helper()
+	h.deleted("lenka")
+	h.deleted("ladka")
+	b := h.as(t, operations.Operator)
+	b.lang = "sl"
+	a := b.get("/console/waiting?kind=deletion")
+	require.Contains(t, a.body, "izbris")
+	require.Contains(t, a.body, "več izbrisov v desetih minutah, kot je dovoljeno (0)")
+	require.NotContains(t, a.body, "more than")
+
+	a = b.led(b.post("/console/do/resume", "key", "sl"))
+	require.Contains(t, a.notice(), "pošiljanja ni ustavil nihče")
+	missing := "00000000-0000-4000-8000-000000000000"
+	require.Contains(t, b.do("GET", "/console/merge?loser="+missing+"&winner="+missing, nil).body, "to je dvakrat isti stik")
+	one, other := h.Linked(h.s, "maja@primer.si"), h.Linked(h.s, "maja2@primer.si")
+	a = b.get("/console/merge?loser=" + one + "&winner=" + other)
+	require.Contains(t, a.body, "stik "+one+" bo izbrisan")
+	require.Contains(t, b.get("/console/duplicates").body, "isti telefon")
+
+	a = b.get("/console/")
+	tile := regexp.MustCompile(`kind=deletion"><b>(\d+)</b> (\w+)`).FindStringSubmatch(a.body)
+	require.NotNil(t, tile, a.body)
+	forms := map[string]string{"1": "izbris", "2": "izbrisa", "3": "izbrisi", "4": "izbrisi"}
+	require.Equal(t, forms[tile[1]], tile[2])
+}

@@ -31,6 +31,9 @@ type systemData struct {
 	Checking  bool
 }
 
+// Problems implements the page's.
+func (d systemData) Problems() []status.Waiting { return problemsOf(d.Status) }
+
 // seesSettings is who is shown settings and what the doctor finds: addresses, names of tables
 // and of files are for those who run mksync.
 const seesSettings = operations.Operator

@@ -1,8 +1,11 @@
 package phrases
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"go.yaml.in/yaml/v3"
@@ -10,45 +13,64 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// What is noted with a mapping (last_error) is kept as text, for whoever looks at the table.
-// A note of mksync's own words is read back into a code with parameters, by the English text
-// that it was made of; the words of MetaKocka and of the database are nobody's to translate.
+// What operations refuse and say that they would do, and what is noted with a mapping
+// (last_error), is text, for whoever reads the answer or looks at the table. Text of mksync's
+// own words is read back into a code with parameters, by the English text that it was made
+// of; the words of MetaKocka and of the database are nobody's to translate.
 
 // note is one that can be said in any language.
 type note struct {
 	id    string
 	names []string
 	of    *regexp.Regexp
+	size  int // of what is no parameter
 }
 
-var notes = readNotes()
+// notes are all of them, those that say most first: what fits one may fit a lesser one, too.
+var notes = sync.OnceValue(readNotes)
 
 var parameter = regexp.MustCompile(`\\\{\\\{\\\.(\w+)\\\}\\\}`)
 
-func readNotes() []note {
-	content, err := texts.ReadFile("texts/notes.en.yaml")
-	if err != nil {
-		panic(err)
-	}
-	file, err := i18n.ParseMessageFileBytes(content, "notes.en.yaml", map[string]i18n.UnmarshalFunc{"yaml": yaml.Unmarshal})
-	if err != nil {
-		panic(err)
-	}
+// whole are parameters that hold sentences or times; any other one is a part of a sentence.
+var whole = []string{"words", "cause", "at", "by"}
 
-	var all []note
-	for _, m := range file.Messages {
-		n := note{id: m.ID}
-		quoted := regexp.QuoteMeta(m.Other)
-		for _, found := range parameter.FindAllStringSubmatch(quoted, -1) {
-			n.names = append(n.names, found[1])
+func readNotes() (all []note) {
+	for _, section := range []string{"notes", "refusals"} {
+		name := section + "." + string(English) + ".yaml"
+		content, err := texts.ReadFile("texts/" + name)
+		if err != nil {
+			panic(err)
 		}
-		n.of = regexp.MustCompile("^" + parameter.ReplaceAllString(quoted, "([^;:]+)") + "$")
-		all = append(all, n)
+		file, err := i18n.ParseMessageFileBytes(content, name, map[string]i18n.UnmarshalFunc{"yaml": yaml.Unmarshal})
+		if err != nil {
+			panic(err)
+		}
+		for _, m := range file.Messages {
+			all = append(all, noteOf(m.ID, m.Other))
+		}
 	}
+	slices.SortFunc(all, func(a, b note) int { return cmp.Or(b.size-a.size, strings.Compare(a.id, b.id)) })
 	return all
 }
 
-// Words says what was noted with a mapping, or what is wrong with a value. Where it is of
+// noteOf reads a note from its English text.
+func noteOf(id, text string) note {
+	n := note{id: id, size: len(text)}
+	pattern := parameter.ReplaceAllStringFunc(regexp.QuoteMeta(text), func(found string) string {
+		name := parameter.FindStringSubmatch(found)[1]
+		n.names = append(n.names, name)
+		n.size -= len("{{.}}") + len(name)
+		if slices.Contains(whole, name) {
+			return "(.+)"
+		}
+		return "([^;:]+)"
+	})
+	n.of = regexp.MustCompile("^" + pattern + "$")
+	return n
+}
+
+// Words says what was noted with a mapping, what is wrong with a value, what an operation
+// refuses or would do. Where it is of
 // several parts, each is said that is known.
 func (l Language) Words(noted string) string {
 	if l == English || noted == "" {
@@ -66,7 +88,7 @@ func (l Language) Words(noted string) string {
 // NoteOf is what notes that differ in their parameters alone have in common; words that are
 // no note are their own.
 func NoteOf(noted string) string {
-	for _, n := range notes {
+	for _, n := range notes() {
 		if n.of.MatchString(noted) {
 			return n.id
 		}
@@ -92,16 +114,45 @@ func (l Language) first(parts []string) (said string, took int) {
 
 // note says one note, or gives it back as it is.
 func (l Language) note(text string) (string, bool) {
-	for _, n := range notes {
+	for _, n := range notes() {
 		values := n.of.FindStringSubmatch(text)
 		if values == nil {
 			continue
 		}
 		var params []any
 		for i, name := range n.names {
-			params = append(params, name, values[i+1])
+			params = append(params, name, l.parameter(name, values[i+1]))
 		}
 		return l.Text(n.id, params...), true
 	}
 	return text, false
+}
+
+// parameter says what stands in a note for itself.
+func (l Language) parameter(name, value string) string {
+	switch {
+	case slices.Contains([]string{"words", "cause"}, name):
+		return l.Words(value)
+	case name == "field" && mapping.Field(value).Known():
+		return l.Field(mapping.Field(value))
+	case name == "fields":
+		var all []string
+		for _, f := range strings.Fields(strings.Trim(value, "[]")) {
+			all = append(all, l.Field(mapping.Field(f)))
+		}
+		return strings.Join(all, ", ")
+	case name == "side":
+		return l.side(mapping.Side(value))["from"]
+	}
+	if group, named := parameterNames[name]; named {
+		if id := group + strings.ReplaceAll(value, " ", "_"); Has(id) {
+			return l.Text(id)
+		}
+	}
+	return value
+}
+
+// parameterNames are the texts that say the words of the code which some parameters hold.
+var parameterNames = map[string]string{
+	"status": "name.status.", "policy": "name.policy.", "kind": "name.kind.", "same": "name.kind.", "record": "name.record.",
 }

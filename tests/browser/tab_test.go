@@ -145,7 +145,7 @@ func eval[T any](b *tab, script string) T {
 
 func (b *tab) text() string {
 	b.t.Helper()
-	return eval[string](b, "document.body.innerText")
+	return eval[string](b, `document.body?.innerText ?? ""`)
 }
 
 // says waits until the page has these words.
@@ -183,5 +183,7 @@ func (b *tab) press(words string) {
 		it?.click();
 		return Boolean(it);
 	})()`, words))
-	require.True(b.t, found, "no button says %q:\n%s", words, strings.TrimSpace(b.text()))
+	if !found { // else the page is being left
+		b.t.Fatalf("no button says %q:\n%s", words, strings.TrimSpace(b.text()))
+	}
 }
