@@ -17,6 +17,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
@@ -33,7 +34,7 @@ func askAll[T any](t *testing.T, nc *nats.Conn, verb string, n int) (all []T) {
 		defer func() { _ = sub.Unsubscribe() }()
 		require.NoError(t, nc.PublishRequest("$SRV."+verb+".mksync", inbox, nil))
 		for range n {
-			m, err := sub.NextMsg(time.Second)
+			m, err := sub.NextMsg(waits.Stretch(time.Second))
 			if err != nil {
 				return err
 			}
@@ -99,11 +100,9 @@ func TestTheServiceShowsItself(t *testing.T) {
 	require.Contains(t, described["mksync.mappings.list"].Metadata["data_schema"], `"$defs":{"Mapping":`)
 
 	for range 3 {
-		_, err := nc.Request("mksync.contacts.sync", []byte("{}"), 5*time.Second)
-		require.NoError(t, err)
+		b.ask(nc, &nats.Msg{Subject: "mksync.contacts.sync", Data: []byte("{}")})
 	}
-	_, err := nc.Request("mksync.status", nil, 5*time.Second)
-	require.NoError(t, err)
+	b.status(nc)
 	testenv.Eventually(t, 10*time.Second, func() error {
 		for _, e := range askAll[micro.Stats](t, nc, "STATS", 1)[0].Endpoints {
 			want := `{"answered":0,"refused":0,"running":0}`
@@ -134,8 +133,7 @@ func TestSeveralShareTheLoad(t *testing.T) {
 	ready(t, nc, len(counts))
 	const n = 300
 	for range n {
-		_, err := nc.Request("mksync.status", nil, 5*time.Second)
-		require.NoError(t, err)
+		b.status(nc)
 	}
 	sum := 0
 	for i := range counts {
@@ -144,9 +142,8 @@ func TestSeveralShareTheLoad(t *testing.T) {
 	}
 	require.Equal(t, n, sum, "each is answered once")
 	stops[0]()
-	for range 20 {
-		_, err := nc.Request("mksync.status", nil, 5*time.Second)
-		require.NoError(t, err, "the others go on")
+	for range 20 { // the others go on
+		b.status(nc)
 	}
 }
 
@@ -170,10 +167,9 @@ func TestErrorsHaveTheMicroHeaders(t *testing.T) {
 		{&syncer.RequestError{Code: syncer.CodeUnreachable}, "502", "error"},
 	} {
 		fail.Store(error(c.err))
-		m, err := nc.Request("mksync.status", nil, 5*time.Second)
-		require.NoError(t, err)
+		m := b.status(nc)
 		require.Equal(t, []string{c.status, c.message}, []string{m.Header.Get(micro.ErrorCodeHeader), m.Header.Get(micro.ErrorHeader)})
-		_, err = NewClient(nc, bus.Names{}).Answer(t.Context(), "status", nil)
+		_, err := NewClient(nc, bus.Names{}).Answer(t.Context(), "status", nil)
 		require.Equal(t, c.err, err)
 	}
 }
@@ -185,8 +181,7 @@ func TestAPanicIsAnswered(t *testing.T) {
 	nc := b.dial()
 	ready(t, nc, 1)
 	for range atOnce + 1 { // and no place is lost
-		m, err := nc.Request("mksync.status", nil, 5*time.Second)
-		require.NoError(t, err)
+		m := b.status(nc)
 		require.Equal(t, "500", m.Header.Get(micro.ErrorCodeHeader))
 		require.NotContains(t, string(m.Data), "mistake")
 	}
@@ -211,9 +206,7 @@ func TestTheHeaderSaysWhoAsks(t *testing.T) {
 	} {
 		m := nats.NewMsg("mksync.status")
 		m.Header.Set("Mksync-By", by)
-		answer, err := nc.RequestMsg(m, 5*time.Second)
-		require.NoError(t, err)
-		require.Contains(t, string(answer.Data), want, by)
+		require.Contains(t, string(b.ask(nc, m).Data), want, by)
 	}
 }
 
@@ -224,9 +217,9 @@ func dots(n int) string { return strings.Repeat(".", n) }
 func TestWhatIsTooLateIsNotDone(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)
-	asked := make(chan string, 100)
+	begun := make(chan string, 100)
 	b.serve(func(ctx context.Context, name string, _ []byte) ([]byte, error) {
-		asked <- name
+		begun <- name
 		if name == "contacts.sync" {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -238,14 +231,12 @@ func TestWhatIsTooLateIsNotDone(t *testing.T) {
 	request := func(name, deadline string) *nats.Msg {
 		m := nats.NewMsg("mksync." + name)
 		m.Header.Set("Mksync-Deadline", deadline)
-		answer, err := nc.RequestMsg(m, 10*time.Second)
-		require.NoError(t, err)
-		return answer
+		return b.ask(nc, m)
 	}
 	soon := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339Nano) }
 	require.Equal(t, "504", request("status", soon(-time.Second)).Header.Get(micro.ErrorCodeHeader))
 	require.Equal(t, "400", request("status", "tomorrow").Header.Get(micro.ErrorCodeHeader))
-	require.Empty(t, asked)
+	require.Empty(t, begun)
 	require.Empty(t, request("status", soon(time.Minute)).Header.Get(micro.ErrorCodeHeader))
 	require.Equal(t, "504", request("contacts.sync", soon(200*time.Millisecond)).Header.Get(micro.ErrorCodeHeader))
 
@@ -270,13 +261,12 @@ func TestAWatcherThatIsGoneStopsTheRequest(t *testing.T) {
 	ready(t, nc, 1)
 	m := nats.NewMsg("mksync.contacts.bulk-sync")
 	m.Header.Set("Mksync-Watch", nc.NewInbox()) // to which nobody listens
-	_, err := nc.RequestMsg(m, 10*time.Second)
-	require.NoError(t, err)
+	b.ask(nc, m)
 	require.ErrorIs(t, <-told, errNobodyWatches)
 
 	seen := 0
 	ctx := operations.WithWatch(t.Context(), func(_ context.Context, p operations.Progress) error { seen += p.Done; return nil })
-	_, err = NewClient(nc, bus.Names{}).Answer(ctx, "contacts.bulk-sync", nil)
+	_, err := NewClient(nc, bus.Names{}).Answer(ctx, "contacts.bulk-sync", nil)
 	require.NoError(t, err)
 	require.NoError(t, <-told)
 	require.Equal(t, 1, seen)
@@ -294,8 +284,7 @@ func TestAnAnswerThatIsTooLargeIsRefused(t *testing.T) {
 		return json.Marshal(dots(int(nc.MaxPayload())))
 	})
 	ready(t, nc, 1)
-	m, err := nc.Request("mksync.status", nil, 5*time.Second)
-	require.NoError(t, err)
+	m := b.status(nc)
 	require.Equal(t, "413", m.Header.Get(micro.ErrorCodeHeader))
 }
 
@@ -312,7 +301,7 @@ func TestStoppingLetsRequestsFinish(t *testing.T) {
 	ready(t, nc, 1)
 	answered := make(chan error, 1)
 	go func() {
-		_, err := nc.Request("mksync.status", nil, 10*time.Second)
+		_, err := nc.RequestMsgWithContext(b.patience, nats.NewMsg("mksync.status"))
 		answered <- err
 	}()
 	<-begun
@@ -340,7 +329,7 @@ func TestProgressIsToldToWhoFollows(t *testing.T) {
 	tell(operations.Job{ID: "j1", Status: store.JobRunning, Done: 3})
 	<-news
 	for _, id := range []string{"j2", "j1"} {
-		m, err := all.NextMsg(5 * time.Second)
+		m, err := all.NextMsgWithContext(b.patience)
 		require.NoError(t, err)
 		require.Equal(t, bus.JobSubject(id), m.Subject)
 	}

@@ -18,9 +18,9 @@ import (
 func TestAnswersGoToInboxesOnly(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)
-	var asked atomic.Int32
+	var begun atomic.Int32
 	s, _ := b.serve(func(ctx context.Context, _ string, _ []byte) ([]byte, error) {
-		asked.Add(1)
+		begun.Add(1)
 		if watch := operations.WatchOf(ctx); watch != nil {
 			return []byte("{}"), watch(ctx, operations.Progress{})
 		}
@@ -33,12 +33,11 @@ func TestAnswersGoToInboxesOnly(t *testing.T) {
 	for _, reply := range []string{"elsewhere.a", "elsewhere._INBOX.a", "_INBOXelsewhere", "_INBOX.*"} {
 		require.NoError(t, nc.PublishMsg(&nats.Msg{Subject: "mksync.contacts.sync", Reply: reply, Data: []byte("{}")}))
 	}
-	m, err := nc.RequestMsg(&nats.Msg{
+	m := b.ask(nc, &nats.Msg{
 		Subject: "mksync.contacts.sync", Data: []byte("{}"), Header: nats.Header{headerWatch: {"elsewhere.b"}},
-	}, 10*time.Second)
-	require.NoError(t, err)
+	})
 	require.Contains(t, string(m.Data), "Mksync-Watch: is no inbox")
-	require.Zero(t, asked.Load())
+	require.Zero(t, begun.Load())
 	require.EqualValues(t, 5, s.counts["contacts-sync"].refused.Load())
 	_, err = elsewhere.NextMsg(time.Millisecond)
 	require.ErrorIs(t, err, nats.ErrTimeout)
@@ -49,5 +48,5 @@ func TestAnswersGoToInboxesOnly(t *testing.T) {
 	defer own.Close()
 	_, err = NewClient(own, bus.Names{}).Answer(operations.WithWatch(t.Context(), func(context.Context, operations.Progress) error { return nil }), "contacts.sync", []byte("{}"))
 	require.NoError(t, err)
-	require.EqualValues(t, 1, asked.Load())
+	require.EqualValues(t, 1, begun.Load())
 }

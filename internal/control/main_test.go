@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,8 +26,9 @@ func (d api) Answer(ctx context.Context, name string, request []byte) ([]byte, e
 
 // broker is a NATS server with connections to it.
 type broker struct {
-	t   *testing.T
-	url string
+	t        *testing.T
+	url      string
+	patience context.Context //nolint:containedctx // how long answers are waited for
 }
 
 func newBroker(t *testing.T) broker {
@@ -33,7 +36,7 @@ func newBroker(t *testing.T) broker {
 	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
-	return broker{t, server.URL()}
+	return broker{t, server.URL(), waits.Context(t, time.Minute)}
 }
 
 func (b broker) dial() *nats.Conn {
@@ -42,6 +45,20 @@ func (b broker) dial() *nats.Conn {
 	require.NoError(b.t, err)
 	b.t.Cleanup(nc.Close)
 	return nc
+}
+
+// ask sends a request and waits for its answer.
+func (b broker) ask(nc *nats.Conn, m *nats.Msg) *nats.Msg {
+	b.t.Helper()
+	answer, err := nc.RequestMsgWithContext(b.patience, m)
+	require.NoError(b.t, err)
+	return answer
+}
+
+// status asks how things stand.
+func (b broker) status(nc *nats.Conn) *nats.Msg {
+	b.t.Helper()
+	return b.ask(nc, nats.NewMsg("mksync.status"))
 }
 
 // serve runs a service with a api until the test ends, or stop is called.
