@@ -48,7 +48,7 @@ type Console struct {
 func New(cfg Config, door httpapi.Door) http.Handler {
 	files := loadFiles()
 	c := &Console{
-		Config: cfg, door: door, files: files, pages: loadTemplates(files, cfg.Zone),
+		Config: cfg, door: door, files: files, pages: templatesFor(files, cfg.Zone),
 		seals: newSeals(cfg.Key), once: newOnce(), signed: newSignedOut(),
 	}
 	c.hub = newHub(c.stands)

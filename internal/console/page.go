@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/crmmind/mksync/internal/phrases"
@@ -23,6 +24,18 @@ type templates map[phrases.Language]map[string]*template.Template
 
 // shared are the files whose parts every page may use.
 var shared = []string{"pages/layout.html", "pages/parts.html"}
+
+// loaded are the templates by their zone: to read them takes longer than all else that a
+// console needs to begin, and they are the same for all consoles of a process.
+var loaded sync.Map
+
+func templatesFor(files files, zone *time.Location) templates {
+	all, ok := loaded.Load(zone)
+	if !ok {
+		all, _ = loaded.LoadOrStore(zone, loadTemplates(files, zone))
+	}
+	return all.(templates) //nolint:forcetypeassert // nothing else is stored
+}
 
 func loadTemplates(files files, zone *time.Location) templates {
 	names, _ := fs.Glob(pageFiles, "pages/*.html")
