@@ -236,7 +236,8 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	s.Listener, err = cdc.New(ListenerConfig(s.Config), countedRelay{s.relay, s.metrics.published}, states, s.log)
 
 	s.Checker = check.NewChecker(check.CheckerConfig{
-		Slot: s.Config.Slot, Publication: s.Config.Publication, Interval: s.Config.CheckInterval, HistoryMaxAge: s.Config.HistoryMaxAge, Look: s.Pace.Look,
+		Slot: s.Config.Slot, Publication: s.Config.Publication, Interval: s.Config.CheckInterval, HistoryMaxAge: s.Config.HistoryMaxAge,
+		Look: s.Pace.Look, Rest: s.Pace.CheckRest,
 		Patience: s.Config.ConfirmDelay() + 2*s.Config.PollInterval + s.Config.MetaKockaTimeout,
 		Layout:   func(ctx context.Context) (string, error) { return cdc.Layout(ctx, ListenerConfig(s.Config)) },
 	}, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), s.Store, s.Bus, s.log)

@@ -52,7 +52,8 @@ type Pace struct {
 	BreakerCooldown  time.Duration // 0: the client's default
 	AckWait          time.Duration // 0: the bus's default
 	EventWait        time.Duration // for an event that tells when a contact was changed
-	Look             time.Duration // whether a full check is due; 0: the checker's default
+	Look             time.Duration // for what waits to be done; 0: each part's default
+	CheckRest        time.Duration // after a full check that failed; 0: the checker's default
 	Alerts           alerts.Pace   // zero: the usual one
 }
 

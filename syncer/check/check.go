@@ -61,6 +61,7 @@ type CheckerConfig struct {
 	Interval          time.Duration // between full checks; 0: none by itself
 	HistoryMaxAge     time.Duration // how long the history is kept; 0: for ever
 	Look              time.Duration // how often is looked whether one is due; 5s
+	Rest              time.Duration // how long at least none is made by itself after one that failed; 5 minutes
 	// Patience is how long changes under way, and the listener, are waited for.
 	Patience time.Duration // 30s
 	// Layout tells how the contacts table is partitioned now, as the listener's state
@@ -84,6 +85,9 @@ type Checker struct {
 func NewChecker(cfg CheckerConfig, r *syncer.Reconciler, m *syncer.Matcher, erp syncer.Reader, store CheckStore, backlog Backlog, log *slog.Logger) *Checker {
 	if cfg.Look <= 0 {
 		cfg.Look = 5 * time.Second
+	}
+	if cfg.Rest <= 0 {
+		cfg.Rest = 5 * time.Minute
 	}
 	if cfg.Patience <= 0 {
 		cfg.Patience = 30 * time.Second

@@ -193,6 +193,7 @@ func TestFailedFullCheckIsNotRepeatedAtOnce(t *testing.T) {
 	require.ErrorContains(t, err, "unlikely")
 	asked := calls()
 	require.Greater(t, asked, once)
+	w.Exec("UPDATE mksync_state SET value = value || jsonb_build_object('failedAt', now() - interval '1 day') WHERE key = 'check'")
 	w.Eventually(func() error { // later it is
 		if calls() == asked {
 			return errors.New("no further check yet")

@@ -120,11 +120,8 @@ func (c *Checker) forget(ctx context.Context, state store.CheckState, now time.T
 }
 
 // rest is how long no check is made by itself after one that failed and took so
-// long to look at everything: ten times as long, and five minutes at least. That is
-// counted in looks of 5s; whoever looks more often rests less.
-func (c *Checker) rest(took time.Duration) time.Duration {
-	return time.Duration(max(60, 2*took.Seconds()) * float64(c.cfg.Look))
-}
+// long to look at everything: ten times as long, and not less than configured.
+func (c *Checker) rest(took time.Duration) time.Duration { return max(c.cfg.Rest, 10*took) }
 
 func (c *Checker) periodic(ctx context.Context, state store.CheckState, now time.Time) error {
 	if c.cfg.Interval <= 0 {

@@ -121,7 +121,7 @@ func OpenPool(t testing.TB, url string) *pgxpool.Pool {
 // QuickPace is for tests.
 var QuickPace = service.Pace{
 	GateMin: 50 * time.Millisecond, GateMax: 300 * time.Millisecond, BreakerCooldown: 200 * time.Millisecond,
-	AckWait: 2 * time.Second, Look: 200 * time.Millisecond, EventWait: 2 * time.Second,
+	AckWait: 2 * time.Second, Look: time.Second, CheckRest: 5 * time.Second, EventWait: 2 * time.Second,
 }
 
 // Start runs the service in this process and returns how to stop it.
