@@ -26,7 +26,7 @@ func checkUp(t *testing.T, environ []string, flags ...string) (stdout string, er
 	var out, stderr bytes.Buffer
 	app := &cliEnv{stdout: &out, stderr: &stderr, environ: environ}
 	cmd := newDoctorCommand(app)
-	cmd.SetArgs(flags)
+	cmd.SetArgs(append([]string{}, flags...)) // nil is what the test itself was called with
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	err = cmd.ExecuteContext(t.Context())
 	require.Empty(t, stderr.String())
