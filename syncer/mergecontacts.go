@@ -175,14 +175,24 @@ func (k *task) mergeable(ctx context.Context) error {
 
 // notThere says where a contact went.
 func (k *task) notThere(ctx context.Context) error {
-	merges, err := k.links.Merges(ctx, store.MergeQuery{LoserID: k.id, Limit: 1})
-	if err != nil {
+	into, err := k.mergedInto(ctx)
+	switch {
+	case err != nil:
 		return err
-	}
-	if len(merges) > 0 && merges[0].Status != store.MergeUndone {
-		return Errorf(CodeNotFound, "there is no contact %s: it was merged into contact %s (merge %d)", k.id, merges[0].WinnerID, merges[0].ID)
+	case into != nil:
+		return Errorf(CodeNotFound, "there is no contact %s: it was merged into contact %s (merge %d)", k.id, into.WinnerID, into.ID)
 	}
 	return Errorf(CodeNotFound, "there is no contact %s", k.id)
+}
+
+// mergedInto is the merge that took the contact into another one; nil: there was none, or it
+// was taken back.
+func (k *task) mergedInto(ctx context.Context) (*store.ContactMerge, error) {
+	merges, err := k.links.Merges(ctx, store.MergeQuery{LoserID: k.id, Limit: 1})
+	if err != nil || len(merges) == 0 || merges[0].Status == store.MergeUndone {
+		return nil, err
+	}
+	return &merges[0], nil
 }
 
 // hindered refuses what a person has to decide first, and a deletion that the

@@ -42,12 +42,17 @@ func (k *task) contactGone(ctx context.Context) error {
 
 // endedBefore handles a contact that is gone where nothing is to be done to a partner. Of one
 // that was deleted after its link had ended, what is kept goes now; its former partner, which
-// stays in MetaKocka, may be another contact's.
+// stays in MetaKocka, may be another contact's. Of one that was merged into another, what
+// undoing the merge needs stays: the person goes on as that contact.
 func (k *task) endedBefore(ctx context.Context) error {
 	switch {
 	case k.t.Deleted && k.st.Link != nil && !k.link.Status.Alive():
+		into, err := k.mergedInto(ctx)
+		if err != nil {
+			return err
+		}
 		k.forgetPerson()
-		return k.save(ctx, store.Change{ContactGone: true, Erased: k.erases()})
+		return k.save(ctx, store.Change{ContactGone: true, Erased: k.erases() && into == nil})
 	case k.link.MetaKockaID == "":
 		return k.links.WakeWaiting(ctx, k.id)
 	}
