@@ -208,7 +208,7 @@ func TestAMessageIsGivenUp(t *testing.T) {
 	t.Parallel()
 	hooks, webhook := hook(t)
 	few := brisk
-	few.Tries = 3
+	few.Tries, few.Timeout = 3, time.Minute // each try is answered
 	o := newOffice(t, alerts.Config{Webhook: webhook, Language: "en", Pace: few})
 	unsent := func(n int) (all []store.Unsent) {
 		t.Helper()

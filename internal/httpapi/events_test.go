@@ -93,13 +93,13 @@ type following struct {
 
 func followJob(t *testing.T, s *Server, lastID string) following {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr()+jobPath, nil)
+	r, err := http.NewRequestWithContext(waits.Context(t, 20*time.Second), http.MethodGet, "http://"+s.Addr()+jobPath, nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer secret-token")
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)
 	}
-	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := c.Do(r)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = res.Body.Close() })

@@ -11,10 +11,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
@@ -106,18 +108,20 @@ func TestPanicsAreAnsweredAndLogged(t *testing.T) {
 
 func TestEachTokenHasItsOwnLimit(t *testing.T) {
 	t.Parallel()
-	s, _ := server(t, func(context.Context, string, []byte) ([]byte, error) { return []byte("{}"), nil },
-		Config{Tokens: []Token{{"crm", "secret-token", operations.Admin}, {"billing", "other", operations.Admin}}, Rate: 0.5})
-	for range 2 {
-		require.Equal(t, 200, ask(s, "POST", "/api/metakocka/contacts/sync", "{}").Code)
-	}
-	for range 3 { // and being refused does not make it longer
-		w := ask(s, "POST", "/api/metakocka/contacts/sync", "{}")
-		require.Equal(t, 429, w.Code)
-		require.Equal(t, "2", w.Header().Get("Retry-After"))
-		require.Contains(t, w.Body.String(), `"code":"too_many_requests"`)
-	}
-	require.Equal(t, 200, askAs(s, "other").Code)
+	synctest.Test(t, func(t *testing.T) { // no time passes between the requests
+		s, _ := server(t, func(context.Context, string, []byte) ([]byte, error) { return []byte("{}"), nil },
+			Config{Tokens: []Token{{"crm", "secret-token", operations.Admin}, {"billing", "other", operations.Admin}}, Rate: 0.5})
+		for range 2 {
+			require.Equal(t, 200, ask(s, "POST", "/api/metakocka/contacts/sync", "{}").Code)
+		}
+		for range 3 { // and being refused does not make it longer
+			w := ask(s, "POST", "/api/metakocka/contacts/sync", "{}")
+			require.Equal(t, 429, w.Code)
+			require.Equal(t, "2", w.Header().Get("Retry-After"))
+			require.Contains(t, w.Body.String(), `"code":"too_many_requests"`)
+		}
+		require.Equal(t, 200, askAs(s, "other").Code)
+	})
 }
 
 // askAs asks for a mapping with a token.
@@ -148,9 +152,10 @@ func TestStoppingLetsRequestsFinish(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done, answered := make(chan error, 1), make(chan string, 1)
 	go func() { done <- s.Run(ctx) }()
+	patience := waits.Context(t, 10*time.Second)
 	go func() {
-		c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-		r, _ := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodPost, "http://"+s.Addr()+"/api/metakocka/contacts/sync", strings.NewReader("{}"))
+		c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		r, _ := http.NewRequestWithContext(patience, http.MethodPost, "http://"+s.Addr()+"/api/metakocka/contacts/sync", strings.NewReader("{}"))
 		r.Header.Set("Authorization", "Bearer secret-token")
 		res, err := c.Do(r)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -27,8 +28,8 @@ type told struct {
 	job      operations.Job
 }
 
-// stream reads the server-sent events of a job until they end.
-func stream(c world.Client, path string) (all []told) {
+// stream reads the server-sent events of a job until they end, and says of each that it came.
+func stream(c world.Client, path string, came chan<- told) (all []told) {
 	c.T.Helper()
 	req, err := http.NewRequestWithContext(c.T.Context(), http.MethodGet, c.Base+"/api/metakocka/"+path+"/events", nil)
 	require.NoError(c.T, err)
@@ -47,11 +48,24 @@ func stream(c world.Client, path string) (all []told) {
 			one.id = value
 		case "data":
 			require.NoError(c.T, json.Unmarshal([]byte(value), &one.job))
+			came <- one
 			all, one = append(all, one), told{}
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
 	return all
+}
+
+// toldOf waits until a stream told that so many are done.
+func toldOf(t *testing.T, events <-chan told, done int) {
+	t.Helper()
+	for {
+		e, came := waits.Within(time.Minute, events)
+		require.True(t, came)
+		if e.job.Done >= done {
+			return
+		}
+	}
 }
 
 // TestProgressIsToldByEveryProcess: one process works the job off, another is
@@ -68,6 +82,7 @@ func TestProgressIsToldByEveryProcess(t *testing.T) {
 	for i := range n {
 		ids = append(ids, w.Insert(fmt.Sprintf("Oseba %d", i), fmt.Sprintf("oseba%d@partner.si", i)))
 	}
+	let := w.Hold(metakocka.EndpointAdd)
 	s, one := w.API()
 	messages := make(chan *nats.Msg, 1000)
 	sub, err := s.Conn.ChanSubscribe("mksync.progress.*", messages)
@@ -75,13 +90,20 @@ func TestProgressIsToldByEveryProcess(t *testing.T) {
 	defer func() { _ = sub.Unsubscribe() }()
 	_, other := w.API()
 	require.NotEqual(t, one.Base, other.Base)
-	require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 200 * time.Millisecond}}))
 
 	path := one.Later("bulk-sync", `{"contactIds":`+world.JSONList(ids)+`}`)
 	streams := make(chan []told, 2)
+	came := map[string]chan told{one.Base: make(chan told, 100), other.Base: make(chan told, 100)}
 	for _, c := range []world.Client{one, other} {
-		go func() { streams <- stream(c, path) }()
+		go func() { streams <- stream(c, path, came[c.Base]) }()
 	}
+	for done := range 3 { // each is told of all of these
+		for _, events := range came {
+			toldOf(t, events, done)
+		}
+		let(1)
+	}
+	let(world.All)
 	for range 2 {
 		all := <-streams
 		require.Greater(t, len(all), 2)

@@ -61,11 +61,13 @@ func TestJobsWaitAndSurviveARestart(t *testing.T) {
 	for i := range 12 {
 		ids = append(ids, w.Insert(fmt.Sprintf("Oseba %d", i), fmt.Sprintf("oseba%d@partner.si", i)))
 	}
+	let := w.Hold(metakocka.EndpointAdd)
 	_, c, stop := w.APIUntil()
-	require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 150 * time.Millisecond}}))
 	path := c.Later("bulk-sync", `{"contactIds":`+world.JSONList(ids)+`}`)
+	let(2)
 	c.Until(w, path, func(j operations.Job) bool { return j.Done > 1 && j.Total == 12 })
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
+	let(world.All)
 	c.Until(w, path, func(j operations.Job) bool { return j.Paused != "" && j.Failed == 0 })
 	stop()
 	done := w.Count("SELECT count(*) FROM mksync_job_items")
@@ -92,10 +94,11 @@ func TestJobsAreCancelled(t *testing.T) {
 	for i := range 15 {
 		ids = append(ids, w.Insert(fmt.Sprintf("Oseba %d", i), fmt.Sprintf("oseba%d@partner.si", i)))
 	}
+	let := w.Hold(metakocka.EndpointAdd)
 	_, c := w.API()
-	require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 300 * time.Millisecond}}))
 	running := c.Later("bulk-sync", `{"contactIds":`+world.JSONList(ids)+`}`)
 	waiting := c.Later("bulk-import", `{"importAll":true}`)
+	let(1)
 	c.Until(w, running, func(j operations.Job) bool { return j.Done > 0 })
 	for range 2 {
 		var job operations.Job
@@ -104,6 +107,8 @@ func TestJobsAreCancelled(t *testing.T) {
 		require.Equal(t, "crm", job.FinishedBy)
 	}
 	require.Equal(t, 200, c.Do("DELETE", "/api/metakocka/"+running, "").Status)
+	require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 200 * time.Millisecond})) // whoever goes on has far to go
+	let(world.All)
 	job := c.Until(w, running, world.Ended)
 	require.Equal(t, store.JobCancelled, job.Status)
 	var res operations.BulkSyncResult

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer/operations"
@@ -46,6 +47,43 @@ func Ended(j operations.Job) bool { return !j.Status.Open() && j.FinishedAt != n
 // ByContact is the request that names contacts.
 func ByContact(ids []string) json.RawMessage {
 	return json.RawMessage(`{"contactIds":` + JSONList(ids) + `}`)
+}
+
+// All is how many calls are let through that lets all through, now and later.
+const All = -1
+
+// Hold keeps the calls of an endpoint waiting until let lets so many of them through. So a
+// test looks at work that is under way, however long it takes to look. It comes before the
+// world's services start: a call may take long then.
+func (w *World) Hold(endpoint string) (let func(n int)) {
+	w.T.Helper()
+	w.Config.MetaKockaTimeout = time.Hour
+	through, open := make(chan struct{}), make(chan struct{})
+	w.ERP.OnCall(func(c sim.Call) {
+		if c.Endpoint != endpoint {
+			return
+		}
+		select {
+		case <-through:
+		case <-open:
+		case <-w.T.Context().Done():
+		}
+	})
+	return func(n int) {
+		w.T.Helper()
+		if n == All {
+			close(open)
+			return
+		}
+		patience := waits.Context(w.T, time.Minute)
+		for range n {
+			select {
+			case through <- struct{}{}:
+			case <-patience.Done():
+				require.Fail(w.T, "nobody calls "+endpoint)
+			}
+		}
+	}
 }
 
 // Latency makes add_partner slow.
