@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
@@ -63,35 +62,6 @@ type child struct {
 	log *keeper.Log
 }
 
-// environ is the world's configuration as a process gets it.
-func environ(w *world.World) []string {
-	c, usual := w.Config, config.Default()
-	env := []string{
-		"MKSYNC_CONFIG=" + w.File,
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
-		raceVariable + "=" + os.Getenv(raceVariable),
-		"MKSYNC_DATABASE_URL=" + c.DatabaseURL.Reveal(), "MKSYNC_DATA_DIR=" + c.DataDir,
-		"MKSYNC_INSTANCE=" + c.Instance,
-		"MKSYNC_SLOT=" + c.Slot, "MKSYNC_PUBLICATION=" + c.Publication,
-		"MKSYNC_METAKOCKA_URL=" + c.MetaKockaURL, "MKSYNC_METAKOCKA_COMPANY_ID=" + c.MetaKockaCompanyID,
-		"MKSYNC_METAKOCKA_SECRET_KEY=" + c.MetaKockaSecretKey.Reveal(),
-		"MKSYNC_METAKOCKA_TIMEOUT=" + c.MetaKockaTimeout.String(), "MKSYNC_METAKOCKA_SETTLE=" + c.MetaKockaSettle.String(),
-		"MKSYNC_POLL_INTERVAL=" + c.PollInterval.String(), "MKSYNC_HTTP_ADDR=" + c.HTTPAddr,
-		"MKSYNC_NATS_URL=" + c.NATSURL.Reveal(), "MKSYNC_LOG_FORMAT=text", "MKSYNC_LOG_LEVEL=info",
-		fmt.Sprintf("MKSYNC_MAX_DELETES=%d", c.MaxDeletes), fmt.Sprintf("MKSYNC_AUTO_IMPORT=%t", c.AutoImport),
-		"MKSYNC_NATS_SYNC_INTERVAL=" + c.NATSSyncInterval.String(), fmt.Sprintf("MKSYNC_STREAM_REPLICAS=%d", c.StreamReplicas),
-	}
-
-	// What is set is no question any more for mksync init.
-	if c.Schema != usual.Schema {
-		env = append(env, "MKSYNC_SCHEMA="+c.Schema)
-	}
-	if c.ContactsTable != usual.ContactsTable {
-		env = append(env, "MKSYNC_CONTACTS_TABLE="+c.ContactsTable)
-	}
-	return env
-}
-
 // spawn starts the service as a process; its log goes to log. With arguments it
 // is that command.
 func spawn(w *world.World, log *keeper.Log, args ...string) *child {
@@ -105,9 +75,9 @@ func spawnWith(w *world.World, log *keeper.Log, more []string, args ...string) *
 	exe, err := os.Executable()
 	require.NoError(w.T, err)
 	cmd := exec.Command(exe, args...) // the test kills it
-	cmd.Env = append(environ(w), childVariable+"=1")
+	cmd.Env = append(w.Environ(), childVariable+"=1")
 	if len(args) > 0 {
-		cmd.Env = append(environ(w), mainVariable+"=1")
+		cmd.Env = append(w.Environ(), mainVariable+"=1")
 	}
 	cmd.Env = append(cmd.Env, more...)
 	cmd.Stdout, cmd.Stderr = log, log

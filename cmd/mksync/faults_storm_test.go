@@ -100,7 +100,7 @@ func (st *storm) wire(name, address string) string {
 func (st *storm) runService() {
 	st.Config.DataDir = st.T.TempDir()
 	name := fmt.Sprintf("instance %d", len(st.instances)+1)
-	st.instances = append(st.instances, keeper.Keep(st.T, name, append(environ(st.World), childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
+	st.instances = append(st.instances, keeper.Keep(st.T, name, append(st.Environ(), childVariable+"=1", raceVariable+"="+os.Getenv(raceVariable)+" halt_on_error=1")))
 }
 
 func (st *storm) count(what string) {

@@ -34,7 +34,7 @@ func mksync(w *world.World, args ...string) said {
 
 // commandEnviron is the world's configuration as a command gets it.
 func commandEnviron(w *world.World) []string {
-	return append(environ(w),
+	return append(w.Environ(),
 		"MKSYNC_CONFLICT_RULE="+string(w.Config.ConflictRule), "MKSYNC_DELETE_POLICY="+w.Config.DeletePolicy,
 		"MKSYNC_REMOTE_DELETE_POLICY="+w.Config.RemoteDeletePolicy, "MKSYNC_LOG_LEVEL=error", "MKSYNC_POLL_INTERVAL=1s")
 }

@@ -13,6 +13,9 @@ var ErrNotRestartable = errors.New("this Postgres cannot be restarted from here"
 // ErrLocalOnly says that only a local server can have variables of its own.
 var ErrLocalOnly = errors.New("variables can be given to a local server only")
 
+// ErrNoStandby says that only a local server can have a standby.
+var ErrNoStandby = errors.New("only a server of local binaries can have a standby")
+
 // errNoBinaries says that no Postgres is installed.
 var errNoBinaries = errors.New("no initdb and postgres found in PATH, pg_config --bindir or /usr/lib/postgresql")
 

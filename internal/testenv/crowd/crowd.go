@@ -62,6 +62,7 @@ type citizen struct {
 	lost    bool                       // deleted in the ERP
 	refused bool                       // the CRM's table does not take what the ERP's users typed last
 	never   bool                       // rolled back
+	canary  bool                       // nobody but a Canary edits it
 	out     bool                       // left out by the filter
 	edits   int                        // in the CRM, the insertion included
 	cleared int                        // values emptied there
@@ -166,7 +167,7 @@ func (c *Crowd) edit() {
 func (c *Crowd) any(owners ...owner) *citizen {
 	var found []*citizen
 	for _, p := range c.people {
-		if !p.gone && !p.lost && p.kin == nil && slices.Contains(owners, p.owner) {
+		if !p.gone && !p.lost && !p.canary && p.kin == nil && slices.Contains(owners, p.owner) {
 			found = append(found, p)
 		}
 	}

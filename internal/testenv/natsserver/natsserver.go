@@ -148,7 +148,7 @@ func StartCluster(t testing.TB) *Cluster {
 func StartClusterOf(t testing.TB, options []*Options) *Cluster {
 	t.Helper()
 	size := len(options)
-	ports := freePorts(t, 2*size)
+	ports := FreePorts(t, 2*size)
 	var routes []*url.URL
 	for _, p := range ports[:size] {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprint("127.0.0.1:", p)})
@@ -208,9 +208,9 @@ func (c *Cluster) URLs() []string {
 	return all
 }
 
-// freePorts are ports that nobody listens on. All are held until the last is found, so that
+// FreePorts are ports that nobody listens on. All are held until the last is found, so that
 // they differ.
-func freePorts(t testing.TB, n int) []int {
+func FreePorts(t testing.TB, n int) []int {
 	t.Helper()
 	ports, held := make([]int, n), make([]net.Listener, n)
 	for i := range ports {

@@ -2,6 +2,8 @@
 package smalldisk
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,19 +24,29 @@ type Disk struct {
 // uses the disk has to be stopped by a Cleanup that comes after.
 func New(t testing.TB, mib int) *Disk {
 	t.Helper()
+	d, err := Mount(t, mib)
+	if err != nil {
+		t.Skip(err)
+	}
+	return d
+}
+
+// Mount is New that says why it is not allowed.
+func Mount(t testing.TB, mib int) (*Disk, error) {
+	t.Helper()
 	dir := t.TempDir()
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
-		t.Skip("a disk that gets full is a tmpfs, which only root on Linux can mount")
+		return nil, errors.New("a disk that gets full is a tmpfs, which only root on Linux can mount")
 	}
 	//nolint:noctx // ends at once
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+strconv.Itoa(mib)+"m", "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("a tmpfs cannot be mounted here: %s", out)
+		return nil, fmt.Errorf("a tmpfs cannot be mounted here: %s", out)
 	}
 	t.Cleanup(func() {
 		out, err := exec.Command("umount", dir).CombinedOutput() //nolint:noctx // ends at once
 		require.NoError(t, err, string(out))
 	})
-	return &Disk{t: t, Dir: dir}
+	return &Disk{t: t, Dir: dir}, nil
 }
 
 // Fill leaves no room on the disk.

@@ -106,3 +106,13 @@ func (w *Wire) Mend(t testing.TB) {
 	t.Helper()
 	require.NoError(t, w.proxy.Start())
 }
+
+// Lead makes the wire end at another address, and closes the connections to the one before.
+func (w *Wire) Lead(t testing.TB, address string) {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	w.Cut()
+	w.proxy.Upstream = u.Host
+	w.Mend(t)
+}

@@ -1,0 +1,275 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/crowd"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/waits"
+	"github.com/crmmind/mksync/internal/testenv/wire"
+	"github.com/crmmind/mksync/internal/testenv/world"
+	"github.com/crmmind/mksync/metakocka/sim"
+)
+
+// cyclesVariable is how many faults happen at length; `make cluster` sets it.
+const cyclesVariable = "MKSYNC_TEST_CLUSTER"
+
+// cluster is mksync on three machines, and all that it needs.
+type cluster struct {
+	*world.World
+	rand      *rand.Rand
+	nats      *natsCluster
+	postgres  *postgres
+	crm       *wire.Wire // from the CRM's users to its database
+	processes []*process
+	people    *crowd.Crowd
+	writes    *crowd.Writes
+	watch     *watch
+	disk      disk
+
+	least, most time.Duration // how long a fault is on
+
+	mu     sync.Mutex // guards these
+	counts map[string]int
+	broken int // how often calls of MetaKocka may have lost their answers
+}
+
+// newCluster starts everything but mksync.
+func newCluster(t *testing.T, s uint64) *cluster {
+	t.Helper()
+	c := &cluster{rand: rand.New(rand.NewPCG(s, 1)), counts: map[string]int{}}
+	var servers sync.WaitGroup
+	dirs := make([]string, machines)
+	for i := range dirs {
+		dirs[i] = t.TempDir()
+	}
+	c.disk = newDisk(t)
+	if c.disk.Disk != nil {
+		dirs[machines-1] = c.disk.Dir
+	}
+	servers.Go(func() { c.nats = startNATS(t, dirs) })
+	var url string
+	servers.Go(func() { c.postgres, url = startPostgres(t) })
+	servers.Wait()
+	require.False(t, t.Failed())
+
+	var through string
+	c.crm, through = wire.New(t, "crm", url)
+	table := crowd.Plain()
+	c.World = table.World(t, through, sim.Options{Seed: s, Notes: sim.Kept})
+	c.writes = crowd.WatchWrites(c.ERP)
+	require.NoError(t, c.ERP.SetFaults(sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond}))
+
+	// Each process's way to the database begins where the primary is, not at the CRM's wire.
+	c.Config.DatabaseURL = config.Secret(world.AsRole(t, url, "mksync"))
+	c.Config.StreamReplicas, c.Config.NATSSyncInterval = machines, time.Second
+	c.Config.MaxDeletes, c.Config.PollInterval, c.Config.AutoImport = 100_000, time.Second, true
+	c.Config.MetaKockaSettle, c.Config.HeartbeatInterval = time.Second, time.Second
+
+	c.people = crowd.New(c.World, table, rand.New(rand.NewPCG(s, 2)))
+	c.people.Imports, c.people.Filters = true, true
+	for range 20 {
+		c.people.Insert()
+	}
+	return c
+}
+
+// seed is the run's seed, printed, and taken from MKSYNC_TEST_SEED to repeat one.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	s := rand.Uint64()
+	if given := os.Getenv("MKSYNC_TEST_SEED"); given != "" {
+		var err error
+		s, err = strconv.ParseUint(given, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("seed: MKSYNC_TEST_SEED=%d", s)
+	return s
+}
+
+// TestCluster breaks one part after the other while people edit on both sides. In the end
+// nothing is lost and nothing is doubled; in between nothing stood still for longer than
+// mksync takes to say so.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	s := seed(t)
+	c := newCluster(t, s)
+	cycles := 4
+	c.least, c.most = 300*time.Millisecond, 1500*time.Millisecond
+	if n, err := strconv.Atoi(os.Getenv(cyclesVariable)); err == nil {
+		cycles = n
+		c.least, c.most = time.Second, 12*time.Second
+	}
+	split := splits[c.rand.IntN(len(splits))]
+	t.Log("roles: ", strings.Join(split[:], " | "))
+	c.startProcesses(split)
+	t.Cleanup(func() { c.explain(t) }) // before they are ended
+
+	ctx, stop := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	c.watch = c.keepWatch(ctx, service.Patience(c.Config))
+	work.Go(func() { c.people.Run(ctx, 40*time.Millisecond) })
+	c.watch.recovered()
+	began := time.Now()
+	c.storm(cycles)
+	lasted := time.Since(began)
+	stop()
+	work.Wait()
+	c.people.ComeBack()
+	c.people.Correct()
+
+	took, v := crowd.Settled(t, c.people, time.Minute)
+	c.rest()
+	crowd.Chronicled(t, c.people)
+	t.Log(c.report(cycles, lasted, took, v))
+	require.Empty(t, c.crashes())
+	c.said()
+	for _, p := range c.processes {
+		_, err := p.Terminate(20 * time.Second)
+		require.NoError(t, err)
+	}
+}
+
+// storm lets each kind of fault happen in turn, in an order of its own each time.
+func (c *cluster) storm(cycles int) {
+	var deck []fault
+	for range cycles {
+		if len(deck) == 0 {
+			deck = c.faults()
+			c.rand.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+		}
+		f := deck[0]
+		deck = deck[1:]
+		c.count(f.kind)
+		c.watch.begin(f.kind)
+		f.happen()
+		c.watch.recovered()
+		c.Eventually(c.nats.whole) // before another server may go
+	}
+}
+
+// rest checks that what has settled stays so, without a call that writes.
+func (c *cluster) rest() {
+	c.T.Helper()
+	before := c.ERP.Calls().Writes()
+	waits.Idle(c.T.Context(), 2*c.Config.PollInterval+500*time.Millisecond)
+	crowd.Settled(c.T, c.people, 30*time.Second)
+	require.Equal(c.T, before, c.ERP.Calls().Writes(), "two sides that agree are left alone")
+	require.LessOrEqual(c.T, c.writes.Excess(c.T, c.people), c.excessAllowed())
+}
+
+// excessAllowed: a process that ends or is frozen, or a wire to MetaKocka that breaks, leaves
+// at most as many calls without an answer as are made at once.
+func (c *cluster) excessAllowed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Config.MetaKockaConcurrency * c.broken
+}
+
+// said fails where a process said for long that all is well though nothing arrived.
+func (c *cluster) said() {
+	c.T.Helper()
+	for kind, f := range c.watch.found {
+		require.Less(c.T, f.unsaid, waits.Stretch(5*time.Second), "%s: nothing arrived, and status said that all is well", kind)
+	}
+}
+
+func (c *cluster) count(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts[what]++
+}
+
+// crashes are the ends of processes that nobody asked for, but for those of an mksync that
+// says why it does not run.
+func (c *cluster) crashes() (crashes []string) {
+	for _, k := range c.keepers() {
+		for _, end := range k.Ends() {
+			if !strings.Contains(end, ": mksync: ") {
+				crashes = append(crashes, k.Name+": "+end)
+			}
+		}
+		if text := k.Log.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
+			crashes = append(crashes, k.Name+" has a data race or a panic in its log")
+		}
+	}
+	return crashes
+}
+
+func (c *cluster) keepers() (all []*keeper.Keeper) {
+	for _, p := range c.processes {
+		all = append(all, p.Keeper)
+	}
+	for _, m := range c.nats.machines {
+		all = append(all, m.Keeper)
+	}
+	return all
+}
+
+func (c *cluster) report(cycles int, lasted, took time.Duration, v crowd.Verdict) string {
+	var b strings.Builder
+	edits, kinds := c.people.Edits()
+	calls := c.ERP.Calls()
+	fmt.Fprintf(&b, `
+faults             %d in %.0f s
+edits              %d %s
+people             %d, of whom %d are held and %d partial, as their data demands; %d left out
+calls              %d, writes %d
+writes in excess   %d of at most %d
+duplicates         %d
+losses             %d
+seconds to settle  %.1f
+
+seconds at most, by kind of fault   to MetaKocka        to the CRM
+                             times  none arrives  late  none arrives  late  all well, says status
+`, cycles, lasted.Seconds(), edits, kinds, c.people.Count(), v.Held, v.Partial, v.LeftOut, calls.Total(), calls.Writes(),
+		c.writes.Excess(c.T, c.people), c.excessAllowed(), len(v.Duplicates), len(v.Losses), took.Seconds())
+	c.watch.mu.Lock()
+	defer c.watch.mu.Unlock()
+	for _, kind := range slices.Sorted(maps.Keys(c.watch.found)) {
+		f := c.watch.found[kind]
+		fmt.Fprintf(&b, "%-28s %5d  %12.1f  %4.1f  %12.1f  %4.1f  %21.1f\n", kind, f.times,
+			f.still[toMetaKocka].Seconds(), f.late[toMetaKocka].Seconds(), f.still[toCRM].Seconds(), f.late[toCRM].Seconds(), f.unsaid.Seconds())
+	}
+	return b.String()
+}
+
+// explain leaves the logs of a failed run in a directory, with what each process was doing:
+// one that stands still logs nothing.
+func (c *cluster) explain(t *testing.T) {
+	t.Helper()
+	if !t.Failed() {
+		return
+	}
+	dir, err := os.MkdirTemp("", "mksync-cluster-")
+	if err != nil {
+		return
+	}
+	for _, p := range c.processes {
+		p.mu.Lock()
+		t.Logf("%s (%s) said %s ago: %v %q", p.Name, p.roles, time.Since(p.said.at), p.said.failed, p.said.status.Problems)
+		p.mu.Unlock()
+	}
+	for _, k := range c.keepers() {
+		k.Signal(syscall.SIGCONT, keeper.Unasked)
+		<-k.Signal(syscall.SIGQUIT, keeper.Killed) // it writes its goroutines
+		_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(k.Name, " ", "-")+".log"), []byte(k.Log.String()), 0o600)
+	}
+	t.Logf("logs are in %s; crashes: %s; faults: %v, the last one: %s", dir, crowd.Some(c.crashes()), c.counts, c.watch.kind)
+}
