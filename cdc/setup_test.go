@@ -300,3 +300,18 @@ func TestNewNamesEveryMistake(t *testing.T) {
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "geheim")
 }
+
+// TestStandbysMayHaveTheSlot, of a Postgres that can do that.
+func TestStandbysMayHaveTheSlot(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var version int
+	r.query(&version, "SELECT current_setting('server_version_num')::int")
+	if version < failoverVersion {
+		t.Skip("a standby of Postgres 17 or newer can have the slot of its primary")
+	}
+	r.startStreaming()
+	var failover bool
+	r.query(&failover, "SELECT failover FROM pg_replication_slots WHERE slot_name = $1", r.cfg.Slot)
+	require.True(t, failover)
+}

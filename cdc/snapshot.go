@@ -94,12 +94,24 @@ func (s *session) createSlot(ctx context.Context) (pglogrepl.CreateReplicationSl
 			return none, s.explainSlot("drop slot", err)
 		}
 	}
-	slot, err := pglogrepl.CreateReplicationSlot(ctx, s.conn, s.cfg.Slot, "pgoutput",
-		pglogrepl.CreateReplicationSlotOptions{SnapshotAction: "EXPORT_SNAPSHOT"})
+	slot, err := pglogrepl.ParseCreateReplicationSlot(s.conn.Exec(ctx, createSlotCommand(s.cfg.Slot, s.facts.server.version)))
 	if err != nil {
 		return none, s.explainSlot("create slot", err)
 	}
 	return slot, nil
+}
+
+// failoverVersion is the first Postgres whose standbys can have the slot as well.
+const failoverVersion = 170000
+
+// createSlotCommand makes the slot with an exported snapshot. Where standbys can have the
+// slot, they may (sync_replication_slots says whether they do): the log is then still there
+// when one of them is promoted.
+func createSlotCommand(slot string, version int) string {
+	if version < failoverVersion {
+		return "CREATE_REPLICATION_SLOT " + quoteIdent(slot) + " LOGICAL pgoutput EXPORT_SNAPSHOT"
+	}
+	return "CREATE_REPLICATION_SLOT " + quoteIdent(slot) + " LOGICAL pgoutput (SNAPSHOT 'export', FAILOVER)"
 }
 
 // explainSlot turns what Postgres says about a slot into what the listener does about it.
