@@ -74,6 +74,10 @@ test: go cgo ## Test everything with the race detector (Postgres is found, run i
 faults: go cgo ## Kill, cut, restart and lose everything while people edit (CYCLES=100, SEED= repeats a run)
 	MKSYNC_TEST_FAULTS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -parallel 1 -run '^TestFaults' -timeout 2h ./cmd/mksync
 
+.PHONY: cluster
+cluster: go cgo ## Break one part of three machines after the other while people edit (CYCLES=100 faults, SEED= repeats a run)
+	MKSYNC_TEST_CLUSTER=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -timeout 3h ./tests/cluster
+
 .PHONY: long
 long: go cgo ## Test at length what `make test` tests shortly or not: kills at any moment (CYCLES=100), the laws (CHECKS=1000), then everything
 	MKSYNC_TEST_KILLS=$(CYCLES) MKSYNC_TEST_SEED=$(SEED) $(GO) test -race -count=1 -v -run '^TestKilledAtAnyMoment$$' -timeout 1h ./cmd/mksync

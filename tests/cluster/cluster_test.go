@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,9 @@ import (
 
 // cyclesVariable is how many faults happen at length; `make cluster` sets it.
 const cyclesVariable = "MKSYNC_TEST_CLUSTER"
+
+// onlyVariable is a regular expression of the kinds of faults that happen, to look at one.
+const onlyVariable = "MKSYNC_TEST_CLUSTER_ONLY"
 
 // cluster is mksync on three machines, and all that it needs.
 type cluster struct {
@@ -84,7 +88,7 @@ func newCluster(t *testing.T, s uint64) *cluster {
 
 	c.people = crowd.New(c.World, table, rand.New(rand.NewPCG(s, 2)))
 	c.people.Imports, c.people.Filters = true, true
-	for range 20 {
+	for range 10 {
 		c.people.Insert()
 	}
 	return c
@@ -110,10 +114,10 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	s := seed(t)
 	c := newCluster(t, s)
-	cycles := 4
-	c.least, c.most = 300*time.Millisecond, 1500*time.Millisecond
+	cycles, only, every := 1, regexp.MustCompile("^machine away$"), 200*time.Millisecond
+	c.least, c.most = 200*time.Millisecond, 500*time.Millisecond
 	if n, err := strconv.Atoi(os.Getenv(cyclesVariable)); err == nil {
-		cycles = n
+		cycles, only, every = n, regexp.MustCompile(os.Getenv(onlyVariable)), 40*time.Millisecond
 		c.least, c.most = time.Second, 12*time.Second
 	}
 	split := splits[c.rand.IntN(len(splits))]
@@ -124,10 +128,10 @@ func TestCluster(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	c.watch = c.keepWatch(ctx, service.Patience(c.Config))
-	work.Go(func() { c.people.Run(ctx, 40*time.Millisecond) })
+	work.Go(func() { c.people.Run(ctx, every) })
 	c.watch.recovered()
 	began := time.Now()
-	c.storm(cycles)
+	c.storm(cycles, only)
 	lasted := time.Since(began)
 	stop()
 	work.Wait()
@@ -147,19 +151,22 @@ func TestCluster(t *testing.T) {
 }
 
 // storm lets each kind of fault happen in turn, in an order of its own each time.
-func (c *cluster) storm(cycles int) {
+func (c *cluster) storm(cycles int, only *regexp.Regexp) {
 	var deck []fault
 	for range cycles {
 		if len(deck) == 0 {
-			deck = c.faults()
+			deck = slices.DeleteFunc(c.faults(), func(f fault) bool { return !only.MatchString(f.kind) })
 			c.rand.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 		}
 		f := deck[0]
 		deck = deck[1:]
 		c.count(f.kind)
 		c.watch.begin(f.kind)
+		began := time.Now()
 		f.happen()
+		over := time.Now()
 		c.watch.recovered()
+		c.T.Logf("%s: %s for %.1f s, and %.1f s until edits arrived", began.Format(time.TimeOnly), f.kind, over.Sub(began).Seconds(), time.Since(over).Seconds())
 		c.Eventually(c.nats.whole) // before another server may go
 	}
 }

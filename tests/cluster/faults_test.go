@@ -35,6 +35,7 @@ func (c *cluster) faults() []fault {
 		{"nats disk empty", c.emptied},
 		{"nats rolled", c.rolledNATS},
 		{"nats two of three away", c.minority},
+		{"machine away", c.machineAway},
 		{"mksync killed", func() { c.killed(c.processes[c.rand.IntN(machines)]) }},
 		{"mksync listener away", func() { c.killed(c.listening()) }},
 		{"mksync frozen", func() { c.froze(c.listening()) }},
@@ -147,6 +148,16 @@ func (c *cluster) killed(p *process) {
 	p.Hold(true)
 	c.meanwhile()
 	p.Hold(false)
+}
+
+// machineAway takes the machine of the listener for a while, and of the streams' leader
+// with it.
+func (c *cluster) machineAway() {
+	m, p := c.nats.machines[c.nats.leader(c.rand)], c.listening()
+	c.breaks()
+	m.Hold(true)
+	c.killed(p)
+	m.Hold(false)
 }
 
 func (c *cluster) froze(p *process) {

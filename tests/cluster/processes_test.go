@@ -141,7 +141,7 @@ func (p *process) listen(ctx context.Context) {
 		p.mu.Lock()
 		p.said = a
 		p.mu.Unlock()
-		waits.Idle(ctx, 250*time.Millisecond)
+		waits.Idle(ctx, 500*time.Millisecond)
 	}
 }
 

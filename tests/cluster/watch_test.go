@@ -63,12 +63,12 @@ const calm = "nothing"
 func (c *cluster) keepWatch(ctx context.Context, patience time.Duration) *watch {
 	c.T.Helper()
 	w := &watch{c: c, patience: patience, kind: calm, found: map[string]*finding{}}
-	w.lanes[toMetaKocka] = &lane{every: 100 * time.Millisecond, look: 20 * time.Millisecond}
+	w.lanes[toMetaKocka] = &lane{every: 200 * time.Millisecond, look: 20 * time.Millisecond}
 	w.lanes[toCRM] = &lane{every: 400 * time.Millisecond, look: 100 * time.Millisecond}
 	var work sync.WaitGroup
 	for i, l := range w.lanes {
 		l.pending, l.arrived = map[*crowd.Canary][]edit{}, time.Now()
-		for range 4 {
+		for range 3 {
 			l.canaries = append(l.canaries, c.people.Canary(i == toCRM))
 		}
 		work.Go(func() { l.edit(ctx) })

@@ -20,9 +20,9 @@ type Canary struct {
 
 // Canary adds one, whose e-mail is edited in the CRM; toCRM: at the ERP's screens.
 func (c *Crowd) Canary(toCRM bool) *Canary {
-	c.Insert()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.Insert()
 	p := c.people[len(c.people)-1]
 	p.canary, p.owner = true, ownerCRM
 	if toCRM {
