@@ -149,6 +149,7 @@ func (k *task) resolve(ctx context.Context) error {
 		return k.pending()
 	}
 	k.link.Intent = nil
+	k.resent = true
 	return k.first(ctx)
 }
 

@@ -191,7 +191,7 @@ func (k *task) made(w store.Why, contact, sent mapping.Contact) {
 // joining is the entry of a link with a partner that was there.
 func (k *task) joining(got mapping.Contact) store.Entry {
 	e := k.entry("", store.ActLink)
-	if !k.byHand && e.Cause != store.BecauseMerge && e.Cause != store.BecauseUndo {
+	if !k.byHand && k.t.Approved == "" && e.Cause != store.BecauseMerge && e.Cause != store.BecauseUndo {
 		e.Cause = store.BecauseMatch
 	}
 	for _, f := range mapping.Fields() {
@@ -306,7 +306,7 @@ func (k *task) turned() store.Act {
 	was := k.story.stored
 	switch now := k.link.Status; {
 	case now == was.Status:
-	case now == store.StatusHeld && was.Status == store.StatusPending && len(was.HeldKeys) > 0:
+	case now == store.StatusHeld && was.Status == store.StatusPending && (len(was.HeldKeys) > 0 || was.Proposal != nil):
 	case now == store.StatusHeld:
 		return store.ActHold
 	case now == store.StatusUnlinked:

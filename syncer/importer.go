@@ -180,7 +180,7 @@ func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Tr
 	case match.VerdictLink:
 		return r.joined(ctx, p, d.ContactID, t)
 	case match.VerdictCreate:
-		return r.insert(ctx, p, t)
+		return r.insertApproved(ctx, p, t)
 	case match.VerdictAmbiguous, match.VerdictLinked, match.VerdictInvalid, match.VerdictUnlinked:
 	}
 	return Result{MetaKockaID: p.MKID}, &RejectError{d.Reason}
@@ -202,7 +202,7 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger, 
 	case said != nil: // the partner is none of them
 		return r.insert(ctx, p, t, denials(party, contacts)...)
 	case len(c.Candidates) == 0:
-		return r.insert(ctx, p, t)
+		return r.insertApproved(ctx, p, t)
 	case c.Link != "":
 		return r.joined(ctx, p, c.Link, t)
 	}
@@ -212,7 +212,8 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger, 
 // joined lets the first match of a contact find the partner, also where its
 // earlier partner is gone.
 func (r *Reconciler) joined(ctx context.Context, p metakocka.Partner, contactID string, t Trigger) (Result, error) {
-	if t.Cause != CauseRequest {
+	// With a review, what is asked for names the partner, and does not answer for the match.
+	if t.Cause != CauseRequest || r.Reviews() {
 		return r.reconcile(ctx, contactID, t, func(k *task, ctx context.Context) error {
 			k.found = true
 			return k.run(ctx)

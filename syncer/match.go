@@ -47,7 +47,11 @@ func (k *task) first(ctx context.Context) error {
 		return err
 	case len(held.Candidates) > 0:
 		return k.heldMatch(ctx, held.Reason(), k.st.Snapshot, held.Candidates...)
-	case found == nil:
+	}
+	if waits, err := k.waits(ctx, found, k.st.Snapshot); waits || err != nil {
+		return err
+	}
+	if found == nil {
 		return k.create(ctx)
 	}
 	return k.claim(ctx, *found, mapping.Base{})
@@ -143,9 +147,19 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 
 	switch d.Verdict {
 	case match.VerdictCreate:
+		if waits, err := k.waits(ctx, nil, k.t.Plan.Since); waits || err != nil {
+			return true, err
+		}
 		return true, k.create(ctx)
 	case match.VerdictLink:
 		i := slices.IndexFunc(seen, func(p store.ObservedPartner) bool { return p.MetaKockaID == d.MetaKockaID })
+		partner, err := DecodeSeen(seen[i])
+		if err != nil {
+			return true, err
+		}
+		if waits, err := k.waits(ctx, &partner, k.t.Plan.Since); waits || err != nil {
+			return true, err
+		}
 		return true, k.claimSeen(ctx, seen[i])
 	case match.VerdictLinked, match.VerdictAmbiguous, match.VerdictInvalid, match.VerdictUnlinked:
 	}
@@ -194,8 +208,11 @@ func (k *task) take(ctx context.Context, p metakocka.Partner, base mapping.Base)
 	k.link.Status = store.StatusPending
 	k.link.LastError = ""
 	listed := k.said != nil && k.said.listed
-	if listed {
+	switch {
+	case listed:
 		k.link.RetryAt = k.now().Add(listedRest)
+	case k.t.Approved != "": // where this is cut off, no event comes again
+		k.link.RetryAt = k.now().Add(metakocka.PreparedFor + k.cfg.CallTimeout + k.cfg.Settle)
 	}
 
 	var joined []store.Entry

@@ -66,6 +66,8 @@ type Links interface {
 	// WakeOvertaken has a contact looked at again that was held for the sake of partners,
 	// where one of them, or a link with it, became another since.
 	WakeOvertaken(ctx context.Context, contactID string, metakockaIDs []string, since store.Snapshot) error
+	// ProposeImport notes that a partner would become a contact, and waits for approval.
+	ProposeImport(ctx context.Context, metakockaID, version string) error
 	// UnlinkedContacts finds contacts without a living link by a partner's keys, but
 	// those of which a person said that they are somebody else.
 	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error)
@@ -138,6 +140,7 @@ type Config struct {
 	RemoteDeletePolicy string // unlink, delete
 	MaxDeletes         int    // within ten minutes
 	AutoImport         bool   // import partners that no contact is linked with
+	FirstSync          string // auto, review
 	// CallTimeout and Settle bound how long after it was sent a call without an
 	// answer may still take effect.
 	CallTimeout, Settle time.Duration
@@ -193,6 +196,8 @@ type Trigger struct {
 	Plan *match.Plan
 	// Authority says whose value wins in every field that differs, of a replay.
 	Authority Authority
+	// Approved is the version of the proposal that a person approved; "": none.
+	Approved string
 	// By is who asked; empty: mksync itself.
 	By string
 	// EventID names the newest of the events; Job the job that it is done for.

@@ -91,6 +91,9 @@ func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	default:
 		p.Does = "make its partner"
 	}
+	if len(held.Candidates) == 0 && k.Reviews() {
+		p.Does = "wait for approval: " + p.Does
+	}
 	return nil
 }
 

@@ -190,6 +190,7 @@ type task struct {
 	lapsed   []mapping.Field        // decisions that do not hold
 	denied   []store.Answer         // what a person said, to be stored with the link
 	byHand   bool                   // a person links the two
+	resent   bool                   // the partner's creation was sent before, and made none
 	replaced []store.ConflictRecord // conflicts whose outcome was written by an update without an answer
 	story    chronicle
 	traceID  string // of the trace that it is done in; "": none
@@ -313,6 +314,7 @@ func (k *task) save(ctx context.Context, ch store.Change) error {
 	// Keys are held for a match that waits, and for one that was not begun.
 	if k.link.Status != store.StatusHeld && (k.link.Status != store.StatusPending || k.link.MetaKockaID != "") {
 		k.link.HeldKeys = nil
+		k.link.Proposal = nil
 	}
 
 	ch.Link = k.link

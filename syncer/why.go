@@ -55,6 +55,7 @@ const (
 	StandsPartial    ReasonCode = "contact.partial"       // some fields were not brought over
 	StandsConflict   ReasonCode = "contact.conflict"      // a person has to decide fields
 	StandsHeldMatch  ReasonCode = "contact.held_match"    // a person has to say whose partner it is
+	StandsReview     ReasonCode = "contact.review"        // its first match waits for a person's approval
 	StandsHeldGone   ReasonCode = "contact.held_deletion" // a person has to decide a deletion
 	StandsDeleted    ReasonCode = "contact.deleted"
 	StandsUnlinked   ReasonCode = "contact.unlinked"
@@ -88,7 +89,7 @@ func Reasons() []ReasonCode {
 		WhyChanged, WhyConflict, WhyUndecidable, WhyOverwritten, WhyDecided, WhyAuthority, WhyFirst, WhyMade, WhyFound, WhyAgreed, WhyNotKept, WhyAlong,
 		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
 		StandsSynced, StandsNew, StandsLeftOut, StandsLeftByHand, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
-		StandsHeldMatch, StandsHeldGone, StandsDeleted, StandsUnlinked,
+		StandsHeldMatch, StandsReview, StandsHeldGone, StandsDeleted, StandsUnlinked,
 		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoWaits, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
 		UndoWithheld, UndoNotLinked, UndoParted, UndoFailed,
 	}, candidateReasons()...)
@@ -212,6 +213,8 @@ func (e explained) stands() Reason {
 	case l.Status == store.StatusHeld && (e.pair.Deletion != "" || l.MetaKockaID != ""):
 		r.Code = StandsHeldGone
 		r.Side = e.pair.Deletion
+	case l.Status == store.StatusHeld && l.Proposal != nil:
+		r.Code = StandsReview
 	default:
 		r.Code = statusReasons[l.Status]
 	}

@@ -198,6 +198,7 @@ var whatNext = map[syncer.ReasonCode]string{
 	syncer.WhyParked:        "(mksync conflicts list)",
 	syncer.StandsConflict:   "(mksync conflicts list)",
 	syncer.StandsHeldGone:   "(mksync deletions list)",
+	syncer.StandsReview:     "(mksync review list)",
 	syncer.StandsHeldMatch:  "(mksync unclear)",
 	syncer.StandsLeftByHand: "(mksync take-in)",
 	syncer.UndoWaits:        "(mksync deletions list)",

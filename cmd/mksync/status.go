@@ -162,6 +162,7 @@ func mappingsText(counts map[store.Status]int) string {
 // waitingWords are what waits, one and several.
 var waitingWords = map[status.Code][2]string{
 	status.WaitingConflict:   {"conflict", "conflicts"},
+	status.WaitingReview:     {"first match", "first matches"},
 	status.WaitingMatch:      {"unclear match", "unclear matches"},
 	status.WaitingDeletion:   {"held deletion", "held deletions"},
 	status.WaitingError:      {"contact in error", "contacts in error"},

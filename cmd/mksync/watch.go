@@ -90,7 +90,7 @@ func statusLine(s status.Status) string {
 		"listener " + s.Listener.State,
 		fmt.Sprintf("pusher %d+%d", s.Pusher.Pending, s.Pusher.InFlight), fmt.Sprintf("puller %d+%d", s.Puller.Pending, s.Puller.InFlight),
 		fmt.Sprintf("partners %d", s.Poller.Partners), "mappings " + mappingsText(s.Mappings),
-		fmt.Sprintf("waiting %d", s.Conflicts+s.HeldMatches+s.HeldDeletions+s.DeadLetters),
+		fmt.Sprintf("waiting %d", s.Conflicts+s.FirstMatches+s.HeldMatches+s.HeldDeletions+s.DeadLetters),
 	}
 	if s.Pusher.Paused || s.Puller.Paused {
 		parts = append(parts, "paused")

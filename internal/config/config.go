@@ -75,6 +75,7 @@ type Config struct {
 	CheckInterval      time.Duration // between full checks; 0: none by itself
 	HistoryMaxAge      time.Duration // how long the history is kept; 0: for ever
 	AutoImport         bool
+	FirstSync          string // auto, review
 	DeletePolicy       string // unlink, deactivate, anonymize
 	RemoteDeletePolicy string // unlink, delete
 	ConflictRule       mapping.Rule
@@ -145,6 +146,7 @@ func Default() Config {
 		PollInterval:         time.Minute,
 		CheckInterval:        day,
 		HistoryMaxAge:        400 * day,
+		FirstSync:            "auto",
 		DeletePolicy:         "unlink",
 		RemoteDeletePolicy:   "unlink",
 		ConflictRule:         mapping.RuleNewest,

@@ -63,6 +63,7 @@ func settings(c *Config) []setting { //nolint:funlen // a list
 		{"poll_interval", &c.PollInterval},
 		{"check_interval", &c.CheckInterval},
 		{"history_max_age", &c.HistoryMaxAge},
+		{"first_sync", &c.FirstSync},
 		{"auto_import", &c.AutoImport},
 		{"delete_policy", &c.DeletePolicy},
 		{"remote_delete_policy", &c.RemoteDeletePolicy},

@@ -160,6 +160,7 @@ func (v *validator) policies(c Config) {
 	v.check(c.PollInterval >= time.Second, "poll_interval", "%s is shorter than a second", c.PollInterval)
 	v.check(c.HistoryMaxAge == 0 || c.HistoryMaxAge >= day, "history_max_age", "%s is shorter than a day (0s: for ever)", c.HistoryMaxAge)
 	v.check(c.CheckInterval == 0 || c.CheckInterval >= time.Minute, "check_interval", "%s is shorter than a minute (0s: none)", c.CheckInterval)
+	v.oneOf("first_sync", c.FirstSync, "auto", "review")
 	v.oneOf("delete_policy", c.DeletePolicy, "unlink", "deactivate", "anonymize")
 	v.oneOf("remote_delete_policy", c.RemoteDeletePolicy, "unlink", "delete")
 	v.oneOf("conflict_rule", string(c.ConflictRule), rules()...)

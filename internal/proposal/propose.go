@@ -255,6 +255,7 @@ func (p *proposer) remainder() {
 func (p *proposer) rest() {
 	p.say("", "These are the defaults. All settings: `mksync.example.yaml`, docs/configuration.md.")
 	for _, setting := range []entry{
+		{say: "Whether first matches go on by themselves (auto), or wait for a person's approval before anything is written (review).", line: "first_sync: auto"},
 		{say: "Whether partners that no contact is linked with become contacts.", line: "auto_import: false"},
 		{say: "What a contact's deletion does to its partner: unlink (nothing), deactivate, anonymize.", line: "delete_policy: unlink"},
 		{say: "What a partner's disappearance does to its contact: unlink (nothing), delete.", line: "remote_delete_policy: unlink"},

@@ -217,7 +217,7 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	s.gate = syncer.NewGate(s.Pace.GateMin, s.Pace.GateMax)
 	s.Reconciler, err = syncer.NewReconciler(syncer.Config{
 		Policy: s.Config.Policy(), DeletePolicy: s.Config.DeletePolicy, RemoteDeletePolicy: s.Config.RemoteDeletePolicy,
-		MaxDeletes: s.Config.MaxDeletes, AutoImport: s.Config.AutoImport,
+		MaxDeletes: s.Config.MaxDeletes, AutoImport: s.Config.AutoImport, FirstSync: s.Config.FirstSync,
 		CallTimeout: s.Config.MetaKockaTimeout, Settle: s.Config.MetaKockaSettle, EventWait: s.Pace.EventWait,
 		Observe: s.metrics.stored,
 	}, s.Store, s.Bus, event.Past{Bus: s.Bus}, func(l metakocka.Lane) syncer.ERP { return s.ERP.Lane(l) }, s.log)

@@ -16,20 +16,21 @@ import (
 
 const linkColumns = `m.id::text, m.contact_id::text, m.metakocka_id, m.metakocka_type, m.sync_status, m.last_synced_at, m.last_error,
 	m.base, m.base_assumed, m.crm_changed_at, m.partner_observed_at, m.intent, m.overrides, m.differing, m.flags, m.held_keys,
-	m.retry_at, m.retries, m.created_at, m.created_by, m.updated_at, m.updated_by`
+	m.retry_at, m.retries, m.proposal, m.proposal_xid::text, m.created_at, m.created_by, m.updated_at, m.updated_by`
 
 const saveLinkSQL = `
 	INSERT INTO metakocka_contact_mappings AS m (contact_id, metakocka_id, metakocka_type, sync_status, last_synced_at, last_error,
 		base, base_assumed, crm_changed_at, partner_observed_at, intent, overrides, differing, created_by, updated_by, flags, held_keys,
-		retry_at, retries)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18)
+		retry_at, retries, proposal, proposal_xid)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18, $19::jsonb, CASE WHEN $19::jsonb IS NOT NULL THEN pg_current_xact_id() END)
 	ON CONFLICT (contact_id) DO UPDATE SET
 		metakocka_id = excluded.metakocka_id, metakocka_type = excluded.metakocka_type, sync_status = excluded.sync_status,
 		last_synced_at = excluded.last_synced_at, last_error = excluded.last_error, base = excluded.base,
 		base_assumed = excluded.base_assumed, crm_changed_at = excluded.crm_changed_at,
 		partner_observed_at = excluded.partner_observed_at, intent = excluded.intent, overrides = excluded.overrides,
 		differing = excluded.differing, updated_at = now(), updated_by = excluded.updated_by,
-		flags = excluded.flags, held_keys = excluded.held_keys, retry_at = excluded.retry_at, retries = excluded.retries
+		flags = excluded.flags, held_keys = excluded.held_keys, retry_at = excluded.retry_at, retries = excluded.retries,
+		proposal = excluded.proposal, proposal_xid = CASE WHEN m.proposal = excluded.proposal THEN m.proposal_xid ELSE excluded.proposal_xid END
 	RETURNING m.id::text`
 
 // storedBase is a base with the numbers of the columns that its fields were in then. A
@@ -87,7 +88,7 @@ func (c *contacts) linkArgs(l *store.Link) []any {
 	return []any{
 		l.ContactID, nullText(l.MetaKockaID), typ, string(l.Status), nullTime(l.LastSyncedAt), nullText(l.LastError),
 		base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), fieldNames(l.Differing),
-		nullText(l.UpdatedBy), l.Flags, l.HeldKeys, nullTime(l.RetryAt), l.Retries,
+		nullText(l.UpdatedBy), l.Flags, l.HeldKeys, nullTime(l.RetryAt), l.Retries, l.Proposal,
 	}
 }
 
@@ -117,6 +118,8 @@ type linkRow struct {
 	overrides                                                              map[mapping.Field]store.Decision
 	differing, heldKeys                                                    []string
 	flags                                                                  *store.Flags
+	proposal                                                               *store.Proposal
+	proposalXID                                                            *string
 }
 
 func newLinkRow() (*linkRow, []any) {
@@ -124,7 +127,7 @@ func newLinkRow() (*linkRow, []any) {
 	return r, []any{
 		&r.id, &r.contactID, &r.partnerID, &r.typ, &r.status, &r.syncedAt, &r.lastError,
 		&r.base, &r.assumed, &r.changedAt, &r.observedAt, &r.intent, &r.overrides, &r.differing, &r.flags, &r.heldKeys,
-		&r.retryAt, &r.retries, &r.createdAt, &r.createdBy, &r.updatedAt, &r.updatedBy,
+		&r.retryAt, &r.retries, &r.proposal, &r.proposalXID, &r.createdAt, &r.createdBy, &r.updatedAt, &r.updatedBy,
 	}
 }
 
@@ -142,6 +145,9 @@ func (r *linkRow) link() *store.Link {
 	}
 	if r.base != nil {
 		l.Base = &r.base.Base
+	}
+	if l.Proposal = r.proposal; l.Proposal != nil {
+		l.Proposal.XID = xidOf(text(r.proposalXID))
 	}
 	for _, f := range r.differing {
 		l.Differing = append(l.Differing, mapping.Field(f))
@@ -197,7 +203,7 @@ func linkTerms(q store.LinkQuery, key contactKey) (string, []any) {
 	add("m.metakocka_id = $%d", q.MetaKockaID)
 	add("m.sync_status = $%d", string(q.Status))
 	if q.HeldMatch {
-		terms = append(terms, heldMatch)
+		terms = append(terms, unclearMatch)
 	}
 	add("m.contact_id > "+key.value("$%d"), q.After)
 	return strings.Join(terms, " AND "), args

@@ -24,4 +24,14 @@ const (
 	// heldMatch is true of a link that waits for a person and has no partner: its match
 	// waits. One that has a partner waits with its deletion.
 	heldMatch = "sync_status = 'held' AND metakocka_id IS NULL"
+
+	// unclearMatch is true of one where a person has to say who it is, proposedMatch of one
+	// whose first match is known and waits for a person's approval.
+	unclearMatch  = heldMatch + " AND proposal IS NULL"
+	proposedMatch = heldMatch + " AND proposal IS NOT NULL"
+
+	// proposedImport is true of a row of mksync_imports i whose partner is there, and
+	// nobody's yet.
+	proposedImport = `EXISTS (SELECT FROM mksync_partners p WHERE p.metakocka_id = i.metakocka_id AND p.missing_since IS NULL)
+		AND NOT EXISTS (SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = i.metakocka_id AND m.` + livingLink + `)`
 )

@@ -21,6 +21,7 @@ func (s *Session) saveChange(ctx context.Context, conn *ownConn, b *pgx.Batch, c
 	b.Queue(saveLinkSQL, s.table.linkArgs(l)...).QueryRow(func(row pgx.Row) error { return row.Scan(&l.ID) })
 	queueAnswers(b, s.table.key, ch)
 	queueSearched(b, l, s.read(), ch.ContactGone)
+	queueNoImport(b, l, isNew || ch.Unpaired != nil)
 
 	queueErasing(b, ch)
 	if ch.TakenIn || ch.Erased || ch.ContactGone {

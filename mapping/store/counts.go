@@ -7,7 +7,8 @@ type Counts struct {
 	Links      map[Status]int
 	Conflicts  Waits // parked
 	Deletions  Waits // held, or approved and not applied yet
-	Matches    Waits // contacts whose match waits for a person
+	Matches    Waits // contacts whose match is not clear, and waits for a person
+	Proposals  Waits // first matches that wait for a person's approval, imports included
 	Errors     Waits // contacts that were refused
 	OpenMerges int   // merges of contacts that something keeps from being finished
 	Differing  int   // links whose sides knowingly differ

@@ -65,6 +65,9 @@ type Link struct {
 	// HeldKeys are the keys of a contact whose match waits for a person. It is looked at
 	// again when something changes that has one of them.
 	HeldKeys []string `json:"heldKeys,omitzero"`
+	// Proposal is what the first match would do, of a contact that waits for a person's
+	// approval; nil: it does not.
+	Proposal *Proposal `json:"proposal,omitzero"`
 
 	// RetryAt is when a contact that could not be brought over is tried again by itself,
 	// by the database's clock; zero: it is not.

@@ -15,7 +15,7 @@ type LinkQuery struct {
 	ContactID   string
 	MetaKockaID string
 	Status      Status
-	HeldMatch   bool   // only those whose match waits for a person
+	HeldMatch   bool   // only those whose match is not clear, and waits for a person
 	After       string // contact id: keyset paging
 	Limit       int    // 0: no limit
 }

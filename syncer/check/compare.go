@@ -67,7 +67,7 @@ func (run *checkRun) judgeHeld(ctx context.Context, held []store.Pair) error {
 	}
 	for _, p := range held {
 		d, planned := plan.Contact(p.ContactID)
-		if planned && (d.Verdict == match.VerdictLink || d.Verdict == match.VerdictCreate) {
+		if planned && !syncer.Proposes(d, p.Link.Proposal) && (d.Verdict == match.VerdictLink || d.Verdict == match.VerdictCreate) {
 			run.note(syncer.Finding{ContactID: p.ContactID, MappingID: p.Link.ID, Kind: syncer.FindingUnlinked})
 		}
 	}

@@ -133,10 +133,11 @@ type ContactPartner struct {
 // WaitKind is what something waits for.
 type WaitKind string
 
-// What may wait: the first three and dead letters for a person, the others for another try.
+// What may wait: the first four and dead letters for a person, the others for another try.
 const (
 	WaitConflict   WaitKind = "conflict"
 	WaitMatch      WaitKind = "match"
+	WaitReview     WaitKind = "review"
 	WaitDeletion   WaitKind = "deletion"
 	WaitDeadLetter WaitKind = "dead_letter"
 	WaitError      WaitKind = "error"
@@ -232,6 +233,8 @@ func (a *API) waiting(ctx context.Context, t told) ([]ContactWait, error) {
 	}
 
 	switch t.Stands.Code {
+	case syncer.StandsReview:
+		w = append(w, ContactWait{Kind: WaitReview, Since: known(t.link.Proposal.At)})
 	case syncer.StandsHeldMatch:
 		w = append(w, ContactWait{Kind: WaitMatch, Since: t.Stands.Since})
 	case syncer.StandsError:
@@ -290,7 +293,7 @@ func (a *API) ContactStatus(ctx context.Context, r ContactRequest) (s ContactSta
 		s.Status = withoutLink[t.Stands.Code]
 	}
 	switch t.Stands.Code {
-	case syncer.StandsConflict, syncer.StandsHeldMatch, syncer.StandsHeldGone:
+	case syncer.StandsConflict, syncer.StandsReview, syncer.StandsHeldMatch, syncer.StandsHeldGone:
 		s.Waiting = true
 	}
 	return s, nil

@@ -29,6 +29,7 @@ type Status struct {
 	DeadLetters   int                  `json:"deadLetters"`
 	HeldDeletions int                  `json:"heldDeletions"`
 	HeldMatches   int                  `json:"heldMatches"`
+	FirstMatches  int                  `json:"firstMatches"`  // that wait for a person's approval
 	Halt          store.Halt           `json:"halt,omitzero"` // a person's pause of sending
 	LeftOut       int                  `json:"leftOut"`       // contacts that a person leaves out
 	// Differing are the links whose sides knowingly differ, and what the last full
@@ -251,15 +252,20 @@ func (s *Status) counted(counts store.Counts) {
 	s.Differing = counts.Differing
 	s.HeldDeletions = counts.Deletions.Count
 	s.HeldMatches = counts.Matches.Count
+	s.FirstMatches = counts.Proposals.Count
 	s.LeftOut = counts.LeftOut
 
 	s.waits(WaitingConflict, counts.Conflicts)
+	s.waits(WaitingReview, counts.Proposals)
 	s.waits(WaitingMatch, counts.Matches)
 	s.waits(WaitingDeletion, counts.Deletions)
 	s.waits(WaitingError, counts.Errors)
 
 	if n := s.HeldDeletions; n > 0 {
 		s.say("%s for approval: mksync deletions list", syncer.Counted(n, "deletion waits", "deletions wait"))
+	}
+	if n := s.FirstMatches; n > 0 {
+		s.say("%s for approval: mksync review list", syncer.Counted(n, "first match waits", "first matches wait"))
 	}
 	if n := s.HeldMatches; n > 0 {
 		s.say("%s: mksync unclear", syncer.Counted(n, "contact waits for a person, who says which partner is its own", "contacts wait for a person, who says which partner is theirs"))

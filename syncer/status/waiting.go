@@ -13,6 +13,7 @@ type Code = syncer.ReasonCode
 // What waits for a person, each kind in a list of its own.
 const (
 	WaitingConflict   Code = "waiting.conflict"    // a parked field: conflicts.list
+	WaitingReview     Code = "waiting.review"      // a first match that waits for approval, an import included: review.list
 	WaitingMatch      Code = "waiting.match"       // a contact whose partner is unclear: mappings.list, held and without a partner
 	WaitingDeletion   Code = "waiting.deletion"    // a deletion that is held, or approved and not applied yet: deletions.list
 	WaitingError      Code = "waiting.error"       // a contact that was refused: mappings.list, error
@@ -54,7 +55,7 @@ const (
 // Codes are all of them.
 func Codes() []Code {
 	return []Code{
-		WaitingConflict, WaitingMatch, WaitingDeletion, WaitingError, WaitingDeadLetter,
+		WaitingConflict, WaitingReview, WaitingMatch, WaitingDeletion, WaitingError, WaitingDeadLetter,
 		ProblemDatabaseAway, ProblemNoListener, ProblemListenerDown, ProblemListenerWarns, ProblemHeartbeatStalled, ProblemHeartbeatRefused,
 		ProblemSlotLost, ProblemSlotNearLimit, ProblemSlotKeepsMuch, ProblemFormerSlot,
 		ProblemNATSAway, ProblemStreamsRefuse, ProblemStreamFull, ProblemEventsDropped, ProblemEventsStill, ProblemNoWorker, ProblemWorkHangs, ProblemWorkStuck,
@@ -80,7 +81,7 @@ func (s *Status) waits(code Code, w store.Waits) {
 	if w.Count == 0 {
 		return
 	}
-	decision := code == WaitingConflict || code == WaitingMatch || code == WaitingDeletion
+	decision := code == WaitingConflict || code == WaitingReview || code == WaitingMatch || code == WaitingDeletion
 	s.Waiting = append(s.Waiting, Waiting{Code: code, Count: w.Count, Since: w.Since, MayHeal: !decision})
 }
 
