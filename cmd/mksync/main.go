@@ -112,6 +112,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newJobsCommand(app),
 		newConflictsCommand(app),
 		newDeletionsCommand(app),
+		newReviewCommand(app),
 		newUnclearCommand(app),
 		newLinkCommand(app),
 		newUnlinkCommand(app),

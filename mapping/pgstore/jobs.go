@@ -73,7 +73,7 @@ var addJobSQL = `
 	WHERE (SELECT count(*) FROM mksync_jobs WHERE ` + openJob + `) < $4 RETURNING ` + jobColumns
 
 func jobOfAllSQL(request string) string {
-	return fmt.Sprintf("coalesce((%[1]s->>'syncAll')::boolean, (%[1]s->>'importAll')::boolean, false)", request)
+	return fmt.Sprintf("coalesce((%[1]s->>'syncAll')::boolean, (%[1]s->>'importAll')::boolean, %[1]s ? 'asOf')", request)
 }
 
 // jobScopeSQL are the contacts and partners that a request names, and the

@@ -38,6 +38,11 @@ var about = map[string]string{
 	OpLink.Name:   "say that a partner is a contact's: the two are linked and merged",
 	OpUnlink.Name: "say that a contact's partner is not its: the link ends, and neither side is changed",
 
+	OpReview.Name:          "a page of the first matches that wait for approval, each with its candidates and its version, and how many there are",
+	OpApprove.Name:         "approve one first match, in the version that was shown",
+	OpApproveAll.Name:      "approve all first matches that stand as they did when they were shown",
+	OpStartApproveAll.Name: "queue an approval of all first matches as a job",
+
 	OpUnclear.Name: "a page of the contacts whose match waits for a person, each with its candidates, scored and explained",
 
 	OpLeaveOut.Name: "leave one contact out of the sync, with a reason",

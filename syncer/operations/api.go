@@ -73,6 +73,7 @@ type Records interface {
 	HistoryStore
 	HaltStore
 	TwoStore
+	ProposalStore
 	syncer.PollStates
 	event.States
 	Now(ctx context.Context) (time.Time, error)

@@ -90,6 +90,11 @@ var (
 
 	OpUnclear = Operation[Page, List[UnclearMatch]]{"contacts.unclear", quick, atOnce, (*API).Unclear}
 
+	OpReview          = Operation[ReviewRequest, FirstMatches]{"review.list", quick, atOnce, (*API).Review}
+	OpApprove         = Operation[ApproveRequest, Outcome]{"review.approve", slow, live, (*API).Approve}
+	OpApproveAll      = Operation[ApproveAllRequest, ApproveAllResult]{"review.approve-all", everything, atOnce, (*API).ApproveAll}
+	OpStartApproveAll = Operation[ApproveAllRequest, Job]{"jobs.approve-all", quick, atOnce, (*API).StartApproveAll}
+
 	OpMerge     = Operation[MergeRequest, Merge]{"contacts.merge", slow, live, (*API).Merge}
 	OpMerges    = Operation[MergesRequest, List[Merge]]{"merges.list", quick, atOnce, (*API).Merges}
 	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, live, (*API).UndoMerge}
@@ -137,7 +142,7 @@ func Endpoints() []Endpoint {
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
 		OpUnclear, OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy, OpNames,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter, OpRetryDeadLetters, OpDiscardDeadLetter,
-		OpPreview, OpDismiss, OpPause, OpResume,
+		OpPreview, OpDismiss, OpPause, OpResume, OpReview, OpApprove, OpApproveAll, OpStartApproveAll,
 	}
 }
 

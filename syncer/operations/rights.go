@@ -44,6 +44,7 @@ var rights = map[string]Role{
 	OpLeftOut.Name:    Viewer,
 	OpPreview.Name:    Viewer,
 	OpUnclear.Name:    Viewer,
+	OpReview.Name:     Viewer,
 	OpDeletions.Name:  Viewer,
 	OpJob.Name:        Viewer,
 	OpJobs.Name:       Viewer,
@@ -56,6 +57,9 @@ var rights = map[string]Role{
 	OpDeadLetters.Name: Viewer,
 
 	OpLink.Name:              Decider,
+	OpApprove.Name:           Decider,
+	OpApproveAll.Name:        Decider,
+	OpStartApproveAll.Name:   Decider,
 	OpUnlink.Name:            Decider,
 	OpDismiss.Name:           Decider,
 	OpDiscardDeadLetter.Name: Decider,

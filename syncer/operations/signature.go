@@ -50,6 +50,12 @@ func (r *ImportRequest) Signature() *string { return &r.By }
 func (r *LinkRequest) Signature() *string { return &r.By }
 
 // Signature implements signed.
+func (r *ApproveRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
+func (r *ApproveAllRequest) Signature() *string { return &r.By }
+
+// Signature implements signed.
 func (r *UnlinkRequest) Signature() *string { return &r.By }
 
 // Signature implements signed.

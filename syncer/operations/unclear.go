@@ -56,16 +56,8 @@ func (a *API) Unclear(ctx context.Context, p Page) (l List[UnclearMatch], err er
 	if err != nil {
 		return l, err
 	}
-	u, err := a.unclear(ctx, links)
+	u, err := a.unclearOf(ctx, links)
 	if err != nil {
-		return l, err
-	}
-	for _, link := range links {
-		if err := u.seen(ctx, a, link.ContactID); err != nil {
-			return l, err
-		}
-	}
-	if u.holders, err = a.records.Holders(ctx, u.named()); err != nil {
 		return l, err
 	}
 	return listOf(links, q.Limit, u.match, func(l store.Link) string { return l.ContactID }), nil
@@ -77,6 +69,21 @@ type unclearMatches struct {
 	partners map[string][]match.Party   // by the contact that each may be
 	denied   map[string][]string        // partners that a person said are not the contact's
 	holders  map[string]string          // contacts by the partner that they have
+}
+
+// unclearOf are a page of matches with all that they may be.
+func (a *API) unclearOf(ctx context.Context, links []store.Link) (*unclearMatches, error) {
+	u, err := a.unclear(ctx, links)
+	if err != nil {
+		return nil, err
+	}
+	for _, link := range links {
+		if err := u.seen(ctx, a, link.ContactID); err != nil {
+			return nil, err
+		}
+	}
+	u.holders, err = a.records.Holders(ctx, u.named())
+	return u, err
 }
 
 func (a *API) unclear(ctx context.Context, links []store.Link) (*unclearMatches, error) {

@@ -14,10 +14,16 @@ import (
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
-// Later asks for a job and returns where it is.
+// Later asks for a job by its path below contacts/ and returns where it is.
 func (c Client) Later(path, body string) string {
 	c.T.Helper()
-	r := c.Do("POST", "/api/metakocka/contacts/"+path, body, "Prefer", "wait=5, Respond-Async")
+	return c.LaterAt("contacts/"+path, body)
+}
+
+// LaterAt is Later by a path below /api/metakocka/.
+func (c Client) LaterAt(path, body string) string {
+	c.T.Helper()
+	r := c.Do("POST", "/api/metakocka/"+path, body, "Prefer", "wait=5, Respond-Async")
 	require.Equal(c.T, 202, r.Status, r.Body)
 	require.Equal(c.T, "respond-async", r.Header.Get("Preference-Applied"))
 	var job operations.Job
