@@ -126,6 +126,14 @@ func (g *Gate) Paused() (reason string, since time.Time) {
 	return g.reason, g.since
 }
 
+// Away is Paused of MetaKocka's doing alone. That a person has stopped sending is known from
+// where it is kept: a gate learns of it, and of its end, a moment later.
+func (g *Gate) Away() (reason string, since time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reason, g.since
+}
+
 // PausedWithin tells whether work is paused, or was not long ago; where there is no gate,
 // never.
 func (g *Gate) PausedWithin(d time.Duration) bool {

@@ -80,6 +80,8 @@ func TestAGateThatAPersonCloses(t *testing.T) {
 	g.Halt(&store.Halt{By: "ana"})
 	reason, _ := g.Paused()
 	require.Contains(t, reason, "by ana")
+	away, _ := g.Away()
+	require.Empty(t, away, "MetaKocka is there")
 	require.True(t, g.PausedWithin(0))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()

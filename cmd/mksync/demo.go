@@ -32,6 +32,7 @@ func newDemoCommand(app *cliEnv) *cobra.Command {
 	}
 
 	cmd.Flags().BoolVar(&opts.Serve, "serve", false, "keep everything running at the end, until Ctrl-C")
+	cmd.Flags().StringVar(&opts.Origin, "origin", "", "with --serve: pages from there, such as https://crm.example.si, may show where contacts stand")
 	cmd.Flags().BoolVar(&opts.Verbose, "verbose", false, "show what the service logs")
 	return cmd
 }

@@ -49,13 +49,16 @@ func history(ctx context.Context, v *visit) (view, error) {
 	return view{Page: "history", Title: "console.menu.history", Data: d}, nil
 }
 
-// namesIn are the names of the contacts that entries tell of.
+// namesIn are the names of the contacts that entries tell of, and of the partners of those
+// that tell of none.
 func (v *visit) namesIn(ctx context.Context, entries []operations.HistoryEntry) (names, error) {
-	var ids []string
+	var contacts, partners []string
 	for _, e := range entries {
-		ids = append(ids, e.ContactID)
+		if contacts = append(contacts, e.ContactID); e.ContactID == "" {
+			partners = append(partners, e.MetaKockaID)
+		}
 	}
-	return v.names(ctx, ids, nil)
+	return v.names(ctx, contacts, partners)
 }
 
 // next is the address of a list's next page.

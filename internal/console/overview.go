@@ -58,11 +58,7 @@ func overview(ctx context.Context, v *visit) (view, error) {
 		return view{}, err
 	}
 	d := overviewData{Status: s, Counts: waitingOf(s), Latest: history.Items}
-	var ids []string
-	for _, e := range history.Items {
-		ids = append(ids, e.ContactID)
-	}
-	if d.Names, err = v.names(ctx, ids, nil); err != nil {
+	if d.Names, err = v.namesIn(ctx, history.Items); err != nil {
 		return view{}, err
 	}
 	for _, n := range s.Mappings {

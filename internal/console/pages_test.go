@@ -414,8 +414,9 @@ func everyPageIsRead(t *testing.T, h *house) {
 		for _, page := range pages {
 			body := b.get("/console/" + page).body
 			require.Equal(t, 1, strings.Count(body, "<h1"), page)
-			require.NotRegexp(t, `>[^<]*console\.[a-z_]+\.`, body, "%s: a text is missing", page)
+			require.NotRegexp(t, `>[^<]*(console|alert|name)\.[a-z_]+\.`, body, "%s: a text is missing", page)
 			require.NotContains(t, body, "&lt;nil&gt;", page)
+			require.NotContains(t, body, `contact?id="`, "%s: a link to nobody", page)
 			require.NotContains(t, body, "<no value>", page)
 			require.NotRegexp(t, ` (style|on[a-z]+)="`, body, page)
 		}

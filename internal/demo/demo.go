@@ -25,6 +25,7 @@ type Options struct {
 	Log     io.Writer        // what happens besides
 	Environ []string         // of the service, whose own settings are left out
 	Serve   bool             // keep everything running at the end
+	Origin  string           // whose pages may show where contacts stand; empty: nobody's
 	Verbose bool             // show what the service logs
 }
 

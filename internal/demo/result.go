@@ -256,6 +256,8 @@ func (d *demo) serve(ctx context.Context) error {
 	d.say.print("  Sign in (good once)   " + link)
 	d.say.print("  HTTP                  http://" + w.httpAddr + "/readyz")
 	d.say.print("  API token             " + w.token)
+	d.say.print("  … of who decides      " + w.decider)
+	d.say.print("  … of who only reads   " + w.viewer)
 	d.say.print("  MetaKocka simulator   " + w.erpURL + "/control/partners")
 	d.say.print("  CRM                   psql '" + w.dbURL + "'")
 	d.say.print("Try:")

@@ -44,11 +44,13 @@ type world struct {
 	erpURL   string // of the simulator
 	httpAddr string // of the service
 	token    string // of its API
+	// decider and viewer are tokens of those who may less.
+	decider, viewer string
 }
 
 func newWorld(opts Options) *world {
 	w := &world{
-		Options: opts, dbName: "crm_" + strings.ToLower(rand.Text()[:8]), token: rand.Text(),
+		Options: opts, dbName: "crm_" + strings.ToLower(rand.Text()[:8]), token: rand.Text(), decider: rand.Text(), viewer: rand.Text(),
 		calls: &callLog{}, service: &process{log: &logTail{}},
 	}
 	if opts.Verbose {
@@ -136,7 +138,8 @@ func (w *world) environment() []string {
 		"MKSYNC_POLL_INTERVAL=1s",
 		"MKSYNC_AUTO_IMPORT=true",
 		"MKSYNC_HTTP_ADDR=" + w.httpAddr,
-		"MKSYNC_API_TOKEN=" + w.token,
+		"MKSYNC_API_TOKEN=" + strings.Join([]string{"demo:" + w.token, "decider:" + w.decider + ":decider", "viewer:" + w.viewer + ":viewer"}, ","),
+		"MKSYNC_API_ORIGINS=" + w.Origin,
 		"MKSYNC_LOG_FORMAT=text",
 	}
 }

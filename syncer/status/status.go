@@ -159,7 +159,7 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	if m.Gate == nil {
 		return s
 	}
-	if reason, since := m.Gate.Paused(); reason != "" && s.Halt.Since.IsZero() {
+	if reason, since := m.Gate.Away(); reason != "" && s.Halt.Since.IsZero() {
 		s.Pusher.Paused = true
 		s.Puller.Paused = true
 		s.blocked(ProblemPaused, "sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)

@@ -27,6 +27,9 @@ const required = "MKSYNC_TEST_BROWSER"
 var desk struct {
 	link    string // signs in once
 	token   string // of the API; it signs in as well
+	decider string // the token of somebody who decides
+	viewer  string // the token of somebody who only reads
+	crm     string // the address of the CRM's own page, which may show where contacts stand
 	console string // the console's address, with a slash at its end
 	api     string // the address before /api
 	erp     string // of the simulator
@@ -53,6 +56,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	crm, err := openCRM()
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer crm.Close()
 	stop, err := serve(dir)
 	if err != nil {
 		fmt.Println(err)
@@ -95,6 +104,8 @@ var printed = map[string]*regexp.Regexp{
 	"console": regexp.MustCompile(`^\s+Console\s+(http://\S+/console/)`),
 	"link":    regexp.MustCompile(`^\s+Sign in \(good once\)\s+(http://\S+)`),
 	"token":   regexp.MustCompile(`^\s+API token\s+(\S+)`),
+	"decider": regexp.MustCompile(`^\s+… of who decides\s+(\S+)`),
+	"viewer":  regexp.MustCompile(`^\s+… of who only reads\s+(\S+)`),
 	"erp":     regexp.MustCompile(`^\s+MetaKocka simulator\s+(http://\S+)/control/partners`),
 }
 
@@ -107,7 +118,7 @@ func serve(dir string) (stop func(), err error) {
 		return nil, fmt.Errorf("build mksync: %w\n%s", err, out)
 	}
 
-	demo := exec.Command(binary, "demo", "--serve")
+	demo := exec.Command(binary, "demo", "--serve", "--origin", desk.crm)
 	demo.Dir = dir
 	out, err := demo.StdoutPipe()
 	if err != nil {
@@ -143,6 +154,7 @@ func serve(dir string) (stop func(), err error) {
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	desk.console, desk.link, desk.token, desk.erp = found["console"], found["link"], found["token"], found["erp"]
+	desk.decider, desk.viewer = found["decider"], found["viewer"]
 	desk.api = strings.TrimSuffix(desk.console, "/console/")
 	return stop, nil
 }

@@ -178,7 +178,7 @@ func (b *tab) until(expression, otherwise string) {
 func (b *tab) press(words string) {
 	b.t.Helper()
 	found := eval[bool](b, fmt.Sprintf(`(() => {
-		const all = [...document.querySelectorAll("main button, main a, #notices button")];
+		const all = [...document.querySelectorAll("main summary, main button, main a, #notices button")];
 		const it = all.find((e) => e.innerText.trim().startsWith(%q));
 		it?.click();
 		return Boolean(it);

@@ -50,6 +50,9 @@ func TestUse(t *testing.T) {
 		{"a form whose session ends", sessionEnds},
 		{"a double click", doubleClick},
 		{"everything else that waits", decidesTheRest},
+		{"who only reads", onlyReads},
+		{"who decides", onlyDecides},
+		{"sending is stopped", stopsSending},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			b := newTab(t)
