@@ -167,7 +167,7 @@ func (st *stream) watchServer(ctx context.Context) error {
 	for {
 		if err := st.pollServer(ctx); ctx.Err() != nil {
 			return ctx.Err()
-		} else if errors.Is(err, ErrTableReplaced) || errors.Is(err, ErrPublicationLost) || errors.Is(err, errLayoutChanged) {
+		} else if errors.Is(err, ErrTableReplaced) || errors.Is(err, ErrPublicationLost) || errors.Is(err, errLayoutChanged) || errors.Is(err, errSynchronous) {
 			return err
 		} else if err != nil {
 			st.log.DebugContext(ctx, "could not read the server's log position", "error", err)
@@ -210,6 +210,9 @@ func (st *stream) pollServer(ctx context.Context) error {
 			return errPublicationChanged
 		case now.table.layout != st.facts.table.layout:
 			return errLayoutChanged
+		}
+		if p := synchronousProblem(st.cfg, now); p != nil {
+			return p
 		}
 
 		st.warn(ctx, firstProblem(st.cfg, now))

@@ -17,6 +17,7 @@ type requirement struct {
 var requirements = []requirement{
 	{"server", serverProblem, func(_ Config, f facts) string { return fmt.Sprintf("version %d", f.server.version/10000) }},
 	{"wal_level", walLevelProblem, func(_ Config, f facts) string { return f.server.walLevel }},
+	{"synchronous_standby_names", synchronousProblem, func(Config, facts) string { return "" }},
 	{"table", tableProblem, func(c Config, _ facts) string { return c.Table }},
 	{"replica identity", identityProblem, identityDetail},
 	{"partitions", partitionsProblem, partitionsDetail},

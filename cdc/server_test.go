@@ -22,6 +22,7 @@ func TestOnAServerOfItsOwn(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, srv.Stop()) })
 	t.Run("reconnects after a restart", func(t *testing.T) { testRestart(t, srv) })
 	t.Run("repairs an invalidated slot", func(t *testing.T) { testInvalidated(t, srv) })
+	t.Run("is no standby that commits wait for", func(t *testing.T) { testSynchronous(t, srv) })
 	t.Run("says for whom it waits", func(t *testing.T) { testWaits(t, srv) })
 	t.Run("says that all slots are in use", func(t *testing.T) { testAllSlots(t, srv) })
 }
@@ -49,6 +50,29 @@ func testRestart(t *testing.T, srv *pgserver.Server) {
 	r.events(2)
 	run.await(StateStreaming)
 	require.Empty(t, run.Status().Problem)
+	run.stop()
+}
+
+func testSynchronous(t *testing.T, srv *pgserver.Server) {
+	t.Helper()
+	r := newRigOn(t, srv)
+	run := r.startStreaming()
+	standbys := func(names string) {
+		r.exec("ALTER SYSTEM SET synchronous_standby_names = '" + names + "'")
+		r.exec("SELECT pg_reload_conf()")
+	}
+	standbys("*")
+	t.Cleanup(func() { standbys("") })
+	testenv.Eventually(t, patience, func() error {
+		if p := run.Status().Problem; !strings.Contains(p, "would wait for mksync") {
+			return fmt.Errorf("the listener's problem is %q", p)
+		}
+		return nil
+	})
+	standbys("")
+	run.await(StateStreaming)
+	r.exec("INSERT INTO items VALUES (1)")
+	r.events(1)
 	run.stop()
 }
 

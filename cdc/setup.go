@@ -28,7 +28,8 @@ type serverFacts struct {
 	slotsUsed  int
 	role       string
 	database   string
-	mayPublish bool // may create objects in the database
+	mayPublish bool   // may create objects in the database
+	standbys   string // those that a commit waits for, as the server is told
 }
 
 type tableFacts struct {
@@ -87,14 +88,14 @@ func loadFacts(ctx context.Context, conn *pgconn.PgConn, cfg Config) (facts, err
 
 const serverQuery = `SELECT current_setting('wal_level'), pg_is_in_recovery(), current_setting('server_version_num'),
 current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots),
-current_user, current_database(), has_database_privilege(current_database(), 'CREATE')`
+current_user, current_database(), has_database_privilege(current_database(), 'CREATE'), current_setting('synchronous_standby_names')`
 
 func loadServer(ctx context.Context, conn *pgconn.PgConn) (serverFacts, error) {
 	r, err := execRow(ctx, conn, serverQuery)
 	if err != nil {
 		return serverFacts{}, err
 	}
-	f := serverFacts{walLevel: r[0], standby: r[1] == "t", role: r[5], database: r[6], mayPublish: r[7] == "t"}
+	f := serverFacts{walLevel: r[0], standby: r[1] == "t", role: r[5], database: r[6], mayPublish: r[7] == "t", standbys: r[8]}
 	f.version, _ = strconv.Atoi(r[2])
 	f.slotsMax, _ = strconv.Atoi(r[3])
 	f.slotsUsed, _ = strconv.Atoi(r[4])

@@ -172,14 +172,18 @@ func requireFinding(t testing.TB, cfg Config, what, do string) {
 
 func TestServerWideSetupProblems(t *testing.T) {
 	t.Parallel()
-	good := serverFacts{walLevel: "logical", version: 150000}
+	good := serverFacts{walLevel: "logical", version: 150000, standbys: "FIRST 1 (standby_1, mksync_2)"}
+	const waits = "every commit on this server would wait for mksync"
 	for name, tc := range map[string]struct {
 		change   func(*serverFacts)
 		what, do string
 	}{
-		"wal_level": {func(s *serverFacts) { s.walLevel = "replica" }, `wal_level is "replica"`, "ALTER SYSTEM SET wal_level = 'logical', then restart"},
-		"standby":   {func(s *serverFacts) { s.standby = true }, "is a standby", "primary"},
-		"version":   {func(s *serverFacts) { s.version = 120000 }, "Postgres 12 is too old", "version 13"},
+		"wal_level":   {func(s *serverFacts) { s.walLevel = "replica" }, `wal_level is "replica"`, "ALTER SYSTEM SET wal_level = 'logical', then restart"},
+		"standby":     {func(s *serverFacts) { s.standby = true }, "is a standby", "primary"},
+		"version":     {func(s *serverFacts) { s.version = 120000 }, "Postgres 12 is too old", "version 13"},
+		"any standby": {func(s *serverFacts) { s.standbys = "*" }, "synchronous_standby_names is '*', so " + waits, "name your standbys"},
+		"one of some": {func(s *serverFacts) { s.standbys = "ANY 1 (standby_1,*)" }, waits, "pg_reload_conf()"},
+		"by its name": {func(s *serverFacts) { s.standbys = `standby_1, "MKSYNC"` }, waits, "'' where there is none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -100,11 +100,15 @@ func Connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, c)
 }
 
+// Name is what each connection of mksync's calls itself, for people who look at
+// pg_stat_activity.
+const Name = "mksync"
+
 // Prepare lets every connection that is made with c have mksync's settings, or fail
 // with ErrPooled. It is called when the rest of c is as it shall be.
 func Prepare(c *pgconn.Config) {
 	maps.DeleteFunc(c.RuntimeParams, func(name, _ string) bool { return forClient(name) })
-	c.RuntimeParams["application_name"] = "mksync"
+	c.RuntimeParams["application_name"] = Name
 	c.DialFunc = (&net.Dialer{KeepAlive: keepAlive}).DialContext
 	sql := setUp(c.RuntimeParams["replication"] != "")
 	own := &atomic.Bool{}

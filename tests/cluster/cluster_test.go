@@ -257,11 +257,11 @@ seconds at most, by kind of fault   to MetaKocka        to the CRM
 	return b.String()
 }
 
-// explain leaves the logs of a failed run in a directory, with what each process was doing:
+// explain leaves the logs of a failed run (MKSYNC_TEST_LOG=1: of any) in a directory, with what each process was doing:
 // one that stands still logs nothing.
 func (c *cluster) explain(t *testing.T) {
 	t.Helper()
-	if !t.Failed() {
+	if !t.Failed() && os.Getenv("MKSYNC_TEST_LOG") == "" {
 		return
 	}
 	dir, err := os.MkdirTemp("", "mksync-cluster-")

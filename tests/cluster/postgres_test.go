@@ -48,10 +48,11 @@ func (p *postgres) follow() {
 	p.t.Helper()
 	var through string
 	var err error
+	testenv.Exec(p.t, p.primary.URL(), "ALTER SYSTEM SET wal_retrieve_retry_interval = '200ms'") // which the copy has, too
 	p.log, through = wire.New(p.t, "log", p.primary.URL())
 	p.standby, err = p.primary.Standby(p.t.Context(), through)
 	require.NoError(p.t, err)
-	p.waitForBoth("*")
+	p.waitForBoth("walreceiver") // its usual name; "*" would be mksync's listener, too
 }
 
 // waitForBoth says which standbys a commit waits for; "": for none.

@@ -145,12 +145,13 @@ func (p *process) listen(ctx context.Context) {
 	}
 }
 
-// content tells whether a process says that all is well; what it said too long ago, it does
-// not say now.
+// content tells whether a process says that all is well, whatever waits for a person; what it
+// said too long ago, it does not say now.
 func (p *process) content() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.said.failed == nil && time.Since(p.said.at) < 1500*time.Millisecond && len(p.said.status.Problems) == 0
+	return p.said.failed == nil && time.Since(p.said.at) < 1500*time.Millisecond &&
+		!slices.ContainsFunc(p.said.status.Waiting, func(w status.Waiting) bool { return strings.HasPrefix(string(w.Code), "problem.") })
 }
 
 // listening is the process that holds the slot, or any that might where none does now.

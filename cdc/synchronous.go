@@ -1,0 +1,30 @@
+package cdc
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/crmmind/mksync/pgsession"
+)
+
+// errSynchronous means that commits would wait for the listener.
+var errSynchronous = errors.New("the listener is a synchronous standby")
+
+// synchronousProblem keeps the listener from a server that takes it for a synchronous
+// standby: every commit would wait until its events are confirmed, the CRM's and mksync's
+// own among them (invariant 25). Postgres counts whatever replicates and has one of the
+// names, and * is each.
+func synchronousProblem(_ Config, f facts) *SetupError {
+	names := strings.FieldsFunc(f.server.standbys, func(r rune) bool { return strings.ContainsRune(`(), "`, r) })
+	if !slices.ContainsFunc(names, func(name string) bool { return name == "*" || strings.EqualFold(name, pgsession.Name) }) {
+		return nil
+	}
+	return &SetupError{
+		What: fmt.Sprintf("synchronous_standby_names is '%s', so every commit on this server would wait for mksync as for a standby", f.server.standbys),
+		Do: "name your standbys in it, by their application_name or cluster_name: as a superuser, " +
+			"ALTER SYSTEM SET synchronous_standby_names = 'standby_1' ('' where there is none), then SELECT pg_reload_conf()",
+		Err: errSynchronous,
+	}
+}
