@@ -20,6 +20,8 @@ func actions() map[string]action {
 		"discard":          {operations.Right(operations.OpDiscardDeadLetter), discardDeadLetter},
 		"retry-all":        {operations.Right(operations.OpStartBulkSync), retryAll},
 		"sync":             {operations.Right(operations.OpSync), syncContact},
+		"approve":          {operations.Right(operations.OpApprove), approveMatch},
+		"approve-all":      {operations.Right(operations.OpStartApproveAll), approveAll},
 		"make-new":         {operations.Decider, makeNew}, // that it is none of the partners is a decision
 		"link":             {operations.Right(operations.OpLink), linkContact},
 		"merge":            {operations.Right(operations.OpMerge), mergeContacts},

@@ -52,30 +52,6 @@ func called(c operations.Candidate) string {
 	return c.Name + " (" + c.MetaKockaID + ")"
 }
 
-// firstMatchData is the contacts whose match waits, each beside those it may be.
-type firstMatchData struct {
-	group
-	Counts counts
-}
-
-func (d firstMatchData) waiting() int { return d.Counts.Total() }
-
-func firstMatch(ctx context.Context, v *visit) (view, error) {
-	g, err := v.group(ctx, kindNamed("match"), operations.Page{After: v.r.FormValue("after"), Limit: someRows})
-	if err != nil {
-		return view{}, err
-	}
-	s, err := v.status(ctx)
-	if err != nil {
-		return view{}, err
-	}
-	d := firstMatchData{g, waitingOf(s)}
-	if d.Count = d.Counts.Matches; d.Next != "" {
-		d.Next = next("first-match", v.r.Form, g.Rows[len(g.Rows)-1].ContactID)
-	}
-	return view{Page: "first-match", Title: "console.menu.first_match", Data: d}, nil
-}
-
 // sideBySide are the fields that a contact or one of those that it may be has.
 func sideBySide(m *operations.UnclearMatch) []mapping.Field {
 	return slices.DeleteFunc(mapping.Fields(), func(f mapping.Field) bool {

@@ -17,18 +17,20 @@ func (c *Console) status(ctx context.Context) (status.Status, error) {
 
 // counts are how many wait for a person, of each kind.
 type counts struct {
-	Conflicts, Matches, Deletions, Errors, DeadLetters int
+	Conflicts, Reviews, Matches, Deletions, Errors, DeadLetters int
 }
 
 func waitingOf(s status.Status) counts {
 	return counts{
-		Conflicts: s.Conflicts, Matches: s.HeldMatches, Deletions: s.HeldDeletions,
+		Conflicts: s.Conflicts, Reviews: s.FirstMatches, Matches: s.HeldMatches, Deletions: s.HeldDeletions,
 		Errors: s.Mappings[store.StatusError], DeadLetters: s.DeadLetters,
 	}
 }
 
 // Total is how many there are together.
-func (c counts) Total() int { return c.Conflicts + c.Matches + c.Deletions + c.Errors + c.DeadLetters }
+func (c counts) Total() int {
+	return c.Conflicts + c.Reviews + c.Matches + c.Deletions + c.Errors + c.DeadLetters
+}
 
 // overviewData is the first page.
 type overviewData struct {
@@ -91,6 +93,7 @@ func (d overviewData) Kinds() []kind { return d.Counts.kinds() }
 func (c counts) kinds() []kind {
 	return []kind{
 		{"conflict", "console.waiting.conflict", c.Conflicts},
+		{"review", "console.waiting.review", c.Reviews},
 		{"match", "console.waiting.match", c.Matches},
 		{"deletion", "console.waiting.deletion", c.Deletions},
 		{"error", "console.waiting.error", c.Errors},

@@ -33,7 +33,7 @@ type house struct {
 	base string
 }
 
-func open(t *testing.T) *house {
+func open(t *testing.T, set ...func(w *world.World)) *house {
 	t.Helper()
 	w := world.New(t, sim.Options{})
 	tokens := ""
@@ -42,6 +42,9 @@ func open(t *testing.T) *house {
 	}
 	w.Config.APIToken, w.Config.APIRate = config.Secret(tokens[1:]), 1e6
 	w.Config.ConflictRule, w.Config.MaxDeletes = "manual", 0
+	for _, change := range set {
+		change(w)
+	}
 	s, _ := w.Start(service.RoleAPI)
 	w.Eventually(func() error {
 		if s.HTTPAddr() == "" {

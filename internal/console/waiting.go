@@ -26,7 +26,8 @@ type row struct {
 	Before    string
 	Side      mapping.Side             // of a deletion: where the record was deleted
 	Words     string                   // the operation's own
-	Match     *operations.UnclearMatch // of an unclear match
+	Match     *operations.UnclearMatch // of a match: whom the contact may be
+	Does      store.Proposed           // of a first match that waits for approval
 	Buttons   []choice
 }
 
@@ -48,6 +49,7 @@ type kindOf struct {
 func kindsWaiting() []kindOf {
 	return []kindOf{
 		{"conflict", listConflicts, findConflict, []string{"crm", "metakocka"}},
+		{"review", listReviews, findReview, []string{"approve"}},
 		{"match", listMatches, findMatch, []string{"new"}},
 		{"deletion", listDeletions, findDeletion, []string{"approve", "reject"}},
 		{"error", listErrors, findError, []string{"retry"}},
@@ -140,7 +142,7 @@ func waiting(ctx context.Context, v *visit) (view, error) {
 // at is where a kind is counted.
 func (c *counts) at(kind string) *int {
 	return map[string]*int{
-		"conflict": &c.Conflicts, "match": &c.Matches, "deletion": &c.Deletions, "error": &c.Errors, "dead_letter": &c.DeadLetters,
+		"conflict": &c.Conflicts, "review": &c.Reviews, "match": &c.Matches, "deletion": &c.Deletions, "error": &c.Errors, "dead_letter": &c.DeadLetters,
 	}[kind]
 }
 

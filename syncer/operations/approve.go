@@ -24,7 +24,7 @@ func (a *API) Approve(ctx context.Context, r ApproveRequest) (o Outcome, err err
 	case (r.ContactID == "") == (r.MetaKockaID == ""):
 		return o, syncer.Errorf(syncer.CodeMalformed, "contactId: either this or metakockaId")
 	case r.Version == "":
-		return o, syncer.Errorf(syncer.CodeMalformed, "version: is missing: that of the proposal as it was shown")
+		return o, syncer.Errorf(syncer.CodeMalformed, "version: is missing")
 	case r.MetaKockaID != "":
 		err = checkID("metakockaId", r.MetaKockaID)
 	default:
@@ -91,7 +91,7 @@ func (a *API) StartApproveAll(ctx context.Context, r ApproveAllRequest) (Job, er
 // check gives the moment of the list that was shown.
 func (r ApproveAllRequest) check() (asOf store.Snapshot, err error) {
 	if asOf, err = store.ParseSnapshot(r.AsOf); err != nil {
-		return asOf, syncer.Errorf(syncer.CodeMalformed, "asOf: is not what a list of first matches says it is of")
+		return asOf, syncer.Errorf(syncer.CodeMalformed, "asOf: must be that of a list of first matches")
 	}
 	return asOf, checkDoes(r.Does)
 }

@@ -95,7 +95,7 @@ func (a *API) Review(ctx context.Context, r ReviewRequest) (l FirstMatches, err 
 
 func checkDoes(does store.Proposed) error {
 	if does != "" && !slices.Contains(store.AllProposed(), does) {
-		return syncer.Errorf(syncer.CodeMalformed, "does: %q is none of link, create and import", clip(string(does)))
+		return syncer.Errorf(syncer.CodeMalformed, "does: must be link, create or import")
 	}
 	return nil
 }
