@@ -26,21 +26,26 @@ func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
 	w.Sharing()
 	w.Config.PollInterval = time.Minute
 	ids := w.Persons(18) // few: each is asked for by itself
-	w.Latency(300 * time.Millisecond)
+	w.Latency(700 * time.Millisecond)
 	log := &keeper.Log{}
 	c := spawn(w, log, "run", "--roles", service.RoleAPI)
 	store := w.Store()
 	job, err := store.AddJob(t.Context(), operations.OpBulkSync.Name, world.ByContact(ids), "")
 	require.NoError(t, err)
 	done := func() int { return w.Count("SELECT done FROM mksync_jobs WHERE id = $1", job.ID) }
-	w.Eventually(func() error {
-		if done() < 4 {
-			return fmt.Errorf("not begun: %s", log.Tail())
-		}
-		return nil
-	})
+	begun := func(n int) {
+		w.Eventually(func() error {
+			if done() < n {
+				return fmt.Errorf("not begun: %s", log.Tail())
+			}
+			return nil
+		})
+	}
+	begun(1)
 	w.Start(service.RoleAPI) // waits
+	begun(4)
 	c.kill()
+	w.Latency(0)
 	var finished []string // partners
 	items, err := store.JobItems(t.Context(), job.ID)
 	require.NoError(t, err)

@@ -3,8 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -13,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer/operations"
 )
@@ -25,11 +27,12 @@ func TestJobsByCommand(t *testing.T) {
 	require.Contains(t, none.stderr, "there are no jobs")
 	bad := w.Insert(" ", "bor@novak.si")
 	ids := append(w.Persons(20), bad)
-	w.Latency(150 * time.Millisecond)
+	let := w.Hold(metakocka.EndpointAdd)
 	_, c := w.API()
 	w.Eventually(func() error { return mksync(w, "mappings").err })
 	id := c.Later("bulk-sync", `{"contactIds":`+world.JSONList(ids)+`}`)[len("jobs/"):]
 	next := c.Later("bulk-sync", `{"contactIds":["`+ids[0]+`"]}`)[len("jobs/"):]
+	let(1)
 	c.Until(w, "jobs/"+id, func(j operations.Job) bool { return j.Done > 0 })
 	list := mksync(w, "jobs", "list")
 	require.Equal(t, []string{next, id}, list.ids())
@@ -39,9 +42,13 @@ func TestJobsByCommand(t *testing.T) {
 	require.Equal(t, []string{next}, cancelled.ids())
 	require.Contains(t, cancelled.lines()[0], "cancelled")
 
-	watched := mksync(w, "jobs", "watch", id)
+	goOn := sync.OnceFunc(func() { let(world.All) })
+	watched := mksyncHeard(w, "", func(soFar string) {
+		if strings.Contains(soFar, "syncing: ") {
+			goOn()
+		}
+	}, "jobs", "watch", id)
 	require.ErrorIs(t, watched.err, errReported)
-	require.Contains(t, watched.stderr, "syncing: ")
 	require.Contains(t, watched.stderr, "is done: 21 of 21, 1 failed")
 	require.Contains(t, watched.stdout, bad+"  failed  name:")
 	shown := mksync(w, "jobs", "show", id)

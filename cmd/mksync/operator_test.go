@@ -42,7 +42,25 @@ func commandEnviron(w *world.World) []string {
 // mksyncReading runs a command that reads text from standard input.
 func mksyncReading(w *world.World, text string, args ...string) said {
 	w.T.Helper()
-	var stdout, stderr bytes.Buffer
+	return mksyncHeard(w, text, func(string) {}, args...)
+}
+
+// heard is a text that is told while it is written.
+type heard struct {
+	text bytes.Buffer
+	tell func(soFar string)
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	defer func() { h.tell(h.text.String()) }()
+	return h.text.Write(p)
+}
+
+// mksyncHeard runs a command whose notes are told while it runs.
+func mksyncHeard(w *world.World, text string, tell func(soFar string), args ...string) said {
+	w.T.Helper()
+	var stdout bytes.Buffer
+	stderr := heard{tell: tell}
 	app := &cliEnv{stdin: strings.NewReader(text), stdout: &stdout, stderr: &stderr, environ: commandEnviron(w)}
 	root := newRootCommand(app)
 	root.SetArgs(args)
@@ -52,7 +70,7 @@ func mksyncReading(w *world.World, text string, args ...string) said {
 	if err != nil && !errors.Is(err, errReported) {
 		_, _ = fmt.Fprintln(&stderr, "mksync:", err)
 	}
-	return said{w.T, stdout.String(), stderr.String(), err}
+	return said{w.T, stdout.String(), stderr.text.String(), err}
 }
 
 // lines are what a command printed that went well.

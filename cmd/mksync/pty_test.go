@@ -184,7 +184,7 @@ func TestCtrlCLeavesEverythingConsistent(t *testing.T) {
 			for i := range all {
 				w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
 			}
-			require.NoError(t, w.ERP.SetFaults(sim.Faults{EndpointLatency: map[string]time.Duration{metakocka.EndpointAdd: 50 * time.Millisecond}}))
+			w.Latency(500 * time.Millisecond) // whoever goes on has far to go
 			if running {
 				w.Start("api")
 				w.Eventually(func() error { return mksync(w, "mappings").err })
