@@ -97,6 +97,10 @@ type Config struct {
 	APIRate         int    // requests in a second, of each token
 	// PublicURL is where people reach this service's HTTP; empty: not known.
 	PublicURL string
+	// ConsoleCRMURL and ConsoleMetaKockaURL are where the console leads from a contact: {id}
+	// stands for the contact's id, and for its partner's. Empty: nowhere.
+	ConsoleCRMURL       string
+	ConsoleMetaKockaURL string
 	// Alerts are the messages to people.
 	Alerts Alerts
 	// DebugAddr serves Go's profiles; empty: nowhere. Without a host it is this machine alone.

@@ -81,6 +81,8 @@ func settings(c *Config) []setting { //nolint:funlen // a list
 		{"api_origins", &c.APIOrigins},
 		{"api_rate", &c.APIRate},
 		{"public_url", &c.PublicURL},
+		{"console_crm_url", &c.ConsoleCRMURL},
+		{"console_metakocka_url", &c.ConsoleMetaKockaURL},
 		{"alerts.webhook_url", &c.Alerts.WebhookURL},
 		{"alerts.webhook_secret", &c.Alerts.WebhookSecret},
 		{"alerts.mail_to", &c.Alerts.MailTo},

@@ -198,6 +198,7 @@ func (v *validator) service(c Config) {
 	if _, err := c.Origins(); err != nil {
 		v.check(false, "api_origins", "%s", err)
 	}
+	v.links(c)
 	v.check(c.APIRate >= 1, "api_rate", "%d is less than one request in a second", c.APIRate)
 	v.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	v.check(slices.Contains([]string{"", "text", "json"}, c.LogFormat), "log_format", "%q is not one of text, json", c.LogFormat)

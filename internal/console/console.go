@@ -23,6 +23,9 @@ type Config struct {
 	System System
 	// Origins are those whose pages may hand their users over: sign them in by a form.
 	Origins []string
+	// CRMURL and MetaKockaURL are where a contact and its partner are shown, with {id} for
+	// the id; "": not known.
+	CRMURL, MetaKockaURL string
 	// Zone is what times are shown in where no script knows the viewer's.
 	Zone *time.Location
 	Log  *slog.Logger

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/phrases"
 	"github.com/crmmind/mksync/syncer/operations"
 )
@@ -139,6 +140,14 @@ func (p page) Role() operations.Role { return p.who.Role }
 func (p page) Zone() string {
 	name, _ := time.Now().In(p.Console.Zone).Zone()
 	return name
+}
+
+// InCRM and InMetaKocka are where a contact and a partner are shown there; "": not known.
+func (p page) InCRM(contactID string) string { return config.LinkTo(p.CRMURL, contactID) }
+
+// InMetaKocka implements the page's.
+func (p page) InMetaKocka(metakockaID string) string {
+	return config.LinkTo(p.MetaKockaURL, metakockaID)
 }
 
 // May reports whether whoever looks may ask for an operation: what they may not is not shown.

@@ -42,6 +42,7 @@ func open(t *testing.T, set ...func(w *world.World)) *house {
 	}
 	w.Config.APIToken, w.Config.APIRate = config.Secret(tokens[1:]), 1e6
 	w.Config.ConflictRule, w.Config.MaxDeletes = "manual", 0
+	w.Config.ConsoleCRMURL = "https://crm.primer.si/?stik={id}"
 	for _, change := range set {
 		change(w)
 	}
@@ -471,6 +472,7 @@ func oneContact(t *testing.T, h *house) {
 	a = b.press(a, "Link the two")
 	require.Contains(t, a.notice(), "rok is linked with partner "+partner)
 	require.Contains(t, a.body, "because both sides held it when the two were linked")
+	require.Contains(t, a.body, `href="https://crm.primer.si/?stik=`+id+`" target="_blank" rel="noreferrer"`)
 
 	f := b.button(a, "Leave out")
 	f.fields.Set("reason", "Kupec ni več stranka")

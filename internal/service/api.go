@@ -119,7 +119,10 @@ func (s *Service) runAPI(ctx context.Context) error {
 
 // console is the web console.
 func (s *Service) console(api operations.Answerer, door httpapi.Door, origins []string) http.Handler {
-	return console.New(console.Config{API: api, System: s.system(), Origins: origins, Key: s.Config.SessionKey(), Zone: time.Local, Log: s.log}, door)
+	return console.New(console.Config{
+		API: api, System: s.system(), Origins: origins, Key: s.Config.SessionKey(), Zone: time.Local, Log: s.log,
+		CRMURL: s.Config.ConsoleCRMURL, MetaKockaURL: s.Config.ConsoleMetaKockaURL,
+	}, door)
 }
 
 // system is what the console shows of the service itself.
