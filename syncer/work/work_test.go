@@ -308,32 +308,64 @@ func TestWhatCouldNotBeBroughtOverIsTriedAgain(t *testing.T) {
 	deadlock := errors.New("deadlock detected")
 	l := &links{ends: map[string][]error{"ana": {deadlock}, "bor": {&syncer.RejectError{Reason: "no"}}, "cene": {&syncer.PendingError{}}}}
 	gate := syncer.NewGate(time.Hour, time.Hour)
-	var due dueContacts = []string{"ana", "bor", "cene", "dana"}
+	due := &dueContacts{ids: []string{"ana", "bor", "cene", "dana"}}
 	log := slog.New(slog.DiscardHandler)
-	require.Equal(t, deadlock.Error(), NewRedriver(reconciler(t, l), &due, gate, 0, log).redrive(t.Context(), "").Error())
-	require.Equal(t, []string(due), l.asked)
+	require.Equal(t, deadlock.Error(), NewRedriver(reconciler(t, l), due, gate, 0, log).redrive(t.Context(), "").Error())
+	require.Equal(t, due.ids, l.asked)
 	l.asked = nil
-	require.Equal(t, deadlock.Error(), NewReviewer(reconciler(t, l), &due, gate, 0, log).review(t.Context()).Error())
-	require.Equal(t, []string(due), l.asked)
+	require.Equal(t, deadlock.Error(), NewReviewer(reconciler(t, l), due, gate, 0, log).review(t.Context()).Error())
+	require.Equal(t, due.ids, l.asked)
 
 	gate.Halt(&store.Halt{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, NewReviewer(reconciler(t, l), &due, gate, 0, log).review(ctx), context.Canceled)
-	require.Len(t, l.asked, len(due), "nothing is begun while sending is paused")
+	require.ErrorIs(t, NewReviewer(reconciler(t, l), due, gate, 0, log).review(ctx), context.Canceled)
+	require.Len(t, l.asked, len(due.ids), "nothing is begun while sending is paused")
 }
 
-// dueContacts are contacts that are to be looked at again.
-type dueContacts []string
+// dueContacts are to be looked at again, and partners wait for an approval.
+type dueContacts struct {
+	HeldContacts
+	ids      []string
+	partners []string
+}
 
 func (d *dueContacts) TakeRefused(context.Context, string, int) (all []store.Refused, err error) {
-	for _, id := range *d {
+	for _, id := range d.ids {
 		all = append(all, store.Refused{ContactID: id})
 	}
 	return all, nil
 }
 
-func (d *dueContacts) Woken(context.Context, int) ([]string, error) { return slices.Clone(*d), nil }
+func (d *dueContacts) Woken(context.Context, int) ([]string, error) { return d.ids, nil }
+
+func (d *dueContacts) ReleaseProposals(context.Context) (int64, error) { return 0, nil }
+
+func (d *dueContacts) ProposedImports(context.Context, store.ProposalQuery) (all []store.ProposedImport, err error) {
+	for _, id := range d.partners {
+		all = append(all, store.ProposedImport{MetaKockaID: id})
+	}
+	return all, nil
+}
+
+func (d *dueContacts) DropImport(_ context.Context, metakockaID string) error {
+	d.partners = slices.DeleteFunc(d.partners, func(id string) bool { return id == metakockaID })
+	return nil
+}
+
+// TestPartnersAreLetGoWhereNoApprovalIsAskedFor any more: one that cannot be imported as
+// well, but none of which it is not known what became of it.
+func TestPartnersAreLetGoWhereNoApprovalIsAskedFor(t *testing.T) {
+	t.Parallel()
+	l := &links{ends: map[string][]error{"of 7001": {&syncer.RejectError{Reason: "no"}}, "of 7003": {errors.New("deadlock detected"), nil}}}
+	due := &dueContacts{partners: []string{"7001", "7002", "7003"}}
+	v := NewReviewer(reconciler(t, l), due, syncer.NewGate(time.Hour, time.Hour), 0, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, v.release(t.Context()), "deadlock detected")
+	require.Equal(t, []string{"7003"}, due.partners)
+	require.NoError(t, v.release(t.Context()))
+	require.Empty(t, due.partners)
+	require.Equal(t, []string{"of 7001", "of 7002", "of 7003", "of 7003"}, l.asked)
+}
 
 // TestMergesAreFinishedOneByOne: one that does not work does not hold up the others.
 func TestMergesAreFinishedOneByOne(t *testing.T) {
