@@ -232,6 +232,11 @@ func TestDeadLettersAreFoundByAnyID(t *testing.T) {
 	require.Empty(t, page.Items)
 	require.Empty(t, page.Next)
 
+	l.all = append(l.all, bus.DeadLetter{ID: 11, Stream: bus.StreamContacts, Key: "kaj", Reason: "stranger"})
+	got, err := a.deadLetter(t.Context(), "kaj") // which is no contact's id
+	require.NoError(t, err)
+	require.EqualValues(t, 11, got.ID)
+
 	group, err := a.RetryDeadLetters(t.Context(), DeadLetterGroupRequest{Reason: "no name"})
 	require.NoError(t, err)
 	require.Equal(t, []any{1, []uint64{3}}, []any{group.Retried, l.retried}, "one went meanwhile")
