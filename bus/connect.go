@@ -18,6 +18,10 @@ type ConnectOptions struct {
 	Extra []nats.Option // applied last; how to sign in
 }
 
+// pingInterval is a third of how long a server may be silent, frozen or behind a network
+// that swallows, before the connection is made to another one.
+const pingInterval = 4 * time.Second
+
 // Connect connects to NATS and stays connected: a lost connection is made again for ever.
 // The first connection has to succeed at once; ctx's deadline bounds each try. Close it with its own Close.
 func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, error) {
@@ -34,7 +38,7 @@ func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, err
 		nats.IgnoreAuthErrorAbort(), // a password may be changed on the server first, or back
 		nats.ReconnectWait(500 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
-		nats.PingInterval(20 * time.Second),
+		nats.PingInterval(pingInterval), // two may go without an answer
 	}, logHandlers(o.Log)...)
 
 	if deadline, ok := ctx.Deadline(); ok {

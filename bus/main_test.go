@@ -16,9 +16,10 @@ import (
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/testenv/waits"
+	"github.com/crmmind/mksync/internal/testenv/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, wire.Leaks()...) }
 
 const patience = 15 * time.Second
 

@@ -14,7 +14,7 @@ import (
 type PublisherConfig struct {
 	MaxMessages int           // 4096
 	MaxBytes    int           // 8 MiB, headers and subjects counted; one larger message goes alone
-	AckTimeout  time.Duration // 15s without any progress breaks the publisher
+	AckTimeout  time.Duration // 5s without any progress breaks the publisher: a leader that went took the answers with it
 
 	names  Names
 	copied bool      // the stream has several copies
@@ -30,7 +30,7 @@ func (c PublisherConfig) withDefaults() PublisherConfig {
 		c.MaxBytes = 8 << 20
 	}
 	if c.AckTimeout <= 0 {
-		c.AckTimeout = 15 * time.Second
+		c.AckTimeout = 5 * time.Second
 	}
 	return c
 }

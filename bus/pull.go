@@ -29,8 +29,9 @@ type pulls struct {
 const (
 	// fetchWait is how long one request for messages stands.
 	fetchWait = 20 * time.Second
-	// fetchBeat is how often the server tells that it still stands.
-	fetchBeat = 5 * time.Second
+	// fetchBeat is how often the server tells that it still stands. Where a server of several
+	// went with all requests, its successor is asked when two have not come.
+	fetchBeat = 2 * time.Second
 	// fetchLate is how long messages are waited for behind their request's end. What comes
 	// later yet is taken with the next request's.
 	fetchLate = 2 * time.Second

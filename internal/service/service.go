@@ -138,6 +138,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 	g.Go(func() error { return s.watchTable(ctx) })
 	g.Go(func() error { return s.keepTables(ctx) })
+	g.Go(func() error { return s.Bus.LeaveServers(ctx) })
 	g.Go(func() error { return s.notify(ctx) })
 	g.Go(func() error { return work.NewHalter(s.Store, s.gate, s.Pace.Look, s.log).Run(ctx) })
 	g.Go(func() error { return work.NewRedriver(s.Reconciler, s.Store, s.gate, s.Pace.Look, s.log).Run(ctx) })

@@ -31,8 +31,14 @@ import (
 // cyclesVariable is how many faults happen at length; `make cluster` sets it.
 const cyclesVariable = "MKSYNC_TEST_CLUSTER"
 
+// long says whether the long form runs.
+var long = os.Getenv(cyclesVariable) != ""
+
 // onlyVariable is a regular expression of the kinds of faults that happen, to look at one.
 const onlyVariable = "MKSYNC_TEST_CLUSTER_ONLY"
+
+// secondsVariable is how long a fault may be on; the shortest are half as long.
+const secondsVariable = "MKSYNC_TEST_CLUSTER_SECONDS"
 
 // cluster is mksync on three machines, and all that it needs.
 type cluster struct {
@@ -78,7 +84,7 @@ func newCluster(t *testing.T, s uint64) *cluster {
 	table := crowd.Plain()
 	c.World = table.World(t, through, sim.Options{Seed: s, Notes: sim.Kept})
 	c.writes = crowd.WatchWrites(c.ERP)
-	require.NoError(t, c.ERP.SetFaults(sim.Faults{Latency: 5 * time.Millisecond, Jitter: 20 * time.Millisecond}))
+	c.latency(5*time.Millisecond, 20*time.Millisecond)
 
 	// Each process's way to the database begins where the primary is, not at the CRM's wire.
 	c.Config.DatabaseURL = config.Secret(world.AsRole(t, url, "mksync"))
@@ -92,6 +98,12 @@ func newCluster(t *testing.T, s uint64) *cluster {
 		c.people.Insert()
 	}
 	return c
+}
+
+// latency is how long MetaKocka takes for each call, and up to so much more.
+func (c *cluster) latency(d, jitter time.Duration) {
+	c.T.Helper()
+	require.NoError(c.T, c.ERP.SetFaults(sim.Faults{Latency: d, Jitter: jitter}))
 }
 
 // seed is the run's seed, printed, and taken from MKSYNC_TEST_SEED to repeat one.
@@ -119,6 +131,10 @@ func TestCluster(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv(cyclesVariable)); err == nil {
 		cycles, only, every = n, regexp.MustCompile(os.Getenv(onlyVariable)), 40*time.Millisecond
 		c.least, c.most = time.Second, 12*time.Second
+		if seconds, err := strconv.Atoi(os.Getenv(secondsVariable)); err == nil {
+			c.most = time.Duration(seconds) * time.Second
+			c.least = c.most / 2
+		}
 	}
 	split := splits[c.rand.IntN(len(splits))]
 	t.Log("roles: ", strings.Join(split[:], " | "))
@@ -142,6 +158,9 @@ func TestCluster(t *testing.T) {
 	c.rest()
 	crowd.Chronicled(t, c.people)
 	t.Log(c.report(cycles, lasted, took, v))
+	if long {
+		c.olderCopy()
+	}
 	require.Empty(t, c.crashes())
 	c.said()
 	for _, p := range c.processes {
@@ -167,7 +186,7 @@ func (c *cluster) storm(cycles int, only *regexp.Regexp) {
 		over := time.Now()
 		c.watch.recovered()
 		c.T.Logf("%s: %s for %.1f s, and %.1f s until edits arrived", began.Format(time.TimeOnly), f.kind, over.Sub(began).Seconds(), time.Since(over).Seconds())
-		c.Eventually(c.nats.whole) // before another server may go
+		waits.Eventually(c.T, 2*time.Minute, c.nats.whole) // before another server may go
 	}
 }
 

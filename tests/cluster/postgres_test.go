@@ -89,7 +89,7 @@ func (p *postgres) streaming() {
 		}
 		defer func() { _ = conn.Close(p.t.Context()) }()
 		var follows bool
-		err = conn.QueryRow(p.t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync' AND flush_lsn >= pg_current_wal_flush_lsn())").Scan(&follows)
+		err = conn.QueryRow(p.t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'walreceiver' AND flush_lsn >= pg_current_wal_flush_lsn())").Scan(&follows)
 		if err == nil && !follows {
 			err = errors.New("the standby does not follow")
 		}
