@@ -40,7 +40,7 @@ func TestAsManyCallsAreInFlightAsAllowed(t *testing.T) {
 	w := world.New(t, sim.Options{})
 	const calls = 8
 	w.Config.MetaKockaConcurrency = calls
-	w.Latency(300 * time.Millisecond)
+	let := w.Hold(metakocka.EndpointAdd)
 	w.Persons(3 * calls)
 	s := w.Up()
 	full := func() {
@@ -52,6 +52,7 @@ func TestAsManyCallsAreInFlightAsAllowed(t *testing.T) {
 		})
 	}
 	full()
+	let(3 * calls)
 	w.Eventually(func() error {
 		if n := w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'synced'"); n < 3*calls {
 			return fmt.Errorf("%d contacts are synced", n)
@@ -60,4 +61,5 @@ func TestAsManyCallsAreInFlightAsAllowed(t *testing.T) {
 	})
 	w.Persons(3 * calls)
 	full()
+	let(world.All)
 }
