@@ -43,7 +43,7 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 	}
 
 	wanted := restoration{field: c.Field, holds: holds, value: value, partner: c.MetaKockaID}
-	done, res, err := r.restoreAll(ctx, c.ContactID, []restoration{wanted}, by)
+	done, res, err := r.restoreAll(ctx, c.ContactID, []restoration{wanted}, Trigger{Cause: CauseUndo, By: by})
 	switch {
 	case err != nil:
 		return res, err
@@ -56,9 +56,9 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 }
 
 // restoreAll takes fields of a contact back, and tells what became of each.
-func (r *Reconciler) restoreAll(ctx context.Context, contactID string, wanted []restoration, by string) (done []restoration, res Result, err error) {
+func (r *Reconciler) restoreAll(ctx context.Context, contactID string, wanted []restoration, t Trigger) (done []restoration, res Result, err error) {
 	done = slices.Clone(wanted)
-	res, err = r.reconcile(ctx, contactID, Trigger{Cause: CauseUndo, By: by}, func(k *task, ctx context.Context) error {
+	res, err = r.reconcile(ctx, contactID, t, func(k *task, ctx context.Context) error {
 		k.restoring = nil
 		for _, w := range wanted { // anew with each try
 			k.restoring = append(k.restoring, &w)

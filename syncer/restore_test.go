@@ -204,38 +204,3 @@ func TestSweptLately(t *testing.T) {
 		require.Equal(t, want, syncer.SweptLately(now.Add(-ago), now), ago)
 	}
 }
-
-// TestAnUndoOfManyLetsOthersIn: as many as have slots take writes of several contacts back,
-// and who asks for one contact meanwhile waits for one of them, and not for all.
-func TestAnUndoOfManyLetsOthersIn(t *testing.T) {
-	t.Parallel()
-	u := undoing{world.ByHand(t, sim.Options{}, nil)}
-	var ids, written []string
-	for i := range 8 {
-		id, _ := u.Linked(mapping.Contact{Name: fmt.Sprint("Oseba ", i), Phone: "041 111 111"})
-		u.Set(id, mapping.FieldPhone, "041 222 222")
-		u.Pushed(id, false)
-		ids, written = append(ids, id), append(written, u.newest(id))
-	}
-	api, began := u.api(), make(chan struct{}, 100)
-	u.ERP.OnCall(func(c sim.Call) {
-		if c.Endpoint == metakocka.EndpointUpdate {
-			began <- struct{}{}
-		}
-	})
-	require.NoError(t, u.ERP.SetFaults(sim.Faults{Latency: 100 * time.Millisecond}))
-	undone := make(chan error, 4)
-	for i := range 4 {
-		go func() {
-			_, err := operations.OpUndo.Ask(t.Context(), api, operations.UndoRequest{IDs: written[2*i : 2*i+2]})
-			undone <- err
-		}()
-	}
-	<-began
-	_, err := operations.OpSync.Ask(t.Context(), api, operations.SyncRequest{ContactID: ids[0]})
-	require.NoError(t, err)
-	require.NotZero(t, u.Count("SELECT count(*) FROM contacts WHERE phone = '041 222 222'"), "all were taken back first")
-	for range 4 {
-		require.NoError(t, <-undone)
-	}
-}

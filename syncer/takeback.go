@@ -123,16 +123,18 @@ func wanted(plan []TakenBack) (all []restoration, places []int) {
 	return all, places
 }
 
-// TakeBack carries a plan out, and says what became of it. Errors as Contact.
-func (r *Reconciler) TakeBack(ctx context.Context, contactID string, plan []TakenBack, by string) ([]TakenBack, error) {
-	if err := r.takeFieldsBack(ctx, contactID, plan, by); err != nil {
+// TakeBack carries a plan out for whoever the trigger names, and says what became of it.
+// Errors as Contact.
+func (r *Reconciler) TakeBack(ctx context.Context, contactID string, plan []TakenBack, t Trigger) ([]TakenBack, error) {
+	t.Cause = CauseUndo
+	if err := r.takeFieldsBack(ctx, contactID, plan, t); err != nil {
 		return plan, err
 	}
-	for i, t := range plan { // once the contact is as it was made
-		if !t.Deletes {
+	for i, back := range plan { // once the contact is as it was made
+		if !back.Deletes {
 			continue
 		}
-		why, err := r.deleteImported(ctx, contactID, t.made, by)
+		why, err := r.deleteImported(ctx, contactID, back.made, t)
 		if err != nil {
 			return plan, err
 		}
@@ -142,25 +144,25 @@ func (r *Reconciler) TakeBack(ctx context.Context, contactID string, plan []Take
 }
 
 // takeFieldsBack carries out what of a plan is about fields.
-func (r *Reconciler) takeFieldsBack(ctx context.Context, contactID string, plan []TakenBack, by string) error {
+func (r *Reconciler) takeFieldsBack(ctx context.Context, contactID string, plan []TakenBack, t Trigger) error {
 	all, places := wanted(plan)
 	if len(all) == 0 {
 		return nil
 	}
-	done, res, err := r.restoreAll(ctx, contactID, all, by)
+	done, res, err := r.restoreAll(ctx, contactID, all, t)
 	var rejected *RejectError
 	if err != nil && !errors.As(err, &rejected) {
 		return err
 	}
 	for i, w := range done {
-		t := &plan[places[i]]
+		back := &plan[places[i]]
 		switch {
 		case w.refused.Code != "":
-			t.Left = w.refused
+			back.Left = w.refused
 		case rejected != nil:
-			t.Left = Reason{Code: UndoFailed, Field: t.Field, Words: rejected.Reason}
+			back.Left = Reason{Code: UndoFailed, Field: back.Field, Words: rejected.Reason}
 		case !w.checked || !res.Status.Alive():
-			t.Left = Reason{Code: UndoNotLinked, Field: t.Field}
+			back.Left = Reason{Code: UndoNotLinked, Field: back.Field}
 		}
 	}
 	return nil
@@ -213,8 +215,8 @@ func (k *task) lookedAt(ctx context.Context) (reading, error) {
 
 // deleteImported deletes a contact that was made of a partner and that nobody has changed
 // since, as the guard lets it; the partner stays, and is not imported again by itself.
-func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made store.Entry, by string) (why Reason, err error) {
-	_, err = r.reconcile(ctx, contactID, Trigger{Cause: CauseUndo, By: by}, func(k *task, ctx context.Context) error {
+func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made store.Entry, t Trigger) (why Reason, err error) {
+	_, err = r.reconcile(ctx, contactID, t, func(k *task, ctx context.Context) error {
 		if err := k.load(ctx); err != nil {
 			return err
 		}
@@ -230,7 +232,7 @@ func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made 
 			return err
 		}
 
-		err = k.dropContact(ctx, "its import was taken back by "+OrWords(by, "a person"))
+		err = k.dropContact(ctx, "its import was taken back by "+OrWords(t.By, "a person"))
 		var refused *store.ContactRefusedError
 		if errors.As(err, &refused) {
 			why = Reason{Code: UndoFailed, Words: refused.Reason}

@@ -236,14 +236,15 @@ func TestAnImportIsTakenBack(t *testing.T) {
 	require.Equal(t, []int{2, 1}, []int{preview.Undone, preview.Left})
 	require.Equal(t, 3, u.Count("SELECT count(*) FROM contacts"))
 
-	res := u.undo(operations.UndoRequest{IDs: made})
-	require.Equal(t, []int{1, 2}, []int{res.Undone, res.Left})
+	_, res := u.worked(u.undo(operations.UndoRequest{IDs: made}))
+	require.Equal(t, []int{1, 2}, []int{res.Succeeded, res.Failed})
 	why := map[syncer.ReasonCode]int{}
-	for _, item := range res.Items {
-		why[item.Left.Code]++
-		require.True(t, item.Deletes)
+	for _, item := range res.Results {
+		for _, left := range item.Left {
+			why[left.Code]++
+		}
 	}
-	require.Equal(t, map[syncer.ReasonCode]int{"": 1, syncer.UndoGuarded: 1, syncer.UndoChanged: 1}, why)
+	require.Equal(t, map[syncer.ReasonCode]int{syncer.UndoGuarded: 1, syncer.UndoChanged: 1}, why)
 	require.Equal(t, 2, u.Count("SELECT count(*) FROM contacts"))
 	require.Zero(t, u.Count("SELECT count(*) FROM mksync_deletions WHERE status = 'held'"))
 
@@ -298,33 +299,6 @@ func TestAnUndoIsOfThePartnerOfThen(t *testing.T) {
 		require.Equal(t, syncer.UndoParted, res.Items[0].Left.Code)
 	}
 	u.hold(id, "041 222 222")
-}
-
-// TestAnUndoOfSeveralGoesOn: what cannot be done to one contact is told, and the others are
-// taken back; with an answer lost the next request finds what was done.
-func TestAnUndoOfSeveralGoesOn(t *testing.T) {
-	t.Parallel()
-	u := undoing{world.ByHand(t, sim.Options{}, nil)}
-	first, second := "041 111 111", "041 222 222"
-	var ids, written []string
-	for _, name := range []string{"Ana", "Bor"} {
-		id, _ := u.Linked(mapping.Contact{Name: name, Phone: first})
-		u.Set(id, mapping.FieldPhone, second)
-		u.Pushed(id, false)
-		ids, written = append(ids, id), append(written, u.newest(id))
-	}
-
-	require.NoError(t, u.ERP.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
-	_, err := u.api().Undo(t.Context(), operations.UndoRequest{IDs: written})
-	require.Error(t, err, "MetaKocka did not answer")
-	u.Eventually(func() error {
-		_, err := u.api().Undo(t.Context(), operations.UndoRequest{IDs: written})
-		return err
-	})
-	for _, id := range ids {
-		u.Eventually(func() error { _, err := u.Push(id, false); return err })
-		u.hold(id, first)
-	}
 }
 
 // TestAnUndoOfWhatCannotBeSent: the ERP's users typed words in place of a number, which only

@@ -78,6 +78,7 @@ const (
 	UndoDirection  ReasonCode = "undo.direction"  // the field is not synced both ways
 	UndoUnreadable ReasonCode = "undo.unreadable" // the partner's value cannot be read
 	UndoWithheld   ReasonCode = "undo.withheld"   // what was there before cannot be sent
+	UndoUnsendable ReasonCode = "undo.unsendable" // likewise, where no values are kept
 	UndoNotLinked  ReasonCode = "undo.not_linked" // the contact has no partner, or is not synced
 	UndoParted     ReasonCode = "undo.parted"     // the contact had another partner then
 	UndoFailed     ReasonCode = "undo.failed"     // it could not be brought over
@@ -91,7 +92,7 @@ func Reasons() []ReasonCode {
 		StandsSynced, StandsNew, StandsLeftOut, StandsLeftByHand, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
 		StandsHeldMatch, StandsReview, StandsHeldGone, StandsDeleted, StandsUnlinked,
 		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoWaits, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
-		UndoWithheld, UndoNotLinked, UndoParted, UndoFailed,
+		UndoWithheld, UndoUnsendable, UndoNotLinked, UndoParted, UndoFailed,
 	}, candidateReasons()...)
 }
 

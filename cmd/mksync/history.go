@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -205,110 +203,4 @@ var whatNext = map[syncer.ReasonCode]string{
 	syncer.UndoMerged:       "(mksync merge undo)",
 	syncer.UndoMade:         "(mksync unlink)",
 	syncer.UndoFirst:        "(mksync unlink)",
-}
-
-// newUndoCommand takes writes back.
-func newUndoCommand(app *cliEnv) *cobra.Command {
-	var asJSON, yes bool
-	var since, until, to string
-	var r operations.UndoRequest
-
-	cmd := &cobra.Command{
-		Use:   "undo HISTORY_ID… | --contact ID --to TIME | --job ID | --since TIME --until TIME",
-		Short: "Take writes of mksync back where nobody has changed the value since",
-		Long: "Take writes back: both sides hold again what was there before them, where both still hold what was\n" +
-			"written. The rest is listed with the reason. On a terminal it is shown and asked for first, unless --yes.\n" +
-			"What is done is in the history as well, and can be undone by the ids that are printed.",
-		Example: "  mksync undo 1201 1202\n  mksync undo --contact 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 --to \"2026-08-31 14:00\" --dry-run\n" +
-			"  mksync undo --side crm --since \"2026-08-31 10:00\" --until \"2026-08-31 10:20\"",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := undone(&r, args, since, until, to); err != nil {
-				return err
-			}
-			return app.withAPI(cmd.Context(), func(api operations.Answerer) error { return app.undo(cmd, api, r, yes, asJSON) })
-		},
-	}
-
-	cmd.Flags().StringVar(&r.ContactID, "contact", "", "only of this contact; with --to: which is to be as it was")
-	cmd.Flags().StringVar(&to, "to", "", "the time that the contact is taken back to")
-	chosenWrites(cmd, &since, &until, &r.By, &r.Side, &r.Job)
-	cmd.Flags().BoolVar(&r.DryRun, "dry-run", false, "print what would be taken back, write nothing")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	jsonFlag(cmd, &asJSON)
-	return cmd
-}
-
-// undone reads what is to be undone.
-func undone(r *operations.UndoRequest, ids []string, since, until, to string) error {
-	if err := window(&r.Since, &r.Until, since, until); err != nil {
-		return err
-	}
-	at, err := readTime(to, time.Now())
-	if err != nil {
-		return fmt.Errorf("--to: %w", err)
-	}
-	if !at.IsZero() {
-		r.To = at.Format(time.RFC3339Nano)
-	}
-	if len(ids) == 0 && r.To == "" && r.Job == "" && r.Since == "" && r.Until == "" {
-		return errors.New("name the writes by their ids (mksync history), or say --contact with --to, --job, or --since with --until")
-	}
-	r.IDs = ids
-	r.AskedBy = operator()
-	return nil
-}
-
-func (app *cliEnv) undo(cmd *cobra.Command, api operations.Answerer, r operations.UndoRequest, yes, asJSON bool) error {
-	if !r.DryRun && !yes && app.asks() {
-		preview := r
-		preview.DryRun = true
-		res, err := operations.OpUndo.Ask(cmd.Context(), api, preview)
-		if err != nil {
-			return err
-		}
-		if err := app.showUndone(res, false); err != nil || res.Undone == 0 {
-			return err
-		}
-		if err := app.confirm(cmd.Context(), "Take them back?", "nothing was taken back"); err != nil {
-			return err
-		}
-	}
-	res, err := operations.OpUndo.Ask(cmd.Context(), api, r)
-	if err != nil {
-		return err
-	}
-	return app.showUndone(res, asJSON)
-}
-
-func (app *cliEnv) showUndone(res operations.UndoResult, asJSON bool) error {
-	if asJSON {
-		return app.printJSON(res)
-	}
-	if err := printLines(app, "there is nothing to undo", res.Items, undoneLine); err != nil {
-		return err
-	}
-	if res.KeptSince != nil {
-		app.note("the contact's history is kept since " + stamp(*res.KeptSince) + " only: what it held before is not known")
-	}
-	if len(res.HistoryIDs) > 0 {
-		slices.Sort(res.HistoryIDs)
-		app.note("to have it as it was: mksync undo " + strings.Join(res.HistoryIDs, " "))
-	}
-	return nil
-}
-
-func undoneLine(u operations.Undone) []string {
-	what := string(u.Field)
-	if u.Deletes {
-		what = "the contact is deleted"
-	}
-	if u.From != u.To {
-		what += fmt.Sprintf(" %s → %s", quote(u.From), quote(u.To))
-	}
-	line := []string{strings.Join(u.HistoryIDs, ","), "contact " + u.ContactID, strings.TrimSpace(what)}
-	if u.Left.Code != "" {
-		line = append(line, "left: "+sentence(u.Left))
-	}
-	return line
 }

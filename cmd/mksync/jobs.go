@@ -17,13 +17,13 @@ import (
 func newJobsCommand(app *cliEnv) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs",
-		Short: "List, show, watch and cancel jobs",
-		Long: "List, show, watch and cancel jobs: bulk requests over HTTP or NATS that the service works on after\n" +
-			"it has answered. Jobs over the same contacts run one after another, others side by side. A job that\n" +
-			"is done can be looked at for 30 days.",
+		Short: "List, show, watch, retry and cancel jobs",
+		Long: "List, show, watch, retry and cancel jobs: bulk requests, and undos of several contacts, that the\n" +
+			"service works on after it has answered. Jobs over the same contacts run one after another, others side\n" +
+			"by side. A job that is done can be looked at for 30 days.",
 		Example: "  mksync jobs list\n  mksync jobs watch 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
 	}
-	return group(cmd, newJobsList(app), newJobsShow(app), newJobsWatch(app), newJobsCancel(app))
+	return group(cmd, newJobsList(app), newJobsShow(app), newJobsWatch(app), newJobsRetry(app), newJobsCancel(app))
 }
 
 func newJobsList(app *cliEnv) *cobra.Command {
@@ -190,6 +190,26 @@ func newJobsCancel(app *cliEnv) *cobra.Command {
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				return each(cmd.Context(), app, asJSON, args, func(id string) (operations.Job, error) {
 					return operations.OpCancelJob.Ask(cmd.Context(), api, operations.EntryRequest{ID: id, By: operator()})
+				}, jobLine)
+			})
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func newJobsRetry(app *cliEnv) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:               "retry ID...",
+		Short:             "Try again what of jobs failed, as jobs of their own",
+		Example:           "  mksync jobs retry 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10",
+		Args:              someIDs("jobs"),
+		ValidArgsFunction: completeJobs(app),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
+				return each(cmd.Context(), app, asJSON, args, func(id string) (operations.Job, error) {
+					return operations.OpRetryJob.Ask(cmd.Context(), api, operations.EntryRequest{ID: id, By: operator()})
 				}, jobLine)
 			})
 		},

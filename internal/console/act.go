@@ -59,7 +59,11 @@ func (c *Console) act(name string, a action) http.HandlerFunc {
 			}
 		}
 		v.leaveNotice(done.notice)
-		http.Redirect(w, r, back(r), http.StatusSeeOther)
+		to := done.notice.To
+		if to == "" {
+			to = back(r)
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 	}
 }
 

@@ -31,7 +31,7 @@ func actions() map[string]action {
 		"take-in":          {operations.Right(operations.OpTakeIn), takeIn},
 		"undo":             {operations.Right(operations.OpUndo), undoWrites},
 		"job-cancel":       {operations.Right(operations.OpCancelJob), cancelJob},
-		"job-retry":        {operations.Right(operations.OpStartBulkSync), retryJob},
+		"job-retry":        {operations.Right(operations.OpRetryJob), retryJob},
 		"job-start":        {operations.Right(operations.OpStartBulkSync), startJob},
 		"not-same":         {operations.Right(operations.OpDismiss), notSame},
 		"maybe-same":       {operations.Right(operations.OpDismiss), maybeSame},

@@ -111,6 +111,8 @@ type undoData struct {
 	Form   url.Values
 	Result operations.UndoResult
 	Names  names
+	Next   string
+	Many   bool // this page shows not all of the contacts
 }
 
 // undoPreview shows what taking writes back would do. It writes nothing.
@@ -120,10 +122,15 @@ func undoPreview(ctx context.Context, v *visit) (view, error) {
 		return view{}, err
 	}
 	request.DryRun = true
-	d := undoData{Form: without(v.r.Form, "back")}
+	request.After = v.r.FormValue("after")
+	d := undoData{Form: without(without(v.r.Form, "back"), "after")}
 	if d.Result, err = operations.OpUndo.Ask(ctx, v.API, request); err != nil {
 		return view{}, err
 	}
+	if d.Result.Next != "" {
+		d.Next = next("undo", v.r.Form, d.Result.Next)
+	}
+	d.Many = d.Next != "" || request.After != ""
 	var ids []string
 	for _, item := range d.Result.Items {
 		ids = append(ids, item.ContactID)
@@ -133,6 +140,9 @@ func undoPreview(ctx context.Context, v *visit) (view, error) {
 	}
 	return view{Page: "undo", Title: "console.undo.title", Menu: "history", Data: d}, nil
 }
+
+// Does reports whether there is anything to take back.
+func (d undoData) Does() bool { return d.Result.Undone > 0 || d.Many }
 
 // Back is where the undo leads.
 func (d undoData) Back() string {
@@ -178,6 +188,9 @@ func undoWrites(ctx context.Context, v *visit, form url.Values) (n notice, err e
 	done, err := operations.OpUndo.Ask(ctx, v.API, request)
 	if err != nil {
 		return n, err
+	}
+	if done.Job != "" {
+		return notice{ID: "console.done.undo_job", N: done.Contacts, Counts: true, To: jobPath(done.Job)}, nil
 	}
 	n = notice{ID: "console.done.undo", N: done.Undone, Counts: true}
 	for _, item := range done.Items {

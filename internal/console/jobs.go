@@ -61,6 +61,9 @@ func job(ctx context.Context, v *visit) (view, error) {
 	return view{Page: "job", Title: "console.menu.job", Menu: "jobs", Data: d}, nil
 }
 
+// jobPath is where a job is shown.
+func jobPath(id string) string { return root + "job?" + url.Values{"id": {id}}.Encode() }
+
 func cancelJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
 	_, err = operations.OpCancelJob.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
 	return notice{ID: "console.done.job_cancelled"}, err
@@ -68,42 +71,12 @@ func cancelJob(ctx context.Context, v *visit, form url.Values) (n notice, err er
 
 // retryJob makes a job of what of another one failed.
 func retryJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
-	request := operations.JobRequest{ID: form.Get("id"), Failed: true, Limit: largePage}
-	var contacts, partners []string
-	var operation string
-	for {
-		found, err := operations.OpJob.Ask(ctx, v.API, request)
-		if err != nil {
-			return n, err
-		}
-		items, err := found.Items()
-		if err != nil {
-			return n, err
-		}
-		for _, item := range items {
-			contacts = append(contacts, item.ContactID)
-			partners = append(partners, item.MetaKockaID)
-		}
-		operation = found.Operation
-		if request.After = found.Next; found.Next == "" {
-			break
-		}
+	was, err := operations.OpJob.Ask(ctx, v.API, operations.JobRequest{ID: form.Get("id"), Brief: true})
+	if err != nil {
+		return n, err
 	}
-
-	contacts, partners = distinct(contacts), distinct(partners)
-	switch {
-	case operation == operations.OpBulkSync.Name && len(contacts) > 0:
-		_, err = operations.OpStartBulkSync.Ask(ctx, v.API, operations.BulkSyncRequest{ContactIDs: contacts})
-		n.N = len(contacts)
-	case operation == operations.OpBulkImport.Name && len(partners) > 0:
-		_, err = operations.OpStartBulkImport.Ask(ctx, v.API, operations.BulkImportRequest{MetaKockaIDs: partners})
-		n.N = len(partners)
-	default:
-		return n, syncer.Errorf(syncer.CodeConflict, "nothing of the job failed that could be tried again")
-	}
-	n.ID = "console.done.job_retried"
-	n.Counts = true
-	return n, err
+	again, err := operations.OpRetryJob.Ask(ctx, v.API, operations.EntryRequest{ID: was.ID})
+	return notice{ID: "console.done.job_retried", N: was.Failed, Counts: true, To: jobPath(again.ID)}, err
 }
 
 // startJob queues a sync of all contacts, or an import of all partners.

@@ -15,6 +15,7 @@ type notice struct {
 	Failed bool              `json:"f,omitempty"`
 	Words  []string          `json:"w,omitempty"` // the operation's own, a line each
 	Undo   *button           `json:"u,omitempty"`
+	To     string            `json:"-"` // the page that shows what goes on; "": the one that the form came from
 }
 
 // button is a form of one button.

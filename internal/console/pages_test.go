@@ -301,6 +301,19 @@ func takeBack(t *testing.T, h *house) {
 	require.Contains(t, b.get("/console/history?"+window.Encode()).body, "Take all of this back")
 	require.Contains(t, b.get("/console/undo?"+window.Encode()).body, "Take back")
 	require.Equal(t, 400, b.do("GET", "/console/undo?since=yesterday", nil).status)
+
+	// Of several contacts it is a job, whose page shows how far it is.
+	other := h.Linked(h.s, "ivo@primer.si")
+	entries := h.One("SELECT string_agg(id::text, ',') FROM mksync_history WHERE contact_id IN ($1, $2) AND side = 'metakocka'", id, other)
+	a = b.press(b.get("/console/undo?ids="+entries), "Take it back")
+	require.Contains(t, a.notice(), "2 contacts are being taken back, as a job.")
+	require.Contains(t, a.body, "Take writes back")
+	h.Eventually(func() error {
+		if n := h.Count("SELECT count(*) FROM mksync_jobs WHERE status = 'done' AND operation = 'history.undo'"); n != 1 {
+			return fmt.Errorf("%d are done", n)
+		}
+		return nil
+	})
 }
 
 func decideTheRest(t *testing.T, h *house) {

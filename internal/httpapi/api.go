@@ -165,8 +165,13 @@ func (s *Server) operation(rt route) http.Handler {
 			return
 		}
 
-		if status == http.StatusAccepted {
-			announce(w.Header(), data)
+		job := queued(data, status == http.StatusAccepted, rt.queues)
+		if job != "" {
+			status = http.StatusAccepted
+			w.Header().Set("Location", prefix+jobsPath+"/"+job)
+		}
+		if job != "" && !rt.queues {
+			w.Header().Set("Preference-Applied", "respond-async")
 		}
 		if rt.embedded {
 			s.answerTagged(w, r, data)
@@ -176,13 +181,17 @@ func (s *Server) operation(rt route) http.Handler {
 	})
 }
 
-// announce says where the job of a request is that is worked on later.
-func announce(h http.Header, job []byte) {
-	var j struct{ ID string }
-	if err := json.Unmarshal(job, &j); err == nil {
-		h.Set("Location", prefix+jobsPath+"/"+j.ID)
-		h.Set("Preference-Applied", "respond-async")
+// queued is the job of a request that is worked on later: the answer is one, or names one;
+// "": it was worked on.
+func queued(data []byte, is, names bool) string {
+	var j struct{ ID, Job string }
+	if !is && !names || json.Unmarshal(data, &j) != nil {
+		return ""
 	}
+	if is {
+		return j.ID
+	}
+	return j.Job
 }
 
 // refuse answers with an error. The words of an internal one are for the log.

@@ -98,6 +98,7 @@ var types = map[string]struct{ request, answer any }{
 	"contacts.mappings":          {operations.MappingRequest{}, operations.Mapping{}},
 	"jobs.list":                  {operations.Page{}, operations.List[operations.Job]{}},
 	"jobs.show":                  {operations.JobRequest{}, operations.Job{}},
+	"jobs.retry":                 {operations.EntryRequest{}, operations.Job{}},
 	"jobs.cancel":                {operations.EntryRequest{}, operations.Job{}},
 	"review.list":                {operations.ReviewRequest{}, operations.FirstMatches{}},
 	"review.approve":             {operations.ApproveRequest{}, operations.Outcome{}},
@@ -190,6 +191,9 @@ func TestDescriptionIsOfTheOperationsTypes(t *testing.T) {
 		}
 		if rt.later != nil {
 			require.Equal(t, "#/components/responses/Accepted", op.Responses["202"].Ref)
+		}
+		if rt.queues {
+			require.Equal(t, op.Responses["200"].Content, op.Responses["202"].Content)
 		}
 		if rt.method == "POST" {
 			body := d.named(t, op.RequestBody.Content["application/json"].Schema)

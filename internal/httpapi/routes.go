@@ -23,6 +23,7 @@ type route struct {
 	method, path string
 	op           operations.Endpoint
 	later        operations.Endpoint // takes the same request and gives the job that does it
+	queues       bool                // op may answer with the id of a job that does it
 	stream       bool                // op is asked again and again, and answered with server-sent events
 	query        []param
 	fixed        map[string]any // fields that the path stands for
@@ -79,7 +80,7 @@ func routes() []route {
 		{method: http.MethodGet, path: "/history", op: operations.OpHistory, query: append([]param{
 			{name: "contactId"}, {name: "metakockaId"}, {name: "since"}, {name: "until"}, {name: "by"}, {name: "side"}, {name: "job"},
 		}, page...)},
-		{method: http.MethodPost, path: "/history/undo", op: operations.OpUndo},
+		{method: http.MethodPost, path: "/history/undo", op: operations.OpUndo, queues: true},
 		{method: http.MethodGet, path: "/contacts/why", op: operations.OpWhy, query: []param{{name: "contactId"}, {name: "field"}}},
 		{method: http.MethodGet, path: "/unclear", op: operations.OpUnclear, query: page},
 		{method: http.MethodGet, path: "/review", op: operations.OpReview, query: append([]param{{name: "does"}, {name: "contactId"}, {name: "metakockaId"}}, page...)},
@@ -102,6 +103,7 @@ func routes() []route {
 		{method: http.MethodGet, path: jobsPath, op: operations.OpJobs, query: page},
 		{method: http.MethodGet, path: jobsPath + "/{id}", op: operations.OpJob, query: append([]param{{name: "brief", flag: true}, {name: "failed", flag: true}}, append(page, jobID...)...)},
 		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: operations.OpJob, stream: true, query: jobID, fixed: map[string]any{"brief": true}},
+		{method: http.MethodPost, path: jobsPath + "/retry", op: operations.OpRetryJob},
 		{method: http.MethodDelete, path: jobsPath + "/{id}", op: operations.OpCancelJob, query: jobID},
 	}
 }

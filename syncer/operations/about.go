@@ -33,6 +33,7 @@ var about = map[string]string{
 	OpStartBulkImport.Name: "queue a bulk import as a job",
 	OpJob.Name:             "one job: how far it is, and its result",
 	OpJobs.Name:            "a page of the jobs, newest first",
+	OpRetryJob.Name:        "try again what of a job failed, as a job of its own",
 	OpCancelJob.Name:       "cancel a job",
 
 	OpLink.Name:   "say that a partner is a contact's: the two are linked and merged",

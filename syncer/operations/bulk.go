@@ -49,6 +49,9 @@ type BulkItem struct {
 	SyncStatus  store.Status  `json:"syncStatus,omitempty"`
 	Verdict     match.Verdict `json:"verdict,omitempty"`
 	Error       string        `json:"error,omitempty"`
+	// Undone is how many fields were taken back, Left why others stay as they are.
+	Undone int             `json:"undone,omitempty"`
+	Left   []syncer.Reason `json:"left,omitempty"`
 }
 
 // mostListed is how many items that succeeded a result over all contacts names.
@@ -185,9 +188,14 @@ func (run *bulkRun) finished(i int, verdict match.Verdict, res syncer.Result, er
 			item.Verdict = match.VerdictAmbiguous
 		}
 	}
+	run.ended(i, item)
+	return err
+}
+
+// ended tells of and keeps the end of piece i.
+func (run *bulkRun) ended(i int, item BulkItem) {
 	run.rep.add(item, !run.all || !item.Success)
 	run.note(i, item)
-	return err
 }
 
 // putOff reports whether a piece that ended so is done again.

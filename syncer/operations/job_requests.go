@@ -245,6 +245,15 @@ func (a *API) Jobs(ctx context.Context, p Page) (l List[Job], err error) {
 	return l, err
 }
 
+// WorkOff works on a job here until it is over: for a process that runs no role, where no
+// service does it.
+func (a *API) WorkOff(ctx context.Context, id string) error {
+	if a.jobs == nil {
+		return errNoJobs
+	}
+	return a.jobs.workOff(ctx, a, id)
+}
+
 // CancelJob stops a job; what of it is under way comes to its end.
 func (a *API) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
 	j, err := a.job(ctx, r.ID)

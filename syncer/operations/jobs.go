@@ -92,6 +92,20 @@ func (j *Jobs) Run(ctx context.Context, a *API) error {
 	return nil
 }
 
+// workOff works on one job through a until it is over.
+func (j *Jobs) workOff(ctx context.Context, a *API, id string) error {
+	for {
+		j.try(ctx, a, id, make(chan struct{}))
+		job, err := j.store.Job(ctx, id)
+		if err != nil || job == nil || !job.Status.Open() {
+			return err
+		}
+		if err := syncer.PauseUntil(ctx, j.look, j.poke); err != nil {
+			return err
+		}
+	}
+}
+
 // wake lets the next look begin at once.
 func (j *Jobs) wake() {
 	select {
@@ -315,6 +329,9 @@ func (run *jobRun) do(ctx context.Context, a *API) (result any, err error) {
 				Counts: map[match.Verdict]int{}, Results: items,
 			}
 		})
+	case undoName:
+		run.key = func(i BulkItem) string { return i.ContactID }
+		return onLeft(ctx, run, a.undoMany, func(of *undoing) *[]string { return &of.ContactIDs }, undoneMany)
 	}
 	if run.job.Operation == OpApproveAll.Name {
 		return onLeft(ctx, run, a.approveAll, func(*ApproveAllRequest) *[]string { return new([]string) }, func(total, done, failed int, items []BulkItem) ApproveAllResult {

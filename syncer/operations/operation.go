@@ -79,6 +79,7 @@ var (
 	OpStartBulkImport = Operation[BulkImportRequest, Job]{"jobs.bulk-import", quick, atOnce, (*API).StartBulkImport}
 	OpJob             = Operation[JobRequest, Job]{"jobs.show", quick, atOnce, (*API).Job}
 	OpJobs            = Operation[Page, List[Job]]{"jobs.list", quick, atOnce, (*API).Jobs}
+	OpRetryJob        = Operation[EntryRequest, Job]{"jobs.retry", quick, atOnce, (*API).RetryJob}
 	OpCancelJob       = Operation[EntryRequest, Job]{"jobs.cancel", quick, atOnce, (*API).CancelJob}
 
 	OpCheck = Operation[check.CheckRequest, check.CheckReport]{"check", everything, atOnce, (*API).Check}
@@ -100,7 +101,7 @@ var (
 	OpUndoMerge = Operation[EntryRequest, Merge]{"merges.undo", slow, live, (*API).UndoMerge}
 
 	OpHistory = Operation[HistoryRequest, List[HistoryEntry]]{"history.list", quick, atOnce, (*API).History}
-	OpUndo    = Operation[UndoRequest, UndoResult]{"history.undo", everything, atOnce, (*API).Undo}
+	OpUndo    = Operation[UndoRequest, UndoResult]{undoName, everything, atOnce, (*API).Undo}
 	OpWhy     = Operation[WhyRequest, Why]{"contacts.why", quick, atOnce, (*API).Why}
 	OpNames   = Operation[NamesRequest, Names]{"contacts.names", quick, atOnce, (*API).Names}
 
@@ -139,7 +140,7 @@ func Endpoints() []Endpoint {
 		OpStatus, OpWaiting, OpContacts, OpContact, OpContactStatus, OpSync, OpImport, OpLink, OpUnlink, OpLeaveOut, OpTakeIn, OpLeftOut, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck,
 		OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
-		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpCancelJob,
+		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpRetryJob, OpCancelJob,
 		OpUnclear, OpMerge, OpMerges, OpUndoMerge, OpDuplicates, OpHistory, OpUndo, OpWhy, OpNames,
 		OpDeletions, OpApproveDeletion, OpRejectDeletion, OpDeadLetters, OpRetryDeadLetter, OpRetryDeadLetters, OpDiscardDeadLetter,
 		OpPreview, OpDismiss, OpPause, OpResume, OpReview, OpApprove, OpApproveAll, OpStartApproveAll,

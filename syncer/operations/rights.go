@@ -79,6 +79,7 @@ var rights = map[string]Role{
 	OpBulkImport.Name:       Operator,
 	OpStartBulkSync.Name:    Operator,
 	OpStartBulkImport.Name:  Operator,
+	OpRetryJob.Name:         Operator,
 	OpCancelJob.Name:        Operator,
 	OpCheck.Name:            Operator,
 	OpRetryDeadLetter.Name:  Operator,

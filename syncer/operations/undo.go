@@ -2,7 +2,6 @@ package operations
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +11,8 @@ import (
 )
 
 // UndoRequest chooses writes that are to be taken back: some by their ids, a contact back to
-// a time, a job's, or those of a window. With DryRun nothing is written.
+// a time, a job's, or those of a window. With DryRun nothing is written, and After and Limit
+// choose of the contacts.
 type UndoRequest struct {
 	IDs       []string     `json:"ids,omitempty"`
 	ContactID string       `json:"contactId,omitempty"`
@@ -24,6 +24,8 @@ type UndoRequest struct {
 	Job       string       `json:"job,omitempty"`
 	DryRun    bool         `json:"dryRun,omitempty"`
 	AskedBy   string       `json:"askedBy,omitempty"` // who takes them back
+	After     string       `json:"after,omitempty"`   // of a dry run: Next of the page before
+	Limit     int          `json:"limit,omitempty"`   // of a dry run: how many contacts at once
 }
 
 // Signature implements signed.
@@ -41,20 +43,27 @@ type Undone struct {
 	Left        syncer.Reason `json:"left,omitzero"`     // why it is left as it is
 }
 
-// UndoResult is what was taken back, or would be.
+// UndoResult is what was taken back, or would be. Writes of several contacts are taken back
+// by a job, which is all that the answer then tells of.
 type UndoResult struct {
-	Undone int      `json:"undone"` // fields
-	Left   int      `json:"left"`
-	Items  []Undone `json:"items"`
+	Undone   int      `json:"undone"` // fields
+	Left     int      `json:"left"`
+	Contacts int      `json:"contacts"`      // whose writes were chosen
+	Job      string   `json:"job,omitempty"` // the id of the one that takes them back
+	Items    []Undone `json:"items"`
 	// HistoryIDs are of the writes that took them back: taken back themselves, all is as it was.
 	HistoryIDs []string `json:"historyIds"`
 	// KeptSince is since when the contact's history is kept, where it is asked to be as it was
 	// before that: what it held then is not known, and it is taken back so far. null: it reaches.
 	KeptSince *time.Time `json:"keptSince,omitempty"`
+	Next      string     `json:"next,omitempty"` // of a dry run: where the next page begins
 }
 
+// undoName is the operation's, which a job has too.
+const undoName = "history.undo"
+
 // mostUndone bounds what one request takes back.
-const mostUndone = 1000
+const mostUndone = mostIDs
 
 func (r UndoRequest) query(a *API) (q store.HistoryQuery, err error) {
 	chosen := 0
@@ -80,7 +89,7 @@ func (r UndoRequest) query(a *API) (q store.HistoryQuery, err error) {
 	if err != nil {
 		return q, err
 	}
-	q.Limit = mostUndone + 1
+	q.Limit = largestPage
 	if len(r.IDs) > mostUndone {
 		return q, syncer.Errorf(syncer.CodeTooLarge, "ids: at most %d at once", mostUndone)
 	}
@@ -97,38 +106,46 @@ func (r UndoRequest) query(a *API) (q store.HistoryQuery, err error) {
 // Undo takes writes back where both sides still hold what was written, and lists the rest
 // with the reason. What it writes is in the history as well.
 func (a *API) Undo(ctx context.Context, r UndoRequest) (res UndoResult, err error) {
+	limit, after, err := r.page()
+	if err != nil {
+		return res, err
+	}
 	q, err := r.query(a)
 	if err != nil {
 		return res, err
 	}
-	found, err := a.records.History(ctx, q)
-	switch {
-	case err != nil:
-		return res, err
-	case len(found) > mostUndone:
-		return res, syncer.Errorf(syncer.CodeTooLarge, "that is more than %d writes and decisions: choose a smaller window", mostUndone)
-	}
-	for _, id := range q.IDs {
-		if !slices.ContainsFunc(found, func(e store.Entry) bool { return e.ID == id }) {
-			return res, syncer.Errorf(syncer.CodeNotFound, "the history has no entry %d", id)
-		}
-	}
-
-	res = UndoResult{Items: []Undone{}, HistoryIDs: []string{}}
-	if r.To != "" {
-		if res.KeptSince, err = a.keptSince(ctx, q, found); err != nil {
+	if !r.DryRun {
+		if err := a.jobIsOver(ctx, r.Job); err != nil {
 			return res, err
 		}
 	}
-	for _, of := range byContact(found) {
-		if err := a.inTurn(ctx, func() error { return a.undoOf(ctx, r, of, &res) }); err != nil {
-			return res, stopped(err, res)
+	of, err := a.chosen(ctx, r, q)
+	if err != nil {
+		return res, err
+	}
+
+	res = UndoResult{Items: []Undone{}, HistoryIDs: []string{}, Contacts: len(of.ContactIDs)}
+	if r.To != "" {
+		if res.KeptSince, err = a.keptSince(ctx, q, of.oldest); err != nil {
+			return res, err
 		}
 	}
-	return res, nil
+
+	switch {
+	case r.DryRun:
+		return a.previewUndo(ctx, of, limit, after, res)
+	case len(of.ContactIDs) > 1:
+		job, err := a.start(ctx, undoName, of, r.AskedBy)
+		res.Job = job.ID
+		return res, err
+	}
+	for _, id := range of.ContactIDs {
+		err = a.inTurn(ctx, func() error { return a.undoOf(ctx, id, of, &res) })
+	}
+	return res, err
 }
 
-// inTurn takes a live slot for one contact of many: whoever else asks comes in between.
+// inTurn takes a live slot for one contact: whoever else asks comes in between two.
 func (a *API) inTurn(ctx context.Context, do func() error) error {
 	if err := a.live.Acquire(ctx, 1); err != nil {
 		return err
@@ -137,77 +154,52 @@ func (a *API) inTurn(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// keptSince is since when a contact's history is kept, of which found is what came since a
-// time; nil: it tells what was there at that time, or began later with its link.
-func (a *API) keptSince(ctx context.Context, q store.HistoryQuery, found []store.Entry) (*time.Time, error) {
+// jobIsOver refuses to take back what a job is still writing: what it writes from now on
+// would stay.
+func (a *API) jobIsOver(ctx context.Context, id string) error {
+	if _, err := checkUUID("job", id); err != nil || a.jobs == nil {
+		return nil //nolint:nilerr // the history may name jobs that are not kept
+	}
+	j, err := a.jobs.store.Job(ctx, id)
+	if err != nil || j == nil || !j.Status.Open() {
+		return err
+	}
+	return syncer.Errorf(syncer.CodeConflict, "job %s is %s: what it writes is taken back once it is over or cancelled", id, j.Status)
+}
+
+// keptSince is since when a contact's history is kept, of which oldest is the first that came
+// since a time; nil: it tells what was there at that time, or began later with its link.
+func (a *API) keptSince(ctx context.Context, q store.HistoryQuery, oldest *store.Entry) (*time.Time, error) {
 	before, err := a.records.History(ctx, store.HistoryQuery{ContactID: q.ContactID, Until: q.Since, Limit: 1})
 	switch {
 	case err != nil || len(before) > 0:
 		return nil, err
-	case len(found) == 0:
+	case oldest == nil:
 		return nil, syncer.Errorf(syncer.CodeNotFound, "the history of contact %s has nothing: what it held then is not known", q.ContactID)
 	}
-	oldest := found[len(found)-1]
 	if oldest.Act == store.ActCreate || oldest.Act == store.ActLink {
 		return nil, nil
 	}
 	return known(oldest.At), nil
 }
 
-// stopped says what was done before an error that is not about one contact.
-func stopped(err error, res UndoResult) error {
-	if res.Undone == 0 {
+// undoOf takes the chosen writes of one contact back.
+func (a *API) undoOf(ctx context.Context, id string, of undoing, res *UndoResult) error {
+	newest, err := a.newestEntry(ctx, id)
+	if err != nil {
 		return err
 	}
-	return syncer.NotYet(err, "%d of the fields were taken back before it stopped", res.Undone)
-}
-
-// byContact are the entries of each contact, those of the newest first.
-func byContact(all []store.Entry) (contacts [][]store.Entry) {
-	places := map[string]int{}
-	for _, e := range all {
-		i, known := places[e.ContactID]
-		if !known {
-			i = len(contacts)
-			places[e.ContactID] = i
-			contacts = append(contacts, nil)
-		}
-		contacts[i] = append(contacts[i], e)
-	}
-	return contacts
-}
-
-// undoOf takes writes of one contact back.
-func (a *API) undoOf(ctx context.Context, r UndoRequest, entries []store.Entry, res *UndoResult) error {
-	id := entries[0].ContactID
-	plan := syncer.PlanTakeBack(entries, r.To != "")
-	if len(r.IDs) == 0 { // nobody named what was no write
-		plan = slices.DeleteFunc(plan, func(t syncer.TakenBack) bool { return t.Left.Code == syncer.UndoNothing })
-	}
-
-	var newest int64
-	var err error
-	if r.DryRun {
-		plan, err = a.reconciler.PreviewTakeBack(ctx, id, plan)
-	} else {
-		if newest, err = a.newestEntry(ctx, id); err != nil {
-			return err
-		}
-		plan, err = a.reconciler.TakeBack(ctx, id, plan, r.AskedBy)
-	}
+	plan, partner, err := a.takeBack(ctx, id, of, syncer.Trigger{By: of.AskedBy})
 	switch {
 	case err == nil:
-	case ctx.Err() != nil || syncer.Outage(err):
+	case plan == nil || ctx.Err() != nil || syncer.Outage(err):
 		return err
 	default: // it is about this contact
 		failed(plan, syncer.AsRequestError(err).Message)
 	}
 
 	for _, t := range plan {
-		res.add(entries[0], t)
-	}
-	if r.DryRun {
-		return nil
+		res.add(id, partner, t)
 	}
 	return a.addWritten(ctx, id, newest, res)
 }
@@ -221,8 +213,8 @@ func failed(plan []syncer.TakenBack, words string) {
 	}
 }
 
-func (res *UndoResult) add(of store.Entry, t syncer.TakenBack) {
-	item := Undone{HistoryIDs: []string{}, ContactID: of.ContactID, MetaKockaID: of.MetaKockaID, Field: t.Field, From: t.From, To: t.To, Deletes: t.Deletes}
+func (res *UndoResult) add(contactID, partner string, t syncer.TakenBack) {
+	item := Undone{HistoryIDs: []string{}, ContactID: contactID, MetaKockaID: partner, Field: t.Field, From: t.From, To: t.To, Deletes: t.Deletes}
 	for _, id := range t.Entries {
 		item.HistoryIDs = append(item.HistoryIDs, strconv.FormatInt(id, 10))
 	}
