@@ -77,7 +77,7 @@ func TestWhatWaitsIsDecidedOverHTTP(t *testing.T) {
 	var undone map[string]any
 	queued.Data(&undone)
 	require.Equal(t, "/api/metakocka/jobs/"+undone["job"].(string), queued.Header.Get("Location"))
-	require.Equal(t, 2.0, undone["contacts"])
+	require.Equal(t, []any{2.0}, []any{undone["contacts"]})
 	c.Until(w, "jobs/"+undone["job"].(string), world.Ended)
 	c.Post("jobs/retry", `{"id":"`+undone["job"].(string)+`"}`).Refused(409, "conflict", "nothing of job")
 

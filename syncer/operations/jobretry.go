@@ -32,19 +32,16 @@ func (a *API) RetryJob(ctx context.Context, r EntryRequest) (Job, error) {
 			contacts = append(contacts, item.ContactID)
 		}
 	}
-	if len(contacts)+len(partners) == 0 {
-		return j, syncer.Errorf(syncer.CodeConflict, "nothing of job %s failed that could be tried again", j.ID)
-	}
 
-	switch j.Operation {
-	case OpBulkSync.Name:
+	switch {
+	case j.Operation == OpBulkSync.Name && len(contacts) > 0:
 		return a.StartBulkSync(ctx, BulkSyncRequest{ContactIDs: distinct(contacts), By: r.By})
-	case OpBulkImport.Name:
+	case j.Operation == OpBulkImport.Name && len(partners) > 0:
 		return a.StartBulkImport(ctx, BulkImportRequest{MetaKockaIDs: distinct(partners), By: r.By})
-	case undoName:
+	case j.Operation == undoName && len(contacts) > 0:
 		return a.undoAgain(ctx, j.ID, contacts, r.By)
 	}
-	return j, syncer.Errorf(syncer.CodeMalformed, "this version does not know the operation %s", j.Operation)
+	return j, syncer.Errorf(syncer.CodeConflict, "nothing of job %s failed that could be tried again", j.ID)
 }
 
 // undoAgain queues the undo of an earlier job for some of its contacts.
