@@ -1,7 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"net/url"
 	"sync"
@@ -40,7 +43,12 @@ func (c *Console) act(name string, a action) http.HandlerFunc {
 			return
 		}
 
-		done := c.once.do(v.session.ID+" "+name+" "+r.PostForm.Encode(), func() outcome {
+		form := sha256.Sum256([]byte(v.session.ID + " " + name + " " + r.PostForm.Encode()))
+		id := hex.EncodeToString(form[:])
+		done := c.once.do(id, func() outcome {
+			if first, err := c.Used.UseUp(r.Context(), id, time.Now().Add(remembered)); err != nil || !first {
+				return outcome{err: cmp.Or(err, errSent)}
+			}
 			ctx, cancel := c.outlasting(operations.AskedBy(r.Context(), v.who))
 			defer cancel()
 			n, err := a.do(ctx, v, r.PostForm)

@@ -28,20 +28,20 @@ type Config struct {
 	CRMURL, MetaKockaURL string
 	// Zone is what times are shown in where no script knows the viewer's.
 	Zone *time.Location
+	Used Used
 	Log  *slog.Logger
 }
 
 // Console answers everything below /console/.
 type Console struct {
 	Config
-	door   httpapi.Door
-	pages  templates
-	files  files
-	seals  seals
-	once   *once
-	signed *signedOut
-	hub    *hub
-	badge  badge
+	door  httpapi.Door
+	pages templates
+	files files
+	seals seals
+	once  *once
+	hub   *hub
+	badge badge
 
 	checking running
 }
@@ -52,7 +52,7 @@ func New(cfg Config, door httpapi.Door) http.Handler {
 	files := loadFiles()
 	c := &Console{
 		Config: cfg, door: door, files: files, pages: templatesFor(files, cfg.Zone),
-		seals: newSeals(cfg.Key), once: newOnce(), signed: newSignedOut(),
+		seals: newSeals(cfg.Key), once: newOnce(),
 	}
 	c.hub = newHub(c.stands)
 	return c.handler()

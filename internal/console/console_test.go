@@ -85,6 +85,18 @@ func (b *browser) post(path string, fields ...string) answer {
 	return b.do(http.MethodPost, path, form)
 }
 
+// cookies are those that the browser has.
+func (b *browser) cookies() string {
+	b.t.Helper()
+	base, err := url.Parse(b.base)
+	require.NoError(b.t, err)
+	var all []string
+	for _, c := range b.http.Jar.Cookies(base) {
+		all = append(all, c.Name+"="+c.Value)
+	}
+	return strings.Join(all, "; ")
+}
+
 // signIn signs in with a token.
 func (b *browser) signIn(token string) *browser {
 	b.t.Helper()

@@ -11,6 +11,7 @@ import (
 var (
 	errNothing = errors.New("there is no such page")
 	errTooMany = errors.New("too many requests")
+	errSent    = errors.New("the form was sent already, to another process")
 )
 
 // problem is what an error page shows.
@@ -30,6 +31,8 @@ func (c *Console) explain(r *http.Request, err error) (status int, p problem) {
 	switch {
 	case errors.Is(err, errNothing):
 		return http.StatusNotFound, problem{ID: "console.problem.nothing"}
+	case errors.Is(err, errSent):
+		return http.StatusConflict, problem{ID: "console.problem.sent"}
 	case errors.Is(err, errTooMany):
 		return http.StatusTooManyRequests, problem{ID: "console.problem.too_many"}
 	}

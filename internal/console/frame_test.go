@@ -6,9 +6,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,14 +42,40 @@ const (
 
 var key = [32]byte{1, 2, 3}
 
+// usedUp is what was used up, for one process or for several.
+type usedUp struct {
+	mu  sync.Mutex
+	all map[string]bool
+}
+
+func (u *usedUp) UseUp(_ context.Context, id string, _ time.Time) (first bool, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	first = !u.all[id]
+	u.all[id] = true
+	return first, nil
+}
+
+func (u *usedUp) UsedUp(_ context.Context, id string) (bool, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.all[id], nil
+}
+
 // frame serves a console with nothing behind it.
 func frame(t *testing.T, cfg httpapi.Config) (base string) {
+	t.Helper()
+	return process(t, cfg, &usedUp{all: map[string]bool{}})
+}
+
+// process is one of those that serve a console and share what was used up.
+func process(t *testing.T, cfg httpapi.Config, used console.Used) (base string) {
 	t.Helper()
 	cfg.Addr = "127.0.0.1:0"
 	cfg.API = nothingYet{}
 	cfg.Metrics = http.NotFoundHandler()
 	cfg.Console = func(door httpapi.Door) http.Handler {
-		return console.New(console.Config{API: nothingYet{}, Origins: []string{"https://crm.example"}, Key: key, Zone: time.UTC, Log: slog.New(slog.DiscardHandler)}, door)
+		return console.New(console.Config{API: nothingYet{}, Origins: []string{"https://crm.example"}, Key: key, Zone: time.UTC, Used: used, Log: slog.New(slog.DiscardHandler)}, door)
 	}
 	s, err := httpapi.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -161,6 +190,45 @@ func TestALinkSignsInOnce(t *testing.T) {
 	other, err := console.Link([32]byte{9}, operations.Caller{Name: "demo", Role: operations.Admin}, "another")
 	require.NoError(t, err)
 	require.Equal(t, 401, newBrowser(t, base).do("GET", other, nil).status, "another key's")
+}
+
+// TestASessionEndsWithItsToken, and else after eight hours.
+func TestASessionEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	base := frame(t, one)
+	for lasts, want := range map[time.Duration]int{10 * time.Minute: 600, 100 * time.Hour: 8 * 3600} {
+		a := newBrowser(t, base).post("/console/sign-in", "token", signed(t, "authenticated", lasts))
+		require.Equal(t, 303, a.status)
+		_, age, _ := strings.Cut(a.header.Get("Set-Cookie"), "Max-Age=")
+		age, _, _ = strings.Cut(age, ";")
+		seconds, err := strconv.Atoi(age)
+		require.NoError(t, err)
+		require.InDelta(t, want, seconds, 60)
+	}
+}
+
+// TestProcessesKnowWhatWasUsedUp at another: a session that was ended, a link and a form.
+func TestProcessesKnowWhatWasUsedUp(t *testing.T) {
+	t.Parallel()
+	used := &usedUp{all: map[string]bool{}}
+	here, there := process(t, one, used), process(t, one, used)
+	b := newBrowser(t, here).signIn(token)
+	other := newBrowser(t, there)
+	other.http.Jar = b.http.Jar // cookies know no ports
+	require.Equal(t, 200, other.do("GET", "/console/", nil).status)
+
+	form := url.Values{"id": {"1"}, "key": {"a key"}, "back": {"/console/jobs"}}
+	require.Contains(t, b.led(b.do("POST", "/console/do/job-cancel", form)).notice(), "The job is being stopped.")
+	require.Contains(t, other.led(other.do("POST", "/console/do/job-cancel", form)).notice(), "That was sent already.")
+	require.Contains(t, b.led(b.do("POST", "/console/do/job-cancel", form)).notice(), "The job is being stopped.", "the process that did it knows what became of it")
+
+	pair := b.cookies()
+	other.post("/console/sign-out")
+	require.Equal(t, 303, newBrowser(t, here).do("GET", "/console/", nil, "Cookie", pair).status, "it is ended everywhere")
+	path, err := console.Link(key, operations.Caller{Name: "demo", Role: operations.Admin}, "an id")
+	require.NoError(t, err)
+	require.Equal(t, 303, newBrowser(t, here).do("GET", path, nil).status)
+	require.Equal(t, 401, newBrowser(t, there).do("GET", path, nil).status)
 }
 
 func TestTriesAreBounded(t *testing.T) {

@@ -169,7 +169,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 		tab.seen = r.FormValue("last")
 	}
 	if tab.write("retry: 2000\n\n") && r.Method != http.MethodHead {
-		tab.follow(r.Context(), c, time.Until(v.session.ends()), news)
+		tab.follow(r.Context(), c, v.session, news)
 	}
 }
 
@@ -180,12 +180,12 @@ type tab struct {
 	seen string // the mark that it knows
 }
 
-func (t *tab) follow(ctx context.Context, c *Console, lasts time.Duration, news <-chan struct{}) {
-	beat, end := time.NewTicker(beatEvery), time.NewTimer(lasts)
+func (t *tab) follow(ctx context.Context, c *Console, s session, news <-chan struct{}) {
+	beat, end := time.NewTicker(beatEvery), time.NewTimer(time.Until(s.ends()))
 	defer beat.Stop()
 	defer end.Stop()
 	for {
-		if s, known := c.hub.current(); known && s.Mark != t.seen && !t.tell(s) {
+		if now, known := c.hub.current(); known && now.Mark != t.seen && !t.tell(now) {
 			return
 		}
 		select {
@@ -197,6 +197,10 @@ func (t *tab) follow(ctx context.Context, c *Console, lasts time.Duration, news 
 			t.write("event: end\ndata: \n\n")
 			return
 		case <-beat.C:
+			if c.ended(ctx, s) {
+				t.write("event: end\ndata: \n\n")
+				return
+			}
 			if !t.write(": still here\n\n") {
 				return
 			}

@@ -1,10 +1,10 @@
 package console
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/crmmind/mksync/internal/phrases"
@@ -67,52 +67,45 @@ func cookie(r *http.Request, what string) string {
 	return c.Value
 }
 
-// begin signs somebody in.
-func (c *Console) begin(w http.ResponseWriter, r *http.Request, who operations.Caller) error {
-	s := session{ID: rand.Text(), Name: who.Name, Role: who.Role, Expires: time.Now().Add(sessionAge).Unix()}
+// begin signs somebody in, until the token ends where it does: for eight hours at most.
+func (c *Console) begin(w http.ResponseWriter, r *http.Request, who operations.Caller, until time.Time) error {
+	age := sessionAge
+	if left := time.Until(until); !until.IsZero() && left < age {
+		age = max(left, time.Second)
+	}
+	s := session{ID: rand.Text(), Name: who.Name, Role: who.Role, Expires: time.Now().Add(age).Unix()}
 	sealed, err := c.seals.seal(forSession, s)
 	if err != nil {
 		return err
 	}
-	setCookie(w, r, "session", sealed, sessionAge)
+	setCookie(w, r, "session", sealed, age)
 	return nil
 }
 
 // session is who has signed in; false: nobody.
 func (c *Console) session(r *http.Request) (s session, in bool) {
-	in = c.seals.open(forSession, cookie(r, "session"), &s) && time.Now().Before(s.ends()) && !c.signed.out(s.ID)
+	in = c.seals.open(forSession, cookie(r, "session"), &s) && time.Now().Before(s.ends()) && !c.ended(r.Context(), s)
 	return s, in
 }
 
 func (s session) ends() time.Time { return time.Unix(s.Expires, 0) }
 
-// signedOut are sessions that were ended before their time, and codes of links that were used.
-type signedOut struct {
-	mu    sync.Mutex
-	until map[string]time.Time // by id: when it would have ended anyway
-}
-
-func newSignedOut() *signedOut { return &signedOut{until: map[string]time.Time{}} }
-
-// add ends one; false: it was ended already.
-func (s *signedOut) add(id string, until time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, end := range s.until {
-		if time.Now().After(end) {
-			delete(s.until, id)
-		}
+// ended reports whether somebody has signed out, here or at another process. Where that
+// cannot be known nothing can be read or decided either.
+func (c *Console) ended(ctx context.Context, s session) bool {
+	out, err := c.Used.UsedUp(ctx, s.ID)
+	if err != nil && ctx.Err() == nil {
+		c.Log.Debug("look whether somebody has signed out", "error", err)
 	}
-	_, was := s.until[id]
-	s.until[id] = until
-	return !was
+	return out
 }
 
-func (s *signedOut) out(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, out := s.until[id]
-	return out
+// Used remembers, for all processes that serve the console, what is good once: a link, a form,
+// and a session until it is ended.
+type Used interface {
+	// UseUp uses it up; false: it was used already. It is remembered until then.
+	UseUp(ctx context.Context, id string, until time.Time) (first bool, err error)
+	UsedUp(ctx context.Context, id string) (bool, error)
 }
 
 // visit is one request of somebody, and what it is answered with.

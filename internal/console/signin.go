@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -33,12 +34,12 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 		c.showSignIn(w, r, http.StatusOK, signInData{Next: next})
 		return
 	}
-	who, fits := c.useLink(code)
+	who, fits := c.useLink(r.Context(), code)
 	if !fits {
 		c.showSignIn(w, r, http.StatusUnauthorized, signInData{ID: "console.sign_in.link_used", Next: next})
 		return
 	}
-	c.enter(w, r, who, signInData{Next: next})
+	c.enter(w, r, who, time.Time{}, signInData{Next: next})
 }
 
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int, data signInData) {
@@ -56,7 +57,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 		data.Form, _ = url.ParseQuery(r.PostFormValue("resume_form"))
 	}
 
-	who, refusal := c.door.SignIn(r, strings.TrimSpace(r.PostFormValue("token")))
+	who, until, refusal := c.door.SignIn(r, strings.TrimSpace(r.PostFormValue("token")))
 	if refusal.Refused() {
 		data.ID = "console.sign_in.refused." + string(refusal.Kind)
 		data.Wait = refusal.Wait
@@ -66,7 +67,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 		c.showSignIn(w, r, refusalStatus[refusal.Kind], data)
 		return
 	}
-	c.enter(w, r, who, data)
+	c.enter(w, r, who, until, data)
 }
 
 // refusalStatus are refusals as HTTP has them.
@@ -75,10 +76,10 @@ var refusalStatus = map[httpapi.RefusalKind]int{
 	httpapi.RefusedTooMany: http.StatusTooManyRequests, httpapi.RefusedNoKeys: http.StatusServiceUnavailable,
 }
 
-// enter begins a session and leads on. What was not sent because the last session had ended
+// enter begins a session, which ends with the token, and leads on. What was not sent because the last session had ended
 // is shown, to be sent by a click.
-func (c *Console) enter(w http.ResponseWriter, r *http.Request, who operations.Caller, data signInData) {
-	if err := c.begin(w, r, who); err != nil {
+func (c *Console) enter(w http.ResponseWriter, r *http.Request, who operations.Caller, until time.Time, data signInData) {
+	if err := c.begin(w, r, who, until); err != nil {
 		c.Log.Error("begin session", "error", err)
 		http.Error(w, "", http.StatusInternalServerError)
 		return
@@ -111,7 +112,11 @@ func (c *Console) askToSignIn(w http.ResponseWriter, r *http.Request) {
 // signOut ends a session.
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
 	if s, in := c.session(r); in {
-		c.signed.add(s.ID, s.ends())
+		if _, err := c.Used.UseUp(r.Context(), s.ID, s.ends()); err != nil {
+			c.Log.Error("sign somebody out", "error", err)
+			c.render(w, r, view{Page: "problem", Title: "console.problem.title", Menu: "none", Data: problem{ID: "console.problem.unavailable"}, Status: http.StatusServiceUnavailable})
+			return
+		}
 	}
 	setCookie(w, r, "session", "", 0)
 	http.Redirect(w, r, root+"sign-in", http.StatusSeeOther)
@@ -135,11 +140,14 @@ func Link(key [32]byte, who operations.Caller, id string) (string, error) {
 }
 
 // useLink is whom a link's code signs in; false: it is none, is too old or was used.
-func (c *Console) useLink(code string) (operations.Caller, bool) {
+func (c *Console) useLink(ctx context.Context, code string) (who operations.Caller, fits bool) {
 	var l link
-	until := func() time.Time { return time.Unix(l.Expires, 0) }
-	if !c.seals.open(forLink, code, &l) || time.Now().After(until()) || !c.signed.add(l.ID, until()) {
-		return operations.Caller{}, false
+	if !c.seals.open(forLink, code, &l) || time.Now().After(time.Unix(l.Expires, 0)) {
+		return who, false
 	}
-	return operations.Caller{Name: l.Name, Role: l.Role}, true
+	first, err := c.Used.UseUp(ctx, l.ID, time.Unix(l.Expires, 0))
+	if err != nil {
+		c.Log.Error("sign in by a link", "error", err)
+	}
+	return operations.Caller{Name: l.Name, Role: l.Role}, first
 }

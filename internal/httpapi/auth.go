@@ -69,12 +69,13 @@ func (g *guard) who(r *http.Request) (operations.Caller, error) {
 	if !ok {
 		return operations.Caller{}, errNoToken
 	}
-	return g.holder(r.Context(), token)
+	who, _, err := g.holder(r.Context(), token)
+	return who, err
 }
 
-// holder is the holder of a token. How long it takes tells nothing about the tokens there
-// are. The error is for notIn.
-func (g *guard) holder(ctx context.Context, token string) (operations.Caller, error) {
+// holder is the holder of a token, and when the token ends; zero: never. How long it takes
+// tells nothing about the tokens there are. The error is for notIn.
+func (g *guard) holder(ctx context.Context, token string) (who operations.Caller, until time.Time, err error) {
 	given, found := sha256.Sum256([]byte(token)), -1
 	for i := range g.hashes {
 		same := subtle.ConstantTimeCompare(given[:], g.hashes[i][:])
@@ -83,7 +84,7 @@ func (g *guard) holder(ctx context.Context, token string) (operations.Caller, er
 	if found < 0 {
 		return g.jwts.who(ctx, token)
 	}
-	return g.callers[found], nil
+	return g.callers[found], until, nil
 }
 
 // bearer is the token of a request that has exactly one.

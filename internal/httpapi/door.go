@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -38,17 +39,18 @@ func (d Door) Open() bool { return d.s.guard.open() }
 // Stopping is closed when the server stops: whoever streams ends then.
 func (d Door) Stopping() <-chan struct{} { return d.s.stopping }
 
-// SignIn is who holds the token that a request brings in its form.
-func (d Door) SignIn(r *http.Request, token string) (operations.Caller, Refusal) {
-	who, err := d.s.guard.holder(r.Context(), token)
+// SignIn is who holds the token that a request brings in its form, and when the token ends;
+// zero: never.
+func (d Door) SignIn(r *http.Request, token string) (who operations.Caller, until time.Time, refused Refusal) {
+	who, until, err := d.s.guard.holder(r.Context(), token)
 	if err == nil {
 		noteCaller(r, who.Name)
-		return who, Refusal{}
+		return who, until, Refusal{}
 	}
 	if wait := d.s.strangers.note(r, err); wait > 0 {
-		return who, Refusal{RefusedTooMany, wait}
+		return who, until, Refusal{RefusedTooMany, wait}
 	}
-	return who, Refusal{Kind: refusalOf(err)}
+	return who, until, Refusal{Kind: refusalOf(err)}
 }
 
 // Allow is how many seconds one more request of somebody has to wait; 0: it need not.

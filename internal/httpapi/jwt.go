@@ -120,26 +120,26 @@ func newSignatures(cfg JWT, taken []string, log *slog.Logger) *signatures {
 }
 
 // who is the user that a token was issued to, by its subject, or the service, by its
-// role. s may be nil. The error is for notIn.
-func (s *signatures) who(ctx context.Context, token string) (operations.Caller, error) {
+// role, and when the token ends. s may be nil. The error is for notIn.
+func (s *signatures) who(ctx context.Context, token string) (who operations.Caller, until time.Time, err error) {
 	if s == nil {
-		return operations.Caller{}, errNoToken
+		return who, until, errNoToken
 	}
 	var c claims
-	_, err := s.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return s.key(ctx, t) })
+	_, err = s.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return s.key(ctx, t) })
 	var role operations.Role
 	if err == nil {
 		role, err = s.admit(&c)
 	}
 	switch {
 	case err != nil:
-		return operations.Caller{}, err
+		return who, until, err
 	case c.has(RoleService) && c.Subject == "":
-		return operations.Caller{Name: RoleService, Role: role}, nil
+		return operations.Caller{Name: RoleService, Role: role}, c.ExpiresAt.Time, nil
 	case !operations.IsCaller(c.Subject), slices.Contains(s.taken, c.Subject):
-		return operations.Caller{}, errNoName
+		return who, until, errNoName
 	}
-	return operations.Caller{Name: c.Subject, Role: role}, nil
+	return operations.Caller{Name: c.Subject, Role: role}, c.ExpiresAt.Time, nil
 }
 
 // key is what a token's signature is checked with. The secret is for HS256 and

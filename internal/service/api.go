@@ -120,7 +120,7 @@ func (s *Service) runAPI(ctx context.Context) error {
 // console is the web console.
 func (s *Service) console(api operations.Answerer, door httpapi.Door, origins []string) http.Handler {
 	return console.New(console.Config{
-		API: api, System: s.system(), Origins: origins, Key: s.Config.SessionKey(), Zone: time.Local, Log: s.log,
+		API: api, System: s.system(), Origins: origins, Key: s.Config.SessionKey(), Zone: time.Local, Used: s.Store, Log: s.log,
 		CRMURL: s.Config.ConsoleCRMURL, MetaKockaURL: s.Config.ConsoleMetaKockaURL,
 	}, door)
 }
