@@ -118,6 +118,7 @@ func (c *Console) shown() map[string]show {
 		"history.csv":  historyCSV,
 		"undo":         undoPreview,
 		"link":         linkPreview,
+		"preview":      syncPreview,
 		"deletions":    deletions,
 		"duplicates":   duplicates,
 		"first-match":  firstMatch,

@@ -138,6 +138,7 @@ func TestPages(t *testing.T) {
 		{"many that failed", manyThatFailed},
 		{"counts", countsAreRows},
 		{"in Slovenian", inSlovenian},
+		{"a look before a sync", lookBeforeASync},
 		{"rights", rightsHideAndRefuse},
 		{"csv", historyOpensInASpreadsheet},
 		{"every page", everyPageIsRead},
@@ -305,7 +306,7 @@ func takeBack(t *testing.T, h *house) {
 	// Of several contacts it is a job, whose page shows how far it is.
 	other := h.Linked(h.s, "ivo@primer.si")
 	entries := h.One("SELECT string_agg(id::text, ',') FROM mksync_history WHERE contact_id IN ($1, $2) AND side = 'metakocka'", id, other)
-	a = b.press(b.get("/console/undo?ids="+entries), "Take it back")
+	a = b.press(b.get("/console/undo?id="+entries), "Take it back")
 	require.Contains(t, a.notice(), "2 contacts are being taken back, as a job.")
 	require.Contains(t, a.body, "Take writes back")
 	h.Eventually(func() error {
@@ -423,7 +424,7 @@ func everyPageIsRead(t *testing.T, h *house) {
 	id := h.Linked(h.s, "pia@primer.si")
 	pages := []string{
 		"", "waiting", "waiting?kind=match", "bulk?kind=match&choice=new&choose=" + id, "history", "undo?contact=" + id + "&to=2026-01-01",
-		"contacts", "contacts?status=synced", "contact?id=" + id, "link?id=" + id + "&partner=" + h.Partner(id).MKID, "deletions", "deletions?all=true", "duplicates", "errors", "first-match", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
+		"contacts", "contacts?status=synced", "contact?id=" + id, "preview?id=" + id, "link?id=" + id + "&partner=" + h.Partner(id).MKID, "deletions", "deletions?all=true", "duplicates", "errors", "first-match", "jobs", "system", "doctor", "merge?loser=" + id + "&winner=" + h.Linked(h.s, "pina@primer.si"),
 	}
 	for _, lang := range []string{"sl", "en"} {
 		b := h.as(t, operations.Admin)
@@ -510,8 +511,11 @@ func oneContact(t *testing.T, h *house) {
 	a = b.press(a, "Merge the two")
 	require.Contains(t, a.notice(), "was merged into Oseba sarah@primer.si.")
 	require.Equal(t, 1, h.Count("SELECT count(*) FROM contacts WHERE id IN ($1::uuid, $2::uuid)", loser, winner))
+	a = b.get("/console/contact?id=" + winner)
+	require.Contains(t, a.body, "Contact "+loser+" was merged into contact "+winner+".")
 	a = b.press(a, "Take it back")
 	require.Contains(t, a.notice(), "was taken back")
+	require.NotContains(t, a.body, "was merged into contact")
 	require.Equal(t, 2, h.Count("SELECT count(*) FROM contacts WHERE id IN ($1::uuid, $2::uuid)", loser, winner))
 
 	require.Equal(t, 404, b.do("GET", "/console/contact?id=00000000-0000-4000-8000-000000000000", nil).status)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
@@ -198,4 +199,15 @@ func inSlovenian(t *testing.T, h *house) {
 	require.NotNil(t, tile, a.body)
 	forms := map[string]string{"1": "izbris", "2": "izbrisa", "3": "izbrisi", "4": "izbrisi"}
 	require.Equal(t, forms[tile[1]], tile[2])
+}
+
+// lookBeforeASync: what it would write is shown, and nothing is written.
+func lookBeforeASync(t *testing.T, h *house) {
+	t.Helper()
+	id := h.Linked(h.s, "lado@primer.si")
+	h.Set(id, mapping.FieldPhone, "041 999 888")
+	a := h.as(t, operations.Viewer).get("/console/preview?id=" + id)
+	require.Contains(t, a.body, "041 999 888")
+	require.NotContains(t, a.body, "/console/do/sync")
+	require.Equal(t, "041 111 111", h.Partner(id).Contacts[0].GSM)
 }
