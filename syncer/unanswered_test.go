@@ -65,7 +65,7 @@ func TestUpdateWithoutAnswer(t *testing.T) {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
 			w := world.New(t, sim.Options{})
-			w.Config.ConflictRule, w.Config.MetaKockaTimeout = mapping.RuleManual, time.Second
+			w.Config.ConflictRule = mapping.RuleManual
 			w.Start()
 			id := w.Insert("Eva Bukev", "eva@primer.si")
 			w.Status(id, "synced")
@@ -111,11 +111,14 @@ func TestEditInTheERPAfterAnUpdateWithoutAnswer(t *testing.T) {
 	w.Status(id, "synced")
 	partner := w.Partner(id).MKID
 	require.NoError(t, w.ERP.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
+	var once sync.Once
 	down := make(chan struct{})
 	w.ERP.OnCall(func(c sim.Call) {
 		if c.Endpoint == metakocka.EndpointUpdate {
-			require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
-			close(down)
+			once.Do(func() {
+				require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
+				close(down)
+			})
 		}
 	})
 	w.Exec("UPDATE contacts SET phone = '041 111 111', address = 'Nova 1, Ljubljana, 1000' WHERE id = $1", id)
@@ -140,7 +143,7 @@ func TestEditInTheERPAfterAnUpdateWithoutAnswer(t *testing.T) {
 func TestAnonymizeAfterAnUpdateWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
-	w.Config.DeletePolicy, w.Config.MetaKockaTimeout = "anonymize", time.Second
+	w.Config.DeletePolicy = "anonymize"
 	w.Start()
 	id := w.Insert("Eva Bukev", "eva@primer.si")
 	w.Status(id, "synced")

@@ -88,8 +88,8 @@ func TestPeriodicFullCheckPublishesWhatDiffers(t *testing.T) {
 	w := world.New(t, sim.Options{})
 	ids := w.Left(2)
 	w.Outdated(ids[0])
-	w.Config.CheckInterval = 1 // due at once
-	w.Config.MetaKockaTimeout, w.Config.PollInterval = 100*time.Millisecond, 100*time.Millisecond
+	w.Config.CheckInterval = 1                     // due at once
+	w.Config.PollInterval = 200 * time.Millisecond // it waits for two before it tells
 	s, _ := w.Start()
 	w.Eventually(func() error {
 		if st := s.Monitor().Status(t.Context()); st.Differing != 1 || st.Check.LastCheckAt == nil {

@@ -61,6 +61,7 @@ func TestJobsWaitAndSurviveARestart(t *testing.T) {
 	for i := range 12 {
 		ids = append(ids, w.Insert(fmt.Sprintf("Oseba %d", i), fmt.Sprintf("oseba%d@partner.si", i)))
 	}
+	usual := w.Config.MetaKockaTimeout
 	let := w.Hold(metakocka.EndpointAdd)
 	_, c, stop := w.APIUntil()
 	path := c.Later("bulk-sync", `{"contactIds":`+world.JSONList(ids)+`}`)
@@ -74,6 +75,7 @@ func TestJobsWaitAndSurviveARestart(t *testing.T) {
 	require.Positive(t, done)
 	require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
 	gets := w.ERP.Calls().Received[metakocka.EndpointGet]
+	w.Config.MetaKockaTimeout = usual // so long is waited for what was sent without an answer
 	_, c, _ = w.APIUntil()
 	job := c.Until(w, path, world.Ended)
 	require.Equal(t, []any{store.JobDone, 12, 12, 0}, []any{job.Status, job.Total, job.Done, job.Failed})

@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -38,10 +39,12 @@ func TestFirstSweepGoesByTheDatabasesClock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-			defer cancel()
-			p := &Pusher{polls: c.polls}
-			require.Equal(t, c.opens, p.firstSweep(ctx) == nil)
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				p := &Pusher{polls: c.polls}
+				require.Equal(t, c.opens, p.firstSweep(ctx) == nil)
+			})
 		})
 	}
 }

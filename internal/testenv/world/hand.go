@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -25,7 +26,7 @@ type Hand struct {
 func ByHand(t *testing.T, opts sim.Options, set func(w *World)) *Hand {
 	t.Helper()
 	w := NewAudited(t, opts)
-	w.Config.MetaKockaTimeout = 500 * time.Millisecond
+	w.Config.MetaKockaTimeout = waits.Stretch(500 * time.Millisecond)
 	if set != nil {
 		set(w)
 	}

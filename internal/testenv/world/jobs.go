@@ -60,7 +60,8 @@ const All = -1
 
 // Hold keeps the calls of an endpoint waiting until let lets so many of them through. So a
 // test looks at work that is under way, however long it takes to look. It comes before the
-// world's services start: a call may take long then.
+// world's services start: a call may take long then, and one without an answer is waited for
+// as long.
 func (w *World) Hold(endpoint string) (let func(n int)) {
 	w.T.Helper()
 	w.Config.MetaKockaTimeout = time.Hour
