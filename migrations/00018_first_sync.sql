@@ -9,6 +9,7 @@ CREATE INDEX metakocka_contact_mappings_proposed ON metakocka_contact_mappings (
 CREATE TABLE mksync_imports (
     metakocka_id varchar(255) PRIMARY KEY,
     version      text NOT NULL,
+    link_id      uuid,  -- of a contact that waits, and may be the partner's: it goes first
     at           timestamptz NOT NULL DEFAULT clock_timestamp(),
     xid          xid8 NOT NULL DEFAULT pg_current_xact_id()
 );

@@ -95,6 +95,16 @@ func TestNothingIsWrittenBeforeAFirstMatchIsApproved(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, r.Mapping(ana), "waits for approval")
 
+	// A partner that a contact may be is no contact of its own as long as that waits.
+	waiting := func() int { return r.Service.Monitor().Status(ctx).FirstMatches }
+	require.Equal(t, 3, waiting())
+	nobody := r.Add(mapping.Contact{Name: "Nobody's", Email: "nobodys@partner.si"})
+	r.Pushed(nobody, false)
+	require.Equal(t, 3, waiting())
+	r.Exec("DELETE FROM contacts WHERE id = $1", nobody)
+	r.Pushed(nobody, true)
+	require.Equal(t, 3, waiting())
+
 	// Edits renew what is proposed.
 	was := r.proposal(bor)
 	r.Pushed(bor, false)

@@ -25,6 +25,11 @@ func (k *task) hold(ctx context.Context, reason string, since store.Snapshot, pa
 	if err := k.settle(ctx, store.StatusHeld, reason, store.Change{}); err != nil {
 		return err
 	}
+	if k.Reviews() && len(partners) > 0 {
+		if err := k.links.ContestImports(ctx, k.link.ID, partners); err != nil {
+			return err
+		}
+	}
 	return k.links.WakeOvertaken(ctx, k.id, partners, since)
 }
 

@@ -68,6 +68,9 @@ type Links interface {
 	WakeOvertaken(ctx context.Context, contactID string, metakockaIDs []string, since store.Snapshot) error
 	// ProposeImport notes that a partner would become a contact, and waits for approval.
 	ProposeImport(ctx context.Context, metakockaID, version string) error
+	// ContestImports lets partners not be imported as long as a contact waits that may be
+	// theirs.
+	ContestImports(ctx context.Context, linkID string, metakockaIDs []string) error
 	// UnlinkedContacts finds contacts without a living link by a partner's keys, but
 	// those of which a person said that they are somebody else.
 	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error)

@@ -17,7 +17,7 @@ func newDemoCommand(app *cliEnv) *cobra.Command {
 		Long: "Start a throw-away Postgres with a contacts table, the MetaKocka simulator and the service,\n" +
 			"change contacts on both sides, kill the service, cut MetaKocka off, and show that both sides\n" +
 			"agree in the end. Nothing is left behind. The exit status is 1 when they do not agree.",
-		Example: "  mksync demo\n  mksync demo --serve",
+		Example: "  mksync demo\n  mksync demo --serve\n  mksync demo --review",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.Out = app.out()
@@ -33,6 +33,7 @@ func newDemoCommand(app *cliEnv) *cobra.Command {
 
 	cmd.Flags().BoolVar(&opts.Serve, "serve", false, "keep everything running at the end, until Ctrl-C")
 	cmd.Flags().StringVar(&opts.Origin, "origin", "", "with --serve: pages from there, such as https://crm.example.si, may show where contacts stand")
+	cmd.Flags().BoolVar(&opts.Review, "review", false, "show a first start under review (MKSYNC_FIRST_SYNC=review) instead, and keep it running until Ctrl-C")
 	cmd.Flags().BoolVar(&opts.Verbose, "verbose", false, "show what the service logs")
 	return cmd
 }

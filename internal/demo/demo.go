@@ -25,6 +25,7 @@ type Options struct {
 	Log     io.Writer        // what happens besides
 	Environ []string         // of the service, whose own settings are left out
 	Serve   bool             // keep everything running at the end
+	Review  bool             // tell the beginning of a first start under review, and keep that running
 	Origin  string           // whose pages may show where contacts stand; empty: nobody's
 	Verbose bool             // show what the service logs
 }
@@ -71,6 +72,9 @@ var errServed = errors.New("served until asked to stop")
 
 // tell runs the steps in their order; each builds on what the others left.
 func (d *demo) tell(ctx context.Context) error {
+	if d.world.Review {
+		return d.review(ctx)
+	}
 	for _, s := range []struct {
 		title string
 		run   func(context.Context) error

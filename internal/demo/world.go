@@ -18,6 +18,7 @@ import (
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // startTimeout bounds the start, in which Postgres may have to be installed.
@@ -125,7 +126,12 @@ func (w *world) openService(ctx context.Context) (err error) {
 
 // environment is the service's configuration.
 func (w *world) environment() []string {
+	firstSync := syncer.FirstSyncAuto
+	if w.Review {
+		firstSync = syncer.FirstSyncReview
+	}
 	return []string{
+		"MKSYNC_FIRST_SYNC=" + firstSync,
 		"MKSYNC_DATABASE_URL=" + w.dbURL,
 		"MKSYNC_SLOT=" + w.dbName, // slots are known to the whole server
 		"MKSYNC_PUBLICATION=mksync",

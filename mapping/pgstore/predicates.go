@@ -31,7 +31,8 @@ const (
 	proposedMatch = heldMatch + " AND proposal IS NOT NULL"
 
 	// proposedImport is true of a row of mksync_imports i whose partner is there, and
-	// nobody's yet.
+	// nobody's yet, nor proposed to a contact that waits.
 	proposedImport = `EXISTS (SELECT FROM mksync_partners p WHERE p.metakocka_id = i.metakocka_id AND p.missing_since IS NULL)
-		AND NOT EXISTS (SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = i.metakocka_id AND m.` + livingLink + `)`
+		AND NOT EXISTS (SELECT FROM metakocka_contact_mappings m WHERE m.metakocka_id = i.metakocka_id AND m.` + livingLink + `)
+		AND (i.link_id IS NULL OR NOT EXISTS (SELECT FROM metakocka_contact_mappings m WHERE m.id = i.link_id AND m.` + heldMatch + `))`
 )

@@ -23,7 +23,8 @@ func xidOf(text string) uint32 {
 // version it stands as it stood.
 func (s *Store) ProposeImport(ctx context.Context, metakockaID, version string) error {
 	_, err := s.pool.Exec(ctx, `INSERT INTO mksync_imports AS i (metakocka_id, version) VALUES ($1, $2)
-		ON CONFLICT (metakocka_id) DO UPDATE SET version = excluded.version, at = excluded.at, xid = excluded.xid WHERE i.version <> excluded.version`, metakockaID, version)
+		ON CONFLICT (metakocka_id) DO UPDATE SET version = excluded.version, at = excluded.at, xid = excluded.xid, link_id = NULL
+		WHERE i.version <> excluded.version OR i.link_id IS NOT NULL`, metakockaID, version)
 	if err != nil {
 		return fmt.Errorf("store that partner %s waits for approval: %w", metakockaID, err)
 	}
@@ -38,15 +39,19 @@ func (s *Store) DropImport(ctx context.Context, metakockaID string) error {
 	return nil
 }
 
+// ContestImports lets partners not be imported as long as a contact waits that may be theirs.
+func (s *Store) ContestImports(ctx context.Context, linkID string, metakockaIDs []string) error {
+	if _, err := s.pool.Exec(ctx, "UPDATE mksync_imports SET link_id = $1 WHERE metakocka_id = ANY($2)", linkID, metakockaIDs); err != nil {
+		return fmt.Errorf("keep partners from being imported that a contact may have: %w", err)
+	}
+	return nil
+}
+
 const dropImportSQL = "DELETE FROM mksync_imports WHERE metakocka_id = $1"
 
-// queueNoImport lets a partner not wait for a contact of its own that a contact without a
-// partner gets, or is proposed to.
+// queueNoImport lets a partner not wait for a contact of its own that a contact gets.
 func queueNoImport(b *pgx.Batch, l *store.Link, first bool) {
-	switch {
-	case l.Proposal != nil && l.Proposal.MetaKockaID != "":
-		b.Queue(dropImportSQL, l.Proposal.MetaKockaID)
-	case first && l.MetaKockaID != "":
+	if first && l.MetaKockaID != "" {
 		b.Queue(dropImportSQL, l.MetaKockaID)
 	}
 }

@@ -62,7 +62,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer crm.Close()
-	stop, err := serve(dir)
+	stop, err := serve(dir, "--serve")
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -109,8 +109,8 @@ var printed = map[string]*regexp.Regexp{
 	"erp":     regexp.MustCompile(`^\s+MetaKocka simulator\s+(http://\S+)/control/partners`),
 }
 
-// serve builds mksync and runs its demo until stop is called.
-func serve(dir string) (stop func(), err error) {
+// serve builds mksync and runs its demo until stop is called, which the desk then is.
+func serve(dir string, how ...string) (stop func(), err error) {
 	binary := filepath.Join(dir, "mksync")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/mksync")
 	build.Dir = "../.."
@@ -118,7 +118,7 @@ func serve(dir string) (stop func(), err error) {
 		return nil, fmt.Errorf("build mksync: %w\n%s", err, out)
 	}
 
-	demo := exec.Command(binary, "demo", "--serve", "--origin", desk.crm)
+	demo := exec.Command(binary, append([]string{"demo", "--origin", desk.crm}, how...)...)
 	demo.Dir = dir
 	out, err := demo.StdoutPipe()
 	if err != nil {
