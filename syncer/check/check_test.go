@@ -35,6 +35,7 @@ func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.Config.DeletePolicy = "deactivate"
+	w.Config.MetaKockaTimeout = time.Minute // each write is answered, on any machine
 	ids := w.Left(9)
 	w.LoseSlot() // no event will ever tell
 	w.Set(ids[0], mapping.FieldPhone, "040 123 456")
