@@ -28,6 +28,9 @@ func (w *World) Environ() []string {
 	}
 
 	// What is set is no question any more for mksync init.
+	if c.FirstSync != usual.FirstSync {
+		env = append(env, "MKSYNC_FIRST_SYNC="+c.FirstSync)
+	}
 	if c.Schema != usual.Schema {
 		env = append(env, "MKSYNC_SCHEMA="+c.Schema)
 	}
