@@ -58,7 +58,7 @@ func TestReplayBringsUpARestoredERP(t *testing.T) {
 			require.Equal(t, writes, w.ERP.Calls().Writes())
 
 			if running {
-				w.Exec("INSERT INTO mksync_replays SELECT id, now() + interval '1 hour' FROM contacts") // the replay is quicker than the first poll
+				w.Exec("INSERT INTO mksync_replays SELECT id, now() + interval '9 minutes' FROM contacts") // the replay is quicker than the first poll
 				w.Start()
 			}
 			said := mksync(w, "replay", "--since", "1h", "--authority", "crm")
