@@ -57,7 +57,9 @@ func TestKilledInTheMiddleOfAnApproval(t *testing.T) {
 	require.NoError(t, err)
 	_, err = store.AddJob(t.Context(), operations.OpApproveAll.Name, request, "ana")
 	require.NoError(t, err)
-	begun := func() int { return w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status <> 'held'") }
+	begun := func() int {
+		return w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status <> 'held'")
+	}
 	for kill := range 2 {
 		w.Eventually(func() error {
 			if got := begun(); got <= kill {
