@@ -197,7 +197,8 @@ func (c *cluster) rest() {
 	waits.Idle(c.T.Context(), 2*c.Config.PollInterval+500*time.Millisecond)
 	crowd.Settled(c.T, c.people, 30*time.Second)
 	require.Equal(c.T, before, c.ERP.Calls().Writes(), "two sides that agree are left alone")
-	require.LessOrEqual(c.T, c.writes.Excess(c.T, c.people), c.excessAllowed())
+	excess := c.writes.InExcess(c.T, c.people)
+	require.LessOrEqual(c.T, len(excess), c.excessAllowed(), crowd.Some(excess))
 }
 
 // excessAllowed: a process that ends or is frozen, or a wire to MetaKocka that breaks, leaves

@@ -207,6 +207,7 @@ func (c *cluster) failOver() {
 func (c *cluster) follow() {
 	c.Config.DatabaseURL = config.Secret(c.postgres.databaseURL())
 	c.crm.Lead(c.T, c.postgres.primary.URL())
+	c.DB.Reset() // its connections were to the old one
 	for _, p := range c.processes {
 		p.postgres.Lead(c.T, c.postgres.primary.URL())
 	}

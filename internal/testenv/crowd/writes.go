@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"encoding/json"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -71,13 +72,19 @@ func (w *Writes) Failed() (n int) {
 	return n
 }
 
-// Excess is how many writes there were, of all persons' partners, beyond one for
+// Excess is how many writes in excess there were.
+func (w *Writes) Excess(t testing.TB, people *Crowd) int {
+	t.Helper()
+	return len(w.InExcess(t, people))
+}
+
+// InExcess are the writes that there were, of all persons' partners, beyond one for
 // each edit of the person in the CRM, one more for each value that was emptied
 // (the marker), and one for each that the ERP spoilt; none for what was edited of who is
 // left out. One person's idle edits do
 // not make up for another's writes. A write that repeats the one before is always
 // too many, but for contested persons, whom the ERP's users edit back.
-func (w *Writes) Excess(t testing.TB, people *Crowd) (n int) {
+func (w *Writes) InExcess(t testing.TB, people *Crowd) (all []string) {
 	t.Helper()
 	s, err := people.look(t.Context())
 	require.NoError(t, err)
@@ -95,13 +102,20 @@ func (w *Writes) Excess(t testing.TB, people *Crowd) (n int) {
 		}
 		spare[number] += w.spoilt[who] - arrived
 		if !people.contested(number) {
-			n += w.again[who]
+			for range w.again[who] {
+				all = append(all, fmt.Sprintf("a write of %q that is the same as the one before: %s", who, w.last[who]))
+			}
 		}
 	}
 	for _, p := range people.people {
-		n += max(0, -(spare[p.n] + p.edits + p.cleared - p.unsent))
+		for range -(spare[p.n] + p.edits + p.cleared - p.unsent) {
+			all = append(all, fmt.Sprintf("a write of %s, who was edited %d times, %d values emptied, %d while left out", p.want.Name, p.edits, p.cleared, p.unsent))
+		}
 	}
-	return n + max(0, -spare[0])
+	for range -spare[0] {
+		all = append(all, "a write of nobody")
+	}
+	return all
 }
 
 // contested is whether both sides edit the same of a person.
