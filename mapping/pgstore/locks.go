@@ -111,7 +111,7 @@ func (l *locks) while(ctx context.Context, use func(context.Context) error) erro
 		select {
 		case <-within.Done():
 		case <-l.lost:
-			lose(fmt.Errorf("lock %s is lost: %w", l.names[0], l.why))
+			lose(told(fmt.Errorf("lock %s is lost: %w", l.names[0], l.why)))
 		}
 	})
 

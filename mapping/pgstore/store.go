@@ -155,10 +155,16 @@ func (s *Store) WithPartner(ctx context.Context, metakockaID string, use func() 
 
 // Alone calls use while no other process has the named part to itself, and
 // waits for its turn until ctx ends. The context that use gets ends when the
-// lock is lost, as with a restart of the database: another process may have it.
+// lock is lost, as with a restart of the database: another process may have it. What use
+// returns may be about anything, so it says nothing about the database.
 func (s *Store) Alone(ctx context.Context, name string, use func(context.Context) error) error {
-	key := []string{s.lockName(aloneLock, name)}
-	return s.locked(ctx, standbyHandOver, key, func(lock *locks) error { return lock.while(ctx, use) })
+	key := s.lockName(aloneLock, name)
+	lock, err := s.holder.take(ctx, standbyHandOver, []string{key}, nil)
+	if err != nil {
+		return told(fmt.Errorf("lock %s: %w", key, err))
+	}
+	defer lock.release()
+	return lock.while(ctx, use)
 }
 
 // TryAlone is Alone for who does not wait: taken is false where another process,

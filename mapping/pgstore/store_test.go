@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestOneProcessHasAPartToItself(t *testing.T) {
 	first, pool := openStore(t, url)
 	second, _ := openStore(t, url)
 	nothing := func(context.Context) error { return nil }
-	failed := errors.New("failed")
+	failed := fmt.Errorf("NATS does not answer: %w", context.DeadlineExceeded)
 	got := make(chan error, 1)
 	taken, err := first.TryAlone(t.Context(), "part", func(context.Context) error {
 		taken, err := second.TryAlone(t.Context(), "part", nothing)
@@ -42,6 +43,7 @@ func TestOneProcessHasAPartToItself(t *testing.T) {
 	err, ended := waits.Within(15*time.Second, got)
 	require.True(t, ended)
 	require.ErrorIs(t, err, failed)
+	require.NotErrorIs(t, err, store.ErrStoreAway, "it is not the database that is away")
 }
 
 // TestWhoWaitsForAPartGoesWhenItsContextEnds.
@@ -85,6 +87,7 @@ func TestWhoLosesItsLockIsTold(t *testing.T) {
 	err, told := waits.Within(30*time.Second, ended)
 	require.True(t, told)
 	require.ErrorContains(t, err, "lock mksync:part is lost")
+	require.ErrorIs(t, err, store.ErrStoreAway)
 	taken, err := kept.TryAlone(t.Context(), "part", func(context.Context) error { return nil })
 	require.NoError(t, err)
 	require.True(t, taken)

@@ -209,10 +209,23 @@ func (c *cluster) excessAllowed() int {
 	return c.Config.MetaKockaConcurrency * c.broken
 }
 
-// said fails where a process said for long that all is well though nothing arrived.
+// goesOn is how long at most nothing may arrive while one of three is away, however long it
+// is: a cluster of NATS takes up to ten seconds to have other leaders, and a client some
+// seconds more to find them.
+const goesOn = 30 * time.Second
+
+// said fails where nothing arrived for long though two of three were there, or a process
+// said that all is well meanwhile.
 func (c *cluster) said() {
 	c.T.Helper()
 	for kind, f := range c.watch.found {
+		limit := goesOn
+		if kind == frozen {
+			limit += time.Minute // Postgres's wal_sender_timeout: until then the slot is the frozen one's
+		}
+		if kind != majorityAway {
+			require.Less(c.T, max(f.still[toMetaKocka], f.still[toCRM]), waits.Stretch(limit), "%s: nothing arrived for so long", kind)
+		}
 		require.Less(c.T, f.unsaid, waits.Stretch(5*time.Second), "%s: nothing arrived, and status said that all is well", kind)
 	}
 }

@@ -28,17 +28,17 @@ func (c *cluster) faults() []fault {
 	all := []fault{
 		{"nats killed", func() { c.down(c.nats.machines[c.nats.some(c.rand)]) }},
 		{"nats leader killed", func() { c.down(c.nats.machines[c.nats.leader(c.rand)]) }},
-		{"nats paused", func() { c.frozen(c.nats.machines[c.nats.leader(c.rand)].Keeper) }},
+		{"nats paused", func() { c.freeze(c.nats.machines[c.nats.leader(c.rand)].Keeper) }},
 		{"nats leader cut off", func() { c.cutOff(c.nats.leader(c.rand), true) }},
 		{"nats one apart", func() { c.cutOff(c.nats.some(c.rand), false) }},
 		{"nats leaders stepped down", c.nats.stepDown},
 		{"nats disk empty", c.emptied},
 		{"nats rolled", c.rolledNATS},
-		{"nats two of three away", c.minority},
+		{majorityAway, c.minority},
 		{"machine away", c.machineAway},
 		{"mksync killed", func() { c.killed(c.processes[c.rand.IntN(machines)]) }},
 		{"mksync listener away", func() { c.killed(c.listening()) }},
-		{"mksync frozen", func() { c.froze(c.listening()) }},
+		{frozen, func() { c.froze(c.listening()) }},
 		{"mksync rolled", c.rolled},
 		{"wire bad", c.badWire},
 		{"postgres killed", func() { require.NoError(c.T, c.postgres.primary.Restart(c.T.Context())) }},
@@ -49,6 +49,13 @@ func (c *cluster) faults() []fault {
 	}
 	return all
 }
+
+// Kinds that take longer than others to go on from: nobody can do without a majority, and a
+// frozen listener still has the slot.
+const (
+	majorityAway = "nats two of three away"
+	frozen       = "mksync frozen"
+)
 
 // meanwhile lets a fault be.
 func (c *cluster) meanwhile() {
@@ -69,8 +76,8 @@ func (c *cluster) down(m *machine) {
 	m.Hold(false)
 }
 
-// frozen stops a process and lets it go on.
-func (c *cluster) frozen(k *keeper.Keeper) {
+// freeze stops a process and lets it go on.
+func (c *cluster) freeze(k *keeper.Keeper) {
 	k.Signal(syscall.SIGSTOP, keeper.Unasked)
 	c.meanwhile()
 	k.Signal(syscall.SIGCONT, keeper.Unasked)
@@ -162,7 +169,7 @@ func (c *cluster) machineAway() {
 
 func (c *cluster) froze(p *process) {
 	c.breaks()
-	c.frozen(p.Keeper)
+	c.freeze(p.Keeper)
 }
 
 // rolled restarts one process after another, each when the one before is there, as an
