@@ -94,7 +94,7 @@ func (w *Writes) InExcess(t testing.TB, people *Crowd) (all []string) {
 	people.mu.Lock()
 	defer people.mu.Unlock()
 
-	spare := map[int]int{}
+	spare, again := map[int]int{}, map[int]int{}
 	for who, arrived := range w.arrived {
 		number, known := numbers[who]
 		if !known {
@@ -102,17 +102,19 @@ func (w *Writes) InExcess(t testing.TB, people *Crowd) (all []string) {
 		}
 		spare[number] += w.spoilt[who] - arrived
 		if !people.contested(number) {
-			for range w.again[who] {
-				all = append(all, fmt.Sprintf("a write of %q that is the same as the one before: %s", who, w.last[who]))
-			}
+			again[number] += w.again[who]
 		}
 	}
+
+	// A write that is both, beyond the edits and the same as the one before, counts once.
 	for _, p := range people.people {
-		for range -(spare[p.n] + p.edits + p.cleared - p.unsent) {
-			all = append(all, fmt.Sprintf("a write of %s, who was edited %d times, %d values emptied, %d while left out", p.want.Name, p.edits, p.cleared, p.unsent))
+		beyond := -(spare[p.n] + p.edits + p.cleared - p.unsent)
+		for range max(beyond, again[p.n]) {
+			all = append(all, fmt.Sprintf("a write of %s (owner %d): %d more than its %d edits, %d values emptied and %d edits unsent allow, %d the same as the one before",
+				p.want.Name, p.owner, beyond, p.edits, p.cleared, p.unsent, again[p.n]))
 		}
 	}
-	for range -spare[0] {
+	for range max(-spare[0], again[0]) {
 		all = append(all, "a write of nobody")
 	}
 	return all
