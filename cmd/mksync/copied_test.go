@@ -42,17 +42,6 @@ func refused(w *world.World, why string) {
 	require.Contains(w.T, doctor.stdout, why)
 }
 
-// confirmed waits until the slot stands at lsn, or beyond it.
-func confirmed(w *world.World, lsn string) {
-	w.T.Helper()
-	w.Eventually(func() error {
-		if at := w.One("SELECT max(confirmed_flush_lsn)::text FROM pg_replication_slots WHERE slot_name = $1 AND confirmed_flush_lsn < $2::text::pg_lsn", w.Config.Slot, lsn); at != "" {
-			return fmt.Errorf("the slot stands at %s, not %s", at, lsn)
-		}
-		return nil
-	})
-}
-
 // copied makes a copy of the database by its server, as for a test system, and leaves
 // the world in it. Nobody else may be connected.
 func copied(w *world.World) {
@@ -133,7 +122,7 @@ func TestRestoredDumpIsNotOverwritten(t *testing.T) {
 
 	require.Contains(t, mksync(w, "listener", "accept").lines()[0], "accepted")
 	s, _ := w.Start()
-	recovered(w, "accepted")
+	w.Recovered("accepted")
 	w.PartnerIs(ids[0], "Oseba A", func(p metakocka.Partner) any { return p.Customer })
 	w.ContactIs(ids[0], mapping.FieldName, "Oseba A")
 	w.ContactIs(ids[0], mapping.FieldEmail, "oseba0@primer.si")

@@ -9,8 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/internal/config"
-	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
@@ -66,26 +64,13 @@ func TestTheCRMNeverWaitsForMksync(t *testing.T) {
 	require.Len(t, w.ERP.Partners(), 2)
 }
 
-// asGuest gives mksync a role that owns its own tables alone, and has the rights that
-// docs/postgres.md grants.
-func asGuest(w *world.World) {
-	w.T.Helper()
-	role := testenv.SlotName(w.T)
-	w.Exec("CREATE ROLE " + role + " LOGIN REPLICATION PASSWORD 'x'")
-	w.T.Cleanup(func() { w.Exec("DROP OWNED BY " + role); w.Exec("DROP ROLE " + role) })
-	w.Exec("GRANT ALL ON contacts TO " + role)
-	testenv.OwnTables(w.T, w.Config.DatabaseURL.Reveal(), role)
-	w.Exec("CREATE PUBLICATION " + w.Config.Publication + " FOR TABLE contacts WITH (publish_via_partition_root = true)")
-	w.Config.DatabaseURL = config.Secret(world.AsRole(w.T, w.Config.DatabaseURL.Reveal(), role))
-}
-
 // TestRowLevelSecuritySwitchedOnWhileRunning: contacts that are hidden from mksync's role
 // are not taken for deleted or left out. Nothing is acknowledged or put aside, the reason
 // stands as a problem, and it goes on by itself.
 func TestRowLevelSecuritySwitchedOnWhileRunning(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
-	asGuest(w)
+	w.AsGuest()
 	s, _ := w.Start()
 	id, other := w.Insert("Ana Novak", "ana@primer.si"), w.Insert("Bor Zajc", "bor@primer.si")
 	w.Status(id, "synced")

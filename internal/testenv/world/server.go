@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,7 +14,9 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/metakocka/sim"
 )
 
 // OwnServer starts a Postgres for this test alone, with variables of its own.
@@ -85,4 +88,46 @@ func Atoi(t testing.TB, text string) int {
 	n, err := strconv.Atoi(text)
 	require.NoError(t, err)
 	return n
+}
+
+// AsGuest gives mksync a role that owns its own tables alone, and has the rights that
+// docs/postgres.md grants.
+func (w *World) AsGuest() {
+	w.T.Helper()
+	role := testenv.SlotName(w.T)
+	w.Exec("CREATE ROLE " + role + " LOGIN REPLICATION PASSWORD 'x'")
+	w.T.Cleanup(func() { w.Exec("DROP OWNED BY " + role); w.Exec("DROP ROLE " + role) })
+	w.Exec("GRANT ALL ON contacts TO " + role)
+	testenv.OwnTables(w.T, w.Config.DatabaseURL.Reveal(), role)
+	w.Exec("CREATE PUBLICATION " + w.Config.Publication + " FOR TABLE contacts WITH (publish_via_partition_root = true)")
+	w.Config.DatabaseURL = config.Secret(AsRole(w.T, w.Config.DatabaseURL.Reveal(), role))
+}
+
+// NewBeating is a world with an external NATS server, quick heartbeats and
+// little patience.
+func NewBeating(t testing.TB) *World {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(server.Shutdown)
+	w := New(t, sim.Options{})
+	w.Config.NATSURL = config.Secret(server.URL())
+	w.Config.HeartbeatInterval, w.Config.MetaKockaTimeout, w.Config.PollInterval = 100*time.Millisecond, time.Second, time.Second
+	if w.One("SELECT current_setting('server_version_num')") < "140000" {
+		t.Skip("this Postgres passes no messages on")
+	}
+	return w
+}
+
+// Beats waits until the status tells of a heartbeat sent after now.
+func (w *World) Beats(s *service.Service) {
+	w.T.Helper()
+	began, err := s.Store.Now(w.T.Context())
+	require.NoError(w.T, err)
+	w.Eventually(func() error {
+		if at := s.Monitor().Status(w.T.Context()).Listener.LastHeartbeatAt; at == nil || at.Before(began) {
+			return errors.New("no heartbeat was seen")
+		}
+		return nil
+	})
 }

@@ -217,3 +217,27 @@ func (w *World) NoProblem(s *service.Service) {
 		return nil
 	})
 }
+
+// Recovered waits until everything was checked after a snapshot for the reason.
+func (w *World) Recovered(reason string) {
+	w.T.Helper()
+	w.Eventually(func() error {
+		state := w.One("SELECT coalesce((SELECT value->>'SnapshotReason' || ' ' || (value->>'SnapshotPos') FROM mksync_state WHERE key = 'listener'), '')")
+		if w.Count("SELECT count(*) FROM mksync_state WHERE key = 'check' AND value->>'recovered' IS NOT NULL") == 0 {
+			return errors.New("nothing was checked yet; the listener's snapshot: " + state)
+		}
+		require.Contains(w.T, state, reason)
+		return nil
+	})
+}
+
+// Confirmed waits until the slot stands at lsn, or beyond it.
+func (w *World) Confirmed(lsn string) {
+	w.T.Helper()
+	w.Eventually(func() error {
+		if at := w.One("SELECT max(confirmed_flush_lsn)::text FROM pg_replication_slots WHERE slot_name = $1 AND confirmed_flush_lsn < $2::text::pg_lsn", w.Config.Slot, lsn); at != "" {
+			return fmt.Errorf("the slot stands at %s, not %s", at, lsn)
+		}
+		return nil
+	})
+}

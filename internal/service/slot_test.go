@@ -1,4 +1,4 @@
-package main
+package service_test
 
 import (
 	"context"
@@ -94,7 +94,7 @@ func TestLogThatIsKeptForASlotIsAProblem(t *testing.T) {
 	second := snapshot(w)
 	require.NotEqual(t, first, second)
 	require.Contains(t, second, "slot lost")
-	recovered(w, "slot lost")
+	w.Recovered("slot lost")
 	w.NoProblem(s)
 
 	// Nobody streams: whoever looks is told, and the listener finds it out by itself.
