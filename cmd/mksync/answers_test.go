@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,55 +88,6 @@ func TestAPersonAnswersAMatchThatWaits(t *testing.T) {
 	require.Len(t, w.ERP.Partners(), 4)
 	require.Zero(t, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'held'"))
 	require.Empty(t, w.Letters(s))
-}
-
-// TestAnAnswerOutlastsARefusal: a colleague with the firm's mailbox gets a partner of its
-// own, also where MetaKocka refuses it at first, or its answer is lost.
-func TestAnAnswerOutlastsARefusal(t *testing.T) {
-	t.Parallel()
-	w := world.NewAudited(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Lambda d.o.o.", "50223054", "info@lambda-test.si")}})
-	s := w.Up()
-	w.Polls(1)
-	lan := w.Add(mapping.Contact{Name: "Lan Lovec", Email: "info@lambda-test.si"})
-	w.Status(lan, "held")
-	require.NoError(t, w.ERP.FailNext(metakocka.EndpointAdd, sim.FaultAfter))
-	mksync(w, "sync", lan, "--new")
-	w.Status(lan, "synced")
-	w.Quiet(s)
-	require.NotEqual(t, "7001", w.Partner(lan).MKID)
-	require.Len(t, w.ERP.Partners(), 2)
-
-	// A person imports the firm as a contact of its own, although one matches it.
-	bor := w.Add(mapping.Contact{Name: "Bor Kos", Email: "info@lambda-test.si"})
-	w.Status(bor, "held")
-	mksync(w, "import", "7001").refused("link the two by mksync link, or make a contact of its own by mksync import --new")
-	require.NoError(t, mksync(w, "import", "7001", "--new").err)
-	firm := w.ContactOf("7001")
-	require.NotContains(t, []string{lan, bor}, firm)
-	require.Contains(t, w.One("SELECT string_agg(metakocka_id, ' ') FROM mksync_answers WHERE contact_id = $1", bor), "7001")
-	mksync(w, "import", "7001", "--new").refused("partner 7001 is linked with contact "+firm, "mksync unlink "+firm+" first")
-	w.Quiet(s)
-}
-
-// TestALostCallDoesNotUndoAnAnswer: what became of a creation is looked for among
-// partners that a person has not said are others, also where one holds just what was sent.
-func TestALostCallDoesNotUndoAnAnswer(t *testing.T) {
-	t.Parallel()
-	w := world.NewAudited(t, sim.Options{})
-	w.Config.PollInterval = time.Hour
-	w.Up()
-	w.PolledOnce()
-	for _, id := range []string{"7001", "7002"} { // no poll sees them
-		_, err := w.ERP.AddPartner(world.Person(id, "Dva Enaka", "", "dva@enaka-test.si"))
-		require.NoError(t, err)
-	}
-	id := w.Add(mapping.Contact{Name: "Dva Enaka", Email: "dva@enaka-test.si"})
-	w.Status(id, "held")
-	require.NoError(t, w.ERP.FailNext(metakocka.EndpointAdd, sim.FaultBefore))
-	require.Error(t, mksync(w, "sync", id, "--new").err)
-	w.Eventually(func() error { return mksync(w, "sync", id).err })
-	require.NotContains(t, []string{"7001", "7002"}, w.Partner(id).MKID)
-	require.Len(t, w.ERP.Partners(), 3)
 }
 
 // TestWhatAPersonUnlinkedStaysApart over polls, edits, a sync and an import, until a

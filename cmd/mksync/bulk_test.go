@@ -1,22 +1,15 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
-	"github.com/crmmind/mksync/syncer"
-	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // undecided are contacts and partners of every kind of first match.
@@ -106,115 +99,9 @@ func TestAllPartnersAreImportedOnce(t *testing.T) {
 	require.Equal(t, 11, w.Count("SELECT count(*) FROM contacts"))
 }
 
-func TestImportSaysWhichColumnsThePartnersLack(t *testing.T) {
-	t.Parallel()
-	w := world.New(t, sim.Options{Partners: []metakocka.Partner{world.Person("7001", "Ana", "", "")}})
-	w.Exec("ALTER TABLE contacts ADD COLUMN owner text NOT NULL")
-	mksync(w, "import", "--all").refused()
-	require.Contains(t, mksync(w, "import", "--all").stdout, `7001  failed  partner 7001: the CRM refused the contact: column "owner" is required and the partner has no value for it`)
-}
-
-// TestBulkSyncStopsWhenAsked: what is under way comes to its end, and the rest
-// is done by the next one.
-func TestBulkSyncStopsWhenAsked(t *testing.T) {
-	t.Parallel()
-	for name, running := range map[string]bool{"through the running service": true, "without a service": false} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := world.New(t, sim.Options{})
-			w.Exec(world.AuditSQL)
-			const all = 40
-			for i := range all {
-				w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
-			}
-			w.Latency(500 * time.Millisecond) // whoever goes on has far to go
-			s, stop := w.Start("api", "poller")
-			var api operations.Answerer = s.API(s.Monitor())
-			if running {
-				api = control.NewClient(s.Conn, bus.Names{})
-			}
-			w.Eventually(func() error {
-				_, err := operations.OpStatus.Ask(t.Context(), api, operations.Nothing{})
-				return err
-			})
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			res, err := operations.OpBulkSync.Ask(operations.WithWatch(ctx, func(_ context.Context, p operations.Progress) error {
-				if p.Total > 0 && p.Done > 3 {
-					cancel()
-				}
-				return nil
-			}), api, operations.BulkSyncRequest{SyncAll: true})
-			require.NoError(t, err)
-			require.True(t, res.Stopped)
-			require.Zero(t, res.Failed)
-			require.Less(t, res.Succeeded, all)
-			require.Equal(t, res.Succeeded, w.Written().Adds)
-			require.Zero(t, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE intent IS NOT NULL"))
-			require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
-			stop()
-			mksync(w, "sync", "--all").lines()
-			require.Len(t, w.ERP.Partners(), all)
-		})
-	}
-}
-
-func TestBulkSyncWaitsForMetaKocka(t *testing.T) {
+func TestBulkCommandsSayWhatTheyMiss(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
-	s, _ := w.Start("api", "poller")
-	for i := range 20 {
-		w.Add(mapping.Contact{Name: fmt.Sprintf("Oseba %d", i)})
-	}
-	paused := make(chan string, 1)
-	down := false
-	ctx := operations.WithWatch(t.Context(), func(_ context.Context, p operations.Progress) error {
-		switch {
-		case p.Doing == "syncing" && p.Paused != "":
-			select {
-			case paused <- p.Paused:
-				return w.ERP.SetFaults(sim.Faults{})
-			default:
-			}
-		case p.Doing == "matching" && !down:
-			down = true
-		}
-		return nil
-	})
-	w.ERP.OnCall(func(c sim.Call) {
-		if c.Endpoint == metakocka.EndpointAdd && len(w.ERP.Partners()) >= 5 && len(paused) == 0 {
-			_ = w.ERP.SetFaults(sim.Faults{Down: true})
-		}
-	})
-	res, err := operations.OpBulkSync.Ask(ctx, s.API(s.Monitor()), operations.BulkSyncRequest{SyncAll: true})
-	require.NoError(t, err)
-	require.Equal(t, 20, res.Succeeded, res.Results)
-	require.Len(t, w.ERP.Partners(), 20)
-	require.NotEmpty(t, paused)
-}
-
-func TestBulkRequestsAreChecked(t *testing.T) {
-	t.Parallel()
-	w := world.New(t, sim.Options{})
-	s, _ := w.Start("api")
-	api := s.API(s.Monitor())
-	for want, r := range map[string]operations.BulkSyncRequest{
-		"contactIds: either name some or ask for all":     {},
-		`contactIds[1]: "b" is not a uuid`:                {ContactIDs: []string{"5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10", "b"}},
-		"dryRun: is for all of them only":                 {DryRun: true, ContactIDs: []string{"a"}},
-		"contactIds: either name some or ask for all\x00": {SyncAll: true, ContactIDs: []string{"a"}},
-	} {
-		_, err := operations.OpBulkSync.Ask(t.Context(), api, r)
-		var refused *syncer.RequestError
-		require.ErrorAs(t, err, &refused)
-		require.Contains(t, want, refused.Message)
-	}
-	a := w.Add(mapping.Contact{Name: "Ana"})
-	res, err := operations.OpBulkSync.Ask(t.Context(), api, operations.BulkSyncRequest{ContactIDs: []string{a, "5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10"}})
-	require.NoError(t, err)
-	require.Equal(t, []int{2, 1, 1}, []int{res.Total, res.Succeeded, res.Failed})
-	require.Equal(t, w.Partner(a).MKID, res.Results[0].MetaKockaID)
-	require.Contains(t, res.Results[1].Error, "there is no contact")
 	mksync(w, "sync").refused("name the contacts, or give --all")
 	mksync(w, "import", "7001", "--dry-run").refused("--dry-run goes with --all")
 }

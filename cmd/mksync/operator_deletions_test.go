@@ -10,7 +10,6 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
-	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
@@ -92,20 +91,6 @@ func TestHeldDeletionsAreDecidedByCommand(t *testing.T) {
 	})
 }
 
-func TestContactThatIsBackIsNotDeletedByApproval(t *testing.T) {
-	t.Parallel()
-	w := world.New(t, sim.Options{})
-	w.Config.MaxDeletes, w.Config.DeletePolicy = 0, syncer.PolicyDeactivate
-	id := syncedPeople(w, "Ana")[0]
-	stop := listening(w)
-	w.Exec("DELETE FROM contacts")
-	w.Status(id, "held")
-	stop()
-	w.Exec("INSERT INTO contacts (id, name, email) VALUES ($1, 'Ana', 'ana@example.si')", id)
-	require.Contains(t, mksync(w, "deletions", "approve", id).lines()[0], "void  synced")
-	w.PartnerIs(id, true, world.Buyer)
-}
-
 func TestHeldDeletionsOfContactsAreDecidedByCommand(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(w *world.World) string {
@@ -172,24 +157,4 @@ func TestDeadLettersAreRetriedByCommand(t *testing.T) {
 	require.Contains(t, gone.stderr, "no service is running")
 	w.Start()
 	again()
-}
-
-func TestDeletionThatIsTriedAgainCountsOnce(t *testing.T) {
-	t.Parallel()
-	w := world.New(t, sim.Options{})
-	w.Config.MaxDeletes, w.Config.DeletePolicy = 1, syncer.PolicyDeactivate
-	id := syncedPeople(w, "Ana")[0]
-	listening(w)
-	require.NoError(t, w.ERP.SetFaults(sim.Faults{Down: true}))
-	before := w.ERP.Calls().Received[metakocka.EndpointGet]
-	w.Exec("DELETE FROM contacts")
-	w.Eventually(func() error {
-		if w.ERP.Calls().Received[metakocka.EndpointGet] < before+4 {
-			return errors.New("not tried often enough yet")
-		}
-		return nil
-	})
-	require.NoError(t, w.ERP.SetFaults(sim.Faults{}))
-	w.Status(id, "deleted")
-	require.Equal(t, "1", w.One("SELECT count(*)::text FROM mksync_deletions"))
 }

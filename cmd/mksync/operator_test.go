@@ -218,22 +218,6 @@ func TestDecidedConflictIsUndoneByCommand(t *testing.T) {
 	})
 }
 
-func TestConflictEndsWhenTheSidesAgree(t *testing.T) {
-	t.Parallel()
-	w := world.New(t, sim.Options{})
-	w.Config.ConflictRule = mapping.RuleManual
-	id := disputed(w)
-	w.Exec("UPDATE contacts SET email = 'erp@novak.si' WHERE id = $1", id)
-	require.Contains(t, mksync(w, "sync", id).lines()[0], "conflict")
-	require.Len(t, mksync(w, "conflicts", "list").ids(), 1)
-	w.Edit(w.Partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "+38640222222" })
-	require.Contains(t, mksync(w, "sync", id).lines()[0], "synced")
-	require.Empty(t, mksync(w, "conflicts", "list").ids())
-	var all []operations.Conflict
-	mksync(w, "conflicts", "list", "--all", "--json").read(&all)
-	mksync(w, "conflicts", "undo", all[0].ID).refused("ended by itself")
-}
-
 func TestLargeAnswersComeInSmallerPages(t *testing.T) {
 	t.Parallel()
 	const limit, each = 10, 3 // as many as fit

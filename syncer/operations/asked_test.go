@@ -9,6 +9,7 @@ import (
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer/operations"
 )
@@ -39,6 +40,39 @@ func (a *asked) synced(c mapping.Contact) (id string, p metakocka.Partner) {
 	_, err := a.sync(id)
 	require.NoError(a.T, err)
 	return id, a.Partner(id)
+}
+
+// syncsNew syncs a contact that a person says has no partner yet.
+func (a *asked) syncsNew(id string) error {
+	_, err := operations.OpSync.Ask(a.ctx(), a.api, operations.SyncRequest{ContactID: id, New: true})
+	return err
+}
+
+func (a *asked) imports(metakockaID string) error {
+	_, err := operations.OpImport.Ask(a.ctx(), a.api, operations.ImportRequest{MetaKockaID: metakockaID})
+	return err
+}
+
+// importsNew imports a partner of which a person says that it is none of the contacts.
+func (a *asked) importsNew(metakockaID string) error {
+	_, err := operations.OpImport.Ask(a.ctx(), a.api, operations.ImportRequest{MetaKockaID: metakockaID, New: true})
+	return err
+}
+
+func (a *asked) approve(id string) (operations.Decided[operations.Deletion], error) {
+	return operations.OpApproveDeletion.Ask(a.ctx(), a.api, operations.EntryRequest{ID: id})
+}
+
+// disputed makes a contact whose e-mail and phone wait for a person.
+func (a *asked) disputed() string {
+	a.T.Helper()
+	id, p := a.synced(mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si", Phone: "+38640111111", Country: "SI"})
+	a.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email, p.Contacts[0].GSM = "erp@novak.si", "+38640333333" })
+	a.Exec("UPDATE contacts SET email = 'crm@novak.si', phone = '+38640222222' WHERE id = $1", id)
+	o, err := a.sync(id)
+	require.NoError(a.T, err)
+	require.Equal(a.T, store.StatusConflict, o.SyncStatus)
+	return id
 }
 
 func (a *asked) merge(loser, winner string) (operations.Merge, error) {

@@ -89,12 +89,7 @@ func TestMergesThatAreRefusedChangeNothing(t *testing.T) {
 	out := w.Add(mapping.Contact{Name: "Eva", Country: "XX"})
 	w.Config.Filter = []config.Condition{{Column: "country", Values: []string{"SI"}}}
 	a := asks(w)
-	disputed, p := a.synced(mapping.Contact{Name: "Ana Novak", Email: "ana@novak.si", Phone: "+38640111111", Country: "SI"})
-	a.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email, p.Contacts[0].GSM = "erp@novak.si", "+38640333333" })
-	a.Exec("UPDATE contacts SET email = 'crm@novak.si', phone = '+38640222222' WHERE id = $1", disputed)
-	o, err := a.sync(disputed)
-	require.NoError(t, err)
-	require.EqualValues(t, "conflict", o.SyncStatus)
+	disputed := a.disputed()
 	other, _ := a.synced(mapping.Contact{Name: "Bor", Country: "SI"})
 	third, _ := a.synced(mapping.Contact{Name: "Cene", Country: "SI"})
 	rows := func() string { return a.One("SELECT string_agg(c::text, ' ' ORDER BY id) FROM contacts c") }
@@ -114,7 +109,7 @@ func TestMergesThatAreRefusedChangeNothing(t *testing.T) {
 		_, err := a.merge(c.loser, c.winner)
 		refused(t, err, c.words)
 	}
-	_, err = a.undoMerge("7")
+	_, err := a.undoMerge("7")
 	refused(t, err, "there is no merge 7")
 	for _, id := range []string{"x", "0", "-1"} {
 		_, err = a.undoMerge(id)

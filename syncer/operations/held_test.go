@@ -1,4 +1,4 @@
-package main
+package operations_test
 
 import (
 	"fmt"
@@ -12,6 +12,8 @@ import (
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer/check"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // TestHeldContactsAreLookedAtAgain: a contact whose match waits for a person is brought over
@@ -24,7 +26,8 @@ func TestHeldContactsAreLookedAtAgain(t *testing.T) {
 	}})
 	w.Exec("ALTER TABLE contacts ADD COLUMN deleted_at timestamptz")
 	w.Config.Filter = []config.Condition{{Column: "deleted_at", Null: true}}
-	s := w.Up()
+	a := asksOf(w, w.Up())
+	s := a.service
 	held := map[string]string{} // a second contact with the key of a first one
 	first := map[string]string{}
 	for _, name := range []string{"deleted", "edited", "left out"} {
@@ -56,16 +59,19 @@ func TestHeldContactsAreLookedAtAgain(t *testing.T) {
 
 	// What the events do not tell, the full check finds.
 	w.Exec("UPDATE mksync_partners SET missing_since = now() WHERE metakocka_id = '7001'")
-	out := mksync(w, "check", "--repair")
+	_, err := a.api.Check(a.ctx(), check.CheckRequest{Repair: true})
+	require.NoError(t, err)
 	w.Status(held["removed"], "synced")
-	require.Equal(t, "7002", w.Partner(held["removed"]).MKID, out.stdout)
+	require.Equal(t, "7002", w.Partner(held["removed"]).MKID)
 	w.NoProblem(s)
 
 	// The journal says where the partner of the one that was left out went, and so does
 	// its mapping. It is no twin's partner when it comes back.
 	partner := w.Partner(held["left out"]).MKID
 	require.Contains(t, w.Mapping(first["left out"]), fmt.Sprintf("deleted: the contact is left out; its partner %s went to contact %s", partner, held["left out"]))
-	require.Contains(t, mksync(w, "deletions", "list", "--all", "--of", first["left out"]).stdout, "its partner "+partner+" went to contact "+held["left out"])
+	journal, err := operations.OpDeletions.Ask(a.ctx(), a.api, operations.JournalRequest{Of: first["left out"], All: true})
+	require.NoError(t, err)
+	require.Contains(t, journal.Items[0].Reason, "its partner "+partner+" went to contact "+held["left out"])
 	w.Exec("UPDATE contacts SET deleted_at = NULL WHERE id = $1", first["left out"])
 	w.Status(first["left out"], "held")
 	require.Equal(t, partner, w.Partner(held["left out"]).MKID)

@@ -1,11 +1,13 @@
-package main
+package service_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -27,4 +29,18 @@ func TestContactReachesMetaKockaAndBack(t *testing.T) {
 		return nil
 	})
 	w.Status(id, "synced")
+}
+
+// TestPendingIsNotCountedTwice where no pusher ever ran.
+func TestPendingIsNotCountedTwice(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, sim.Options{})
+	w.Persons(3)
+	s, _ := w.Start(service.RoleListener)
+	w.Eventually(func() error {
+		if got := s.Monitor().Status(t.Context()); got.Pusher.Pending != 3 {
+			return fmt.Errorf("%d are pending, %+v", got.Pusher.Pending, got.Streams)
+		}
+		return nil
+	})
 }
