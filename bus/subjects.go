@@ -110,6 +110,7 @@ func unescapeToken(s string) string {
 		return s
 	}
 	b := make([]byte, 0, len(s))
+
 	for i := 0; i < len(s); i++ {
 		if s[i] != '=' || i+2 >= len(s) {
 			b = append(b, s[i])
@@ -122,6 +123,8 @@ func unescapeToken(s string) string {
 		b = append(b, c[0])
 		i += 2
 	}
+
+	// What is not written so by escapeToken stands for itself.
 	if s == "=" {
 		b = nil
 	}

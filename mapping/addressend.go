@@ -54,6 +54,7 @@ func (t *addressText) cutCode(code string, rest []string) bool {
 	post, before := endPost(rest)
 	province := italianProvinces[code] && (post == "" || postItalian.MatchString(post))
 	state := americanStates[code] && post == ""
+
 	switch {
 	case !ok && !province && !state:
 		return false
@@ -176,6 +177,7 @@ func withoutCountry(v string) string {
 func Placed(read Contact, located bool, r MergeResult, p Policy) (MergeResult, []Field) {
 	country, address := slices.Contains(r.ToCRM, FieldCountry), slices.Contains(r.ToCRM, FieldAddress)
 	told := readAddress(r.CRM.Address).code
+
 	switch {
 	case (located || read.Country == "") && address && !country && told != read.Country:
 		switch {

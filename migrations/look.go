@@ -30,13 +30,17 @@ func Look(ctx context.Context, databaseURL string, i Installation) ([]Step, erro
 	if err := i.elsewhere(ctx, db); err != nil {
 		return nil, err
 	}
+
 	applied, err := appliedVersions(ctx, db)
 	if err != nil {
 		return nil, fmt.Errorf("look up migrations: %w", err)
 	}
+
 	for i := range all {
 		all[i].Applied = slices.Contains(applied, all[i].Version)
 	}
+
+	// A newer version has applied what this one does not know.
 	for _, version := range applied {
 		if !slices.ContainsFunc(all, func(s Step) bool { return s.Version == version }) {
 			all = append(all, Step{Version: version, Applied: true})

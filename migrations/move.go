@@ -75,6 +75,7 @@ func (i Installation) origin(ctx context.Context, db *sql.DB, from string) (Othe
 	if err != nil {
 		return Other{}, err
 	}
+
 	var meant []Other
 	var names []string
 	for _, o := range others {
@@ -83,6 +84,7 @@ func (i Installation) origin(ctx context.Context, db *sql.DB, from string) (Othe
 			names = append(names, o.Schema)
 		}
 	}
+
 	switch {
 	case len(meant) == 0 && from != "":
 		return Other{}, fmt.Errorf("%w: the schema %s holds none, or those of another installation", ErrNotFound, from)
@@ -128,6 +130,7 @@ func move(ctx context.Context, tx *sql.Tx, from, to string) (all []string, err e
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
+
 	var statements []string
 	for rows.Next() {
 		var what, statement string
@@ -140,6 +143,8 @@ func move(ctx context.Context, tx *sql.Tx, from, to string) (all []string, err e
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
+
+	// Once all are read: a connection does one thing at a time.
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement+" SET SCHEMA "+pgx.Identifier{to}.Sanitize()); err != nil {
 			return nil, err

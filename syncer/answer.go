@@ -124,6 +124,7 @@ func (k *task) linkByHand(ctx context.Context) error {
 		k.link.Base = k.link.BaseOr(mapping.Base{})
 		return k.update(ctx)
 	}
+
 	p, err := k.mayLink(ctx, false)
 	if err != nil {
 		return err
@@ -132,6 +133,7 @@ func (k *task) linkByHand(ctx context.Context) error {
 	if k.link.Status == store.StatusDeleted && k.link.MetaKockaID == p.MKID {
 		return k.takeBack(ctx, k.reads(p))
 	}
+
 	k.fresh()
 	if seen := k.said.seen; seen != nil {
 		return k.claimSeen(ctx, *seen)

@@ -130,6 +130,7 @@ func (k *task) explain(f mapping.Field, v *store.EntryField) {
 	base := *k.link.BaseOr(mapping.Base{})
 	crm := !mapping.Unedited(f, base.CRM.Get(f), v.CRM)
 	partner := !mapping.Unedited(f, base.Partner.Get(f), v.MetaKocka)
+
 	switch {
 	case k.restores(f):
 		v.Reason = store.FieldUndo
@@ -216,6 +217,7 @@ func (k *task) arrived(l lostUpdate) {
 	if l.Entry == nil {
 		return
 	}
+
 	e := *l.Entry
 	took := false
 	fields := map[mapping.Field]store.EntryField{}
@@ -233,6 +235,8 @@ func (k *task) arrived(l lostUpdate) {
 		v.Written = &holds
 		fields[f] = v
 	}
+
+	// A write that changed nothing is none that anybody has to know of.
 	if e.Fields = fields; took {
 		k.story.notes = append(k.story.notes, e)
 		k.story.tell(e)

@@ -273,9 +273,12 @@ func (k *task) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
+	// Others leave the contact to a replay, which has the last word meanwhile.
 	if st.Replayed && k.t.Cause != CauseReplay {
 		return &PendingError{ContactID: k.id, After: 2 * time.Second, Replayed: true}
 	}
+
 	k.st = st
 	k.loadedAt = time.Now()
 	k.traceID = traceID(ctx)

@@ -30,6 +30,8 @@ func (k *task) contactGone(ctx context.Context) error {
 	if k.link.MetaKockaID == "" {
 		return k.neverMade(ctx)
 	}
+
+	// A person decides where too many are deleted at once.
 	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideCRM, k.cfg.MaxDeletes, "")
 	if err != nil {
 		return err

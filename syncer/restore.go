@@ -131,6 +131,7 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 		mapping.Unedited(f, k.st.Contact.Get(f), base.CRM.Get(f)) && mapping.Unedited(f, base.Partner.Get(f), w.holds)
 	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
 		mapping.Unedited(f, got.Get(f), base.Partner.Get(f)) && mapping.Unedited(f, base.CRM.Get(f), w.holds)
+
 	switch {
 	case w.partner != "" && w.partner != k.link.MetaKockaID:
 		return Reason{Code: UndoParted, Field: f}

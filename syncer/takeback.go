@@ -149,11 +149,13 @@ func (r *Reconciler) takeFieldsBack(ctx context.Context, contactID string, plan 
 	if len(all) == 0 {
 		return nil
 	}
+
 	done, res, err := r.restoreAll(ctx, contactID, all, t)
 	var rejected *RejectError
 	if err != nil && !errors.As(err, &rejected) {
 		return err
 	}
+
 	for i, w := range done {
 		back := &plan[places[i]]
 		switch {

@@ -268,6 +268,7 @@ func (e explained) open(f mapping.Field, s FieldStory, entry store.Entry) Reason
 	l := e.pair.Link
 	configured := e.cfg.Policy.For(f).Direction
 	side, edited := e.edited(f, s)
+
 	switch {
 	case configured == mapping.DirectionOff:
 		return Reason{Code: WhyOff}

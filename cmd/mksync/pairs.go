@@ -188,6 +188,7 @@ type pairsReport struct {
 // report prints what stands against pairs, and the figures.
 func (m *pairImport) report(f pairFlags, twice []int) error {
 	res := operations.CountPairs(m.items)
+
 	if f.asJSON {
 		if err := m.app.printJSON(pairsReport{res, m.list.blank}); err != nil {
 			return err
@@ -204,6 +205,7 @@ func (m *pairImport) report(f pairFlags, twice []int) error {
 		}
 		m.app.note(pairSummary(res, f.dryRun))
 	}
+
 	if f.dryRun {
 		return nil
 	}

@@ -123,6 +123,8 @@ func (app *cliEnv) replay(ctx context.Context, r replay.ReplayRequest, asJSON bo
 		if asJSON {
 			show = func(p syncer.Preview) { previews = append(previews, p) }
 		}
+
+		// Subjects of events name a contact as Postgres writes its id.
 		if r.ContactID != "" {
 			id, err := s.Store.KeyType().Canonical(r.ContactID)
 			if err != nil {
@@ -130,6 +132,7 @@ func (app *cliEnv) replay(ctx context.Context, r replay.ReplayRequest, asJSON bo
 			}
 			r.ContactID = id
 		}
+
 		sum, err := replay.NewReplayer(s.Reconciler, s.Bus, s.Store, say, show).Run(ctx, r)
 		switch {
 		case ctx.Err() != nil:
@@ -137,6 +140,7 @@ func (app *cliEnv) replay(ctx context.Context, r replay.ReplayRequest, asJSON bo
 		case err != nil:
 			return err
 		}
+
 		if asJSON {
 			err = app.printJSON(replayReport{sum.Events, sum.Contacts, sum.Done, sum.Failed, previews})
 		}

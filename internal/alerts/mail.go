@@ -47,8 +47,10 @@ func ReadSMTP(address string) (SMTP, error) {
 	if err != nil || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || strings.Count(address, "@") > 1 {
 		return SMTP{}, ErrSMTP
 	}
+
 	s := SMTP{Host: u.Hostname(), User: u.User.Username()}
 	s.Password, _ = u.User.Password()
+
 	switch u.Scheme {
 	case "smtp":
 		s.Port = portSMTP
@@ -57,6 +59,7 @@ func ReadSMTP(address string) (SMTP, error) {
 	default:
 		return SMTP{}, ErrSMTP
 	}
+
 	if u.Port() == "" {
 		return s, nil
 	}

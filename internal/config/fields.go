@@ -44,6 +44,7 @@ func (r *fileReader) readField(config *Field, field entry) {
 		{"rule", (*string)(&config.Rule)},
 		{"keep_non_empty", &config.KeepNonEmpty},
 	}
+
 	for _, e := range r.entries(field.value, join("fields", field.key)) {
 		switch e.key {
 		case "columns":
@@ -53,6 +54,7 @@ func (r *fileReader) readField(config *Field, field entry) {
 			config.Also = r.texts(e)
 			continue
 		}
+
 		i := slices.IndexFunc(places, func(s setting) bool { return s.key == e.key })
 		if i < 0 {
 			r.add("", e.where, "unknown key"+Suggestion(e.key, []string{"column", "columns", "also", "direction", "rule", "keep_non_empty"}))

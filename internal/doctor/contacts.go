@@ -60,6 +60,7 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 	if !qualified {
 		schema, table = "public", cfg.Table
 	}
+
 	rows, err := conn.Query(ctx, contactsQuery, schema, table)
 	if err != nil {
 		return nil, err
@@ -74,6 +75,7 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 	if err != nil || len(t.columns) == 0 {
 		return nil, err
 	}
+
 	if t.key, err = lookAtKey(ctx, conn, cfg, schema, table); err != nil {
 		return nil, err
 	}

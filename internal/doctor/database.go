@@ -56,6 +56,7 @@ func checkDatabase(ctx context.Context, cfg Database) side {
 	if cfg.Skip != "" {
 		return side{findings: skipped(nameDatabase, cfg.Skip)}
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
 	where := serverOf(cfg.URL)
@@ -63,6 +64,7 @@ func checkDatabase(ctx context.Context, cfg Database) side {
 	if found == nil {
 		found = checkListener(ctx, cfg)
 	}
+
 	var of event.Database
 	if found[0].Status == OK {
 		var content []Finding
@@ -71,6 +73,7 @@ func checkDatabase(ctx context.Context, cfg Database) side {
 	} else {
 		found = append(found, skipped("database content", "there is no connection")...)
 	}
+
 	where.noReplication = slices.ContainsFunc(found, func(f Finding) bool {
 		return f.Name == nameReplication && strings.Contains(f.Detail, "startup parameter")
 	})

@@ -106,6 +106,8 @@ func Run(ctx context.Context, cfg Config, emit func(Finding)) []Hint {
 	database := begin(func() side { return checkDatabase(ctx, cfg.Database) })
 	bus := begin(func() side { return checkNATS(ctx, cfg.NATS) })
 	erp := begin(func() side { return checkMetaKocka(ctx, cfg.MetaKocka) })
+
+	// They look side by side, and are told of in order.
 	var hints []Hint
 	unprotected := side{findings: Unprotected(cfg.Database.URL, cfg.NATS.URL, cfg.NATS.Encrypted)}
 	var of event.Database
@@ -117,6 +119,7 @@ func Run(ctx context.Context, cfg Config, emit func(Finding)) []Hint {
 		if f, wrong := checkNewest(of, found.newest); wrong {
 			found.findings = append(found.findings, f)
 		}
+
 		for _, f := range found.findings {
 			emit(secrets.clean(f))
 		}

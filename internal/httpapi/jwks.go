@@ -102,6 +102,7 @@ func (k *keySet) look(id string, may bool) (key signingKey, wait <-chan struct{}
 	age := time.Since(k.readAt)
 	key, known := k.keys[id]
 	known = known && age < k.keep
+
 	switch {
 	case known && (age < k.renew || k.reading != nil):
 		return key, nil, nil

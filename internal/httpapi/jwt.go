@@ -167,6 +167,7 @@ func (s *signatures) admit(c *claims) (highest operations.Role, err error) {
 	public := c.has(RolePublic) || c.Anonymous
 	service := c.has(RoleService)
 	forUs := s.cfg.Audience == "" || slices.Contains(c.Audience, s.cfg.Audience) || service && len(c.Audience) == 0
+
 	roles := c.at(s.cfg.RoleClaim)
 	if service {
 		roles = append(roles, RoleService)
@@ -176,6 +177,7 @@ func (s *signatures) admit(c *claims) (highest operations.Role, err error) {
 			highest = r
 		}
 	}
+
 	switch {
 	case public:
 		return "", errPublic

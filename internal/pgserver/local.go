@@ -40,6 +40,7 @@ func startLocal(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	l := &local{bin: bin, files: dir, env: opts.Env, account: who, password: newPassword(), durable: opts.Durable}
 	create := l.initdb
 	if opts.Kept {

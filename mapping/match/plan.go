@@ -316,6 +316,8 @@ func (m *matching) settleClaims() {
 		if len(first) == 0 {
 			first = claims
 		}
+
+		// Who has its tax number comes before who has its e-mail alone.
 		for _, c := range claims {
 			d := &m.decisions[c.decision]
 			switch {

@@ -58,11 +58,13 @@ func (c *contacts) pair(row pgx.CollectableRow) (store.Pair, error) {
 	link, linkTargets := newLinkRow()
 	var out store.LeftOut
 	var outAt *time.Time
+
 	targets := append([]any{&p.ContactID, &exists, &p.InScope}, scanTargets(raw)...)
 	targets = append(targets, &p.Deletion, &out.Reason, &outAt, &out.By)
 	if err := row.Scan(append(targets, linkTargets...)...); err != nil {
 		return p, err
 	}
+
 	if outAt != nil {
 		out.ContactID = p.ContactID
 		out.At = *outAt
@@ -72,6 +74,7 @@ func (c *contacts) pair(row pgx.CollectableRow) (store.Pair, error) {
 		contact := c.contact(raw)
 		p.Contact = &contact
 	}
+
 	p.Link = c.current(link)
 	return p, nil
 }

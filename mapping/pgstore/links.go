@@ -143,6 +143,7 @@ func (r *linkRow) link() *store.Link {
 		RetryAt: deref(r.retryAt), Retries: *r.retries,
 		CreatedAt: deref(r.createdAt), CreatedBy: text(r.createdBy), UpdatedAt: deref(r.updatedAt), UpdatedBy: text(r.updatedBy),
 	}
+
 	if r.base != nil {
 		l.Base = &r.base.Base
 	}

@@ -59,6 +59,7 @@ func (s *Session) Release(ctx context.Context, loser store.Session, m *store.Con
 	if err != nil {
 		return err
 	}
+
 	err = s.store.change(ctx, s.lock, func(tx pgx.Tx) error {
 		winner, err := s.writeOrKeep(ctx, tx, ch) // first: a value may be allowed once only
 		if err != nil {

@@ -29,13 +29,17 @@ func own(schema, sql string) string {
 				at = i
 			}
 		}
+
 		if at < 0 {
 			break
 		}
+
+		// A name that goes on behind its first part, as metakocka_contact_mappings_partner does, is whole.
 		end := at
 		for end < len(sql) && !begins(sql[end]) && sql[end] != '.' {
 			end++
 		}
+
 		b.WriteString(sql[:at])
 		if (at == 0 || begins(sql[at-1])) && (end == len(sql) || sql[end] != '.') {
 			b.WriteString(schema + ".")

@@ -238,6 +238,8 @@ func (s *Store) FromRow(row map[string]any) (contact mapping.Contact, fields []m
 				raw[len(raw)-1] = &shown
 			}
 		}
+
+		// A field whose columns are not all in the row is not told by it.
 		if len(raw) == len(at.columns) {
 			fields = append(fields, f)
 			contact.Set(f, at.value(f, raw))

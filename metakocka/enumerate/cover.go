@@ -128,6 +128,7 @@ func (r *run) window(name string, names []string) string {
 			if q != strings.TrimSpace(q) || r.asked[q] {
 				continue
 			}
+
 			n := 0
 			for _, other := range names {
 				if strings.Contains(other, q) {
@@ -138,6 +139,7 @@ func (r *run) window(name string, names []string) string {
 				best, most = q, n
 			}
 		}
+
 		if best != "" {
 			return best
 		}

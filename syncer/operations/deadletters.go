@@ -90,10 +90,12 @@ func (a *API) RetryDeadLetters(ctx context.Context, r DeadLetterGroupRequest) (g
 	if r.Reason == "" {
 		return g, syncer.Errorf(syncer.CodeMalformed, "reason: is missing")
 	}
+
 	all, err := a.deadLetters.DeadLetters(ctx)
 	if err != nil {
 		return g, err
 	}
+
 	for _, l := range all {
 		if l.Reason != r.Reason {
 			continue
@@ -108,6 +110,7 @@ func (a *API) RetryDeadLetters(ctx context.Context, r DeadLetterGroupRequest) (g
 		g.Retried++
 		g.Items = append(g.Items, deadLetterOf(l))
 	}
+
 	if g.Retried == 0 {
 		return g, syncer.Errorf(syncer.CodeNotFound, "no dead letter has this reason")
 	}

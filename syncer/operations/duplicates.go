@@ -59,6 +59,7 @@ func (a *API) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates, 
 	if err != nil {
 		return Duplicates{}, err
 	}
+
 	contacts, err := syncer.Pages(ctx, a.records.MatchContacts, func(c store.MatchContact) string { return c.ID })
 	if err != nil {
 		return Duplicates{}, err
@@ -67,11 +68,13 @@ func (a *API) Duplicates(ctx context.Context, r DuplicatesRequest) (Duplicates, 
 	if err != nil {
 		return Duplicates{}, err
 	}
+
 	s := &duplicateSearch{limit: limit, contacts: map[string]store.MatchContact{}, two: map[store.Two]bool{}}
 	for _, t := range said {
 		s.two[t] = true
 		s.two[store.Two{Partners: t.Partners, ID: t.OtherID, OtherID: t.ID}] = true
 	}
+
 	s.amongContacts(contacts)
 	if err := s.amongPartners(ctx, a.records.SeenParties); err != nil {
 		return Duplicates{}, err

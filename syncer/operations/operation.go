@@ -194,12 +194,15 @@ func (o Operation[Req, Res]) serve(ctx context.Context, a *API, request []byte) 
 	if err := sign(ctx, &req); err != nil {
 		return nil, err
 	}
+
+	// Each that reconciles holds connections to the database.
 	if o.Live {
 		if err := a.live.Acquire(ctx, 1); err != nil {
 			return nil, syncer.AsRequestError(err)
 		}
 		defer a.live.Release(1)
 	}
+
 	res, err := o.do(a, ctx, req)
 	if err != nil {
 		return nil, syncer.AsRequestError(err)

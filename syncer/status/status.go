@@ -150,12 +150,14 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	if m.Recent != nil {
 		s.Recent = m.Recent.Minutes(time.Now())
 	}
+
 	if err := m.database(ctx, &s); err != nil {
 		s.blocked(ProblemDatabaseAway, "the CRM's database does not answer", ": %v", err)
 	}
 	m.listener(&s)
 	m.trouble(&s)
 	m.streams(ctx, &s)
+
 	if m.Gate == nil {
 		return s
 	}
