@@ -194,6 +194,10 @@ func inSlovenian(t *testing.T, h *house) {
 	require.Contains(t, a.body, "stik "+one+" bo izbrisan")
 	require.Contains(t, b.get("/console/duplicates").body, "isti telefon")
 
+	a = b.get("/console/doctor")
+	require.Contains(t, a.body, "tabele mksynca")
+	require.Contains(t, a.body, "posodobljene v shemi public")
+
 	a = b.get("/console/")
 	tile := regexp.MustCompile(`kind=deletion"><b>(\d+)</b> (\w+)`).FindStringSubmatch(a.body)
 	require.NotNil(t, tile, a.body)

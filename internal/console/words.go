@@ -20,6 +20,7 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 		"field":   func(f mapping.Field) string { return capital(l.Field(f)) },
 		"why":     func(r syncer.Reason) string { return l.Sentence(r, zone) },
 		"words":   l.Words,
+		"says":    l.Says,
 		"when":    func(t any) template.HTML { return when(l, t, zone) },
 		"stamp":   func(t any) string { return stamp(l, t, zone) },
 		"num":     func(n any) string { return number(l, n) },
@@ -42,7 +43,6 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 
 		"sending":    sendingButton,
 		"sidebyside": sideBySide,
-		"said":       l.Words,
 		"changes":    changes,
 		"undoable":   undoable,
 		"contact":    contactPath,

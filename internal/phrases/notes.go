@@ -85,6 +85,9 @@ func (l Language) Words(noted string) string {
 	return strings.Join(said, "; ")
 }
 
+// Says reports whether all of a text can be said in the language.
+func (l Language) Says(noted string) bool { return l == English || l.Words(noted) != noted }
+
 // NoteOf is what notes that differ in their parameters alone have in common; words that are
 // no note are their own.
 func NoteOf(noted string) string {

@@ -167,7 +167,13 @@ func decidesTheRest(b *tab) {
 	b.until(`document.querySelector("#notices .notice")`, "the notice is not there")
 
 	entry := eval[string](b, `fetch("/console/history").then((r) => r.text()).then((t) => new DOMParser().parseFromString(t, "text/html").querySelector("input[name=id]").value)`)
-	for _, page := range []string{"undo?" + url.Values{"id": {entry}}.Encode(), "doctor", "nothing-is-here"} {
+	contact := eval[string](b, `fetch("/console/contacts?status=synced").then((r) => r.text()).then((t) => new DOMParser().parseFromString(t, "text/html").querySelector("[data-row] a").getAttribute("href"))`)
+	_, contact, _ = strings.Cut(contact, "?id=")
+	pages := []string{
+		"undo?" + url.Values{"id": {entry}}.Encode(), "contact?id=" + contact, "preview?id=" + contact, "bulk?kind=contact&choice=leave_out&choose=" + contact,
+		"bulk?kind=match&choice=new&every=true", "doctor", "nothing-is-here",
+	}
+	for _, page := range pages {
 		b.lenient = page == "nothing-is-here"
 		b.open(page)
 		b.do(chromedp.Evaluate[chromedp.Void](desk.axe))
