@@ -19,8 +19,15 @@ func text(s string) cdc.Value { return cdc.Value{Kind: cdc.Text, Text: []byte(s)
 func TestTheJSONOfAnEvent(t *testing.T) {
 	t.Parallel()
 	columns := []cdc.Column{
-		{Name: "id", Key: true, TypeOID: oidInt8}, {Name: "name"}, {Name: "vip", TypeOID: oidBool}, {Name: "old", TypeOID: oidBool},
-		{Name: "age", TypeOID: oidInt2}, {Name: "tax", TypeOID: oidInt4}, {Name: "note"}, {Name: "photo"}, {Name: "scan"},
+		{Name: "id", Key: true, TypeOID: oidInt8},
+		{Name: "name"},
+		{Name: "vip", TypeOID: oidBool},
+		{Name: "old", TypeOID: oidBool},
+		{Name: "age", TypeOID: oidInt2},
+		{Name: "tax", TypeOID: oidInt4},
+		{Name: "note"},
+		{Name: "photo"},
+		{Name: "scan"},
 	}
 	after := &cdc.Row{Columns: columns, Values: []cdc.Value{
 		text("17"), text("Ana"), text("t"), text("f"), text("41"), text("-3"), {Kind: cdc.Null}, {Kind: cdc.Unchanged}, {Kind: cdc.Unchanged},

@@ -206,8 +206,10 @@ func TestBulkRequestsNameSomeOrAll(t *testing.T) {
 func TestDeadLettersAreFoundByAnyID(t *testing.T) {
 	t.Parallel()
 	l := &letters{all: []bus.DeadLetter{
-		{ID: 3, Stream: bus.StreamContacts, Key: "17", Reason: "no name"}, {ID: 5, Stream: bus.StreamPartners, Key: "7001", Reason: "no name"},
-		{ID: 8, Stream: bus.StreamContacts, Key: "18", Reason: "other"}, {ID: 9, Stream: bus.StreamPartners, Key: "18", Reason: "other"},
+		{ID: 3, Stream: bus.StreamContacts, Key: "17", Reason: "no name"},
+		{ID: 5, Stream: bus.StreamPartners, Key: "7001", Reason: "no name"},
+		{ID: 8, Stream: bus.StreamContacts, Key: "18", Reason: "other"},
+		{ID: 9, Stream: bus.StreamPartners, Key: "18", Reason: "other"},
 	}, gone: map[uint64]bool{5: true, 8: true}}
 	a := &API{deadLetters: l, records: &records{key: store.KeyBigint, links: []store.Link{{ID: uuidOf, ContactID: "17", MetaKockaID: "7002"}, {ID: "other", ContactID: "19", MetaKockaID: "7001"}}}}
 	for id, want := range map[string]uint64{"3": 3, "17": 3, "017": 3, "7002": 3, strings.ToUpper(uuidOf): 3, "7001": 5, "19": 5, "9": 9} {
@@ -252,8 +254,10 @@ func TestNamesOfContactsAndPartners(t *testing.T) {
 	a := &API{records: &records{
 		key: store.KeyText,
 		pairs: []store.Pair{
-			{ContactID: "firm", Contact: &mapping.Contact{Name: "Ana", CompanyName: "Novak d.o.o."}}, {ContactID: "gone", Link: &store.Link{Base: base}},
-			{ContactID: "mail", Contact: &mapping.Contact{Name: " ", Email: "m@partner.si"}}, {ContactID: "nobody"},
+			{ContactID: "firm", Contact: &mapping.Contact{Name: "Ana", CompanyName: "Novak d.o.o."}},
+			{ContactID: "gone", Link: &store.Link{Base: base}},
+			{ContactID: "mail", Contact: &mapping.Contact{Name: " ", Email: "m@partner.si"}},
+			{ContactID: "nobody"},
 		},
 		seen: map[string]store.ObservedPartner{"7001": {Name: "Cene"}, "7002": {}},
 	}}
