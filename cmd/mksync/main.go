@@ -102,6 +102,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newRunCommand(app),
 		newStatusCommand(app),
 		newHealthcheckCommand(app),
+		newSupportCommand(app),
 		newSyncCommand(app),
 		newCheckCommand(app),
 		newReplayCommand(app),

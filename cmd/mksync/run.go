@@ -8,6 +8,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/telemetry"
 )
 
 // newRunCommand is the service.
@@ -49,5 +50,6 @@ func (app *cliEnv) run(ctx context.Context, start service.Start) error {
 	if err != nil {
 		return err
 	}
-	return service.Run(ctx, cfg, start, log)
+	start.Tail = &telemetry.Tail{}
+	return service.Run(ctx, cfg, start, start.Tail.Over(log))
 }

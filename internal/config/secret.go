@@ -45,3 +45,34 @@ func (s Secret) Address() string {
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
+
+// Secrets are the texts of all secrets in force, with what of an address or of a list of
+// tokens lets in by itself: to be taken out of texts of others.
+func (c Config) Secrets() []string {
+	var all []string
+	for _, s := range settings(&c) {
+		secret, is := s.into.(*Secret)
+		if !is || *secret == "" {
+			continue
+		}
+		text := secret.Reveal()
+		if tokens, err := ParseTokens(*secret); s.key == "api_token" && err == nil {
+			for _, t := range tokens {
+				all = append(all, t.Secret)
+			}
+		}
+		for address := range strings.SplitSeq(text, ",") {
+			u, err := url.Parse(strings.TrimSpace(address))
+			if err != nil || u.Host == "" {
+				continue
+			}
+			if password, has := u.User.Password(); has {
+				all = append(all, password)
+			} else if u.User != nil {
+				all = append(all, u.User.Username()) // a token
+			}
+		}
+		all = append(all, text)
+	}
+	return all
+}

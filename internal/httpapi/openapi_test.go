@@ -74,6 +74,7 @@ func (d document) named(t *testing.T, s schema) schema {
 // types are the Go types of what each operation takes and gives.
 var types = map[string]struct{ request, answer any }{
 	"status":                     {operations.Nothing{}, status.Status{}},
+	"log.tail":                   {operations.LogRequest{}, operations.List[operations.LogLine]{}},
 	"waiting":                    {operations.Nothing{}, operations.List[status.Waiting]{}},
 	"contacts.sync":              {operations.SyncRequest{}, operations.Outcome{}},
 	"contacts.import":            {operations.ImportRequest{}, operations.Outcome{}},

@@ -100,6 +100,7 @@ func routes() []route {
 		{method: http.MethodGet, path: "/partners/unsynced", op: operations.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
 		{method: http.MethodGet, path: "/status", op: operations.OpStatus},
 		{method: http.MethodGet, path: "/waiting", op: operations.OpWaiting},
+		{method: http.MethodGet, path: "/log", op: operations.OpLog, query: []param{{name: "limit", number: true}}},
 		{method: http.MethodGet, path: jobsPath, op: operations.OpJobs, query: page},
 		{method: http.MethodGet, path: jobsPath + "/{id}", op: operations.OpJob, query: append([]param{{name: "brief", flag: true}, {name: "failed", flag: true}}, append(page, jobID...)...)},
 		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: operations.OpJob, stream: true, query: jobID, fixed: map[string]any{"brief": true}},

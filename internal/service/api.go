@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -56,7 +57,23 @@ func Patience(cfg config.Config) time.Duration {
 
 // API is where this process is asked for things.
 func (s *Service) API(m *status.Monitor) *operations.API {
-	return operations.NewAPI(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs).WithSpeech(say)
+	api := operations.NewAPI(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs).WithSpeech(say)
+	if s.Tail != nil {
+		api.WithLog(s.lastLines)
+	}
+	return api
+}
+
+// lastLines are the last lines of the log.
+func (s *Service) lastLines(n int) (lines []operations.LogLine) {
+	for _, l := range s.Tail.Last(n) {
+		attributes, err := json.Marshal(l.Attributes)
+		if err != nil {
+			continue // a number that JSON has not
+		}
+		lines = append(lines, operations.LogLine{At: l.At, Level: l.Level, Message: l.Message, Attributes: attributes})
+	}
+	return lines
 }
 
 // say says a reason to a person.

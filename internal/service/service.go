@@ -100,6 +100,7 @@ type Options struct {
 	Roles   []string // none: the parts are there to be asked, and run nothing
 	Pace    Pace
 	Tracing *telemetry.Tracing // nil: nothing is traced
+	Tail    *telemetry.Tail    // keeps the last lines of the log; nil: nobody does
 }
 
 // New connects to everything and returns a service that is ready to run, or one

@@ -5,6 +5,8 @@ var about = map[string]string{
 	OpStatus.Name:  "how the sync stands",
 	OpWaiting.Name: "what needs a person: how many of each kind, and since when the oldest waits",
 
+	OpLog.Name: "the last lines of the log of the process that answers",
+
 	OpSync.Name:       "sync one contact with its partner now",
 	OpImport.Name:     "import one partner now: link it with its contact, or make the contact",
 	OpBulkSync.Name:   "sync several contacts, or all, now",

@@ -105,11 +105,12 @@ type API struct {
 	records     Records
 	deadLetters DeadLetters
 	status      func(ctx context.Context) status.Status
-	checker     *check.Checker      // nil: none
-	bulk        *Bulk               // nil: none
-	jobs        *Jobs               // nil: none
-	live        *semaphore.Weighted // single requests
-	speech      Speech              // nil: reasons are codes alone
+	checker     *check.Checker        // nil: none
+	bulk        *Bulk                 // nil: none
+	jobs        *Jobs                 // nil: none
+	live        *semaphore.Weighted   // single requests
+	speech      Speech                // nil: reasons are codes alone
+	log         func(n int) []LogLine // nil: none is kept
 }
 
 // liveSlots is how many single requests reconcile at once: each holds

@@ -49,6 +49,8 @@ const (
 var (
 	OpStatus = Operation[Nothing, status.Status]{"status", quick, atOnce, (*API).Status}
 
+	OpLog = Operation[LogRequest, List[LogLine]]{"log.tail", quick, atOnce, (*API).Log}
+
 	OpWaiting = Operation[Nothing, List[status.Waiting]]{"waiting", quick, atOnce, (*API).Waiting}
 
 	OpSync     = Operation[SyncRequest, Outcome]{"contacts.sync", slow, live, (*API).Sync}
@@ -137,7 +139,7 @@ type Endpoint interface {
 // Endpoints are all operations, to be served one by one.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		OpStatus, OpWaiting, OpContacts, OpContact, OpContactStatus, OpSync, OpImport, OpLink, OpUnlink, OpLeaveOut, OpTakeIn, OpLeftOut, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck,
+		OpStatus, OpWaiting, OpLog, OpContacts, OpContact, OpContactStatus, OpSync, OpImport, OpLink, OpUnlink, OpLeaveOut, OpTakeIn, OpLeftOut, OpMapping, OpMappings, OpOrphans, OpPrune, OpPartners, OpCheck,
 		OpBulkSync, OpBulkImport, OpImportPairs,
 		OpConflicts, OpConflict, OpResolveConflict, OpUndoConflict,
 		OpStartBulkSync, OpStartBulkImport, OpJob, OpJobs, OpRetryJob, OpCancelJob,

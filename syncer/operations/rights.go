@@ -87,6 +87,7 @@ var rights = map[string]Role{
 	OpPause.Name:            Operator,
 	OpResume.Name:           Operator,
 
+	OpLog.Name:         Admin, // it may quote what other systems said
 	OpImportPairs.Name: Admin,
 	OpPrune.Name:       Admin,
 }

@@ -1,0 +1,9 @@
+package support
+
+import (
+	"testing"
+
+	"github.com/crmmind/mksync/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
