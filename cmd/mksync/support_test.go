@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -98,7 +97,7 @@ func supported(t *testing.T, w *world.World, never []string, more ...string) map
 	for name, text := range files {
 		for _, word := range never {
 			if at := strings.Index(text, word); word != "" && at >= 0 {
-				require.Fail(t, "somebody is named", fmt.Sprintf("%s in %s: %s", word, name, text[max(0, at-80):min(len(text), at+80)]))
+				require.Failf(t, "somebody is named", "%s in %s: %s", word, name, text[max(0, at-80):min(len(text), at+80)])
 			}
 		}
 	}
