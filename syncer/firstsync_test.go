@@ -69,8 +69,12 @@ func TestNothingIsWrittenBeforeAFirstMatchIsApproved(t *testing.T) {
 	plan, err := r.Service.Matcher.Fresh(ctx)
 	require.NoError(t, err)
 	for _, trigger := range []syncer.Trigger{
-		{Cause: syncer.CauseContact}, {Cause: syncer.CauseContact, Plan: plan}, {Cause: syncer.CauseCheck}, {Cause: syncer.CauseRequest, By: "bor"},
-		{Cause: syncer.CauseReplay, Authority: syncer.AuthorityCRM}, {Cause: syncer.CauseBulk, Plan: plan},
+		{Cause: syncer.CauseContact},
+		{Cause: syncer.CauseContact, Plan: plan},
+		{Cause: syncer.CauseCheck},
+		{Cause: syncer.CauseRequest, By: "bor"},
+		{Cause: syncer.CauseReplay, Authority: syncer.AuthorityCRM},
+		{Cause: syncer.CauseBulk, Plan: plan},
 	} {
 		for _, id := range all {
 			_, err := r.Service.Reconciler.Contact(ctx, id, trigger)

@@ -42,13 +42,13 @@ func findReview(ctx context.Context, v *visit, id string) (row, error) {
 		}
 	}
 	found, err := operations.OpReview.Ask(ctx, v.API, r)
-	for _, m := range found.Items {
-		if version != "" && m.Version != version {
-			return row{}, syncer.Errorf(syncer.CodeConflict, "first match %s is another since it was shown", id)
-		}
-		return reviewRow(m), err
+	switch {
+	case err != nil || len(found.Items) == 0:
+		return row{}, syncer.OrNotFound(err, "first match %s does not wait any more", id)
+	case version != "" && found.Items[0].Version != version:
+		return row{}, syncer.Errorf(syncer.CodeConflict, "first match %s is another since it was shown", id)
 	}
-	return row{}, syncer.OrNotFound(err, "first match %s does not wait any more", id)
+	return reviewRow(found.Items[0]), nil
 }
 
 // reviewRow has a button for what is proposed, for each other partner that the contact may be,
