@@ -182,6 +182,7 @@ func (c *cluster) storm(cycles int, only *regexp.Regexp) {
 		f := deck[0]
 		deck = deck[1:]
 		c.count(f.kind)
+		c.breaks()
 		c.watch.begin(f.kind)
 		began := time.Now()
 		f.happen()
@@ -204,7 +205,8 @@ func (c *cluster) rest() {
 }
 
 // excessAllowed: a process that ends or is frozen, or a wire to MetaKocka that breaks, leaves
-// at most as many calls without an answer as are made at once.
+// at most as many calls without an answer as are made at once; so may any other fault, where
+// it comes while the machine is so busy that answers are later than the calls wait.
 func (c *cluster) excessAllowed() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

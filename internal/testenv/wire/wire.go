@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"runtime"
 	"testing"
 
 	"github.com/Shopify/toxiproxy/v2"
@@ -33,7 +34,7 @@ func New(t testing.TB, name, address string) (*Wire, string) {
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	w := &Wire{Name: name, proxy: toxiproxy.NewProxy(server, name, "127.0.0.1:0", u.Host)}
+	w := &Wire{Name: name, proxy: toxiproxy.NewProxy(server, name, listen(), u.Host)}
 	require.NoError(t, w.proxy.Start())
 	t.Cleanup(func() {
 		w.Heal(t)
@@ -41,6 +42,15 @@ func New(t testing.TB, name, address string) (*Wire, string) {
 	})
 	u.Host = w.proxy.Listen
 	return w, u.String()
+}
+
+// listen is an address of this machine from which nobody connects. While a wire is cut its
+// port is free, and at 127.0.0.1 an outgoing connection might be given it.
+func listen() string {
+	if runtime.GOOS == "linux" { // elsewhere there is only the one
+		return "127.0.0.2:0"
+	}
+	return "127.0.0.1:0"
 }
 
 // Leaks are goroutines that a stopped proxy leaves behind when a toxic was taken out while
