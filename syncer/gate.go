@@ -145,8 +145,8 @@ func (g *Gate) PausedWithin(d time.Duration) bool {
 	return g.halt != nil || g.reason != "" || !g.opened.IsZero() && time.Since(g.opened) < d
 }
 
-// Outage tells that MetaKocka was not reached, or refuses everything, or a person has stopped sending, or the CRM's database hides
-// what would have to be known.
+// Outage tells that MetaKocka was not reached, or refuses everything, that a person has
+// stopped sending, or that the CRM's database hides what would have to be known.
 func Outage(err error) bool {
 	var paused *PausedError
 	var halted *HaltedError

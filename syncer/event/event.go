@@ -89,10 +89,10 @@ const (
 // Trace Context).
 const HeaderTrace = "traceparent"
 
-// appendContactEvent writes an event's JSON: op, contact_id, before, after,
-// lsn, xid, commit_time, the id that an update changed as "previous_id", and the columns that were too large to be sent and did
-// not change as "unchanged". Numbers and booleans are written as such, every
-// other type as Postgres's text.
+// appendContactEvent writes an event's JSON: op, contact_id, before, after, lsn, xid,
+// commit_time, the id that an update changed as "previous_id", and as "unchanged" the columns
+// that did not change and were too large to be sent. Numbers and booleans are written as such,
+// every other type as Postgres's text.
 func appendContactEvent(b []byte, ev *cdc.Event) []byte {
 	b = append(b, `{"op":"`...)
 	b = append(b, ev.Op.String()...)

@@ -147,7 +147,7 @@ func IsForeign(m bus.Stored) bool {
 	return err != nil
 }
 
-// IsOurs tells an event of mksync\'s from a message of somebody else.
+// IsOurs tells an event of mksync's from a message of somebody else.
 func IsOurs(m bus.Stored) bool { return !IsForeign(m) }
 
 // Publish implements cdc.Sink. A row that is larger than the server takes is left out
