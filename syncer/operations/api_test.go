@@ -239,6 +239,9 @@ func TestDeadLettersAreFoundByAnyID(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 11, got.ID)
 
+	_, err = a.DiscardDeadLetter(t.Context(), DiscardRequest{ID: "3", Reason: "a test"})
+	require.ErrorContains(t, err, "none is", "and no row tells that it was thrown away: these records take none")
+
 	group, err := a.RetryDeadLetters(t.Context(), DeadLetterGroupRequest{Reason: "no name"})
 	require.NoError(t, err)
 	require.Equal(t, []any{1, []uint64{3}}, []any{group.Retried, l.retried}, "one went meanwhile")

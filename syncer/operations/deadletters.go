@@ -125,8 +125,7 @@ type DiscardRequest struct {
 }
 
 // DiscardDeadLetter throws a dead letter away: its events are not applied. What the contact
-// and the partner differ in is seen with the next event of either. The history is told
-// first: cut off in between, the letter is still there to be asked for again.
+// and the partner differ in is seen with the next event of either.
 func (a *API) DiscardDeadLetter(ctx context.Context, r DiscardRequest) (dead DeadLetter, err error) {
 	if err := checkReason(r.Reason, true); err != nil {
 		return dead, err
@@ -143,10 +142,12 @@ func (a *API) DiscardDeadLetter(ctx context.Context, r DiscardRequest) (dead Dea
 	if _, err := a.contactID("id", dead.ContactID); err != nil {
 		e.ContactID = "" // what is no contact's id has no history
 	}
-	if err := a.records.Tell(ctx, e); err != nil {
-		return dead, err
+
+	// The row comes second: one that comes first tells of what may not be done.
+	if err := a.deadLetters.DiscardDeadLetter(ctx, l.ID); err != nil {
+		return dead, noLetter(err)
 	}
-	return dead, noLetter(a.deadLetters.DiscardDeadLetter(ctx, l.ID))
+	return dead, a.records.Tell(context.WithoutCancel(ctx), e)
 }
 
 // noLetter is err, or that the dead letter is not there any more.
