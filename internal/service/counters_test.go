@@ -50,7 +50,7 @@ func TestWhatIsDoneIsCounted(t *testing.T) {
 	w.Status(id, "synced")
 	w.Exec("UPDATE contacts SET phone = '040 111 222' WHERE id = $1", id)
 	w.Agree(id, "040 111 222")
-	w.PolledOnce() // else no poll before the change says from when on it was made
+	w.Polls(1) // it has seen the partner: the next one sees a change, and this one says from when on it was made
 	w.Edit(w.Partner(id), func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 333 444" })
 	w.Agree(id, "041 333 444")
 	w.Status(w.Insert(" ", ""), "error")
