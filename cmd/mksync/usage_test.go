@@ -22,8 +22,8 @@ func testRoot() *cobra.Command {
 	return newRootCommand(&cliEnv{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard})
 }
 
-// noData are the commands that print no data, but what they do meanwhile, or one word.
-var noData = map[string]bool{"mksync demo": true, "mksync healthcheck": true, "mksync init": true, "mksync man": true, "mksync run": true, "mksync simulator": true}
+// noData are the commands that print no data, but what they do meanwhile, or where it is.
+var noData = map[string]bool{"mksync demo": true, "mksync healthcheck": true, "mksync init": true, "mksync man": true, "mksync run": true, "mksync simulator": true, "mksync support": true}
 
 func TestEveryCommandExplainsItself(t *testing.T) {
 	t.Parallel()
