@@ -187,3 +187,33 @@ func TestAContactThatIsLeftOutGivesItsPartnerUp(t *testing.T) {
 	require.Equal(t, p.MKID, h.Partner(second).MKID)
 	require.Contains(t, h.Mapping(first), "deleted: the contact is left out")
 }
+
+// TestNobodyIsAskedAboutTheConflictOfWhoIsLeftOut: it counts and is listed again once the
+// contact is taken in.
+func TestNobodyIsAskedAboutTheConflictOfWhoIsLeftOut(t *testing.T) {
+	t.Parallel()
+	h := world.ByHand(t, sim.Options{}, func(w *world.World) { w.Config.ConflictRule = mapping.RuleManual })
+	ctx := context.WithoutCancel(t.Context())
+	waiting := func() (counted, listed int) {
+		all, err := h.Service.Store.Conflicts(ctx, store.RecordQuery{Open: true})
+		require.NoError(t, err)
+		return h.Service.Monitor().Status(ctx).Conflicts, len(all)
+	}
+
+	id, p := h.Linked(mapping.Contact{Name: "Ana", Email: "ana@partner.si", Phone: "041 111 111"})
+	h.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].GSM = "041 222 222" })
+	h.Set(id, mapping.FieldPhone, "041 333 333")
+	h.Pushed(id, false)
+	counted, listed := waiting()
+	require.Equal(t, []int{1, 1}, []int{counted, listed})
+
+	_, err := h.Service.Reconciler.LeaveOut(ctx, id, "later", "ana")
+	require.NoError(t, err)
+	counted, listed = waiting()
+	require.Equal(t, []int{0, 0}, []int{counted, listed})
+
+	_, err = h.Service.Reconciler.TakeIn(ctx, id, "ana")
+	require.NoError(t, err)
+	counted, listed = waiting()
+	require.Equal(t, []int{1, 1}, []int{counted, listed})
+}

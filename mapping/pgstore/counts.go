@@ -17,7 +17,7 @@ const refusedSince = "updated_at - make_interval(secs => 2.5 * (power(3, least(r
 const countsSQL = `
 	SELECT l.statuses, c.n, c.since, d.n, d.since, l.matches, l.matches_since, l.proposed + i.n, least(l.proposed_since, i.since), l.errors, l.errors_since, l.differing, l.unresolved,
 		(SELECT count(*) FROM mksync_merges WHERE ` + openMerge + ` AND note <> ''), (SELECT count(*) FROM mksync_left_out)
-	FROM (SELECT count(*) AS n, min(created_at) AS since FROM mksync_conflicts WHERE ` + parkedConflict + `) c,
+	FROM (SELECT count(*) AS n, min(created_at) AS since FROM mksync_conflicts c WHERE ` + waitingConflict + `) c,
 		(SELECT count(*) AS n, min(created_at) AS since FROM mksync_deletions WHERE ` + openDeletion + `) d,
 		(SELECT count(*) AS n, min(at) AS since FROM mksync_imports i WHERE ` + proposedImport + `) i,
 		(SELECT coalesce(jsonb_object_agg(sync_status, n), '{}') AS statuses,

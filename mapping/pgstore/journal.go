@@ -117,7 +117,7 @@ func (s *Store) Conflicts(ctx context.Context, q store.RecordQuery) ([]store.Con
 		SELECT c.id, m.id::text, m.contact_id::text, coalesce(c.metakocka_id, ''), c.field, c.base_crm, c.base_partner, c.crm_value, c.partner_value,
 			c.crm_changed_at, c.partner_after, c.partner_before, c.rule, c.winner, c.undecidable, c.status, c.created_at, c.closed_at, coalesce(c.closed_by, '')
 		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id
-		WHERE `+fmt.Sprintf(ofSQL, "c", "c")+` AND c.id > $5 AND (NOT $6 OR c.`+parkedConflict+`) ORDER BY c.id`+limitSQL(q.Limit),
+		WHERE `+fmt.Sprintf(ofSQL, "c", "c")+` AND c.id > $5 AND (NOT $6 OR `+waitingConflict+`) ORDER BY c.id`+limitSQL(q.Limit),
 		append(s.table().key.ofArgs(q.Of), q.After, q.Open)...)
 	if err != nil {
 		return nil, fmt.Errorf("read conflicts: %w", err)

@@ -15,8 +15,11 @@ const (
 	// admittedDeletion is true of a deletion that is to be carried out, and is not yet.
 	admittedDeletion = "(status = 'approved' OR status = 'applied' AND closed_at IS NULL)"
 
-	// parkedConflict is true of a conflict that waits for a person.
-	parkedConflict = "status = 'parked'"
+	// parkedConflict is true of a conflict that a person has to decide, waitingConflict of a
+	// row c of mksync_conflicts that waits for that: whoever is left out waits for nobody.
+	parkedConflict  = "status = 'parked'"
+	waitingConflict = "c." + parkedConflict + ` AND NOT EXISTS (SELECT FROM metakocka_contact_mappings waits
+		JOIN mksync_left_out hand ON hand.contact_id = waits.contact_id WHERE waits.id = c.link_id)`
 
 	// openMerge is true of a merge that something is left to do of.
 	openMerge = "status IN ('running', 'undoing')"
