@@ -119,9 +119,15 @@ func (c *Checker) forget(ctx context.Context, state store.CheckState, now time.T
 	return c.store.SaveCheckState(ctx, state)
 }
 
-// rest is how long no check is made by itself after one that failed and took so
-// long to look at everything: ten times as long, and not less than configured.
-func (c *Checker) rest(took time.Duration) time.Duration { return max(c.cfg.Rest, 10*took) }
+// usualCheck is how long a check may take that rests no longer for it.
+const usualCheck = 30 * time.Second
+
+// rest is how long no check is made by itself after one that failed and took so long to
+// look at everything: as configured, and longer in proportion where it took long. So with
+// the usual five minutes it rests ten times as long as it took.
+func (c *Checker) rest(took time.Duration) time.Duration {
+	return time.Duration(float64(c.cfg.Rest) * max(1, took.Seconds()/usualCheck.Seconds()))
+}
 
 func (c *Checker) periodic(ctx context.Context, state store.CheckState, now time.Time) error {
 	if c.cfg.Interval <= 0 {
