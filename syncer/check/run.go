@@ -55,6 +55,15 @@ func (c *Checker) look(ctx context.Context) error {
 		return err
 	}
 
+	// Before anything else is noted on what terms the first contacts are synced: that these
+	// change is seen by it alone.
+	if state.Terms == "" {
+		state.Terms = c.terms()
+		if err := c.store.SaveCheckState(ctx, state); err != nil {
+			return err
+		}
+	}
+
 	if since := now.Sub(state.ForgotAt); since < 0 || since >= forgetEvery {
 		return c.forget(ctx, state, now)
 	}
@@ -74,7 +83,7 @@ func (c *Checker) look(ctx context.Context) error {
 	}
 
 	if terms := c.terms(); terms != state.Terms {
-		return c.changed(ctx, state, terms)
+		return c.changed(ctx, terms)
 	}
 
 	switch dropped, err := event.Dropped(ctx, c.store, bus.StreamContacts); {
@@ -93,16 +102,16 @@ func (c *Checker) terms() string {
 
 // changed brings in order what a change of directions, columns or filter means for
 // contacts that no event is about.
-func (c *Checker) changed(ctx context.Context, state store.CheckState, terms string) error {
-	if state.Terms != "" {
-		rep, err := c.Check(ctx, CheckRequest{Repair: true})
-		if err != nil {
-			return err
-		}
-		c.log.Info("the directions, columns or filter changed: everything was checked", rep.summary()...)
-		if state, err = c.store.CheckState(ctx); err != nil {
-			return err
-		}
+func (c *Checker) changed(ctx context.Context, terms string) error {
+	rep, err := c.Check(ctx, CheckRequest{Repair: true})
+	if err != nil {
+		return err
+	}
+	c.log.Info("the directions, columns or filter changed: everything was checked", rep.summary()...)
+
+	state, err := c.store.CheckState(ctx)
+	if err != nil {
+		return err
 	}
 	state.Terms = terms
 	return c.store.SaveCheckState(ctx, state)
