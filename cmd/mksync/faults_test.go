@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/crowd"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
@@ -53,7 +54,7 @@ func weather(t *testing.T, nats messaging, table crowd.Table, cycles int) {
 	if n, err := strconv.Atoi(os.Getenv(cyclesVariable)); err == nil {
 		cycles = n
 	}
-	s := seed(t)
+	s := testenv.Seed(t)
 	st := newStorm(t, s, nats, table)
 	people := crowd.New(st.World, table, rand.New(rand.NewPCG(s, 2)))
 	people.Imports, people.Filters = true, true

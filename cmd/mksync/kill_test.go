@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/crowd"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/long"
@@ -19,19 +20,6 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
-
-// seed is the run's seed, printed, and taken from MKSYNC_TEST_SEED to repeat one.
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	s := rand.Uint64()
-	if given := os.Getenv("MKSYNC_TEST_SEED"); given != "" {
-		var err error
-		s, err = strconv.ParseUint(given, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("seed: MKSYNC_TEST_SEED=%d", s)
-	return s
-}
 
 // TestKilledAtAnyMoment kills the service again and again while both sides are
 // edited: no contact twice in MetaKocka, no edit lost.
@@ -50,7 +38,7 @@ func TestKilledWithOtherKeys(t *testing.T) {
 func killed(t *testing.T, kills int, key string, newID func(n int) string) {
 	t.Helper()
 	t.Parallel()
-	s := seed(t)
+	s := testenv.Seed(t)
 	r := rand.New(rand.NewPCG(s, 1))
 	w := world.New(t, sim.Options{Seed: s, Notes: sim.Kept})
 	w.Config.MaxDeletes, w.Config.PollInterval = 10_000, time.Second

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
@@ -23,7 +24,7 @@ import (
 // process that carries the approvals out is killed.
 func TestKilledInTheMiddleOfAnApproval(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
+	s := testenv.Seed(t)
 	r := rand.New(rand.NewPCG(s, 3))
 	opts, n := sim.Options{Seed: s}, 16
 	for i := range n / 2 {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/crowd"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/waits"
@@ -106,25 +107,12 @@ func (c *cluster) latency(d, jitter time.Duration) {
 	require.NoError(c.T, c.ERP.SetFaults(sim.Faults{Latency: d, Jitter: jitter}))
 }
 
-// seed is the run's seed, printed, and taken from MKSYNC_TEST_SEED to repeat one.
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	s := rand.Uint64()
-	if given := os.Getenv("MKSYNC_TEST_SEED"); given != "" {
-		var err error
-		s, err = strconv.ParseUint(given, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("seed: MKSYNC_TEST_SEED=%d", s)
-	return s
-}
-
 // TestCluster breaks one part after the other while people edit on both sides. In the end
 // nothing is lost and nothing is doubled; in between nothing stood still for longer than
 // mksync takes to say so.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
+	s := testenv.Seed(t)
 	c := newCluster(t, s)
 	cycles, only, every := 1, regexp.MustCompile("^machine away$"), 200*time.Millisecond
 	c.least, c.most = 200*time.Millisecond, 500*time.Millisecond

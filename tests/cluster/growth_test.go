@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
@@ -16,7 +17,7 @@ func TestGrowth(t *testing.T) {
 	if !long {
 		t.Skip("make cluster runs it")
 	}
-	c := newCluster(t, seed(t))
+	c := newCluster(t, testenv.Seed(t))
 	c.latency(50*time.Millisecond, 0)
 	c.startProcesses(splits[0])
 	for _, p := range c.processes[1:] {
