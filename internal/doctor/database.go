@@ -42,6 +42,8 @@ const (
 	nameIdentity    = "database's identity"
 	nameUnkept      = "fields not kept"
 	nameFormer      = "former slot"
+	nameMatches     = "first matches"
+	nameAlerts      = "alerts"
 )
 
 // databaseTimeout bounds everything that is asked of the database.
@@ -153,7 +155,9 @@ func checkContent(ctx context.Context, cfg Database, where *server) ([]Finding, 
 	found = append(append(found, where.ownSchema(cfg)...), checkOthers(ctx, cfg)...)
 	if schema.Status == OK {
 		found = append(append(found, checkState(ctx, conn, cfg)...), checkUnkept(ctx, conn, cfg.Installation.Schema)...)
+		found = append(found, checkMatches(ctx, conn, cfg)...)
 	}
+	found = append(found, checkAlerts(ctx, conn, cfg, schema.Status == OK)...)
 	return found, identified(ctx, conn, cfg.Installation.Schema, schema.Status == OK)
 }
 

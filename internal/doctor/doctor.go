@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/syncer/event"
 )
@@ -40,6 +41,8 @@ type Database struct {
 	Deletes     bool     // contacts are deleted when their partner is gone
 	Slot        string
 	Publication string
+	Reviews     bool                 // first matches wait for a person's approval
+	Alerts      []store.AlertChannel // the ways on which people are told that one is needed
 	// Installation is whose mksync's tables are, and in which schema.
 	Installation migrations.Installation
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/migrations"
 )
@@ -47,6 +48,7 @@ func newRig(t *testing.T, options sim.Options) *rig {
 		Database: doctor.Database{
 			URL: r.url, Table: "public.contacts", KeyColumn: "id", UpdatedAt: "updated_at",
 			Fields: fields, Slot: name, Publication: name, Installation: migrations.Installation{Schema: "public"},
+			Alerts: []store.AlertChannel{store.AlertMail},
 		},
 		NATS: doctor.NATS{DataDir: t.TempDir(), Replicas: 1},
 		MetaKocka: doctor.MetaKocka{

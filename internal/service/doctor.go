@@ -8,6 +8,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // DoctorConfig is what the doctor looks at. A side whose own settings are wrong
@@ -21,6 +22,7 @@ func DoctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 			Fields: map[mapping.Field]doctor.Columns{}, Deletes: c.RemoteDeletePolicy == "delete",
 			Insert: slices.Sorted(maps.Keys(c.Insert)), Imports: c.AutoImport,
 			Slot: cdc.Slot, Publication: cdc.Publication, Installation: Installation(c),
+			Reviews: c.FirstSync == syncer.FirstSyncReview, Alerts: c.Told().Channels(),
 		},
 		NATS: doctor.NATS{
 			Names: c.Names(),

@@ -111,3 +111,18 @@ func (s *Store) Unsent(ctx context.Context) ([]store.Unsent, error) {
 		return u, err
 	})
 }
+
+// TriedAlertsOver are the messages that were tried last, one of each way that was ever tried,
+// over a connection that is no store's.
+func TriedAlertsOver(ctx context.Context, conn *pgx.Conn, schema string) ([]store.Tried, error) {
+	rows, err := over(conn, schema).Query(ctx, `
+		SELECT DISTINCT ON (channel) channel, coalesce(ended_at, created_at), coalesce(error, ''), ended_at IS NOT NULL AND error IS NOT NULL
+		FROM mksync_alerts WHERE ended_at IS NOT NULL OR error IS NOT NULL ORDER BY channel, number DESC`)
+	if err != nil {
+		return nil, fmt.Errorf("look up alerts: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (t store.Tried, err error) {
+		err = row.Scan(&t.Channel, &t.At, &t.Error, &t.GivenUp)
+		return t, err
+	})
+}

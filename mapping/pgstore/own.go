@@ -101,6 +101,11 @@ type statements struct {
 	*naming
 }
 
+// over is a connection that is no store's, to be asked about mksync's tables in the schema.
+func over(conn *pgx.Conn, schema string) statements {
+	return statements{conn, &naming{schema: schema}}
+}
+
 func (s statements) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	return s.on.Exec(ctx, s.own(sql), args...)
 }

@@ -111,8 +111,17 @@ func (s *Store) ProposedImports(ctx context.Context, q store.ProposalQuery) ([]s
 }
 
 // CountProposals counts what waits for approval, and says what the count saw.
-func (s *Store) CountProposals(ctx context.Context) (p store.Proposals, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT pg_current_snapshot()::text,
+func (s *Store) CountProposals(ctx context.Context) (store.Proposals, error) {
+	return countProposals(ctx, s.pool)
+}
+
+// CountProposalsOver is CountProposals over a connection that is no store's.
+func CountProposalsOver(ctx context.Context, conn *pgx.Conn, schema string) (store.Proposals, error) {
+	return countProposals(ctx, over(conn, schema))
+}
+
+func countProposals(ctx context.Context, on rowReader) (p store.Proposals, err error) {
+	err = on.QueryRow(ctx, `SELECT pg_current_snapshot()::text,
 		(SELECT coalesce(jsonb_object_agg(does, n), '{}') FROM (
 			SELECT proposal->>'does' AS does, count(*) AS n FROM metakocka_contact_mappings WHERE `+proposedMatch+` GROUP BY 1
 			UNION ALL SELECT 'import', count(*) FROM mksync_imports i WHERE `+proposedImport+`) AS c)`).Scan(&p.AsOf, &p.Counts)

@@ -42,3 +42,11 @@ type Unsent struct {
 	Error   string       `json:"error"`
 	At      time.Time    `json:"at"`
 }
+
+// Tried is the message that was tried last on a way, and what became of it.
+type Tried struct {
+	Channel AlertChannel
+	At      time.Time // when it was sent or given up; else when it was decided on
+	Error   string    // "": it was sent
+	GivenUp bool      // else it is tried again
+}
