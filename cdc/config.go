@@ -10,6 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// UsualPositionInterval is how often at least a listener that reads on stores how far it is.
+const UsualPositionInterval = 5 * time.Second
+
 // Config says which table of which database to follow. Empty values take the
 // defaults given here.
 type Config struct {
@@ -74,7 +77,7 @@ func (c Config) withDefaults() Config {
 	c.Publication = defaultTo(c.Publication, "mksync")
 	c.StatusInterval = defaultTo(c.StatusInterval, time.Second)
 	c.StallAfter = defaultTo(c.StallAfter, 30*time.Second)
-	c.PositionInterval = defaultTo(c.PositionInterval, 5*time.Second)
+	c.PositionInterval = defaultTo(c.PositionInterval, UsualPositionInterval)
 	c.WatchInterval = defaultTo(c.WatchInterval, 5*time.Second)
 	c.silence = defaultTo(c.silence, silence)
 	c.BackoffMin = defaultTo(c.BackoffMin, 200*time.Millisecond)

@@ -124,10 +124,11 @@ func every(ctx context.Context, pause time.Duration, do func(context.Context)) e
 // look says what this process sees waiting, and decides whether people are told. Where the
 // database is away nothing is decided: nobody could note what was told.
 func (a *Alerts) look(ctx context.Context) {
+	began := time.Now()
 	waiting := a.status(ctx).Waiting
 	var k known
 	err := a.store.DecideAlerts(ctx, &k, func(now time.Time) []store.Alert {
-		told := k.step(a.cfg.Pace, now, a.process, waiting)
+		told := k.step(a.cfg.Pace, now, now.Add(-time.Since(began)), a.process, waiting)
 		if told == nil {
 			return nil
 		}

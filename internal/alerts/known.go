@@ -43,12 +43,17 @@ type message struct {
 	reasons []store.AlertReason
 }
 
-// step notes what a process sees now, and returns what people are told of it; nil: nothing.
-func (k *known) step(p Pace, now time.Time, process string, waiting []status.Waiting) *message {
-	k.note(p, now, process, waiting)
+// step notes what a process saw, and returns what people are told of it; nil: nothing. seen is
+// when it began to look: what was seen before people were told last they know already, however
+// long the process stood still in between.
+func (k *known) step(p Pace, now, seen time.Time, process string, waiting []status.Waiting) *message {
+	k.ToldAt = earlier(k.ToldAt, now)
+	if seen.Before(k.ToldAt) {
+		return nil
+	}
+	k.note(p, now, seen, process, waiting)
 	all := k.together()
 	ripe := p.ripe(now, all)
-	k.ToldAt = earlier(k.ToldAt, now)
 
 	switch {
 	case len(ripe) > 0 || blind(all):
@@ -79,7 +84,7 @@ func blind(all map[status.Code]kind) bool {
 }
 
 // note replaces what a process saw, and forgets what is stale.
-func (k *known) note(p Pace, now time.Time, process string, waiting []status.Waiting) {
+func (k *known) note(p Pace, now, seen time.Time, process string, waiting []status.Waiting) {
 	for other, s := range k.Seen {
 		if age := now.Sub(s.At); age < 0 || age > p.Stale {
 			delete(k.Seen, other)
@@ -87,11 +92,11 @@ func (k *known) note(p Pace, now time.Time, process string, waiting []status.Wai
 	}
 
 	before := k.together()
-	s := sight{At: now, Waiting: map[status.Code]kind{}}
+	s := sight{At: seen, Waiting: map[status.Code]kind{}}
 	for _, w := range waiting {
-		n := kind{Count: w.Count, First: now, Heals: w.MayHeal}
+		n := kind{Count: w.Count, First: seen, Heals: w.MayHeal}
 		if b, went := before[w.Code]; went {
-			n.First = earlier(b.First, now)
+			n.First = earlier(b.First, seen)
 		}
 		n.Since = n.First
 		if w.Since != nil && w.Since.After(n.First) {

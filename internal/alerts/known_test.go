@@ -127,7 +127,8 @@ func TestWhenPeopleAreTold(t *testing.T) {
 				until = max(steps[i+1].at, until)
 			}
 			for at := s.at; at < until; at += 15 {
-				got := k.step(UsualPace, epoch.Add(time.Duration(at)*time.Second), s.by, s.waiting)
+				now := epoch.Add(time.Duration(at) * time.Second)
+				got := k.step(UsualPace, now, now, s.by, s.waiting)
 				require.Equal(t, s.says, got.String(), "%s: %s sees %v at %d s", name, s.by, s.waiting, at)
 				s.says = ""
 				k = stored(t, k)
@@ -165,7 +166,7 @@ func TestLawMessagesOfAChange(t *testing.T) {
 				waiting = append(waiting, status.Waiting{Code: code, Count: 1, MayHeal: code != status.WaitingConflict})
 			}
 
-			m := k.step(UsualPace, now, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "process"), waiting)
+			m := k.step(UsualPace, now, now, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "process"), waiting)
 			if m == nil {
 				continue
 			}
@@ -182,4 +183,23 @@ func TestLawMessagesOfAChange(t *testing.T) {
 			needed, last, jumped = m.about == store.AttentionNeeded, now, false
 		}
 	})
+}
+
+// TestALateLookIsNotHeeded: what a process that stood still saw before people were told is no
+// news, whichever of the two it was.
+func TestALateLookIsNotHeeded(t *testing.T) {
+	t.Parallel()
+	var k known
+	second := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
+	look := func(began, now int, by string, waiting ...status.Waiting) string {
+		return k.step(UsualPace, second(now), second(began), by, waiting).String()
+	}
+	require.Empty(t, look(0, 0, "a"))
+	require.Equal(t, "attention.needed [{waiting.conflict 1}]", look(15, 16, "a", conflicts(1)))
+	require.Empty(t, look(14, 40, "b")) // nothing waited yet
+	require.Empty(t, look(41, 41, "a"))
+	require.Equal(t, "attention.over []", look(61, 61, "a"))
+	require.Empty(t, look(15, 65, "b", conflicts(1))) // it is decided by now
+	require.Empty(t, look(76, 76, "a"))
+	require.Equal(t, "attention.needed [{waiting.conflict 1}]", look(77, 77, "b", conflicts(1)))
 }

@@ -3,8 +3,8 @@ package check
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
@@ -62,8 +62,11 @@ type CheckerConfig struct {
 	HistoryMaxAge     time.Duration // how long the history is kept; 0: for ever
 	Look              time.Duration // how often is looked whether one is due; 5s
 	Rest              time.Duration // how long at least none is made by itself after one that failed; 5 minutes
-	// Patience is how long changes under way, and the listener, are waited for.
+	// Patience is how long changes under way are waited for.
 	Patience time.Duration // 30s
+	// CatchUp is how long the listener is waited for while it comes no nearer to what was
+	// read; it says how far it is every cdc.UsualPositionInterval. 15s.
+	CatchUp time.Duration
 	// Layout tells how the contacts table is partitioned now, as the listener's state
 	// has it; nil: it is not.
 	Layout func(ctx context.Context) (string, error)
@@ -91,6 +94,9 @@ func NewChecker(cfg CheckerConfig, r *syncer.Reconciler, m *syncer.Matcher, erp 
 	}
 	if cfg.Patience <= 0 {
 		cfg.Patience = 30 * time.Second
+	}
+	if cfg.CatchUp <= 0 {
+		cfg.CatchUp = 3 * cdc.UsualPositionInterval
 	}
 	return &Checker{cfg: cfg, reconciler: r, matcher: m, erp: erp, store: store, backlog: backlog, log: log}
 }
@@ -182,6 +188,7 @@ type checkRun struct {
 	looked   time.Duration // how long it took to see and compare everything
 
 	unanswered int // findings that wait for a write without an answer
+	unread     int // contacts that are gone, and it is not known yet how
 }
 
 func (run *checkRun) do(ctx context.Context) error {
@@ -194,10 +201,25 @@ func (run *checkRun) do(ctx context.Context) error {
 	if !run.req.Repair {
 		return nil
 	}
-	if err := run.repair(ctx); err != nil || run.unanswered == 0 {
+	if err := run.repair(ctx); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s for a write to MetaKocka that has no answer yet; check again in a minute", syncer.Counted(run.unanswered, "difference waits", "differences wait"))
+	return run.unfinished()
+}
+
+// unfinished says what a repair had to leave to the next check; nil: nothing.
+func (run *checkRun) unfinished() error {
+	var left []string
+	if n := run.unanswered; n > 0 {
+		left = append(left, syncer.Counted(n, "difference waits", "differences wait")+" for a write to MetaKocka that has no answer yet; check again in a minute")
+	}
+	if n := run.unread; n > 0 {
+		left = append(left, syncer.Counted(n, "contact is", "contacts are")+" gone, and the listener has not read far enough to tell a deletion from a TRUNCATE; check again when it has caught up")
+	}
+	if left == nil {
+		return nil
+	}
+	return errors.New(strings.Join(left, "; "))
 }
 
 // seeAll sees all partners and compares everything.

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
@@ -221,6 +223,44 @@ func TestTruncateIsNoMissedDeletion(t *testing.T) {
 	require.Contains(t, rep.Findings[0].Note, "truncated")
 	require.Equal(t, writes, w.ERP.Calls().Writes())
 	require.Equal(t, 1, w.Count("SELECT count(*) FROM mksync_deletions WHERE status = 'held'"))
+}
+
+// ahead is a store whose log is where the listener has not been yet.
+type ahead struct {
+	*pgstore.Store
+}
+
+func (ahead) LogPosition(context.Context) (cdc.LSN, error) { return math.MaxUint64, nil }
+
+// TestNothingIsHeldForAListenerThatIsBehind: nobody has to decide what the log is about to
+// tell. What else is found is brought in order.
+func TestNothingIsHeldForAListenerThatIsBehind(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, sim.Options{})
+	ids := w.Left(4)
+	w.Outdated(ids[1])
+	s, _ := w.Start(service.RoleListener)
+	w.Eventually(func() error {
+		if state := s.Listener.Status().State; state != cdc.StateStreaming {
+			return errors.New("the listener is " + state)
+		}
+		return nil
+	})
+	w.Exec("DELETE FROM contacts WHERE id = $1", ids[0])
+	cfg := check.CheckerConfig{Slot: s.Config.Slot, Publication: s.Config.Publication, Look: 10 * time.Millisecond, CatchUp: 100 * time.Millisecond}
+	behind := check.NewChecker(cfg, s.Reconciler, s.Matcher, s.ERP.Lane(metakocka.Bulk), ahead{s.Store}, s.Bus, slog.New(slog.DiscardHandler))
+
+	rep, err := behind.Check(t.Context(), check.CheckRequest{Repair: true})
+	require.ErrorContains(t, err, "1 contact is gone, and the listener has not read far enough")
+	require.Equal(t, 1, rep.Differing, "%+v", rep.Findings)
+	require.Zero(t, w.Count("SELECT count(*) FROM mksync_deletions"))
+	w.Status(ids[0], "synced")
+	w.Status(ids[1], "synced")
+
+	rep, err = s.Checker.Check(t.Context(), check.CheckRequest{Repair: true})
+	require.NoError(t, err)
+	require.Zero(t, rep.Differing, "%+v", rep.Findings)
+	w.Status(ids[0], "deleted")
 }
 
 func TestMissedDeletionsGoThroughTheGuard(t *testing.T) {

@@ -25,7 +25,11 @@ func (run *checkRun) repair(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if hold != "" {
+	switch hold {
+	case "":
+	case notReadYet:
+		run.leaveForNow()
+	default:
 		if err := run.hold(ctx, hold); err != nil {
 			return err
 		}
@@ -126,9 +130,23 @@ func (run *checkRun) hold(ctx context.Context, reason string) error {
 	return nil
 }
 
+// leaveForNow leaves every contact that is gone to a later check. It holds nothing: nobody
+// has to decide what the log is about to tell.
+func (run *checkRun) leaveForNow() {
+	for i := range run.findings {
+		if f := &run.findings[i]; f.Kind == syncer.FindingContactGone {
+			f.Note = notReadYet
+			run.unread++
+		}
+	}
+}
+
+// notReadYet is why it is not known yet whether missing contacts were deleted.
+const notReadYet = "the listener has not read far enough to tell a deletion from a TRUNCATE; the next check looks again"
+
 // holdReason says why missing contacts are not to be taken for deleted; "" where
-// they are (invariant 6). It waits until the listener has come past what the
-// check read: only then is it known that no TRUNCATE is behind it.
+// they are (invariant 6). Only when the listener has come past what the check read is it
+// known that no TRUNCATE is behind it: as long as it comes nearer it is waited for.
 func (run *checkRun) holdReason(ctx context.Context) (string, error) {
 	gone := run.number(syncer.FindingContactGone)
 	switch {
@@ -152,10 +170,15 @@ func (run *checkRun) holdReason(ctx context.Context) (string, error) {
 		return "", err
 	}
 
-	for deadline := time.Now().Add(run.cfg.Patience); ; {
-		reason, err := run.underWay(ctx, lsn)
+	var read cdc.LSN
+	for deadline := time.Now().Add(run.cfg.CatchUp); ; {
+		reason, now, err := run.underWay(ctx, lsn)
 		if err != nil || reason == "" || reason == heldTruncate || time.Now().After(deadline) {
 			return reason, err
+		}
+		if now > read {
+			read = now
+			deadline = time.Now().Add(run.cfg.CatchUp)
 		}
 		if err := syncer.Pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
 			return "", err
@@ -183,32 +206,33 @@ func (run *checkRun) moved(ctx context.Context) (bool, error) {
 
 const heldTruncate = "the contacts table was truncated"
 
-// underWay says what may still turn out to be a TRUNCATE.
-func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (string, error) {
+// underWay says what may still turn out to be a TRUNCATE, and how far the listener has
+// read, where it reads.
+func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (reason string, read cdc.LSN, err error) {
 	slot, err := run.store.Slot(ctx, run.cfg.Slot)
 	switch {
 	case err != nil:
-		return "", err
+		return "", 0, err
 	case !slot.Found || slot.WALStatus == "lost": // nothing can come of it any more
 	case !slot.Active:
 		waits, err := run.store.TruncateWaits(ctx, run.cfg.Slot, run.cfg.Publication)
 		if err != nil || waits {
-			return heldTruncate, err
+			return heldTruncate, 0, err
 		}
 	default:
 		listener, _, err := event.ListenerStates{States: run.store}.Load(ctx) // behind the look at who reads
 		if err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if listener.Stored < lsn {
-			return "the listener has not come far enough to tell deletions from a TRUNCATE", nil
+			return notReadYet, listener.Stored, nil
 		}
 	}
 
 	// One that the listener has stored may still wait for the pusher.
 	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, event.ConsumerPusher, event.SubjectTruncate, event.IsOurs)
 	if err != nil || waits {
-		return heldTruncate, err
+		return heldTruncate, 0, err
 	}
-	return "", nil
+	return "", 0, nil
 }
