@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/wire"
 )
@@ -31,7 +30,7 @@ type testServer struct {
 
 func startServer(t *testing.T) *testServer {
 	t.Helper()
-	s := &testServer{cfg: embedded.Config{Dir: t.TempDir()}}
+	s := &testServer{cfg: embedded.Config{Dir: t.TempDir(), Port: natsserver.FreePorts(t, 1)[0]}}
 	s.start(t)
 	t.Cleanup(func() { s.Shutdown() })
 	return s
@@ -41,10 +40,6 @@ func (s *testServer) start(t *testing.T) {
 	t.Helper()
 	var err error
 	s.Server, err = embedded.Start(t.Context(), s.cfg)
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(s.Addr())
-	require.NoError(t, err)
-	s.cfg.Port, err = strconv.Atoi(port)
 	require.NoError(t, err)
 }
 

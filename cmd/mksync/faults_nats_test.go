@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -55,14 +54,10 @@ type natsProcess struct {
 // startNATS starts the server on a port that is free.
 func startNATS(t *testing.T) *natsProcess {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
+	port := natsserver.FreePorts(t, 1)[0]
 	dir := t.TempDir()
 	n := &natsProcess{dir: dir}
-	n.Keeper = keeper.Keep(t, "nats", append(os.Environ(), natsVariable+"="+dir, natsVariable+"_PORT="+port))
+	n.Keeper = keeper.Keep(t, "nats", append(os.Environ(), natsVariable+"="+dir, fmt.Sprint(natsVariable, "_PORT=", port)))
 	return n
 }
 

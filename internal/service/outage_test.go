@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -77,7 +77,8 @@ func TestAnswersOfAddPartnerLost(t *testing.T) {
 func TestNATSRestarted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := embedded.Start(t.Context(), embedded.Config{Dir: dir})
+	port := natsserver.FreePorts(t, 1)[0]
+	first, err := embedded.Start(t.Context(), embedded.Config{Dir: dir, Port: port})
 	require.NoError(t, err)
 	w := world.New(t, sim.Options{})
 	w.Config.NATSURL = config.Secret(first.URL())
@@ -86,14 +87,13 @@ func TestNATSRestarted(t *testing.T) {
 	w.Status(id, "synced")
 	p := w.Partner(id)
 
-	port := first.Addr()[strings.LastIndex(first.Addr(), ":")+1:]
 	first.Shutdown()
 	w.Exec("UPDATE contacts SET phone = '041 222 333' WHERE id = $1", id)
 	second := w.Insert("Cene Kos", "cene@primer.si")
 	require.NoError(t, w.ERP.EditPartner(p.MKID, func(p *metakocka.Partner) { p.Contacts[0].Email = "bine.kos@primer.si" }))
 	w.Ready(s, http.StatusServiceUnavailable, "NATS")
 
-	again, err := embedded.Start(t.Context(), embedded.Config{Dir: dir, Port: world.Atoi(t, port)})
+	again, err := embedded.Start(t.Context(), embedded.Config{Dir: dir, Port: port})
 	require.NoError(t, err)
 	t.Cleanup(again.Shutdown)
 	w.Status(second, "synced")

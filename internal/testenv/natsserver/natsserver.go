@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"slices"
@@ -103,7 +104,7 @@ func launch(t testing.TB, options *Options) *server.Server {
 	t.Helper()
 	o := *options
 	if o.Port == 0 {
-		o.Port = server.RANDOM_PORT
+		o.Port = FreePorts(t, 1)[0]
 	}
 	if o.StoreDir == "" {
 		o.StoreDir = t.TempDir()
@@ -208,16 +209,22 @@ func (c *Cluster) URLs() []string {
 	return all
 }
 
-// FreePorts are ports that nobody listens on. All are held until the last is found, so that
-// they differ.
+// FreePorts are ports that nobody listens on, and that no outgoing connection is given by
+// itself: what ends and starts again still finds them free. All are held until the last is
+// found, so that they differ.
 func FreePorts(t testing.TB, n int) []int {
 	t.Helper()
-	ports, held := make([]int, n), make([]net.Listener, n)
-	for i := range ports {
-		var err error
-		held[i], err = net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
-		require.NoError(t, err)
-		ports[i] = held[i].Addr().(*net.TCPAddr).Port
+	var ports []int
+	var held []net.Listener
+	for tries := 0; len(ports) < n; tries++ {
+		require.Less(t, tries, 1000, "no port is free")
+		port := 20000 + rand.IntN(12000)                            // Linux, macOS and Windows give others
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)) //nolint:noctx // at once
+		if err != nil {
+			continue
+		}
+		ports = append(ports, port)
+		held = append(held, l)
 	}
 	for _, l := range held {
 		require.NoError(t, l.Close())
