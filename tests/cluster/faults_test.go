@@ -41,7 +41,7 @@ func (c *cluster) faults() []fault {
 		{frozen, func() { c.froze(c.listening()) }},
 		{"mksync rolled", c.rolled},
 		{"wire bad", c.badWire},
-		{"postgres killed", func() { require.NoError(c.T, c.postgres.primary.Restart(c.T.Context())) }},
+		{"postgres killed", c.postgresKilled},
 		{"postgres failed over", c.failOver},
 	}
 	if c.disk.Disk != nil {
@@ -62,7 +62,7 @@ func (c *cluster) meanwhile() {
 	waits.Idle(c.T.Context(), c.least+time.Duration(c.rand.Int64N(int64(c.most-c.least)+1)))
 }
 
-// breaks counts what may lose answers of MetaKocka.
+// breaks counts what may lose a process MetaKocka's answers, or what comes of them.
 func (c *cluster) breaks() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -161,7 +161,6 @@ func (c *cluster) killed(p *process) {
 // with it.
 func (c *cluster) machineAway() {
 	m, p := c.nats.machines[c.nats.leader(c.rand)], c.listening()
-	c.breaks()
 	m.Hold(true)
 	c.killed(p)
 	m.Hold(false)
@@ -185,14 +184,22 @@ func (c *cluster) rolled() {
 
 // badWire makes one wire of a process bad.
 func (c *cluster) badWire() {
-	wires := c.processes[c.rand.IntN(machines)].wires()
+	p := c.processes[c.rand.IntN(machines)]
+	wires := p.wires()
 	w, bad := wires[c.rand.IntN(len(wires))], wire.Toxics[c.rand.IntN(len(wire.Toxics))]
-	if w.Name == "metakocka" {
+	if w == p.metakocka || w == p.postgres {
 		c.breaks()
 	}
 	w.Spoil(c.T, bad, []string{"upstream", "downstream"}[c.rand.IntN(2)], 1)
 	c.meanwhile()
 	w.Heal(c.T)
+}
+
+func (c *cluster) postgresKilled() {
+	for range c.processes {
+		c.breaks()
+	}
+	require.NoError(c.T, c.postgres.primary.Restart(c.T.Context()))
 }
 
 // failOver promotes the standby, as docs/operations.md tells: mksync refuses to go on until

@@ -65,10 +65,9 @@ type citizen struct {
 	canary  bool                       // nobody but a Canary edits it
 	out     bool                       // left out by the filter
 	edits   int                        // in the CRM, the insertion included
-	cleared int                        // values emptied there
 
 	known      map[mapping.Field][]string // what the partner may hold of each field
-	unsent     int                        // edits and emptied values since the filter left it out
+	unsent     int                        // edits since the filter left it out
 	unsendable map[mapping.Field]unsendable
 }
 
@@ -275,8 +274,6 @@ func (c *Crowd) set(p *citizen, fields []mapping.Field, values []string) {
 		v := c.table.typed(f, values[i], c.version)
 		if mapping.Canonical(f, v) == "" {
 			c.edits.cleared++
-			p.cleared++
-			p.unsent++
 		}
 		p.had[f] = append(p.had[f], p.want.Get(f))
 		p.want.Set(f, v)
