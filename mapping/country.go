@@ -52,8 +52,7 @@ func plainCountry(folded string) (string, bool) {
 	if code, ok := regionCode(folded); ok {
 		return code, true
 	}
-	code, found := nearNames()[folded]
-	return code, found
+	return nearName(folded)
 }
 
 // accentedCodes are abbreviations that without their accents are other countries'
@@ -227,15 +226,31 @@ var notCountries = map[string]bool{
 	"AN": true, "CQ": true, "CS": true, "FQ": true, "NT": true, "PC": true, "SU": true, "YU": true,
 }
 
-// nearNames are the names of countries in the languages that are met most, the
-// first one to claim a name has it.
-var nearNames = sync.OnceValue(func() map[string]string {
-	names := map[string]string{}
-	for _, lang := range []string{"en", "sl", "de", "it", "hr", "hu", "fr", "es", "bs", "sr-Latn"} {
-		addNames(names, language.MustParse(lang), func(have, _ string) string { return have })
+// nearNames are the names of countries in the languages that are met most, a table for
+// each: the first one that has a name has it. To make one takes milliseconds, so a name
+// of the first languages does not ask for those of the others.
+var nearNames = tables("en", "sl", "de", "it", "hr", "hu", "fr", "es", "bs", "sr-Latn")
+
+func tables(languages ...string) (all []func() map[string]string) {
+	for _, lang := range languages {
+		all = append(all, sync.OnceValue(func() map[string]string {
+			names := map[string]string{}
+			addNames(names, language.MustParse(lang), func(have, _ string) string { return have })
+			return names
+		}))
 	}
-	return names
-})
+	return all
+}
+
+// nearName looks a folded name up in the languages that are met most.
+func nearName(folded string) (code string, found bool) {
+	for _, names := range nearNames {
+		if code, found = names()[folded]; found {
+			return code, true
+		}
+	}
+	return "", false
+}
 
 // allNames are the names in every language there is a table for. A name that
 // means two countries in two languages maps to "".

@@ -46,8 +46,7 @@ type Console struct {
 	checking running
 }
 
-// New returns the handler of the console, into which the door lets people. It panics where a
-// page cannot be read: they are part of the program.
+// New returns the handler of the console, into which the door lets people.
 func New(cfg Config, door httpapi.Door) http.Handler {
 	files := loadFiles()
 	c := &Console{

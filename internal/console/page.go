@@ -20,14 +20,14 @@ import (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// templates are the pages by language and name.
-type templates map[phrases.Language]map[string]*template.Template
+// templates are the pages by language and name, each of which is read when it is first
+// shown: to read all takes longer than all else that a console needs to begin.
+type templates map[phrases.Language]map[string]func() *template.Template
 
 // shared are the files whose parts every page may use.
 var shared = []string{"pages/layout.html", "pages/parts.html"}
 
-// loaded are the templates by their zone: to read them takes longer than all else that a
-// console needs to begin, and they are the same for all consoles of a process.
+// loaded are the templates by their zone; they are the same for all consoles of a process.
 var loaded sync.Map
 
 func templatesFor(files files, zone *time.Location) templates {
@@ -42,11 +42,13 @@ func loadTemplates(files files, zone *time.Location) templates {
 	names, _ := fs.Glob(pageFiles, "pages/*.html")
 	all := templates{}
 	for _, l := range phrases.Languages() {
-		all[l] = map[string]*template.Template{}
+		all[l] = map[string]func() *template.Template{}
 		for _, file := range names {
 			name := strings.TrimSuffix(path.Base(file), ".html")
-			t := template.New(name).Funcs(words(l, zone)).Funcs(template.FuncMap{"file": files.address})
-			all[l][name] = template.Must(t.ParseFS(pageFiles, append([]string{file}, shared...)...))
+			all[l][name] = sync.OnceValue(func() *template.Template {
+				t := template.New(name).Funcs(words(l, zone)).Funcs(template.FuncMap{"file": files.address})
+				return template.Must(t.ParseFS(pageFiles, append([]string{file}, shared...)...))
+			})
 		}
 	}
 	return all
@@ -106,7 +108,7 @@ const writeTimeout = 30 * time.Second
 
 func (c *Console) write(w http.ResponseWriter, l phrases.Language, p page) {
 	var body bytes.Buffer
-	if err := c.pages[l][p.View.Page].ExecuteTemplate(&body, "layout", p); err != nil {
+	if err := c.pages[l][p.View.Page]().ExecuteTemplate(&body, "layout", p); err != nil {
 		c.Log.Error("write page", "page", p.View.Page, "error", err)
 		http.Error(w, l.Text("console.error.internal"), http.StatusInternalServerError)
 		return

@@ -73,3 +73,12 @@ func TestCells(t *testing.T) {
 		require.Equal(t, want, cell(text), text)
 	}
 }
+
+// TestEveryPageCanBeRead: the pages are read when they are first shown, so a fault in one
+// would wait for whoever opens it.
+func TestEveryPageCanBeRead(t *testing.T) {
+	t.Parallel()
+	for name, page := range loadTemplates(loadFiles(), time.UTC)[phrases.English] {
+		require.NotPanics(t, func() { page() }, name)
+	}
+}

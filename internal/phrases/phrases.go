@@ -11,6 +11,7 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"github.com/nicksnyder/go-i18n/v2/i18n/template"
@@ -60,7 +61,7 @@ func (l Language) Count(id string, n int, params ...any) string {
 
 // Has reports whether there is a text with the id.
 func Has(id string) bool {
-	_, err := localizers[English].Localize(&i18n.LocalizeConfig{MessageID: id, TemplateParser: template.IdentityParser{}})
+	_, err := localizers()[English].Localize(&i18n.LocalizeConfig{MessageID: id, TemplateParser: template.IdentityParser{}})
 	return err == nil
 }
 
@@ -76,9 +77,9 @@ func pairs(params []any) map[string]any {
 var parser = &template.TextParser{Option: "missingkey=error"}
 
 func (l Language) say(c *i18n.LocalizeConfig) string {
-	localizer, known := localizers[l]
+	localizer, known := localizers()[l]
 	if !known {
-		localizer = localizers[English]
+		localizer = localizers()[English]
 	}
 	c.TemplateParser = parser
 	text, err := localizer.Localize(c)
@@ -91,7 +92,8 @@ func (l Language) say(c *i18n.LocalizeConfig) string {
 //go:embed texts/*.yaml
 var texts embed.FS
 
-var localizers = load()
+// localizers are read when the first text is asked for: most commands say none.
+var localizers = sync.OnceValue(load)
 
 // load reads the texts, which are part of the program.
 func load() map[Language]*i18n.Localizer {
