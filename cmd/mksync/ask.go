@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/terminal"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
@@ -21,7 +23,7 @@ import (
 // withAPI gives use the API of the running service, or where none runs one of
 // parts that this process opens itself, and says on stderr which.
 func (app *cliEnv) withAPI(ctx context.Context, use func(operations.Answerer) error) error {
-	cfg, _, err := app.load()
+	cfg, log, err := app.load()
 	if err != nil {
 		return err
 	}
@@ -34,7 +36,16 @@ func (app *cliEnv) withAPI(ctx context.Context, use func(operations.Answerer) er
 	}
 	defer client.Close()
 	app.note("through the running service (" + client.Instance.String() + ")")
-	return use(client)
+
+	tracing, err := telemetry.NewTracing(ctx, buildVersion(), os.Getenv, log)
+	if err != nil {
+		app.note("nothing is traced: " + err.Error())
+	}
+	if tracing == nil {
+		return use(client)
+	}
+	defer tracing.Close(ctx)
+	return use(tracedAPI{client, tracing})
 }
 
 // withOwnAPI opens the service's parts without running any role.
@@ -53,6 +64,24 @@ func (app *cliEnv) withOwnAPI(ctx context.Context, use func(operations.Answerer)
 	}
 	defer s.Close()
 	return use(s.API(s.Monitor()))
+}
+
+// tracedAPI begins a trace with each request of a command, or goes on with the one that
+// TRACEPARENT names, which is how a program hands its trace to those it starts.
+type tracedAPI struct {
+	operations.Answerer
+	tracing *telemetry.Tracing
+}
+
+// Answer implements operations.Answerer.
+func (a tracedAPI) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
+	ctx, span := a.tracing.Asks(ctx, "mksync."+name, os.Getenv("TRACEPARENT"))
+	defer span.End()
+	answer, err := a.Answerer.Answer(ctx, name, request)
+	if err != nil {
+		telemetry.Failed(span, string(syncer.AsRequestError(err).Code))
+	}
+	return answer, err
 }
 
 // note tells a person what happens.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/syncer"
@@ -29,11 +30,22 @@ func (c *Client) ask(ctx context.Context, name string, request []byte) (*nats.Ms
 	if watch := operations.WatchOf(ctx); watch != nil {
 		return c.watched(ctx, name, request, watch)
 	}
-	m := &nats.Msg{Subject: c.names.Subject(subjectPrefix + name), Data: request, Header: nats.Header{}}
+	m := c.message(ctx, name, request)
 	if deadline, bounded := ctx.Deadline(); bounded {
 		m.Header.Set(headerDeadline, deadline.UTC().Format(time.RFC3339Nano))
 	}
 	return c.nc.RequestMsgWithContext(ctx, m)
+}
+
+// message is a request, with the trace that ctx is in among its headers.
+func (c *Client) message(ctx context.Context, name string, request []byte) *nats.Msg {
+	m := &nats.Msg{Subject: c.names.Subject(subjectPrefix + name), Data: request, Header: nats.Header{}}
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	for field, value := range carrier {
+		m.Header.Set(field, value)
+	}
+	return m
 }
 
 // Answer implements syncer.Answerer. Errors: ErrNoService when nobody got the

@@ -6,7 +6,8 @@
 // is {"success":true,"data":…}, or {"success":false,"error":{"code","message"}}
 // with the micro error headers, whose code is the HTTP status. The header
 // Mksync-By says who asks, Mksync-Deadline until when the answer is waited for:
-// what could not be begun before is not begun. Answers, and what a watch is told,
+// what could not be begun before is not begun. Traceparent and tracestate, in lower
+// case, name the trace that it is part of (W3C Trace Context). Answers, and what a watch is told,
 // go to inboxes only: subjects that begin with _INBOX.
 package control
 
@@ -49,8 +50,15 @@ const atOnce = 16
 // flushWithin is how long the server may take to notice that the service stops.
 const flushWithin = 2 * time.Second
 
+// Trace begins the span of a request, in the trace that its headers name; end gets what came
+// of it.
+type Trace func(ctx context.Context, name string, header nats.Header) (traced context.Context, end func(error))
+
 // Service is the micro service. It is made for one Run.
 type Service struct {
+	// Trace is nil where nothing is traced.
+	Trace Trace
+
 	nc      *nats.Conn
 	names   bus.Names
 	version string
@@ -170,7 +178,12 @@ func enter(ctx context.Context, slots chan<- struct{}) bool {
 }
 
 func (s *Service) answer(ctx context.Context, r micro.Request, e operations.Endpoint, count *counts) {
+	end := func(error) {}
+	if s.Trace != nil {
+		ctx, end = s.Trace(ctx, subjectPrefix+e.Subject(), nats.Header(r.Headers()))
+	}
 	data, err := s.ask(ctx, r, e)
+	end(err)
 	if err == nil {
 		count.answered.Add(1)
 		err = s.respond(r, data)

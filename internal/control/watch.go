@@ -77,9 +77,9 @@ func (c *Client) watched(ctx context.Context, name string, request []byte, watch
 	}
 
 	defer func() { _ = sub.Unsubscribe() }()
-	m, err := c.nc.RequestMsgWithContext(asking, &nats.Msg{
-		Subject: c.names.Subject(subjectPrefix + name), Data: request, Header: nats.Header{headerWatch: {inbox}},
-	})
+	asked := c.message(ctx, name, request)
+	asked.Header.Set(headerWatch, inbox)
+	m, err := c.nc.RequestMsgWithContext(asking, asked)
 
 	if cause := context.Cause(asking); err != nil && errors.Is(cause, errSilent) {
 		return nil, errSilent

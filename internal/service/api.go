@@ -129,7 +129,9 @@ func (s *Service) runAPI(ctx context.Context) error {
 	g.Go(func() error { return s.fillSearch(ctx) })
 	g.Go(func() error { return s.Bus.WatchDeadLetters(ctx) })
 	g.Go(func() error {
-		return control.New(s.Conn, s.Config.Names(), s.Version, api, httpapi.RolesOf(tokens), s.log).Run(ctx)
+		asked := control.New(s.Conn, s.Config.Names(), s.Version, api, httpapi.RolesOf(tokens), s.log)
+		asked.Trace = s.traceAsked()
+		return asked.Run(ctx)
 	})
 	return g.Wait()
 }

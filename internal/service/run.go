@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
@@ -37,7 +36,7 @@ func Run(ctx context.Context, cfg config.Config, start Start, log *slog.Logger) 
 	}
 	if tracing != nil {
 		start.Tracing = tracing
-		defer closeTracing(ctx, tracing)
+		defer tracing.Close(ctx)
 	}
 
 	s, err := New(ctx, cfg, start.Options, log)
@@ -61,11 +60,4 @@ func Run(ctx context.Context, cfg config.Config, start Start, log *slog.Logger) 
 		log.Info("mksync has stopped")
 	}
 	return err
-}
-
-// closeTracing sends the last spans, where a collector takes them within a moment.
-func closeTracing(ctx context.Context, tracing *telemetry.Tracing) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer cancel()
-	_ = tracing.Close(ctx)
 }

@@ -7,12 +7,15 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
 	"github.com/crmmind/mksync/syncer/work"
 )
@@ -108,4 +111,20 @@ func (s *Service) traceRequests() func(route string, next http.Handler) http.Han
 		return nil
 	}
 	return s.Tracing.Server
+}
+
+// traceAsked puts spans around what is asked for over NATS; nil: nobody does.
+func (s *Service) traceAsked() control.Trace {
+	if s.Tracing == nil {
+		return nil
+	}
+	return func(ctx context.Context, name string, header nats.Header) (context.Context, func(error)) {
+		ctx, span := s.Tracing.Asked(ctx, name, header)
+		return ctx, func(err error) {
+			if err != nil {
+				telemetry.Failed(span, string(syncer.AsRequestError(err).Code))
+			}
+			span.End()
+		}
+	}
 }

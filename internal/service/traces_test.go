@@ -13,12 +13,15 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/control"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // spans are those of one trace, which end one after the other.
@@ -154,6 +157,18 @@ func TestAChangeIsOneTrace(t *testing.T) {
 		return nil
 	})
 	follows(within(recorder, askedID), "POST "+route, "reconcile")
+
+	// As may whoever asks over NATS, down to the call of MetaKocka.
+	asking, mine := w.Tracing.Asks(t.Context(), "mine", "")
+	_, err = operations.OpSync.Ask(asking, control.NewClient(s.Conn, bus.Names{}), operations.SyncRequest{ContactID: id})
+	require.NoError(t, err)
+	mine.End()
+	follows(within(recorder, mine.SpanContext().TraceID()), "mine", "mksync.contacts.sync", "reconcile", "get_partner")
+	_, err = operations.OpSync.Ask(asking, control.NewClient(s.Conn, bus.Names{}), operations.SyncRequest{})
+	require.Error(t, err)
+	require.True(t, slices.ContainsFunc(within(recorder, mine.SpanContext().TraceID()), func(span sdktrace.ReadOnlySpan) bool {
+		return span.Name() == "mksync.contacts.sync" && span.Status().Description == "malformed"
+	}))
 
 	for _, span := range recorder.Ended() {
 		told := fmt.Sprint(span.Name(), attributes(span), span.Status(), span.Events())

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -93,8 +94,13 @@ func tracingWanted(getenv func(string) string) (bool, error) {
 	return true, nil
 }
 
-// Close sends what is not sent yet.
-func (t *Tracing) Close(ctx context.Context) error { return t.provider.Shutdown(ctx) }
+// Close sends what is not sent yet, where a collector takes it within a moment; whether it
+// did is no matter of those who are traced.
+func (t *Tracing) Close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	_ = t.provider.Shutdown(ctx)
+}
 
 // Sent begins a trace, at the time of what it is about (zero: now), and ends its first
 // span, that of a message on its way. The message's header TraceParent is to have what it
@@ -126,6 +132,25 @@ func (t *Tracing) Received(ctx context.Context, name string, parents []string, a
 		}
 	}
 	return t.tracer.Start(ctx, name, opts...)
+}
+
+// Asked begins the span of a request that came over NATS: in the caller's trace where its
+// headers say so.
+func (t *Tracing) Asked(ctx context.Context, name string, header nats.Header) (context.Context, trace.Span) {
+	carrier := propagation.MapCarrier{}
+	for _, field := range (propagation.TraceContext{}).Fields() {
+		carrier.Set(field, header.Get(field))
+	}
+	return t.tracer.Start(propagation.TraceContext{}.Extract(ctx, carrier), name, trace.WithSpanKind(trace.SpanKindServer))
+}
+
+// Asks begins the span of a request to a service, under the parent that whoever started this
+// program names, where ctx is in no trace.
+func (t *Tracing) Asks(ctx context.Context, name, parent string) (context.Context, trace.Span) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{TraceParent: parent})
+	}
+	return t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
 }
 
 // Transport makes a span of each request within a trace, named by the last part of its
