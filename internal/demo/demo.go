@@ -16,8 +16,8 @@ import (
 )
 
 // stepTimeout is how long a step of the story may take before the demo gives up
-// and shows what the service said.
-const stepTimeout = 20 * time.Second
+// and shows what the service said: long, for the machine may be busy.
+const stepTimeout = 2 * time.Minute
 
 // Options say where and how the story is told.
 type Options struct {

@@ -142,7 +142,7 @@ func (o outcome) problems() []string {
 
 // calmTime is how long the sides may take to come to rest before they are
 // compared; what differs then, differs.
-const calmTime = 8 * time.Second
+const calmTime = 20 * time.Second
 
 // result compares both sides and says whether they agree.
 func (d *demo) result(ctx context.Context) error {
