@@ -83,25 +83,22 @@ func TestUnreachableMetaKockaIsSaid(t *testing.T) {
 
 func TestOrphansArePrunedByCommand(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(w *world.World) string {
-		id, _ := synced(w, mapping.Contact{Name: "Ana"})
-		synced(w, mapping.Contact{Name: "Bor"})
-		w.Exec("DELETE FROM contacts WHERE id = $1", id)
-		w.Exec(`INSERT INTO metakocka_contact_mappings (contact_id, sync_status, updated_at) VALUES ($1, 'deleted', now() - interval '1 day')`, noOne)
-		return id
-	}, func(w *world.World, id string) {
-		t := w.T
-		report := mksync(w, "mappings", "prune")
-		require.Len(t, report.lines(), 2)
-		require.Contains(t, report.stdout, "both_gone     --yes: remove  deleted  contact "+noOne)
-		require.Contains(t, report.stdout, "contact_gone  --yes: hold    synced   contact "+id)
-		require.Equal(t, "3", w.One("SELECT count(*)::text FROM metakocka_contact_mappings"))
+	w := world.New(t, sim.Options{})
+	id, _ := synced(w, mapping.Contact{Name: "Ana"})
+	synced(w, mapping.Contact{Name: "Bor"})
+	w.Exec("DELETE FROM contacts WHERE id = $1", id)
+	w.Exec(`INSERT INTO metakocka_contact_mappings (contact_id, sync_status, updated_at) VALUES ($1, 'deleted', now() - interval '1 day')`, noOne)
 
-		require.Contains(t, mksync(w, "mappings", "prune", "--yes").stderr, "1 tombstone removed, 1 deletion held")
-		require.Equal(t, "2", w.One("SELECT count(*)::text FROM metakocka_contact_mappings"))
-		require.Empty(t, mksync(w, "mappings", "prune").lines())
-		require.Contains(t, mksync(w, "deletions", "approve", id).lines()[0], "applied  deleted")
-	})
+	report := mksync(w, "mappings", "prune")
+	require.Len(t, report.lines(), 2)
+	require.Contains(t, report.stdout, "both_gone     --yes: remove  deleted  contact "+noOne)
+	require.Contains(t, report.stdout, "contact_gone  --yes: hold    synced   contact "+id)
+	require.Equal(t, 3, w.Count("SELECT count(*) FROM metakocka_contact_mappings"))
+
+	require.Contains(t, mksync(w, "mappings", "prune", "--yes").stderr, "1 tombstone removed, 1 deletion held")
+	require.Equal(t, 2, w.Count("SELECT count(*) FROM metakocka_contact_mappings"))
+	require.Empty(t, mksync(w, "mappings", "prune").lines())
+	require.Contains(t, mksync(w, "deletions", "approve", id).lines()[0], "applied  deleted")
 }
 
 func TestRequestsOverNATSAreStrict(t *testing.T) {

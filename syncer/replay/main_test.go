@@ -3,7 +3,7 @@ package replay
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/crmmind/mksync/internal/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testenv.Main(m) }
