@@ -57,6 +57,7 @@ func Connect(ctx context.Context, url string, o ConnectOptions) (*nats.Conn, err
 func logHandlers(log *slog.Logger) []nats.Option {
 	// A refusal comes with each try, for as long as it takes; it is told once.
 	var refused atomic.Bool
+
 	return []nats.Option{
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if nc.IsClosed() {

@@ -95,6 +95,7 @@ func tableProblem(cfg Config, f facts) *SetupError {
 				quoteIdent(cfg.schema()), quoteIdent(f.server.role), cfg.quotedTable(), quoteIdent(f.server.role)),
 		}
 	}
+
 	return nil
 }
 
@@ -128,6 +129,7 @@ func kindProblem(cfg Config, f facts) *SetupError {
 			Do:   "end the inheritance (ALTER TABLE child NO INHERIT), or make them partitions",
 		}
 	}
+
 	return nil
 }
 
@@ -161,6 +163,7 @@ func partitionsProblem(cfg Config, f facts) *SetupError {
 // flawOf says what is wrong with a table or a partition, and what to do.
 func flawOf(cfg Config, name, quoted, flaw string) *SetupError {
 	full := "run as its owner: ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"
+
 	switch flaw {
 	case flawForeign:
 		return &SetupError{
@@ -183,6 +186,7 @@ func flawOf(cfg Config, name, quoted, flaw string) *SetupError {
 			Do:   full,
 		}
 	}
+
 	return &SetupError{
 		What: fmt.Sprintf("column %q is not part of the primary key or replica identity of %s: its deletes would not say which row is gone", cfg.KeyColumn, name),
 		Do:   full,
@@ -209,6 +213,7 @@ func createPublication(cfg Config) string {
 
 func publicationProblem(cfg Config, f facts) *SetupError {
 	name := quoteIdent(cfg.Publication)
+
 	switch {
 	case !f.pub.found && (!f.table.owned || !f.server.mayPublish):
 		return &SetupError{
@@ -236,6 +241,7 @@ func publicationProblem(cfg Config, f facts) *SetupError {
 			Do:   "to sync some contacts only, set `filter` of mksync's configuration; run as its owner: " + putAnew(cfg, f.pub.columns),
 		}
 	}
+
 	return columnsProblem(cfg, f)
 }
 

@@ -225,6 +225,7 @@ func (s *session) snapshotReason() error {
 	case s.sinkIsOurs() && s.last.Pos.Compare(s.state.LastEvent) < 0:
 		return fmt.Errorf("%w: it ends at %s, confirmed was %s", ErrStreamBehind, s.last.Pos, s.state.LastEvent)
 	}
+
 	return nil
 }
 

@@ -69,6 +69,7 @@ func (c *Contact) at(f Field) *string {
 	case FieldWebsite:
 		return &c.Website
 	}
+
 	return nil
 }
 

@@ -259,9 +259,9 @@ func storableTree(v any) any {
 			out[storable(key)] = storableTree(value)
 		}
 		return out
-	default:
-		return v
 	}
+
+	return v
 }
 
 // decodeTree reads JSON with its numbers as they are written.

@@ -143,6 +143,7 @@ func (c Code) HTTP() int {
 		return http.StatusGatewayTimeout
 	case CodeInternal:
 	}
+
 	return http.StatusInternalServerError
 }
 

@@ -132,6 +132,7 @@ func newDeadLettersDiscard(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().StringVar(&r.Reason, "reason", "", "why, for whoever asks later")
 	_ = cmd.MarkFlagRequired("reason")
 	jsonFlag(cmd, &asJSON)

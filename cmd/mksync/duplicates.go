@@ -65,6 +65,7 @@ func newDismissCommand(app *cliEnv) *cobra.Command {
 			if partners {
 				r.Kind = operations.DuplicatePartners
 			}
+
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				d, err := operations.OpDismiss.Ask(cmd.Context(), api, r)
 				switch {
@@ -73,6 +74,7 @@ func newDismissCommand(app *cliEnv) *cobra.Command {
 				case asJSON:
 					return app.printJSON(d)
 				}
+
 				said := "are two"
 				if !d.Dismissed {
 					said = "may be one"
@@ -81,6 +83,7 @@ func newDismissCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().BoolVar(&partners, "partners", false, "the two are partners, not contacts")
 	cmd.Flags().BoolVar(&r.Undo, "undo", false, "they may be one after all")
 	jsonFlag(cmd, &asJSON)

@@ -90,6 +90,7 @@ func done(e operations.HistoryEntry) string {
 	if e.Side != "" {
 		words = append(words, string(e.Side))
 	}
+
 	var fields []string
 	for _, f := range mapping.Fields() {
 		v, named := e.Fields[f]
@@ -105,6 +106,7 @@ func done(e operations.HistoryEntry) string {
 			fields = append(fields, fmt.Sprintf("%s %s", f, quote(v.CRM)))
 		}
 	}
+
 	if len(fields) > 0 {
 		words = append(words, strings.Join(fields, ", "))
 	}

@@ -37,6 +37,7 @@ func newLeaveOutCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Flags().StringVar(&r.Reason, "reason", "", "why, for whoever asks later")
 	_ = cmd.MarkFlagRequired("reason")
 	jsonFlag(cmd, &asJSON)
@@ -64,6 +65,7 @@ func newTakeInCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

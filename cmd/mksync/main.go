@@ -103,6 +103,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newStatusCommand(app),
 		newHealthcheckCommand(app),
 		newSupportCommand(app),
+
 		newSyncCommand(app),
 		newCheckCommand(app),
 		newReplayCommand(app),
@@ -111,6 +112,7 @@ func commands(app *cliEnv) []*cobra.Command {
 		newMappingsCommand(app),
 		newPartnersCommand(app),
 		newJobsCommand(app),
+
 		newConflictsCommand(app),
 		newDeletionsCommand(app),
 		newReviewCommand(app),
@@ -122,12 +124,15 @@ func commands(app *cliEnv) []*cobra.Command {
 		newLeftOutCommand(app),
 		newMergeCommand(app),
 		newDuplicatesCommand(app),
+
 		newHistoryCommand(app),
 		newWhyCommand(app),
 		newUndoCommand(app),
+
 		newDeadLettersCommand(app),
 		newPauseCommand(app),
 		newResumeCommand(app),
+
 		newMigrateCommand(app),
 		newDoctorCommand(app),
 		newAlertsCommand(app),

@@ -30,6 +30,7 @@ func newManCommand(*cliEnv) *cobra.Command {
 			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true
+
 			for _, c := range tree(root) {
 				c.Long = preformatted(c.Long)
 			}

@@ -54,6 +54,7 @@ func newReviewList(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	doesFlag(cmd, &does)
 	jsonFlag(cmd, &asJSON)
 	return cmd
@@ -148,10 +149,12 @@ func newReviewApprove(app *cliEnv) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Does = store.Proposed(does)
 			r.By = operator()
+
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				if all {
 					return app.approveAll(cmd.Context(), api, r, asJSON)
 				}
+
 				ids, err := app.chosen(cmd.Context(), args, nil)
 				if err != nil {
 					return err
@@ -162,12 +165,14 @@ func newReviewApprove(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if !all && (r.DryRun || r.AsOf != "") {
 			return fmt.Errorf("--dry-run and --as-of go with --all")
 		}
 		return idsOrAll("contacts or partners", &all)(cmd, args)
 	}
+
 	cmd.Flags().BoolVar(&all, "all", false, "all that wait")
 	cmd.Flags().StringVar(&r.AsOf, "as-of", "", "with --all: only what the list showed that ends with this")
 	cmd.Flags().BoolVar(&r.DryRun, "dry-run", false, "with --all: say how many there are; write nothing")
@@ -185,11 +190,13 @@ func approveOne(ctx context.Context, api operations.Answerer, id string, does st
 	case store.ProposeLink, store.ProposeCreate:
 		asked = asked[:1]
 	}
+
 	for _, r := range asked {
 		found, err := operations.OpReview.Ask(ctx, api, r)
 		if err != nil && (!syncer.IsCode(err, syncer.CodeMalformed) || len(asked) == 1) {
 			return o, err
 		}
+
 		for _, m := range found.Items {
 			approve := operations.ApproveRequest{ContactID: m.ContactID, Version: m.Version, By: operator()}
 			if m.ContactID == "" {
@@ -198,6 +205,7 @@ func approveOne(ctx context.Context, api operations.Answerer, id string, does st
 			return operations.OpApprove.Ask(ctx, api, approve)
 		}
 	}
+
 	return o, syncer.Errorf(syncer.CodeNotFound, "no first match of %s waits for approval: mksync review list", id)
 }
 
@@ -210,9 +218,11 @@ func (app *cliEnv) approveAll(ctx context.Context, api operations.Answerer, r op
 		}
 		r.AsOf = now.AsOf
 	}
+
 	follow := app.follow(asJSON)
 	done, err := operations.OpApproveAll.Ask(operations.WithWatch(ctx, follow.watch), api, r)
 	follow.end()
+
 	switch {
 	case err != nil:
 		return err
@@ -236,6 +246,7 @@ func (app *cliEnv) approveAll(ctx context.Context, api operations.Answerer, r op
 		}
 		app.summary("first matches", bulkAnswer{total: done.Total, done: done.Approved, failed: done.Failed, stopped: done.Stopped}, nil)
 	}
+
 	if done.Stopped && !r.DryRun {
 		return errInPart
 	}

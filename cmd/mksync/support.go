@@ -113,6 +113,7 @@ func (app *cliEnv) supportParts(cfg config.Config) []support.Part {
 				return nil, err
 			}
 			defer nc.Close()
+
 			var streams []string
 			for _, stream := range []string{bus.StreamContacts, bus.StreamPartners, bus.StreamDeadLetters} {
 				streams = append(streams, cfg.Names().Stream(stream))
@@ -171,6 +172,7 @@ func (r *runningService) parts() []support.Part {
 			if err != nil {
 				return nil, err
 			}
+
 			status, err := operations.OpStatus.Ask(ctx, client, operations.Nothing{})
 			if err != nil {
 				return nil, err
@@ -182,6 +184,7 @@ func (r *runningService) parts() []support.Part {
 			if err != nil {
 				return nil, err
 			}
+
 			last, err := operations.OpLog.Ask(ctx, client, operations.LogRequest{Limit: loggedLines})
 			if err != nil {
 				return nil, err
@@ -194,6 +197,7 @@ func (r *runningService) parts() []support.Part {
 				return nil, err
 			}
 			defer nc.Close()
+
 			found, err := control.Instances(ctx, nc, r.cfg.Names())
 			if err != nil {
 				return nil, err

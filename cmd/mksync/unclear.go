@@ -39,6 +39,7 @@ func newUnclearCommand(app *cliEnv) *cobra.Command {
 			})
 		},
 	}
+
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

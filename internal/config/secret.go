@@ -55,12 +55,14 @@ func (c Config) Secrets() []string {
 		if !is || *secret == "" {
 			continue
 		}
+
 		text := secret.Reveal()
 		if tokens, err := ParseTokens(*secret); s.key == "api_token" && err == nil {
 			for _, t := range tokens {
 				all = append(all, t.Secret)
 			}
 		}
+
 		for address := range strings.SplitSeq(text, ",") {
 			u, err := url.Parse(strings.TrimSpace(address))
 			if err != nil || u.Host == "" {
@@ -72,6 +74,7 @@ func (c Config) Secrets() []string {
 				all = append(all, u.User.Username()) // a token
 			}
 		}
+
 		all = append(all, text)
 	}
 	return all

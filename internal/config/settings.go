@@ -38,6 +38,7 @@ func settings(c *Config) []setting { //nolint:funlen // a list
 		{"publication", &c.Publication},
 		{"schema", &c.Schema},
 		{"heartbeat_interval", &c.HeartbeatInterval},
+
 		{"nats_url", &c.NATSURL},
 		{"nats_user", &c.NATSUser},
 		{"nats_password", &c.NATSPassword},
@@ -48,18 +49,21 @@ func settings(c *Config) []setting { //nolint:funlen // a list
 		{"nats_tls_cert_file", &c.NATSTLSCertFile},
 		{"nats_tls_key_file", &c.NATSTLSKeyFile},
 		{"nats_sync_interval", &c.NATSSyncInterval},
+
 		{"data_dir", &c.DataDir},
 		{"stream_replicas", &c.StreamReplicas},
 		{"stream_max_bytes", &c.StreamMaxBytes},
 		{"contacts_max_age", &c.ContactsMaxAge},
 		{"partners_max_age", &c.PartnersMaxAge},
 		{"deadletters_max_age", &c.DeadLettersMaxAge},
+
 		{"metakocka_url", &c.MetaKockaURL},
 		{"metakocka_company_id", &c.MetaKockaCompanyID},
 		{"metakocka_secret_key", &c.MetaKockaSecretKey},
 		{"metakocka_concurrency", &c.MetaKockaConcurrency},
 		{"metakocka_timeout", &c.MetaKockaTimeout},
 		{"metakocka_settle", &c.MetaKockaSettle},
+
 		{"poll_interval", &c.PollInterval},
 		{"check_interval", &c.CheckInterval},
 		{"history_max_age", &c.HistoryMaxAge},
@@ -70,6 +74,7 @@ func settings(c *Config) []setting { //nolint:funlen // a list
 		{"conflict_rule", (*string)(&c.ConflictRule)},
 		{"tie_winner", (*string)(&c.TieWinner)},
 		{"max_deletes", &c.MaxDeletes},
+
 		{"http_addr", &c.HTTPAddr},
 		{"api_token", &c.APIToken},
 		{"api_jwt_secret", &c.APIJWTSecret},
@@ -83,12 +88,14 @@ func settings(c *Config) []setting { //nolint:funlen // a list
 		{"public_url", &c.PublicURL},
 		{"console_crm_url", &c.ConsoleCRMURL},
 		{"console_metakocka_url", &c.ConsoleMetaKockaURL},
+
 		{"alerts.webhook_url", &c.Alerts.WebhookURL},
 		{"alerts.webhook_secret", &c.Alerts.WebhookSecret},
 		{"alerts.mail_to", &c.Alerts.MailTo},
 		{"alerts.mail_from", &c.Alerts.MailFrom},
 		{"alerts.smtp_url", &c.Alerts.SMTPURL},
 		{"alerts.language", &c.Alerts.Language},
+
 		{"debug_addr", &c.DebugAddr},
 		{"log_level", &c.LogLevel},
 		{"log_format", &c.LogFormat},

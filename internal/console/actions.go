@@ -19,26 +19,30 @@ func actions() map[string]action {
 		"dead-letter":      {operations.Right(operations.OpRetryDeadLetter), retryDeadLetter},
 		"discard":          {operations.Right(operations.OpDiscardDeadLetter), discardDeadLetter},
 		"retry-all":        {operations.Right(operations.OpStartBulkSync), retryAll},
-		"sync":             {operations.Right(operations.OpSync), syncContact},
-		"approve":          {operations.Right(operations.OpApprove), approveMatch},
-		"approve-all":      {operations.Right(operations.OpStartApproveAll), approveAll},
-		"make-new":         {operations.Decider, makeNew}, // that it is none of the partners is a decision
-		"link":             {operations.Right(operations.OpLink), linkContact},
-		"merge":            {operations.Right(operations.OpMerge), mergeContacts},
-		"merge-undo":       {operations.Right(operations.OpUndoMerge), undoMerge},
-		"unlink":           {operations.Right(operations.OpUnlink), unlinkContact},
-		"leave-out":        {operations.Right(operations.OpLeaveOut), leaveOut},
-		"take-in":          {operations.Right(operations.OpTakeIn), takeIn},
-		"undo":             {operations.Right(operations.OpUndo), undoWrites},
-		"job-cancel":       {operations.Right(operations.OpCancelJob), cancelJob},
-		"job-retry":        {operations.Right(operations.OpRetryJob), retryJob},
-		"job-start":        {operations.Right(operations.OpStartBulkSync), startJob},
-		"not-same":         {operations.Right(operations.OpDismiss), notSame},
-		"maybe-same":       {operations.Right(operations.OpDismiss), maybeSame},
-		"pause":            {operations.Right(operations.OpPause), pauseSending},
-		"resume":           {operations.Right(operations.OpResume), resumeSending},
-		"check":            {operations.Right(operations.OpCheck), startCheck},
-		"bulk":             {operations.Decider, decideMany}, // each of them asks for its own right
+
+		"sync":        {operations.Right(operations.OpSync), syncContact},
+		"approve":     {operations.Right(operations.OpApprove), approveMatch},
+		"approve-all": {operations.Right(operations.OpStartApproveAll), approveAll},
+		"make-new":    {operations.Decider, makeNew}, // that it is none of the partners is a decision
+		"link":        {operations.Right(operations.OpLink), linkContact},
+		"merge":       {operations.Right(operations.OpMerge), mergeContacts},
+		"merge-undo":  {operations.Right(operations.OpUndoMerge), undoMerge},
+		"unlink":      {operations.Right(operations.OpUnlink), unlinkContact},
+		"leave-out":   {operations.Right(operations.OpLeaveOut), leaveOut},
+		"take-in":     {operations.Right(operations.OpTakeIn), takeIn},
+
+		"undo":       {operations.Right(operations.OpUndo), undoWrites},
+		"job-cancel": {operations.Right(operations.OpCancelJob), cancelJob},
+		"job-retry":  {operations.Right(operations.OpRetryJob), retryJob},
+		"job-start":  {operations.Right(operations.OpStartBulkSync), startJob},
+
+		"not-same":   {operations.Right(operations.OpDismiss), notSame},
+		"maybe-same": {operations.Right(operations.OpDismiss), maybeSame},
+
+		"pause":  {operations.Right(operations.OpPause), pauseSending},
+		"resume": {operations.Right(operations.OpResume), resumeSending},
+		"check":  {operations.Right(operations.OpCheck), startCheck},
+		"bulk":   {operations.Decider, decideMany}, // each of them asks for its own right
 	}
 }
 

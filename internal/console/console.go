@@ -107,26 +107,30 @@ type show func(ctx context.Context, v *visit) (view, error)
 // shown are the pages by address.
 func (c *Console) shown() map[string]show {
 	return map[string]show{
-		"{$}":          overview,
-		"waiting":      waiting,
-		"bulk":         bulk,
+		"{$}":     overview,
+		"waiting": waiting,
+		"bulk":    bulk,
+
 		"contacts":     contacts,
 		"contacts.csv": contactsCSV,
 		"contact":      contact,
-		"history":      history,
-		"history.csv":  historyCSV,
-		"undo":         undoPreview,
-		"link":         linkPreview,
-		"preview":      syncPreview,
-		"deletions":    deletions,
-		"duplicates":   duplicates,
-		"first-match":  firstMatch,
-		"errors":       failures,
-		"jobs":         jobs,
-		"job":          job,
-		"system":       system,
-		"doctor":       examine,
-		"merge":        mergePreview,
+
+		"history":     history,
+		"history.csv": historyCSV,
+		"undo":        undoPreview,
+		"link":        linkPreview,
+		"preview":     syncPreview,
+
+		"deletions":   deletions,
+		"duplicates":  duplicates,
+		"first-match": firstMatch,
+		"errors":      failures,
+
+		"jobs":   jobs,
+		"job":    job,
+		"system": system,
+		"doctor": examine,
+		"merge":  mergePreview,
 	}
 }
 
@@ -168,11 +172,13 @@ func (c *Console) page(make show) http.HandlerFunc {
 			c.askToSignIn(w, r)
 			return
 		}
+
 		if wait := c.door.Allow(r, v.who.Name); wait > 0 {
 			w.Header().Set("Retry-After", fmt.Sprint(wait))
 			c.fail(v, errTooMany)
 			return
 		}
+
 		_ = r.ParseForm() // what cannot be read is as if it were not there
 		shown, err := make(operations.AskedBy(r.Context(), v.who), v)
 		if err != nil {

@@ -71,10 +71,12 @@ func (v *visit) waitingOf(ctx context.Context, c operations.ContactPage) ([]row,
 			if k.name != string(w.Kind) {
 				continue
 			}
+
 			id := w.ID
 			if id == "" {
 				id = c.ContactID
 			}
+
 			r, err := k.find(ctx, v, id)
 			switch {
 			case syncer.IsCode(err, syncer.CodeNotFound), syncer.IsCode(err, syncer.CodeConflict): // decided meanwhile

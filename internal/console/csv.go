@@ -96,10 +96,12 @@ func historyCSV(ctx context.Context, v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+
 	ask := func(p operations.Page) (operations.List[operations.HistoryEntry], error) {
 		request.Page = p
 		return operations.OpHistory.Ask(ctx, v.API, request)
 	}
+
 	return v.download("mksync-history", func(s sheet) error {
 		if err := s.write(v.head("entry", "at", "contact", "name", "partner", "act", "side", "field", "before", "after", "cause", "by", "rule")...); err != nil {
 			return err

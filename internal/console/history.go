@@ -31,15 +31,18 @@ func history(ctx context.Context, v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+
 	request.Page = operations.Page{After: form.Get("after"), Limit: manyRows}
 	found, err := operations.OpHistory.Ask(ctx, v.API, request)
 	if err != nil {
 		return view{}, err
 	}
+
 	d := historyData{Form: form, Entries: found.Items, CSV: root + "history.csv?" + without(form, "after").Encode()}
 	if d.Names, err = v.namesIn(ctx, found.Items); err != nil {
 		return view{}, err
 	}
+
 	if found.Next != "" {
 		d.Next = next("history", form, found.Next)
 	}
@@ -123,6 +126,7 @@ func undoPreview(ctx context.Context, v *visit) (view, error) {
 	}
 	request.DryRun = true
 	request.After = v.r.FormValue("after")
+
 	d := undoData{Form: without(without(v.r.Form, "back"), "after")}
 	if d.Result, err = operations.OpUndo.Ask(ctx, v.API, request); err != nil {
 		return view{}, err
@@ -131,6 +135,7 @@ func undoPreview(ctx context.Context, v *visit) (view, error) {
 		d.Next = next("undo", v.r.Form, d.Result.Next)
 	}
 	d.Many = d.Next != "" || request.After != ""
+
 	var ids []string
 	for _, item := range d.Result.Items {
 		ids = append(ids, item.ContactID)
@@ -138,6 +143,7 @@ func undoPreview(ctx context.Context, v *visit) (view, error) {
 	if d.Names, err = v.names(ctx, ids, nil); err != nil {
 		return view{}, err
 	}
+
 	return view{Page: "undo", Title: "console.undo.title", Menu: "history", Data: d}, nil
 }
 

@@ -43,10 +43,12 @@ func job(ctx context.Context, v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+
 	d := jobData{Job: found}
 	if d.Items, err = found.Items(); err != nil {
 		return view{}, err
 	}
+
 	var contacts, partners []string
 	for _, item := range d.Items {
 		contacts = append(contacts, item.ContactID)
@@ -55,6 +57,7 @@ func job(ctx context.Context, v *visit) (view, error) {
 	if d.Names, err = v.names(ctx, contacts, partners); err != nil {
 		return view{}, err
 	}
+
 	if found.Next != "" {
 		d.Next = next("job", v.r.Form, found.Next)
 	}

@@ -184,10 +184,12 @@ func (t *tab) follow(ctx context.Context, c *Console, s session, news <-chan str
 	beat, end := time.NewTicker(beatEvery), time.NewTimer(time.Until(s.ends()))
 	defer beat.Stop()
 	defer end.Stop()
+
 	for {
 		if now, known := c.hub.current(); known && now.Mark != t.seen && !t.tell(now) {
 			return
 		}
+
 		select {
 		case <-ctx.Done():
 			return

@@ -105,6 +105,7 @@ func drawLine(class, label string, minutes []status.Minute, top float64, of figu
 		}
 		run = nil
 	}
+
 	for i, m := range minutes {
 		value, has := of(m)
 		if !has {

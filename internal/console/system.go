@@ -40,6 +40,7 @@ const seesSettings = operations.Operator
 
 func system(ctx context.Context, v *visit) (view, error) {
 	d := systemData{Checking: v.checking.Load()}
+
 	looked := make(chan struct{})
 	go func() { // they are given a while to answer
 		defer close(looked)
@@ -51,11 +52,13 @@ func system(ctx context.Context, v *visit) (view, error) {
 			v.Log.Warn("look for processes", "error", err)
 		}
 	}()
+
 	s, err := v.status(ctx)
 	<-looked
 	if err != nil {
 		return view{}, err
 	}
+
 	d.Status = s
 	if v.who.Role.May(seesSettings) {
 		d.Settings = v.System.Settings

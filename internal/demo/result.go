@@ -250,6 +250,7 @@ func (d *demo) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	d.say.print("")
 	d.say.print(d.say.paint(terminal.Bold, "Everything keeps running until Ctrl-C."))
 	d.say.print("  Console               http://" + w.httpAddr + "/console/")
@@ -264,6 +265,7 @@ func (d *demo) serve(ctx context.Context) error {
 	d.say.print("  psql '" + w.dbURL + "' -c \"INSERT INTO contacts (name, email) VALUES ('Ana Novak', 'ana@posta.example')\"")
 	d.say.print("  curl -s " + w.erpURL + "/control/partners")
 	d.say.print("  MKSYNC_DATABASE_URL='" + w.dbURL + "' MKSYNC_SLOT=" + w.dbName + " MKSYNC_DATA_DIR=" + filepath.Join(w.dir, "data") + " mksync status")
+
 	select {
 	case <-ctx.Done():
 		d.say.print("")

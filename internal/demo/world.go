@@ -130,6 +130,7 @@ func (w *world) environment() []string {
 	if w.Review {
 		firstSync = syncer.FirstSyncReview
 	}
+
 	return []string{
 		"MKSYNC_FIRST_SYNC=" + firstSync,
 		"MKSYNC_DATABASE_URL=" + w.dbURL,

@@ -41,6 +41,7 @@ func tlsProblem(err error) (Finding, bool) {
 		host      x509.HostnameError
 		remote    *net.OpError
 	)
+
 	switch {
 	case errors.Is(err, nats.ErrSecureConnRequired):
 		return fail(nameNATS, "the server wants TLS", "begin MKSYNC_NATS_URL with tls://"), true
@@ -58,6 +59,7 @@ func tlsProblem(err error) (Finding, bool) {
 	case errors.Is(err, nats.ErrTLS):
 		return fail(nameNATS, err.Error(), "see to the server's certificate"), true
 	}
+
 	return Finding{}, false
 }
 

@@ -55,12 +55,14 @@ func NATS(ctx context.Context, c *Cleaner, nc *nats.Conn, streams []string) ([]b
 	if err != nil {
 		return nil, fmt.Errorf("reach JetStream: %w", err)
 	}
+
 	for _, name := range streams {
 		s, err := js.Stream(ctx, name)
 		if err != nil {
 			found[name] = err.Error()
 			continue
 		}
+
 		consumers := []any{}
 		list := s.ListConsumers(ctx)
 		for info := range list.Info() {

@@ -46,6 +46,7 @@ func (c *contacts) refusalReason(pg *pgconn.PgError) string {
 	case pg.Code == "0A000":
 		return "a rule of the contacts table replaces the write"
 	}
+
 	return fmt.Sprintf("the database does not let it be written (SQLSTATE %s)", pg.Code)
 }
 

@@ -333,11 +333,13 @@ func (run *jobRun) do(ctx context.Context, a *API) (result any, err error) {
 		run.key = func(i BulkItem) string { return i.ContactID }
 		return onLeft(ctx, run, a.undoMany, func(of *undoing) *[]string { return &of.ContactIDs }, undoneMany)
 	}
+
 	if run.job.Operation == OpApproveAll.Name {
 		return onLeft(ctx, run, a.approveAll, func(*ApproveAllRequest) *[]string { return new([]string) }, func(total, done, failed int, items []BulkItem) ApproveAllResult {
 			return ApproveAllResult{Total: total, Approved: done, Failed: failed, Stopped: done+failed < total, Counts: map[store.Proposed]int{}, Results: items}
 		})
 	}
+
 	return nil, syncer.Errorf(syncer.CodeMalformed, "this version does not know the operation %s", run.job.Operation)
 }
 

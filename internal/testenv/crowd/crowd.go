@@ -134,12 +134,14 @@ func (c *Crowd) Run(ctx context.Context, every time.Duration) {
 func (c *Crowd) edit() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.Filters && c.rand.IntN(10) == 0 {
 		c.cross(c.any(ownerCRM, ownerERP, ownerBoth, ownerContested))
 	}
 	if c.rand.IntN(40) == 0 {
 		c.part()
 	}
+
 	switch roll := c.rand.IntN(100); {
 	case roll < 18 || len(c.people) < 5:
 		c.Insert()

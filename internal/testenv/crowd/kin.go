@@ -28,11 +28,13 @@ func (c *Crowd) InsertKin() {
 		k.shared = mapping.FieldEmail
 	}
 	c.kins = append(c.kins, k)
+
 	for i := range 2 + c.rand.IntN(2) {
 		p := c.newPerson()
 		p.kin, p.owner, p.edits = k, ownerCRM, 1
 		p.want = mapping.Contact{Name: p.want.Name, Country: "SI", Address: fmt.Sprintf("Samotna pot %d, Ljubljana, 1000", p.n)}
 		k.members = append(k.members, p)
+
 		switch first := k.members[0].n; kind {
 		case 0:
 			p.want.Email = fmt.Sprintf([]string{"info@druzina%d.si", " Info@Druzina%d.si. ", "mailto:info@druzina%d.si"}[i], first)
@@ -41,11 +43,13 @@ func (c *Crowd) InsertKin() {
 		default:
 			p.want.TaxNumber = []string{"SI", "", "si-"}[i] + people.TaxNumber(3_000_000+first)
 		}
+
 		for _, f := range mapping.Fields() {
 			p.want.Set(f, c.table.typed(f, p.want.Get(f), p.n))
 		}
 		p.know(mapping.Fields()...)
 	}
+
 	c.edits.inserted += len(k.members)
 	c.sql(func(ctx context.Context, tx pgx.Tx) error {
 		for _, p := range k.members {

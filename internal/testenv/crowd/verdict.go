@@ -44,6 +44,7 @@ func (c *Crowd) look(ctx context.Context) (s sides, err error) {
 	if s.contacts, err = c.table.all(ctx, w.DB); err != nil {
 		return s, err
 	}
+
 	rows, err := w.DB.Query(ctx, `SELECT contact_id::text, coalesce(metakocka_id, ''), sync_status, coalesce(last_error, ''), intent IS NOT NULL, concat(base::text, '; keys ', held_keys::text, ', stored by ', xmin, ' at ', updated_at, ' for ', updated_by)
 		FROM metakocka_contact_mappings`)
 	if err != nil {
@@ -61,6 +62,7 @@ func (c *Crowd) look(ctx context.Context) (s sides, err error) {
 	if err != nil {
 		return s, err
 	}
+
 	rows, err = w.DB.Query(ctx, `SELECT m.contact_id::text, c.field, coalesce(c.crm_value, ''), coalesce(c.base_partner, ''),
 		coalesce(c.base_crm, ''), coalesce(c.partner_value, ''), c.rule || ' ' || coalesce(c.winner, '')
 		FROM mksync_conflicts c JOIN metakocka_contact_mappings m ON m.id = c.link_id`)
@@ -75,6 +77,7 @@ func (c *Crowd) look(ctx context.Context) (s sides, err error) {
 		}
 		return nil
 	})
+
 	for _, p := range w.ERP.Partners() {
 		s.partners[p.MKID] = p
 		n := numberIn(p.Customer)
@@ -128,11 +131,13 @@ func (c *Crowd) Judge(ctx context.Context) (v Verdict, err error) {
 	if err != nil {
 		return v, err
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.hitch != nil {
 		return v, c.hitch
 	}
+
 	for _, p := range c.people {
 		switch {
 		case p.kin == nil:
@@ -141,6 +146,7 @@ func (c *Crowd) Judge(ctx context.Context) (v Verdict, err error) {
 			c.kindred(&v, s, p.kin)
 		}
 	}
+
 	seen := map[string]string{}
 	for id, contact := range s.contacts {
 		if other, double := seen[contact.Name]; double {
@@ -155,6 +161,7 @@ func (c *Crowd) person(v *Verdict, s sides, p *citizen) {
 	if partners := s.numbers[p.n]; len(partners) > 1 || p.never && len(partners) > 0 {
 		v.Duplicates = append(v.Duplicates, fmt.Sprintf("%s has the partners %v", p.want.Name, partners))
 	}
+
 	id := p.id
 	if id == "" {
 		if id = s.holders[p.partner]; id == "" {
@@ -162,10 +169,12 @@ func (c *Crowd) person(v *Verdict, s sides, p *citizen) {
 			return
 		}
 	}
+
 	l, isLinked := s.links[id]
 	if l.intent && !p.out {
 		v.Unsettled = append(v.Unsettled, fmt.Sprintf("contact %s (%s) has an intent", id, p.want.Name))
 	}
+
 	switch {
 	case p.gone && isLinked && l.status != string(store.StatusDeleted):
 		v.Losses = append(v.Losses, fmt.Sprintf("the deletion of contact %s (%s): its link is %s", id, p.want.Name, l.status))
@@ -180,6 +189,7 @@ func (c *Crowd) person(v *Verdict, s sides, p *citizen) {
 	default:
 		c.agreement(v, s, p, id, l)
 	}
+
 	if field := s.disputed[id]; field != "" && p.owner != ownerContested {
 		v.Losses = append(v.Losses, fmt.Sprintf("contact %s (%s): a conflict, though one side alone edits: %s", id, p.want.Name, field))
 	}
@@ -193,6 +203,7 @@ func (c *Crowd) agreement(v *Verdict, s sides, p *citizen, id string, l linked) 
 		v.Losses = append(v.Losses, fmt.Sprintf("%s: contact %s is there: %t; partner %s is there: %t, called %q", p.want.Name, id, inCRM, l.partner, inERP, at.Customer))
 		return
 	}
+
 	erp, status := contactOf(at), store.StatusSynced
 	for _, f := range mapping.Fields() {
 		want := p.want.Get(f)
@@ -208,9 +219,11 @@ func (c *Crowd) agreement(v *Verdict, s sides, p *citizen, id string, l linked) 
 				id, p.want.Name, l.partner, p.owner, l.status, f, want, crm.Get(f), erp.Get(f), at.Contacts, at.Addresses, l.base))
 		}
 	}
+
 	if liable := at.BusinessEntity && withLetters.MatchString(at.TaxIDNumber); at.Taxpayer != liable {
 		v.Losses = append(v.Losses, fmt.Sprintf("partner %s (%s) with the number %q is liable for VAT: %t", l.partner, at.Customer, at.TaxIDNumber, at.Taxpayer))
 	}
+
 	if l.status != string(status) {
 		v.Unsettled = append(v.Unsettled, fmt.Sprintf("contact %s (%s) is %q %s, not %s", id, p.want.Name, l.status, l.reason, status))
 	}

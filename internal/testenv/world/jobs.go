@@ -76,12 +76,14 @@ func (w *World) Hold(endpoint string) (let func(n int)) {
 		case <-w.T.Context().Done():
 		}
 	})
+
 	return func(n int) {
 		w.T.Helper()
 		if n == All {
 			close(open)
 			return
 		}
+
 		patience := waits.Context(w.T, time.Minute)
 		for range n {
 			select {

@@ -43,6 +43,7 @@ func Rich() metakocka.Partner {
 			"payment_due_days": json.RawMessage(`"` + days + `"`), "language": json.RawMessage(`"Nemški"`), "currency": json.RawMessage(`"USD"`),
 		}
 	}
+
 	return metakocka.Partner{
 		MKID: "7001", Customer: "Kovač d.o.o.", BusinessEntity: true, Taxpayer: true, TaxIDNumber: "SI12345679",
 		RegistrationNumber: "1234567000", Buyer: &yes, Supplier: &yes, Notes: "Old notes",
@@ -66,6 +67,7 @@ func Buyer(p metakocka.Partner) any { return p.Buyer != nil && *p.Buyer }
 // EnterField types a value into the ERP's screen of a partner.
 func EnterField(p *metakocka.Partner, f mapping.Field, v string) {
 	entry := &p.Contacts[0]
+
 	switch f {
 	case mapping.FieldEmail:
 		entry.Email = v

@@ -91,12 +91,14 @@ func (w *World) Drained(s *service.Service) {
 		if err != nil {
 			return err
 		}
+
 		changes := w.Count("SELECT count(*) FROM audit")
 		for _, st := range streams {
 			if st.Stream == bus.StreamContacts && int(st.LastSeq) < changes {
 				return fmt.Errorf("%d of %d changes of contacts were published", st.LastSeq, changes)
 			}
 		}
+
 		for stream, durables := range map[string][]string{
 			bus.StreamContacts: {event.ConsumerPusher, event.ConsumerPusherBulk}, bus.StreamPartners: {event.ConsumerPuller},
 		} {
@@ -107,6 +109,7 @@ func (w *World) Drained(s *service.Service) {
 				}
 			}
 		}
+
 		return nil
 	})
 }

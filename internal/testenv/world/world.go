@@ -130,19 +130,24 @@ func (w *World) Start(roles ...string) (s *service.Service, stop func()) {
 	if len(roles) == 0 {
 		roles = service.AllRoles
 	}
+
 	level := "error"
 	if os.Getenv("MKSYNC_TEST_LOG") != "" {
 		level = os.Getenv("MKSYNC_TEST_LOG")
 	}
 	log := telemetry.NewLogger(os.Stderr, telemetry.LogConfig{Level: level, Format: "text"})
+
 	s, err := service.New(w.T.Context(), w.Config, service.Options{Version: Version, Pace: w.Pace, Roles: roles, Tracing: w.Tracing}, log)
 	require.NoError(w.T, err)
+
 	ctx, cancel := context.WithCancel(w.T.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
+
 	if slices.Contains(roles, service.RolePoller) {
 		w.polling = append(w.polling, s)
 	}
+
 	stopped := false
 	stop = func() {
 		if stopped {
@@ -154,6 +159,7 @@ func (w *World) Start(roles ...string) (s *service.Service, stop func()) {
 		require.NoError(w.T, <-done)
 		s.Close()
 	}
+
 	w.T.Cleanup(stop)
 	return s, stop
 }
