@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const module = "github.com/crmmind/mksync"
 
-// leaves import nothing of ours; their children import only their parents.
+// leaves import nothing of ours but how things are said and how a session is set up; their children import only their parents.
 func leaves() []string { return []string{"cdc", "bus", "mapping", "metakocka"} }
 
 // rooms is the drawing of syncer's rooms: what of ours each imports. The reconciler knows
@@ -64,8 +64,10 @@ func forbidden(dir, imported string, test bool) string {
 	switch {
 	case within(imported, "cmd"):
 		return "nothing imports cmd"
-	case dir == "pgsession" && !test:
-		return "how a session is set up rests on nothing of ours"
+	case (dir == "pgsession" || dir == "coded") && !test:
+		return "how a session is set up, and how things are said, rests on nothing of ours"
+	case imported == "coded":
+		return "" // what is said to people
 	case imported == "pgsession" && dir != "mapping" && !within(dir, "syncer"):
 		return "" // every connection to the customer's Postgres
 	case test || within(dir, "internal/testenv"):
@@ -238,6 +240,10 @@ func TestRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"mapping", "pgsession", false, false},
 		{"syncer", "pgsession", false, false},
 		{"pgsession", "mapping", false, false},
+		{"coded", "mapping", false, false},
+		{"mapping", "coded", false, true},
+		{"cdc", "coded", false, true},
+		{"syncer", "coded", false, true},
 	} {
 		reason := forbidden(c.dir, c.imported, c.test)
 		require.Equal(t, c.allowed, reason == "", "%s imports %s: %s", c.dir, c.imported, reason)

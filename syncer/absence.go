@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // One "not found" says little of a partner: a proxy, a maintenance or a restored copy
@@ -50,8 +52,11 @@ func (a *absences) found(metakockaID string) {
 // UnlikelyError says that a poll missed too many partners to be believed.
 type UnlikelyError struct{ Absent, Linked int }
 
-func (e *UnlikelyError) Error() string {
-	return e.Reason() + ": check the company and the key. If they were deleted there: mksync deletions list"
+func (e *UnlikelyError) Error() string { return e.Said().String() }
+
+// Said implements the text of an error.
+func (e *UnlikelyError) Said() coded.Text {
+	return coded.Say("refusal.unlikely", "{missing} of {linked} linked partners are missing in MetaKocka, which is unlikely; none is taken for gone: check the company and the key. If they were deleted there: mksync deletions list", e.Absent, e.Linked)
 }
 
 // Reason is what the error says without what to do.

@@ -95,9 +95,9 @@ func (k *task) answer(ctx context.Context) error {
 	case a.says == sayUnlink:
 		return k.unlinkByHand(ctx, linked)
 	case a.says == sayOwn && linked:
-		return Errorf(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", k.link.MetaKockaID, k.id)
+		return Refuse(CodeConflict, "partner.linked", "partner {partner} is linked with contact {contact}: mksync unlink {contact} first", k.link.MetaKockaID, k.id)
 	case a.says == sayOwn:
-		return Errorf(CodeUnavailable, "the partner was unlinked just now: ask again")
+		return Refuse(CodeUnavailable, "partner.unlinked", "the partner was unlinked just now: ask again")
 	case a.says == sayNew && !made && linked:
 		return k.partnerFirst()
 	case a.says == sayNew && !linked:
@@ -109,7 +109,7 @@ func (k *task) answer(ctx context.Context) error {
 }
 
 func (k *task) partnerFirst() error {
-	return Errorf(CodeConflict, "contact %s is linked with partner %s: mksync unlink %[1]s first", k.id, k.link.MetaKockaID)
+	return Refuse(CodeConflict, "contact.linked", "contact {contact} is linked with partner {partner}: mksync unlink {contact} first", k.id, k.link.MetaKockaID)
 }
 
 // linkByHand merges the two as a first match does.
@@ -179,7 +179,7 @@ func (k *task) mayLink(ctx context.Context, dry bool) (p metakocka.Partner, err 
 		given, err = k.given(ctx, a.metakockaID)
 	}
 	if err == nil && !given {
-		err = Errorf(CodeConflict, "partner %s is linked with contact %s: mksync unlink %[2]s first", a.metakockaID, link.ContactID)
+		err = Refuse(CodeConflict, "partner.linked", "partner {partner} is linked with contact {contact}: mksync unlink {contact} first", a.metakockaID, link.ContactID)
 	}
 	return p, err
 }
@@ -198,7 +198,7 @@ func (k *task) named(ctx context.Context) (metakocka.Partner, error) {
 	}
 	p, err := k.erp.Get(ctx, k.said.metakockaID)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return p, Errorf(CodeNotFound, "MetaKocka has no partner %s", k.said.metakockaID)
+		return p, Refuse(CodeNotFound, "partner.none_there", "MetaKocka has no partner {partner}", k.said.metakockaID)
 	}
 	return p, AboutAll(err)
 }
@@ -207,7 +207,7 @@ func (k *task) named(ctx context.Context) (metakocka.Partner, error) {
 func (k *task) unlinkByHand(ctx context.Context, linked bool) error {
 	switch in := k.link.Intent; {
 	case !linked:
-		return Errorf(CodeConflict, "contact %s is not linked with a partner", k.id)
+		return Refuse(CodeConflict, "contact.without_partner", "contact {contact} is not linked with a partner", k.id)
 	case in != nil && k.open(k.id, in):
 		return k.pending()
 	}

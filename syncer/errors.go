@@ -3,10 +3,10 @@ package syncer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -17,6 +17,11 @@ type RejectError struct{ Reason string }
 
 func (e *RejectError) Error() string { return e.Reason }
 
+// Said implements the text of an error.
+func (e *RejectError) Said() coded.Text {
+	return coded.Say("refusal.words", "{words}", e.Reason)
+}
+
 // PausedError says that MetaKocka refuses calls that are about no record in
 // particular: a wrong key, a licence, maintenance. Nothing is wrong with the
 // contact; sending pauses and probes. It does not unwrap: a refusal that is found
@@ -26,22 +31,28 @@ type PausedError struct {
 	Writes bool // searches are taken
 }
 
-func (e *PausedError) Error() string {
+func (e *PausedError) Error() string { return e.Said().String() }
+
+// Said implements the text of an error.
+func (e *PausedError) Said() coded.Text {
 	if e.Writes {
-		return "MetaKocka refuses one write after another: " + e.Err.Error()
+		return coded.Say("refusal.refused_writes", "MetaKocka refuses one write after another: {cause}", coded.Of(e.Err))
 	}
-	return "MetaKocka refuses every call: " + e.Err.Error()
+	return coded.Say("refusal.refused_calls", "MetaKocka refuses every call: {cause}", coded.Of(e.Err))
 }
 
 // HaltedError says that a person has stopped sending to MetaKocka: nothing was sent.
 type HaltedError struct{ Halt store.Halt }
 
-func (e *HaltedError) Error() string {
-	text := "sending is paused since " + e.Halt.Since.UTC().Format(time.RFC3339) + " by " + OrWords(e.Halt.By, "a person")
-	if e.Halt.Reason != "" {
-		text += " (" + e.Halt.Reason + ")"
+func (e *HaltedError) Error() string { return e.Said().String() }
+
+// Said implements the text of an error.
+func (e *HaltedError) Said() coded.Text {
+	since, by := e.Halt.Since.UTC().Format(time.RFC3339), OrWords(e.Halt.By, "a person")
+	if e.Halt.Reason == "" {
+		return coded.Say("refusal.halted", "sending is paused since {at} by {by}: mksync resume lets it go on", since, by)
 	}
-	return text + ": mksync resume lets it go on"
+	return coded.Say("refusal.halted_because", "sending is paused since {at} by {by} ({reason}): mksync resume lets it go on", since, by, e.Halt.Reason)
 }
 
 // halted is a HaltedError where a person has stopped sending.
@@ -61,26 +72,32 @@ type PendingError struct {
 	Absent    string // the partner that was not found, and has to be looked for once more
 }
 
-func (e *PendingError) Error() string {
+func (e *PendingError) Error() string { return e.Said().String() }
+
+// Said implements the text of an error.
+func (e *PendingError) Said() coded.Text {
 	if e.Absent != "" {
-		return fmt.Sprintf("contact %s: MetaKocka did not find partner %s, which is asked for once more before it is taken for gone", e.ContactID, e.Absent)
+		return coded.Say("refusal.contact.absent", "contact {contact}: MetaKocka did not find partner {partner}, which is asked for once more before it is taken for gone", e.ContactID, e.Absent)
 	}
 	if e.Replayed {
-		return fmt.Sprintf("contact %s: a replay works on it", e.ContactID)
+		return coded.Say("refusal.contact.replayed", "contact {contact}: a replay works on it", e.ContactID)
 	}
-	return fmt.Sprintf("contact %s: whether MetaKocka took the last write is not known yet", e.ContactID)
+	return coded.Say("refusal.contact.unanswered", "contact {contact}: whether MetaKocka took the last write is not known yet", e.ContactID)
 }
 
 // errNotVisible: the database does not show the event's transaction yet, as
 // while a synchronous standby is away. It comes again.
-var errNotVisible = errors.New("the change is committed but not visible in the database yet")
+var errNotVisible = coded.Fail("refusal.contact.not_visible", "the change is committed but not visible in the database yet")
 
 // unknownRivalError: another contact's write had no answer in time, and what became of it
 // has to be found out first.
 type unknownRivalError struct{ contactID string }
 
-func (e *unknownRivalError) Error() string {
-	return fmt.Sprintf("contact %s: what became of the last write to its partner is not known", e.contactID)
+func (e *unknownRivalError) Error() string { return e.Said().String() }
+
+// Said implements the text of an error.
+func (e *unknownRivalError) Said() coded.Text {
+	return coded.Say("refusal.contact.unknown_write", "contact {contact}: what became of the last write to its partner is not known", e.contactID)
 }
 
 // unknownRival is the contact that err asks to look into; "" for none.
@@ -93,7 +110,7 @@ func unknownRival(err error) string {
 }
 
 // ErrAgain says that what was read is out of date; read again.
-var ErrAgain = errors.New("read again")
+var ErrAgain = coded.Fail("refusal.again", "read again")
 
 // AboutAll marks a refusal of a call that is about no record in particular.
 func AboutAll(err error) error {
@@ -148,10 +165,13 @@ func (c Code) HTTP() int {
 }
 
 // RequestError is the answer to a request that could not be met; Message is for
-// a person.
+// a person. Refuse makes it.
 type RequestError struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
+	// Reason is why, as a code with parameters: for whoever acts on it, or says it in
+	// another language.
+	Reason coded.Text `json:"reason"`
 }
 
 func (e *RequestError) Error() string { return e.Message }
@@ -162,13 +182,22 @@ func IsCode(err error, code Code) bool {
 	return errors.As(err, &answer) && answer.Code == code
 }
 
-// Errorf is the answer to a request that could not be met.
-func Errorf(code Code, format string, args ...any) error {
-	return &RequestError{Code: code, Message: fmt.Sprintf(format, args...)}
+// Refuse is the answer to a request that could not be met, for the reason "refusal." and the
+// code. The arguments are the values of the names in braces (coded.Say).
+func Refuse(kind Code, code, english string, args ...any) error {
+	return RefuseWith(kind, coded.Say(refusal+code, english, args...))
+}
+
+// refusal begins the codes of reasons.
+const refusal = "refusal."
+
+// RefuseWith refuses for a reason that is told already.
+func RefuseWith(kind Code, reason coded.Text) *RequestError {
+	return &RequestError{kind, reason.String(), reason}
 }
 
 // ErrInternal stands for an error whose words are for the operator only.
-var ErrInternal = &RequestError{CodeInternal, "an internal error; the service's log says which"}
+var ErrInternal = RefuseWith(CodeInternal, coded.Say("refusal.internal", "an internal error; the service's log says which"))
 
 // AsRequestError says what a request's error means to who asked.
 func AsRequestError(err error) *RequestError {
@@ -176,11 +205,11 @@ func AsRequestError(err error) *RequestError {
 	if errors.As(err, &answer) {
 		return answer
 	}
-	e := &RequestError{Code: codeOf(err), Message: err.Error()}
-	if e.Code == CodeTimeout {
-		e.Message = "it took too long; what was asked for may still be done"
+	kind := codeOf(err)
+	if kind == CodeTimeout {
+		return RefuseWith(kind, coded.Say("refusal.timeout", "it took too long; what was asked for may still be done"))
 	}
-	return e
+	return &RequestError{kind, err.Error(), coded.Of(err)}
 }
 
 func codeOf(err error) Code {
@@ -209,16 +238,16 @@ func codeOf(err error) Code {
 	return CodeInternal
 }
 
-// NotYet says that a decision stands and why it had no effect yet.
-func NotYet(err error, format string, args ...any) error {
+// NotYet says that a decision stands and, as {cause}, why it had no effect yet.
+func NotYet(err error, code, english string, args ...any) error {
 	e := AsRequestError(err)
-	return Errorf(e.Code, format+": %s. The same command tries again", append(args, e.Message)...)
+	return Refuse(e.Code, code, english, append(args, e.Reason)...)
 }
 
 // OrNotFound is err, or that there is no such thing.
-func OrNotFound(err error, format string, args ...any) error {
+func OrNotFound(err error, code, english string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return Errorf(CodeNotFound, format, args...)
+	return Refuse(CodeNotFound, code, english, args...)
 }

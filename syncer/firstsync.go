@@ -37,12 +37,12 @@ func (r *Reconciler) Approve(ctx context.Context, contactID, version string, t T
 			return err
 		}
 		if k.link.MetaKockaID != "" && k.link.Status.Alive() && k.link.Status != store.StatusPending {
-			return Errorf(CodeConflict, "contact %s is linked with partner %s already", k.id, k.link.MetaKockaID)
+			return Refuse(CodeConflict, "review.linked", "contact {contact} is linked with partner {partner} already", k.id, k.link.MetaKockaID)
 		}
 		return k.present(ctx, k.together)
 	})
 	if err == nil && res.Status == store.StatusHeld {
-		err = Errorf(CodeConflict, "contact %s: what its first match would do is another since it was shown, and was not done: %s", res.ContactID, res.LastError)
+		err = Refuse(CodeConflict, "review.another", "contact {contact}: what its first match would do is another since it was shown, and was not done: {words}", res.ContactID, res.LastError)
 	}
 	return res, err
 }
@@ -52,7 +52,7 @@ func (r *Reconciler) ApproveImport(ctx context.Context, metakockaID, version str
 	t.Approved = version
 	res, err := r.Partner(ctx, metakockaID, t)
 	if err == nil && res.Status == store.StatusHeld {
-		err = Errorf(CodeConflict, "partner %s is not made a contact: contact %s matches it by now, which waits for approval: %s", metakockaID, res.ContactID, res.LastError)
+		err = Refuse(CodeConflict, "review.matched", "partner {partner} is not made a contact: contact {contact} matches it by now, which waits for approval: {words}", metakockaID, res.ContactID, res.LastError)
 	}
 	return res, err
 }
@@ -159,9 +159,9 @@ func (r *Reconciler) insertApproved(ctx context.Context, p metakocka.Partner, t 
 		return res, err
 	}
 	if t.Approved != "" {
-		return res, Errorf(CodeConflict, "partner %s: what would be imported is another since it was shown, and was not: look at it again (mksync review)", p.MKID)
+		return res, Refuse(CodeConflict, "review.another_import", "partner {partner}: what would be imported is another since it was shown, and was not: look at it again (mksync review)", p.MKID)
 	}
-	return res, Errorf(CodeConflict, "partner %s waits for approval before a contact is made of it (mksync review)", p.MKID)
+	return res, Refuse(CodeConflict, "review.import", "partner {partner} waits for approval before a contact is made of it (mksync review)", p.MKID)
 }
 
 // Proposes reports whether a contact waits for the approval of what is decided; nil: it does not.

@@ -13,7 +13,7 @@ import (
 
 // LeftOut is the answer to who asks for something to be done with a contact that is left out.
 func LeftOut(contactID string) error {
-	return Errorf(CodeRefused, "contact %s is left out of the sync: mksync why %[1]s says by whom", contactID)
+	return Refuse(CodeRefused, "contact.left_out", "contact {contact} is left out of the sync: mksync why {contact} says by whom", contactID)
 }
 
 // LeaveOut leaves a contact out of the sync, for a person's reason. One that is left out
@@ -30,7 +30,7 @@ func (r *Reconciler) LeaveOut(ctx context.Context, contactID, reason, by string)
 func (k *task) leaveOut(ctx context.Context, reason string) error {
 	switch in := k.link.Intent; {
 	case k.st.Contact == nil:
-		return Errorf(CodeNotFound, "there is no contact %s", k.id)
+		return Refuse(CodeNotFound, "contact.none", "there is no contact {contact}", k.id)
 	case k.st.ByHand:
 		return nil
 	case k.creationOpen():
@@ -64,9 +64,9 @@ func (r *Reconciler) TakeIn(ctx context.Context, contactID, by string) (Result, 
 func (k *task) takeIn(ctx context.Context) error {
 	switch {
 	case k.st.Contact == nil:
-		return Errorf(CodeNotFound, "there is no contact %s", k.id)
+		return Refuse(CodeNotFound, "contact.none", "there is no contact {contact}", k.id)
 	case !k.st.ByHand:
-		return Errorf(CodeConflict, "contact %s is not left out by hand", k.id)
+		return Refuse(CodeConflict, "contact.not_left_out", "contact {contact} is not left out by hand", k.id)
 	}
 	e := k.entry("", store.ActTakeIn)
 	if k.st.Filtered {

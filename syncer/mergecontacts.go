@@ -166,9 +166,9 @@ func (k *task) mergeable(ctx context.Context) error {
 	case !k.st.InScope:
 		return LeftOut(k.id)
 	case l.Intent != nil:
-		return Errorf(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", k.id)
+		return Refuse(CodeUnavailable, "contact.unanswered_again", "contact {contact}: whether MetaKocka took the last write is not known yet: try again in a moment", k.id)
 	case l.Status == store.StatusDeleted && l.MetaKockaID != "":
-		return Errorf(CodeConflict, "contact %s was deleted, came back and is not linked again yet: mksync sync %s", k.id, k.id)
+		return Refuse(CodeConflict, "contact.came_back", "contact {contact} was deleted, came back and is not linked again yet: mksync sync {contact}", k.id)
 	}
 	return nil
 }
@@ -180,9 +180,9 @@ func (k *task) notThere(ctx context.Context) error {
 	case err != nil:
 		return err
 	case into != nil:
-		return Errorf(CodeNotFound, "there is no contact %s: it was merged into contact %s (merge %d)", k.id, into.WinnerID, into.ID)
+		return Refuse(CodeNotFound, "contact.merged", "there is no contact {contact}: it was merged into contact {winner} (merge {merge})", k.id, into.WinnerID, into.ID)
 	}
-	return Errorf(CodeNotFound, "there is no contact %s", k.id)
+	return Refuse(CodeNotFound, "contact.none", "there is no contact {contact}", k.id)
 }
 
 // mergedInto is the merge that took the contact into another one; nil: there was none, or it
@@ -204,17 +204,16 @@ func (r *Reconciler) hindered(ctx context.Context, loser, winner *task) (h store
 		}
 		switch {
 		case h.Conflicts > 0:
-			return h, Errorf(CodeConflict, "contact %s has %d fields that wait for a decision: mksync conflicts list --of %s", k.id, h.Conflicts, k.id)
+			return h, Refuse(CodeConflict, "contact.fields_wait", "contact {contact} has {count} fields that wait for a decision: mksync conflicts list --of {contact}", k.id, h.Conflicts)
 		case h.Deletions > 0:
-			return h, Errorf(CodeConflict, "contact %s has a deletion that waits for a decision: mksync deletions list --of %s", k.id, k.id)
+			return h, Refuse(CodeConflict, "contact.deletion_waits", "contact {contact} has a deletion that waits for a decision: mksync deletions list --of {contact}", k.id)
 		}
 	}
 	switch {
 	case h.MayNotDelete:
-		return h, Errorf(CodeRefused, "mksync's role may not delete contacts, so nothing is merged: grant it DELETE on the contacts table")
+		return h, Refuse(CodeRefused, "merge.may_not", "mksync's role may not delete contacts, so nothing is merged: grant it DELETE on the contacts table")
 	case len(h.Referrers) > 0:
-		return h, Errorf(CodeRefused, "rows of %s refer to contact %s: move them to contact %s first, and let mksync's role read these tables",
-			strings.Join(h.Referrers, ", "), loser.id, winner.id)
+		return h, Refuse(CodeRefused, "merge.referred", "rows of {tables} refer to contact {contact}: move them to contact {winner} first, and let mksync's role read these tables", strings.Join(h.Referrers, ", "), loser.id, winner.id)
 	}
 	return h, nil
 }
@@ -297,7 +296,7 @@ func (k *task) handed(l store.Link, contact mapping.Contact) store.Entry {
 func notDeleted(loserID string, err error) error {
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
-		return Errorf(CodeRefused, "nothing is merged, for contact %s cannot be deleted or its values not be taken over: %s", loserID, refused.Reason)
+		return Refuse(CodeRefused, "merge.kept", "nothing is merged, for contact {contact} cannot be deleted or its values not be taken over: {words}", loserID, refused.Reason)
 	}
 	return err
 }

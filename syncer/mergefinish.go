@@ -38,7 +38,7 @@ func (r *Reconciler) unfinished(ctx context.Context, m *store.ContactMerge, why 
 	if err != nil {
 		return errors.Join(why, err)
 	}
-	return NotYet(why, "the contacts are merged (merge %d), but MetaKocka is not through yet; the running service finishes it", m.ID)
+	return NotYet(why, "merge.running", "the contacts are merged (merge {merge}), but MetaKocka is not through yet; the running service finishes it: {cause}. The same command tries again", m.ID)
 }
 
 // retireLoser deals with the partner of a contact that was merged into another; a contact
@@ -140,7 +140,7 @@ func joined(text, note string) string {
 func (r *Reconciler) refreshMerge(ctx context.Context, m *store.ContactMerge) error {
 	found, err := r.links.Merges(ctx, store.MergeQuery{ID: m.ID})
 	if err != nil || len(found) == 0 {
-		return OrNotFound(err, "there is no merge %d", m.ID)
+		return OrNotFound(err, "merge.none", "there is no merge {merge}", m.ID)
 	}
 	by := m.UndoneBy
 	*m = found[0]

@@ -67,7 +67,7 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 func (r *Reconciler) notUndone(ctx context.Context, m store.ContactMerge, why error) error {
 	var refused *store.ContactRefusedError
 	if errors.As(why, &refused) {
-		why = Errorf(CodeRefused, "merge %d cannot be undone: %s", m.ID, refused.Reason)
+		why = Refuse(CodeRefused, "merge.not_undone", "merge {merge} cannot be undone: {words}", m.ID, refused.Reason)
 	}
 	final := IsCode(why, CodeConflict) || IsCode(why, CodeRefused)
 	if !final || m.Status != store.MergeUndoing {
@@ -83,34 +83,30 @@ func (r *Reconciler) notUndone(ctx context.Context, m store.ContactMerge, why er
 // unchanged refuses the undoing of what is not as the merge left it.
 func (u *undoing) unchanged() error {
 	m := u.m
-	refuse := func(format string, args ...any) error {
-		return Errorf(CodeConflict, "merge %d cannot be undone: "+format, append([]any{m.ID}, args...)...)
-	}
-
 	switch {
 	case m.Status == store.MergeUndone:
-		return Errorf(CodeConflict, "merge %d is undone already", m.ID)
+		return Refuse(CodeConflict, "merge.undone", "merge {merge} is undone already", m.ID)
 	case m.Status == store.MergeRunning:
-		return Errorf(CodeUnavailable, "merge %d is not finished yet: %s", m.ID, OrWords(m.Note, "try again in a moment"))
+		return Refuse(CodeUnavailable, "merge.unfinished", "merge {merge} is not finished yet: {words}", m.ID, OrWords(m.Note, "try again in a moment"))
 	case m.LoserRow == nil:
-		return refuse("it is too long ago, and what it took away is not kept any more")
+		return Refuse(CodeConflict, "merge.too_long_ago", "merge {merge} cannot be undone: it is too long ago, and what it took away is not kept any more", m.ID)
 	case u.loser.st.Contact != nil:
-		return refuse("contact %s is there again", m.LoserID)
+		return Refuse(CodeConflict, "merge.there_again", "merge {merge} cannot be undone: contact {contact} is there again", m.ID, m.LoserID)
 	case u.loser.st.Link != nil && u.loser.link.Status.Alive():
-		return refuse("the mapping of contact %s was changed since: it is %s", m.LoserID, u.loser.link.Status)
+		return Refuse(CodeConflict, "merge.mapping_changed", "merge {merge} cannot be undone: the mapping of contact {contact} was changed since: it is {status}", m.ID, m.LoserID, u.loser.link.Status)
 	case u.winner.st.Contact == nil:
-		return refuse("contact %s is not there any more; if it was merged into another one, undo that merge first", m.WinnerID)
+		return Refuse(CodeConflict, "merge.winner_gone", "merge {merge} cannot be undone: contact {contact} is not there any more; if it was merged into another one, undo that merge first", m.ID, m.WinnerID)
 	}
 
 	if changed := mapping.Diff(*u.winner.st.Contact, m.WinnerAfter); len(changed) > 0 {
-		return refuse("contact %s was changed since: %s", m.WinnerID, fieldList(changed))
+		return Refuse(CodeConflict, "merge.winner_changed", "merge {merge} cannot be undone: contact {contact} was changed since: {fields}", m.ID, m.WinnerID, fieldList(changed))
 	}
-	return u.linksUnchanged(refuse)
+	return u.linksUnchanged()
 }
 
 // linksUnchanged refuses when the winner's link is not at rest, or names another
 // partner than after the merge.
-func (u *undoing) linksUnchanged(refuse func(string, ...any) error) error {
+func (u *undoing) linksUnchanged() error {
 	m, l := u.m, u.winner.link
 	was := m.MovedID
 	if was == "" && m.WinnerLink != nil && m.WinnerLink.Status.Alive() {
@@ -118,11 +114,11 @@ func (u *undoing) linksUnchanged(refuse func(string, ...any) error) error {
 	}
 	switch {
 	case l.Intent != nil:
-		return Errorf(CodeUnavailable, "contact %s: whether MetaKocka took the last write is not known yet: try again in a moment", m.WinnerID)
+		return Refuse(CodeUnavailable, "contact.unanswered_again", "contact {contact}: whether MetaKocka took the last write is not known yet: try again in a moment", m.WinnerID)
 	case l.Status == store.StatusConflict:
-		return refuse("contact %s has fields that wait for a decision: mksync conflicts list --of %s", m.WinnerID, m.WinnerID)
+		return Refuse(CodeConflict, "merge.fields_wait", "merge {merge} cannot be undone: contact {contact} has fields that wait for a decision: mksync conflicts list --of {contact}", m.ID, m.WinnerID)
 	case was != "" && (!u.winner.linked() || l.MetaKockaID != was):
-		return refuse("contact %s is not linked with partner %s any more", m.WinnerID, was)
+		return Refuse(CodeConflict, "merge.not_linked", "merge {merge} cannot be undone: contact {contact} is not linked with partner {partner} any more", m.ID, m.WinnerID, was)
 	}
 	return nil
 }
@@ -137,7 +133,7 @@ func (u *undoing) revive(ctx context.Context) error {
 			return err
 		}
 		if holder := holders[m.PartnerID]; holder != "" {
-			return Errorf(CodeConflict, "merge %d cannot be undone: contact %s is linked with partner %s since", m.ID, holder, m.PartnerID)
+			return Refuse(CodeConflict, "merge.linked_since", "merge {merge} cannot be undone: contact {contact} is linked with partner {partner} since", m.ID, holder, m.PartnerID)
 		}
 	}
 
@@ -178,7 +174,7 @@ func (u *undoing) exists(ctx context.Context, partnerID string) error {
 }
 
 func (u *undoing) partnerGone(partnerID string) error {
-	return Errorf(CodeConflict, "merge %d cannot be undone: partner %s is gone from MetaKocka", u.m.ID, partnerID)
+	return Refuse(CodeConflict, "merge.partner_gone", "merge {merge} cannot be undone: partner {partner} is gone from MetaKocka", u.m.ID, partnerID)
 }
 
 // giveBack writes the partner as it was, unless somebody changed it since.
@@ -195,7 +191,7 @@ func (u *undoing) giveBack(ctx context.Context, p reading) error {
 
 	// A second try meets what the first one wrote: only a merge that is done is compared.
 	if m.Status == store.MergeDone && !asLeft(p.Partner, after) {
-		return Errorf(CodeConflict, "merge %d cannot be undone: partner %s was changed in MetaKocka since", m.ID, p.MKID)
+		return Refuse(CodeConflict, "merge.partner_changed", "merge {merge} cannot be undone: partner {partner} was changed in MetaKocka since", m.ID, p.MKID)
 	}
 
 	if m.Status == store.MergeDone {
@@ -208,7 +204,7 @@ func (u *undoing) giveBack(ctx context.Context, p reading) error {
 	e := k.entry(mapping.SideMetaKocka, store.ActRevive)
 	written, err := k.write(ctx, p, view(before), nil, formerFlags(before.Buyer, before.Supplier), e)
 	if metakocka.IsRefusal(err) {
-		return Errorf(CodeRefused, "merge %d cannot be undone: MetaKocka does not take partner %s back as it was: %v", m.ID, p.MKID, err)
+		return Refuse(CodeRefused, "merge.partner_refused", "merge {merge} cannot be undone: MetaKocka does not take partner {partner} back as it was: {words}", m.ID, p.MKID, err)
 	}
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 	case done[0].refused.Code != "" && done[0].refused.Code != UndoAlready:
 		return res, conflictStands(done[0].refused)
 	case !done[0].checked || !res.Status.Alive():
-		return res, Errorf(CodeConflict, "conflict %d cannot be undone: the mapping is %s; %s", c.ID, res.Status, OrWords(res.LastError, "the contact is not there"))
+		return res, Refuse(CodeConflict, "conflict.no_undo_mapping", "conflict {conflict} cannot be undone: the mapping is {status}; {words}", c.ID, res.Status, OrWords(res.LastError, "the contact is not there"))
 	}
 	return res, nil
 }
@@ -80,19 +80,19 @@ func (r *Reconciler) restoreAll(ctx context.Context, contactID string, wanted []
 func conflictStands(why Reason) error {
 	switch why.Code {
 	case UndoDirection:
-		return Errorf(CodeConflict, "the conflict cannot be undone: %s is not synced in both directions any more", why.Field)
+		return Refuse(CodeConflict, "conflict.no_undo_direction", "the conflict cannot be undone: {field} is not synced in both directions any more", why.Field)
 	case UndoParted:
-		return Errorf(CodeConflict, "the conflict cannot be undone: the contact had another partner then")
+		return Refuse(CodeConflict, "conflict.no_undo_partner", "the conflict cannot be undone: the contact had another partner then")
 	case UndoUnreadable:
-		return Errorf(CodeConflict, "the conflict cannot be undone: the partner's %s cannot be read", why.Field)
+		return Refuse(CodeConflict, "conflict.no_undo_unreadable", "the conflict cannot be undone: the partner's {field} cannot be read", why.Field)
 	case UndoWithheld:
-		return Errorf(CodeConflict, "the conflict cannot be undone: the %s that lost cannot be sent to MetaKocka: it %s", why.Field, why.Words)
+		return Refuse(CodeConflict, "conflict.no_undo_withheld", "the conflict cannot be undone: the {field} that lost cannot be sent to MetaKocka: it {words}", why.Field, why.Words)
 	}
 	whose := "contact"
 	if why.Side == mapping.SideMetaKocka {
 		whose = "partner"
 	}
-	return Errorf(CodeConflict, "the conflict cannot be undone: the %s's %s was changed since", whose, why.Field)
+	return Refuse(CodeConflict, "conflict.no_undo_changed", "the conflict cannot be undone: the {record}'s {field} was changed since", whose, why.Field)
 }
 
 // restore adds to what is to be done what takes the fields back. After MetaKocka was

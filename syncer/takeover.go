@@ -47,7 +47,7 @@ func (k *task) unlessParted(ctx context.Context) error {
 	}
 	denied, err := k.s.Denied(ctx)
 	if err == nil && slices.Contains(denied, k.said.metakockaID) {
-		err = Errorf(CodeConflict, "a person said that contact %s and partner %s are two", k.id, k.said.metakockaID)
+		err = Refuse(CodeConflict, "contact.two", "a person said that contact {contact} and partner {partner} are two", k.id, k.said.metakockaID)
 	}
 	return err
 }

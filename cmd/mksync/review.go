@@ -206,7 +206,7 @@ func approveOne(ctx context.Context, api operations.Answerer, id string, does st
 		}
 	}
 
-	return o, syncer.Errorf(syncer.CodeNotFound, "no first match of %s waits for approval: mksync review list", id)
+	return o, syncer.Refuse(syncer.CodeNotFound, "review.none_of", "no first match of {id} waits for approval: mksync review list", id)
 }
 
 // approveAll approves all that a list showed, or that waits now.

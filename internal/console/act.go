@@ -39,7 +39,7 @@ func (c *Console) act(name string, a action) http.HandlerFunc {
 
 		// The operations refuse as well; this is before a form is read that they never see.
 		if !v.who.Role.May(a.need) {
-			c.fail(v, syncer.Errorf(syncer.CodeForbidden, "this needs the right %s, and %s has %s", a.need, v.who.Name, v.who.Role))
+			c.fail(v, syncer.Refuse(syncer.CodeForbidden, "forbidden_here", "this needs the right {need}, and {who} has {role}", a.need, v.who.Name, v.who.Role))
 			return
 		}
 
@@ -62,8 +62,8 @@ func (c *Console) act(name string, a action) http.HandlerFunc {
 		if done.err != nil {
 			_, p := c.explain(r, done.err)
 			done.notice = notice{ID: p.ID, Failed: true}
-			if p.Words != "" {
-				done.notice.Words = []string{v.lang.Words(p.Words)}
+			if !p.Reason.IsZero() {
+				done.notice.Words = []string{v.lang.Said(p.Reason)}
 			}
 		}
 		v.leaveNotice(done.notice)

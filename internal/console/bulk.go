@@ -97,7 +97,7 @@ func (v *visit) chosen(ctx context.Context, form url.Values) (d bulkData, err er
 // each finds those that were chosen one by one.
 func (v *visit) each(ctx context.Context, k kindOf, ids []string, d *bulkData) error {
 	if len(ids) > manyRows {
-		return syncer.Errorf(syncer.CodeTooLarge, "at most %d at once", manyRows)
+		return syncer.Refuse(syncer.CodeTooLarge, "at_most", "at most {count} at once", manyRows)
 	}
 	for _, id := range ids {
 		r, err := k.find(ctx, v, id)
@@ -120,7 +120,7 @@ func (v *visit) every(ctx context.Context, k kindOf, until string, d *bulkData) 
 	if until != "" {
 		at, err := time.Parse(time.RFC3339Nano, until)
 		if err != nil {
-			return syncer.Errorf(syncer.CodeMalformed, "until: is not a time")
+			return syncer.Refuse(syncer.CodeMalformed, "request.until", "until: is not a time")
 		}
 		last = at
 	}
@@ -202,7 +202,7 @@ func (v *visit) syncMany(ctx context.Context, rows []row) (notice, error) {
 func findContact(ctx context.Context, v *visit, id string) (row, error) {
 	s, err := operations.OpContactStatus.Ask(ctx, v.API, operations.ContactRequest{ID: id})
 	if err == nil && s.ReasonCode == syncer.StandsGone {
-		err = syncer.Errorf(syncer.CodeNotFound, "there is no contact %s", id)
+		err = syncer.Refuse(syncer.CodeNotFound, "contact.none", "there is no contact {contact}", id)
 	}
 	return contactRow(id), err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -16,8 +17,8 @@ var (
 
 // problem is what an error page shows.
 type problem struct {
-	ID    string // of the text that says what happened
-	Words string // the operation's own, where there are some
+	ID     string     // of the text that says what happened
+	Reason coded.Text // the operation's own, where there is one
 }
 
 // fail shows what kept a page from being shown.
@@ -42,11 +43,11 @@ func (c *Console) explain(r *http.Request, err error) (status int, p problem) {
 		c.Log.Error("console met an internal error", "method", r.Method, "path", r.URL.Path, "error", err)
 		return http.StatusInternalServerError, problem{ID: "console.problem.internal"}
 	}
-	return e.Code.HTTP(), problem{ID: "console.problem." + string(e.Code), Words: e.Message}
+	return e.Code.HTTP(), problem{ID: "console.problem." + string(e.Code), Reason: e.Reason}
 }
 
 // refused says why an operation was refused, in the reader's language.
-func (v *visit) refused(err error) string { return v.lang.Words(syncer.AsRequestError(err).Message) }
+func (v *visit) refused(err error) string { return v.lang.Said(syncer.AsRequestError(err).Reason) }
 
 // foreign refuses a form that another site has sent.
 func (c *Console) foreign(w http.ResponseWriter, r *http.Request) {

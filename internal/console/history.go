@@ -106,7 +106,7 @@ func typedTime(field, text string, zone *time.Location) (string, error) {
 			return at.Format(time.RFC3339Nano), nil
 		}
 	}
-	return "", syncer.Errorf(syncer.CodeMalformed, "%s: is not a time such as 2026-08-31 14:00", field)
+	return "", syncer.Refuse(syncer.CodeMalformed, "time", "{which}: is not a time such as 2026-08-31 14:00", field)
 }
 
 // undoData is what taking back would do.

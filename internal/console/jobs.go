@@ -90,7 +90,7 @@ func startJob(ctx context.Context, v *visit, form url.Values) (n notice, err err
 	case "import":
 		_, err = operations.OpStartBulkImport.Ask(ctx, v.API, operations.BulkImportRequest{ImportAll: true})
 	default:
-		err = syncer.Errorf(syncer.CodeMalformed, "what: must be sync or import")
+		err = syncer.Refuse(syncer.CodeMalformed, "request.what", "what: must be sync or import")
 	}
 	return notice{ID: "console.done.job_begun"}, err
 }

@@ -24,7 +24,7 @@ func findMatch(ctx context.Context, v *visit, contactID string) (row, error) {
 			}
 		}
 		if after = found.Next; err != nil || after == "" {
-			return row{}, syncer.OrNotFound(err, "the match of contact %s does not wait any more", contactID)
+			return row{}, syncer.OrNotFound(err, "match.gone", "the match of contact {contact} does not wait any more", contactID)
 		}
 	}
 }

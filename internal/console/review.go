@@ -44,9 +44,9 @@ func findReview(ctx context.Context, v *visit, id string) (row, error) {
 	found, err := operations.OpReview.Ask(ctx, v.API, r)
 	switch {
 	case err != nil || len(found.Items) == 0:
-		return row{}, syncer.OrNotFound(err, "first match %s does not wait any more", id)
+		return row{}, syncer.OrNotFound(err, "review.none", "first match {id} does not wait any more", id)
 	case version != "" && found.Items[0].Version != version:
-		return row{}, syncer.Errorf(syncer.CodeConflict, "first match %s is another since it was shown", id)
+		return row{}, syncer.Refuse(syncer.CodeConflict, "review.changed", "first match {id} is another since it was shown", id)
 	}
 	return reviewRow(found.Items[0]), nil
 }

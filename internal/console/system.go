@@ -77,7 +77,7 @@ type doctorData struct {
 func examine(ctx context.Context, v *visit) (view, error) {
 	switch {
 	case !v.who.Role.May(seesSettings):
-		return view{}, syncer.Errorf(syncer.CodeForbidden, "the doctor needs the right %s, and %s has %s", seesSettings, v.who.Name, v.who.Role)
+		return view{}, syncer.Refuse(syncer.CodeForbidden, "forbidden_doctor", "the doctor needs the right {need}, and {who} has {role}", seesSettings, v.who.Name, v.who.Role)
 	case v.System.Doctor == nil:
 		return view{}, errNothing
 	}

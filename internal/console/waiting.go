@@ -219,7 +219,7 @@ func listConflicts(ctx context.Context, v *visit, p operations.Page) (operations
 func findConflict(ctx context.Context, v *visit, id string) (row, error) {
 	c, err := operations.OpConflict.Ask(ctx, v.API, operations.EntryRequest{ID: id})
 	if err == nil && c.Status != store.ConflictParked {
-		err = syncer.Errorf(syncer.CodeConflict, "conflict %s is %s by now", id, c.Status)
+		err = syncer.Refuse(syncer.CodeConflict, "conflict.status", "conflict {conflict} is {status} by now", id, c.Status)
 	}
 	return conflictRow(c), err
 }
@@ -248,7 +248,7 @@ func findDeletion(ctx context.Context, v *visit, id string) (row, error) {
 			return deletionRow(d), err
 		}
 	}
-	return row{}, syncer.OrNotFound(err, "deletion %s does not wait any more", id)
+	return row{}, syncer.OrNotFound(err, "deletion.gone", "deletion {deletion} does not wait any more", id)
 }
 
 func deletionRow(d operations.Deletion) row {
@@ -275,7 +275,7 @@ func oldestFirst(l operations.List[row], err error) (operations.List[row], error
 func findError(ctx context.Context, v *visit, id string) (row, error) {
 	m, err := operations.OpMapping.Ask(ctx, v.API, operations.MappingRequest{ContactID: id})
 	if err == nil && m.SyncStatus != store.StatusError {
-		err = syncer.Errorf(syncer.CodeConflict, "contact %s is %s by now", id, m.SyncStatus)
+		err = syncer.Refuse(syncer.CodeConflict, "contact.status", "contact {contact} is {status} by now", id, m.SyncStatus)
 	}
 	return errorRow(m), err
 }
@@ -301,7 +301,7 @@ func findDeadLetter(ctx context.Context, v *visit, id string) (row, error) {
 			}
 		}
 		if after = found.Next; err != nil || after == "" {
-			return row{}, syncer.OrNotFound(err, "dead letter %s is not there any more", id)
+			return row{}, syncer.OrNotFound(err, "letter.gone", "dead letter {letter} is not there any more", id)
 		}
 	}
 }

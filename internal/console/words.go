@@ -19,6 +19,7 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 		"count":   l.Count,
 		"field":   func(f mapping.Field) string { return capital(l.Field(f)) },
 		"why":     func(r syncer.Reason) string { return l.Sentence(r, zone) },
+		"said":    l.Said,
 		"words":   l.Words,
 		"says":    l.Says,
 		"when":    func(t any) template.HTML { return when(l, t, zone) },

@@ -11,7 +11,6 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/crmmind/mksync/bus"
-	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
@@ -56,7 +55,7 @@ func (c *Client) Answer(ctx context.Context, name string, request []byte) ([]byt
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, ErrNoService
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
-		return nil, &syncer.RequestError{Code: syncer.CodeTimeout, Message: "the running service did not answer in time; what was asked for may still be done"}
+		return nil, errUnanswered
 	case err != nil:
 		return nil, fmt.Errorf("ask the running service: %w", err)
 	}

@@ -140,7 +140,7 @@ func (s *Service) register(ctx context.Context, svc micro.Service, e operations.
 		}
 		if !enter(ctx, slots) {
 			count.refused.Add(1)
-			_ = s.refuse(r, errStopping) // or nobody listens any more
+			_ = s.refuse(r, syncer.AsRequestError(errStopping)) // or nobody listens any more
 			return
 		}
 		s.running.Go(func() {
@@ -210,7 +210,7 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoin
 	h := r.Headers()
 	if by := h.Get(headerBy); by != "" {
 		if !operations.IsCaller(by) {
-			return nil, malformed(headerBy, "is not a name: letters, digits, _ . @ and - only, at most 64")
+			return nil, syncer.Refuse(syncer.CodeMalformed, "request.by", "{which}: is not a name: letters, digits, _ . @ and - only, at most 64", headerBy)
 		}
 		role, has := s.roles[by]
 		if !has {
@@ -224,7 +224,7 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoin
 		deadline, err := time.Parse(time.RFC3339Nano, text)
 		switch {
 		case err != nil:
-			return nil, malformed(headerDeadline, "is not a time such as 2026-01-31T12:00:00Z")
+			return nil, syncer.Refuse(syncer.CodeMalformed, "request.deadline", "{which}: is not a time such as 2026-01-31T12:00:00Z", headerDeadline)
 		case time.Now().After(deadline):
 			return nil, errTooLate
 		}
@@ -234,16 +234,12 @@ func (s *Service) ask(ctx context.Context, r micro.Request, e operations.Endpoin
 
 	if subject := h.Get(headerWatch); subject != "" {
 		if !answerable(subject) {
-			return nil, malformed(headerWatch, "is no inbox: a subject that begins with "+inboxes)
+			return nil, syncer.Refuse(syncer.CodeMalformed, "request.inbox", "{which}: is no inbox: a subject that begins with {prefix}", headerWatch, inboxes)
 		}
 		ctx = operations.WithWatch(ctx, watchOver(s.nc, subject))
 	}
 
 	return s.api.Answer(ctx, e.Subject(), r.Data())
-}
-
-func malformed(header, text string) error {
-	return &syncer.RequestError{Code: syncer.CodeMalformed, Message: header + ": " + text}
 }
 
 func (s *Service) respond(r micro.Request, data json.RawMessage) error {
@@ -252,7 +248,7 @@ func (s *Service) respond(r micro.Request, data json.RawMessage) error {
 		return err
 	}
 	if int64(len(body)) > s.nc.MaxPayload() {
-		return s.refuse(r, &syncer.RequestError{Code: syncer.CodeTooLarge, Message: "the answer is larger than the NATS server takes: ask for fewer (what was asked for is done)"})
+		return s.refuse(r, syncer.AsRequestError(errLargeAnswer))
 	}
 	return s.send(r, body, nil)
 }

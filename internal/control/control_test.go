@@ -199,7 +199,7 @@ func TestTheHeaderSaysWhoAsks(t *testing.T) {
 	for by, want := range map[string]string{
 		"":              `{"success":true,"data":""}`,
 		"nightly@crm":   `{"success":true,"data":"nightly@crm"}`,
-		"two words":     `{"success":false,"error":{"code":"malformed","message":"Mksync-By: is not a name: letters, digits, _ . @ and - only, at most 64"}}`,
+		"two words":     `{"success":false,"error":{"code":"malformed","message":"Mksync-By: is not a name: letters, digits, _ . @ and - only, at most 64","reason":{"code":"refusal.request.by","params":{"which":"Mksync-By"}}}}`,
 		"<script>":      "Mksync-By: is not a name",
 		"Živa":          "Mksync-By: is not a name",
 		"a" + dots(100): "Mksync-By: is not a name",

@@ -7,10 +7,16 @@ import (
 )
 
 // errTooLate: whoever asked does not wait for the answer any more.
-var errTooLate = &syncer.RequestError{Code: syncer.CodeTimeout, Message: "the request came too late: its Mksync-Deadline has passed; nothing was done"}
+var errTooLate = syncer.Refuse(syncer.CodeTimeout, "too_late", "the request came too late: its Mksync-Deadline has passed; nothing was done")
 
 // errStopping: another process may answer.
-var errStopping = &syncer.RequestError{Code: syncer.CodeUnavailable, Message: "this process is stopping: ask again"}
+var errStopping = syncer.Refuse(syncer.CodeUnavailable, "stopping", "this process is stopping: ask again")
+
+// errLargeAnswer: what the server does not take cannot be answered.
+var errLargeAnswer = syncer.Refuse(syncer.CodeTooLarge, "answer_large", "the answer is larger than the NATS server takes: ask for fewer (what was asked for is done)")
+
+// errUnanswered: nobody knows what became of it.
+var errUnanswered = syncer.Refuse(syncer.CodeTimeout, "unanswered", "the running service did not answer in time; what was asked for may still be done")
 
 var (
 	// ErrNoService says that no running service answers on NATS.

@@ -185,8 +185,9 @@ func TestAnswersAreHeldAgainstTheDescription(t *testing.T) {
 		{status, strings.Replace(good, `"status":"new",`, "", 1), "status", 200},
 		{status, good, "which is not described", 201},
 		{status, good, "not as described", 404},
-		{status, `{"success":false,"error":{"code":"not_found","message":"x"}}`, "", 404},
-		{prefix + "/nothing", `{"success":false,"error":{"code":"not_found","message":"x"}}`, "", 404},
+		{status, `{"success":false,"error":{"code":"not_found","message":"x","reason":{"code":"refusal.words","params":{"words":"x"}}}}`, "", 404},
+		{prefix + "/nothing", `{"success":false,"error":{"code":"not_found","message":"x","reason":{"code":"refusal.words","params":{"words":"x"}}}}`, "", 404},
+		{status, `{"success":false,"error":{"code":"not_found","message":"x"}}`, "reason", 404},
 		{prefix + "/nothing", good, "which is not described", 200},
 		{"/healthz", "anything", "", 200},
 	} {

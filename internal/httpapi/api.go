@@ -81,19 +81,19 @@ func (s *Server) serve(mux *http.ServeMux, path string, methods map[string]http.
 			return
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		s.fail(w, http.StatusMethodNotAllowed, codeMethod, "this address takes "+strings.Join(allowed, ", "))
+		s.fail(w, syncer.Refuse(codeMethod, "request.method", "this address takes {methods}", strings.Join(allowed, ", ")))
 	})
 }
 
 func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {
-	s.fail(w, http.StatusNotFound, syncer.CodeNotFound, "there is nothing at this address")
+	s.fail(w, syncer.Refuse(syncer.CodeNotFound, "request.nowhere", "there is nothing at this address"))
 }
 
 // configured refuses everything as long as nobody could be let in.
 func (s *Server) configured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.guard.open() {
-			s.fail(w, http.StatusServiceUnavailable, syncer.CodeUnavailable, "no API token is configured: set MKSYNC_API_TOKEN, MKSYNC_API_JWKS_URL or MKSYNC_API_JWT_SECRET")
+			s.fail(w, syncer.Refuse(syncer.CodeUnavailable, "access.none", "no API token is configured: set MKSYNC_API_TOKEN, MKSYNC_API_JWKS_URL or MKSYNC_API_JWT_SECRET"))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -110,7 +110,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		}
 		if wait := s.limits.allow(who.Name); wait > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(wait))
-			s.fail(w, http.StatusTooManyRequests, codeRate, fmt.Sprintf("more than %g requests in a second with this token (MKSYNC_API_RATE)", float64(s.limits.rate)))
+			s.fail(w, syncer.Refuse(codeRate, "access.rate", "more than {count} requests in a second with this token (MKSYNC_API_RATE)", float64(s.limits.rate)))
 			return
 		}
 		noteCaller(r, who.Name)
@@ -120,18 +120,18 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 
 // keepOut answers whoever is not let in.
 func (s *Server) keepOut(w http.ResponseWriter, r *http.Request, err error) {
-	status, code, message := notIn(err)
+	refused := notIn(err)
 	if wait := s.strangers.note(r, err); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(wait))
-		status, code, message = http.StatusTooManyRequests, codeRate, "too many requests without a valid token from this address"
+		refused = syncer.Refuse(codeRate, "access.strangers", "too many requests without a valid token from this address")
 	}
-	switch status {
-	case http.StatusUnauthorized:
+	switch {
+	case syncer.IsCode(refused, codeUnauthorized):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mksync"`)
-	case http.StatusServiceUnavailable:
+	case syncer.IsCode(refused, syncer.CodeUnavailable):
 		w.Header().Set("Retry-After", "30")
 	}
-	s.fail(w, status, code, message)
+	s.fail(w, refused)
 }
 
 // description serves a description of the API, which holds no data.
@@ -201,11 +201,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.ErrorContext(r.Context(), "request met an internal error", "method", r.Method, "path", r.URL.Path, "error", err)
 		e = syncer.ErrInternal
 	}
-	s.fail(w, e.Code.HTTP(), e.Code, e.Message)
+	s.fail(w, e)
 }
 
-func (s *Server) fail(w http.ResponseWriter, status int, code syncer.Code, message string) {
-	s.answer(w, status, operations.Reply{Error: &syncer.RequestError{Code: code, Message: message}})
+func (s *Server) fail(w http.ResponseWriter, err error) {
+	e := syncer.AsRequestError(err)
+	s.answer(w, statusOf(e.Code), operations.Reply{Error: e})
 }
 
 // readBody reads a body in JSON.
@@ -217,9 +218,9 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return nil, &syncer.RequestError{Code: syncer.CodeTooLarge, Message: "the request is larger than 1 MiB: ask for fewer at once"}
+		return nil, syncer.Refuse(syncer.CodeTooLarge, "request.large", "the request is larger than 1 MiB: ask for fewer at once")
 	case err != nil:
-		return nil, malformed("the request was not received whole")
+		return nil, syncer.Refuse(syncer.CodeMalformed, "request.cut", "the request was not received whole")
 	}
 	return body, nil
 }
@@ -232,7 +233,7 @@ func checkContentType(header string) error {
 	}
 	kind, params, err := mime.ParseMediaType(header)
 	if err != nil || kind != "application/json" || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
-		return malformed("Content-Type: must be application/json")
+		return syncer.Refuse(syncer.CodeMalformed, "request.content", "Content-Type: must be application/json")
 	}
 	return nil
 }

@@ -271,7 +271,7 @@ func TestBulkRequestsOverNATS(t *testing.T) {
 	require.Contains(t, string(ask("contacts.bulk-import", `{"importAll":true}`).Data), `"data":{"total":1,"imported":1,"failed":0,"counts":{"create":1},"results":[{"contactId":"`)
 	m := ask("contacts.bulk-sync", `{"contactIds":[5]}`)
 	require.Equal(t, "400", m.Header.Get("Nats-Service-Error-Code"))
-	require.JSONEq(t, `{"success":false,"error":{"code":"malformed","message":"contactIds[0]: must be a text, not a number"}}`, string(m.Data))
+	require.JSONEq(t, `{"success":false,"error":{"code":"malformed","message":"contactIds[0]: must be a text, not a number","reason":{"code":"refusal.request.type","params":{"which":"contactIds[0]","wanted":"a text","got":", not a number"}}}}`, string(m.Data))
 }
 
 func TestTokensAreRead(t *testing.T) {

@@ -86,7 +86,7 @@ func (s *Server) follow(rt route) http.Handler {
 		who, _ := operations.CallerOf(r.Context())
 
 		if !s.streams.enter(who.Name) {
-			s.fail(w, http.StatusTooManyRequests, codeRate, fmt.Sprintf("%d streams are read with this token already", mostStreams))
+			s.fail(w, syncer.Refuse(codeRate, "access.streams", "{count} streams are read with this token already", mostStreams))
 			return
 		}
 		defer s.streams.leave(who.Name)

@@ -82,10 +82,10 @@ func TestErrorsAreAnswered(t *testing.T) {
 		status int
 		body   string
 	}{
-		{&syncer.RequestError{Code: syncer.CodeRefused, Message: "email: no"}, 422, `{"code":"refused","message":"email: no"}`},
-		{&syncer.RejectError{Reason: "name: is required"}, 422, `{"code":"refused","message":"name: is required"}`},
-		{context.DeadlineExceeded, 504, `{"code":"timeout","message":"it took too long; what was asked for may still be done"}`},
-		{errors.New("password of the database"), 500, `{"code":"internal","message":"an internal error; the service's log says which"}`},
+		{syncer.Refuse(syncer.CodeRefused, "email.no", "email: {what}", "no"), 422, `{"code":"refused","message":"email: no","reason":{"code":"refusal.email.no","params":{"what":"no"}}}`},
+		{&syncer.RejectError{Reason: "name: is required"}, 422, `{"code":"refused","message":"name: is required","reason":{"code":"refusal.words","params":{"words":"name: is required"}}}`},
+		{context.DeadlineExceeded, 504, `{"code":"timeout","message":"it took too long; what was asked for may still be done","reason":{"code":"refusal.timeout"}}`},
+		{errors.New("password of the database"), 500, `{"code":"internal","message":"an internal error; the service's log says which","reason":{"code":"refusal.internal"}}`},
 	} {
 		s, log := server(t, func(context.Context, string, []byte) ([]byte, error) { return nil, c.err }, Config{})
 		w := ask(s, "POST", "/api/metakocka/contacts/sync", "{}")

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -123,7 +122,7 @@ func routes() []route {
 func (rt route) request(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if rt.method == http.MethodPost {
 		if r.URL.RawQuery != "" {
-			return nil, malformed("the request goes into the body, not into the address")
+			return nil, syncer.Refuse(syncer.CodeMalformed, "request.in_address", "the request goes into the body, not into the address")
 		}
 		return readBody(w, r)
 	}
@@ -134,7 +133,7 @@ func (rt route) request(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 func (rt route) fromAddress(r *http.Request) ([]byte, error) {
 	given, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, malformed("the address's parameters cannot be read")
+		return nil, syncer.Refuse(syncer.CodeMalformed, "request.address", "the address's parameters cannot be read")
 	}
 
 	fields := map[string]any{}
@@ -153,7 +152,7 @@ func (rt route) fromAddress(r *http.Request) ([]byte, error) {
 		}
 		switch {
 		case len(values) > 1:
-			return nil, malformed("%s: is given twice", p.name)
+			return nil, syncer.Refuse(syncer.CodeMalformed, "request.twice", "{which}: is given twice", p.name)
 		case len(values) == 1:
 			if fields[p.name], err = p.value(values[0]); err != nil {
 				return nil, err
@@ -163,7 +162,7 @@ func (rt route) fromAddress(r *http.Request) ([]byte, error) {
 
 	// Whatever is left was given and means nothing here.
 	for name := range given {
-		return nil, malformed("%s: is not a parameter of this address; known: %s", clip(name), rt.known())
+		return nil, syncer.Refuse(syncer.CodeMalformed, "request.parameter", "{which}: is not a parameter of this address; known: {known}", clip(name), rt.known())
 	}
 	return json.Marshal(fields)
 }
@@ -187,13 +186,13 @@ func (p param) value(text string) (any, error) {
 	case p.flag && (text == "true" || text == "false"):
 		return text == "true", nil
 	case p.flag:
-		return nil, malformed("%s: must be true or false", p.name)
+		return nil, syncer.Refuse(syncer.CodeMalformed, "request.flag", "{which}: must be true or false", p.name)
 	case !p.number:
 		return text, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return nil, malformed("%s: must be a whole number of at least 1", p.name)
+		return nil, syncer.Refuse(syncer.CodeMalformed, "request.number", "{which}: must be a whole number of at least 1", p.name)
 	}
 	return n, nil
 }
@@ -218,8 +217,4 @@ func prefersAsync(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-func malformed(format string, args ...any) error {
-	return &syncer.RequestError{Code: syncer.CodeMalformed, Message: fmt.Sprintf(format, args...)}
 }

@@ -50,8 +50,7 @@ func (s *strangers) tell(address string, why error) {
 	if time.Since(s.told) < tellStrangers {
 		return
 	}
-	_, _, reason := notIn(why)
-	s.log.Warn("kept out requests without a valid token", "address", address, "reason", reason, "count", s.untold)
+	s.log.Warn("kept out requests without a valid token", "address", address, "reason", notIn(why), "count", s.untold)
 	s.told = time.Now()
 	s.untold = 0
 }

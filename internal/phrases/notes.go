@@ -13,8 +13,8 @@ import (
 	"github.com/crmmind/mksync/mapping"
 )
 
-// What operations refuse and say that they would do, and what is noted with a mapping
-// (last_error), is text, for whoever reads the answer or looks at the table. Text of mksync's
+// What is noted with a mapping (last_error) or stored with a job, and what operations say that
+// they would do, is text, for whoever looks at the table or reads the answer. Text of mksync's
 // own words is read back into a code with parameters, by the English text that it was made
 // of; the words of MetaKocka and of the database are nobody's to translate.
 
@@ -31,6 +31,13 @@ var notes = sync.OnceValue(readNotes)
 
 var parameter = regexp.MustCompile(`\\\{\\\{\\\.(\w+)\\\}\\\}`)
 
+// leastOwn is how much of a text has to be mksync's own, so that the words of others are not
+// taken for it.
+const leastOwn = 8
+
+// answered are refusals that are answers alone, and stored nowhere.
+var answered = regexp.MustCompile(`^refusal\.(request|access)\.`)
+
 // whole are parameters that hold sentences or times; any other one is a part of a sentence.
 var whole = []string{"words", "cause", "at", "by"}
 
@@ -46,7 +53,9 @@ func readNotes() (all []note) {
 			panic(err)
 		}
 		for _, m := range file.Messages {
-			all = append(all, noteOf(m.ID, m.Other))
+			if n := noteOf(m.ID, m.Other); n.size >= leastOwn && !answered.MatchString(n.id) {
+				all = append(all, n)
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b note) int { return cmp.Or(b.size-a.size, strings.Compare(a.id, b.id)) })
@@ -157,5 +166,5 @@ func (l Language) parameter(name, value string) string {
 
 // parameterNames are the texts that say the words of the code which some parameters hold.
 var parameterNames = map[string]string{
-	"status": "name.status.", "policy": "name.policy.", "kind": "name.kind.", "same": "name.kind.", "record": "name.record.",
+	"status": "name.status.", "policy": "name.policy.", "kind": "name.kind.", "record": "name.record.",
 }

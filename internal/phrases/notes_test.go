@@ -1,14 +1,8 @@
 package phrases
 
 import (
-	"go/ast"
-	goparser "go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +79,7 @@ func TestNotesAreOfTheCode(t *testing.T) {
 
 	// The others are texts of the code, each as a whole between its parameters.
 	source := sourceOf(t, "../../syncer", "../../syncer/operations", "../../syncer/check", "../../mapping/pgstore", "../../mapping/match", "../../mapping", "../console", "../doctor")
-	for _, section := range []string{"notes", "refusals"} {
+	for _, section := range []string{"notes"} {
 		for id, forms := range readTexts(t)[section][English] {
 			if said[id] {
 				continue
@@ -97,74 +91,6 @@ func TestNotesAreOfTheCode(t *testing.T) {
 			}
 		}
 	}
-}
-
-// unsaid are refusals whose words only programs meet: how a request is written.
-var unsaid = regexp.MustCompile(`JSON|request|pairs|linkOnly|dryRun|exactly one|limit: |take: |status: |side: |kind: |zone: |ids\[|is given twice|is known by the token|is not a name|either name some|field: |after: |since and until|contactId|what: |until: |is not UTF-8|must be|2026-08-31T14|known: |^%s: %q %s$|^%s$|the stream |this version does not|ids: at most|names: |contacts and`)
-
-// TestEveryRefusalIsSaid: whatever an operation refuses in words of its own is read back and
-// said in Slovenian.
-func TestEveryRefusalIsSaid(t *testing.T) {
-	t.Parallel()
-	n := 0
-	for _, format := range refusals(t, "../../syncer", "../../syncer/operations", "../console") {
-		if unsaid.MatchString(format) {
-			continue
-		}
-		n++
-		said := verb.ReplaceAllString(format, "7")
-		require.NotEqual(t, said, Slovenian.Words(said), "refusals.en.yaml has no text for %q", format)
-	}
-	require.Greater(t, n, 70)
-}
-
-// verb is what a format has for a value.
-var verb = regexp.MustCompile(`%(\[\d\])?[sdvq]`)
-
-// refusals are the formats of what operations in folders refuse.
-func refusals(t *testing.T, folders ...string) (formats []string) {
-	t.Helper()
-	for _, folder := range folders {
-		files, err := filepath.Glob(folder + "/*.go")
-		require.NoError(t, err)
-		for _, file := range files {
-			parsed, err := goparser.ParseFile(token.NewFileSet(), file, nil, 0)
-			require.NoError(t, err)
-			ast.Inspect(parsed, func(n ast.Node) bool {
-				if call, is := n.(*ast.CallExpr); is && !strings.HasSuffix(file, "_test.go") {
-					if format := refusal(t, call); format != "" {
-						formats = append(formats, format)
-					}
-				}
-				return true
-			})
-		}
-	}
-	return formats
-}
-
-// refusal is the format of a call that refuses; "": it does not.
-func refusal(t *testing.T, call *ast.CallExpr) string {
-	t.Helper()
-	name := ""
-	switch fun := call.Fun.(type) {
-	case *ast.Ident:
-		name = fun.Name
-	case *ast.SelectorExpr:
-		if of, is := fun.X.(*ast.Ident); is && of.Name == "syncer" {
-			name = fun.Sel.Name
-		}
-	}
-	if !slices.Contains([]string{"Errorf", "OrNotFound", "NotYet"}, name) {
-		return ""
-	}
-	text, is := call.Args[1].(*ast.BasicLit)
-	if !is {
-		return ""
-	}
-	format, err := strconv.Unquote(text.Value)
-	require.NoError(t, err)
-	return format
 }
 
 // sourceOf is the text of the Go files of folders, without their tests.

@@ -2,13 +2,15 @@ package store
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 var (
 	// ErrContactChanged says that the contact no longer holds what was read; read again.
-	ErrContactChanged = errors.New("contact changed meanwhile")
+	ErrContactChanged = coded.Fail("refusal.contact.changed", "contact changed meanwhile")
 	// ErrStoreAway says that nothing can be had from the database now, whichever
 	// contact is asked for.
 	ErrStoreAway = errors.New("the CRM's database is away")
@@ -16,7 +18,7 @@ var (
 	// it had, or may not be read. That is about no contact in particular.
 	ErrTable = errors.New("the contacts table cannot be worked with")
 	// ErrPartnerTaken says that another contact is linked with this partner.
-	ErrPartnerTaken = errors.New("partner is linked with another contact")
+	ErrPartnerTaken = coded.Fail("refusal.partner.taken", "partner is linked with another contact")
 )
 
 // ContactRefusedError says that the contacts table did not take a value: a
@@ -24,7 +26,12 @@ var (
 // constraints and functions, never values.
 type ContactRefusedError struct{ Reason string }
 
-func (e *ContactRefusedError) Error() string { return "the CRM refused the contact: " + e.Reason }
+func (e *ContactRefusedError) Error() string { return e.Said().String() }
+
+// Said is the error as a code with parameters.
+func (e *ContactRefusedError) Said() coded.Text {
+	return coded.Say("refusal.contact.refused", "the CRM refused the contact: {words}", e.Reason)
+}
 
 // HiddenError says that rows of the tables may be hidden from mksync's role: what is not
 // seen there may well be there, so nothing can be decided until that ends.
@@ -34,13 +41,16 @@ type HiddenError struct {
 }
 
 // Error says what to do, too.
-func (e *HiddenError) Error() string {
-	return fmt.Sprintf("row level security of %s applies to role %q, so rows may be hidden from it: run as a superuser ALTER ROLE %s BYPASSRLS, or let the tables' owner run mksync",
-		strings.Join(e.Tables, ", "), e.Role, `"`+strings.ReplaceAll(e.Role, `"`, `""`)+`"`)
+func (e *HiddenError) Error() string { return e.Said().String() }
+
+// Said is the error as a code with parameters.
+func (e *HiddenError) Said() coded.Text {
+	return coded.Say("refusal.hidden", "row level security of {tables} applies to role {role}, so rows may be hidden from it: run as a superuser ALTER ROLE {quoted} BYPASSRLS, or let the tables' owner run mksync",
+		strings.Join(e.Tables, ", "), strconv.Quote(e.Role), `"`+strings.ReplaceAll(e.Role, `"`, `""`)+`"`)
 }
 
 // ErrNotOpen says that the conflict or deletion no longer waits for a person.
-var ErrNotOpen = errors.New("it no longer waits for a decision")
+var ErrNotOpen = coded.Fail("refusal.entry.not_open", "it no longer waits for a decision")
 
 // ErrTooManyJobs says that so many jobs wait that no more are taken.
-var ErrTooManyJobs = errors.New("too many jobs wait already: try again when some are done")
+var ErrTooManyJobs = coded.Fail("refusal.job.many", "too many jobs wait already: try again when some are done")

@@ -157,7 +157,7 @@ const (
 func (p Page) limit() (int, error) {
 	switch {
 	case p.Limit < 0 || p.Limit > largestPage:
-		return 0, syncer.Errorf(syncer.CodeMalformed, "limit: must be from 1 to %d", largestPage)
+		return 0, syncer.Refuse(syncer.CodeMalformed, "request.limit", "limit: must be from 1 to {most}", largestPage)
 	case p.Limit == 0:
 		return usualPage, nil
 	}
@@ -171,7 +171,7 @@ func (p Page) number() (int64, error) {
 	}
 	n, err := strconv.ParseInt(p.After, 10, 64)
 	if err != nil || n < 0 {
-		return 0, syncer.Errorf(syncer.CodeMalformed, "after: is not what a list's next was")
+		return 0, syncer.Refuse(syncer.CodeMalformed, "request.after", "after: is not what a list's next was")
 	}
 	return n, nil
 }
@@ -195,9 +195,9 @@ const maxID = 255
 func checkID(field, id string) error {
 	switch {
 	case strings.TrimSpace(id) == "":
-		return syncer.Errorf(syncer.CodeMalformed, "%s: is missing", field)
+		return syncer.Refuse(syncer.CodeMalformed, "id_missing", "{which}: is missing", field)
 	case len(id) > maxID, strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == unicode.ReplacementChar }):
-		return syncer.Errorf(syncer.CodeMalformed, "%s: is not an id", field)
+		return syncer.Refuse(syncer.CodeMalformed, "id_none", "{which}: is not an id", field)
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func checkUUID(field, id string) (string, error) {
 	const length = 36
 	u, err := uuid.Parse(id)
 	if err != nil || len(id) != length {
-		return "", syncer.Errorf(syncer.CodeMalformed, "%s: %q is not a uuid", field, id)
+		return "", syncer.Refuse(syncer.CodeMalformed, "id_uuid", "{which}: {id} is not a uuid", field, strconv.Quote(id))
 	}
 	return u.String(), nil
 }
@@ -225,7 +225,7 @@ func (a *API) contactID(field, id string) (string, error) {
 	}
 	key, err := keys.Canonical(id)
 	if err != nil {
-		return "", syncer.Errorf(syncer.CodeMalformed, "%s: %q %s", field, clip(id), err)
+		return "", syncer.Refuse(syncer.CodeMalformed, "request.key", "{which}: {id} {words}", field, strconv.Quote(clip(id)), err)
 	}
 	return key, nil
 }
@@ -263,11 +263,11 @@ func pick[R any](noun, id string, found []R, own func(R) string, open func(R) bo
 	case len(fits) == 1:
 		return fits[0], nil
 	case len(fits) > tooMany:
-		return none, syncer.Errorf(syncer.CodeConflict, "%s names %d %ss: use the %s's own id", id, len(fits), noun, noun)
+		return none, syncer.Refuse(syncer.CodeConflict, "entry.own", "{id} names {count} {kind}s: use the {kind}'s own id", id, len(fits), noun)
 	case len(fits) > 1:
-		return none, syncer.Errorf(syncer.CodeConflict, "%s names %d %ss: use one of the ids %s", id, len(fits), noun, strings.Join(names, ", "))
+		return none, syncer.Refuse(syncer.CodeConflict, "entry.several", "{id} names {count} {kind}s: use one of the ids {ids}", id, len(fits), noun, strings.Join(names, ", "))
 	case len(found) > 0:
-		return none, syncer.Errorf(syncer.CodeConflict, "no %s of %s is open any more", noun, id)
+		return none, syncer.Refuse(syncer.CodeConflict, "entry.over", "no {kind} of {id} is open any more", noun, id)
 	}
-	return none, syncer.Errorf(syncer.CodeNotFound, "there is no %s %s, and no %s of a mapping, contact or partner with this id", noun, id, noun)
+	return none, syncer.Refuse(syncer.CodeNotFound, "entry.none", "there is no {kind} {id}, and no {kind} of a mapping, contact or partner with this id", noun, id)
 }

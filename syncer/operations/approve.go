@@ -22,9 +22,9 @@ func (a *API) Approve(ctx context.Context, r ApproveRequest) (o Outcome, err err
 	one := approval{contactID: r.ContactID, metakockaID: r.MetaKockaID, version: r.Version}
 	switch {
 	case (r.ContactID == "") == (r.MetaKockaID == ""):
-		return o, syncer.Errorf(syncer.CodeMalformed, "contactId: either this or metakockaId")
+		return o, syncer.Refuse(syncer.CodeMalformed, "request.contact_or_partner", "contactId: either this or metakockaId")
 	case r.Version == "":
-		return o, syncer.Errorf(syncer.CodeMalformed, "version: is missing")
+		return o, syncer.Refuse(syncer.CodeMalformed, "request.version", "version: is missing")
 	case r.MetaKockaID != "":
 		err = checkID("metakockaId", r.MetaKockaID)
 	default:
@@ -91,7 +91,7 @@ func (a *API) StartApproveAll(ctx context.Context, r ApproveAllRequest) (Job, er
 // check gives the moment of the list that was shown.
 func (r ApproveAllRequest) check() (asOf store.Snapshot, err error) {
 	if asOf, err = store.ParseSnapshot(r.AsOf); err != nil {
-		return asOf, syncer.Errorf(syncer.CodeMalformed, "asOf: must be that of a list of first matches")
+		return asOf, syncer.Refuse(syncer.CodeMalformed, "request.as_of", "asOf: must be that of a list of first matches")
 	}
 	return asOf, checkDoes(r.Does)
 }
@@ -144,7 +144,7 @@ func (a *API) approveAll(ctx context.Context, r ApproveAllRequest, told audience
 func (run *bulkRun) approve(ctx context.Context, i int, o approval, by string, planned bool) error {
 	res := syncer.Result{ContactID: o.contactID, MetaKockaID: o.metakockaID}
 	if !o.shown {
-		return run.finished(i, "", res, syncer.Errorf(syncer.CodeConflict, "what the first match would do came, or is another, since the list was shown, and was not done"))
+		return run.finished(i, "", res, syncer.Refuse(syncer.CodeConflict, "review.since", "what the first match would do came, or is another, since the list was shown, and was not done"))
 	}
 
 	t := run.trigger(by)

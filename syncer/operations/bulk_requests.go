@@ -68,11 +68,11 @@ type BulkImportResult struct {
 func checkBulk(field string, ids []string, all, dryRun bool) error {
 	switch {
 	case all == (len(ids) > 0):
-		return syncer.Errorf(syncer.CodeMalformed, "%s: either name some or ask for all", field)
+		return syncer.Refuse(syncer.CodeMalformed, "request.some_or_all", "{which}: either name some or ask for all", field)
 	case len(ids) > mostIDs:
-		return syncer.Errorf(syncer.CodeTooLarge, "%s: at most %d at once", field, mostIDs)
+		return syncer.Refuse(syncer.CodeTooLarge, "at_most_of", "{which}: at most {count} at once", field, mostIDs)
 	case dryRun && !all:
-		return syncer.Errorf(syncer.CodeMalformed, "dryRun: is for all of them only")
+		return syncer.Refuse(syncer.CodeMalformed, "request.dry_run_all", "dryRun: is for all of them only")
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (r BulkImportRequest) check() error {
 
 func (a *API) startBulk(ctx context.Context, all bool, told audience) (*bulkRun, context.Context, error) {
 	if a.bulk == nil {
-		return nil, ctx, syncer.Errorf(syncer.CodeUnavailable, "this process takes no bulk requests")
+		return nil, ctx, syncer.Refuse(syncer.CodeUnavailable, "process_bulk", "this process takes no bulk requests")
 	}
 	run := &bulkRun{Bulk: a.bulk, all: all, whole: told.whole, job: told.job, results: map[int]BulkItem{}, counts: map[match.Verdict]int{}}
 	run.rep, ctx = report(ctx, told.watch, a.bulk.gate, "beginning")

@@ -17,7 +17,7 @@ func (a *API) WithChecker(c *check.Checker) *API {
 // Check makes a full check now, and repairs what it found where asked to.
 func (a *API) Check(ctx context.Context, r check.CheckRequest) (check.CheckReport, error) {
 	if a.checker == nil {
-		return check.CheckReport{}, syncer.Errorf(syncer.CodeUnavailable, "this process makes no full checks")
+		return check.CheckReport{}, syncer.Refuse(syncer.CodeUnavailable, "process_check", "this process makes no full checks")
 	}
 	watched, ctx := report(ctx, WatchOf(ctx), syncer.NewGate(time.Second, time.Second), "comparing contacts, mappings and partners")
 	defer watched.close(ctx)

@@ -134,7 +134,7 @@ func (a *API) conflict(ctx context.Context, id string, fits func(store.ConflictR
 // at once. Asked again with the same answer it only reconciles again.
 func (a *API) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decided[Conflict], err error) {
 	if r.Take != mapping.SideCRM && r.Take != mapping.SideMetaKocka {
-		return res, syncer.Errorf(syncer.CodeMalformed, "take: must be %s or %s", mapping.SideCRM, mapping.SideMetaKocka)
+		return res, syncer.Refuse(syncer.CodeMalformed, "request.take", "take: must be {one} or {other}", mapping.SideCRM, mapping.SideMetaKocka)
 	}
 
 	c, err := a.conflict(ctx, r.ID, parked)
@@ -170,17 +170,17 @@ func (a *API) ResolveConflict(ctx context.Context, r ResolveRequest) (res Decide
 // mayResolve refuses what the next reconcile would not carry out.
 func (a *API) mayResolve(ctx context.Context, c store.ConflictRecord, take mapping.Side) error {
 	if c.Status == store.ConflictResolved && c.Winner == "" {
-		return syncer.Errorf(syncer.CodeConflict, "conflict %d is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
+		return syncer.Refuse(syncer.CodeConflict, "conflict.over", "conflict {conflict} is over: the sides agree, or the field was changed since it was shown: mksync conflicts list", c.ID)
 	}
 	if !parked(c) {
-		return syncer.Errorf(syncer.CodeConflict, "conflict %d is %s already", c.ID, c.Status)
+		return syncer.Refuse(syncer.CodeConflict, "conflict.already", "conflict {conflict} is {status} already", c.ID, c.Status)
 	}
 	if !a.reconciler.Policy().For(c.Field).Direction.From(take) {
-		return syncer.Errorf(syncer.CodeConflict, "conflict %d: the configuration does not let %s go from %s to the other side", c.ID, c.Field, take)
+		return syncer.Refuse(syncer.CodeConflict, "conflict.direction", "conflict {conflict}: the configuration does not let {field} go from {side} to the other side", c.ID, c.Field, take)
 	}
 	link, err := a.link(ctx, c.LinkID)
 	if err == nil && !link.Status.Alive() {
-		return syncer.Errorf(syncer.CodeConflict, "conflict %d: the mapping is %s", c.ID, link.Status)
+		return syncer.Refuse(syncer.CodeConflict, "conflict.mapping", "conflict {conflict}: the mapping is {status}", c.ID, link.Status)
 	}
 	return err
 }
@@ -192,7 +192,7 @@ func (a *API) resolved(ctx context.Context, c store.ConflictRecord) error {
 		return err
 	}
 	if _, left := link.Overrides[c.Field]; left {
-		return syncer.Errorf(syncer.CodeConflict, "the mapping is %s: %s", link.Status, syncer.OrWords(link.LastError, "the contact is not there"))
+		return syncer.Refuse(syncer.CodeConflict, "mapping.status", "the mapping is {status}: {words}", link.Status, syncer.OrWords(link.LastError, "the contact is not there"))
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func (a *API) asShown(ctx context.Context, c store.ConflictRecord) error {
 	waiting, err := a.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID, Open: true})
 	for _, other := range waiting {
 		if other.Field == c.Field && other.ID != c.ID {
-			return syncer.Errorf(syncer.CodeConflict, "%s was changed since conflict %d was shown, and nothing is overwritten that nobody has seen: it waits as conflict %d", c.Field, c.ID, other.ID)
+			return syncer.Refuse(syncer.CodeConflict, "conflict.changed", "{field} was changed since conflict {conflict} was shown, and nothing is overwritten that nobody has seen: it waits as conflict {next}", c.Field, c.ID, other.ID)
 		}
 	}
 	return err
@@ -210,7 +210,7 @@ func (a *API) asShown(ctx context.Context, c store.ConflictRecord) error {
 
 func (a *API) decidedConflict(ctx context.Context, c store.ConflictRecord, done syncer.Result, err error) (res Decided[Conflict], _ error) {
 	if err != nil {
-		return res, syncer.NotYet(err, "the decision on conflict %d is stored, but not carried out yet", c.ID)
+		return res, syncer.NotYet(err, "conflict.not_yet", "the decision on conflict {conflict} is stored, but not carried out yet: {cause}. The same command tries again", c.ID)
 	}
 	found, err := a.records.Conflicts(ctx, store.RecordQuery{Of: c.LinkID})
 	if err != nil {
@@ -230,11 +230,11 @@ func (a *API) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Con
 
 	switch {
 	case parked(c):
-		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d is not decided yet: there is nothing to undo", c.ID)
+		return res, syncer.Refuse(syncer.CodeConflict, "conflict.undecided", "conflict {conflict} is not decided yet: there is nothing to undo", c.ID)
 	case c.Status == store.ConflictUndone:
-		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d is undone already", c.ID)
+		return res, syncer.Refuse(syncer.CodeConflict, "conflict.undone", "conflict {conflict} is undone already", c.ID)
 	case !decided(c):
-		return res, syncer.Errorf(syncer.CodeConflict, "conflict %d ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
+		return res, syncer.Refuse(syncer.CodeConflict, "conflict.ended", "conflict {conflict} ended by itself, because the sides came to agree or the field was changed again: there is nothing to undo", c.ID)
 	}
 
 	done, err := a.reconciler.Restore(ctx, c, r.By)
@@ -250,7 +250,7 @@ func (a *API) UndoConflict(ctx context.Context, r EntryRequest) (res Decided[Con
 func (a *API) link(ctx context.Context, id string) (store.Link, error) {
 	links, err := a.records.Links(ctx, store.LinkQuery{ID: id})
 	if err != nil || len(links) == 0 {
-		return store.Link{}, syncer.OrNotFound(err, "there is no mapping %s", id)
+		return store.Link{}, syncer.OrNotFound(err, "mapping.none", "there is no mapping {id}", id)
 	}
 	return links[0], nil
 }

@@ -32,7 +32,7 @@ func (a *API) say(s Spoken) (func(syncer.Reason) string, error) {
 	if s.Zone != "" {
 		found, err := time.LoadLocation(s.Zone)
 		if err != nil {
-			return nil, syncer.Errorf(syncer.CodeMalformed, "zone: %q is no time zone such as Europe/Ljubljana", clip(s.Zone))
+			return nil, syncer.Refuse(syncer.CodeMalformed, "request.zone", "zone: {zone} is no time zone such as Europe/Ljubljana", strconv.Quote(clip(s.Zone)))
 		}
 		zone = found
 	}
@@ -62,7 +62,7 @@ func (a *API) tell(ctx context.Context, field, contactID string, most int) (t to
 	}
 	pairs, err := a.records.PairsOf(ctx, []string{id})
 	if err != nil || len(pairs) == 0 || pairs[0].Contact == nil && pairs[0].Link == nil {
-		return t, syncer.OrNotFound(err, "there is no contact %s", id)
+		return t, syncer.OrNotFound(err, "contact.none", "there is no contact {contact}", id)
 	}
 	t.Pair = pairs[0]
 

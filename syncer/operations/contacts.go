@@ -57,11 +57,11 @@ func parseSearch(text string) (mapping.Search, error) {
 	s := mapping.ParseSearch(text)
 	switch {
 	case len(text) > mostSearched:
-		return s, syncer.Errorf(syncer.CodeMalformed, "search: is longer than %d bytes", mostSearched)
+		return s, syncer.Refuse(syncer.CodeMalformed, "search_long", "search: is longer than {count} bytes", mostSearched)
 	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) || r == unicode.ReplacementChar }):
-		return s, syncer.Errorf(syncer.CodeMalformed, "search: has characters that nobody types")
+		return s, syncer.Refuse(syncer.CodeMalformed, "search_odd", "search: has characters that nobody types")
 	case text != "" && !s.Asks():
-		return s, syncer.Errorf(syncer.CodeMalformed, "search: has no letter and no digit")
+		return s, syncer.Refuse(syncer.CodeMalformed, "search_empty", "search: has no letter and no digit")
 	}
 	return s, nil
 }
@@ -111,7 +111,7 @@ func (p *contactsPage) begin(a *API, after string) (err error) {
 		id, p.unlinked = strings.CutPrefix(after, afterUnlinked)
 	}
 	if !linked && !p.unlinked {
-		return syncer.Errorf(syncer.CodeMalformed, "after: is not what a list's next was")
+		return syncer.Refuse(syncer.CodeMalformed, "request.after", "after: is not what a list's next was")
 	}
 	p.After, err = a.contactID("after", id)
 	return err

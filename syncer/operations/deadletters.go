@@ -68,7 +68,7 @@ func (a *API) RetryDeadLetter(ctx context.Context, r EntryRequest) (dead DeadLet
 	if err != nil {
 		return dead, err
 	}
-	return deadLetterOf(l), noLetter(a.deadLetters.RetryDeadLetter(ctx, l.ID))
+	return deadLetterOf(l), noLetter(l.ID, a.deadLetters.RetryDeadLetter(ctx, l.ID))
 }
 
 // DeadLetterGroupRequest chooses all dead letters that were put aside for one reason.
@@ -88,7 +88,7 @@ type DeadLetterGroup struct {
 func (a *API) RetryDeadLetters(ctx context.Context, r DeadLetterGroupRequest) (g DeadLetterGroup, err error) {
 	g.Items = []DeadLetter{}
 	if r.Reason == "" {
-		return g, syncer.Errorf(syncer.CodeMalformed, "reason: is missing")
+		return g, syncer.Refuse(syncer.CodeMalformed, "reason_missing", "reason: is missing")
 	}
 
 	all, err := a.deadLetters.DeadLetters(ctx)
@@ -112,7 +112,7 @@ func (a *API) RetryDeadLetters(ctx context.Context, r DeadLetterGroupRequest) (g
 	}
 
 	if g.Retried == 0 {
-		return g, syncer.Errorf(syncer.CodeNotFound, "no dead letter has this reason")
+		return g, syncer.Refuse(syncer.CodeNotFound, "letter.none", "no dead letter has this reason")
 	}
 	return g, nil
 }
@@ -145,15 +145,15 @@ func (a *API) DiscardDeadLetter(ctx context.Context, r DiscardRequest) (dead Dea
 
 	// The row comes second: one that comes first tells of what may not be done.
 	if err := a.deadLetters.DiscardDeadLetter(ctx, l.ID); err != nil {
-		return dead, noLetter(err)
+		return dead, noLetter(l.ID, err)
 	}
 	return dead, a.records.Tell(context.WithoutCancel(ctx), e)
 }
 
 // noLetter is err, or that the dead letter is not there any more.
-func noLetter(err error) error {
+func noLetter(id uint64, err error) error {
 	if errors.Is(err, bus.ErrNotFound) {
-		return syncer.Errorf(syncer.CodeNotFound, "%s", err)
+		return syncer.Refuse(syncer.CodeNotFound, "letter.none_such", "no such dead letter: {letter}", id)
 	}
 	return err
 }

@@ -25,12 +25,12 @@ func decode(request []byte, into any) error {
 	}
 
 	if request[0] != '{' {
-		return syncer.Errorf(syncer.CodeMalformed, "the request must be a JSON object")
+		return syncer.Refuse(syncer.CodeMalformed, "request.object", "the request must be a JSON object")
 	}
 
 	// Said here with the place: encoding/json would put a replacement character in.
 	if at := invalidAt(request); at >= 0 {
-		return syncer.Errorf(syncer.CodeMalformed, "%s: is not UTF-8 text", syncer.OrWords(pathAt(request, int64(at)), "the request"))
+		return syncer.Refuse(syncer.CodeMalformed, "request.utf8", "{which}: is not UTF-8 text", syncer.OrWords(pathAt(request, int64(at)), "the request"))
 	}
 	if err := checkNames(request, fieldNames(reflect.TypeOf(into).Elem())); err != nil {
 		return err
@@ -42,9 +42,9 @@ func decode(request []byte, into any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &mistyped):
-		return syncer.Errorf(syncer.CodeMalformed, "%s: must be %s%s", syncer.OrWords(pathAt(request, mistyped.Offset), "the request"), wanted(mistyped.Type), got(mistyped))
+		return syncer.Refuse(syncer.CodeMalformed, "request.type", "{which}: must be {wanted}{got}", syncer.OrWords(pathAt(request, mistyped.Offset), "the request"), wanted(mistyped.Type), got(mistyped))
 	}
-	return syncer.Errorf(syncer.CodeMalformed, "the request cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+	return syncer.Refuse(syncer.CodeMalformed, "request.unreadable", "the request cannot be read: {words}", strings.TrimPrefix(err.Error(), "json: "))
 }
 
 // checkNames refuses what is not JSON, and names that are unknown or come twice.
@@ -57,15 +57,15 @@ func checkNames(request []byte, known []string) error {
 		case !s.name:
 			return true
 		case !slices.Contains(known, name):
-			wrong = syncer.Errorf(syncer.CodeMalformed, "%s: is not a field of this request; known: %s", clip(name), syncer.OrWords(strings.Join(known, ", "), "none"))
+			wrong = syncer.Refuse(syncer.CodeMalformed, "request.unknown", "{which}: is not a field of this request; known: {known}", clip(name), syncer.OrWords(strings.Join(known, ", "), "none"))
 		case seen[name]:
-			wrong = syncer.Errorf(syncer.CodeMalformed, "%s: is given twice", name)
+			wrong = syncer.Refuse(syncer.CodeMalformed, "request.twice", "{which}: is given twice", name)
 		}
 		seen[name] = true
 		return wrong == nil
 	})
 	if err != nil {
-		return syncer.Errorf(syncer.CodeMalformed, "the request is not JSON: %s", err)
+		return syncer.Refuse(syncer.CodeMalformed, "request.json", "the request is not JSON: {words}", err)
 	}
 	return wrong
 }

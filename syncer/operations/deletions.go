@@ -57,7 +57,7 @@ func (a *API) deletion(ctx context.Context, id string) (rec store.DeletionRecord
 	}
 	rec, err = pick("deletion", id, found, deletionID, openDeletion)
 	if err == nil && !rec.Status.Open() {
-		err = syncer.Errorf(syncer.CodeConflict, "deletion %d is %s already", rec.ID, rec.Status)
+		err = syncer.Refuse(syncer.CodeConflict, "deletion.already", "deletion {deletion} is {status} already", rec.ID, rec.Status)
 	}
 	return rec, err
 }
@@ -76,7 +76,7 @@ func (a *API) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided[
 	t := syncer.Trigger{Cause: syncer.CauseRequest, By: r.By, Deleted: rec.Side == mapping.SideCRM}
 	done, err := a.contact(ctx, rec.ContactID, t)
 	if err != nil {
-		return res, syncer.NotYet(err, "deletion %d is approved, but not applied yet", rec.ID)
+		return res, syncer.NotYet(err, "deletion.not_applied", "deletion {deletion} is approved, but not applied yet: {cause}. The same command tries again", rec.ID)
 	}
 	return a.decidedDeletion(ctx, rec, done)
 }
@@ -116,7 +116,7 @@ func (a *API) RejectDeletion(ctx context.Context, r EntryRequest) (res Decided[D
 	// A contact that came back meanwhile is linked again.
 	done, err := a.contact(ctx, rec.ContactID, syncer.Trigger{Cause: syncer.CauseContact, By: r.By})
 	if err != nil {
-		return res, syncer.NotYet(err, "deletion %d is rejected, but the contact is back and not linked again yet", rec.ID)
+		return res, syncer.NotYet(err, "deletion.back", "deletion {deletion} is rejected, but the contact is back and not linked again yet: {cause}. The same command tries again", rec.ID)
 	}
 	return a.decidedDeletion(ctx, rec, done)
 }

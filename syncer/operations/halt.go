@@ -47,7 +47,7 @@ func (a *API) Resume(ctx context.Context, r SendingRequest) (s Sending, err erro
 	}
 	was, err := a.records.Resume(ctx, r.By, strings.TrimSpace(r.Reason))
 	if err == nil && !was {
-		err = syncer.Errorf(syncer.CodeConflict, "sending is not paused by a person")
+		err = syncer.Refuse(syncer.CodeConflict, "sending.goes_on", "sending is not paused by a person")
 	}
 	return s, err
 }

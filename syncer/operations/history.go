@@ -84,7 +84,7 @@ func (r HistoryRequest) query(a *API) (q store.HistoryQuery, err error) {
 		}
 	}
 	if r.Side != "" && r.Side != mapping.SideCRM && r.Side != mapping.SideMetaKocka {
-		return q, syncer.Errorf(syncer.CodeMalformed, "side: must be %s or %s", mapping.SideCRM, mapping.SideMetaKocka)
+		return q, syncer.Refuse(syncer.CodeMalformed, "request.side", "side: must be {one} or {other}", mapping.SideCRM, mapping.SideMetaKocka)
 	}
 
 	if q.Since, err = moment("since", r.Since); err != nil {
@@ -107,7 +107,7 @@ func moment(field, text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || t.Year() < 1 || t.Year() > 9999 {
-		return t, syncer.Errorf(syncer.CodeMalformed, "%s: is not a time such as 2026-08-31T14:00:00Z", field)
+		return t, syncer.Refuse(syncer.CodeMalformed, "request.time", "{which}: is not a time such as 2026-08-31T14:00:00Z", field)
 	}
 	return t, nil
 }
@@ -152,7 +152,7 @@ const toldEntries = 10_000
 // Why says why a contact's values are as they are. It asks nothing of MetaKocka.
 func (a *API) Why(ctx context.Context, r WhyRequest) (w Why, err error) {
 	if r.Field != "" && !r.Field.Known() {
-		return w, syncer.Errorf(syncer.CodeMalformed, "field: %q is none of %v", clip(string(r.Field)), mapping.Fields())
+		return w, syncer.Refuse(syncer.CodeMalformed, "request.field", "field: {field} is none of {known}", strconv.Quote(clip(string(r.Field))), mapping.Fields())
 	}
 
 	t, err := a.tell(ctx, "contactId", r.ContactID, toldEntries)

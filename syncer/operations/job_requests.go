@@ -59,7 +59,7 @@ func jobOf(j store.Job) Job {
 	}
 }
 
-var errNoJobs = &syncer.RequestError{Code: syncer.CodeUnavailable, Message: "this process takes no jobs"}
+var errNoJobs = syncer.Refuse(syncer.CodeUnavailable, "process_jobs", "this process takes no jobs")
 
 // StartBulkSync queues a bulk sync.
 func (a *API) StartBulkSync(ctx context.Context, r BulkSyncRequest) (Job, error) {
@@ -146,7 +146,7 @@ func (a *API) job(ctx context.Context, id string) (Job, error) {
 	}
 	j, err := a.jobs.store.Job(ctx, id)
 	if err != nil || j == nil {
-		return Job{}, syncer.OrNotFound(err, "there is no job %s", id)
+		return Job{}, syncer.OrNotFound(err, "job.none", "there is no job {job}", id)
 	}
 	return jobOf(*j), nil
 }
@@ -266,7 +266,7 @@ func (a *API) CancelJob(ctx context.Context, r EntryRequest) (Job, error) {
 	a.jobs.wake() // where nobody works on it, its result is still to be stored
 	j, err = a.job(ctx, j.ID)
 	if err == nil && slices.Contains([]store.JobStatus{store.JobDone, store.JobFailed}, j.Status) {
-		err = syncer.Errorf(syncer.CodeConflict, "job %s is %s already", j.ID, j.Status)
+		err = syncer.Refuse(syncer.CodeConflict, "job.already", "job {job} is {status} already", j.ID, j.Status)
 	}
 	return j, err
 }

@@ -15,7 +15,7 @@ func (a *API) RetryJob(ctx context.Context, r EntryRequest) (Job, error) {
 		return j, err
 	}
 	if j.Status.Open() {
-		return j, syncer.Errorf(syncer.CodeConflict, "job %s is %s: what fails of it can be tried again once it is over", j.ID, j.Status)
+		return j, syncer.Refuse(syncer.CodeConflict, "job.still", "job {id} is {status}: what fails of it can be tried again once it is over", j.ID, j.Status)
 	}
 
 	items, err := j.Items()
@@ -41,7 +41,7 @@ func (a *API) RetryJob(ctx context.Context, r EntryRequest) (Job, error) {
 	case j.Operation == undoName && len(contacts) > 0:
 		return a.undoAgain(ctx, j.ID, contacts, r.By)
 	}
-	return j, syncer.Errorf(syncer.CodeConflict, "nothing of job %s failed that could be tried again", j.ID)
+	return j, syncer.Refuse(syncer.CodeConflict, "job.nothing", "nothing of job {id} failed that could be tried again", j.ID)
 }
 
 // undoAgain queues the undo of an earlier job for some of its contacts.
@@ -49,7 +49,7 @@ func (a *API) undoAgain(ctx context.Context, id string, contacts []string, by st
 	var of undoing
 	was, err := a.jobs.store.Job(ctx, id)
 	if err != nil || was == nil {
-		return Job{}, syncer.OrNotFound(err, "there is no job %s", id)
+		return Job{}, syncer.OrNotFound(err, "job.none", "there is no job {job}", id)
 	}
 	if err := json.Unmarshal(was.Request, &of); err != nil {
 		return Job{}, fmt.Errorf("read job's request: %w", err)

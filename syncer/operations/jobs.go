@@ -340,7 +340,7 @@ func (run *jobRun) do(ctx context.Context, a *API) (result any, err error) {
 		})
 	}
 
-	return nil, syncer.Errorf(syncer.CodeMalformed, "this version does not know the operation %s", run.job.Operation)
+	return nil, syncer.Refuse(syncer.CodeMalformed, "job.operation", "this version does not know the operation {operation}", run.job.Operation)
 }
 
 // onLeft does what is left of the ids that a request names, and sums up all of

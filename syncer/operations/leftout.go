@@ -39,11 +39,11 @@ const longestReason = 500
 func checkReason(reason string, needed bool) error {
 	switch {
 	case needed && strings.TrimSpace(reason) == "":
-		return syncer.Errorf(syncer.CodeMalformed, "reason: is missing")
+		return syncer.Refuse(syncer.CodeMalformed, "reason_missing", "reason: is missing")
 	case len([]rune(reason)) > longestReason:
-		return syncer.Errorf(syncer.CodeMalformed, "reason: may have %d characters at most", longestReason)
+		return syncer.Refuse(syncer.CodeMalformed, "reason_long", "reason: may have {count} characters at most", longestReason)
 	case strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' || r == unicode.ReplacementChar }):
-		return syncer.Errorf(syncer.CodeMalformed, "reason: is no text")
+		return syncer.Refuse(syncer.CodeMalformed, "reason_text", "reason: is no text")
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (a *API) LeaveOut(ctx context.Context, r LeaveOutRequest) (l LeftOut, err e
 	}
 	list, err := a.leftOut(ctx, store.LeftOutQuery{Of: []string{id}})
 	if err != nil || len(list) == 0 {
-		return l, syncer.OrNotFound(err, "contact %s was taken in again just now", id)
+		return l, syncer.OrNotFound(err, "contact.taken_in", "contact {contact} was taken in again just now", id)
 	}
 	return list[0], nil
 }
@@ -79,7 +79,7 @@ func (a *API) TakeIn(ctx context.Context, r TakeInRequest) (o Outcome, err error
 		return outcomeOf(res), err
 	}
 	if res, err = a.contact(ctx, id, syncer.Trigger{Cause: syncer.CauseContact, By: r.By}); err != nil {
-		return o, syncer.NotYet(err, "contact %s is taken in, but not brought over yet", id)
+		return o, syncer.NotYet(err, "contact.taken_in_not_yet", "contact {contact} is taken in, but not brought over yet: {cause}. The same command tries again", id)
 	}
 	return outcomeOf(res), nil
 }

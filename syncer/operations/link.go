@@ -2,6 +2,7 @@ package operations
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/crmmind/mksync/syncer"
 )
@@ -34,7 +35,7 @@ func (a *API) Link(ctx context.Context, r LinkRequest) (l Linked, err error) {
 		err = checkID("metakockaId", r.MetaKockaID)
 	}
 	if err == nil && r.Take != "" && r.Take != syncer.AuthorityCRM && r.Take != syncer.AuthorityMetaKocka {
-		err = syncer.Errorf(syncer.CodeMalformed, "take: %q is neither crm nor metakocka", clip(string(r.Take)))
+		err = syncer.Refuse(syncer.CodeMalformed, "request.authority", "take: {take} is neither crm nor metakocka", strconv.Quote(clip(string(r.Take))))
 	}
 	if err == nil {
 		err = a.known(ctx, id)

@@ -34,7 +34,7 @@ func (a *API) Log(_ context.Context, r LogRequest) (l List[LogLine], err error) 
 	case err != nil:
 		return l, err
 	case a.log == nil:
-		return l, syncer.Errorf(syncer.CodeUnavailable, "this process keeps no lines of its log")
+		return l, syncer.Refuse(syncer.CodeUnavailable, "process_log", "this process keeps no lines of its log")
 	}
 	l.Items = orNone(a.log(n))
 	return l, nil

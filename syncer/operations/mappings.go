@@ -3,6 +3,7 @@ package operations
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
@@ -46,14 +47,14 @@ type MappingRequest struct {
 func (a *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err error) {
 	switch {
 	case (r.ContactID == "") == (r.MetaKockaID == ""):
-		return m, syncer.Errorf(syncer.CodeMalformed, "contactId or metakockaId: exactly one of them is needed")
+		return m, syncer.Refuse(syncer.CodeMalformed, "request.mapping", "contactId or metakockaId: exactly one of them is needed")
 	case r.MetaKockaID != "":
 		if err := checkID("metakockaId", r.MetaKockaID); err != nil {
 			return m, err
 		}
 		link, err := a.records.LinkByPartner(ctx, r.MetaKockaID)
 		if err != nil || link == nil {
-			return m, syncer.OrNotFound(err, "no mapping names partner %s", r.MetaKockaID)
+			return m, syncer.OrNotFound(err, "partner.without_mapping", "no mapping names partner {partner}", r.MetaKockaID)
 		}
 		return a.mappingOf(ctx, *link)
 	}
@@ -65,7 +66,7 @@ func (a *API) Mapping(ctx context.Context, r MappingRequest) (m Mapping, err err
 
 	links, err := a.records.Links(ctx, store.LinkQuery{ContactID: contactID})
 	if err != nil || len(links) == 0 {
-		return m, syncer.OrNotFound(err, "contact %s has no mapping", contactID)
+		return m, syncer.OrNotFound(err, "contact.without_mapping", "contact {contact} has no mapping", contactID)
 	}
 	return a.mappingOf(ctx, links[0])
 }
@@ -109,7 +110,7 @@ func (r MappingsRequest) query(a *API) (q store.LinkQuery, err error) {
 // checkStatus refuses what is no status of a mapping; empty: any.
 func checkStatus(s store.Status) (store.Status, error) {
 	if s != "" && !slices.Contains(store.Statuses(), s) {
-		return "", syncer.Errorf(syncer.CodeMalformed, "status: %q is none of %v", clip(string(s)), store.Statuses())
+		return "", syncer.Refuse(syncer.CodeMalformed, "request.status", "status: {status} is none of {known}", strconv.Quote(clip(string(s))), store.Statuses())
 	}
 	return s, nil
 }

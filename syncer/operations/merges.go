@@ -71,7 +71,7 @@ func (a *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 	case err != nil:
 		return m, err
 	case loser == winner:
-		return m, syncer.Errorf(syncer.CodeMalformed, "loserContactId and winnerContactId are the same contact")
+		return m, syncer.Refuse(syncer.CodeMalformed, "contact.same", "loserContactId and winnerContactId are the same contact")
 	case r.DryRun:
 		p, err := a.reconciler.PreviewMerge(ctx, loser, winner)
 		if err != nil {
@@ -116,11 +116,11 @@ func (a *API) Merges(ctx context.Context, r MergesRequest) (l List[Merge], err e
 func (a *API) UndoMerge(ctx context.Context, r EntryRequest) (m Merge, err error) {
 	id, err := strconv.ParseInt(r.ID, 10, 64)
 	if err != nil || id <= 0 {
-		return m, syncer.Errorf(syncer.CodeMalformed, "id: %q is not the number of a merge", clip(r.ID))
+		return m, syncer.Refuse(syncer.CodeMalformed, "merge.number", "id: {id} is not the number of a merge", strconv.Quote(clip(r.ID)))
 	}
 	found, err := a.records.Merges(ctx, store.MergeQuery{ID: id})
 	if err != nil || len(found) == 0 {
-		return m, syncer.OrNotFound(err, "there is no merge %d", id)
+		return m, syncer.OrNotFound(err, "merge.none", "there is no merge {merge}", id)
 	}
 	done, err := a.reconciler.UndoMerge(ctx, found[0], r.By)
 	return mergeShown(done), err

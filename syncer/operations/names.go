@@ -61,7 +61,7 @@ func (a *API) Names(ctx context.Context, r NamesRequest) (Names, error) {
 // checked gives the contacts' ids as Postgres writes them.
 func (r NamesRequest) checked(a *API) ([]string, error) {
 	if len(r.ContactIDs) > largestPage || len(r.MetaKockaIDs) > usualPage {
-		return nil, syncer.Errorf(syncer.CodeTooLarge, "at most %d contacts and %d partners at once", largestPage, usualPage)
+		return nil, syncer.Refuse(syncer.CodeTooLarge, "request.names", "at most {contacts} contacts and {partners} partners at once", largestPage, usualPage)
 	}
 	ids := []string{}
 	for i, id := range r.ContactIDs {

@@ -49,7 +49,7 @@ func (a *API) Dismiss(ctx context.Context, r DismissRequest) (d Dismissed, err e
 	}
 	was, err := a.records.ForgetTwo(ctx, two, r.By)
 	if err == nil && !was {
-		err = syncer.Errorf(syncer.CodeNotFound, "nobody said of %s and %s that they are two", two.ID, two.OtherID)
+		err = syncer.Refuse(syncer.CodeNotFound, "pair.unsaid", "nobody said of {one} and {other} that they are two", two.ID, two.OtherID)
 	}
 	return d, err
 }
@@ -60,7 +60,7 @@ func (a *API) two(ctx context.Context, r DismissRequest) (t store.Two, err error
 	switch r.Kind {
 	case "", DuplicateContacts, DuplicatePartners:
 	default:
-		return t, syncer.Errorf(syncer.CodeMalformed, "kind: must be %s or %s", DuplicateContacts, DuplicatePartners)
+		return t, syncer.Refuse(syncer.CodeMalformed, "request.kind", "kind: must be {one} or {other}", DuplicateContacts, DuplicatePartners)
 	}
 
 	for field, id := range map[string]*string{"id": &t.ID, "otherId": &t.OtherID} {
@@ -69,7 +69,7 @@ func (a *API) two(ctx context.Context, r DismissRequest) (t store.Two, err error
 		}
 	}
 	if t.ID == t.OtherID {
-		return t, syncer.Errorf(syncer.CodeMalformed, "otherId: is the same as id")
+		return t, syncer.Refuse(syncer.CodeMalformed, "contact.same_id", "otherId: is the same as id")
 	}
 	return t, nil
 }
@@ -82,7 +82,7 @@ func (a *API) there(ctx context.Context, field, id string, partner bool) (string
 		}
 		seen, err := a.records.Observed(ctx, id)
 		if err == nil && seen == nil {
-			err = syncer.Errorf(syncer.CodeNotFound, "there is no partner %s", id)
+			err = syncer.Refuse(syncer.CodeNotFound, "partner.none", "there is no partner {partner}", id)
 		}
 		return id, err
 	}
@@ -93,7 +93,7 @@ func (a *API) there(ctx context.Context, field, id string, partner bool) (string
 	}
 	exists, _, err := a.records.ContactKnown(ctx, id)
 	if err == nil && !exists {
-		err = syncer.Errorf(syncer.CodeNotFound, "there is no contact %s", id)
+		err = syncer.Refuse(syncer.CodeNotFound, "contact.none", "there is no contact {contact}", id)
 	}
 	return id, err
 }

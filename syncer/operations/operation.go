@@ -224,5 +224,5 @@ func (a *API) Answer(ctx context.Context, name string, request []byte) ([]byte, 
 		}
 		return answer, nil
 	}
-	return nil, syncer.Errorf(syncer.CodeNotFound, "there is no operation %s", name)
+	return nil, syncer.Refuse(syncer.CodeNotFound, "operation", "there is no operation {operation}", name)
 }

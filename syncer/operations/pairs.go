@@ -106,15 +106,15 @@ func CountPairs(items []PairItem) ImportPairsResult {
 func (r ImportPairsRequest) check() error {
 	switch {
 	case len(r.Pairs) == 0:
-		return syncer.Errorf(syncer.CodeMalformed, "pairs: name some")
+		return syncer.Refuse(syncer.CodeMalformed, "request.pairs", "pairs: name some")
 	case len(r.Pairs) > MostPairs:
-		return syncer.Errorf(syncer.CodeTooLarge, "pairs: at most %d at once", MostPairs)
+		return syncer.Refuse(syncer.CodeTooLarge, "request.pairs_many", "pairs: at most {count} at once", MostPairs)
 	case r.DryRun && r.LinkOnly:
-		return syncer.Errorf(syncer.CodeMalformed, "linkOnly: does nothing in a dry run")
+		return syncer.Refuse(syncer.CodeMalformed, "request.link_only", "linkOnly: does nothing in a dry run")
 	}
 	for i, p := range r.Pairs {
 		if strings.TrimSpace(p.ContactID) == "" {
-			return syncer.Errorf(syncer.CodeMalformed, "pairs[%d].contactId: is missing", i)
+			return syncer.Refuse(syncer.CodeMalformed, "request.pair", "pairs[{index}].contactId: is missing", i)
 		}
 		if err := checkID(fmt.Sprintf("pairs[%d].metakockaId", i), p.MetaKockaID); err != nil {
 			return err

@@ -95,7 +95,7 @@ func (a *API) Review(ctx context.Context, r ReviewRequest) (l FirstMatches, err 
 
 func checkDoes(does store.Proposed) error {
 	if does != "" && !slices.Contains(store.AllProposed(), does) {
-		return syncer.Errorf(syncer.CodeMalformed, "does: must be link, create or import")
+		return syncer.Refuse(syncer.CodeMalformed, "request.does", "does: must be link, create or import")
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (r ReviewRequest) queries(a *API) (contacts, imports *store.ProposalQuery, 
 	}
 	id, of := strings.CutPrefix(r.After, behindContact)
 	if !of || contacts == nil {
-		return nil, nil, syncer.Errorf(syncer.CodeMalformed, "after: is not what a list's next was")
+		return nil, nil, syncer.Refuse(syncer.CodeMalformed, "request.after", "after: is not what a list's next was")
 	}
 	contacts.After, err = a.contactID("after", id)
 	return contacts, imports, err

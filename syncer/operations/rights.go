@@ -133,5 +133,5 @@ func allow(ctx context.Context, e Endpoint, request any) error {
 	if who.Role.May(need) {
 		return nil
 	}
-	return syncer.Errorf(syncer.CodeForbidden, "%s needs the right %s, and %s has %s (MKSYNC_API_TOKEN, MKSYNC_API_JWT_ROLES)", e.Subject(), need, who.Name, who.Role)
+	return syncer.Refuse(syncer.CodeForbidden, "forbidden", "{operation} needs the right {need}, and {who} has {role} (MKSYNC_API_TOKEN, MKSYNC_API_JWT_ROLES)", e.Subject(), need, who.Name, who.Role)
 }

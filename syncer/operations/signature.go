@@ -105,11 +105,11 @@ func sign(ctx context.Context, request any) error {
 	}
 	switch {
 	case len(*by) > maxID || strings.ContainsFunc(*by, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
-		return syncer.Errorf(syncer.CodeMalformed, "%s: is not a name", field)
+		return syncer.Refuse(syncer.CodeMalformed, "request.name", "{which}: is not a name", field)
 	case !known:
 		return nil
 	case *by != "" && *by != who.Name:
-		return syncer.Errorf(syncer.CodeMalformed, "%s: is known by the token or the header, and cannot be given", field)
+		return syncer.Refuse(syncer.CodeMalformed, "request.name_known", "{which}: is known by the token or the header, and cannot be given", field)
 	}
 	*by = who.Name
 	return nil

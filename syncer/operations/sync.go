@@ -60,7 +60,7 @@ func (a *API) known(ctx context.Context, id string) error {
 	case err != nil:
 		return err
 	case !exists:
-		return syncer.Errorf(syncer.CodeNotFound, "there is no contact %s", id)
+		return syncer.Refuse(syncer.CodeNotFound, "contact.none", "there is no contact {contact}", id)
 	case !inScope:
 		return syncer.LeftOut(id)
 	}
@@ -109,9 +109,9 @@ func brought(res syncer.Result, err error) error {
 	case err != nil:
 		return err
 	case res.Status == store.StatusHeld:
-		return syncer.Errorf(syncer.CodeConflict, "contact %s waits for a person: %s", res.ContactID, res.LastError)
+		return syncer.Refuse(syncer.CodeConflict, "contact.waits", "contact {contact} waits for a person: {words}", res.ContactID, res.LastError)
 	case res.LinkID == "" || !res.Status.Alive():
-		return syncer.Errorf(syncer.CodeConflict, "contact %s is not linked: %s", res.ContactID, syncer.OrWords(res.LastError, "it was deleted meanwhile"))
+		return syncer.Refuse(syncer.CodeConflict, "contact.not_linked", "contact {contact} is not linked: {words}", res.ContactID, syncer.OrWords(res.LastError, "it was deleted meanwhile"))
 	}
 	return nil
 }
@@ -138,14 +138,14 @@ func (a *API) importOne(ctx context.Context, metakockaID string, t syncer.Trigge
 // imported is the outcome of an import.
 func (a *API) imported(ctx context.Context, metakockaID string, res syncer.Result, err error) (o Outcome, _ error) {
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return o, syncer.Errorf(syncer.CodeNotFound, "MetaKocka has no partner %s", metakockaID)
+		return o, syncer.Refuse(syncer.CodeNotFound, "partner.none_there", "MetaKocka has no partner {partner}", metakockaID)
 	}
 	if err := brought(res, err); err != nil {
 		return o, err
 	}
 	exists, _, err := a.records.ContactKnown(ctx, res.ContactID)
 	if err == nil && !exists {
-		err = syncer.Errorf(syncer.CodeConflict, "partner %s is linked with contact %s, which is not there any more: mksync mappings prune", metakockaID, res.ContactID)
+		err = syncer.Refuse(syncer.CodeConflict, "partner.linked_gone", "partner {partner} is linked with contact {contact}, which is not there any more: mksync mappings prune", metakockaID, res.ContactID)
 	}
 	return outcomeOf(res), err
 }

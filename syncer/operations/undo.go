@@ -74,11 +74,11 @@ func (r UndoRequest) query(a *API) (q store.HistoryQuery, err error) {
 	}
 	switch {
 	case chosen != 1:
-		return q, syncer.Errorf(syncer.CodeMalformed, "exactly one of these says what to undo: ids; contactId with to; job; since and until")
+		return q, syncer.Refuse(syncer.CodeMalformed, "request.undo", "exactly one of these says what to undo: ids; contactId with to; job; since and until")
 	case r.To != "" && r.ContactID == "":
-		return q, syncer.Errorf(syncer.CodeMalformed, "contactId: is missing: to is for one contact")
+		return q, syncer.Refuse(syncer.CodeMalformed, "request.undo_contact", "contactId: is missing: to is for one contact")
 	case (r.Since == "") != (r.Until == ""):
-		return q, syncer.Errorf(syncer.CodeMalformed, "since and until: a window has both")
+		return q, syncer.Refuse(syncer.CodeMalformed, "request.undo_window", "since and until: a window has both")
 	}
 
 	since := r.Since
@@ -91,12 +91,12 @@ func (r UndoRequest) query(a *API) (q store.HistoryQuery, err error) {
 	}
 	q.Limit = largestPage
 	if len(r.IDs) > mostUndone {
-		return q, syncer.Errorf(syncer.CodeTooLarge, "ids: at most %d at once", mostUndone)
+		return q, syncer.Refuse(syncer.CodeTooLarge, "request.undo_many", "ids: at most {count} at once", mostUndone)
 	}
 	for i, id := range r.IDs {
 		n, err := strconv.ParseInt(id, 10, 64)
 		if err != nil || n < 1 {
-			return q, syncer.Errorf(syncer.CodeMalformed, "ids[%d]: is not an id of the history", i)
+			return q, syncer.Refuse(syncer.CodeMalformed, "request.undo_id", "ids[{index}]: is not an id of the history", i)
 		}
 		q.IDs = append(q.IDs, n)
 	}
@@ -164,7 +164,7 @@ func (a *API) jobIsOver(ctx context.Context, id string) error {
 	if err != nil || j == nil || !j.Status.Open() {
 		return err
 	}
-	return syncer.Errorf(syncer.CodeConflict, "job %s is %s: what it writes is taken back once it is over or cancelled", id, j.Status)
+	return syncer.Refuse(syncer.CodeConflict, "job.undone_later", "job {id} is {status}: what it writes is taken back once it is over or cancelled", id, j.Status)
 }
 
 // keptSince is since when a contact's history is kept, of which oldest is the first that came
@@ -175,7 +175,7 @@ func (a *API) keptSince(ctx context.Context, q store.HistoryQuery, oldest *store
 	case err != nil || len(before) > 0:
 		return nil, err
 	case oldest == nil:
-		return nil, syncer.Errorf(syncer.CodeNotFound, "the history of contact %s has nothing: what it held then is not known", q.ContactID)
+		return nil, syncer.Refuse(syncer.CodeNotFound, "undo.unknown", "the history of contact {contact} has nothing: what it held then is not known", q.ContactID)
 	}
 	if oldest.Act == store.ActCreate || oldest.Act == store.ActLink {
 		return nil, nil

@@ -32,7 +32,7 @@ func (a *API) chosen(ctx context.Context, r UndoRequest, q store.HistoryQuery) (
 			return of, err
 		}
 		if n += len(found); n > mostUndone {
-			return of, syncer.Errorf(syncer.CodeTooLarge, "that is more than %d writes and decisions: choose a smaller window", mostUndone)
+			return of, syncer.Refuse(syncer.CodeTooLarge, "undo.many", "that is more than {count} writes and decisions: choose a smaller window", mostUndone)
 		}
 		for _, e := range found {
 			of.add(e)
@@ -70,7 +70,7 @@ func (of *undoing) has(ids []int64) error {
 	}
 	for _, id := range ids {
 		if !found[id] {
-			return syncer.Errorf(syncer.CodeNotFound, "the history has no entry %d", id)
+			return syncer.Refuse(syncer.CodeNotFound, "undo.none", "the history has no entry {id}", id)
 		}
 	}
 	return nil

@@ -72,7 +72,7 @@ func (p *Replayer) checkStart(ctx context.Context, r ReplayRequest) error {
 	}
 	switch {
 	case r.FromSeq > st.LastSeq:
-		return syncer.Errorf(syncer.CodeNotFound, "the stream %s ends with event %d", st.Name, st.LastSeq)
+		return syncer.Refuse(syncer.CodeNotFound, "replay.end", "the stream {stream} ends with event {event}", st.Name, st.LastSeq)
 	case r.FromSeq > 0 && st.Messages == 0, r.FromSeq > 0 && r.FromSeq < st.FirstSeq:
 		p.say("events %d to %d are gone from the stream: contacts that only they name are not replayed; mksync check finds what differs", r.FromSeq, st.FirstSeq-1)
 	case r.FromSeq == 0:

@@ -1,0 +1,122 @@
+// Package coded is how mksync says things to people: a code with parameters, for which each
+// language has a text (internal/phrases), beside the English words that are made of both.
+// Codes and the names of parameters are stable; words are not.
+package coded
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"strconv"
+)
+
+// Text is what is said.
+type Text struct {
+	Code   string            `json:"code"`
+	Params map[string]string `json:"params,omitempty"`
+	// Cause is what is said in the text's {cause}.
+	Cause *Text `json:"cause,omitempty"`
+
+	words string
+}
+
+// Number is the parameter by whose value a text has its plural form.
+const Number = "n"
+
+var named = regexp.MustCompile(`\{(\w+)\}`)
+
+// Say makes a text. The arguments are the values of the names in braces of the English words,
+// in the order in which these first come; a Text is the text's cause.
+func Say(code, english string, args ...any) Text {
+	t := Text{Code: code}
+	said := map[string]string{}
+	t.words = named.ReplaceAllStringFunc(english, func(found string) string {
+		name := found[1 : len(found)-1]
+		if words, again := said[name]; again {
+			return words
+		}
+		if len(args) == 0 {
+			return found
+		}
+		said[name] = t.give(name, args[0])
+		args = args[1:]
+		return said[name]
+	})
+	return t
+}
+
+// give takes a parameter's value, and gives the words for it.
+func (t *Text) give(name string, value any) string {
+	if cause, is := value.(Text); is {
+		t.Cause = &cause
+		return cause.String()
+	}
+	if t.Params == nil {
+		t.Params = map[string]string{}
+	}
+	t.Params[name] = fmt.Sprint(value)
+	return t.Params[name]
+}
+
+// Count makes a text of n things; {n} is how many, and is no argument.
+func Count(code string, n int, one, many string, args ...any) Text {
+	english := many
+	if n == 1 {
+		english = one
+	}
+	number := strconv.Itoa(n)
+	t := Say(code, named.ReplaceAllStringFunc(english, func(found string) string {
+		if found == "{"+Number+"}" {
+			return number
+		}
+		return found
+	}), args...)
+	t.give(Number, n)
+	return t
+}
+
+// String is the text in English.
+func (t Text) String() string { return t.words }
+
+// IsZero reports that nothing is said.
+func (t Text) IsZero() bool { return t.Code == "" }
+
+// Clean is the text with what clean makes of its words and of each parameter.
+func (t Text) Clean(clean func(string) string) Text {
+	t.words = clean(t.words)
+	t.Params = maps.Clone(t.Params)
+	for name, value := range t.Params {
+		t.Params[name] = clean(value)
+	}
+	if t.Cause != nil {
+		cause := t.Cause.Clean(clean)
+		t.Cause = &cause
+	}
+	return t
+}
+
+// Fail makes an error that says so.
+func Fail(code, english string, args ...any) error { return &failure{Say(code, english, args...)} }
+
+// failure is a text that is an error.
+type failure struct{ text Text }
+
+// Error is the text in English.
+func (f *failure) Error() string { return f.text.String() }
+
+// Said is the text.
+func (f *failure) Said() Text { return f.text }
+
+// Of is what an error says: the text that it has, else its words, which are another system's
+// or nobody's to translate.
+func Of(err error) Text {
+	var s interface {
+		error
+		Said() Text
+	}
+	if errors.As(err, &s) {
+		return s.Said()
+	}
+	return Say("refusal.words", "{words}", err)
+}

@@ -1,0 +1,49 @@
+package coded
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSay: names stand for values in their order, a name that comes again for the same value.
+func TestSay(t *testing.T) {
+	t.Parallel()
+	said := Say("x.linked", "contact {contact} is linked with {partner}: unlink {contact} first", "c-1", 7001)
+	require.Equal(t, "contact c-1 is linked with 7001: unlink c-1 first", said.String())
+	require.Equal(t, map[string]string{"contact": "c-1", "partner": "7001"}, said.Params)
+
+	why := Say("x.not_yet", "it is stored: {cause}. Try again", said)
+	require.Equal(t, "it is stored: contact c-1 is linked with 7001: unlink c-1 first. Try again", why.String())
+	body, err := json.Marshal(why)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"code":"x.not_yet","cause":{"code":"x.linked","params":{"contact":"c-1","partner":"7001"}}}`, string(body))
+
+	loud := why.Clean(strings.ToUpper)
+	require.Equal(t, "C-1", loud.Cause.Params["contact"])
+	require.Equal(t, "c-1", said.Params["contact"], "it is another")
+	require.True(t, Text{}.IsZero())
+}
+
+// TestCount: the words fit the number.
+func TestCount(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{1: "1 deletion of a waits", 2: "2 deletions of a wait"} {
+		said := Count("x.wait", n, "{n} deletion of {side} waits", "{n} deletions of {side} wait", "a")
+		require.Equal(t, want, said.String())
+		require.Equal(t, map[string]string{"n": fmt.Sprint(n), "side": "a"}, said.Params)
+	}
+}
+
+// TestOf: an error says its own text, however deep it is; else its words.
+func TestOf(t *testing.T) {
+	t.Parallel()
+	own := Fail("x.gone", "{what} is gone", "it")
+	require.Equal(t, "x.gone", Of(fmt.Errorf("look: %w", own)).Code)
+	require.ErrorIs(t, fmt.Errorf("look: %w", own), own)
+	require.Equal(t, map[string]string{"words": "no route"}, Of(errors.New("no route")).Params)
+}
