@@ -223,8 +223,9 @@ func (w *World) Count(sql string, args ...any) int {
 	return n
 }
 
-// Eventually waits until check returns nil.
+// Eventually waits until check returns nil. A write without an answer is waited for as long
+// as a call may take, which a machine that was busy at the start made long.
 func (w *World) Eventually(check func() error) {
 	w.T.Helper()
-	testenv.Eventually(w.T, 20*time.Second, check)
+	testenv.Eventually(w.T, 20*time.Second+3*min(w.Config.MetaKockaTimeout, time.Minute), check)
 }
