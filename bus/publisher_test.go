@@ -268,9 +268,9 @@ func relay(ctx context.Context, b *Bus, n int, step func(i int)) error {
 }
 
 func relayOnce(ctx context.Context, b *Bus, n int, step func(i int)) error {
-	short, cancel := context.WithTimeout(ctx, time.Second)
+	short, cancel := context.WithTimeout(ctx, waits.Stretch(time.Second))
 	defer cancel()
-	p, err := b.Publisher(short, StreamContacts, PublisherConfig{MaxMessages: 100, AckTimeout: time.Second})
+	p, err := b.Publisher(short, StreamContacts, PublisherConfig{MaxMessages: 100, AckTimeout: waits.Stretch(time.Second)})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/crowd"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
@@ -32,8 +33,11 @@ func TestFaults(t *testing.T) {
 }
 
 // TestFaultsOnTheCRMsTable is the same with the table of a CRM that was there before mksync.
-// It refuses what not every user of the ERP knows of.
+// It refuses what not every user of the ERP knows of. `make faults` and `make long` run it.
 func TestFaultsOnTheCRMsTable(t *testing.T) {
+	if os.Getenv(cyclesVariable) == "" {
+		long.Only(t)
+	}
 	t.Parallel()
 	weather(t, startNATS(t), crowd.Guest(), 1)
 }

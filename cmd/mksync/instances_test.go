@@ -34,7 +34,7 @@ func TestTwoInstallationsAreKilled(t *testing.T) {
 	const perRound = 2
 	id := func(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
 	last := map[string]string{}
-	rounds := long.Every(2, [][]int{{0}, {1}, {0, 1}})
+	rounds := long.Every(3, [][]int{{0, 1}, {0}, {1}})
 	for round, killed := range rounds {
 		for i, w := range both {
 			require.NoError(t, w.ERP.SetFaults(sim.Faults{Latency: 20 * time.Millisecond}))

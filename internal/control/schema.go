@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/crmmind/mksync/mapping"
@@ -113,8 +114,20 @@ func typeName(t reflect.Type) string {
 	return strings.ToUpper(name[:1]) + name[1:]
 }
 
+// schemata are the types' schemas as alone writes them: every service registers all
+// operations, and to write a schema takes a while.
+var schemata sync.Map
+
 // alone is a struct's whole schema in one line.
 func alone(t reflect.Type) string {
+	text, written := schemata.Load(t)
+	if !written {
+		text, _ = schemata.LoadOrStore(t, writeAlone(t))
+	}
+	return text.(string) //nolint:forcetypeassert // nothing else is stored
+}
+
+func writeAlone(t reflect.Type) string {
 	s := schemas{"#/$defs/", object{}}
 	s.refer(t)
 	root, _ := s.named[typeName(t)].(object)

@@ -59,9 +59,11 @@ func (s *Server) api() http.Handler {
 			outer.Handle(prefix+rt.path, s.shared(guarded))
 		}
 	}
-	for path, text := range map[string][]byte{"/api/openapi.yaml": openAPI, "/api/asyncapi.yaml": s.cfg.AsyncAPI} {
-		s.serve(outer, path, map[string]http.Handler{http.MethodGet: description(text)})
+	describes := func(path string, text func() ([]byte, error)) {
+		s.serve(outer, path, map[string]http.Handler{http.MethodGet: s.description(text)})
 	}
+	describes("/api/openapi.yaml", func() ([]byte, error) { return openAPI, nil })
+	describes("/api/asyncapi.yaml", s.cfg.AsyncAPI)
 	return s.configured(outer)
 }
 
@@ -135,8 +137,13 @@ func (s *Server) keepOut(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // description serves a description of the API, which holds no data.
-func description(text []byte) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) description(text func() ([]byte, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := text()
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
 		w.Header().Set("Content-Type", "application/yaml")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_, _ = w.Write(text)

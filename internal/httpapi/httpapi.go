@@ -22,8 +22,8 @@ type Config struct {
 	Status  func(ctx context.Context) status.Status
 	Metrics http.Handler
 	API     operations.Answerer
-	// AsyncAPI is the description of what there is over NATS.
-	AsyncAPI []byte
+	// AsyncAPI is the description of what there is over NATS, made when it is asked for.
+	AsyncAPI func() ([]byte, error)
 	// Follow calls news, which does not block, whenever a job may stand otherwise
 	// than before, until stop is called.
 	Follow func(job string, news func()) (stop func(), err error)

@@ -104,13 +104,9 @@ func (s *Service) runAPI(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read MKSYNC_API_ORIGINS: %w", err)
 	}
-	asyncAPI, err := control.AsyncAPI()
-	if err != nil {
-		return err
-	}
 
 	server, err := httpapi.New(ctx, httpapi.Config{
-		AsyncAPI: asyncAPI,
+		AsyncAPI: control.AsyncAPI,
 		Addr:     s.Config.HTTPAddr, Status: monitor.Status, Metrics: telemetry.Handler(s.metrics.registry, s.log),
 		API: api, Tokens: tokens, JWT: s.Config.JWT(), Origins: origins, Rate: float64(s.Config.APIRate),
 		Console: func(door httpapi.Door) http.Handler { return s.console(api, door, origins) }, Trace: s.traceRequests(),

@@ -68,7 +68,7 @@ func TestListingsThatAreNotWholeAreNotBelieved(t *testing.T) {
 		"nothing is listed":               {ListAll: sim.ListsNothing},
 		"refused":                         {ListAll: sim.Refused},
 	}
-	for _, name := range long.Every(3, slices.Sorted(maps.Keys(servers))) {
+	for _, name := range long.Every(4, slices.Sorted(maps.Keys(servers))) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			opts := servers[name]

@@ -23,6 +23,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/crowd"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
+	atlength "github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/wire"
 	"github.com/crmmind/mksync/internal/testenv/world"
@@ -109,8 +110,11 @@ func (c *cluster) latency(d, jitter time.Duration) {
 
 // TestCluster breaks one part after the other while people edit on both sides. In the end
 // nothing is lost and nothing is doubled; in between nothing stood still for longer than
-// mksync takes to say so.
+// mksync takes to say so. `make long` takes one machine away, `make cluster` does all.
 func TestCluster(t *testing.T) {
+	if !long {
+		atlength.Only(t)
+	}
 	t.Parallel()
 	s := testenv.Seed(t)
 	c := newCluster(t, s)
