@@ -34,7 +34,7 @@ type Config struct {
 	Keep bool
 }
 
-// DefaultConfig keeps contacts' events for 90 days, partners' for 30, dead letters for ever.
+// DefaultConfig keeps contacts' events for 90 days, partners' for 30, dead deadLetters for ever.
 func DefaultConfig() Config {
 	return Config{
 		Replicas:       1,
@@ -103,7 +103,7 @@ func streamConfigs(cfg Config) []jetstream.StreamConfig {
 	if base.Duplicates <= 0 {
 		base.Duplicates = 2 * time.Minute
 	}
-	contacts, partners, letters := base, base, base
+	contacts, partners, deadLetters := base, base, base
 
 	contacts.Name = cfg.Names.Stream(StreamContacts)
 	contacts.Subjects = []string{cfg.Names.Subject(contactsPrefix + ">")}
@@ -116,13 +116,13 @@ func streamConfigs(cfg Config) []jetstream.StreamConfig {
 	partners.Description = "what the poller saw"
 	limit(&partners, cfg.PartnersMaxAge, cfg.PartnersMaxBytes)
 
-	letters.Name = cfg.Names.Stream(StreamDeadLetters)
-	letters.Subjects = []string{cfg.Names.Subject(deadLettersPrefix + ">")}
-	letters.Description = "what could not be applied, with the reason"
-	letters.MaxMsgsPerSubject = 1 // one dead letter for each key of a consumer: the newest
-	limit(&letters, cfg.DeadLettersMaxAge, cfg.DeadLettersMaxBytes)
+	deadLetters.Name = cfg.Names.Stream(StreamDeadLetters)
+	deadLetters.Subjects = []string{cfg.Names.Subject(deadLettersPrefix + ">")}
+	deadLetters.Description = "what could not be applied, with the reason"
+	deadLetters.MaxMsgsPerSubject = 1 // one dead letter for each key of a consumer: the newest
+	limit(&deadLetters, cfg.DeadLettersMaxAge, cfg.DeadLettersMaxBytes)
 
-	return []jetstream.StreamConfig{contacts, partners, letters}
+	return []jetstream.StreamConfig{contacts, partners, deadLetters}
 }
 
 func limit(sc *jetstream.StreamConfig, age time.Duration, bytes int64) {

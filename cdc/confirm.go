@@ -24,7 +24,6 @@ func (st *stream) confirm(ctx context.Context) error {
 	watch := stallWatch{after: st.cfg.StallAfter}
 	quiet := quietWatch{since: time.Now()}
 	for {
-
 		ask, exact := false, false
 		select {
 		case <-ctx.Done():

@@ -83,7 +83,11 @@ func (st *stream) beatOn(ctx context.Context) error {
 		if err := st.oneBeat(ctx, conn, rand.Text()); err != nil {
 			return err
 		}
-		st.update(func(s *Status) { s.HeartbeatAt, s.HeartbeatSince, s.HeartbeatRefused = time.Now(), time.Time{}, "" })
+		st.update(func(s *Status) {
+			s.HeartbeatAt = time.Now()
+			s.HeartbeatSince = time.Time{}
+			s.HeartbeatRefused = ""
+		})
 		if err := sleep(ctx, st.cfg.Heartbeat); err != nil {
 			return err
 		}
@@ -92,7 +96,10 @@ func (st *stream) beatOn(ctx context.Context) error {
 
 // heartbeatRefused says so, to other processes too: that none comes means nothing.
 func (st *stream) heartbeatRefused(ctx context.Context, err error) {
-	st.update(func(s *Status) { s.HeartbeatSince, s.HeartbeatRefused = time.Time{}, err.Error() })
+	st.update(func(s *Status) {
+		s.HeartbeatSince = time.Time{}
+		s.HeartbeatRefused = err.Error()
+	})
 	if err := st.tellHeartbeat(ctx, time.Time{}); err != nil {
 		st.log.DebugContext(ctx, "heartbeat is not taken back", "error", err)
 	}

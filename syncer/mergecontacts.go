@@ -263,20 +263,24 @@ func handedOver(l store.Link, to *task) *store.Link {
 func (j *merging) chronicle() {
 	j.change.LoserHistory = []store.Entry{j.loser.entry(mapping.SideCRM, store.ActMerge)}
 
-	w := j.winner
-	e := w.entry(mapping.SideCRM, store.ActMerge)
-	base := *w.link.BaseOr(mapping.Base{})
-	for _, f := range j.m.Taken {
-		e.Fields[f] = field(f, base, *w.st.Contact, base.Partner, store.FieldTaken)
+	j.change.WinnerHistory = []store.Entry{j.winner.taken(j.m.Taken, store.ActMerge, store.FieldTaken)}
+
+	if j.m.MovedID != "" {
+		j.change.WinnerHistory = append(j.change.WinnerHistory, j.winner.handed(*j.change.Winner, j.change.Contact))
+	}
+}
+
+// taken is the entry of a winner whose fields a merge, or its undoing, writes.
+func (k *task) taken(fields []mapping.Field, act store.Act, reason store.FieldReason) store.Entry {
+	e := k.entry(mapping.SideCRM, act)
+	base := *k.link.BaseOr(mapping.Base{})
+	for _, f := range fields {
+		e.Fields[f] = field(f, base, *k.st.Contact, base.Partner, reason)
 	}
 	if len(e.Fields) == 0 {
 		e.Side = ""
 	}
-	j.change.WinnerHistory = []store.Entry{e}
-
-	if j.m.MovedID != "" {
-		j.change.WinnerHistory = append(j.change.WinnerHistory, w.handed(*j.change.Winner, j.change.Contact))
-	}
+	return e
 }
 
 // handed is the entry of a link whose partner another contact had.

@@ -265,18 +265,9 @@ func (u *undoing) change() store.MergeChange {
 // chronicle is what the history says of the undoing. What the loser holds is what it and
 // its partner last agreed on: its row is not read.
 func (u *undoing) chronicle(ch *store.MergeChange) {
-	w := u.winner
-	e := w.entry(mapping.SideCRM, store.ActUnmerge)
-	base := *w.link.BaseOr(mapping.Base{})
-	for _, f := range u.m.Taken {
-		e.Fields[f] = field(f, base, *w.st.Contact, base.Partner, store.FieldUndo)
-	}
-	if len(e.Fields) == 0 {
-		e.Side = ""
-	}
-	ch.WinnerHistory = []store.Entry{e}
+	ch.WinnerHistory = []store.Entry{u.winner.taken(u.m.Taken, store.ActUnmerge, store.FieldUndo)}
 	if u.m.MovedID != "" {
-		ch.WinnerHistory = append(ch.WinnerHistory, w.entry("", store.ActUnlink))
+		ch.WinnerHistory = append(ch.WinnerHistory, u.winner.entry("", store.ActUnlink))
 	}
 
 	back := u.loser.entry(mapping.SideCRM, store.ActUnmerge)

@@ -123,12 +123,12 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 		return err
 	}
 
-	held := *k.st.Contact
+	contact := *k.st.Contact
 	if k.st.Located {
-		held.Country = "" // in its field
+		contact.Country = "" // in its field
 	}
 	res, also := mapping.Placed(*k.st.Contact, k.st.Located, res, k.Policy())
-	p.ToCRM = changes(append(also, res.ToCRM...), held, res.CRM)
+	p.ToCRM = changes(append(also, res.ToCRM...), contact, res.CRM)
 	p.ToMetaKocka = changes(res.ToPartner, got, res.Partner)
 	if len(res.Parked) > 0 {
 		p.Does = fmt.Sprintf("leave %v to a person", res.Parked)

@@ -15,11 +15,12 @@ import (
 	"github.com/crmmind/mksync/syncer"
 )
 
-// TestAContactComesBackWhileItsPartnerIsAnonymized: the retiring has no answer when the contact is there again.
-func TestAContactComesBackWhileItsPartnerIsAnonymized(t *testing.T) {
-	t.Parallel()
-	h := world.ByHand(t, sim.Options{EmptyValue: sim.Cleared}, func(w *world.World) { w.Config.DeletePolicy = "anonymize" })
-	id, p := h.Linked(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si", Phone: "041 111 111"})
+// comesBack is a world of a contact that was deleted, and is there again before the retiring of
+// its partner is answered.
+func comesBack(t *testing.T, policy string) (h *world.Hand, id string, p metakocka.Partner) {
+	t.Helper()
+	h = world.ByHand(t, sim.Options{EmptyValue: sim.Cleared}, func(w *world.World) { w.Config.DeletePolicy = policy })
+	id, p = h.Linked(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si", Phone: "041 111 111"})
 	require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
 	h.Exec("DELETE FROM contacts WHERE id = $1", id)
 	_, err := h.Push(id, true)
@@ -27,6 +28,13 @@ func TestAContactComesBackWhileItsPartnerIsAnonymized(t *testing.T) {
 	h.Exec("INSERT INTO contacts (id, name, email, phone) VALUES ($1, 'Eva Bukev', 'eva@primer.si', '041 111 111')", id)
 	h.Pushed(id, true)
 	h.Pull(p.MKID)
+	return h, id, p
+}
+
+// TestAContactComesBackWhileItsPartnerIsAnonymized: the retiring has no answer when the contact is there again.
+func TestAContactComesBackWhileItsPartnerIsAnonymized(t *testing.T) {
+	t.Parallel()
+	h, id, _ := comesBack(t, "anonymize")
 	c := h.Contact(id)
 	require.Equal(t, mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si", Phone: "041 111 111"}, mapping.Contact{Name: c.Name, Email: c.Email, Phone: c.Phone})
 }
@@ -34,15 +42,7 @@ func TestAContactComesBackWhileItsPartnerIsAnonymized(t *testing.T) {
 // TestAContactComesBackWhileItsPartnerIsDeactivated: its partner is a buyer again.
 func TestAContactComesBackWhileItsPartnerIsDeactivated(t *testing.T) {
 	t.Parallel()
-	h := world.ByHand(t, sim.Options{EmptyValue: sim.Cleared}, func(w *world.World) { w.Config.DeletePolicy = "deactivate" })
-	id, p := h.Linked(mapping.Contact{Name: "Eva Bukev", Email: "eva@primer.si", Phone: "041 111 111"})
-	require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, sim.FaultAfter))
-	h.Exec("DELETE FROM contacts WHERE id = $1", id)
-	_, err := h.Push(id, true)
-	require.True(t, metakocka.Uncertain(err), "%v", err)
-	h.Exec("INSERT INTO contacts (id, name, email, phone) VALUES ($1, 'Eva Bukev', 'eva@primer.si', '041 111 111')", id)
-	h.Pushed(id, true)
-	h.Pull(p.MKID)
+	h, id, p := comesBack(t, "deactivate")
 	now, _ := h.ERP.Partner(p.MKID)
 	require.True(t, *now.Buyer, h.Mapping(id))
 }

@@ -9,11 +9,26 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
 // fromStdin in place of ids: they are read from standard input.
 const fromStdin = "-"
+
+// twoIDs lets a command take two ids; it says none where one is missing, and many where there
+// are more.
+func twoIDs(none, many string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0, 1:
+			return errors.New(none)
+		case 2:
+			return nil
+		}
+		return fmt.Errorf("%s: got %d ids", many, len(args))
+	}
+}
 
 // chosen are the ids a command works on: those named, those read from standard
 // input, or where none is named all.

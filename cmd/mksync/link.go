@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/crmmind/mksync/mapping/store"
@@ -24,7 +21,7 @@ func newLinkCommand(app *cliEnv) *cobra.Command {
 			"Where the contact or the partner is linked already, mksync unlink comes first.",
 		Example: "  mksync link 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 228000046627 --dry-run\n" +
 			"  mksync link 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 228000046627 --take crm",
-		Args:              contactAndPartner,
+		Args:              twoIDs("name a contact and a partner, by their ids", "one contact and one partner at a time"),
 		ValidArgsFunction: completeLink(app),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.ContactID = args[0]
@@ -50,16 +47,6 @@ func newLinkCommand(app *cliEnv) *cobra.Command {
 	cmd.Flags().BoolVar(&r.DryRun, "dry-run", false, "show what would be written; write nothing")
 	jsonFlag(cmd, &asJSON)
 	return cmd
-}
-
-func contactAndPartner(_ *cobra.Command, args []string) error {
-	switch len(args) {
-	case 0, 1:
-		return errors.New("name a contact and a partner, by their ids")
-	case 2:
-		return nil
-	}
-	return fmt.Errorf("one contact and one partner at a time: got %d ids", len(args))
 }
 
 // completeLink completes contacts that wait, and then partners that nobody has.

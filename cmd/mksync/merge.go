@@ -32,7 +32,7 @@ func newMergeCommand(app *cliEnv) *cobra.Command {
 			"nothing that it touched has changed since.",
 		Example: "  mksync merge --dry-run 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 0b0c2a52-5a1c-4b57-9d51-0d8f7e5a3f11\n" +
 			"  mksync merge list\n  mksync merge undo 3",
-		Args: loserAndWinner,
+		Args: twoIDs("name two contacts: the one that goes, and the one that stays", "two contacts at a time"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error { return app.merge(cmd, api, args[0], args[1], flags) })
 		},
@@ -43,16 +43,6 @@ func newMergeCommand(app *cliEnv) *cobra.Command {
 	jsonFlag(cmd, &flags.asJSON)
 	cmd.AddCommand(newMergeList(app), newMergeUndo(app))
 	return cmd
-}
-
-func loserAndWinner(_ *cobra.Command, args []string) error {
-	switch len(args) {
-	case 0, 1:
-		return errors.New("name two contacts: the one that goes, and the one that stays")
-	case 2:
-		return nil
-	}
-	return fmt.Errorf("two contacts at a time: got %d", len(args))
 }
 
 func (app *cliEnv) merge(cmd *cobra.Command, api operations.Answerer, loser, winner string, flags mergeFlags) error {

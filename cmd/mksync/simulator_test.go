@@ -1,45 +1,26 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 )
 
-// simulatorOutput is written by a command and read by its test.
-type simulatorOutput struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *simulatorOutput) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *simulatorOutput) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // simulatorProcess is a running `mksync simulator`.
 type simulatorProcess struct {
-	stdout, stderr simulatorOutput
+	stdout, stderr keeper.Log
 	stop           context.CancelFunc
 	ended          chan error
 }

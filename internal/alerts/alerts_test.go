@@ -16,6 +16,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/alerts"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/keeper"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -39,7 +40,7 @@ type office struct {
 	cfg     alerts.Config
 	kept    *pgstore.Store
 	waiting atomic.Int64 // conflicts
-	logged  lines
+	logged  keeper.Log
 }
 
 func newOffice(t *testing.T, cfg alerts.Config) *office {
@@ -86,24 +87,6 @@ func (o *office) told(b *inbox, n int) []received {
 	})
 	require.Len(o.t, once, n)
 	return once
-}
-
-// lines are what was logged.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // TestEachChangeIsToldOnce (invariant 29): by processes that are killed at any moment, to

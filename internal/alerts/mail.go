@@ -55,7 +55,8 @@ func ReadSMTP(address string) (SMTP, error) {
 	case "smtp":
 		s.Port = portSMTP
 	case "smtps":
-		s.Port, s.Encrypted = portSMTPS, true
+		s.Port = portSMTPS
+		s.Encrypted = true
 	default:
 		return SMTP{}, ErrSMTP
 	}

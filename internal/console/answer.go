@@ -34,10 +34,15 @@ func linkContact(ctx context.Context, v *visit, form url.Values) (n notice, err 
 	if err != nil {
 		return n, err
 	}
-	n = v.about(ctx, "console.done.link", done.ContactID)
+	return v.linked(ctx, "console.done.link", done.Outcome), nil
+}
+
+// linked says that a contact has its partner, and offers to part the two.
+func (v *visit) linked(ctx context.Context, text string, done operations.Outcome) notice {
+	n := v.about(ctx, text, done.ContactID)
 	n.Params["partner"] = done.MetaKockaID
 	n.Undo = &button{Do: "unlink", Label: "console.do.unlink", Fields: map[string]string{"id": done.ContactID}}
-	return n, nil
+	return n
 }
 
 // mergeData is what merging two contacts would do.

@@ -134,8 +134,13 @@ func (c *Console) stands(ctx context.Context) (s state, err error) {
 		marks = append(marks, j.ID+j.Mark())
 	}
 
-	now.Listener.LSN, now.Listener.LagBytes, now.Listener.RetainedBytes, now.Listener.LastHeartbeatAt = "", 0, 0, nil // they change without anything happening
+	// These change without anything happening.
+	now.Listener.LSN = ""
+	now.Listener.LagBytes = 0
+	now.Listener.RetainedBytes = 0
+	now.Listener.LastHeartbeatAt = nil
 	now.Listener.SafeBytes = nil
+
 	text, err := json.Marshal([]any{now, newest.Items, marks})
 	if err != nil {
 		return s, fmt.Errorf("write state: %w", err)

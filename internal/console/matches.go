@@ -16,15 +16,22 @@ func listMatches(ctx context.Context, v *visit, p operations.Page) (operations.L
 
 // findMatch finds the unclear match of a contact.
 func findMatch(ctx context.Context, v *visit, contactID string) (row, error) {
+	m, found, err := find(ctx, v, operations.OpUnclear.Ask, func(m operations.UnclearMatch) bool { return m.ContactID == contactID })
+	if err != nil || !found {
+		return row{}, syncer.OrNotFound(err, "match.gone", "the match of contact {contact} does not wait any more", contactID)
+	}
+	return matchRow(m), nil
+}
+
+// find looks through a list, page by page, for the one that is meant.
+func find[T any](ctx context.Context, v *visit, ask func(context.Context, operations.Answerer, operations.Page) (operations.List[T], error), meant func(T) bool) (one T, found bool, err error) {
 	for after := ""; ; {
-		found, err := operations.OpUnclear.Ask(ctx, v.API, operations.Page{After: after})
-		for _, m := range found.Items {
-			if m.ContactID == contactID {
-				return matchRow(m), err
-			}
+		page, err := ask(ctx, v.API, operations.Page{After: after})
+		if at := slices.IndexFunc(page.Items, meant); at >= 0 {
+			return page.Items[at], true, err
 		}
-		if after = found.Next; err != nil || after == "" {
-			return row{}, syncer.OrNotFound(err, "match.gone", "the match of contact {contact} does not wait any more", contactID)
+		if after = page.Next; err != nil || after == "" {
+			return one, false, err
 		}
 	}
 }

@@ -76,7 +76,8 @@ func overview(ctx context.Context, v *visit) (view, error) {
 // plot shows what this process did in the last minutes.
 func (d *overviewData) plot(minutes []status.Minute) {
 	writes, delays := writesPlot(minutes), delaysPlot(minutes)
-	d.Writes, d.Delays = &writes, &delays
+	d.Writes = &writes
+	d.Delays = &delays
 	d.Answers = hour(minutes, func(m status.Minute) status.Figure { return m.Calls })
 	d.Locks = hour(minutes, func(m status.Minute) status.Figure { return m.LockWait })
 }

@@ -89,10 +89,7 @@ func approveMatch(ctx context.Context, v *visit, form url.Values) (n notice, err
 	if err != nil {
 		return n, err
 	}
-	n = v.about(ctx, "console.done.approved", done.ContactID)
-	n.Params["partner"] = done.MetaKockaID
-	n.Undo = &button{Do: "unlink", Label: "console.do.unlink", Fields: map[string]string{"id": done.ContactID}}
-	return n, nil
+	return v.linked(ctx, "console.done.approved", done), nil
 }
 
 // approveAll lets all go on that were shown, as a job.

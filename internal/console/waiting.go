@@ -293,17 +293,11 @@ func listDeadLetters(ctx context.Context, v *visit, p operations.Page) (operatio
 }
 
 func findDeadLetter(ctx context.Context, v *visit, id string) (row, error) {
-	for after := ""; ; {
-		found, err := operations.OpDeadLetters.Ask(ctx, v.API, operations.Page{After: after})
-		for _, d := range found.Items {
-			if d.ID == id {
-				return deadLetterRow(d), err
-			}
-		}
-		if after = found.Next; err != nil || after == "" {
-			return row{}, syncer.OrNotFound(err, "letter.gone", "dead letter {letter} is not there any more", id)
-		}
+	d, found, err := find(ctx, v, operations.OpDeadLetters.Ask, func(d operations.DeadLetter) bool { return d.ID == id })
+	if err != nil || !found {
+		return row{}, syncer.OrNotFound(err, "letter.gone", "dead letter {letter} is not there any more", id)
 	}
+	return deadLetterRow(d), nil
 }
 
 func deadLetterRow(d operations.DeadLetter) row {

@@ -176,7 +176,8 @@ func (h *holder) round() (going bool) {
 	asked, freed, l := h.asked, h.freed, h.life
 	h.asked, h.freed = nil, nil
 	if len(h.owned) == 0 {
-		h.running, h.life = false, nil
+		h.running = false
+		h.life = nil
 	}
 	going = h.running
 	h.mu.Unlock()
@@ -206,7 +207,7 @@ func (h *holder) serve(ctx context.Context, l *life, asked []*request, freed []s
 	// One that is no text for the database, or whose read fails, must not spoil the others.
 	// What those behind it were given in the batch was not read, so each gives back all first.
 	for _, r := range asked {
-		if r.life, r.err = l, err; err != nil && len(asked) > 1 && l.lives() {
+		if r.life, r.err = l, err; err != nil && len(asked) > 1 && l.alive() {
 			var left []string
 			if left, r.err = l.ask(ctx, []*request{r}, slices.Concat(freed, r.names)); left == nil {
 				freed = nil
@@ -216,12 +217,13 @@ func (h *holder) serve(ctx context.Context, l *life, asked []*request, freed []s
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if l.lives() {
+	if l.alive() {
 		h.life = l
 		h.freed = append(h.freed, freed...)
 		return
 	}
-	h.life, h.freed = nil, nil
+	h.life = nil
+	h.freed = nil
 	if l != nil {
 		l.why = err
 		close(l.lost)
@@ -269,7 +271,7 @@ func (l *life) ask(ctx context.Context, asked []*request, freed []string) (left 
 	return freed, err
 }
 
-func (l *life) lives() bool { return l != nil && !l.conn.Conn().IsClosed() }
+func (l *life) alive() bool { return l != nil && !l.conn.Conn().IsClosed() }
 
 // end gives the connection back without a lock.
 func (l *life) end() {

@@ -38,7 +38,7 @@ type Job struct {
 	CreatedAt time.Time       `json:"createdAt"`
 	CreatedBy string          `json:"createdBy,omitempty"`
 	StartedAt *time.Time      `json:"startedAt"`
-	// ExpectedAt is when it is likely to be done, by the pace of the last items;
+	// ExpectedAt is when it is likely to be done, by the speed of the last items;
 	// null while that is not known.
 	ExpectedAt *time.Time `json:"expectedAt"`
 	FinishedAt *time.Time `json:"finishedAt"`

@@ -203,7 +203,9 @@ func (run *pairRun) end(i int, v PairVerdict, status store.Status, reason string
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	item := &run.items[i]
-	item.Verdict, item.SyncStatus, item.Reason = v, status, reason
+	item.Verdict = v
+	item.SyncStatus = status
+	item.Reason = reason
 	run.rep.add(BulkItem{Success: v.Done()}, false)
 }
 

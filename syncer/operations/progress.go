@@ -17,7 +17,7 @@ type Progress struct {
 	Total  int    `json:"total"` // 0: not known yet
 	Failed int    `json:"failed"`
 	Paused string `json:"paused,omitempty"` // why MetaKocka is waited for
-	// ExpectedAt is when all are likely to be done, by the pace of the last ones;
+	// ExpectedAt is when all are likely to be done, by the speed of the last ones;
 	// nil while that is not known.
 	ExpectedAt *time.Time       `json:"expectedAt,omitempty"`
 	Results    []BulkItem       `json:"results,omitempty"`
@@ -67,9 +67,9 @@ type reporter struct {
 	stop  context.CancelCauseFunc
 	gate  *syncer.Gate
 
-	mu   sync.Mutex // guards what follows
-	now  Progress
-	pace pace
+	mu    sync.Mutex // guards what follows
+	now   Progress
+	speed speed
 
 	sending sync.Mutex // one Progress after the other
 	ended   chan struct{}
@@ -129,11 +129,11 @@ func (r *reporter) expected(p Progress, now time.Time) *time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.Paused != "" {
-		r.pace = pace{} // how long it waits is no pace
+		r.speed = speed{} // how long it waits is no speed
 		return nil
 	}
-	r.pace.mark(now, p.Done)
-	return r.pace.expected(now, p.Total)
+	r.speed.mark(now, p.Done)
+	return r.speed.expected(now, p.Total)
 }
 
 func split[T any](all []T) (first, rest []T) {
@@ -148,7 +148,7 @@ func (r *reporter) begin(doing string, total int) {
 	r.now.Doing = doing
 	r.now.Total = total
 	r.now.Done = 0
-	r.pace = pace{}
+	r.speed = speed{}
 }
 
 // add counts one that is done; told says whether it is also shown.

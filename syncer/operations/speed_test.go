@@ -8,11 +8,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestPaceIsThatOfTheLastOnes(t *testing.T) {
+func TestSpeedIsThatOfTheLastOnes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		slow, quick := rapid.IntRange(1, 5).Draw(t, "slow"), rapid.IntRange(6, 50).Draw(t, "quick")
-		var p pace
+		var p speed
 		now, done := time.Unix(1e9, 0), 0
 		require.Nil(t, p.expected(now, 100_000))
 		for range 60 { // a minute slowly, a minute quickly
