@@ -23,8 +23,8 @@ import (
 // required makes it a failure where the browser, or what checks its pages, is missing.
 const required = "MKSYNC_TEST_BROWSER"
 
-// desk is the demo that is served, and the browser that looks at it.
-var desk struct {
+// stage is the demo that is served, and the browser that looks at it.
+var stage struct {
 	link    string // signs in once
 	token   string // of the API; it signs in as well
 	decider string // the token of somebody who decides
@@ -48,7 +48,7 @@ func run(m *testing.M) int {
 		}
 		return 0
 	}
-	desk.axe = axe
+	stage.axe = axe
 
 	dir, err := os.MkdirTemp("", "mksync-browser")
 	if err != nil {
@@ -78,7 +78,7 @@ func run(m *testing.M) int {
 		fmt.Println("start the browser:", err)
 		return 1
 	}
-	desk.browser = browser
+	stage.browser = browser
 	return m.Run()
 }
 
@@ -109,7 +109,7 @@ var printed = map[string]*regexp.Regexp{
 	"erp":     regexp.MustCompile(`^\s+MetaKocka simulator\s+(http://\S+)/control/partners`),
 }
 
-// serve builds mksync and runs its demo until stop is called, which the desk then is.
+// serve builds mksync and runs its demo until stop is called, which the stage then is.
 func serve(dir string, how ...string) (stop func(), err error) {
 	binary := filepath.Join(dir, "mksync")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/mksync")
@@ -118,7 +118,7 @@ func serve(dir string, how ...string) (stop func(), err error) {
 		return nil, fmt.Errorf("build mksync: %w\n%s", err, out)
 	}
 
-	demo := exec.Command(binary, append([]string{"demo", "--origin", desk.crm}, how...)...)
+	demo := exec.Command(binary, append([]string{"demo", "--origin", stage.crm}, how...)...)
 	demo.Dir = dir
 	out, err := demo.StdoutPipe()
 	if err != nil {
@@ -153,8 +153,8 @@ func serve(dir string, how ...string) (stop func(), err error) {
 		}
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
-	desk.console, desk.link, desk.token, desk.erp = found["console"], found["link"], found["token"], found["erp"]
-	desk.decider, desk.viewer = found["decider"], found["viewer"]
-	desk.api = strings.TrimSuffix(desk.console, "/console/")
+	stage.console, stage.link, stage.token, stage.erp = found["console"], found["link"], found["token"], found["erp"]
+	stage.decider, stage.viewer = found["decider"], found["viewer"]
+	stage.api = strings.TrimSuffix(stage.console, "/console/")
 	return stop, nil
 }

@@ -52,7 +52,7 @@ func check(b *tab) []string {
 func TestPages(t *testing.T) {
 	b := newTab(t)
 	b.look("en", "light", 1280)
-	b.signIn(desk.token)
+	b.signIn(stage.token)
 	pages := crawl(b)
 	require.Greater(t, len(pages), 10, "%v", pages)
 	t.Logf("%d pages: %s", len(pages), strings.Join(pages, " "))
@@ -63,7 +63,7 @@ func TestPages(t *testing.T) {
 				b.t = t
 				b.look(language, "light", 1280)
 				b.open(page)
-				b.do(chromedp.Evaluate[chromedp.Void](desk.axe))
+				b.do(chromedp.Evaluate[chromedp.Void](stage.axe))
 				require.Equal(t, language, eval[string](b, "document.documentElement.lang"))
 				for _, theme := range []string{"light", "dark"} {
 					for _, width := range []int64{360, 1280} {

@@ -30,7 +30,7 @@ func TestPictures(t *testing.T) {
 	b := newTab(t)
 	b.look("sl", "light", 1100)
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 1100, Height: 760, DeviceScaleFactor: 1})
-	b.signIn(desk.token)
+	b.signIn(stage.token)
 
 	total := 0
 	shoot := func(name string) {

@@ -14,25 +14,25 @@ import (
 // TestFirstMatchApproved: a first start under review. Nothing is written before a person has
 // approved it: one first match, then all.
 func TestFirstMatchApproved(t *testing.T) {
-	was := desk
+	was := stage
 	stop, err := serve(t.TempDir(), "--review")
 	require.NoError(t, err)
 	defer func() {
 		stop()
-		desk = was
+		stage = was
 	}()
 
 	b := newTab(t)
 	defer call(b, network.ClearBrowserCookies, cdp.Empty{}) // they know no ports
-	partners := func() string { return answer(t, http.MethodGet, desk.erp+"/control/partners", "") }
+	partners := func() string { return answer(t, http.MethodGet, stage.erp+"/control/partners", "") }
 	before := partners()
 	b.look("en", "light", 1280)
-	b.signIn(desk.decider)
+	b.signIn(stage.decider)
 	for _, language := range []string{"sl", "en"} {
 		for _, width := range []int64{360, 1280} {
 			b.look(language, "light", width)
 			b.open("first-match")
-			b.do(chromedp.Evaluate[chromedp.Void](desk.axe))
+			b.do(chromedp.Evaluate[chromedp.Void](stage.axe))
 			require.Empty(t, check(b), "%s %d", language, width)
 			require.LessOrEqual(t, eval[int64](b, "document.documentElement.scrollWidth"), width, "%s %d", language, width)
 		}

@@ -26,7 +26,7 @@ func (b *tab) sends(do, fields string) int {
 // is sent all the same.
 func onlyReads(b *tab) {
 	b.lenient = true // a refusal is an error on the console
-	b.as(desk.viewer)
+	b.as(stage.viewer)
 	for _, page := range []string{"", "waiting", "errors", "duplicates", "deletions", "contacts", "history", "jobs", "system"} {
 		b.open(page)
 		require.Zero(b.t, eval[int](b, `document.querySelectorAll("main form[action^='/console/do/'], main input[name=choose], main input[name=id]").length`), page)
@@ -36,13 +36,13 @@ func onlyReads(b *tab) {
 	}
 	b.open("contacts")
 	require.Positive(b.t, eval[int](b, `document.querySelectorAll("[data-row]").length`))
-	b.as(desk.token)
+	b.as(stage.token)
 }
 
 // onlyDecides: whoever decides leaves a contact out and takes it in again, and may not stop
 // sending.
 func onlyDecides(b *tab) {
-	b.as(desk.decider)
+	b.as(stage.decider)
 	b.open("contacts?status=synced")
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-row] a").click(); null`))
 	b.until(`document.querySelector("#d-out")`, "the contact's page is not there")
@@ -59,7 +59,7 @@ func onlyDecides(b *tab) {
 	b.clean()
 	b.lenient = true
 	require.Equal(b.t, 403, b.sends("pause", "key=a"))
-	b.as(desk.token)
+	b.as(stage.token)
 }
 
 // stopsSending: stopped with a reason, seen on each page that tells of it, and let go on.
@@ -69,7 +69,7 @@ func stopsSending(b *tab) {
 	b.do(chromedp.SendKeys(chromedp.CSS(".ask[open] input[name=reason]"), "Stock-taking"), chromedp.Click(chromedp.CSS(".ask[open] button")))
 	b.says("Sending is stopped. Nothing is lost")
 	b.says("Stock-taking")
-	b.do(chromedp.Evaluate[chromedp.Void](desk.axe))
+	b.do(chromedp.Evaluate[chromedp.Void](stage.axe))
 	require.Empty(b.t, check(b))
 	b.open("system")
 	b.says("Stock-taking")

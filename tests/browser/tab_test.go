@@ -30,12 +30,12 @@ type tab struct {
 
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	ctx, closeTab := chromedp.NewContext(desk.browser)
+	ctx, closeTab := chromedp.NewContext(stage.browser)
 	t.Cleanup(closeTab)
 	b := &tab{t: t, ctx: ctx}
 	b.do(chromedp.Navigate("about:blank")) // the first action makes the tab
 
-	home, err := url.Parse(desk.console)
+	home, err := url.Parse(stage.console)
 	require.NoError(t, err)
 	require.NoError(t, chromedp.Listen(ctx, func(event any) { b.notice(home.Host, event) }))
 	call(b, network.Enable, network.EnableParams{})
@@ -96,13 +96,13 @@ func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 // open goes to a page of the console.
 func (b *tab) open(path string) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(desk.console + path))
+	b.do(chromedp.Navigate(stage.console + path))
 }
 
 // signIn gives the token in the form.
 func (b *tab) signIn(token string) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(desk.console+"sign-in"), chromedp.SendKeys(chromedp.CSS("input[name=token]"), token), chromedp.Submit(chromedp.CSS("input[name=token]")))
+	b.do(chromedp.Navigate(stage.console+"sign-in"), chromedp.SendKeys(chromedp.CSS("input[name=token]"), token), chromedp.Submit(chromedp.CSS("input[name=token]")))
 	b.until(`document.querySelector("[role=alert], .menu")`, "the form is not answered")
 }
 

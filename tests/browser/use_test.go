@@ -20,7 +20,7 @@ func answer(t *testing.T, method, address, body string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+desk.token)
+	r.Header.Set("Authorization", "Bearer "+stage.token)
 	r.Header.Set("Content-Type", "application/json")
 	a, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
@@ -34,7 +34,7 @@ func answer(t *testing.T, method, address, body string) string {
 func inMetaKocka(t *testing.T, value string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		return strings.Contains(answer(t, http.MethodGet, desk.erp+"/control/partners", ""), value)
+		return strings.Contains(answer(t, http.MethodGet, stage.erp+"/control/partners", ""), value)
 	},
 		20*time.Second, 50*time.Millisecond, "no partner in MetaKocka has %s", value)
 }
@@ -69,13 +69,13 @@ func signsIn(b *tab) {
 	b.signIn("not-one-of-the-tokens")
 	b.says("This token lets nobody in.")
 
-	b.do(chromedp.Navigate(desk.link))
+	b.do(chromedp.Navigate(stage.link))
 	b.says("Sign out")
-	require.Equal(b.t, desk.console, eval[string](b, "location.href"), "the code is gone from the address")
+	require.Equal(b.t, stage.console, eval[string](b, "location.href"), "the code is gone from the address")
 	call(b, network.ClearBrowserCookies, cdp.Empty{})
-	b.do(chromedp.Navigate(desk.link))
+	b.do(chromedp.Navigate(stage.link))
 	b.until(`document.querySelector("[role=alert]")`, "a link signs in once")
-	b.signIn(desk.token)
+	b.signIn(stage.token)
 	b.says("Sign out")
 }
 
@@ -131,7 +131,7 @@ func sessionEnds(b *tab) {
 	call(b, network.ClearBrowserCookies, cdp.Empty{})
 	b.press("Try again")
 	b.says("Your sign-in has ended.")
-	b.do(chromedp.SendKeys(chromedp.CSS("input[name=token]"), desk.token), chromedp.Submit(chromedp.CSS("input[name=token]")))
+	b.do(chromedp.SendKeys(chromedp.CSS("input[name=token]"), stage.token), chromedp.Submit(chromedp.CSS("input[name=token]")))
 	b.says("You are signed in again")
 	b.do(chromedp.Click(chromedp.CSS("main button.first")))
 	b.until(`document.querySelector("#notices .notice")`, "the notice is not there")
@@ -176,7 +176,7 @@ func decidesTheRest(b *tab) {
 	for _, page := range pages {
 		b.lenient = page == "nothing-is-here"
 		b.open(page)
-		b.do(chromedp.Evaluate[chromedp.Void](desk.axe))
+		b.do(chromedp.Evaluate[chromedp.Void](stage.axe))
 		require.Empty(b.t, check(b), page)
 	}
 	b.clean()
