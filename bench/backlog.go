@@ -67,6 +67,8 @@ type backlog struct {
 	n     int
 	state string // the listener's, as it was there
 	end   string // the log's position behind the changes
+
+	like []likeness // of mksync's messages about it, once it has read it
 }
 
 // publication is what the listener named its publication in the benchmark's databases.

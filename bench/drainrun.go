@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -69,7 +70,9 @@ func (l *lab) drainOnce(ctx context.Context, r *result, who reader, round int) (
 		return err
 	}
 	note(r, b.name, who.who, b.n, took, used)
-	noteServer(r, b.name, who, server)
+	if err := noteServers(ctx, r, who, slot, server, used.cpu); err != nil {
+		return err
+	}
 
 	wrong, err := noteStream(ctx, r, who, conn)
 	if err != nil {
@@ -83,8 +86,15 @@ func (l *lab) drainOnce(ctx context.Context, r *result, who reader, round int) (
 // noteStream reads what a reader has published: how large it is, and whether each change is
 // there once and in order.
 func noteStream(ctx context.Context, r *result, who reader, conn *nats.Conn) (wrong mistakes, err error) {
-	if err := noteBytes(ctx, r, who.of.name, who.who, conn, who.stream); err != nil {
+	s, err := stream(ctx, conn, who.stream)
+	if err != nil {
 		return wrong, err
+	}
+	noteBytes(r, who.of.name, who.who, s.CachedInfo().State)
+	if who.stream == bus.StreamContacts {
+		if who.of.like, err = likenesses(ctx, s); err != nil {
+			return wrong, err
+		}
 	}
 	if wrong, err = verify(ctx, conn, who.stream, who.of.n); err != nil {
 		return wrong, err
@@ -93,28 +103,48 @@ func noteStream(ctx context.Context, r *result, who reader, conn *nats.Conn) (wr
 	return wrong, nil
 }
 
-// noteServer adds what the NATS server took, where it is not the reader's own.
-func noteServer(r *result, what string, who reader, server *natsServer) {
+// noteServers adds what the servers took for it: NATS where it is not the reader's own, and
+// the process of Postgres that reads the log for whoever reads the slot. Where all cores
+// are busy, nobody is faster than the sum of all this allows.
+func noteServers(ctx context.Context, r *result, who reader, slot string, server *natsServer, own float64) error {
+	b, all := who.of, own
 	if u, err := server.usage(); err == nil && !who.own {
-		r.add(what, who.who, colNATSCPU, u.cpu)
-		r.add(what, who.who, colNATSMiB, u.peak)
+		r.add(b.name, who.who, colNATSCPU, u.cpu)
+		r.add(b.name, who.who, colNATSMiB, u.peak)
+		all += u.cpu
 	}
+
+	var pid int
+	err := withConn(ctx, b.url, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT coalesce(active_pid, 0) FROM pg_replication_slots WHERE slot_name = $1", slot).Scan(&pid)
+	})
+	if err != nil {
+		return fmt.Errorf("ask who reads the slot: %w", err)
+	}
+	if u, err := usageOf(pid); err == nil {
+		r.add(b.name, who.who, colPostgresCPU, u.cpu)
+		all += u.cpu
+	}
+	r.add(b.name, who.who, colAllCPU, all)
+	return nil
 }
 
 // noteBytes adds how much the server stores for a message: subject, headers and data, and
 // some twenty bytes of its own.
-func noteBytes(ctx context.Context, r *result, what, who string, nc *nats.Conn, stream string) error {
+func noteBytes(r *result, what, who string, state jetstream.StreamState) {
+	r.add(what, who, colBytes, float64(state.Bytes)/float64(max(state.Msgs, 1)))
+}
+
+func stream(ctx context.Context, nc *nats.Conn, name string) (jetstream.Stream, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s, err := js.Stream(ctx, stream)
+	s, err := js.Stream(ctx, name)
 	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", stream, err)
+		return nil, fmt.Errorf("look up stream %s: %w", name, err)
 	}
-	state := s.CachedInfo().State
-	r.add(what, who, colBytes, float64(state.Bytes)/float64(max(state.Msgs, 1)))
-	return nil
+	return s, nil
 }
 
 func note(r *result, what, who string, n int, took time.Duration, used usage) {
@@ -180,7 +210,8 @@ func awaitStored(ctx context.Context, p *process, nc *nats.Conn, stream string, 
 	}
 	var stored uint64
 
-	err = p.await(ctx, 5*time.Millisecond, func() (bool, error) {
+	// Each look costs the server as much as several messages.
+	err = p.await(ctx, 20*time.Millisecond, func() (bool, error) {
 		s, err := js.Stream(ctx, stream)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			return false, nil
@@ -200,59 +231,4 @@ func awaitStored(ctx context.Context, p *process, nc *nats.Conn, stream string, 
 		err = nil
 	}
 	return took, used, err
-}
-
-// publishKind is what messages carry that are published alone.
-type publishKind struct {
-	name          string
-	size          int
-	ids, contacts bool
-}
-
-// publishKinds go from the relay's messages to what mksync's carry.
-func publishKinds() []publishKind {
-	return []publishKind{
-		{name: "250 bytes", size: 250},
-		{name: "400 bytes, message id", size: 400, ids: true},
-		{name: "400 bytes, contact id in the subject", size: 400, contacts: true},
-		{name: "400 bytes, both", size: 400, ids: true, contacts: true},
-	}
-}
-
-// publishOnce measures publishing alone, of messages that need no reading.
-func (l *lab) publishOnce(ctx context.Context, r *result, n int, kind publishKind, round int) error {
-	ctx, cancel := context.WithTimeout(ctx, drainLimit)
-	defer cancel()
-
-	server, err := l.startNATS(ctx)
-	if err != nil {
-		return err
-	}
-	defer server.stop()
-	if err := makeStream(ctx, server.conn); err != nil {
-		return err
-	}
-
-	what, who := "publishing alone", kind.name
-	config := publishConfig{NATS: server.url, Subject: benchSubject + ".row", Count: n, Size: kind.size, IDs: kind.ids, Contacts: kind.contacts}
-	began := time.Now()
-	p, err := l.part("publish", config)
-	if err != nil {
-		return err
-	}
-	defer p.stop()
-
-	took, used, err := awaitStored(ctx, p, server.conn, benchStream, uint64(n), began) //nolint:gosec // a positive amount
-	if err != nil {
-		return err
-	}
-	note(r, what, who, n, took, used)
-
-	if u, err := server.usage(); err == nil {
-		r.add(what, who, colNATSCPU, u.cpu)
-		r.add(what, who, colNATSMiB, u.peak)
-	}
-
-	l.say("   round %d, %s, %s: %s rows/s, %.2f CPU s", round+1, what, who, number(float64(n)/took.Seconds()), used.cpu)
-	return nil
 }

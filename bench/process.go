@@ -93,8 +93,11 @@ var (
 )
 
 // usage reads what the process has taken; while it runs.
-func (p *process) usage() (usage, error) {
-	dir := "/proc/" + strconv.Itoa(p.Cmd.Process.Pid)
+func (p *process) usage() (usage, error) { return usageOf(p.Cmd.Process.Pid) }
+
+// usageOf is the usage of a process of this machine.
+func usageOf(pid int) (usage, error) {
+	dir := "/proc/" + strconv.Itoa(pid)
 	stat, err := os.ReadFile(dir + "/stat")
 	if err != nil {
 		return usage{}, errNoUsage
