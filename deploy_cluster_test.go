@@ -1,6 +1,7 @@
 package mksync_test
 
 import (
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,6 +152,15 @@ func TestTheComposeFilesSetUpMksync(t *testing.T) {
 	}
 	require.Contains(t, one.DatabaseURL.Reveal(), "@postgres:5432/"+c.Services["postgres"].Environment["POSTGRES_DB"])
 	require.Contains(t, content(t, "deploy/contacts.sql"), "PASSWORD 'mksync'")
+
+	for file, cfg := range map[string]config.Config{trialFile: trial, clusterFile: one} {
+		services := readCompose(t, file).Services
+		erp, err := url.Parse(cfg.MetaKockaURL)
+		require.NoError(t, err)
+		require.Contains(t, services, erp.Hostname(), file)
+		require.Contains(t, services[erp.Hostname()].Command, "0.0.0.0:"+erp.Port(), file)
+		require.Contains(t, services["postgres"].Command, "wal_level=logical", file)
+	}
 }
 
 var (
@@ -197,6 +207,7 @@ func TestTheClusterKeepsStreams(t *testing.T) {
 		require.Equal(t, name, o.ServerName)
 		require.Contains(t, c.Services[name].Volumes, name+":/data")
 		require.Equal(t, cfg.SyncInterval(), o.SyncInterval)
+		require.Equal(t, 6222, o.Cluster.Port)
 		for i, route := range o.Routes {
 			require.Equal(t, "nats://nats-"+string(rune('1'+i))+":6222", route.String())
 		}

@@ -21,8 +21,15 @@ const base = "deploy/kustomize"
 type manifest struct {
 	Resources  []string
 	Generators []struct{ Files []string } `yaml:"configMapGenerator"`
+	Labels     []struct{ Pairs map[string]string }
 	Spec       struct {
 		Template struct{ Spec pod }
+		Selector struct {
+			Labels map[string]string `yaml:"matchLabels"`
+		}
+		Ports []struct {
+			Target string `yaml:"targetPort"`
+		}
 	}
 }
 
@@ -34,17 +41,45 @@ type pod struct {
 	Containers []struct {
 		Env   []struct{ Name, Value string }
 		Ports []struct {
+			Name string
 			Port int `yaml:"containerPort"`
 		}
 		Readiness struct {
 			Get struct{ Path string } `yaml:"httpGet"`
 		} `yaml:"readinessProbe"`
 	}
+	Volumes []struct {
+		Secret struct{ Items []struct{ Path string } }
+	}
+}
+
+// fields are those of Kubernetes that the manifests use; one that is misspelt says nothing.
+const fields = `allowPrivilegeEscalation apiVersion app.kubernetes.io/name args automountServiceAccountToken
+	capabilities configMap configMapGenerator containerPort containers cpu defaultMode drop env failureThreshold files
+	fsGroup httpGet image includeSelectors items key kind labels labelSelector limits livenessProbe matchLabelKeys
+	matchLabels maxSkew maxSurge maxUnavailable memory metadata mountPath name pairs path periodSeconds port ports
+	readOnly readOnlyRootFilesystem readinessProbe replicas requests resources rollingUpdate runAsGroup runAsNonRoot
+	runAsUser seccompProfile secret secretName securityContext selector spec startupProbe strategy targetPort template
+	terminationGracePeriodSeconds timeoutSeconds topologyKey topologySpreadConstraints type
+	unhealthyPodEvictionPolicy value volumeMounts volumes whenUnsatisfiable`
+
+// known fails where a node has a key that is none of the fields.
+func known(t *testing.T, file string, n *yaml.Node) {
+	t.Helper()
+	for i, inner := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			require.Contains(t, strings.Fields(fields), inner.Value, "%s, line %d", file, inner.Line)
+		}
+		known(t, file, inner)
+	}
 }
 
 func readManifest(t *testing.T, file string) (m manifest) {
 	t.Helper()
-	require.NoError(t, yaml.Unmarshal([]byte(content(t, filepath.Join(base, file))), &m))
+	var whole yaml.Node
+	require.NoError(t, yaml.Unmarshal([]byte(content(t, filepath.Join(base, file))), &whole))
+	known(t, file, &whole)
+	require.NoError(t, whole.Decode(&m))
 	return m
 }
 
@@ -64,12 +99,22 @@ func TestTheBaseForKubernetesSetsUpMksync(t *testing.T) {
 	pod := readManifest(t, "deployment.yaml").Spec.Template.Spec
 	require.Contains(t, content(t, "Dockerfile"), fmt.Sprintf("\nUSER %d:%d\n", pod.Security.User, pod.Security.Group))
 	require.Equal(t, "/readyz", pod.Containers[0].Readiness.Get.Path)
+	require.Equal(t, pod.Containers[0].Ports[0].Name, readManifest(t, "service.yaml").Spec.Ports[0].Target)
+	require.Equal(t, top.Labels[0].Pairs, readManifest(t, "poddisruptionbudget.yaml").Spec.Selector.Labels)
+	var mounted []string
+	for _, v := range pod.Volumes {
+		for _, item := range v.Secret.Items {
+			mounted = append(mounted, "/run/secrets/mksync/"+item.Path)
+		}
+	}
+
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("postgres://mksync@postgres/crm"), 0o600))
 	var environ []string
 	for _, e := range pod.Containers[0].Env {
 		value := strings.Replace(e.Value, "/etc/mksync", base, 1)
 		if strings.HasPrefix(value, "/run/secrets/") {
+			require.Contains(t, mounted, value)
 			value = secret
 		}
 		environ = append(environ, e.Name+"="+value)

@@ -53,6 +53,10 @@ func TestWhatIsDeployedSetsSettingsThatThereAre(t *testing.T) {
 			}
 		}
 	}
+
+	for _, secret := range regexp.MustCompile(`=%d/(\w+)`).FindAllStringSubmatch(content(t, unitFile), -1) {
+		require.Contains(t, content(t, unitFile), "LoadCredential="+secret[1]+":", "the unit reads a credential that it does not load")
+	}
 }
 
 // TestTheImageNeedsNothingButItsBinary: no shell, no user database, no time zones and no

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/mapping/store"
@@ -38,6 +39,9 @@ func exposed(t *testing.T) []string {
 	m.watch(func(context.Context) status.Status { return everything() })
 	families, err := m.registry.Gather()
 	require.NoError(t, err)
+	wrong, err := promlint.NewWithMetricFamilies(families).Lint() // as promtool check metrics
+	require.NoError(t, err)
+	require.Empty(t, wrong)
 
 	var names []string
 	for _, f := range families {

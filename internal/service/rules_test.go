@@ -69,8 +69,13 @@ func queries(t *testing.T) []string {
 			if source, is := v["datasource"].(map[string]any); is {
 				require.Equal(t, "${datasource}", source["uid"], "whoever imports it says where the metrics are")
 			}
-			if expr, is := v["expr"].(string); is {
-				all = append(all, expr)
+			for _, asks := range []string{"expr", "definition"} { // of a panel, of a variable
+				if query, is := v[asks].(string); is {
+					all = append(all, query)
+				}
+			}
+			if v["refId"] != nil {
+				require.True(t, v["expr"] != nil || v["query"] != nil, "a panel asks for nothing")
 			}
 			for _, e := range v {
 				look(e)
@@ -106,6 +111,7 @@ func TestRulesAndDashboardAskForMetricsThatThereAre(t *testing.T) {
 	}
 	for _, expr := range exprs {
 		known := slices.Clone(every)
+		require.Regexp(t, `\b(mksync|process)_`, expr)
 		for _, found := range selector.FindAllStringSubmatch(expr, -1) {
 			name := found[1]
 			if labels[name] == nil {
