@@ -3,14 +3,16 @@ package cdc
 import (
 	"context"
 	"errors"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // Finding is the result of one check.
 type Finding struct {
 	Name   string
 	OK     bool
-	Detail string
-	Do     string // what to do; empty when OK
+	Detail coded.Text
+	Do     coded.Text // what to do; nothing when OK
 }
 
 // Check looks at everything the listener needs and changes nothing. What cannot
@@ -27,7 +29,7 @@ func Check(ctx context.Context, cfg Config) []Finding {
 	}
 	defer closeConn(conn)
 
-	found := []Finding{{Name: "connection", OK: true, Detail: "Postgres " + conn.ParameterStatus("server_version")}}
+	found := []Finding{{Name: "connection", OK: true, Detail: coded.Say("doctor.server.postgres", "Postgres {version}", conn.ParameterStatus("server_version"))}}
 	found = append(found, checkReplication(ctx, cfg))
 
 	f, err := loadFacts(ctx, conn, cfg)
@@ -42,7 +44,7 @@ func Check(ctx context.Context, cfg Config) []Finding {
 			}
 			continue
 		}
-		if detail := r.detail(cfg, f); detail != "" {
+		if detail := r.detail(cfg, f); !detail.IsZero() {
 			found = append(found, Finding{Name: r.name, OK: true, Detail: detail})
 		}
 	}
@@ -57,7 +59,7 @@ func checkReplication(ctx context.Context, cfg Config) Finding {
 		return bad("replication right", err)
 	}
 	closeConn(conn)
-	return Finding{Name: "replication right", OK: true, Detail: "granted"}
+	return Finding{Name: "replication right", OK: true, Detail: coded.Say("doctor.replication.granted", "granted")}
 }
 
 func bad(name string, err error) Finding {
@@ -65,5 +67,5 @@ func bad(name string, err error) Finding {
 	if errors.As(err, &setup) {
 		return Finding{Name: name, Detail: setup.What, Do: setup.Do}
 	}
-	return Finding{Name: name, Detail: err.Error(), Do: "correct the database URL or start Postgres"}
+	return Finding{Name: name, Detail: coded.Of(err), Do: coded.Say("doctor.connection.do", "correct the database URL or start Postgres")}
 }

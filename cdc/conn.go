@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/pgsession"
 )
 
@@ -47,29 +48,29 @@ func explainConnect(err error, pc *pgconn.Config) error {
 	switch pgCode(err) {
 	case codeBadPassword:
 		return &SetupError{
-			What: fmt.Sprintf("Postgres refuses the password of role %q", pc.User),
-			Do:   "correct the user or password in the database URL", Err: err,
+			What: coded.Say("doctor.connection.password", "Postgres refuses the password of role \"{role}\"", pc.User),
+			Do:   coded.Say("doctor.connection.password_do", "correct the user or password in the database URL"), Err: err,
 		}
 	case codeNoPgHBA:
 		return &SetupError{
-			What: fmt.Sprintf("Postgres refuses role %q on database %q (%s)", pc.User, pc.Database, pgMessage(err)),
-			Do:   "correct the role in the database URL, or allow it in pg_hba.conf", Err: err,
+			What: coded.Say("doctor.connection.refused", "Postgres refuses role \"{role}\" on database \"{database}\" ({words})", pc.User, pc.Database, pgMessage(err)),
+			Do:   coded.Say("doctor.connection.refused_do", "correct the role in the database URL, or allow it in pg_hba.conf"), Err: err,
 		}
 	case codeNoDatabase:
 		return &SetupError{
-			What: fmt.Sprintf("database %q does not exist", pc.Database),
-			Do:   "correct the name in the database URL", Err: err,
+			What: coded.Say("doctor.connection.database", "database \"{database}\" does not exist", pc.Database),
+			Do:   coded.Say("doctor.connection.database_do", "correct the name in the database URL"), Err: err,
 		}
 	case codeNoRight:
 		return &SetupError{
-			What: fmt.Sprintf("role %q may not replicate", pc.User),
-			Do:   fmt.Sprintf("run as a superuser: ALTER ROLE %s REPLICATION", quoteIdent(pc.User)), Err: err,
+			What: coded.Say("doctor.replication.denied", "role \"{role}\" may not replicate", pc.User),
+			Do:   coded.Say("doctor.replication.denied_do", "run as a superuser: ALTER ROLE {role} REPLICATION", quoteIdent(pc.User)), Err: err,
 		}
 	}
 
 	if errors.Is(err, pgsession.ErrPooled) {
 		what, do, _ := strings.Cut(pgsession.ErrPooled.Error(), ": ")
-		return &SetupError{What: what, Do: do, Err: err}
+		return &SetupError{What: verbatim(what), Do: verbatim(do), Err: err}
 	}
 	return fmt.Errorf("connect to Postgres: %w", err)
 }

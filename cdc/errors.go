@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 var (
@@ -54,13 +56,16 @@ var (
 
 // SetupError is something a person has to change before the listener can work.
 type SetupError struct {
-	What string // what is wrong, without a secret
-	Do   string // what to do about it
-	Err  error  // what Postgres said; may be nil
+	What coded.Text // what is wrong, without a secret
+	Do   coded.Text // what to do about it
+	Err  error      // what Postgres said; may be nil
 }
 
 // Error is one line: what is wrong, and what to do.
-func (e *SetupError) Error() string { return fmt.Sprintf("%s; %s", e.What, e.Do) }
+func (e *SetupError) Error() string { return e.What.String() + "; " + e.Do.String() }
+
+// Said is what is wrong.
+func (e *SetupError) Said() coded.Text { return e.What }
 
 // Unwrap returns what Postgres said.
 func (e *SetupError) Unwrap() error { return e.Err }

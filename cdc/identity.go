@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // identity tells one database from another, and from its copies. A copy of the files
@@ -84,27 +86,27 @@ func CheckDatabase(ctx context.Context, conn *pgconn.PgConn, cfg Config, s State
 
 // belongsTo compares what both know (invariant 13).
 func (s State) belongsTo(id identity) error {
-	var what string
+	var what coded.Text
 	switch {
 	case id.systemID != "" && s.SystemID != id.systemID:
-		what = fmt.Sprintf("the database system is %s, but the listener's state belongs to %s", id.systemID, s.SystemID)
+		what = coded.Say("doctor.identity.system", "the database system is {system}, but the listener's state belongs to {known}", id.systemID, s.SystemID)
 	case id.timeline != 0 && s.Timeline != id.timeline:
-		what = fmt.Sprintf("the database is on timeline %d, but the listener's state belongs to timeline %d (a restore or a failover)", id.timeline, s.Timeline)
+		what = coded.Say("doctor.identity.timeline", "the database is on timeline {timeline}, but the listener's state belongs to timeline {known} (a restore or a failover)", id.timeline, s.Timeline)
 	case s.Database != 0 && s.Database != id.database:
-		what = fmt.Sprintf("the database is number %d of its server, but the listener's state belongs to number %d (a dump was restored, or it is a copy)", id.database, s.Database)
+		what = coded.Say("doctor.identity.number", "the database is number {number} of its server, but the listener's state belongs to number {known} (a dump was restored, or it is a copy)", id.database, s.Database)
 	case s.StateTable != 0 && s.StateTable != id.stateTable:
-		what = fmt.Sprintf("mksync's tables are not the ones that the listener's state belongs to (a dump was restored: mksync_state is number %d, not %d)", id.stateTable, s.StateTable)
+		what = coded.Say("doctor.identity.tables", "mksync's tables are not the ones that the listener's state belongs to (a dump was restored: mksync_state is number {number}, not {known})", id.stateTable, s.StateTable)
 	default:
 		return nil
 	}
 	return systemChanged(what)
 }
 
-func systemChanged(what string) error {
+func systemChanged(what coded.Text) error {
 	return &SetupError{
 		What: what,
-		Do: "make sure that this is the right database; to go on with it run `mksync listener accept`: " +
-			"the next start begins anew, with a snapshot and a full check",
+		Do: coded.Say("doctor.identity.do", "make sure that this is the right database; to go on with it run `mksync listener accept`: "+
+			"the next start begins anew, with a snapshot and a full check"),
 		Err: ErrSystemChanged,
 	}
 }
@@ -113,9 +115,9 @@ func systemChanged(what string) error {
 // use it, each of which would get a part of the other's events (invariant 13).
 func StreamOfAnother(of, systemID string) *SetupError {
 	return &SetupError{
-		What: fmt.Sprintf("the newest event in the stream is of the database system %s, and this one is %s: another installation uses the same streams, or did", of, systemID),
-		Do: "give each installation on one NATS server a name of its own (MKSYNC_INSTANCE); " +
-			"where nobody but this one uses these streams any more, run `mksync listener accept`",
+		What: coded.Say("doctor.streams.another", "the newest event in the stream is of the database system {other}, and this one is {system}: another installation uses the same streams, or did", of, systemID),
+		Do: coded.Say("doctor.streams.another_do", "give each installation on one NATS server a name of its own (MKSYNC_INSTANCE); "+
+			"where nobody but this one uses these streams any more, run `mksync listener accept`"),
 		Err: ErrSystemChanged,
 	}
 }

@@ -4,27 +4,31 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // requirement is one thing the listener needs; problem is nil when it is there.
 type requirement struct {
 	name    string
 	problem func(Config, facts) *SetupError
-	detail  func(Config, facts) string
+	detail  func(Config, facts) coded.Text
 }
 
 // requirements are in the order in which a person would put them right.
 var requirements = []requirement{
-	{"server", serverProblem, func(_ Config, f facts) string { return fmt.Sprintf("version %d", f.server.version/10000) }},
-	{"wal_level", walLevelProblem, func(_ Config, f facts) string { return f.server.walLevel }},
-	{"synchronous_standby_names", synchronousProblem, func(Config, facts) string { return "" }},
-	{"table", tableProblem, func(c Config, _ facts) string { return c.Table }},
+	{"server", serverProblem, func(_ Config, f facts) coded.Text {
+		return coded.Say("doctor.server.version", "version {version}", f.server.version/10000)
+	}},
+	{"wal_level", walLevelProblem, func(_ Config, f facts) coded.Text { return verbatim(f.server.walLevel) }},
+	{"synchronous_standby_names", synchronousProblem, func(Config, facts) coded.Text { return coded.Text{} }},
+	{"table", tableProblem, func(c Config, _ facts) coded.Text { return verbatim(c.Table) }},
 	{"replica identity", identityProblem, identityDetail},
 	{"partitions", partitionsProblem, partitionsDetail},
 	{"publication", publicationProblem, publicationDetail},
 	{"slot", slotProblem, slotDetail},
-	{"max_replication_slots", slotsProblem, func(_ Config, f facts) string {
-		return fmt.Sprintf("%d of %d in use", f.server.slotsUsed, f.server.slotsMax)
+	{"max_replication_slots", slotsProblem, func(_ Config, f facts) coded.Text {
+		return coded.Say("doctor.slots.used", "{used} of {most} in use", f.server.slotsUsed, f.server.slotsMax)
 	}},
 }
 
@@ -52,13 +56,13 @@ func serverProblem(_ Config, f facts) *SetupError {
 	switch {
 	case f.server.standby:
 		return &SetupError{
-			What: "the server is a standby, which accepts no publication",
-			Do:   "let the database URL name the primary",
+			What: coded.Say("doctor.server.standby", "the server is a standby, which accepts no publication"),
+			Do:   coded.Say("doctor.server.standby_do", "let the database URL name the primary"),
 		}
 	case f.server.version < minVersion:
 		return &SetupError{
-			What: fmt.Sprintf("Postgres %d is too old", f.server.version/10000),
-			Do:   fmt.Sprintf("use version %d or newer", minVersion/10000),
+			What: coded.Say("doctor.server.old", "Postgres {version} is too old", f.server.version/10000),
+			Do:   coded.Say("doctor.server.old_do", "use version {version} or newer", minVersion/10000),
 		}
 	}
 	return nil
@@ -69,8 +73,8 @@ func walLevelProblem(_ Config, f facts) *SetupError {
 		return nil
 	}
 	return &SetupError{
-		What: fmt.Sprintf("wal_level is %q instead of \"logical\"", f.server.walLevel),
-		Do:   "run as a superuser: ALTER SYSTEM SET wal_level = 'logical', then restart Postgres",
+		What: coded.Say("doctor.wal_level.other", "wal_level is \"{level}\" instead of \"logical\"", f.server.walLevel),
+		Do:   coded.Say("doctor.wal_level.other_do", "run as a superuser: ALTER SYSTEM SET wal_level = 'logical', then restart Postgres"),
 	}
 }
 
@@ -78,21 +82,21 @@ func tableProblem(cfg Config, f facts) *SetupError {
 	switch {
 	case !f.table.found:
 		return &SetupError{
-			What: fmt.Sprintf("table %s does not exist in database %q", cfg.Table, f.server.database),
-			Do:   "correct the table's name or the database URL",
+			What: coded.Say("doctor.table.none", "table {table} does not exist in database \"{database}\"", cfg.Table, f.server.database),
+			Do:   coded.Say("doctor.table.none_do", "correct the table's name or the database URL"),
 		}
 	case kindProblem(cfg, f) != nil:
 		return kindProblem(cfg, f)
 	case f.table.keyType == 0:
 		return &SetupError{
-			What: fmt.Sprintf("table %s has no column %q", cfg.Table, cfg.KeyColumn),
-			Do:   "correct the name of the key column",
+			What: coded.Say("doctor.table.no_key", "table {table} has no column \"{column}\"", cfg.Table, cfg.KeyColumn),
+			Do:   coded.Say("doctor.table.no_key_do", "correct the name of the key column"),
 		}
 	case !f.table.selectable:
 		return &SetupError{
-			What: fmt.Sprintf("role %q may not read %s", f.server.role, cfg.Table),
-			Do: fmt.Sprintf("run as its owner: GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s",
-				quoteIdent(cfg.schema()), quoteIdent(f.server.role), cfg.quotedTable(), quoteIdent(f.server.role)),
+			What: coded.Say("doctor.table.closed", "role \"{role}\" may not read {table}", f.server.role, cfg.Table),
+			Do: asOwner(fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s",
+				quoteIdent(cfg.schema()), quoteIdent(f.server.role), cfg.quotedTable(), quoteIdent(f.server.role))),
 		}
 	}
 
@@ -105,28 +109,28 @@ func kindProblem(cfg Config, f facts) *SetupError {
 	switch {
 	case f.table.kind == "v" || f.table.kind == "m":
 		return &SetupError{
-			What: fmt.Sprintf("%s is a view: Postgres does not log the changes of a view's rows", cfg.Table),
-			Do:   "name the table behind it",
+			What: coded.Say("doctor.table.view", "{table} is a view: Postgres does not log the changes of a view's rows", cfg.Table),
+			Do:   coded.Say("doctor.table.view_do", "name the table behind it"),
 		}
 	case f.table.kind == "f":
 		return &SetupError{
-			What: fmt.Sprintf("%s is a foreign table: its rows are in another server's log", cfg.Table),
-			Do:   "let the database URL name that server",
+			What: coded.Say("doctor.table.foreign", "{table} is a foreign table: its rows are in another server's log", cfg.Table),
+			Do:   coded.Say("doctor.table.foreign_do", "let the database URL name that server"),
 		}
 	case f.table.persistence == "t":
 		return &SetupError{
-			What: fmt.Sprintf("%s is a temporary table: Postgres does not log its changes", cfg.Table),
-			Do:   "name the table that keeps the rows",
+			What: coded.Say("doctor.table.temporary", "{table} is a temporary table: Postgres does not log its changes", cfg.Table),
+			Do:   coded.Say("doctor.table.temporary_do", "name the table that keeps the rows"),
 		}
 	case f.table.persistence == "u":
 		return &SetupError{
-			What: fmt.Sprintf("table %s is unlogged: Postgres does not log its changes, and empties it after a crash", cfg.Table),
-			Do:   fmt.Sprintf("run as its owner: ALTER TABLE %s SET LOGGED", cfg.quotedTable()),
+			What: coded.Say("doctor.table.unlogged", "table {table} is unlogged: Postgres does not log its changes, and empties it after a crash", cfg.Table),
+			Do:   asOwner(fmt.Sprintf("ALTER TABLE %s SET LOGGED", cfg.quotedTable())),
 		}
 	case f.table.children:
 		return &SetupError{
-			What: fmt.Sprintf("other tables inherit from %s: reading it shows their rows, but Postgres logs their changes under their own names", cfg.Table),
-			Do:   "end the inheritance (ALTER TABLE child NO INHERIT), or make them partitions",
+			What: coded.Say("doctor.table.children", "other tables inherit from {table}: reading it shows their rows, but Postgres logs their changes under their own names", cfg.Table),
+			Do:   coded.Say("doctor.table.children_do", "end the inheritance (ALTER TABLE child NO INHERIT), or make them partitions"),
 		}
 	}
 
@@ -141,7 +145,7 @@ func identityProblem(cfg Config, f facts) *SetupError {
 	}
 	p := flawOf(cfg, cfg.Table, cfg.quotedTable(), f.table.flaw)
 	if f.table.flaw == flawIdentity || f.table.flaw == flawKey {
-		p.Do = fmt.Sprintf("run as its owner: ALTER TABLE %s ADD PRIMARY KEY (%s) (or ALTER TABLE %[1]s REPLICA IDENTITY FULL)",
+		p.Do = coded.Say("doctor.flaw.identity_do", "run as its owner: ALTER TABLE {table} ADD PRIMARY KEY ({column}) (or ALTER TABLE {table} REPLICA IDENTITY FULL)",
 			cfg.quotedTable(), quoteIdent(cfg.KeyColumn))
 	}
 	return p
@@ -155,54 +159,56 @@ func partitionsProblem(cfg Config, f facts) *SetupError {
 	}
 	p := flawOf(cfg, "partition "+f.table.part, f.table.part, f.table.partFlaw)
 	if n := f.table.flawed - 1; n > 0 {
-		p.Do += fmt.Sprintf("; %d more partitions need the like", n)
+		p.Do = coded.Say("doctor.flaw.more_do", "{cause}; {count} more partitions need the like", p.Do, n)
 	}
 	return p
 }
 
 // flawOf says what is wrong with a table or a partition, and what to do.
 func flawOf(cfg Config, name, quoted, flaw string) *SetupError {
-	full := "run as its owner: ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"
+	full := "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"
 
 	switch flaw {
 	case flawForeign:
 		return &SetupError{
-			What: name + " is a foreign table: its rows are in another server's log, and their changes would be missed",
-			Do:   fmt.Sprintf("run as the owner of %s: ALTER TABLE %s DETACH PARTITION %s", cfg.Table, cfg.quotedTable(), quoted),
+			What: coded.Say("doctor.flaw.foreign", "{table} is a foreign table: its rows are in another server's log, and their changes would be missed", name),
+			Do:   coded.Say("doctor.flaw.foreign_do", "run as the owner of {table}: ALTER TABLE {quoted} DETACH PARTITION {partition}", cfg.Table, cfg.quotedTable(), quoted),
 		}
 	case flawUnlogged:
 		return &SetupError{
-			What: name + " is unlogged: its changes are not in the log and would be missed",
-			Do:   "run as its owner: ALTER TABLE " + quoted + " SET LOGGED",
+			What: coded.Say("doctor.flaw.unlogged", "{table} is unlogged: its changes are not in the log and would be missed", name),
+			Do:   asOwner("ALTER TABLE " + quoted + " SET LOGGED"),
 		}
 	case flawDeferrable:
 		return &SetupError{
-			What: fmt.Sprintf("the key of %s is DEFERRABLE, so Postgres does not take it for a replica identity and refuses every UPDATE and DELETE of its rows while it is published", name),
-			Do:   full + " (or make the key anew, not deferrable)",
+			What: coded.Say("doctor.flaw.deferrable", "the key of {table} is DEFERRABLE, so Postgres does not take it for a replica identity and refuses every UPDATE and DELETE of its rows while it is published", name),
+			Do:   coded.Say("doctor.flaw.deferrable_do", "run as its owner: {statement} (or make the key anew, not deferrable)", full),
 		}
 	case flawIdentity:
 		return &SetupError{
-			What: fmt.Sprintf("column %q is not part of the primary key or replica identity of %s: there is none, so Postgres refuses every UPDATE and DELETE of its rows while it is published", cfg.KeyColumn, name),
-			Do:   full,
+			What: coded.Say("doctor.flaw.no_identity", "column \"{column}\" is not part of the primary key or replica identity of {table}: there is none, so Postgres refuses every UPDATE and DELETE of its rows while it is published", cfg.KeyColumn, name),
+			Do:   asOwner(full),
 		}
 	}
 
 	return &SetupError{
-		What: fmt.Sprintf("column %q is not part of the primary key or replica identity of %s: its deletes would not say which row is gone", cfg.KeyColumn, name),
-		Do:   full,
+		What: coded.Say("doctor.flaw.key", "column \"{column}\" is not part of the primary key or replica identity of {table}: its deletes would not say which row is gone", cfg.KeyColumn, name),
+		Do:   asOwner(full),
 	}
 }
 
-func identityDetail(_ Config, f facts) string {
-	return map[string]string{"f": "full", "i": "index", "d": "primary key"}[f.table.replident]
+func identityDetail(_ Config, f facts) coded.Text {
+	return map[string]coded.Text{
+		"f": coded.Say("doctor.replica.full", "full"), "i": coded.Say("doctor.replica.index", "index"), "d": coded.Say("doctor.replica.key", "primary key"),
+	}[f.table.replident]
 }
 
 // partitionsDetail is empty where the table has none: there is nothing to say.
-func partitionsDetail(_ Config, f facts) string {
+func partitionsDetail(_ Config, f facts) coded.Text {
 	if !f.table.partitioned() {
-		return ""
+		return coded.Text{}
 	}
-	return fmt.Sprintf("%d, each with a replica identity", f.table.parts)
+	return coded.Say("doctor.partitions.fit", "{count}, each with a replica identity", f.table.parts)
 }
 
 // createPublication is the statement that makes the publication.
@@ -217,28 +223,28 @@ func publicationProblem(cfg Config, f facts) *SetupError {
 	switch {
 	case !f.pub.found && (!f.table.owned || !f.server.mayPublish):
 		return &SetupError{
-			What: fmt.Sprintf("publication %s does not exist and role %q may not make it", name, f.server.role),
-			Do:   "run as the table's owner or a superuser: " + createPublication(cfg),
+			What: coded.Say("doctor.publication.none", "publication {publication} does not exist and role \"{role}\" may not make it", name, f.server.role),
+			Do:   coded.Say("doctor.publication.none_do", "run as the table's owner or a superuser: {statement}", createPublication(cfg)),
 		}
 	case f.pub.found && f.table.partitioned() && !f.pub.viaRoot:
 		return &SetupError{
-			What: fmt.Sprintf("publication %s publishes the partitions of %s under their own names", name, cfg.Table),
-			Do:   fmt.Sprintf("run as its owner: ALTER PUBLICATION %s SET (publish_via_partition_root = true)", name),
+			What: coded.Say("doctor.publication.partitions", "publication {publication} publishes the partitions of {table} under their own names", name, cfg.Table),
+			Do:   asOwner(fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true)", name)),
 		}
 	case f.pub.found && !f.pub.hasTable && !f.pub.lostIt:
 		return &SetupError{
-			What: fmt.Sprintf("publication %s does not hold table %s", name, cfg.Table),
-			Do:   fmt.Sprintf("run as its owner: ALTER PUBLICATION %s ADD TABLE %s", name, cfg.quotedTable()),
+			What: coded.Say("doctor.publication.lacks", "publication {publication} does not hold table {table}", name, cfg.Table),
+			Do:   asOwner(fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", name, cfg.quotedTable())),
 		}
 	case f.pub.found && !f.pub.complete:
 		return &SetupError{
-			What: fmt.Sprintf("publication %s leaves out some operations", name),
-			Do:   fmt.Sprintf("run as its owner: ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate')", name),
+			What: coded.Say("doctor.publication.operations", "publication {publication} leaves out some operations", name),
+			Do:   asOwner(fmt.Sprintf("ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate')", name)),
 		}
 	case f.pub.filtered:
 		return &SetupError{
-			What: fmt.Sprintf("publication %s has a row filter for %s: what it leaves out is never synced, and a row that leaves it looks deleted", name, cfg.Table),
-			Do:   "to sync some contacts only, set `filter` of mksync's configuration; run as its owner: " + putAnew(cfg, f.pub.columns),
+			What: coded.Say("doctor.publication.filtered", "publication {publication} has a row filter for {table}: what it leaves out is never synced, and a row that leaves it looks deleted", name, cfg.Table),
+			Do:   coded.Say("doctor.publication.filtered_do", "to sync some contacts only, set `filter` of mksync's configuration; run as its owner: {statement}", putAnew(cfg, f.pub.columns)),
 		}
 	}
 
@@ -255,8 +261,8 @@ func columnsProblem(cfg Config, f facts) *SetupError {
 
 	if slices.Contains(f.table.identity, wholeRow) {
 		return &SetupError{
-			What: fmt.Sprintf("publication %s has a list of columns for %s, whose replica identity is FULL: Postgres refuses every UPDATE and DELETE of its rows", quoteIdent(cfg.Publication), cfg.Table),
-			Do:   "run as its owner: " + putAnew(cfg, nil),
+			What: coded.Say("doctor.publication.columns_full", "publication {publication} has a list of columns for {table}, whose replica identity is FULL: Postgres refuses every UPDATE and DELETE of its rows", quoteIdent(cfg.Publication), cfg.Table),
+			Do:   asOwner(putAnew(cfg, nil)),
 		}
 	}
 
@@ -272,9 +278,9 @@ func columnsProblem(cfg Config, f facts) *SetupError {
 	}
 
 	return &SetupError{
-		What: fmt.Sprintf("the list of columns of publication %s leaves out %s, which belongs to the key of %s: Postgres refuses every UPDATE and DELETE of its rows",
+		What: coded.Say("doctor.publication.columns", "the list of columns of publication {publication} leaves out {columns}, which belongs to the key of {table}: Postgres refuses every UPDATE and DELETE of its rows",
 			quoteIdent(cfg.Publication), strings.Join(lacking, ", "), cfg.Table),
-		Do: "run as its owner: " + putAnew(cfg, append(lacking, f.pub.columns...)),
+		Do: asOwner(putAnew(cfg, append(lacking, f.pub.columns...))),
 	}
 }
 
@@ -293,14 +299,14 @@ func putAnew(cfg Config, columns []string) string {
 	return fmt.Sprintf("%s DROP TABLE %s; %[1]s ADD TABLE %[2]s%[3]s", alter, cfg.quotedTable(), list)
 }
 
-func publicationDetail(cfg Config, f facts) string {
+func publicationDetail(cfg Config, f facts) coded.Text {
 	switch {
 	case !f.pub.found:
-		return quoteIdent(cfg.Publication) + " will be made at the first start"
+		return coded.Say("doctor.publication.later", "{publication} will be made at the first start", quoteIdent(cfg.Publication))
 	case f.pub.columns != nil:
-		return fmt.Sprintf("%s, with the columns %s alone", quoteIdent(cfg.Publication), strings.Join(f.pub.columns, ", "))
+		return coded.Say("doctor.publication.some", "{publication}, with the columns {columns} alone", quoteIdent(cfg.Publication), strings.Join(f.pub.columns, ", "))
 	}
-	return quoteIdent(cfg.Publication)
+	return verbatim(quoteIdent(cfg.Publication))
 }
 
 func slotProblem(cfg Config, f facts) *SetupError {
@@ -309,32 +315,32 @@ func slotProblem(cfg Config, f facts) *SetupError {
 		return nil
 	case f.slot.plugin != "pgoutput":
 		return &SetupError{
-			What: fmt.Sprintf("slot %q is in use for something else (%s)", cfg.Slot, f.slot.plugin),
-			Do:   "give mksync's slot a name that is free (MKSYNC_SLOT)",
+			What: coded.Say("doctor.slot.foreign", "slot \"{slot}\" is in use for something else ({plugin})", cfg.Slot, f.slot.plugin),
+			Do:   coded.Say("doctor.slot.foreign_do", "give mksync's slot a name that is free (MKSYNC_SLOT)"),
 		}
 	case f.slot.database != f.server.database:
 		return &SetupError{
-			What: fmt.Sprintf("slot %q belongs to database %q, and this is database %q", cfg.Slot, f.slot.database, f.server.database),
-			Do: "correct the database URL; is this one a copy, do not run mksync on it with the same MetaKocka company: " +
-				"both would write to the same partners (with a company of its own it needs a slot of its own, MKSYNC_SLOT)",
+			What: coded.Say("doctor.slot.database", "slot \"{slot}\" belongs to database \"{other}\", and this is database \"{database}\"", cfg.Slot, f.slot.database, f.server.database),
+			Do: coded.Say("doctor.slot.database_do", "correct the database URL; is this one a copy, do not run mksync on it with the same MetaKocka company: "+
+				"both would write to the same partners (with a company of its own it needs a slot of its own, MKSYNC_SLOT)"),
 		}
 	}
 	if w := f.slot.waits; w != nil {
-		return &SetupError{What: fmt.Sprintf("slot %q is being made and waits for %s", cfg.Slot, w.who), Do: w.do}
+		return &SetupError{What: coded.Say("doctor.slot.waits", "slot \"{slot}\" is being made and waits for {cause}", cfg.Slot, w.who), Do: w.do}
 	}
 	return nil
 }
 
-func slotDetail(cfg Config, f facts) string {
+func slotDetail(cfg Config, f facts) coded.Text {
 	switch {
 	case !f.slot.found:
-		return fmt.Sprintf("%q will be made at the first start", cfg.Slot)
+		return coded.Say("doctor.slot.later", "\"{slot}\" will be made at the first start", cfg.Slot)
 	case f.slot.lost:
-		return fmt.Sprintf("%q was invalidated and will be made anew, with a snapshot", cfg.Slot)
+		return coded.Say("doctor.slot.lost", "\"{slot}\" was invalidated and will be made anew, with a snapshot", cfg.Slot)
 	case f.slot.active:
-		return fmt.Sprintf("%q is in use", cfg.Slot)
+		return coded.Say("doctor.slot.used", "\"{slot}\" is in use", cfg.Slot)
 	}
-	return fmt.Sprintf("%q is free", cfg.Slot)
+	return coded.Say("doctor.slot.free", "\"{slot}\" is free", cfg.Slot)
 }
 
 func slotsProblem(_ Config, f facts) *SetupError {
@@ -346,8 +352,16 @@ func slotsProblem(_ Config, f facts) *SetupError {
 
 func allSlotsUsed(err error) *SetupError {
 	return &SetupError{
-		What: "all replication slots of the server are in use",
-		Do:   "drop one that is no longer needed (see pg_replication_slots), or raise max_replication_slots and restart Postgres",
+		What: coded.Say("doctor.slot.none_free", "all replication slots of the server are in use"),
+		Do:   coded.Say("doctor.slot.none_free_do", "drop one that is no longer needed (see pg_replication_slots), or raise max_replication_slots and restart Postgres"),
 		Err:  err,
 	}
 }
+
+// asOwner is a statement that the owner of what it is about has to run.
+func asOwner(statement string) coded.Text {
+	return coded.Say("doctor.do.owner", "run as its owner: {statement}", statement)
+}
+
+// verbatim is what needs no words of a language: names, settings.
+func verbatim(values string) coded.Text { return coded.Say("doctor.verbatim", "{values}", values) }

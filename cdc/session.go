@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // session is one connection: from the set-up checks to its end.
@@ -153,7 +155,7 @@ func (s *session) loadLast(ctx context.Context) (err error) {
 		return StreamOfAnother(s.last.SystemID, s.systemID)
 	}
 	if s.sinkIsOurs() && s.last.Pos.LSN > s.walEnd {
-		return systemChanged(fmt.Sprintf("the database's log ends at %s, but the stream already holds %s (an older copy was restored)", s.walEnd, s.last.Pos.LSN))
+		return systemChanged(coded.Say("doctor.identity.behind", "the database's log ends at {end}, but the stream already holds {held} (an older copy was restored)", s.walEnd, s.last.Pos.LSN))
 	}
 	return nil
 }

@@ -153,8 +153,8 @@ func requireSetupError(t testing.TB, err error, what, do string) {
 	t.Helper()
 	var setup *SetupError
 	require.ErrorAs(t, err, &setup)
-	require.Contains(t, setup.What, what)
-	require.Contains(t, setup.Do, do)
+	require.Contains(t, setup.What.String(), what)
+	require.Contains(t, setup.Do.String(), do)
 	require.NotContains(t, err.Error(), "\n")
 	require.NotContains(t, err.Error(), "geheim")
 }
@@ -163,7 +163,7 @@ func requireFinding(t testing.TB, cfg Config, what, do string) {
 	t.Helper()
 	findings := Check(context.Background(), cfg)
 	for _, f := range findings {
-		if !f.OK && strings.Contains(f.Detail, what) && strings.Contains(f.Do, do) {
+		if !f.OK && strings.Contains(f.Detail.String(), what) && strings.Contains(f.Do.String(), do) {
 			return
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // snapshot makes the slot, behind a publication, and publishes the table as it was
@@ -123,8 +125,8 @@ func (s *session) explainSlot(verb string, err error) error {
 		return allSlotsUsed(err)
 	case codeNoRight:
 		return &SetupError{
-			What: fmt.Sprintf("role %q may not use replication slots", s.facts.server.role),
-			Do:   fmt.Sprintf("run as a superuser: ALTER ROLE %s REPLICATION", quoteIdent(s.facts.server.role)), Err: err,
+			What: coded.Say("doctor.slot.denied", "role \"{role}\" may not use replication slots", s.facts.server.role),
+			Do:   coded.Say("doctor.replication.denied_do", "run as a superuser: ALTER ROLE {role} REPLICATION", quoteIdent(s.facts.server.role)), Err: err,
 		}
 	}
 	return fmt.Errorf("%s: %w", verb, err)
@@ -174,8 +176,8 @@ func (s *session) readSnapshot(ctx context.Context, conn *pgconn.PgConn, name st
 func (s *session) explainRead(err error) error {
 	if pgCode(err) == codeNoRight {
 		return &SetupError{
-			What: fmt.Sprintf("role %q may not read all of %s (%s)", s.facts.server.role, s.cfg.Table, pgMessage(err)),
-			Do:   fmt.Sprintf("grant SELECT on %s, and BYPASSRLS where it has row-level security", s.cfg.quotedTable()), Err: err,
+			What: coded.Say("doctor.table.part_closed", "role \"{role}\" may not read all of {table} ({words})", s.facts.server.role, s.cfg.Table, pgMessage(err)),
+			Do:   coded.Say("doctor.table.part_closed_do", "grant SELECT on {table}, and BYPASSRLS where it has row-level security", s.cfg.quotedTable()), Err: err,
 		}
 	}
 	return fmt.Errorf("read snapshot of %s: %w", s.cfg.Table, err)

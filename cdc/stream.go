@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // stream is the streaming part of a session. One goroutine reads, decodes and
@@ -184,7 +186,7 @@ func (st *stream) event(ctx context.Context) error {
 // otherHistory: the slot begins before the stream's newest event, but the log
 // does not hold it (invariant 13).
 func (st *stream) otherHistory() error {
-	return systemChanged(fmt.Sprintf("the stream's newest event, %s, is not in the database's log (an older copy was restored, or an installation for another database of this server uses the same streams: MKSYNC_INSTANCE)", st.last.Pos))
+	return systemChanged(coded.Say("doctor.identity.not_in_log", "the stream's newest event, {event}, is not in the database's log (an older copy was restored, or an installation for another database of this server uses the same streams: MKSYNC_INSTANCE)", st.last.Pos))
 }
 
 // publish hands one event to the sink and counts it.

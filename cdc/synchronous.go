@@ -2,10 +2,10 @@ package cdc
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/pgsession"
 )
 
@@ -22,9 +22,9 @@ func synchronousProblem(_ Config, f facts) *SetupError {
 		return nil
 	}
 	return &SetupError{
-		What: fmt.Sprintf("synchronous_standby_names is '%s', so every commit on this server would wait for mksync as for a standby", f.server.standbys),
-		Do: "name your standbys in it, by their application_name or cluster_name: as a superuser, " +
-			"ALTER SYSTEM SET synchronous_standby_names = 'standby_1' ('' where there is none), then SELECT pg_reload_conf()",
+		What: coded.Say("doctor.synchronous.counts", "synchronous_standby_names is '{names}', so every commit on this server would wait for mksync as for a standby", f.server.standbys),
+		Do: coded.Say("doctor.synchronous.counts_do", "name your standbys in it, by their application_name or cluster_name: as a superuser, "+
+			"ALTER SYSTEM SET synchronous_standby_names = 'standby_1' ('' where there is none), then SELECT pg_reload_conf()"),
 		Err: errSynchronous,
 	}
 }

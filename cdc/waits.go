@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // A slot is made only when every transaction that is open at that moment has ended,
@@ -31,8 +33,8 @@ WHERE w.pid IN (%[1]s) AND NOT w.granted ORDER BY 2 LIMIT 1`
 
 // wait is a transaction that somebody waits for.
 type wait struct {
-	who string // what it is, and since when
-	do  string
+	who coded.Text // what it is, and since when
+	do  coded.Text
 }
 
 // waitOf is what the backend waits for; nil: for nobody.
@@ -42,20 +44,20 @@ func waitOf(ctx context.Context, conn *pgconn.PgConn, pid string) (*wait, error)
 		return nil, err
 	}
 	r := rows[0]
-	since := "since " + r[1] + " UTC"
+	since := coded.Say("doctor.wait.since", "since {time} UTC", r[1])
 	if r[1] == "" {
-		since = "since a time that this role may not see"
+		since = coded.Say("doctor.wait.hidden", "since a time that this role may not see")
 	}
 	if gid := r[6]; gid != "" {
 		return &wait{
-			who: fmt.Sprintf("the prepared transaction %s of role %q in database %q, prepared %s", quoteLiteral(gid), r[4], r[5], since),
-			do:  fmt.Sprintf("end it in that database: COMMIT PREPARED %s, or ROLLBACK PREPARED %[1]s", strings.TrimSpace(quoteLiteral(gid))),
+			who: coded.Say("doctor.wait.prepared", "the prepared transaction {transaction} of role \"{role}\" in database \"{database}\", prepared {cause}", quoteLiteral(gid), r[4], r[5], since),
+			do:  coded.Say("doctor.wait.prepared_do", "end it in that database: COMMIT PREPARED {transaction}, or ROLLBACK PREPARED {transaction}", strings.TrimSpace(quoteLiteral(gid))),
 		}, nil
 	}
 	return &wait{
-		who: fmt.Sprintf("the transaction of process %s (%s, program %q, role %q, database %q), open %s",
+		who: coded.Say("doctor.wait.open", "the transaction of process {process} ({state}, program \"{program}\", role \"{role}\", database \"{database}\"), open {cause}",
 			r[0], cmp.Or(r[2], "state unknown"), r[3], r[4], r[5], since),
-		do: fmt.Sprintf("end that transaction, or run: SELECT pg_terminate_backend(%s)", r[0]),
+		do: coded.Say("doctor.wait.open_do", "end that transaction, or run: SELECT pg_terminate_backend({process})", r[0]),
 	}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/proposal"
@@ -224,7 +225,7 @@ func (app *cliEnv) examineProposal(ctx context.Context, report *terminal.Screen,
 }
 
 // notSetYet names the settings that MetaKocka is to be asked with.
-func notSetYet(cfg config.Config) string {
+func notSetYet(cfg config.Config) coded.Text {
 	var missing []string
 	if cfg.MetaKockaCompanyID == "" {
 		missing = append(missing, config.Variable("metakocka_company_id"))
@@ -233,7 +234,7 @@ func notSetYet(cfg config.Config) string {
 		missing = append(missing, config.Variable("metakocka_secret_key"))
 	}
 	if len(missing) == 0 {
-		return ""
+		return coded.Text{}
 	}
-	return "set " + strings.Join(missing, " and ") + ", then run mksync doctor"
+	return coded.Say("doctor.set_first", "set {settings}, then run mksync doctor", strings.Join(missing, " and "))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/nats-io/nkeys"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/service"
@@ -237,7 +238,7 @@ func signIn(t *testing.T, environ []string) (told string, status doctor.Status) 
 	}
 
 	want := service.DoctorConfig(cfg, nil)
-	want.Database.Skip, want.MetaKocka.Skip = "this is about NATS", "this is about NATS"
+	want.Database.Skip, want.MetaKocka.Skip = coded.Say("doctor.test", "this is about NATS"), coded.Say("doctor.test", "this is about NATS")
 	doctor.Run(context.WithoutCancel(t.Context()), want, func(f doctor.Finding) {
 		if f.Name != "NATS" {
 			return

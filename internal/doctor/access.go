@@ -2,11 +2,12 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // readers is who besides their owners, superusers and the role that runs mksync
@@ -49,18 +50,19 @@ func checkReaders(ctx context.Context, conn *pgx.Conn, schema string) []Finding 
 	case !some:
 		return nil
 	case len(r.roles) == 0:
-		return []Finding{ok(nameReaders, "nobody but their owner, superusers and mksync's role")}
+		return []Finding{ok(nameReaders, coded.Say("doctor.readers.none", "nobody but their owner, superusers and mksync's role"))}
 	}
 	return []Finding{r.finding()}
 }
 
 func (r readers) finding() Finding {
-	detail := fmt.Sprintf("%s may read or change %s", strings.Join(r.roles, ", "), strings.Join(r.tables, ", "))
+	roles, tables := strings.Join(r.roles, ", "), strings.Join(r.tables, ", ")
 	if slices.ContainsFunc(r.roles, func(role string) bool { return slices.Contains(open, role) }) {
-		return fail(nameReaders, "customers' data are open to the world: "+detail, "run as the tables' owner: mksync migrate up; then drop policies that let them in")
+		return fail(nameReaders, coded.Say("doctor.readers.world", "customers' data are open to the world: {roles} may read or change {tables}", roles, tables),
+			coded.Say("doctor.readers.world_do", "run as the tables' owner: mksync migrate up; then drop policies that let them in"))
 	}
-	return note(nameReaders, detail, fmt.Sprintf("where that is not meant, run as the tables' owner: REVOKE ALL ON %s FROM %s",
-		strings.Join(r.tables, ", "), sanitized(r.roles)))
+	return note(nameReaders, coded.Say("doctor.readers.some", "{roles} may read or change {tables}", roles, tables),
+		coded.Say("doctor.readers.some_do", "where that is not meant, run as the tables' owner: REVOKE ALL ON {tables} FROM {roles}", tables, sanitized(r.roles)))
 }
 
 func sanitized(roles []string) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/pgsession"
@@ -147,20 +148,22 @@ func (t contacts) checkKey() (Finding, bool) {
 	if !exists {
 		return Finding{}, false
 	}
-	named := fmt.Sprintf("column %q of %s ", key.name, t.cfg.Table)
-	add := fmt.Sprintf("run as its owner: ALTER TABLE %s ADD UNIQUE (%s)", t.cfg.Table, pgx.Identifier{key.name}.Sanitize())
+	add := fmt.Sprintf("ALTER TABLE %s ADD UNIQUE (%s)", t.cfg.Table, pgx.Identifier{key.name}.Sanitize())
 	switch k := t.key; {
 	case k.refused != "":
 		what, do, _ := strings.Cut(k.refused, ": ")
-		return fail(nameKey, what, do), true
+		return fail(nameKey, verbatim(what), verbatim(do)), true
 	case k.nullable:
-		return fail(nameKey, named+"may be empty, and names no contact then", "let contacts_key name a column that is unique and not null"), true
+		return fail(nameKey, coded.Say("doctor.key.nullable", "column \"{column}\" of {table} may be empty, and names no contact then", key.name, t.cfg.Table),
+			coded.Say("doctor.key.nullable_do", "let contacts_key name a column that is unique and not null")), true
 	case !k.unique && k.partitioned: // which cannot have such an index, unless it is partitioned by the key
-		return note(nameKey, named+"is unique in each partition at most: two rows with one key are one contact", "see that the CRM never gives one key twice"), true
+		return note(nameKey, coded.Say("doctor.key.partitioned", "column \"{column}\" of {table} is unique in each partition at most: two rows with one key are one contact", key.name, t.cfg.Table),
+			coded.Say("doctor.key.partitioned_do", "see that the CRM never gives one key twice")), true
 	case !k.unique:
-		return fail(nameKey, named+"is not unique: two rows with one key are one contact", add+", or let contacts_key name another column"), true
+		return fail(nameKey, coded.Say("doctor.key.not_unique", "column \"{column}\" of {table} is not unique: two rows with one key are one contact", key.name, t.cfg.Table),
+			coded.Say("doctor.key.not_unique_do", "run as its owner: {statement}, or let contacts_key name another column", add)), true
 	}
-	return ok(nameKey, key.name+" "+key.typ), true
+	return ok(nameKey, verbatim(key.name+" "+key.typ)), true
 }
 
 // checkFields: a field whose column is missing is not synced, which may be
@@ -176,8 +179,8 @@ func (t contacts) checkFields() (Finding, bool) {
 		missing := t.missing(configured)
 		switch {
 		case len(missing) > 0 && field == mapping.FieldName:
-			return fail(nameFields, fmt.Sprintf("%s has no column %q for the contact's name", t.cfg.Table, strings.Join(missing, ", ")),
-				"name its column, or the columns of given and family name, in the configuration: fields.name"), true
+			return fail(nameFields, coded.Say("doctor.fields.name", "{table} has no column \"{columns}\" for the contact's name", t.cfg.Table, strings.Join(missing, ", ")),
+				coded.Say("doctor.fields.name_do", "name its column, or the columns of given and family name, in the configuration: fields.name")), true
 		case len(missing) > 0:
 			absent = append(absent, describe(field, missing))
 			continue
@@ -189,16 +192,16 @@ func (t contacts) checkFields() (Finding, bool) {
 	}
 
 	if len(stuck) > 0 {
-		return note(nameFields, "Postgres computes the column of "+strings.Join(stuck, ", ")+": it is read and never written, so edits made in MetaKocka do not arrive in it",
-			"set the direction of these fields to to_metakocka, or leave it so"), true
+		return note(nameFields, coded.Say("doctor.fields.computed", "Postgres computes the column of {named}: it is read and never written, so edits made in MetaKocka do not arrive in it", strings.Join(stuck, ", ")),
+			coded.Say("doctor.fields.computed_do", "set the direction of these fields to to_metakocka, or leave it so")), true
 	}
 
 	if len(absent) > 0 {
-		return note(nameFields, fmt.Sprintf("%d synced; not synced, for the table has no such column: %s", synced, strings.Join(absent, ", ")),
-			"name their columns under fields in the configuration, or leave it so"), true
+		return note(nameFields, coded.Say("doctor.fields.absent", "{count} synced; not synced, for the table has no such column: {named}", synced, strings.Join(absent, ", ")),
+			coded.Say("doctor.fields.absent_do", "name their columns under fields in the configuration, or leave it so")), true
 	}
 
-	return ok(nameFields, fmt.Sprintf("%d synced", synced)), true
+	return ok(nameFields, coded.Say("doctor.fields.synced", "{count} synced", synced)), true
 }
 
 // missing are the columns of a field that the table lacks.
@@ -243,8 +246,8 @@ func (t contacts) checkTypes() (Finding, bool) {
 			}
 		}
 	}
-	return fail(nameFields, "texts cannot be written into the column of "+strings.Join(unfit, ", "),
-		"name other columns for these fields, or set their direction to to_metakocka or off"), len(unfit) > 0
+	return fail(nameFields, coded.Say("doctor.fields.unfit", "texts cannot be written into the column of {named}", strings.Join(unfit, ", ")),
+		coded.Say("doctor.fields.unfit_do", "name other columns for these fields, or set their direction to to_metakocka or off")), len(unfit) > 0
 }
 
 func (t contacts) checkFilter() (Finding, bool) {
@@ -255,10 +258,10 @@ func (t contacts) checkFilter() (Finding, bool) {
 		}
 	}
 	if len(absent) > 0 {
-		return fail(nameFilter, fmt.Sprintf("%s has no column %s", t.cfg.Table, strings.Join(absent, ", ")),
-			"correct filter in the configuration"), true
+		return fail(nameFilter, coded.Say("doctor.filter.absent", "{table} has no column {columns}", t.cfg.Table, strings.Join(absent, ", ")),
+			coded.Say("doctor.filter.absent_do", "correct filter in the configuration")), true
 	}
-	return ok(nameFilter, "its columns are there: "+strings.Join(t.cfg.Filter, ", ")), len(t.cfg.Filter) > 0
+	return ok(nameFilter, coded.Say("doctor.filter.there", "its columns are there: {columns}", strings.Join(t.cfg.Filter, ", "))), len(t.cfg.Filter) > 0
 }
 
 // written are the columns mksync writes; with the key for a new contact.
@@ -311,10 +314,10 @@ func (t contacts) checkRights() (Finding, bool) {
 	}
 
 	if len(denied) > 0 {
-		return fail(nameRights, fmt.Sprintf("role %q may not %s in %s", t.role, strings.Join(denied, ", nor "), t.cfg.Table),
-			fmt.Sprintf("run as its owner: GRANT SELECT, %s ON %s TO %s", rights, t.cfg.Table, pgx.Identifier{t.role}.Sanitize())), true
+		return fail(nameRights, coded.Say("doctor.rights.denied", "role \"{role}\" may not {rights} in {table}", t.role, strings.Join(denied, ", nor "), t.cfg.Table),
+			asOwner(fmt.Sprintf("GRANT SELECT, %s ON %s TO %s", rights, t.cfg.Table, pgx.Identifier{t.role}.Sanitize()))), true
 	}
-	return ok(nameRights, fmt.Sprintf("role %q may read and write", t.role)), true
+	return ok(nameRights, coded.Say("doctor.rights.granted", "role \"{role}\" may read and write", t.role)), true
 }
 
 // The types of a column that holds a time.
@@ -330,25 +333,25 @@ func (t contacts) checkUpdatedAt() (Finding, bool) {
 	c, exists := t.column(t.cfg.UpdatedAt)
 	switch {
 	case exists && !c.holdsTime():
-		return note(nameUpdatedAt, fmt.Sprintf("column %s is of type %s and holds no time: it is neither read nor set", c.name, c.typ),
-			"name another in contacts_updated_at, or leave it so"), true
+		return note(nameUpdatedAt, coded.Say("doctor.updated_at.no_time", "column {column} is of type {type} and holds no time: it is neither read nor set", c.name, c.typ),
+			coded.Say("doctor.updated_at.no_time_do", "name another in contacts_updated_at, or leave it so")), true
 	case exists && c.base == typeUnzoned:
-		return note(nameUpdatedAt, fmt.Sprintf("column %s has no time zone; mksync reads and sets it in %s", c.name, t.cfg.Zone),
-			"set contacts_updated_at_zone if the CRM means another"), true
+		return note(nameUpdatedAt, coded.Say("doctor.updated_at.no_zone", "column {column} has no time zone; mksync reads and sets it in {zone}", c.name, t.cfg.Zone),
+			coded.Say("doctor.updated_at.no_zone_do", "set contacts_updated_at_zone if the CRM means another")), true
 	}
 	return Finding{}, false
 }
 
 func (t contacts) checkSecurity() (Finding, bool) {
-	return fail(nameSecurity, fmt.Sprintf("row level security of %s applies to role %q, so contacts can be hidden from it", t.cfg.Table, t.role),
-		"run as a superuser: ALTER ROLE "+pgx.Identifier{t.role}.Sanitize()+" BYPASSRLS, or use the table's owner"), t.security
+	return fail(nameSecurity, coded.Say("doctor.security.applies", "row level security of {table} applies to role \"{role}\", so contacts can be hidden from it", t.cfg.Table, t.role),
+		coded.Say("doctor.security.applies_do", "run as a superuser: {statement}, or use the table's owner", "ALTER ROLE "+pgx.Identifier{t.role}.Sanitize()+" BYPASSRLS")), t.security
 }
 
 // checkSequence: mksync asks for a new contact's key before it writes the row, also where an
 // identity would give it by itself.
 func (t contacts) checkSequence() (Finding, bool) {
-	f := note(nameNew, fmt.Sprintf("partners cannot be imported as new contacts: role %q may not use the sequence %s, which gives them their keys", t.role, t.key.closed),
-		fmt.Sprintf("run as its owner: GRANT USAGE ON SEQUENCE %s TO %s", t.key.closed, pgx.Identifier{t.role}.Sanitize()))
+	f := note(nameNew, coded.Say("doctor.new.sequence", "partners cannot be imported as new contacts: role \"{role}\" may not use the sequence {sequence}, which gives them their keys", t.role, t.key.closed),
+		asOwner(fmt.Sprintf("GRANT USAGE ON SEQUENCE %s TO %s", t.key.closed, pgx.Identifier{t.role}.Sanitize())))
 	if t.cfg.Imports {
 		f.Status = Fail
 	}
@@ -372,13 +375,20 @@ func (t contacts) checkNew() (Finding, bool) {
 		}
 	}
 
-	f := note(nameNew, "partners cannot be imported as new contacts: a row needs "+strings.Join(lacking, ", ")+", which nobody fills",
-		"give these columns a value under insert in the configuration, or a default in the table")
+	columns := strings.Join(lacking, ", ")
+	lacks := coded.Say("doctor.new.lacks", "partners cannot be imported as new contacts: a row needs {columns}, which nobody fills", columns)
+	do := coded.Say("doctor.new.lacks_do", "give these columns a value under insert in the configuration, or a default in the table")
 	switch {
 	case t.fills:
-		f.Detail = "a new contact needs " + strings.Join(lacking, ", ") + ": without a trigger of the table that fills it, partners cannot be imported"
+		perhaps := coded.Say("doctor.new.perhaps", "a new contact needs {columns}: without a trigger of the table that fills it, partners cannot be imported", columns)
+		return note(nameNew, perhaps, do), len(lacking) > 0
 	case t.cfg.Imports:
-		f.Status = Fail
+		return fail(nameNew, lacks, do), len(lacking) > 0
 	}
-	return f, len(lacking) > 0
+	return note(nameNew, lacks, do), len(lacking) > 0
+}
+
+// asOwner is a statement that the owner of what it is about has to run.
+func asOwner(statement string) coded.Text {
+	return coded.Say("doctor.do.owner", "run as its owner: {statement}", statement)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/pgsession"
 	"github.com/crmmind/mksync/syncer"
@@ -55,7 +56,7 @@ const connectTimeout = 10 * time.Second
 var listenerNames = map[string]string{"connection": nameConnection, "table": nameTable, "server": "server version"}
 
 func checkDatabase(ctx context.Context, cfg Database) side {
-	if cfg.Skip != "" {
+	if !cfg.Skip.IsZero() {
 		return side{findings: skipped(nameDatabase, cfg.Skip)}
 	}
 
@@ -73,7 +74,7 @@ func checkDatabase(ctx context.Context, cfg Database) side {
 		content, of = checkContent(ctx, cfg, &where)
 		found = append(found, content...)
 	} else {
-		found = append(found, skipped("database content", "there is no connection")...)
+		found = append(found, skipped("database content", noConnection)...)
 	}
 
 	where.noReplication = slices.ContainsFunc(found, func(f Finding) bool {
@@ -101,12 +102,14 @@ func unreachable(ctx context.Context, url string, where server) []Finding {
 	address := net.JoinHostPort(where.host, strconv.Itoa(int(where.port)))
 	switch {
 	case errors.As(err, &dns):
-		return []Finding{fail(nameConnection, fmt.Sprintf("the host %s is not known", where.host), "correct MKSYNC_DATABASE_URL")}
+		return []Finding{fail(nameConnection, coded.Say("doctor.connection.host", "the host {host} is not known", where.host),
+			coded.Say("doctor.connection.host_do", "correct MKSYNC_DATABASE_URL"))}
 	case errors.As(err, &op):
-		return []Finding{fail(nameConnection, fmt.Sprintf("no Postgres at %s: %s", address, op.Err), "start it, or correct MKSYNC_DATABASE_URL")}
+		return []Finding{fail(nameConnection, coded.Say("doctor.connection.nobody", "no Postgres at {address}: {words}", address, op.Err),
+			coded.Say("doctor.connection.nobody_do", "start it, or correct MKSYNC_DATABASE_URL"))}
 	case errors.Is(err, context.DeadlineExceeded):
-		return []Finding{fail(nameConnection, fmt.Sprintf("%s does not answer within %s", address, connectTimeout),
-			"correct MKSYNC_DATABASE_URL, or see that this machine may connect there (firewall)")}
+		return []Finding{fail(nameConnection, coded.Say("doctor.connection.silent", "{address} does not answer within {time}", address, connectTimeout),
+			coded.Say("doctor.connection.silent_do", "correct MKSYNC_DATABASE_URL, or see that this machine may connect there (firewall)"))}
 	default:
 		return nil
 	}
@@ -136,7 +139,7 @@ func checkListener(ctx context.Context, cfg Database) []Finding {
 func checkContent(ctx context.Context, cfg Database, where *server) ([]Finding, event.Database) {
 	conn, err := pgsession.Connect(ctx, cfg.URL)
 	if err != nil {
-		return []Finding{fail(nameDatabase, err.Error(), "try again")}, event.Database{}
+		return []Finding{fail(nameDatabase, coded.Of(err), coded.Say("doctor.do.again", "try again"))}, event.Database{}
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
@@ -170,7 +173,7 @@ func checkState(ctx context.Context, conn *pgx.Conn, cfg Database) []Finding {
 		return []Finding{unreadable(nameIdentity, err)}
 	}
 	if !found {
-		return []Finding{ok(nameIdentity, "no listener has worked on it yet")}
+		return []Finding{ok(nameIdentity, coded.Say("doctor.identity.none", "no listener has worked on it yet"))}
 	}
 	var other *cdc.SetupError
 	err = cdc.CheckDatabase(ctx, conn.PgConn(), cdc.Config{StateTable: pgstore.StateTable(cfg.Installation.Schema)}, state)
@@ -180,7 +183,7 @@ func checkState(ctx context.Context, conn *pgx.Conn, cfg Database) []Finding {
 	case err != nil:
 		return []Finding{unreadable(nameIdentity, err)}
 	}
-	return append([]Finding{ok(nameIdentity, "the one that mksync knows")}, formerSlots(ctx, conn, cfg, state)...)
+	return append([]Finding{ok(nameIdentity, coded.Say("doctor.identity.known", "the one that mksync knows"))}, formerSlots(ctx, conn, cfg, state)...)
 }
 
 // checkUnkept tells which fields the MetaKocka installation was found to drop.
@@ -193,8 +196,8 @@ func checkUnkept(ctx context.Context, conn *pgx.Conn, schema string) []Finding {
 	if len(fields) == 0 {
 		return nil
 	}
-	return []Finding{note(nameUnkept, fmt.Sprintf("the MetaKocka installation drops what is sent to it: %v", fields),
-		"nothing has to be done: these fields stay in the CRM alone, and are tried again once a day")}
+	return []Finding{note(nameUnkept, coded.Say("doctor.unkept.drops", "the MetaKocka installation drops what is sent to it: {fields}", fields),
+		coded.Say("doctor.unkept.drops_do", "nothing has to be done: these fields stay in the CRM alone, and are tried again once a day"))}
 }
 
 // formerSlots are left behind by another MKSYNC_SLOT.
@@ -206,8 +209,8 @@ func formerSlots(ctx context.Context, conn *pgx.Conn, cfg Database, state cdc.St
 	}
 	var name, kept string
 	_, err = pgx.ForEachRow(rows, []any{&name, &kept}, func() error {
-		found = append(found, note(nameFormer, fmt.Sprintf("the slot %s, which mksync had under another MKSYNC_SLOT, keeps %s of log", name, kept),
-			fmt.Sprintf("once mksync streams from slot %s: SELECT pg_drop_replication_slot('%s')", cfg.Slot, name)))
+		found = append(found, note(nameFormer, coded.Say("doctor.former.keeps", "the slot {slot}, which mksync had under another MKSYNC_SLOT, keeps {size} of log", name, kept),
+			coded.Say("doctor.former.keeps_do", "once mksync streams from slot {slot}: SELECT pg_drop_replication_slot('{former}')", cfg.Slot, name)))
 		return nil
 	})
 	if err != nil {
@@ -217,8 +220,12 @@ func formerSlots(ctx context.Context, conn *pgx.Conn, cfg Database, state cdc.St
 }
 
 func unreadable(name string, err error) Finding {
-	return fail(name, "cannot be looked up: "+err.Error(), "give the role the right that is missing, or try again")
+	return fail(name, coded.Say("doctor.unreadable", "cannot be looked up: {words}", err),
+		coded.Say("doctor.unreadable_do", "give the role the right that is missing, or try again"))
 }
+
+// noConnection is why what is behind a connection is not looked at.
+var noConnection = coded.Say("doctor.no_connection", "there is no connection")
 
 func serverOf(databaseURL string) server {
 	pc, err := pgx.ParseConfig(databaseURL)

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/migrations"
@@ -28,7 +29,7 @@ type Config struct {
 
 // Database is the CRM's Postgres and what mksync is to do in it.
 type Database struct {
-	Skip        string
+	Skip        coded.Text
 	URL         string
 	Table       string // schema.table
 	KeyColumn   string
@@ -57,7 +58,7 @@ type Columns struct {
 // NATS is the event bus: an external server, or the embedded one in DataDir
 // where URL is empty.
 type NATS struct {
-	Skip    string
+	Skip    coded.Text
 	Names   bus.Names
 	URL     string
 	Options []nats.Option // how to sign in at the URL, and whom to trust there
@@ -70,7 +71,7 @@ type NATS struct {
 
 // MetaKocka is the ERP. Without company id or key only the address is looked at.
 type MetaKocka struct {
-	Skip      string
+	Skip      coded.Text
 	URL       string
 	CompanyID string
 	SecretKey string
@@ -87,18 +88,22 @@ const (
 	Skipped Status = "skipped" // could not be looked at
 )
 
-// Finding is the result of one check.
+// Finding is the result of one check, in English, and as what it was made of.
 type Finding struct {
-	Name   string `json:"name"`
-	Status Status `json:"status"`
-	Detail string `json:"detail"`       // what was found, on one line, never a secret
-	Do     string `json:"do,omitempty"` // what to do about it
+	Name   string     `json:"name"`
+	Status Status     `json:"status"`
+	Detail string     `json:"detail"`       // what was found, on one line, never a secret
+	Do     string     `json:"do,omitempty"` // what to do about it
+	Reason coded.Text `json:"reason,omitzero"`
+	Remedy coded.Text `json:"remedy,omitzero"`
 }
 
-// Hint is what the owner of a hosted Postgres has to know besides.
+// Hint is what the owner of a hosted Postgres has to know besides, likewise.
 type Hint struct {
-	Title string   `json:"title"`
-	Lines []string `json:"lines"`
+	Title   string       `json:"title"`
+	Lines   []string     `json:"lines"`
+	Heading coded.Text   `json:"heading"`
+	Says    []coded.Text `json:"says"`
 }
 
 // Run looks at all three sides. It gives each finding to emit as soon as those
@@ -147,9 +152,19 @@ func begin(check func() side) <-chan side {
 	return result
 }
 
-func ok(name, detail string) Finding       { return Finding{Name: name, Status: OK, Detail: detail} }
-func note(name, detail, do string) Finding { return Finding{name, Note, detail, do} }
-func fail(name, detail, do string) Finding { return Finding{name, Fail, detail, do} }
-func skipped(name, reason string) []Finding {
-	return []Finding{{name, Skipped, "not checked: " + reason, ""}}
+func ok(name string, found coded.Text) Finding { return finding(name, OK, found, coded.Text{}) }
+
+func note(name string, found, do coded.Text) Finding { return finding(name, Note, found, do) }
+
+func fail(name string, found, do coded.Text) Finding { return finding(name, Fail, found, do) }
+
+func skipped(name string, reason coded.Text) []Finding {
+	return []Finding{finding(name, Skipped, coded.Say("doctor.skipped", "not checked: {cause}", reason), coded.Text{})}
 }
+
+func finding(name string, status Status, found, do coded.Text) Finding {
+	return Finding{name, status, found.String(), do.String(), found, do}
+}
+
+// verbatim is what needs no words of a language: names, numbers, versions.
+func verbatim(values string) coded.Text { return coded.Say("doctor.verbatim", "{values}", values) }

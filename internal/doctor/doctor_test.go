@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
@@ -81,11 +82,11 @@ func (r *rig) role(options string) string {
 
 // only leaves one side to look at.
 func (r *rig) only(name string) *rig {
-	for side, skip := range map[string]*string{
+	for side, skip := range map[string]*coded.Text{
 		"database": &r.cfg.Database.Skip, "NATS": &r.cfg.NATS.Skip, "MetaKocka": &r.cfg.MetaKocka.Skip,
 	} {
 		if side != name {
-			*skip = "this test is about " + name
+			*skip = coded.Say("doctor.test", "this test is about {name}", name)
 		}
 	}
 	return r

@@ -4,6 +4,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // site is who runs a Postgres.
@@ -88,62 +90,57 @@ func (s server) hints(failed []string) []Hint {
 	return append(hints, anyHostHint)
 }
 
-var poolerHint = Hint{
-	Title: "this looks like the address of a connection pooler",
-	Lines: []string{
-		"pooler ports do not support replication (PgBouncer 6432, Supabase's pooler 6543 and 5432, Neon's -pooler hosts, RDS Proxy)",
-		"let MKSYNC_DATABASE_URL name the server itself: its own host, usually port 5432",
-		"Supabase: db.<project>.supabase.co:5432 (IPv6, or the IPv4 add-on); Neon: the host without -pooler; RDS: the instance's endpoint",
-	},
-}
+var poolerHint = hint(
+	coded.Say("doctor.hint.pooler.title", "this looks like the address of a connection pooler"),
+	coded.Say("doctor.hint.pooler.line1", "pooler ports do not support replication (PgBouncer 6432, Supabase's pooler 6543 and 5432, Neon's -pooler hosts, RDS Proxy)"),
+	coded.Say("doctor.hint.pooler.line2", "let MKSYNC_DATABASE_URL name the server itself: its own host, usually port 5432"),
+	coded.Say("doctor.hint.pooler.line3", "Supabase: db.<project>.supabase.co:5432 (IPv6, or the IPv4 add-on); Neon: the host without -pooler; RDS: the instance's endpoint"),
+)
 
 var hostedHints = map[site]Hint{
-	siteSupabase: {
-		Title: "this is Supabase",
-		Lines: []string{
-			"wal_level is logical there already; connect directly (db.<project>.supabase.co:5432), for the poolers do not support replication",
-			"the role postgres may replicate; give another role the right with: ALTER ROLE <role> REPLICATION",
-			"row level security hides rows from every role but the table's owner and those with BYPASSRLS",
-		},
-	},
-	siteRDS: {
-		Title: "this is Amazon RDS or Aurora",
-		Lines: []string{
-			"set rds.logical_replication = 1 in the instance's (Aurora: cluster's) parameter group and reboot; wal_level follows",
-			"there is no ALTER ROLE ... REPLICATION; run as the master user: GRANT rds_replication TO <role>",
-			"connect to the instance's (Aurora: the cluster's writer) endpoint; RDS Proxy does not support replication",
-		},
-	},
-	siteCloudSQL: {
-		Title: "this is Google Cloud SQL",
-		Lines: []string{
-			"set the flag cloudsql.logical_decoding = on and restart the instance; wal_level follows",
-			"run as a user of the role cloudsqlsuperuser: ALTER USER <role> WITH REPLICATION",
-		},
-	},
-	siteAzure: {
-		Title: "this is Azure Database for PostgreSQL",
-		Lines: []string{
-			"set the server parameter wal_level = logical and restart the server",
-			"run as the administrator: ALTER ROLE <role> WITH REPLICATION",
-			"connect to port 5432; 6432 is the built-in PgBouncer, which does not support replication",
-		},
-	},
-	siteNeon: {
-		Title: "this is Neon",
-		Lines: []string{
-			"turn on logical replication in the project's settings; wal_level follows",
-			"roles made in Neon's console may replicate; connect to the host without -pooler",
-		},
-	},
+	siteSupabase: hint(
+		coded.Say("doctor.hint.supabase.title", "this is Supabase"),
+		coded.Say("doctor.hint.supabase.line1", "wal_level is logical there already; connect directly (db.<project>.supabase.co:5432), for the poolers do not support replication"),
+		coded.Say("doctor.hint.supabase.line2", "the role postgres may replicate; give another role the right with: ALTER ROLE <role> REPLICATION"),
+		coded.Say("doctor.hint.supabase.line3", "row level security hides rows from every role but the table's owner and those with BYPASSRLS"),
+	),
+	siteRDS: hint(
+		coded.Say("doctor.hint.rds.title", "this is Amazon RDS or Aurora"),
+		coded.Say("doctor.hint.rds.line1", "set rds.logical_replication = 1 in the instance's (Aurora: cluster's) parameter group and reboot; wal_level follows"),
+		coded.Say("doctor.hint.rds.line2", "there is no ALTER ROLE ... REPLICATION; run as the master user: GRANT rds_replication TO <role>"),
+		coded.Say("doctor.hint.rds.line3", "connect to the instance's (Aurora: the cluster's writer) endpoint; RDS Proxy does not support replication"),
+	),
+	siteCloudSQL: hint(
+		coded.Say("doctor.hint.cloud_sql.title", "this is Google Cloud SQL"),
+		coded.Say("doctor.hint.cloud_sql.line1", "set the flag cloudsql.logical_decoding = on and restart the instance; wal_level follows"),
+		coded.Say("doctor.hint.cloud_sql.line2", "run as a user of the role cloudsqlsuperuser: ALTER USER <role> WITH REPLICATION"),
+	),
+	siteAzure: hint(
+		coded.Say("doctor.hint.azure.title", "this is Azure Database for PostgreSQL"),
+		coded.Say("doctor.hint.azure.line1", "set the server parameter wal_level = logical and restart the server"),
+		coded.Say("doctor.hint.azure.line2", "run as the administrator: ALTER ROLE <role> WITH REPLICATION"),
+		coded.Say("doctor.hint.azure.line3", "connect to port 5432; 6432 is the built-in PgBouncer, which does not support replication"),
+	),
+	siteNeon: hint(
+		coded.Say("doctor.hint.neon.title", "this is Neon"),
+		coded.Say("doctor.hint.neon.line1", "turn on logical replication in the project's settings; wal_level follows"),
+		coded.Say("doctor.hint.neon.line2", "roles made in Neon's console may replicate; connect to the host without -pooler"),
+	),
 }
 
-var anyHostHint = Hint{
-	Title: "on a hosted Postgres the provider's settings decide",
-	Lines: []string{
-		"Amazon RDS and Aurora: rds.logical_replication = 1 in the parameter group, reboot; GRANT rds_replication TO <role>",
-		"Google Cloud SQL: cloudsql.logical_decoding = on, restart; ALTER USER <role> WITH REPLICATION",
-		"Azure: server parameter wal_level = logical, restart. Supabase: connect directly. Neon: turn on logical replication",
-		"pooler ports (6432, 6543, hosts with \"pooler\") do not support replication",
-	},
+var anyHostHint = hint(
+	coded.Say("doctor.hint.any_host.title", "on a hosted Postgres the provider's settings decide"),
+	coded.Say("doctor.hint.any_host.line1", "Amazon RDS and Aurora: rds.logical_replication = 1 in the parameter group, reboot; GRANT rds_replication TO <role>"),
+	coded.Say("doctor.hint.any_host.line2", "Google Cloud SQL: cloudsql.logical_decoding = on, restart; ALTER USER <role> WITH REPLICATION"),
+	coded.Say("doctor.hint.any_host.line3", "Azure: server parameter wal_level = logical, restart. Supabase: connect directly. Neon: turn on logical replication"),
+	coded.Say("doctor.hint.any_host.line4", "pooler ports (6432, 6543, hosts with \"pooler\") do not support replication"),
+)
+
+// hint makes one.
+func hint(title coded.Text, lines ...coded.Text) Hint {
+	h := Hint{Title: title.String(), Heading: title, Says: lines}
+	for _, line := range lines {
+		h.Lines = append(h.Lines, line.String())
+	}
+	return h
 }

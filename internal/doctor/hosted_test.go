@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 func titles(hints []Hint) []string {
@@ -52,7 +54,8 @@ func TestSecretsAreTakenOut(t *testing.T) {
 		MetaKocka: MetaKocka{SecretKey: "key-key-key-key"},
 	})
 	for _, secret := range []string{"p@ssword-long", "p%40ssword-long", "tokentokentoken", "secretsecret", "key-key-key-key"} {
-		f := r.clean(Finding{Detail: "said " + secret + "\n so", Do: secret})
+		f := r.clean(fail("x", coded.Say("doctor.x", "said {words}", secret+"\n so"), verbatim(secret)))
+		require.Equal(t, "[secret]", f.Remedy.Params["values"])
 		require.Equal(t, "said [secret] so", f.Detail)
 		require.Equal(t, "[secret]", f.Do)
 	}
@@ -62,6 +65,6 @@ func TestSecretsAreTakenOut(t *testing.T) {
 
 func TestLinesAreAligned(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "ok    wal_level              logical", ok("wal_level", "logical").Line())
-	require.Equal(t, "FAIL  max_replication_slots  all in use -> drop one", fail("max_replication_slots", "all in use", "drop one").Line())
+	require.Equal(t, "ok    wal_level              logical", ok("wal_level", verbatim("logical")).Line())
+	require.Equal(t, "FAIL  max_replication_slots  all in use -> drop one", fail("max_replication_slots", verbatim("all in use"), verbatim("drop one")).Line())
 }

@@ -3,12 +3,12 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/migrations"
 	"github.com/crmmind/mksync/syncer/event"
@@ -31,7 +31,7 @@ func checkOthers(ctx context.Context, cfg Database) []Finding {
 		beside = append(beside, o.String())
 	}
 	if len(beside) > 0 {
-		found = append(found, ok(nameOthers, "beside this one: "+strings.Join(beside, ", ")))
+		found = append(found, ok(nameOthers, coded.Say("doctor.others.beside", "beside this one: {names}", strings.Join(beside, ", "))))
 	}
 	return found
 }
@@ -40,21 +40,23 @@ func checkOthers(ctx context.Context, cfg Database) []Finding {
 func collision(i migrations.Installation, o migrations.Other) (Finding, bool) {
 	switch {
 	case !o.Seen:
-		return note(nameOthers, fmt.Sprintf("the role may not read the tables in schema %s, so whether that installation collides with this one is not known", o.Schema),
-			"look with the role that runs it"), true
+		return note(nameOthers, coded.Say("doctor.others.unseen", "the role may not read the tables in schema {schema}, so whether that installation collides with this one is not known", o.Schema),
+			coded.Say("doctor.others.unseen_do", "look with the role that runs it")), true
 	case !o.Told:
-		return note(nameOthers, fmt.Sprintf("the tables in schema %s are of an earlier version and do not tell whose they are", o.Schema),
-			"start that one once with this version, or remove its tables where nobody uses them"), true
+		return note(nameOthers, coded.Say("doctor.others.untold", "the tables in schema {schema} are of an earlier version and do not tell whose they are", o.Schema),
+			coded.Say("doctor.others.untold_do", "start that one once with this version, or remove its tables where nobody uses them")), true
 	case i.Twin(o):
-		return fail(nameOthers, fmt.Sprintf("%s syncs %s with the same company, or with one that is not told: each contact would get two partners", o, i.ContactsTable),
-			"keep one of the two; remove the tables of the other"), true
+		return fail(nameOthers, coded.Say("doctor.others.twin", "{other} syncs {table} with the same company, or with one that is not told: each contact would get two partners", o, i.ContactsTable),
+			coded.Say("doctor.others.twin_do", "keep one of the two; remove the tables of the other")), true
 	case o.Instance == i.Instance:
-		return fail(nameOthers, fmt.Sprintf("%s has the same name, so both use the same streams", o), "give each a MKSYNC_INSTANCE of its own"), true
+		return fail(nameOthers, coded.Say("doctor.others.name", "{other} has the same name, so both use the same streams", o),
+			coded.Say("doctor.others.name_do", "give each a MKSYNC_INSTANCE of its own")), true
 	case o.Slot == i.Slot:
-		return fail(nameOthers, fmt.Sprintf("%s uses the slot %s, too: of two readers one stands still", o, o.Slot), "give each a MKSYNC_SLOT of its own, or leave it to MKSYNC_INSTANCE"), true
+		return fail(nameOthers, coded.Say("doctor.others.slot", "{other} uses the slot {slot}, too: of two readers one stands still", o, o.Slot),
+			coded.Say("doctor.others.slot_do", "give each a MKSYNC_SLOT of its own, or leave it to MKSYNC_INSTANCE")), true
 	case o.Publication == i.Publication:
-		return fail(nameOthers, fmt.Sprintf("%s uses the publication %s, too: each would make it its own table's", o, o.Publication),
-			"give each a MKSYNC_PUBLICATION of its own, or leave it to MKSYNC_INSTANCE"), true
+		return fail(nameOthers, coded.Say("doctor.others.publication", "{other} uses the publication {publication}, too: each would make it its own table's", o, o.Publication),
+			coded.Say("doctor.others.publication_do", "give each a MKSYNC_PUBLICATION of its own, or leave it to MKSYNC_INSTANCE")), true
 	}
 	return Finding{}, false
 }
@@ -105,6 +107,6 @@ func (s server) ownSchema(cfg Database) []Finding {
 	if s.site() != siteSupabase || cfg.Installation.Schema != "public" {
 		return nil
 	}
-	return []Finding{note(nameOwnSchema, "mksync's tables are in schema public, which Supabase's API serves to the world; they are closed there, but one of their own is not served at all",
-		"stop mksync, set MKSYNC_SCHEMA to mksync, and run: mksync migrate move (where there are no tables yet: mksync migrate up)")}
+	return []Finding{note(nameOwnSchema, coded.Say("doctor.own_schema.public", "mksync's tables are in schema public, which Supabase's API serves to the world; they are closed there, but one of their own is not served at all"),
+		coded.Say("doctor.own_schema.public_do", "stop mksync, set MKSYNC_SCHEMA to mksync, and run: mksync migrate move (where there are no tables yet: mksync migrate up)"))}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
@@ -53,7 +54,7 @@ func TestInstallationsThatCollide(t *testing.T) {
 func TestStreamsThatAnotherDatabaseUses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sim.Options{})
-	r.cfg.MetaKocka.Skip = "this test is about streams"
+	r.cfg.MetaKocka.Skip = coded.Say("doctor.test", "this test is about streams")
 	r.nats(&natsserver.Options{JetStream: true})
 	testenv.ContactsTable(t, r.url)
 	nc, err := nats.Connect(r.cfg.NATS.URL)

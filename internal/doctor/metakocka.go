@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -35,7 +35,7 @@ const probeEmail = "doctor@mksync.invalid"
 const noKey = "no-key-configured"
 
 func checkMetaKocka(ctx context.Context, cfg MetaKocka) side {
-	if cfg.Skip != "" {
+	if !cfg.Skip.IsZero() {
 		return side{findings: skipped(nameMetaKocka, cfg.Skip)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, metakockaTimeout)
@@ -44,9 +44,9 @@ func checkMetaKocka(ctx context.Context, cfg MetaKocka) side {
 	address := p.address(err)
 	switch {
 	case address.Status == Fail:
-		return side{findings: append([]Finding{address}, skipped(nameAPIKey, "MetaKocka did not answer")...)}
+		return side{findings: append([]Finding{address}, skipped(nameAPIKey, coded.Say("doctor.no_answer", "MetaKocka did not answer"))...)}
 	case cfg.CompanyID == "" || cfg.SecretKey == "":
-		return side{findings: append([]Finding{address}, skipped(nameAPIKey, "company id or key is not set")...)}
+		return side{findings: append([]Finding{address}, skipped(nameAPIKey, coded.Say("doctor.no_key", "company id or key is not set"))...)}
 	}
 	return side{findings: []Finding{address, keyFinding(err)}}
 }
@@ -122,27 +122,35 @@ func (p probe) address(err error) Finding {
 	case status == 0:
 		return unreached(p.url, err)
 	case status >= 300 && status <= 399:
-		return fail(nameAddress, fmt.Sprintf("%s redirects (HTTP status %d)", p.url, status), "set MKSYNC_METAKOCKA_URL to "+target(header))
+		return fail(nameAddress, coded.Say("doctor.address.redirects", "{url} redirects (HTTP status {status})", p.url, status), setTo(header))
 	case status == http.StatusTooManyRequests:
-		return fail(nameAddress, "too many calls (HTTP status 429)", "try again later, or lower MKSYNC_METAKOCKA_CONCURRENCY")
+		return fail(nameAddress, coded.Say("doctor.address.rate", "too many calls (HTTP status 429)"),
+			coded.Say("doctor.address.rate_do", "try again later, or lower MKSYNC_METAKOCKA_CONCURRENCY"))
 	case status >= 500:
-		return fail(nameAddress, fmt.Sprintf("%s answers with HTTP status %d: MetaKocka is being updated or out of order", p.url, status), "try again later")
+		return fail(nameAddress, coded.Say("doctor.address.down", "{url} answers with HTTP status {status}: MetaKocka is being updated or out of order", p.url, status),
+			coded.Say("doctor.do.later", "try again later"))
+	case status >= 400 && isHTML(header):
+		return fail(nameAddress, coded.Say("doctor.address.path_page", "{url} answers with HTTP status {status} and an HTML page: the path is wrong", p.url, status),
+			coded.Say("doctor.address.path_do", "correct MKSYNC_METAKOCKA_URL; it ends with /rest/eshop/v1"))
 	case status >= 400:
-		return fail(nameAddress, fmt.Sprintf("%s answers with HTTP status %d%s: the path is wrong", p.url, status, kind(header)), "correct MKSYNC_METAKOCKA_URL; it ends with /rest/eshop/v1")
+		return fail(nameAddress, coded.Say("doctor.address.path", "{url} answers with HTTP status {status}: the path is wrong", p.url, status),
+			coded.Say("doctor.address.path_do", "correct MKSYNC_METAKOCKA_URL; it ends with /rest/eshop/v1"))
 	case isHTML(header):
-		return fail(nameAddress, p.url+" answers with an HTML page: a proxy, a log-in page, or MetaKocka is being updated", "correct MKSYNC_METAKOCKA_URL, which ends with /rest/eshop/v1, or try again later")
+		return fail(nameAddress, coded.Say("doctor.address.page", "{url} answers with an HTML page: a proxy, a log-in page, or MetaKocka is being updated", p.url),
+			coded.Say("doctor.address.page_do", "correct MKSYNC_METAKOCKA_URL, which ends with /rest/eshop/v1, or try again later"))
 	default:
-		return fail(nameAddress, p.url+" answers, but not as MetaKocka does: "+err.Error(), "correct MKSYNC_METAKOCKA_URL")
+		return fail(nameAddress, coded.Say("doctor.address.another", "{url} answers, but not as MetaKocka does: {words}", p.url, err), coded.Say("doctor.address.do", "correct MKSYNC_METAKOCKA_URL"))
 	}
 }
 
 // reached also looks at how the answer came.
 func (p probe) reached() Finding {
-	detail := fmt.Sprintf("%s answers in %s", p.url, p.took.Round(10*time.Millisecond))
+	took := p.took.Round(10 * time.Millisecond)
 	if u, err := url.Parse(p.url); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-		return note(nameAddress, detail+"; over http the key travels unencrypted", "use https outside of your own network")
+		return note(nameAddress, coded.Say("doctor.address.open", "{url} answers in {time}; over http the key travels unencrypted", p.url, took),
+			coded.Say("doctor.address.open_do", "use https outside of your own network"))
 	}
-	return ok(nameAddress, detail)
+	return ok(nameAddress, coded.Say("doctor.address.answers", "{url} answers in {time}", p.url, took))
 }
 
 func loopback(host string) bool {
@@ -160,15 +168,20 @@ func unreached(address string, err error) Finding {
 	)
 	switch {
 	case errors.As(err, &dns):
-		return fail(nameAddress, fmt.Sprintf("the host of %s is not known", address), "correct MKSYNC_METAKOCKA_URL, or see to this machine's name resolution")
+		return fail(nameAddress, coded.Say("doctor.address.host", "the host of {url} is not known", address),
+			coded.Say("doctor.address.host_do", "correct MKSYNC_METAKOCKA_URL, or see to this machine's name resolution"))
 	case errors.As(err, &authority), errors.As(err, &hostname):
-		return fail(nameAddress, "the certificate is not trusted: "+cause(err), "correct MKSYNC_METAKOCKA_URL, or install the missing root certificates (package ca-certificates)")
+		return fail(nameAddress, coded.Say("doctor.address.certificate", "the certificate is not trusted: {words}", cause(err)),
+			coded.Say("doctor.address.certificate_do", "correct MKSYNC_METAKOCKA_URL, or install the missing root certificates (package ca-certificates)"))
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return fail(nameAddress, address+" does not speak TLS", "correct the scheme or the port in MKSYNC_METAKOCKA_URL")
+		return fail(nameAddress, coded.Say("doctor.address.no_tls", "{url} does not speak TLS", address),
+			coded.Say("doctor.address.no_tls_do", "correct the scheme or the port in MKSYNC_METAKOCKA_URL"))
 	case errors.Is(err, context.DeadlineExceeded):
-		return fail(nameAddress, fmt.Sprintf("%s does not answer within %s", address, metakockaTimeout), "see that this machine may connect there (firewall, proxy), or try again later")
+		return fail(nameAddress, coded.Say("doctor.address.silent", "{url} does not answer within {time}", address, metakockaTimeout),
+			coded.Say("doctor.address.silent_do", "see that this machine may connect there (firewall, proxy), or try again later"))
 	default:
-		return fail(nameAddress, fmt.Sprintf("%s cannot be reached: %s", address, cause(err)), "correct MKSYNC_METAKOCKA_URL, or see that this machine may connect there (firewall, proxy)")
+		return fail(nameAddress, coded.Say("doctor.address.unreached", "{url} cannot be reached: {words}", address, cause(err)),
+			coded.Say("doctor.address.unreached_do", "correct MKSYNC_METAKOCKA_URL, or see that this machine may connect there (firewall, proxy)"))
 	}
 }
 
@@ -188,29 +201,22 @@ func cause(err error) string {
 func keyFinding(err error) Finding {
 	var refusal *metakocka.RefusalError
 	if errors.As(err, &refusal) {
-		return fail(nameAPIKey, fmt.Sprintf("MetaKocka refuses the call: %s (code %s)", refusal.Text, refusal.Code),
-			"check MKSYNC_METAKOCKA_COMPANY_ID and MKSYNC_METAKOCKA_SECRET_KEY, and that the company's licence covers the API")
+		return fail(nameAPIKey, coded.Say("doctor.key_refused", "MetaKocka refuses the call: {words} (code {code})", refusal.Text, refusal.Code),
+			coded.Say("doctor.key_refused_do", "check MKSYNC_METAKOCKA_COMPANY_ID and MKSYNC_METAKOCKA_SECRET_KEY, and that the company's licence covers the API"))
 	}
-	return ok(nameAPIKey, "accepted")
+	return ok(nameAPIKey, coded.Say("doctor.key_accepted", "accepted"))
 }
 
 func isHTML(header http.Header) bool {
 	return strings.HasPrefix(header.Get("Content-Type"), "text/html")
 }
 
-func kind(header http.Header) string {
-	if isHTML(header) {
-		return " and an HTML page"
-	}
-	return ""
-}
-
-// target is where a redirect leads, as a base address.
-func target(header http.Header) string {
+// setTo says where a redirect leads, as a base address.
+func setTo(header http.Header) coded.Text {
 	u, err := url.Parse(header.Get("Location"))
 	if err != nil || u.Host == "" {
-		return "the address it leads to"
+		return coded.Say("doctor.address.redirects_do", "set MKSYNC_METAKOCKA_URL to the address it leads to")
 	}
 	base := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimSuffix(u.Path, "/"+metakocka.EndpointGet)}
-	return base.String()
+	return coded.Say("doctor.address.set", "set MKSYNC_METAKOCKA_URL to {url}", base.String())
 }

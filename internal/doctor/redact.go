@@ -46,9 +46,7 @@ func newRedactor(cfg Config) redactor {
 
 // clean makes a finding one line without secrets.
 func (r redactor) clean(f Finding) Finding {
-	f.Detail = r.text(f.Detail)
-	f.Do = r.text(f.Do)
-	return f
+	return finding(f.Name, f.Status, f.Reason.Clean(r.text), f.Remedy.Clean(r.text))
 }
 
 func (r redactor) text(s string) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -45,7 +46,7 @@ func checkSchema(ctx context.Context, conn *pgx.Conn, cfg Database) (Finding, er
 	}
 	steps, err := migrations.Look(ctx, cfg.URL, cfg.Installation)
 	if errors.Is(err, migrations.ErrElsewhere) {
-		return fail(nameSchema, err.Error(), "do one of the two; nothing was changed"), nil
+		return fail(nameSchema, coded.Of(err), coded.Say("doctor.schema.elsewhere_do", "do one of the two; nothing was changed")), nil
 	}
 	if err != nil {
 		return Finding{}, err
@@ -59,34 +60,35 @@ func (f schemaFacts) finding(steps []migrations.Step) Finding {
 	role := pgx.Identifier{f.role}.Sanitize()
 	switch {
 	case unknown > 0:
-		return fail(nameSchema, "they were made by a newer mksync than this one", "use that version, or a newer one")
+		return fail(nameSchema, coded.Say("doctor.schema.newer", "they were made by a newer mksync than this one"),
+			coded.Say("doctor.schema.newer_do", "use that version, or a newer one"))
 	case !f.there && !f.mayCreate:
-		return fail(nameSchema, fmt.Sprintf("they are missing, and so is schema %s, which role %q may not make", f.schema, f.role),
-			"run as the database's owner: "+migrations.MakeSchema(f.schema, f.role)+"; then: mksync migrate up")
+		return fail(nameSchema, coded.Say("doctor.schema.no_schema", "they are missing, and so is schema {schema}, which role \"{role}\" may not make", f.schema, f.role),
+			coded.Say("doctor.schema.no_schema_do", "run as the database's owner: {statement}; then: mksync migrate up", migrations.MakeSchema(f.schema, f.role)))
 	case applied < known && !f.mayCreate:
-		return fail(nameSchema, fmt.Sprintf("they are %s, and role %q may not create tables in schema %s", missing(applied), f.role, f.schema),
-			fmt.Sprintf("run as the schema's owner: GRANT USAGE, CREATE ON SCHEMA %s TO %s; then: mksync migrate up",
-				pgx.Identifier{f.schema}.Sanitize(), role))
+		grant := fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", pgx.Identifier{f.schema}.Sanitize(), role)
+		return fail(nameSchema, f.mayNotCreate(applied), coded.Say("doctor.schema.create_do", "run as the schema's owner: {statement}; then: mksync migrate up", grant))
 	case applied > 0 && applied < known:
-		return fail(nameSchema, fmt.Sprintf("they are old: %d of %d migrations are applied", applied, known), "run: mksync migrate up")
+		return fail(nameSchema, coded.Say("doctor.schema.old", "they are old: {applied} of {known} migrations are applied", applied, known),
+			coded.Say("doctor.schema.old_do", "run: mksync migrate up"))
 	case applied < known:
-		return note(nameSchema, fmt.Sprintf("they are not there yet; role %q may create them in schema %s", f.role, f.schema),
-			"run: mksync migrate up (or start with: mksync run --migrate)")
+		return note(nameSchema, coded.Say("doctor.schema.later", "they are not there yet; role \"{role}\" may create them in schema {schema}", f.role, f.schema),
+			coded.Say("doctor.schema.later_do", "run: mksync migrate up (or start with: mksync run --migrate)"))
 	}
-	return ok(nameSchema, fmt.Sprintf("up to date in schema %s (version %d)", f.schema, steps[len(steps)-1].Version))
+	return ok(nameSchema, coded.Say("doctor.schema.current", "up to date in schema {schema} (version {version})", f.schema, steps[len(steps)-1].Version))
 }
 
 // closed: mksync's tables are their owner's alone, so it is he who runs mksync.
 func (f schemaFacts) closed() Finding {
-	return fail(nameSchema, fmt.Sprintf("role %q may not read and write %s", f.role, strings.Join(f.denied, ", ")),
-		"let their owner run mksync, or run as a superuser, for each of them: ALTER TABLE <table> OWNER TO "+pgx.Identifier{f.role}.Sanitize())
+	return fail(nameSchema, coded.Say("doctor.schema.closed", "role \"{role}\" may not read and write {tables}", f.role, strings.Join(f.denied, ", ")),
+		coded.Say("doctor.schema.closed_do", "let their owner run mksync, or run as a superuser, for each of them: ALTER TABLE <table> OWNER TO {role}", pgx.Identifier{f.role}.Sanitize()))
 }
 
-func missing(applied int) string {
+func (f schemaFacts) mayNotCreate(applied int) coded.Text {
 	if applied > 0 {
-		return "old"
+		return coded.Say("doctor.schema.old_closed", "they are old, and role \"{role}\" may not create tables in schema {schema}", f.role, f.schema)
 	}
-	return "missing"
+	return coded.Say("doctor.schema.missing_closed", "they are missing, and role \"{role}\" may not create tables in schema {schema}", f.role, f.schema)
 }
 
 // count counts the migrations that are applied, and those that this build does

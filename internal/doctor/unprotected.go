@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // Unprotected says where passwords and contacts' data go over a network that can
@@ -33,12 +35,12 @@ func unprotectedDatabase(address string) (Finding, bool) {
 		plain = plain || f.TLSConfig == nil
 	}
 	unchecked := !plain && pc.TLSConfig.InsecureSkipVerify && pc.TLSConfig.VerifyPeerCertificate == nil
-	const do = "add sslmode=verify-full to MKSYNC_DATABASE_URL, and sslrootcert=<file> where the server's authority is not a public one"
+	do := coded.Say("doctor.unprotected.database_do", "add sslmode=verify-full to MKSYNC_DATABASE_URL, and sslrootcert=<file> where the server's authority is not a public one")
 	switch {
 	case plain:
-		return note(nameEncryption, "the connection to "+pc.Host+" may go unencrypted", do), true
+		return note(nameEncryption, coded.Say("doctor.unprotected.plain", "the connection to {host} may go unencrypted", pc.Host), do), true
 	case unchecked:
-		return note(nameEncryption, "the certificate of "+pc.Host+" is not checked: another server could answer in its place", do), true
+		return note(nameEncryption, coded.Say("doctor.unprotected.unchecked", "the certificate of {host} is not checked: another server could answer in its place", pc.Host), do), true
 	}
 	return Finding{}, false
 }
@@ -50,8 +52,8 @@ func unprotectedNATS(addresses string) (Finding, bool) {
 		}
 		u, err := url.Parse(address)
 		if err == nil && (u.Scheme == "nats" || u.Scheme == "ws") && u.Hostname() != "" && !isLocal(u.Hostname()) {
-			return note(nameEncryption, "the connection to NATS at "+u.Host+" is encrypted only where that server demands it",
-				"begin MKSYNC_NATS_URL with tls:// (wss:// for a web socket), or set MKSYNC_NATS_TLS_CA_FILE"), true
+			return note(nameEncryption, coded.Say("doctor.unprotected.nats", "the connection to NATS at {host} is encrypted only where that server demands it", u.Host),
+				coded.Say("doctor.unprotected.nats_do", "begin MKSYNC_NATS_URL with tls:// (wss:// for a web socket), or set MKSYNC_NATS_TLS_CA_FILE")), true
 		}
 	}
 	return Finding{}, false

@@ -31,7 +31,7 @@ var notes = sync.OnceValue(readNotes)
 
 var parameter = regexp.MustCompile(`\\\{\\\{\\\.(\w+)\\\}\\\}`)
 
-// leastOwn is how much of a text has to be mksync's own, so that the words of others are not
+// leastOwn is how much of a refusal has to be mksync's own, so that the words of others are not
 // taken for it.
 const leastOwn = 8
 
@@ -53,7 +53,7 @@ func readNotes() (all []note) {
 			panic(err)
 		}
 		for _, m := range file.Messages {
-			if n := noteOf(m.ID, m.Other); n.size >= leastOwn && !answered.MatchString(n.id) {
+			if n := noteOf(m.ID, m.Other); section == "notes" || n.size >= leastOwn && !answered.MatchString(n.id) {
 				all = append(all, n)
 			}
 		}
@@ -166,5 +166,5 @@ func (l Language) parameter(name, value string) string {
 
 // parameterNames are the texts that say the words of the code which some parameters hold.
 var parameterNames = map[string]string{
-	"status": "name.status.", "policy": "name.policy.", "kind": "name.kind.", "record": "name.record.",
+	"status": "name.status.", "policy": "name.policy.", "kind": "name.kind.", "record": "name.record.", "does": "name.does.",
 }

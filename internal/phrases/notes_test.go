@@ -78,7 +78,7 @@ func TestNotesAreOfTheCode(t *testing.T) {
 	}
 
 	// The others are texts of the code, each as a whole between its parameters.
-	source := sourceOf(t, "../../syncer", "../../syncer/operations", "../../syncer/check", "../../mapping/pgstore", "../../mapping/match", "../../mapping", "../console", "../doctor")
+	source := sourceOf(t, "../../syncer", "../../syncer/operations", "../../syncer/check", "../../mapping/pgstore", "../../mapping/match", "../../mapping", "../console", "../doctor", "../../cdc")
 	for _, section := range []string{"notes"} {
 		for id, forms := range readTexts(t)[section][English] {
 			if said[id] {

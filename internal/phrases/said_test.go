@@ -1,6 +1,7 @@
 package phrases
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -36,7 +37,7 @@ var coding = map[string]struct {
 }
 
 // sectionFiles are the catalogue's files of what the code says, by the beginning of the codes.
-var sectionFiles = map[string]string{"refusal": "refusals"}
+var sectionFiles = map[string]string{"refusal": "refusals", "doctor": "doctor"}
 
 // TestTheEnglishIsTheCodes: each text that the code makes stands in the catalogue, in the
 // words of the code, with as many values as it names; and no other does. So none can be made
@@ -231,4 +232,30 @@ func TestSaid(t *testing.T) {
 		require.Equal(t, want, [2]string{English.Said(came.Reason), Slovenian.Said(came.Reason)}, "%s", body)
 	}
 	require.Empty(t, Slovenian.Said(coded.Text{}))
+}
+
+// sameNames are lines of the doctor that are called by a name of their own in any language.
+var sameNames = []string{"NATS", "JetStream", "MetaKocka", "wal_level", "synchronous_standby_names", "max_replication_slots", "filter"}
+
+// TestEveryLineOfTheDoctorIsCalledSomething in each language; what it finds and what to do are
+// texts of codes (TestTheEnglishIsTheCodes).
+func TestEveryLineOfTheDoctorIsCalledSomething(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../doctor/*.go")
+	require.NoError(t, err)
+	line := regexp.MustCompile(`(?m)^\s*(?:const )?name[A-Z]\w* += "(.*)"$|^\t\{"([^"]+)", \w+Problem,`)
+	called, unsaid := 0, []string{}
+	for _, file := range append(files, "../../cdc/requirements.go") {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, found := range line.FindAllStringSubmatch(string(content), -1) {
+			name := cmp.Or(map[string]string{"server": "server version", "table": "contacts table"}[found[2]], found[1]+found[2])
+			called++
+			if !slices.Contains(sameNames, name) && name == Slovenian.Words(name) {
+				unsaid = append(unsaid, name)
+			}
+		}
+	}
+	require.Empty(t, unsaid, "notes.en.yaml and notes.sl.yaml do not say what that is")
+	require.Greater(t, called, 30)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/doctor"
 	"github.com/crmmind/mksync/mapping"
@@ -51,12 +52,12 @@ func DoctorConfig(c config.Config, problems []config.Problem) doctor.Config {
 }
 
 // wrongSetting names the first of the keys that has a problem, as a reason not
-// to look further; empty when none has.
-func wrongSetting(problems []config.Problem, keys ...string) string {
+// to look further; nothing where none has.
+func wrongSetting(problems []config.Problem, keys ...string) coded.Text {
 	for _, key := range keys {
 		if slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Key == key }) {
-			return config.Variable(key) + " is missing or wrong"
+			return coded.Say("doctor.setting", "{setting} is missing or wrong", config.Variable(key))
 		}
 	}
-	return ""
+	return coded.Text{}
 }
