@@ -77,12 +77,21 @@ func sweep(parent string) {
 // database is three times as quick there as on a disk.
 const memory = "/dev/shm"
 
+// Memory is a directory for files that may be in memory only; "": where the system has
+// such files, there is no room for many.
+func Memory() string {
+	if roomy(memory) {
+		return memory
+	}
+	return ""
+}
+
 // reachable picks the directory for clusters: the wanted one unless the
 // server's account, being another than ours, could not enter it.
 func reachable(opts Options, who *account) (string, error) {
 	wanted := []string{opts.Dir, os.Getenv("TMPDIR")}
-	if !opts.Durable && roomy(memory) {
-		wanted = append(wanted, memory)
+	if !opts.Durable {
+		wanted = append(wanted, Memory())
 	}
 	for _, dir := range append(wanted, os.TempDir(), "/tmp", "/var/tmp", memory) {
 		if dir == "" {

@@ -184,6 +184,16 @@ func (m *Template) DB(t testing.TB) string {
 	return copyOf(t, m.name)
 }
 
+// MemoryDir makes an empty directory for one test, in memory where that has room. It is
+// for NATS servers, which write dozens of small files as they begin.
+func MemoryDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(pgserver.Memory(), "mksync-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
 // SlotName makes a name for a replication slot or publication that no other
 // test uses.
 func SlotName(t testing.TB) string {

@@ -51,7 +51,7 @@ func (w *World) LoseSlot() {
 // Sharing makes the world's services share one NATS server.
 func (w *World) Sharing() {
 	w.T.Helper()
-	server, err := embedded.Start(w.T.Context(), embedded.Config{Dir: w.T.TempDir()})
+	server, err := embedded.Start(w.T.Context(), embedded.Config{Dir: testenv.MemoryDir(w.T)})
 	require.NoError(w.T, err)
 	w.T.Cleanup(server.Shutdown)
 	w.Config.NATSURL = config.Secret(server.URL())
@@ -107,7 +107,7 @@ func (w *World) AsGuest() {
 // little patience.
 func NewBeating(t testing.TB) *World {
 	t.Helper()
-	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir()})
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: testenv.MemoryDir(t)})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
 	w := New(t, sim.Options{})

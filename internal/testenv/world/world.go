@@ -80,7 +80,7 @@ func NewAt(t testing.TB, url string, opts sim.Options) *World {
 	cfg.DatabaseURL = config.Secret(url)
 	cfg.Slot = testenv.SlotName(t)
 	cfg.Publication = cfg.Slot
-	cfg.DataDir = t.TempDir()
+	cfg.DataDir = testenv.MemoryDir(t)
 	cfg.NATSSyncInterval = 0
 	cfg.MetaKockaURL = server.URL + "/rest/eshop/v1"
 	cfg.MetaKockaCompanyID = sim.DefaultCompanyID
