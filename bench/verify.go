@@ -42,7 +42,8 @@ func verify(ctx context.Context, nc *nats.Conn, stream string, n int) (mistakes,
 		return c.mistakes(), nil
 	}
 
-	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	// The server goes with the run that is stopped: without a limit it would be asked for ever.
+	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{MaxResetAttempts: 3})
 	if err != nil {
 		return mistakes{}, fmt.Errorf("read stream: %w", err)
 	}
