@@ -167,30 +167,30 @@ func (run *bulkRun) approve(ctx context.Context, i int, o approval, by string, p
 	return run.finished(i, verdict, res, brought(got, err))
 }
 
-// approvals are all first matches that wait, each with whether it stood so then.
+// approvals are all first matches that wait, each with whether it stood so then. Of a page
+// nothing stays but that: a hundred thousand may wait.
 func (a *API) approvals(ctx context.Context, does store.Proposed, asOf store.Snapshot) (all []approval, err error) {
 	if does != store.ProposeImport {
-		links, err := syncer.Pages(ctx, func(ctx context.Context, after string, limit int) ([]store.Link, error) {
-			return a.records.Proposals(ctx, store.ProposalQuery{Does: does, After: after, Limit: limit})
-		}, func(l store.Link) string { return l.ContactID })
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range links {
-			all = append(all, approval{does: l.Proposal.Does, contactID: l.ContactID, version: l.Proposal.Version, shown: asOf.Sees(l.Proposal.XID)})
-		}
+		all, err = syncer.Pages(ctx, func(ctx context.Context, after string, limit int) ([]approval, error) {
+			links, err := a.records.Proposals(ctx, store.ProposalQuery{Does: does, After: after, Limit: limit})
+			page := make([]approval, len(links))
+			for i, l := range links {
+				page[i] = approval{does: l.Proposal.Does, contactID: l.ContactID, version: l.Proposal.Version, shown: asOf.Sees(l.Proposal.XID)}
+			}
+			return page, err
+		}, func(o approval) string { return o.contactID })
+	}
+	if err != nil || does != "" && does != store.ProposeImport {
+		return all, err
 	}
 
-	if does == "" || does == store.ProposeImport {
-		imports, err := syncer.Pages(ctx, func(ctx context.Context, after string, limit int) ([]store.ProposedImport, error) {
-			return a.records.ProposedImports(ctx, store.ProposalQuery{After: after, Limit: limit})
-		}, func(i store.ProposedImport) string { return i.MetaKockaID })
-		if err != nil {
-			return nil, err
+	imports, err := syncer.Pages(ctx, func(ctx context.Context, after string, limit int) ([]approval, error) {
+		partners, err := a.records.ProposedImports(ctx, store.ProposalQuery{After: after, Limit: limit})
+		page := make([]approval, len(partners))
+		for i, p := range partners {
+			page[i] = approval{does: store.ProposeImport, metakockaID: p.MetaKockaID, version: p.Version, shown: asOf.Sees(p.XID)}
 		}
-		for _, i := range imports {
-			all = append(all, approval{does: store.ProposeImport, metakockaID: i.MetaKockaID, version: i.Version, shown: asOf.Sees(i.XID)})
-		}
-	}
-	return all, nil
+		return page, err
+	}, func(o approval) string { return o.metakockaID })
+	return append(all, imports...), err
 }
