@@ -187,6 +187,9 @@ func TestAnEditIsQuickAmongMany(t *testing.T) {
 	t.Parallel()
 	for name, k := range masses {
 		t.Run(name, func(t *testing.T) {
+			if name == "import all" { // a bulk job as well
+				long.Only(t)
+			}
 			t.Parallel()
 			delays, _ := k.editsAmong(t, long.Or(120, 400), 5, 200*time.Millisecond)
 			t.Log(delays)
