@@ -58,6 +58,7 @@ func collision(i migrations.Installation, o migrations.Other) (Finding, bool) {
 		return fail(nameOthers, coded.Say("doctor.others.publication", "{other} uses the publication {publication}, too: each would make it its own table's", o, o.Publication),
 			coded.Say("doctor.others.publication_do", "give each a MKSYNC_PUBLICATION of its own, or leave it to MKSYNC_INSTANCE")), true
 	}
+
 	return Finding{}, false
 }
 

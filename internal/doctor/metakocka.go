@@ -116,6 +116,7 @@ func (r *recorder) answer() (status int, header http.Header) {
 // a refusal, means that the address is right.
 func (p probe) address(err error) Finding {
 	status, header := p.seen.answer()
+
 	switch {
 	case err == nil || metakocka.IsRefusal(err):
 		return p.reached()
@@ -166,6 +167,7 @@ func unreached(address string, err error) Finding {
 		hostname  x509.HostnameError
 		record    tls.RecordHeaderError
 	)
+
 	switch {
 	case errors.As(err, &dns):
 		return fail(nameAddress, coded.Say("doctor.address.host", "the host of {url} is not known", address),

@@ -108,6 +108,7 @@ func checkJetStream(ctx context.Context, js jetstream.JetStream) Finding {
 		return fail(nameJetStream, coded.Say("doctor.jetstream.memory", "the account may not keep files"),
 			coded.Say("doctor.jetstream.memory_do", "raise max_file of the account: events must survive a restart"))
 	}
+
 	if info.Limits.MaxStore <= 0 {
 		return ok(nameJetStream, coded.Say("doctor.jetstream.on", "enabled, file storage"))
 	}

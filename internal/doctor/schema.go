@@ -58,6 +58,7 @@ func (f schemaFacts) finding(steps []migrations.Step) Finding {
 	applied, unknown := count(steps)
 	known := len(steps) - unknown
 	role := pgx.Identifier{f.role}.Sanitize()
+
 	switch {
 	case unknown > 0:
 		return fail(nameSchema, coded.Say("doctor.schema.newer", "they were made by a newer mksync than this one"),
@@ -75,6 +76,7 @@ func (f schemaFacts) finding(steps []migrations.Step) Finding {
 		return note(nameSchema, coded.Say("doctor.schema.later", "they are not there yet; role \"{role}\" may create them in schema {schema}", f.role, f.schema),
 			coded.Say("doctor.schema.later_do", "run: mksync migrate up (or start with: mksync run --migrate)"))
 	}
+
 	return ok(nameSchema, coded.Say("doctor.schema.current", "up to date in schema {schema} (version {version})", f.schema, steps[len(steps)-1].Version))
 }
 

@@ -243,7 +243,8 @@ func TestADatabaseThatIsAwayIsOneProblem(t *testing.T) {
 // TestWhatOurOwnListenerTells.
 func TestWhatOurOwnListenerTells(t *testing.T) {
 	t.Parallel()
-	long := time.Now().Add(-time.Minute)
+	// However long the machine takes to come to each case, they are an hour and no time ago.
+	long, now := time.Now().Add(-time.Hour), time.Now().Add(time.Minute)
 	for name, c := range map[string]struct {
 		is       cdc.Status
 		code     Code
@@ -254,8 +255,8 @@ func TestWhatOurOwnListenerTells(t *testing.T) {
 		"it cannot stream":    {cdc.Status{State: cdc.StateStopped, Problem: "no slot"}, ProblemListenerDown, "is not streaming: no slot", true},
 		"another one does":    {is: cdc.Status{State: cdc.StateStandby, Problem: "the slot is taken"}},
 		"it works, but":       {cdc.Status{State: cdc.StateStreaming, Warning: "a partition has no replica identity"}, ProblemListenerWarns, "works, but a partition", false},
-		"it gets no further":  {cdc.Status{State: cdc.StateStreaming, HeartbeatSince: long}, ProblemHeartbeatStalled, "CRM_CONTACTS since 1m0s", true},
-		"it is busy":          {is: cdc.Status{State: cdc.StateStreaming, HeartbeatSince: long, LastEventAt: time.Now()}},
+		"it gets no further":  {cdc.Status{State: cdc.StateStreaming, HeartbeatSince: long}, ProblemHeartbeatStalled, "CRM_CONTACTS since 1h0m", true},
+		"it is busy":          {is: cdc.Status{State: cdc.StateStreaming, HeartbeatSince: long, LastEventAt: now}},
 		"it reads a snapshot": {is: cdc.Status{State: cdc.StateSnapshot, HeartbeatSince: long}},
 		"it may not beat":     {cdc.Status{State: cdc.StateStreaming, HeartbeatRefused: "permission denied"}, ProblemHeartbeatRefused, "permission denied; let mksync's role execute pg_logical_emit_message", false},
 	} {
