@@ -53,7 +53,7 @@ func TestTheGuardCountsDeletionsOfTenMinutes(t *testing.T) {
 	require.Equal(t, "more than 2 deletions in ten minutes", k.held(3).Reason)
 	require.True(t, k.admit(4, mapping.SideCRM, 3, ""), "what is held does not count")
 
-	k.exec("UPDATE mksync_deletions SET created_at = now() - interval '9 minutes 55 seconds' WHERE status = 'applied'")
+	k.exec("UPDATE mksync_deletions SET created_at = now() - interval '9 minutes' WHERE status = 'applied'")
 	require.False(t, k.admit(5, mapping.SideMetaKocka, 3, ""))
 	k.exec("UPDATE mksync_deletions SET created_at = now() - interval '10 minutes 1 second' WHERE status = 'applied'")
 	require.True(t, k.admit(6, mapping.SideCRM, 1, ""), "the others are older")
