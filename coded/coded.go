@@ -79,6 +79,12 @@ func Count(code string, n int, one, many string, args ...any) Text {
 // String is the text in English.
 func (t Text) String() string { return t.words }
 
+// In is a text that came from where its words are not kept, with the words.
+func (t Text) In(english string) Text {
+	t.words = english
+	return t
+}
+
 // IsZero reports that nothing is said.
 func (t Text) IsZero() bool { return t.Code == "" }
 
@@ -108,15 +114,15 @@ func (f *failure) Error() string { return f.text.String() }
 // Said is the text.
 func (f *failure) Said() Text { return f.text }
 
-// Of is what an error says: the text that it has, else its words, which are another system's
-// or nobody's to translate.
+// Of is what an error says: the text that it has, in the error's own words, else these words,
+// which are another system's or nobody's to translate.
 func Of(err error) Text {
 	var s interface {
 		error
 		Said() Text
 	}
 	if errors.As(err, &s) {
-		return s.Said()
+		return s.Said().In(err.Error())
 	}
 	return Say("refusal.words", "{words}", err)
 }

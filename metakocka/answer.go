@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // codeInput is the code of an answer of get_partner that found nothing, and of a
@@ -180,15 +182,15 @@ func describe(status int, body []byte) error {
 	body = bytes.TrimSpace(body)
 	switch {
 	case status == http.StatusTooManyRequests || status >= 500:
-		return fmt.Errorf("HTTP status %d", status)
+		return coded.Fail("refusal.metakocka.status", "HTTP status {status}", status)
 	case status >= 300 && status <= 399:
-		return fmt.Errorf("HTTP status %d, a redirect, which is not followed", status)
+		return coded.Fail("refusal.metakocka.redirect", "HTTP status {status}, a redirect, which is not followed", status)
 	case len(body) == 0:
-		return fmt.Errorf("empty answer, HTTP status %d", status)
+		return coded.Fail("refusal.metakocka.empty", "empty answer, HTTP status {status}", status)
 	case body[0] == '<':
-		return fmt.Errorf("HTML page instead of an answer, HTTP status %d", status)
+		return coded.Fail("refusal.metakocka.page", "HTML page instead of an answer, HTTP status {status}", status)
 	default:
-		return fmt.Errorf("answer is not a JSON object, HTTP status %d", status)
+		return coded.Fail("refusal.metakocka.no_object", "answer is not a JSON object, HTTP status {status}", status)
 	}
 }
 

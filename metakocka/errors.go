@@ -2,22 +2,23 @@ package metakocka
 
 import (
 	"errors"
-	"fmt"
 	"time"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 var (
 	// ErrNotFound says that MetaKocka answered and knows no such partner.
-	ErrNotFound = errors.New("no such partner in MetaKocka")
+	ErrNotFound = coded.Fail("refusal.metakocka.none", "no such partner in MetaKocka")
 
 	// ErrBreakerOpen is inside the TransientError of a call that was not made
 	// because the calls before it went unanswered. State tells when one may probe.
-	ErrBreakerOpen = errors.New("calls are paused after repeated failures")
+	ErrBreakerOpen = coded.Fail("refusal.metakocka.paused", "calls are paused after repeated failures")
 
 	// ErrUnreadable is inside the TransientError of an answer that is an object but
 	// not of the documented shape, its partners included. The server is up, so the breaker is not told,
 	// and the same call at once would bring the same answer, so it is not repeated.
-	ErrUnreadable = errors.New("answer has an unexpected shape")
+	ErrUnreadable = coded.Fail("refusal.metakocka.unreadable", "answer has an unexpected shape")
 
 	// ErrEmptyQuery says that a Query names nothing to search by; Query.All asks
 	// for every partner on purpose.
@@ -34,11 +35,14 @@ type RefusalError struct {
 	Text     string
 }
 
-func (e *RefusalError) Error() string {
+func (e *RefusalError) Error() string { return e.Said().String() }
+
+// Said is the error as a code with parameters.
+func (e *RefusalError) Said() coded.Text {
 	if e.Code == "" {
-		return fmt.Sprintf("MetaKocka refused %s: %s", e.Endpoint, e.Text)
+		return coded.Say("refusal.metakocka.refused", "MetaKocka refused {endpoint}: {words}", e.Endpoint, e.Text)
 	}
-	return fmt.Sprintf("MetaKocka refused %s: %s (code %s)", e.Endpoint, e.Text, e.Code)
+	return coded.Say("refusal.metakocka.refused_code", "MetaKocka refused {endpoint}: {words} (code {code})", e.Endpoint, e.Text, e.Code)
 }
 
 // TransientError says that a call brought no usable answer and may be tried
@@ -51,11 +55,15 @@ type TransientError struct {
 	RetryAfter time.Duration // what the server asked for; 0 when it did not
 }
 
-func (e *TransientError) Error() string {
+func (e *TransientError) Error() string { return e.Said().String() }
+
+// Said is the error as a code with parameters.
+func (e *TransientError) Said() coded.Text {
+	why := coded.Of(e.Err)
 	if e.Sent {
-		return fmt.Sprintf("call %s: %v (it may have been processed)", e.Endpoint, e.Err)
+		return coded.Say("refusal.metakocka.perhaps", "call {endpoint}: {cause} (it may have been processed)", e.Endpoint, why)
 	}
-	return fmt.Sprintf("call %s: %v", e.Endpoint, e.Err)
+	return coded.Say("refusal.metakocka.unanswered", "call {endpoint}: {cause}", e.Endpoint, why)
 }
 
 // Unwrap gives the cause: context.Canceled, ErrBreakerOpen, ErrUnreadable and others.

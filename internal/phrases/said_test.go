@@ -37,7 +37,7 @@ var coding = map[string]struct {
 }
 
 // sectionFiles are the catalogue's files of what the code says, by the beginning of the codes.
-var sectionFiles = map[string]string{"refusal": "refusals", "doctor": "doctor"}
+var sectionFiles = map[string]string{"refusal": "refusals", "doctor": "doctor", "problem": "problems"}
 
 // TestTheEnglishIsTheCodes: each text that the code makes stands in the catalogue, in the
 // words of the code, with as many values as it names; and no other does. So none can be made
@@ -101,7 +101,7 @@ func readCall(t *testing.T, file string, call *ast.CallExpr, made map[string]tex
 	}
 
 	begin := of.at
-	if calledBy(call) == "coded.Count" {
+	if of.words == 2 {
 		begin++ // the number
 	}
 	code, known := constant(call.Args[of.at])

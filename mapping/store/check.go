@@ -3,6 +3,7 @@ package store
 import (
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -21,12 +22,13 @@ type Pair struct {
 // CheckState is what is remembered of full checks. Times are by the database's
 // clock.
 type CheckState struct {
-	Since           time.Time `json:"since"` // checks are due from here on
-	At              time.Time `json:"at"`    // when the last complete check began
-	DurationSeconds float64   `json:"duration"`
-	Links           int       `json:"links"`     // looked at
-	Differing       int       `json:"differing"` // found and not repaired
-	Error           string    `json:"error,omitempty"`
+	Since           time.Time  `json:"since"` // checks are due from here on
+	At              time.Time  `json:"at"`    // when the last complete check began
+	DurationSeconds float64    `json:"duration"`
+	Links           int        `json:"links"`     // looked at
+	Differing       int        `json:"differing"` // found and not repaired
+	Error           string     `json:"error,omitempty"`
+	Reason          coded.Text `json:"reason,omitzero"` // the error, as a code with parameters
 	// FailedAt is when the last check failed; zero: it did not. None is made by
 	// itself for RestSeconds from then on.
 	FailedAt    time.Time `json:"failedAt,omitzero"`

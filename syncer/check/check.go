@@ -9,6 +9,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/enumerate"
@@ -161,10 +162,12 @@ func (c *Checker) remember(ctx context.Context, rep CheckReport, rest time.Durat
 	}
 
 	state.Error = ""
+	state.Reason = coded.Text{}
 	state.FailedAt = time.Time{}
 	state.RestSeconds = 0
 	if failed != nil {
 		state.Error = failed.Error()
+		state.Reason = coded.Of(failed)
 		state.RestSeconds = rest.Seconds()
 		if state.FailedAt, err = c.store.Now(ctx); err != nil {
 			return errors.Join(failed, err)

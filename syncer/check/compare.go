@@ -3,9 +3,9 @@ package check
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -108,7 +108,7 @@ func (run *checkRun) doubt(ctx context.Context, absent []store.Pair, linked int)
 			return err
 		}
 		if tooMany && f.Kind == syncer.FindingPartnerGone {
-			return fmt.Errorf("%d of %d linked partners are missing in MetaKocka, which is unlikely: check the company and the key", len(absent), linked)
+			return coded.Fail("refusal.unlikely_check", "{missing} of {linked} linked partners are missing in MetaKocka, which is unlikely: check the company and the key", len(absent), linked)
 		}
 		run.note(f)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka/enumerate"
@@ -153,6 +154,7 @@ func (p *Poller) remembered(ctx context.Context) error {
 	}
 	if err != nil {
 		next.Error = err.Error()
+		next.Reason = coded.Of(err)
 	}
 	saving, cancel := syncer.Saving(ctx)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer/event"
 )
@@ -34,7 +35,7 @@ func (m *Monitor) slot(ctx context.Context, s *Status) error {
 		return err
 	}
 	if m.Listener == nil && !slot.Active {
-		s.problem(ProblemNoListener, "no listener holds the slot %s: changes of contacts wait in the database", m.SlotName)
+		s.problem(ProblemNoListener, coded.Say("problem.no_listener", "no listener holds the slot {slot}: changes of contacts wait in the database", m.SlotName))
 	}
 	return nil
 }
@@ -43,20 +44,20 @@ func (m *Monitor) slot(ctx context.Context, s *Status) error {
 // was not confirmed does not show that: a transaction that stays open holds the log from
 // where it began, however far the listener has come.
 func (s *Status) retained(name string, slot store.Slot) {
-	const look = "look for old transactions (pg_stat_activity, pg_prepared_xacts), and whether the listener streams"
+	look := coded.Say("problem.look", "look for old transactions (pg_stat_activity, pg_prepared_xacts), and whether the listener streams")
 	switch {
 	case !slot.Found:
 	case slot.WALStatus == "lost":
-		s.problem(ProblemSlotLost, "Postgres has given the slot %s up, for it kept more log than max_slot_wal_keep_size: the listener makes a new one, and checks everything", name)
+		s.problem(ProblemSlotLost, coded.Say("problem.slot_lost", "Postgres has given the slot {slot} up, for it kept more log than max_slot_wal_keep_size: the listener makes a new one, and checks everything", name))
 	case slot.WALStatus == "unreserved" || slot.SafeBytes != nil && *slot.SafeBytes < int64(slot.RetainedBytes/4): //nolint:gosec // far below the limit
 		safe := int64(0)
 		if slot.SafeBytes != nil {
 			safe = max(*slot.SafeBytes, 0)
 		}
-		s.problem(ProblemSlotNearLimit, "the slot %s keeps %s of log, and Postgres gives it up after %s more (max_slot_wal_keep_size): %s",
-			name, logSize(slot.RetainedBytes), logSize(uint64(safe)), look)
+		s.problem(ProblemSlotNearLimit, coded.Say("problem.slot_near_limit", "the slot {slot} keeps {size} of log, and Postgres gives it up after {more} more (max_slot_wal_keep_size): {cause}",
+			name, logSize(slot.RetainedBytes), logSize(uint64(safe)), look))
 	case slot.RetainedBytes > muchLog:
-		s.problem(ProblemSlotKeepsMuch, "the slot %s keeps %s of log, and Postgres sets no limit: %s", name, logSize(slot.RetainedBytes), look)
+		s.problem(ProblemSlotKeepsMuch, coded.Say("problem.slot_keeps_much", "the slot {slot} keeps {size} of log, and Postgres sets no limit: {cause}", name, logSize(slot.RetainedBytes), look))
 	}
 }
 
@@ -73,8 +74,8 @@ func (m *Monitor) formerSlots(ctx context.Context, s *Status) error {
 			return err
 		}
 		if slot.Found && name != m.SlotName {
-			s.problem(ProblemFormerSlot, "the slot %s, which mksync had before it was given %s, keeps %s of log for nobody: SELECT pg_drop_replication_slot('%s')",
-				name, state.Slot, logSize(slot.RetainedBytes), name)
+			s.problem(ProblemFormerSlot, coded.Say("problem.former_slot", "the slot {former}, which mksync had before it was given {slot}, keeps {size} of log for nobody: SELECT pg_drop_replication_slot('{former}')",
+				name, state.Slot, logSize(slot.RetainedBytes)))
 		}
 	}
 	return nil

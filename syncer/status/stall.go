@@ -2,11 +2,11 @@ package status
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
 )
@@ -28,7 +28,7 @@ func (m *Monitor) heartbeat(ctx context.Context, s *Status) error {
 	now, err := m.Figures.Now(ctx)
 	age := now.Sub(beat.SentAt)
 	if err == nil && m.Heartbeat > 0 && m.listensElsewhere() && s.Listener.State == "streaming" && age > m.Heartbeat+m.Patience {
-		s.problem(ProblemHeartbeatStalled, "no heartbeat of the listener came from the slot into the stream %s for %s: changes of contacts stand still there", bus.StreamContacts, age.Round(time.Second))
+		s.problem(ProblemHeartbeatStalled, coded.Say("problem.heartbeat_none", "no heartbeat of the listener came from the slot into the stream {stream} for {time}: changes of contacts stand still there", bus.StreamContacts, age.Round(time.Second)))
 	}
 	return err
 }
@@ -41,14 +41,15 @@ func (m *Monitor) listensElsewhere() bool {
 // nothing to do.
 func (m *Monitor) stalled(s *Status, l cdc.Status) {
 	if l.HeartbeatRefused != "" {
-		s.problem(ProblemHeartbeatRefused, "heartbeats may not be sent, so a standstill between the slot and the stream %s would not be noticed: %s; let mksync's role execute pg_logical_emit_message, or set MKSYNC_HEARTBEAT_INTERVAL to 0s", bus.StreamContacts, l.HeartbeatRefused)
+		s.problem(ProblemHeartbeatRefused, coded.Say("problem.heartbeat_refused", "heartbeats may not be sent, so a standstill between the slot and the stream {stream} would not be noticed: {words}; let mksync's role execute pg_logical_emit_message, or set MKSYNC_HEARTBEAT_INTERVAL to 0s", bus.StreamContacts, l.HeartbeatRefused))
 	}
 	if l.State != cdc.StateStreaming || l.HeartbeatSince.IsZero() {
 		return
 	}
 	late := time.Since(l.HeartbeatSince)
 	if late > m.Patience && time.Since(l.LastEventAt) > m.Patience {
-		s.blocked(ProblemHeartbeatStalled, "the listener's heartbeat does not come from the slot into the stream", " %s since %s: changes of contacts stand still there", bus.StreamContacts, late.Round(time.Second))
+		s.blocked(ProblemHeartbeatStalled, "the listener's heartbeat does not come from the slot into the stream",
+			coded.Say("problem.heartbeat_stalled", "the listener's heartbeat does not come from the slot into the stream {stream} since {time}: changes of contacts stand still there", bus.StreamContacts, late.Round(time.Second)))
 	}
 }
 
@@ -61,7 +62,7 @@ const secondLook = 300 * time.Millisecond
 // paused is not expected to get on.
 func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string, ours bool, a bus.Activity) error {
 	if m.Heartbeat > 0 && a.Longest > m.Patience {
-		s.problem(ProblemWorkHangs, "the %s has been working on one event for %s: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second))
+		s.problem(ProblemWorkHangs, coded.Say("problem.work_hangs", "the {consumer} has been working on one event for {time}: it waits for the database, mostly for a lock, or for MetaKocka", durable, a.Longest.Round(time.Second)))
 	}
 
 	if m.Heartbeat <= 0 || durable == event.ConsumerPusherBulk && a.Readers == 0 || m.Gate.PausedWithin(m.Patience) {
@@ -72,13 +73,13 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 		return nil // what is given out is named as failing, and waits for minutes
 	}
 
-	say := func(code Code, text string) { s.problem(code, "%s", text) }
+	say := s.problem
 	if ours {
-		say = func(code Code, text string) { s.blocked(code, text, "") }
+		say = func(code Code, line coded.Text) { s.blocked(code, line.String(), line) }
 	}
 
 	if a.Stuck > m.Patience {
-		say(ProblemWorkStuck, fmt.Sprintf("the %s has got through with no event of the stream %s for %s, though they are given out again and again: %d wait, %d are given out", durable, stream, a.Stuck.Round(time.Second), a.Pending, a.InFlight))
+		say(ProblemWorkStuck, coded.Say("problem.work_stuck", "the {consumer} has got through with no event of the stream {stream} for {time}, though they are given out again and again: {waiting} wait, {given} are given out", durable, stream, a.Stuck.Round(time.Second), a.Pending, a.InFlight))
 		return nil
 	}
 
@@ -94,12 +95,12 @@ func (m *Monitor) reaches(ctx context.Context, s *Status, stream, durable string
 		return err
 	}
 
-	code, text := ProblemEventsStill, fmt.Sprintf("events stand still between the stream %s and the %s for %s: %d wait, %d are held by a process that is not heard of", stream, durable, b.Quiet.Round(time.Second), b.Pending, b.InFlight)
+	code, line := ProblemEventsStill, coded.Say("problem.events_still", "events stand still between the stream {stream} and the {consumer} for {time}: {waiting} wait, {given} are held by a process that is not heard of", stream, durable, b.Quiet.Round(time.Second), b.Pending, b.InFlight)
 	if b.Readers == 0 && b.InFlight == 0 {
-		code, text = ProblemNoWorker, fmt.Sprintf("nobody takes events out of the stream %s: no mksync with the role of the %s runs", stream, durable)
+		code, line = ProblemNoWorker, coded.Say("problem.no_worker", "nobody takes events out of the stream {stream}: no mksync with the role of the {consumer} runs", stream, durable)
 	}
 
-	say(code, text)
+	say(code, line)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -95,6 +96,7 @@ type PollStatus struct {
 	LastDurationSeconds float64    `json:"lastDurationSeconds"`
 	Partners            int        `json:"partners"`
 	Error               string     `json:"error"`
+	Reason              coded.Text `json:"reason,omitzero"` // the error, as a code with parameters
 }
 
 // CheckStatus is the last full check.
@@ -104,6 +106,7 @@ type CheckStatus struct {
 	Links               int        `json:"links"`
 	Differing           int        `json:"differing"` // found and not repaired
 	Error               string     `json:"error"`
+	Reason              coded.Text `json:"reason,omitzero"` // the error, as a code with parameters
 }
 
 // Figures reads what the database knows.
@@ -152,7 +155,7 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	}
 
 	if err := m.database(ctx, &s); err != nil {
-		s.blocked(ProblemDatabaseAway, "the CRM's database does not answer", ": %v", err)
+		s.blocked(ProblemDatabaseAway, "the CRM's database does not answer", coded.Say("problem.database_away", "the CRM's database does not answer: {words}", err))
 	}
 	m.listener(&s)
 	m.trouble(&s)
@@ -164,27 +167,26 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	if reason, since := m.Gate.Away(); reason != "" && s.Halt.Since.IsZero() {
 		s.Pusher.Paused = true
 		s.Puller.Paused = true
-		s.blocked(ProblemPaused, "sending is paused", " since %s and goes on by itself: %s", since.Format(time.TimeOnly), reason)
+		s.blocked(ProblemPaused, "sending is paused", coded.Say("problem.paused", "sending is paused since {time} and goes on by itself: {words}", since.Format(time.TimeOnly), reason))
 	}
 	return s
 }
 
 // say adds a line to the problems.
-func (s *Status) say(format string, args ...any) string {
-	text := fmt.Sprintf(format, args...)
-	s.Problems = append(s.Problems, text)
-	return text
+func (s *Status) say(format string, args ...any) {
+	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
 }
 
 // problem is a line of the service itself: it waits for a person like any record.
-func (s *Status) problem(code Code, format string, args ...any) {
-	s.waitsWith(code, s.say(format, args...))
+func (s *Status) problem(code Code, line coded.Text) {
+	s.Problems = append(s.Problems, line.String())
+	s.waitsWith(code, line)
 }
 
-// blocked is a problem that keeps this process from its work. The detail is for
-// those who may see the problems, not for readiness.
-func (s *Status) blocked(code Code, what, format string, args ...any) {
-	s.problem(code, "%s", what+fmt.Sprintf(format, args...))
+// blocked is a problem that keeps this process from its work. The line is for
+// those who may see the problems, what of it for readiness.
+func (s *Status) blocked(code Code, what string, line coded.Text) {
+	s.problem(code, line)
 	s.NotReady = append(s.NotReady, what)
 }
 
@@ -225,8 +227,8 @@ func (m *Monitor) alerts(ctx context.Context, s *Status) error {
 	unsent, err := m.Figures.Unsent(ctx)
 	for _, u := range unsent {
 		if slices.Contains(m.Alerts, u.Channel) {
-			s.problem(ProblemAlertUnsent, "no alert gets through by %s, and that of %s was given up: %s; mksync alerts test tries it",
-				u.Channel, u.At.UTC().Format("2 Jan 15:04 MST"), u.Error)
+			s.problem(ProblemAlertUnsent, coded.Say("problem.alert_unsent", "no alert gets through by {channel}, and that of {time} was given up: {words}; mksync alerts test tries it",
+				u.Channel, u.At.UTC().Format("2 Jan 15:04 MST"), u.Error))
 		}
 	}
 	return err
@@ -243,7 +245,7 @@ func (m *Monitor) halt(ctx context.Context, s *Status) error {
 	s.Halt = h
 	s.Pusher.Paused = true
 	s.Puller.Paused = true
-	s.problem(ProblemHalted, "%s", (&syncer.HaltedError{Halt: h}).Error())
+	s.problem(ProblemHalted, (&syncer.HaltedError{Halt: h}).Said())
 	return nil
 }
 
@@ -273,7 +275,7 @@ func (s *Status) counted(counts store.Counts) {
 		s.say("%s: mksync unclear", syncer.Counted(n, "contact waits for a person, who says which partner is its own", "contacts wait for a person, who says which partner is theirs"))
 	}
 	if n := counts.OpenMerges; n > 0 {
-		s.problem(ProblemMergesOpen, "%s not finished: mksync merge list", syncer.Counted(n, "merge of contacts is", "merges of contacts are"))
+		s.problem(ProblemMergesOpen, coded.Count("problem.merges_open", n, "{n} merge of contacts is not finished: mksync merge list", "{n} merges of contacts are not finished: mksync merge list"))
 	}
 }
 
@@ -288,10 +290,10 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 		return err
 	}
 	if dropped != "" {
-		s.problem(ProblemEventsDropped, "%s: everything is compared and brought in order", dropped)
+		s.problem(ProblemEventsDropped, coded.Say("problem.events_dropped", "{words}: everything is compared and brought in order", dropped))
 	}
 
-	s.Check = CheckStatus{LastDurationSeconds: c.DurationSeconds, Links: c.Links, Differing: c.Differing, Error: c.Error}
+	s.Check = CheckStatus{LastDurationSeconds: c.DurationSeconds, Links: c.Links, Differing: c.Differing, Error: c.Error, Reason: said(c.Error, c.Reason)}
 	s.Differing += c.Differing
 	if !c.At.IsZero() {
 		s.Check.LastCheckAt = &c.At
@@ -299,9 +301,9 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 
 	switch {
 	case c.Error != "":
-		s.problem(ProblemCheckFailed, "the last full check did not succeed: %s", c.Error)
+		s.problem(ProblemCheckFailed, coded.Say("problem.check_failed", "the last full check did not succeed: {cause}", s.Check.Reason))
 	case c.Differing > 0:
-		s.problem(ProblemCheckDiffers, "the last full check found %s: mksync check --repair", syncer.Counted(c.Differing, "difference", "differences"))
+		s.problem(ProblemCheckDiffers, coded.Count("problem.check_differs", c.Differing, "the last full check found {n} difference: mksync check --repair", "the last full check found {n} differences: mksync check --repair"))
 	}
 	return nil
 }
@@ -317,7 +319,7 @@ func (m *Monitor) poll(ctx context.Context, s *Status) error {
 		return err
 	}
 
-	s.Poller = PollStatus{LastDurationSeconds: poll.DurationSeconds, Partners: poll.Partners, Error: poll.Error}
+	s.Poller = PollStatus{LastDurationSeconds: poll.DurationSeconds, Partners: poll.Partners, Error: poll.Error, Reason: said(poll.Error, poll.Reason)}
 	if !poll.EndedAt.IsZero() {
 		s.Poller.LastPollAt = &poll.EndedAt
 	}
@@ -326,11 +328,11 @@ func (m *Monitor) poll(ctx context.Context, s *Status) error {
 	late := 3*m.PollInterval + time.Duration(3*poll.DurationSeconds*float64(time.Second))
 	switch {
 	case poll.Error != "" && m.Polls:
-		s.blocked(ProblemPollFailed, "the last poll of MetaKocka did not succeed", ": %s", poll.Error)
+		s.blocked(ProblemPollFailed, "the last poll of MetaKocka did not succeed", pollFailed(s.Poller.Reason))
 	case poll.Error != "":
-		s.problem(ProblemPollFailed, "the last poll of MetaKocka did not succeed: %s", poll.Error)
+		s.problem(ProblemPollFailed, pollFailed(s.Poller.Reason))
 	case !poll.EndedAt.IsZero() && now.Sub(poll.EndedAt) > late:
-		s.problem(ProblemPollLate, "the last complete poll of MetaKocka was %s ago", now.Sub(poll.EndedAt).Round(time.Second))
+		s.problem(ProblemPollLate, coded.Say("problem.poll_late", "the last complete poll of MetaKocka was {time} ago", now.Sub(poll.EndedAt).Round(time.Second)))
 	}
 	return nil
 }
@@ -348,10 +350,10 @@ func (m *Monitor) listener(s *Status) {
 		s.Listener.LastEventAt = &l.LastEventAt
 	}
 	if l.Problem != "" && l.State != cdc.StateStandby {
-		s.blocked(ProblemListenerDown, "the listener is not streaming", ": %s", l.Problem)
+		s.blocked(ProblemListenerDown, "the listener is not streaming", coded.Say("problem.listener_down", "the listener is not streaming: {words}", l.Problem))
 	}
 	if l.Warning != "" {
-		s.problem(ProblemListenerWarns, "the listener works, but %s", l.Warning)
+		s.problem(ProblemListenerWarns, coded.Say("problem.listener_warns", "the listener works, but {words}", l.Warning))
 	}
 	m.stalled(s, l)
 }
@@ -363,24 +365,34 @@ func (m *Monitor) trouble(s *Status) {
 	}
 	if t := m.Trouble(); t.Count > 0 {
 		s.Failing = t.Count
-		s.problem(ProblemFailing, "%s fails again and again and is tried every few minutes; the last one was %s: %s", contactsOrPartners(t.Count), t.Key, t.Error)
+		s.problem(ProblemFailing, coded.Count("problem.failing", t.Count,
+			"work on {n} contact or partner fails again and again and is tried every few minutes; the last one was {key}: {words}",
+			"work on {n} contacts or partners fails again and again and is tried every few minutes; the last one was {key}: {words}", t.Key, t.Error))
 	}
 }
 
-func contactsOrPartners(n int) string {
-	return "work on " + syncer.Counted(n, "contact or partner", "contacts or partners")
+func pollFailed(why coded.Text) coded.Text {
+	return coded.Say("problem.poll_failed", "the last poll of MetaKocka did not succeed: {cause}", why)
+}
+
+// said is the text of an error that was stored, whose words are in English.
+func said(words string, reason coded.Text) coded.Text {
+	if words != "" && reason.IsZero() {
+		reason = coded.Say("refusal.words", "{words}", words)
+	}
+	return reason.In(words)
 }
 
 // inPart names them as a problem.
 func (s *Status) inPart(p store.InPart) {
-	const why = "the CRM's database cannot hold (characters that its encoding lacks, or texts that are too long): " +
-		"the value is not brought over until it is changed in MetaKocka, or the contacts are in a database in UTF8"
 	named := strings.Join(p.First, ", ")
 	switch p.Count {
 	case 0:
 	case 1:
-		s.problem(ProblemNotHeld, "partner %s holds a value that %s", named, why)
+		s.problem(ProblemNotHeld, coded.Say("problem.value_not_held", "partner {partner} holds a value that the CRM's database cannot hold (characters that its encoding lacks, or texts that are too long): "+
+			"the value is not brought over until it is changed in MetaKocka, or the contacts are in a database in UTF8", named))
 	default:
-		s.problem(ProblemNotHeld, "%d partners hold values that %s. The first: %s", p.Count, why, named)
+		s.problem(ProblemNotHeld, coded.Say("problem.values_not_held", "{count} partners hold values that the CRM's database cannot hold (characters that its encoding lacks, or texts that are too long): "+
+			"the value is not brought over until it is changed in MetaKocka, or the contacts are in a database in UTF8. The first: {partners}", p.Count, named))
 	}
 }

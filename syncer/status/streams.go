@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
@@ -12,15 +13,15 @@ import (
 func (m *Monitor) streams(ctx context.Context, s *Status) {
 	if m.Store != nil {
 		if why := m.Store(); why != "" {
-			s.blocked(ProblemStreamsRefuse, "the streams cannot be written to", ", and changes wait where they are until they can: %s", why)
+			s.blocked(ProblemStreamsRefuse, "the streams cannot be written to", coded.Say("problem.streams_refuse", "the streams cannot be written to, and changes wait where they are until they can: {words}", why))
 		}
 	}
 	if m.Bus == nil || m.Connected == nil || !m.Connected() {
-		s.blocked(ProblemNATSAway, "NATS is not connected", "")
+		s.blocked(ProblemNATSAway, "NATS is not connected", coded.Say("problem.nats_away", "NATS is not connected"))
 		return
 	}
 	if err := m.askStreams(ctx, s); err != nil {
-		s.blocked(ProblemNATSAway, "NATS does not answer", ": %v", err)
+		s.blocked(ProblemNATSAway, "NATS does not answer", coded.Say("problem.nats_silent", "NATS does not answer: {words}", err))
 	}
 }
 
@@ -74,7 +75,7 @@ func (m *Monitor) stored(ctx context.Context, s *Status) (map[string]uint64, err
 		messages[st.Stream] = st.Messages
 		s.Streams = append(s.Streams, StreamStatus{Name: st.Name, Messages: st.Messages, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq})
 		if st.MaxBytes > 0 && st.Bytes > st.MaxBytes/10*9 {
-			s.problem(ProblemStreamFull, "the stream %s is full (%d of %d bytes): %s", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Stream))
+			s.problem(ProblemStreamFull, coded.Say("problem.stream_full", "the stream {stream} is full ({used} of {most} bytes): {cause}", st.Name, st.Bytes, st.MaxBytes, whenFull(st.Stream)))
 		}
 	}
 
@@ -85,12 +86,12 @@ func (m *Monitor) stored(ctx context.Context, s *Status) (map[string]uint64, err
 }
 
 // whenFull says what waits for room in a stream.
-func whenFull(stream string) string {
+func whenFull(stream string) coded.Text {
 	switch stream {
 	case bus.StreamContacts:
-		return "changes of contacts wait in the database's log until those before them are worked off"
+		return coded.Say("problem.full.contacts", "changes of contacts wait in the database's log until those before them are worked off")
 	case bus.StreamPartners:
-		return "what polls see waits for later polls"
+		return coded.Say("problem.full.partners", "what polls see waits for later polls")
 	}
-	return "what cannot be applied is tried again and again; settle dead letters, or raise the limit"
+	return coded.Say("problem.full.dead_letters", "what cannot be applied is tried again and again; settle dead letters, or raise the limit")
 }

@@ -3,6 +3,7 @@ package status
 import (
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -74,6 +75,8 @@ type Waiting struct {
 	MayHeal bool `json:"mayHeal"`
 	// Lines are those of Status.Problems that it stands for; none of what has a list.
 	Lines []string `json:"lines,omitempty"`
+	// Reasons are the lines as codes with parameters.
+	Reasons []coded.Text `json:"reasons,omitempty"`
 }
 
 // waits adds what has a list, if it holds any.
@@ -86,13 +89,14 @@ func (s *Status) waits(code Code, w store.Waits) {
 }
 
 // waitsWith adds a line of the problems.
-func (s *Status) waitsWith(code Code, line string) {
+func (s *Status) waitsWith(code Code, line coded.Text) {
 	for i := range s.Waiting {
 		if w := &s.Waiting[i]; w.Code == code {
 			w.Count++
-			w.Lines = append(w.Lines, line)
+			w.Lines = append(w.Lines, line.String())
+			w.Reasons = append(w.Reasons, line)
 			return
 		}
 	}
-	s.Waiting = append(s.Waiting, Waiting{Code: code, Count: 1, MayHeal: true, Lines: []string{line}})
+	s.Waiting = append(s.Waiting, Waiting{Code: code, Count: 1, MayHeal: true, Lines: []string{line.String()}, Reasons: []coded.Text{line}})
 }
