@@ -50,7 +50,10 @@ var (
 const jobsPath = "/jobs"
 
 // routes are all operations of the API.
-func routes() []route {
+func routes() []route { return slices.Concat(ofContacts(), ofWhatWaits(), ofTheService()) }
+
+// ofContacts are the operations on contacts, their partners and what was done to them.
+func ofContacts() []route {
 	return []route{
 		{method: http.MethodPost, path: "/contacts/sync", op: operations.OpSync},
 		{method: http.MethodPost, path: "/contacts/bulk-sync", op: operations.OpBulkSync, later: operations.OpStartBulkSync},
@@ -58,15 +61,8 @@ func routes() []route {
 		{method: http.MethodPost, path: "/contacts/bulk-import", op: operations.OpBulkImport, later: operations.OpStartBulkImport},
 		{method: http.MethodPost, path: "/contacts/link", op: operations.OpLink},
 		{method: http.MethodPost, path: "/contacts/unlink", op: operations.OpUnlink},
-
 		{method: http.MethodGet, path: "/contacts/preview", op: operations.OpPreview, query: []param{{name: "contactId"}}},
 		{method: http.MethodPost, path: "/contacts/duplicates/dismiss", op: operations.OpDismiss},
-
-		{method: http.MethodPost, path: "/deadletters/retry-group", op: operations.OpRetryDeadLetters},
-		{method: http.MethodPost, path: "/deadletters/discard", op: operations.OpDiscardDeadLetter},
-		{method: http.MethodPost, path: "/pause", op: operations.OpPause},
-		{method: http.MethodPost, path: "/resume", op: operations.OpResume},
-
 		{method: http.MethodPost, path: "/contacts/leave-out", op: operations.OpLeaveOut},
 		{method: http.MethodPost, path: "/contacts/take-in", op: operations.OpTakeIn},
 		{method: http.MethodGet, path: "/contacts/left-out", op: operations.OpLeftOut, query: page},
@@ -75,23 +71,30 @@ func routes() []route {
 		{method: http.MethodGet, path: "/contacts/{id}/status", op: operations.OpContactStatus, query: contact, spoken: true, embedded: true},
 		{method: http.MethodGet, path: "/contacts/mappings", op: operations.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
 		{method: http.MethodPost, path: "/contacts/mappings/import", op: operations.OpImportPairs},
-
 		{method: http.MethodPost, path: "/contacts/merge", op: operations.OpMerge},
 		{method: http.MethodGet, path: "/contacts/duplicates", op: operations.OpDuplicates, query: []param{{name: "limit", number: true}}},
 		{method: http.MethodGet, path: "/merges", op: operations.OpMerges, query: append([]param{{name: "of"}}, page...)},
 		{method: http.MethodPost, path: "/merges/undo", op: operations.OpUndoMerge},
-
 		{method: http.MethodGet, path: "/history", op: operations.OpHistory, query: append([]param{
 			{name: "contactId"}, {name: "metakockaId"}, {name: "since"}, {name: "until"}, {name: "by"}, {name: "side"}, {name: "job"},
 		}, page...)},
 		{method: http.MethodPost, path: "/history/undo", op: operations.OpUndo, queues: true},
 		{method: http.MethodGet, path: "/contacts/why", op: operations.OpWhy, query: []param{{name: "contactId"}, {name: "field"}}},
+		{method: http.MethodGet, path: "/mappings/orphans", op: operations.OpOrphans, query: page},
+		{method: http.MethodPost, path: "/mappings/prune", op: operations.OpPrune},
+		{method: http.MethodGet, path: "/partners/unsynced", op: operations.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
+	}
+}
 
+// ofWhatWaits are the operations on what waits for a person.
+func ofWhatWaits() []route {
+	return []route{
+		{method: http.MethodPost, path: "/deadletters/retry-group", op: operations.OpRetryDeadLetters},
+		{method: http.MethodPost, path: "/deadletters/discard", op: operations.OpDiscardDeadLetter},
 		{method: http.MethodGet, path: "/unclear", op: operations.OpUnclear, query: page},
 		{method: http.MethodGet, path: "/review", op: operations.OpReview, query: append([]param{{name: "does"}, {name: "contactId"}, {name: "metakockaId"}}, page...)},
 		{method: http.MethodPost, path: "/review/approve", op: operations.OpApprove},
 		{method: http.MethodPost, path: "/review/approve-all", op: operations.OpApproveAll, later: operations.OpStartApproveAll},
-
 		{method: http.MethodGet, path: "/conflicts", op: operations.OpConflicts, query: journal},
 		{method: http.MethodPost, path: "/conflicts/resolve", op: operations.OpResolveConflict},
 		{method: http.MethodPost, path: "/conflicts/undo", op: operations.OpUndoConflict},
@@ -100,16 +103,18 @@ func routes() []route {
 		{method: http.MethodPost, path: "/deletions/reject", op: operations.OpRejectDeletion},
 		{method: http.MethodGet, path: "/deadletters", op: operations.OpDeadLetters, query: page},
 		{method: http.MethodPost, path: "/deadletters/retry", op: operations.OpRetryDeadLetter},
+	}
+}
 
-		{method: http.MethodGet, path: "/mappings/orphans", op: operations.OpOrphans, query: page},
-		{method: http.MethodPost, path: "/mappings/prune", op: operations.OpPrune},
+// ofTheService are the operations on the service as a whole, and on its jobs.
+func ofTheService() []route {
+	return []route{
+		{method: http.MethodPost, path: "/pause", op: operations.OpPause},
+		{method: http.MethodPost, path: "/resume", op: operations.OpResume},
 		{method: http.MethodPost, path: "/check", op: operations.OpCheck},
-		{method: http.MethodGet, path: "/partners/unsynced", op: operations.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},
-
 		{method: http.MethodGet, path: "/status", op: operations.OpStatus},
 		{method: http.MethodGet, path: "/waiting", op: operations.OpWaiting},
 		{method: http.MethodGet, path: "/log", op: operations.OpLog, query: []param{{name: "limit", number: true}}},
-
 		{method: http.MethodGet, path: jobsPath, op: operations.OpJobs, query: page},
 		{method: http.MethodGet, path: jobsPath + "/{id}", op: operations.OpJob, query: append([]param{{name: "brief", flag: true}, {name: "failed", flag: true}}, append(page, jobID...)...)},
 		{method: http.MethodGet, path: jobsPath + "/{id}/events", op: operations.OpJob, stream: true, query: jobID, fixed: map[string]any{"brief": true}},

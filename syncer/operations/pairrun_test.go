@@ -263,7 +263,7 @@ func TestManyPairsWithPartnersOfSomewhereElse(t *testing.T) {
 	res := a.takesOver(operations.ImportPairsRequest{Pairs: a.pairsByNumber(500), DryRun: true})
 	require.Equal(t, map[operations.PairVerdict]int{"partner_missing": 500}, res.Counts)
 	require.Less(t, a.ERP.Calls().Total(), 250)
-	require.Equal(t, "", a.mappings())
+	require.Empty(t, a.mappings())
 }
 
 // TestPairsOfContactsWithOtherKeys: the ids of a list are those of the contacts' key, however
