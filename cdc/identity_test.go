@@ -192,7 +192,7 @@ func TestColumnsThatAreNotPublishedAreInNoEvent(t *testing.T) {
 	for _, f := range Check(context.Background(), r.cfg) {
 		require.True(t, f.OK, "%+v", f)
 		if f.Name == "publication" {
-			require.Contains(t, f.Detail, "with the columns id, name alone")
+			require.Contains(t, f.Detail.String(), "with the columns id, name alone")
 		}
 	}
 }
