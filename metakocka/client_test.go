@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -255,7 +256,7 @@ func TestAddCancelledInFlightIsUncertain(t *testing.T) {
 }
 
 func TestTimeOutOfAnAddIsUncertain(t *testing.T) {
-	s, c := simulated(t, sim.Options{}, func(cfg *metakocka.Config) { cfg.Timeout = 50 * time.Millisecond })
+	s, c := simulated(t, sim.Options{}, func(cfg *metakocka.Config) { cfg.Timeout = waits.Stretch(500 * time.Millisecond) }) // by then it is sent
 	require.NoError(t, s.SetFaults(sim.Faults{Latency: time.Hour}))
 	_, err := c.Add(t.Context(), person("Test"), nil)
 	require.True(t, metakocka.Uncertain(err))

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -131,12 +132,13 @@ func TestSerialCallsQueue(t *testing.T) {
 func TestACallerThatLeavesDoesNotStopItsCall(t *testing.T) {
 	r := start(t, sim.Options{})
 	require.NoError(t, r.SetFaults(sim.Faults{Latency: 100 * time.Millisecond}))
-	c, err := metakocka.New(metakocka.Config{
-		URL: r.url + sim.BasePath, CompanyID: sim.DefaultCompanyID, SecretKey: sim.DefaultSecretKey, Timeout: 20 * time.Millisecond,
-	}, slog.New(slog.DiscardHandler))
+	c, err := metakocka.New(metakocka.Config{URL: r.url + sim.BasePath, CompanyID: sim.DefaultCompanyID, SecretKey: sim.DefaultSecretKey}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	_, err = c.Add(t.Context(), newAna(), nil)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r.OnCall(func(sim.Call) { leave() })
+	_, err = c.Add(ctx, newAna(), nil)
 	require.True(t, metakocka.Uncertain(err))
 	r.holds(1)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -254,7 +255,7 @@ func TestPartnerThatSomebodyElseHasIsNotRetired(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.Config.DeletePolicy = syncer.PolicyAnonymize
-	w.Config.MetaKockaTimeout = 500 * time.Millisecond // so long a lost write may still take effect
+	w.Config.MetaKockaTimeout = waits.Stretch(500 * time.Millisecond) // so long a lost write may still take effect
 	a := asks(w)
 	l, c := world.Twins()
 	loser, p := a.synced(l)
