@@ -103,7 +103,10 @@ func (t Text) Clean(clean func(string) string) Text {
 }
 
 // Fail makes an error that says so.
-func Fail(code, english string, args ...any) error { return &failure{Say(code, english, args...)} }
+func Fail(code, english string, args ...any) error { return Say(code, english, args...).Err() }
+
+// Err is the text as an error.
+func (t Text) Err() error { return &failure{t} }
 
 // failure is a text that is an error.
 type failure struct{ text Text }

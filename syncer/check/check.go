@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/crmmind/mksync/bus"
@@ -212,17 +211,17 @@ func (run *checkRun) do(ctx context.Context) error {
 
 // unfinished says what a repair had to leave to the next check; nil: nothing.
 func (run *checkRun) unfinished() error {
-	var left []string
-	if n := run.unanswered; n > 0 {
-		left = append(left, syncer.Counted(n, "difference waits", "differences wait")+" for a write to MetaKocka that has no answer yet; check again in a minute")
+	switch {
+	case run.unanswered > 0:
+		return coded.Count("refusal.check.unanswered", run.unanswered,
+			"{n} difference waits for a write to MetaKocka that has no answer yet; check again in a minute",
+			"{n} differences wait for a write to MetaKocka that has no answer yet; check again in a minute").Err()
+	case run.unread > 0:
+		return coded.Count("refusal.check.unread", run.unread,
+			"{n} contact is gone, and the listener has not read far enough to tell a deletion from a TRUNCATE; check again when it has caught up",
+			"{n} contacts are gone, and the listener has not read far enough to tell a deletion from a TRUNCATE; check again when it has caught up").Err()
 	}
-	if n := run.unread; n > 0 {
-		left = append(left, syncer.Counted(n, "contact is", "contacts are")+" gone, and the listener has not read far enough to tell a deletion from a TRUNCATE; check again when it has caught up")
-	}
-	if left == nil {
-		return nil
-	}
-	return errors.New(strings.Join(left, "; "))
+	return nil
 }
 
 // seeAll sees all partners and compares everything.
