@@ -83,7 +83,9 @@ func weather(t *testing.T, nats messaging, table crowd.Table, cycles int) {
 	people.ComeBack()
 	people.Correct()
 
-	took, v := crowd.Settled(t, people, 45*time.Second+time.Duration(cycles)*time.Second)
+	// A contact that was refused in three pauses, each of which ended with the process that
+	// knew of it, is tried again after two minutes and a quarter.
+	took, v := crowd.Settled(t, people, 3*time.Minute+time.Duration(cycles)*time.Second)
 	st.rest(people)
 	crowd.Chronicled(t, people)
 	crashes, refusals := st.unasked()

@@ -4,6 +4,7 @@ package crowd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/internal/testenv/people"
 	"github.com/crmmind/mksync/internal/testenv/waits"
@@ -189,7 +191,9 @@ func (c *Crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			c.hitch = fmt.Errorf("the crowd cannot edit: %w", err)
+			var told *pgconn.PgError
+			_ = errors.As(err, &told)
+			c.hitch = fmt.Errorf("the crowd cannot edit: %w (%+v)", err, told)
 			return
 		}
 		waits.Idle(ctx, 50*time.Millisecond)
@@ -221,7 +225,7 @@ func (c *Crowd) newPerson() *citizen {
 func (c *Crowd) newContact() *citizen {
 	p := c.newPerson()
 	for _, f := range mapping.Fields() {
-		p.want.Set(f, c.table.typed(f, p.want.Get(f), p.n))
+		p.want.Set(f, c.table.typed(f, p.want.Get(f), c.version))
 	}
 	p.know(mapping.Fields()...)
 	return p
@@ -284,7 +288,12 @@ func (c *Crowd) set(p *citizen, fields []mapping.Field, values []string) {
 	c.edits.crm++
 	p.edits++
 	p.edited(fields...)
-	c.sql(func(ctx context.Context, tx pgx.Tx) error { return c.table.update(ctx, tx, p.id, to, fields...) })
+	c.sql(func(ctx context.Context, tx pgx.Tx) error {
+		if err := c.table.update(ctx, tx, p.id, to, fields...); err != nil {
+			return fmt.Errorf("contact %s (owner %d): %w", p.id, p.owner, err)
+		}
+		return nil
+	})
 }
 
 // updateMany changes many contacts in one transaction.

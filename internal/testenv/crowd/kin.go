@@ -45,7 +45,7 @@ func (c *Crowd) InsertKin() {
 		}
 
 		for _, f := range mapping.Fields() {
-			p.want.Set(f, c.table.typed(f, p.want.Get(f), p.n))
+			p.want.Set(f, c.table.typed(f, p.want.Get(f), c.version))
 		}
 		p.know(mapping.Fields()...)
 	}

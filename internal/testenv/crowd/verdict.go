@@ -305,7 +305,11 @@ func Chronicled(t testing.TB, people *Crowd) {
 			continue
 		}
 		if err := w.ChronicledAs(kept, id, func(string) mapping.Contact { return contact }); err != nil {
-			wrong = append(wrong, err.Error())
+			text := fmt.Sprintf("%v; its link: %+v", err, s.links[id])
+			for _, e := range w.History(kept, id) {
+				text += fmt.Sprintf("\n    %+v", e)
+			}
+			wrong = append(wrong, text)
 		}
 	}
 	require.Empty(t, wrong, "histories that do not give what both sides hold: %s", Some(wrong))
