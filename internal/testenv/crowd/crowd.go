@@ -191,9 +191,10 @@ func (c *Crowd) sql(run func(ctx context.Context, tx pgx.Tx) error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			var told *pgconn.PgError
-			_ = errors.As(err, &told)
-			c.hitch = fmt.Errorf("the crowd cannot edit: %w (%+v)", err, told)
+			c.hitch = fmt.Errorf("the crowd cannot edit: %w", err)
+			if told, is := errors.AsType[*pgconn.PgError](err); is {
+				c.hitch = fmt.Errorf("%w: %s", c.hitch, told.Detail)
+			}
 			return
 		}
 		waits.Idle(ctx, 50*time.Millisecond)
