@@ -34,7 +34,7 @@ type Config struct {
 	Keep bool
 }
 
-// DefaultConfig keeps contacts' events for 90 days, partners' for 30, dead deadLetters for ever.
+// DefaultConfig keeps contacts' events for 90 days, partners' for 30, dead letters for ever.
 func DefaultConfig() Config {
 	return Config{
 		Replicas:       1,

@@ -61,25 +61,31 @@ func ofContacts() []route {
 		{method: http.MethodPost, path: "/contacts/bulk-import", op: operations.OpBulkImport, later: operations.OpStartBulkImport},
 		{method: http.MethodPost, path: "/contacts/link", op: operations.OpLink},
 		{method: http.MethodPost, path: "/contacts/unlink", op: operations.OpUnlink},
+
 		{method: http.MethodGet, path: "/contacts/preview", op: operations.OpPreview, query: []param{{name: "contactId"}}},
 		{method: http.MethodPost, path: "/contacts/duplicates/dismiss", op: operations.OpDismiss},
+
 		{method: http.MethodPost, path: "/contacts/leave-out", op: operations.OpLeaveOut},
 		{method: http.MethodPost, path: "/contacts/take-in", op: operations.OpTakeIn},
 		{method: http.MethodGet, path: "/contacts/left-out", op: operations.OpLeftOut, query: page},
+
 		{method: http.MethodGet, path: "/contacts", op: operations.OpContacts, query: append([]param{{name: "search"}, {name: "status"}}, page...)},
 		{method: http.MethodGet, path: "/contacts/{id}", op: operations.OpContact, query: contact, spoken: true},
 		{method: http.MethodGet, path: "/contacts/{id}/status", op: operations.OpContactStatus, query: contact, spoken: true, embedded: true},
 		{method: http.MethodGet, path: "/contacts/mappings", op: operations.OpMapping, query: []param{{name: "contactId"}, {name: "metakockaId"}}},
 		{method: http.MethodPost, path: "/contacts/mappings/import", op: operations.OpImportPairs},
+
 		{method: http.MethodPost, path: "/contacts/merge", op: operations.OpMerge},
 		{method: http.MethodGet, path: "/contacts/duplicates", op: operations.OpDuplicates, query: []param{{name: "limit", number: true}}},
 		{method: http.MethodGet, path: "/merges", op: operations.OpMerges, query: append([]param{{name: "of"}}, page...)},
 		{method: http.MethodPost, path: "/merges/undo", op: operations.OpUndoMerge},
+
 		{method: http.MethodGet, path: "/history", op: operations.OpHistory, query: append([]param{
 			{name: "contactId"}, {name: "metakockaId"}, {name: "since"}, {name: "until"}, {name: "by"}, {name: "side"}, {name: "job"},
 		}, page...)},
 		{method: http.MethodPost, path: "/history/undo", op: operations.OpUndo, queues: true},
 		{method: http.MethodGet, path: "/contacts/why", op: operations.OpWhy, query: []param{{name: "contactId"}, {name: "field"}}},
+
 		{method: http.MethodGet, path: "/mappings/orphans", op: operations.OpOrphans, query: page},
 		{method: http.MethodPost, path: "/mappings/prune", op: operations.OpPrune},
 		{method: http.MethodGet, path: "/partners/unsynced", op: operations.OpPartners, query: page, fixed: map[string]any{"unsynced": true}},

@@ -147,11 +147,11 @@ func (w *Writes) Excess(t testing.TB, people *Crowd) int {
 	return len(w.InExcess(t, people))
 }
 
-// InExcess are, with what led to each, the writes that there were, of all persons' partners, beyond one for
-// each edit of the person in the CRM and one for each that the ERP spoilt; none for what
-// was edited of who is left out. One person's idle edits do not make up for another's
-// writes. A write that repeats the one before is always
-// too many, but for contested persons, whom the ERP's users edit back.
+// InExcess are the writes that there were, of all persons' partners, beyond one for each edit
+// of the person in the CRM and one for each that the ERP spoilt, with what led to each; none
+// for what was edited of who is left out. One person's idle edits do not make up for
+// another's writes. A write that repeats the one before is always too many, but for contested
+// persons, whom the ERP's users edit back.
 func (w *Writes) InExcess(t testing.TB, people *Crowd) (all []string) {
 	t.Helper()
 	s, err := people.look(t.Context())
