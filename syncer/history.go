@@ -214,33 +214,20 @@ func (k *task) counts(f mapping.Field, crm, partner string) bool {
 // arrived notes an update without an answer that turns out to have taken effect in one
 // field at least. What stands as before it is still to be written.
 func (k *task) arrived(l lostUpdate) {
-	if l.Entry == nil {
+	if l.Entry == nil || !l.took() {
 		return
 	}
 
 	e := *l.Entry
-	took := false
-	fields := map[mapping.Field]store.EntryField{}
-	for f, v := range e.Fields {
-		sent := l.sent.Get(f)
-		holds := l.got.Get(f)
-		switch {
-		case l.asBefore(f) && !l.dropped(f):
-			continue
-		case !mapping.Equal(f, holds, sent) && !l.dropped(f): // edited in the ERP since
-			holds = sent
-		default:
-			took = took || !mapping.Equal(f, l.had.Get(f), sent)
+	e.Fields = map[mapping.Field]store.EntryField{}
+	for f, v := range l.Entry.Fields {
+		if l.reached(f) {
+			e.Fields[f] = v
+			e.Wrote(f, l.became(f))
 		}
-		v.Written = &holds
-		fields[f] = v
 	}
-
-	// A write that changed nothing is none that anybody has to know of.
-	if e.Fields = fields; took {
-		k.story.notes = append(k.story.notes, e)
-		k.story.tell(e)
-	}
+	k.story.notes = append(k.story.notes, e)
+	k.story.tell(e)
 }
 
 // chronicled are the entries that are stored with a change: the writes that were answered,

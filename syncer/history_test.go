@@ -96,3 +96,86 @@ func TestAnImportIsInTheHistory(t *testing.T) {
 	require.Equal(t, "j1", e[0].Job)
 	require.NoError(t, h.Chronicled(h.Service.Store, res.ContactID))
 }
+
+// TestTheHistoryOfWhatWasNotCarriedOver: an entry may tell of values that the two never
+// agreed on. They are edited again before anything is done, and the history is still true.
+func TestTheHistoryOfWhatWasNotCarriedOver(t *testing.T) {
+	t.Parallel()
+	h := world.ByHand(t, sim.Options{EmptyValue: sim.Kept, RemoveMarker: sim.Refused}, func(w *world.World) {
+		w.Config.ConflictRule = mapping.RuleManual
+		f := w.Config.Fields[mapping.FieldEmail]
+		f.Rule = mapping.RuleMetaKocka
+		w.Config.Fields[mapping.FieldEmail] = f
+	})
+	h.WhenWriting("UPDATE", "IF NEW.email IS NULL THEN RAISE 'no' USING ERRCODE = 'CR001'; END IF;")
+	gsm := func(v string) func(p *metakocka.Partner) { return func(p *metakocka.Partner) { p.Contacts[0].GSM = v } }
+	mail := func(v string) func(p *metakocka.Partner) {
+		return func(p *metakocka.Partner) { p.Contacts[0].Email = v }
+	}
+	linked := func(name string) (string, metakocka.Partner) {
+		return h.Linked(mapping.Contact{Name: name, Email: name + "@primer.si", Phone: "041 111 111"})
+	}
+
+	for name, before := range map[string]func() (id string, again func()){
+		"a conflict that waits": func() (string, func()) {
+			id, p := linked("ana")
+			h.Set(id, mapping.FieldPhone, "041 222 222")
+			h.Edit(p, gsm("041 333 333"))
+			h.Pushed(id, false)
+			require.Contains(t, h.Mapping(id), "conflict: phone")
+			return id, func() { h.Edit(p, gsm("041 444 444")) }
+		},
+		"an outcome that the CRM refuses": func() (string, func()) {
+			id, p := linked("bor")
+			h.Set(id, mapping.FieldEmail, "bor@drugje.si")
+			h.Edit(p, mail(""))
+			_, err := h.Push(id, false)
+			require.ErrorContains(t, err, "CR001")
+			return id, func() { h.Edit(p, mail("bor@erp.si")) }
+		},
+		"notes that MetaKocka drops": func() (string, func()) {
+			id, _ := linked("eva")
+			h.Set(id, mapping.FieldNotes, "opomba")
+			h.Pushed(id, false)
+			return id, func() {
+				h.Set(id, mapping.FieldNotes, "druga opomba")
+				h.Pushed(id, false)
+			}
+		},
+		"a value that MetaKocka does not empty": func() (string, func()) {
+			id, _ := linked("iva")
+			h.Set(id, mapping.FieldPhone, "")
+			_, err := h.Push(id, false)
+			require.ErrorContains(t, err, metakocka.RemoveValue)
+			return id, func() { h.Set(id, mapping.FieldPhone, "041 222 222") }
+		},
+		"an update that never arrived": func() (string, func()) {
+			id, p := linked("mia")
+			h.Set(id, mapping.FieldPhone, "041 222 222")
+			h.Set(id, mapping.FieldWebsite, "https://primer.si") // dropped, or not sent: nobody can tell
+			require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, sim.FaultBefore))
+			_, err := h.Push(id, false)
+			require.True(t, metakocka.Uncertain(err), "%v", err)
+			return id, func() {
+				h.Edit(p, gsm("041 333 333"))
+				h.Exec("UPDATE metakocka_contact_mappings SET intent = jsonb_set(intent, '{deadline}', to_jsonb(now() - interval '1 hour')) WHERE contact_id = $1", id)
+				h.Pushed(id, false)
+				require.NotContains(t, h.One("SELECT string_agg(fields::text, ' ') FROM mksync_history WHERE contact_id = $1 AND act = 'write'", id), "phone")
+			}
+		},
+		"a link whose merge was cut off": func() (string, func()) {
+			p, err := h.ERP.AddPartner(metakocka.Partner{Customer: "Jan", Contacts: []metakocka.Contact{{Name: "Jan", Email: "jan@primer.si"}}})
+			require.NoError(t, err)
+			require.NoError(t, h.ERP.FailNext(metakocka.EndpointUpdate, sim.FaultBefore))
+			id := h.Add(mapping.Contact{Name: "Jan", Email: "jan@primer.si", Phone: "041 111 111"})
+			_, err = h.Push(id, false)
+			require.True(t, metakocka.Uncertain(err), "%v", err)
+			return id, func() { h.Edit(p, mail("jan@erp.si")) }
+		},
+	} {
+		id, again := before()
+		require.NoError(t, h.Chronicled(h.Service.Store, id), name)
+		again()
+		require.NoError(t, h.Chronicled(h.Service.Store, id), name)
+	}
+}

@@ -123,6 +123,12 @@ func (l lostUpdate) asBefore(f mapping.Field) bool {
 	return mapping.Equal(f, l.got.Get(f), l.had.Get(f)) && !mapping.Equal(f, l.sent.Get(f), l.had.Get(f))
 }
 
+// reached reports whether the field was written, where the update took effect in any. One
+// that stands as before may be dropped, unless another one says that something is still to come.
+func (l lostUpdate) reached(f mapping.Field) bool {
+	return !l.asBefore(f) || l.dropped(f) && !l.stands()
+}
+
 // became is what the partner held once it had taken effect: what it holds now, or where that
 // was edited in the ERP since, what was sent.
 func (l lostUpdate) became(f mapping.Field) string {
@@ -167,16 +173,12 @@ func (k *task) settleUpdate(ctx context.Context, p reading, stood mapping.Partne
 // Where an earlier write was taken back the base stays, so that the contact follows what is
 // then an edit of the partner; but where the contact was edited since, its edit goes over it.
 func (k *task) took(ctx context.Context, p reading, l lostUpdate) error {
-	inPart := l.stands()
-	if !inPart {
+	if !l.stands() {
 		if err := k.learn(ctx, l.sent, l.got, l.written()); err != nil {
 			return err
 		}
 	}
-	wrote := filter(l.written(), func(f mapping.Field) bool {
-		stands := l.asBefore(f) && (inPart || !l.dropped(f))
-		return !stands && !k.unkept.drops(f)
-	})
+	wrote := filter(l.written(), func(f mapping.Field) bool { return l.reached(f) && !k.unkept.drops(f) })
 
 	base := *k.link.Base
 	for _, f := range wrote {

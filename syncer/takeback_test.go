@@ -175,6 +175,12 @@ func TestWhyAValueIsAsItIs(t *testing.T) {
 	require.Equal(t, syncer.WhyParked, why()[mapping.FieldEmail])
 	require.Equal(t, syncer.StandsConflict, why()[""])
 
+	// Both take their edits back: nothing was decided, and it is as it was before.
+	u.Set(id, mapping.FieldEmail, "ana@primer.si")
+	u.Edit(p, func(p *metakocka.Partner) { p.Contacts[0].Email = "ana@primer.si" })
+	u.Pushed(id, false)
+	require.Equal(t, syncer.WhyMade, why()[mapping.FieldEmail])
+
 	u.Exec("DELETE FROM mksync_history")
 	require.Equal(t, syncer.WhyBefore, why()[mapping.FieldPhone])
 	require.Equal(t, syncer.WhyBefore, why()[mapping.FieldName])

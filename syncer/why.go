@@ -254,7 +254,7 @@ var statusReasons = map[store.Status]ReasonCode{
 func (e explained) field(f mapping.Field) FieldStory {
 	s := FieldStory{Field: f, CRM: e.contact.Get(f), MetaKocka: e.partner.Get(f)}
 	entry, told := e.newest[f]
-	s.Reason = e.open(f, s, entry)
+	s.Reason = e.open(f, s)
 	if s.Reason.Code == "" {
 		s.HistoryID = entry.ID
 		s.Reason = e.settled(f, s, entry, told)
@@ -264,7 +264,7 @@ func (e explained) field(f mapping.Field) FieldStory {
 }
 
 // open says why a field is not the same on both sides, or not synced; no code: it is.
-func (e explained) open(f mapping.Field, s FieldStory, entry store.Entry) Reason {
+func (e explained) open(f mapping.Field, s FieldStory) Reason {
 	l := e.pair.Link
 	configured := e.cfg.Policy.For(f).Direction
 	side, edited := e.edited(f, s)
@@ -275,7 +275,7 @@ func (e explained) open(f mapping.Field, s FieldStory, entry store.Entry) Reason
 	case l == nil || l.MetaKockaID == "" || !l.Status.Alive():
 		return Reason{Code: WhyNotLinkedNone, Value: s.CRM, Side: mapping.SideCRM}
 	case l.Status == store.StatusConflict && slices.Contains(l.Differing, f):
-		return Reason{Code: WhyParked, CRM: s.CRM, MetaKocka: s.MetaKocka, Since: when(entry.At)}
+		return Reason{Code: WhyParked, CRM: s.CRM, MetaKocka: s.MetaKocka, Since: e.parked(f)}
 	case mapping.Unedited(f, s.CRM, s.MetaKocka):
 		return Reason{}
 	case e.unkept.drops(f) && s.MetaKocka == "":
@@ -288,6 +288,16 @@ func (e explained) open(f mapping.Field, s FieldStory, entry store.Entry) Reason
 		return Reason{Code: WhyWaits, Side: side, CRM: s.CRM, MetaKocka: s.MetaKocka, Words: l.LastError, RetryAt: when(l.RetryAt)}
 	}
 	return Reason{}
+}
+
+// parked is since when a field waits for a person.
+func (e explained) parked(f mapping.Field) *time.Time {
+	for _, entry := range e.entries {
+		if _, waits := entry.Fields[f]; waits && entry.Act == store.ActPark {
+			return when(entry.At)
+		}
+	}
+	return nil
 }
 
 // edited is the side that was changed since the two last agreed.
@@ -306,7 +316,7 @@ var fieldReasons = map[store.FieldReason]ReasonCode{
 	store.FieldChanged: WhyChanged, store.FieldConflict: WhyConflict, store.FieldUndecided: WhyUndecidable, store.FieldOneWay: WhyOverwritten, store.FieldDecided: WhyDecided,
 	store.FieldAuthority: WhyAuthority, store.FieldFirst: WhyFirst, store.FieldMade: WhyMade, store.FieldFound: WhyFound,
 	store.FieldAgreed: WhyAgreed, store.FieldNotKept: WhyNotKept, store.FieldAlong: WhyAlong, store.FieldUndo: WhyUndo,
-	store.FieldTaken: WhyTaken, store.FieldParked: WhyAgreed,
+	store.FieldTaken: WhyTaken,
 }
 
 // settled says why both sides hold what they hold, from the entry that told last.

@@ -3,16 +3,77 @@ package syncer_test
 import (
 	"slices"
 	"strconv"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka/sim"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
 )
+
+// TestLawTheHistoryIsTrueAtEveryMoment: whatever was edited, brought over, refused, left out
+// or cut off last. Both sides edit one field, and the CRM another one, which MetaKocka drops.
+func TestLawTheHistoryIsTrueAtEveryMoment(t *testing.T) {
+	t.Parallel()
+	w, s := lawful(t, sim.Options{EmptyValue: sim.Kept}, "")
+	met := watchFaults(w.ERP)
+	rapid.Check(t, few(long.Or(8, 40), func(r *rapid.T) {
+		h := &history{World: w, s: s, rand: r, faults: met, about: []mapping.Field{mapping.FieldPhone, mapping.FieldNotes}}
+		h.ERP.Relent()
+		h.WhenWriting("UPDATE", "")
+		h.ruled(mapping.RuleMetaKocka)
+		h.begin()
+		h.pusher(h.times[0])
+		for range rapid.IntRange(5, 25).Draw(r, "steps") {
+			h.moment()
+			require.NoError(r, h.Chronicled(s.Store, h.id))
+		}
+	}))
+}
+
+// moment is a step in which both sides are at odds more often than not.
+func (h *history) moment() {
+	const refuses = "IF NEW.phone LIKE '040%' AND NEW.phone IS DISTINCT FROM OLD.phone THEN RAISE 'no' USING ERRCODE = 'CR001'; END IF;"
+	switch rapid.SampledFrom([]string{"crm", "crm", "erp", "erp", "push", "push", "pull", "filter", "lost", "later", "rule", "table"}).Draw(h.rand, "moment") {
+	case "crm":
+		h.editContact()
+	case "erp":
+		h.editPartner()
+	case "push":
+		h.pusher(h.times[len(h.times)-1])
+	case "pull":
+		h.poll()
+		if len(h.seen) > 0 {
+			h.puller(h.seen[len(h.seen)-1])
+		}
+	case "filter":
+		h.Exec("UPDATE contacts SET kept = NOT kept WHERE id = $1", h.id)
+	case "lost":
+		h.lose()
+	case "later":
+		h.later()
+	case "rule":
+		h.ruled(rapid.SampledFrom([]mapping.Rule{mapping.RuleManual, mapping.RuleMetaKocka}).Draw(h.rand, "rule"))
+	case "table":
+		h.WhenWriting("UPDATE", rapid.SampledFrom([]string{"", refuses}).Draw(h.rand, "what the table refuses"))
+	}
+}
+
+// ruled has conflicts of the phone decided by a rule from now on, by a process that has to
+// learn first what the installation keeps.
+func (h *history) ruled(rule mapping.Rule) {
+	h.Exec("DELETE FROM mksync_state WHERE key = $1", syncer.UnkeptKey)
+	f := h.Config.Fields[mapping.FieldPhone]
+	f.Rule = rule
+	h.Config.Fields[mapping.FieldPhone] = f
+	h.Redirect(h.s, mapping.DirectionBoth)
+}
 
 // chronicled checks the history: replayed it gives what both sides hold, and it tells of
 // each write once. A value that is emptied may take three requests; what became of a write

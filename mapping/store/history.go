@@ -187,12 +187,16 @@ type HistoryQuery struct {
 	Limit        int   // 0: no limit
 }
 
-// Newest are the entries that tell last of each field, of a contact's entries, newest first.
-// What is linked or made is told of in all its fields, those that are empty too. One that
-// tells of no value, because it was scrubbed, tells all the same.
+// Newest are the entries that tell last why each field holds what it holds, of a contact's
+// entries, newest first. What is linked or made is told of in all its fields, those that are
+// empty too; what only waits for a person is told of in none. One that tells of no value,
+// because it was scrubbed, tells all the same.
 func Newest(entries []Entry) map[mapping.Field]Entry {
 	newest := map[mapping.Field]Entry{}
 	for _, e := range entries {
+		if e.Act == ActPark {
+			continue
+		}
 		fields := e.Named()
 		if e.Act == ActLink || e.Act == ActCreate {
 			fields = mapping.Fields()
