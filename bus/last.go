@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Message is what is published.
+// Message is what is published. A Publisher adds headers of its own to its Header.
 type Message struct {
 	Subject string
 	ID      string // Nats-Msg-Id

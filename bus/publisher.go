@@ -99,7 +99,7 @@ func newPublisher(nc *nats.Conn, stream string, last Stored, found bool, cfg Pub
 	p := &Publisher{
 		nc: nc, stream: stream, name: cfg.names.Stream(stream), cfg: cfg, last: last, found: found,
 		turn: make(chan struct{}, 1), win: newWindow(cfg.MaxMessages),
-		msg: nats.Msg{Reply: nc.NewInbox(), Header: nats.Header{}},
+		msg: nats.Msg{Reply: nc.NewInbox()},
 		id:  make([]string, 1), prev: make([]string, 1),
 		room: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{}),
 	}
@@ -182,7 +182,9 @@ func (p *Publisher) publish(ctx context.Context, m Message) error {
 	return nil
 }
 
-// prepare fills the reused message and returns the size it will have at most.
+// prepare fills the reused message and returns the size it will have at most. The headers
+// are put where the caller's are: whoever publishes many messages has them in the same ones.
+//
 // The first message names its predecessor by its sequence, because the message may have
 // expired and its id with it. Later ones name it by its id: a stranger's message that takes
 // the place of ours makes the sequence right for the one behind it.
@@ -193,22 +195,28 @@ func (p *Publisher) publish(ctx context.Context, m Message) error {
 func (p *Publisher) prepare(m Message) (size int) {
 	p.msg.Subject = p.cfg.names.Subject(m.Subject)
 	p.msg.Data = m.Data
-	h := p.msg.Header
-	clear(h)
-	size = len(m.Data) + len(p.msg.Subject) + len(p.msg.Reply) + 160 + len(m.ID)
-	for k, v := range m.Header {
-		h[k] = v
-		for _, s := range v {
-			size += len(k) + len(s) + 4
-		}
+	p.msg.Header = m.Header
+	if m.Header == nil {
+		p.msg.Header = nats.Header{}
 	}
+
+	h := p.msg.Header
 	p.id[0] = m.ID
 	h[nats.MsgIdHdr] = p.id
 	if p.prev[0] == "" || p.cfg.copied {
 		h[nats.ExpectedLastSeqHdr] = []string{strconv.FormatUint(p.last.Sequence+p.sent, 10)}
+		delete(h, nats.ExpectedLastMsgIdHdr)
 	} else {
-		size += len(p.prev[0])
 		h[nats.ExpectedLastMsgIdHdr] = p.prev
+		delete(h, nats.ExpectedLastSeqHdr)
+	}
+
+	const around = 100 // the command's words and numbers, and what the stream adds, at most
+	size = len(m.Data) + len(p.msg.Subject) + len(p.msg.Reply) + around
+	for k, v := range h {
+		for _, s := range v {
+			size += len(k) + len(s) + 4
+		}
 	}
 	return size
 }

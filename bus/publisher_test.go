@@ -102,8 +102,11 @@ func TestPublisherWindowIsBounded(t *testing.T) {
 	p, err := newPublisher(nc, "S", Stored{}, false, PublisherConfig{MaxMessages: 4}.withDefaults())
 	require.NoError(t, err)
 	defer p.Close()
+	shared := nats.Header{"ce-type": {"any"}}
 	for i := range 4 {
-		require.NoError(t, p.Publish(t.Context(), silentMessage(i)))
+		m := silentMessage(i)
+		m.Header = shared
+		require.NoError(t, p.Publish(t.Context(), m))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -112,8 +115,10 @@ func TestPublisherWindowIsBounded(t *testing.T) {
 	ms := s.received(t, 4)
 	require.Equal(t, "0", ms[0].Header.Get(nats.ExpectedLastSeqHdr))
 	require.Empty(t, ms[0].Header.Get(nats.ExpectedLastMsgIdHdr))
-	require.Empty(t, ms[3].Header.Get(nats.ExpectedLastSeqHdr))
+	require.Empty(t, ms[3].Header.Get(nats.ExpectedLastSeqHdr), "what an earlier message needed is not left in a header that is used again")
 	require.Equal(t, "2", ms[3].Header.Get(nats.ExpectedLastMsgIdHdr))
+	require.Equal(t, "3", ms[3].Header.Get(nats.MsgIdHdr))
+	require.Equal(t, "any", ms[3].Header.Get("ce-type"))
 
 	blocked := make(chan error, 1)
 	go func() { blocked <- p.Publish(context.Background(), silentMessage(4)) }()

@@ -46,7 +46,7 @@ func TestTheJSONOfAnEvent(t *testing.T) {
 			Op: cdc.OpSnapshot, Key: "16", After: before,
 		},
 	} {
-		require.Equal(t, want, string(appendContactEvent(nil, ev)))
+		require.Equal(t, want, string(appendContactEvent(nil, ev, eventTime(ev))))
 	}
 }
 
@@ -64,7 +64,7 @@ func TestAnyTextIsReadAsItWasWritten(t *testing.T) {
 			ContactID string         `json:"contact_id"`
 			After     map[string]any `json:"after"`
 		}
-		require.NoError(t, json.Unmarshal(appendContactEvent(nil, ev), &read))
+		require.NoError(t, json.Unmarshal(appendContactEvent(nil, ev, eventTime(ev)), &read))
 		require.Equal(t, s, read.ContactID)
 		require.Equal(t, map[string]any{"c": s}, read.After)
 	})

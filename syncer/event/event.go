@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pglogrepl"
 
@@ -92,8 +91,8 @@ const HeaderTrace = "traceparent"
 // appendContactEvent writes an event's JSON: op, contact_id, before, after, lsn, xid,
 // commit_time, the id that an update changed as "previous_id", and as "unchanged" the columns
 // that did not change and were too large to be sent. Numbers and booleans are written as such,
-// every other type as Postgres's text.
-func appendContactEvent(b []byte, ev *cdc.Event) []byte {
+// every other type as Postgres's text. at is the event's time, which its header has as well.
+func appendContactEvent(b []byte, ev *cdc.Event, at string) []byte {
 	b = append(b, `{"op":"`...)
 	b = append(b, ev.Op.String()...)
 	b = append(b, `","contact_id":`...)
@@ -120,7 +119,7 @@ func appendContactEvent(b []byte, ev *cdc.Event) []byte {
 		return append(b, "null}"...)
 	}
 	b = append(b, '"')
-	b = ev.CommitTime.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, at...)
 	return append(b, `"}`...)
 }
 
@@ -205,6 +204,17 @@ func appendUnchanged(b []byte, row *cdc.Row) []byte {
 	return b
 }
 
+// escaped are the bytes that a JSON string cannot hold as they are. It is a table because
+// every byte of every row is looked up.
+var escaped = func() (is [256]bool) {
+	for c := range byte(' ') {
+		is[c] = true
+	}
+	is['"'] = true
+	is['\\'] = true
+	return is
+}()
+
 // appendText writes a JSON string. It is written here because it runs for every
 // column of every row: the standard library's needs an allocation for each.
 func appendText[T string | []byte](b []byte, s T) []byte {
@@ -213,7 +223,7 @@ func appendText[T string | []byte](b []byte, s T) []byte {
 	start := 0
 	for i := range len(s) {
 		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
+		if !escaped[c] {
 			continue
 		}
 		b = append(b, s[start:i]...)

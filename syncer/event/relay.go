@@ -171,7 +171,6 @@ func (r *Relay) Publish(ctx context.Context, ev *cdc.Event) error {
 
 // message is the event as it is published, in buffers that the next one uses again.
 func (r *Relay) message(ev *cdc.Event) bus.Message {
-	r.buf = appendContactEvent(r.buf[:0], ev)
 	if r.id == "" || r.of.system != ev.SystemID || r.of.epoch != r.epoch {
 		r.of.system = ev.SystemID
 		r.of.epoch = r.epoch
@@ -187,6 +186,7 @@ func (r *Relay) message(ev *cdc.Event) bus.Message {
 		r.values[4] = eventTime(ev)
 	}
 	r.values[1] = eventID(r.id, ev.Pos)
+	r.buf = appendContactEvent(r.buf[:0], ev, r.values[4])
 	if r.trace != nil {
 		r.parent[0] = r.trace(ev, r.values[1])
 	}
