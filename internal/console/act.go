@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,7 +19,7 @@ const doing = root + "do/"
 // action does what a form asks for and says so.
 type action struct {
 	need operations.Role // who is shown a button for it, and may send it
-	do   func(ctx context.Context, v *visit, form url.Values) (notice, error)
+	do   func(ctx context.Context, v *visit, form url.Values) (became, error)
 }
 
 // act answers a form: once, whatever a person clicks, and whether or not the browser waits.
@@ -45,34 +44,45 @@ func (c *Console) act(name string, a action) http.HandlerFunc {
 
 		form := sha256.Sum256([]byte(v.session.ID + " " + name + " " + r.PostForm.Encode()))
 		id := hex.EncodeToString(form[:])
-		done := c.once.do(id, func() outcome {
-			if first, err := c.Used.UseUp(r.Context(), id, time.Now().Add(remembered)); err != nil || !first {
-				return outcome{err: cmp.Or(err, errSent)}
-			}
-			ctx, cancel := c.outlasting(operations.AskedBy(r.Context(), v.who))
-			defer cancel()
-			n, err := a.do(ctx, v, r.PostForm)
-			c.badge.forget()
-			return outcome{n, err}
-		})
+		done := c.once.do(id, func() outcome { return c.first(v, a, id) })
 		if syncer.IsCode(done.err, syncer.CodeForbidden) {
 			c.fail(v, done.err)
 			return
 		}
-		if done.err != nil {
-			_, p := c.explain(r, done.err)
-			done.notice = notice{ID: p.ID, Failed: true}
-			if !p.Reason.IsZero() {
-				done.notice.Words = []string{v.lang.Said(p.Reason)}
-			}
+
+		ctx := operations.AskedBy(r.Context(), v.who)
+		n := v.notice(ctx, done.became)
+		if done.elsewhere {
+			n = v.elsewhere(ctx, id, time.Now())
 		}
-		v.leaveNotice(done.notice)
-		to := done.notice.To
+		v.leaveNotice(n)
+		to := n.To
 		if to == "" {
 			to = back(r)
 		}
 		http.Redirect(w, r, to, http.StatusSeeOther)
 	}
+}
+
+// first does what a form asks for, unless another process has begun to.
+func (c *Console) first(v *visit, a action, id string) outcome {
+	first, err := c.Used.UseUp(v.r.Context(), id, time.Now().Add(remembered))
+	switch {
+	case err != nil:
+		return outcome{became: c.refusal(v.r, err), err: err}
+	case !first:
+		return outcome{elsewhere: true}
+	}
+
+	ctx, cancel := c.outlasting(operations.AskedBy(v.r.Context(), v.who))
+	defer cancel()
+	b, err := a.do(ctx, v, v.r.PostForm)
+	if err != nil {
+		b = c.refusal(v.r, err)
+	}
+	c.badge.forget()
+	c.keep(ctx, id, b)
+	return outcome{became: b, err: err}
 }
 
 // longest is how long an action may take, and lastMoment how long when the server stops.
@@ -102,8 +112,9 @@ func (c *Console) outlasting(ctx context.Context) (context.Context, context.Canc
 
 // outcome is what became of a form.
 type outcome struct {
-	notice notice
-	err    error
+	became
+	elsewhere bool // another process knows
+	err       error
 }
 
 // once remembers what became of forms, so that one that is sent twice is done once.
@@ -136,7 +147,7 @@ func (o *once) do(form string, do func() outcome) outcome {
 		return was.outcome
 	}
 	o.forget()
-	now := &sent{done: make(chan struct{}), at: time.Now(), outcome: outcome{err: syncer.ErrInternal}}
+	now := &sent{done: make(chan struct{}), at: time.Now(), outcome: outcome{became: became{ID: "console.problem.internal", Failed: true}, err: syncer.ErrInternal}}
 	o.forms[form] = now
 	o.mu.Unlock()
 

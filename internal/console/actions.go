@@ -55,118 +55,111 @@ func (v *visit) called(ctx context.Context, contactID string) string {
 	return n.Contact(contactID)
 }
 
-// about is a notice about one contact.
-func (v *visit) about(ctx context.Context, id, contactID string) notice {
-	return notice{ID: id, Params: map[string]string{"name": v.called(ctx, contactID)}}
-}
-
-func resolveConflict(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func resolveConflict(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	done, err := operations.OpResolveConflict.Ask(ctx, v.API, operations.ResolveRequest{ID: form.Get("id"), Take: mapping.Side(form.Get("take"))})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	n = v.about(ctx, "console.done.conflict", done.Entry.ContactID)
-	n.Params["field"] = v.lang.Field(done.Entry.Field)
-	n.Params["value"] = done.Entry.CRMValue
+	b = about("console.done.conflict", done.Entry.ContactID)
+	b.Field = done.Entry.Field
+	b.Holder = done.Entry.ContactID
+	b.said = map[string]string{"value": done.Entry.CRMValue}
 	if done.Entry.Winner == mapping.SideMetaKocka {
-		n.Params["value"] = done.Entry.MetaKockaValue
+		b.said["value"] = done.Entry.MetaKockaValue
 	}
-	if n.Params["value"] == "" {
-		n.Params["value"] = v.lang.Text("console.value.none")
-	}
-	n.Undo = &button{Do: "conflict-undo", Label: "console.do.undo", Fields: map[string]string{"id": done.Entry.ID}}
-	return n, nil
+	b.Undo = &button{Do: "conflict-undo", Label: "console.do.undo", Fields: map[string]string{"id": done.Entry.ID}}
+	return b, nil
 }
 
-func undoConflict(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func undoConflict(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	ids := severalIDs(form)
+	var refused []remark
 	for _, id := range ids {
 		done, err := operations.OpUndoConflict.Ask(ctx, v.API, operations.EntryRequest{ID: id})
 		switch {
 		case err == nil:
-			n = v.about(ctx, "console.done.conflict_undone", done.Entry.ContactID)
-			n.Params["field"] = v.lang.Field(done.Entry.Field)
+			b = about("console.done.conflict_undone", done.Entry.ContactID)
+			b.Field = done.Entry.Field
 		case len(ids) == 1:
-			return n, err
+			return b, err
 		default:
-			n.Words = append(n.Words, v.refused(err))
+			refused = append(refused, refusedAs(err))
 		}
 	}
 	if len(ids) > 1 {
-		n = notice{ID: "console.done.conflicts_undone", N: len(ids) - len(n.Words), Counts: true, Words: n.Words, Failed: len(n.Words) > 0}
+		b = became{ID: "console.done.conflicts_undone", N: len(ids) - len(refused), Counts: true, Lines: refused, Failed: len(refused) > 0}
 	}
-	return n, nil
+	return b, nil
 }
 
-func approveDeletion(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func approveDeletion(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	done, err := operations.OpApproveDeletion.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	return v.about(ctx, "console.done.deletion."+string(done.Entry.Status), done.Entry.ContactID), nil
+	return about("console.done.deletion."+string(done.Entry.Status), done.Entry.ContactID), nil
 }
 
-func rejectDeletion(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func rejectDeletion(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	done, err := operations.OpRejectDeletion.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	return v.about(ctx, "console.done.deletion.rejected", done.Entry.ContactID), nil
+	return about("console.done.deletion.rejected", done.Entry.ContactID), nil
 }
 
-func retryDeadLetter(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func retryDeadLetter(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	dead, err := operations.OpRetryDeadLetter.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	return v.aboutLetter(ctx, "console.done.dead_letter", dead), nil
+	return aboutLetter("console.done.dead_letter", dead), nil
 }
 
-// aboutLetter is a notice about the contact or partner of a dead letter.
-func (v *visit) aboutLetter(ctx context.Context, id string, dead operations.DeadLetter) notice {
-	name := dead.MetaKockaID
+// aboutLetter is what became of a dead letter of a contact or a partner.
+func aboutLetter(id string, dead operations.DeadLetter) became {
 	if dead.ContactID != "" {
-		name = v.called(ctx, dead.ContactID)
+		return about(id, dead.ContactID)
 	}
-	return notice{ID: id, Params: map[string]string{"name": name}}
+	return became{ID: id, Params: map[string]string{"name": dead.MetaKockaID}}
 }
 
-func discardDeadLetter(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func discardDeadLetter(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	dead, err := operations.OpDiscardDeadLetter.Ask(ctx, v.API, operations.DiscardRequest{ID: form.Get("id"), Reason: form.Get("reason")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	return v.aboutLetter(ctx, "console.done.discarded", dead), nil
+	return aboutLetter("console.done.discarded", dead), nil
 }
 
-func syncContact(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func syncContact(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	done, err := operations.OpSync.Ask(ctx, v.API, operations.SyncRequest{ContactID: form.Get("id")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	n = v.about(ctx, "console.done.sync", done.ContactID)
+	b = about("console.done.sync", done.ContactID)
 	if done.LastError != "" {
-		n.ID = "console.done.sync_not"
-		n.Failed = true
-		n.Words = []string{v.lang.Words(done.LastError)}
+		b.ID = "console.done.sync_not"
+		b.Failed = true
+		b.Lines = []remark{{Stands: done.ContactID, words: done.LastError}}
 	}
-	return n, nil
+	return b, nil
 }
 
-func makeNew(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func makeNew(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	done, err := operations.OpSync.Ask(ctx, v.API, operations.SyncRequest{ContactID: form.Get("id"), New: true})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	n = v.about(ctx, "console.done.new", done.ContactID)
-	n.Params["partner"] = done.MetaKockaID
-	return n, nil
+	b = about("console.done.new", done.ContactID)
+	b.Params = map[string]string{"partner": done.MetaKockaID}
+	return b, nil
 }
 
-func unlinkContact(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func unlinkContact(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	done, err := operations.OpUnlink.Ask(ctx, v.API, operations.UnlinkRequest{ContactID: form.Get("id")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	return v.about(ctx, "console.done.unlink", done.ContactID), nil
+	return about("console.done.unlink", done.ContactID), nil
 }

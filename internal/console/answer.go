@@ -28,21 +28,21 @@ func linkPreview(ctx context.Context, v *visit) (view, error) {
 	return view{Page: "link", Title: "console.link.title", Menu: "contacts", Name: d.Name, Data: d}, nil
 }
 
-func linkContact(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func linkContact(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	request := operations.LinkRequest{ContactID: form.Get("id"), MetaKockaID: form.Get("partner"), Take: syncer.Authority(form.Get("take"))}
 	done, err := operations.OpLink.Ask(ctx, v.API, request)
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	return v.linked(ctx, "console.done.link", done.Outcome), nil
+	return linked("console.done.link", done.Outcome), nil
 }
 
 // linked says that a contact has its partner, and offers to part the two.
-func (v *visit) linked(ctx context.Context, text string, done operations.Outcome) notice {
-	n := v.about(ctx, text, done.ContactID)
-	n.Params["partner"] = done.MetaKockaID
-	n.Undo = &button{Do: "unlink", Label: "console.do.unlink", Fields: map[string]string{"id": done.ContactID}}
-	return n
+func linked(text string, done operations.Outcome) became {
+	b := about(text, done.ContactID)
+	b.Params = map[string]string{"partner": done.MetaKockaID}
+	b.Undo = &button{Do: "unlink", Label: "console.do.unlink", Fields: map[string]string{"id": done.ContactID}}
+	return b
 }
 
 // mergeData is what merging two contacts would do.
@@ -62,50 +62,55 @@ func mergePreview(ctx context.Context, v *visit) (view, error) {
 	return view{Page: "merge", Title: "console.merge.title", Menu: "duplicates", Data: d}, nil
 }
 
-func mergeContacts(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func mergeContacts(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	loser := v.called(ctx, form.Get("loser")) // who is gone afterwards
 	m, err := operations.OpMerge.Ask(ctx, v.API, operations.MergeRequest{LoserContactID: form.Get("loser"), WinnerContactID: form.Get("winner")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	n = v.about(ctx, "console.done.merge", m.WinnerContactID)
-	n.Params["loser"] = loser
-	if m.Note != "" {
-		n.Words = []string{v.lang.Words(m.Note)}
-	}
+	b = about("console.done.merge", m.WinnerContactID)
+	b.Contacts["loser"] = m.LoserContactID
+	b.said = map[string]string{"loser": loser}
+	b.Lines = noted(m)
 	if m.Status == store.MergeDone {
-		n.Undo = &button{Do: "merge-undo", Label: "console.do.undo", Fields: map[string]string{"id": m.ID}}
+		b.Undo = &button{Do: "merge-undo", Label: "console.do.undo", Fields: map[string]string{"id": m.ID}}
 	}
-	return n, nil
+	return b, nil
 }
 
-func undoMerge(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+// noted is what is not as it should be after a merge; nil: nothing.
+func noted(m operations.Merge) []remark {
+	if m.Note == "" {
+		return nil
+	}
+	return []remark{{words: m.Note}}
+}
+
+func undoMerge(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	m, err := operations.OpUndoMerge.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	n = v.about(ctx, "console.done.merge_undone", m.WinnerContactID)
-	n.Params["loser"] = v.called(ctx, m.LoserContactID)
-	if m.Note != "" {
-		n.Words = []string{v.lang.Words(m.Note)}
-	}
-	return n, nil
+	b = about("console.done.merge_undone", m.WinnerContactID)
+	b.Contacts["loser"] = m.LoserContactID
+	b.Lines = noted(m)
+	return b, nil
 }
 
-func leaveOut(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func leaveOut(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	out, err := operations.OpLeaveOut.Ask(ctx, v.API, operations.LeaveOutRequest{ContactID: form.Get("id"), Reason: form.Get("reason")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	n = v.about(ctx, "console.done.left_out", out.ContactID)
-	n.Undo = &button{Do: "take-in", Label: "console.do.undo", Fields: map[string]string{"id": out.ContactID}}
-	return n, nil
+	b = about("console.done.left_out", out.ContactID)
+	b.Undo = &button{Do: "take-in", Label: "console.do.undo", Fields: map[string]string{"id": out.ContactID}}
+	return b, nil
 }
 
-func takeIn(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func takeIn(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	done, err := operations.OpTakeIn.Ask(ctx, v.API, operations.TakeInRequest{ContactID: form.Get("id")})
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	return v.about(ctx, "console.done.taken_in", done.ContactID), nil
+	return about("console.done.taken_in", done.ContactID), nil
 }

@@ -146,21 +146,18 @@ func (v *visit) every(ctx context.Context, k kindOf, until string, d *bulkData) 
 }
 
 // decideMany does it, one after the other, and says of which it did not succeed.
-func decideMany(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func decideMany(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	d, err := v.chosen(ctx, form)
 	if err != nil {
-		return n, err
-	}
-	if err := v.name(ctx, d.Rows); err != nil {
-		return n, err
+		return b, err
 	}
 	if asks := d.Asks(); asks.Do == "sync" && len(d.Rows) > manyRows {
 		return v.syncMany(ctx, d.Rows)
 	}
 
-	n = notice{ID: "console.done.bulk", Counts: true}
+	b = became{ID: "console.done.bulk", Counts: true}
 	if d.Kind == "contact" {
-		n.ID = "console.done.bulk_contacts"
+		b.ID = "console.done.bulk_contacts"
 	}
 	var undo []string
 	for _, r := range d.Rows {
@@ -172,30 +169,41 @@ func decideMany(ctx context.Context, v *visit, form url.Values) (n notice, err e
 			one, err := actions()[c.Button.Do].do(ctx, v, fields)
 			switch {
 			case syncer.IsCode(err, syncer.CodeForbidden):
-				return n, err
+				return b, err
 			case err != nil:
-				n.Words = append(n.Words, r.Name+": "+v.refused(err))
+				b.Lines = append(b.Lines, r.whose(refusedAs(err)))
 			case one.Failed:
-				n.Words = append(n.Words, append([]string{r.Name + ": "}, one.Words...)...)
+				for _, l := range one.Lines {
+					b.Lines = append(b.Lines, r.whose(l))
+				}
 			default:
-				n.N++
+				b.N++
 				undo = append(undo, one.undoes("conflict-undo")...)
 			}
 		}
 	}
-	n.Failed = len(n.Words) > 0
-	n.undoMany("conflict-undo", undo)
-	return n, nil
+	b.Failed = len(b.Lines) > 0
+	b.undoMany("conflict-undo", undo)
+	return b, nil
+}
+
+// whose says that a line is the row's.
+func (r row) whose(l remark) remark {
+	l.Contact = r.ContactID
+	if l.Contact == "" {
+		l.Partner = r.PartnerID
+	}
+	return l
 }
 
 // syncMany has contacts synced as a job: a browser does not wait that long.
-func (v *visit) syncMany(ctx context.Context, rows []row) (notice, error) {
+func (v *visit) syncMany(ctx context.Context, rows []row) (became, error) {
 	var ids []string
 	for _, r := range rows {
 		ids = append(ids, r.ContactID)
 	}
 	_, err := operations.OpStartBulkSync.Ask(ctx, v.API, operations.BulkSyncRequest{ContactIDs: ids})
-	return notice{ID: "console.done.retry_all", Counts: true, N: len(ids)}, err
+	return became{ID: "console.done.retry_all", Counts: true, N: len(ids)}, err
 }
 
 // findContact is a contact of the list of all contacts.

@@ -26,32 +26,30 @@ func (duplicatesData) NotSame(d operations.Duplicate) button {
 	return button{Do: "not-same", Label: "console.do.not_same", Fields: map[string]string{"kind": d.Kind, "id": d.ID, "other": d.OtherID}}
 }
 
-func notSame(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
-	n.Params, err = v.dismiss(ctx, form, false)
-	n.ID = "console.done.not_same"
-	n.Undo = &button{Do: "maybe-same", Label: "console.do.undo", Fields: map[string]string{"kind": form.Get("kind"), "id": form.Get("id"), "other": form.Get("other")}}
-	return n, err
+func notSame(ctx context.Context, v *visit, form url.Values) (b became, err error) {
+	b, err = v.dismiss(ctx, form, false)
+	b.ID = "console.done.not_same"
+	b.Undo = &button{Do: "maybe-same", Label: "console.do.undo", Fields: map[string]string{"kind": form.Get("kind"), "id": form.Get("id"), "other": form.Get("other")}}
+	return b, err
 }
 
-func maybeSame(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
-	n.Params, err = v.dismiss(ctx, form, true)
-	n.ID = "console.done.maybe_same"
-	return n, err
+func maybeSame(ctx context.Context, v *visit, form url.Values) (b became, err error) {
+	b, err = v.dismiss(ctx, form, true)
+	b.ID = "console.done.maybe_same"
+	return b, err
 }
 
-// dismiss says whether a pair is two, and gives what the two are called.
-func (v *visit) dismiss(ctx context.Context, form url.Values, undo bool) (called map[string]string, err error) {
+// dismiss says whether a pair is two.
+func (v *visit) dismiss(ctx context.Context, form url.Values, undo bool) (b became, err error) {
 	request := operations.DismissRequest{Kind: form.Get("kind"), ID: form.Get("id"), OtherID: form.Get("other"), Undo: undo}
 	done, err := operations.OpDismiss.Ask(ctx, v.API, request)
 	if err != nil {
-		return nil, err
+		return b, err
 	}
 
-	both := []string{done.ID, done.OtherID}
+	both := map[string]string{"name": done.ID, "other": done.OtherID}
 	if done.Kind == operations.DuplicatePartners {
-		n, err := v.names(ctx, nil, both)
-		return map[string]string{"name": n.Partner(done.ID), "other": n.Partner(done.OtherID)}, err
+		return became{Partners: both}, nil
 	}
-	n, err := v.names(ctx, both, nil)
-	return map[string]string{"name": n.Contact(done.ID), "other": n.Contact(done.OtherID)}, err
+	return became{Contacts: both}, nil
 }

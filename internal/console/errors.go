@@ -12,7 +12,6 @@ import (
 var (
 	errNothing = errors.New("there is no such page")
 	errTooMany = errors.New("too many requests")
-	errSent    = errors.New("the form was sent already, to another process")
 )
 
 // problem is what an error page shows.
@@ -32,8 +31,6 @@ func (c *Console) explain(r *http.Request, err error) (status int, p problem) {
 	switch {
 	case errors.Is(err, errNothing):
 		return http.StatusNotFound, problem{ID: "console.problem.nothing"}
-	case errors.Is(err, errSent):
-		return http.StatusConflict, problem{ID: "console.problem.sent"}
 	case errors.Is(err, errTooMany):
 		return http.StatusTooManyRequests, problem{ID: "console.problem.too_many"}
 	}
@@ -45,9 +42,6 @@ func (c *Console) explain(r *http.Request, err error) (status int, p problem) {
 	}
 	return e.Code.HTTP(), problem{ID: "console.problem." + string(e.Code), Reason: e.Reason}
 }
-
-// refused says why an operation was refused, in the reader's language.
-func (v *visit) refused(err error) string { return v.lang.Said(syncer.AsRequestError(err).Reason) }
 
 // foreign refuses a form that another site has sent.
 func (c *Console) foreign(w http.ResponseWriter, r *http.Request) {

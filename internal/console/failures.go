@@ -43,13 +43,13 @@ func failures(ctx context.Context, v *visit) (view, error) {
 
 // retryAll has every refused contact tried again, as a job, and every dead letter by its
 // consumer.
-func retryAll(ctx context.Context, v *visit, _ url.Values) (n notice, err error) {
-	n = notice{ID: "console.done.retry_all", Counts: true}
+func retryAll(ctx context.Context, v *visit, _ url.Values) (b became, err error) {
+	b = became{ID: "console.done.retry_all", Counts: true}
 	var ids []string
 	for after := ""; ; {
 		found, err := operations.OpMappings.Ask(ctx, v.API, operations.MappingsRequest{Status: store.StatusError, Page: operations.Page{After: after, Limit: largePage}})
 		if err != nil {
-			return n, err
+			return b, err
 		}
 		for _, m := range found.Items {
 			ids = append(ids, m.ContactID)
@@ -58,9 +58,9 @@ func retryAll(ctx context.Context, v *visit, _ url.Values) (n notice, err error)
 			break
 		}
 	}
-	if n.N = len(ids); n.N > 0 {
+	if b.N = len(ids); b.N > 0 {
 		if _, err := operations.OpStartBulkSync.Ask(ctx, v.API, operations.BulkSyncRequest{ContactIDs: ids}); err != nil {
-			return n, err
+			return b, err
 		}
 	}
 
@@ -68,16 +68,16 @@ func retryAll(ctx context.Context, v *visit, _ url.Values) (n notice, err error)
 	for last := ""; ; {
 		found, err := operations.OpDeadLetters.Ask(ctx, v.API, operations.Page{After: last, Limit: largePage})
 		if err != nil {
-			return n, err
+			return b, err
 		}
 		for _, dead := range found.Items {
 			if _, err := operations.OpRetryDeadLetter.Ask(ctx, v.API, operations.EntryRequest{ID: dead.ID}); err != nil {
-				return n, err
+				return b, err
 			}
-			n.N++
+			b.N++
 		}
 		if last = found.Next; last == "" {
-			return n, nil
+			return b, nil
 		}
 	}
 }

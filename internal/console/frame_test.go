@@ -44,8 +44,10 @@ var key = [32]byte{1, 2, 3}
 
 // usedUp is what was used up, for one process or for several.
 type usedUp struct {
-	mu  sync.Mutex
-	all map[string]bool
+	mu     sync.Mutex
+	all    map[string]bool
+	became map[string][]byte
+	keeps  func() // called before what became of something is kept; nil: nothing is
 }
 
 func (u *usedUp) UseUp(_ context.Context, id string, _ time.Time) (first bool, err error) {
@@ -62,21 +64,44 @@ func (u *usedUp) UsedUp(_ context.Context, id string) (bool, error) {
 	return u.all[id], nil
 }
 
+func (u *usedUp) Keep(_ context.Context, id string, became []byte) error {
+	if u.keeps != nil {
+		u.keeps()
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.became[id] = became
+	return nil
+}
+
+func (u *usedUp) Kept(_ context.Context, id string) ([]byte, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.became[id], nil
+}
+
+func nothingUsedUp() *usedUp { return &usedUp{all: map[string]bool{}, became: map[string][]byte{}} }
+
 // frame serves a console with nothing behind it.
 func frame(t *testing.T, cfg httpapi.Config) (base string) {
 	t.Helper()
-	return process(t, cfg, &usedUp{all: map[string]bool{}})
+	return process(t, cfg, nothingUsedUp())
 }
 
 // process is one of those that serve a console and share what was used up.
 func process(t *testing.T, cfg httpapi.Config, used console.Used) (base string) {
 	t.Helper()
+	return serve(t, cfg, console.Config{API: nothingYet{}, Origins: []string{"https://crm.example"}, Key: key, Zone: time.UTC, Used: used})
+}
+
+// serve serves a console.
+func serve(t *testing.T, cfg httpapi.Config, c console.Config) (base string) {
+	t.Helper()
+	c.Log = slog.New(slog.DiscardHandler)
 	cfg.Addr = "127.0.0.1:0"
-	cfg.API = nothingYet{}
+	cfg.API = c.API
 	cfg.Metrics = http.NotFoundHandler()
-	cfg.Console = func(door httpapi.Door) http.Handler {
-		return console.New(console.Config{API: nothingYet{}, Origins: []string{"https://crm.example"}, Key: key, Zone: time.UTC, Used: used, Log: slog.New(slog.DiscardHandler)}, door)
-	}
+	cfg.Console = func(door httpapi.Door) http.Handler { return console.New(c, door) }
 	s, err := httpapi.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -207,10 +232,45 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 	}
 }
 
+// TestAFormThatIsUnderWayElsewhere: the page of another process says so, and looks again until
+// it is known what became of it, or will never be.
+func TestAFormThatIsUnderWayElsewhere(t *testing.T) {
+	t.Parallel()
+	used := nothingUsedUp()
+	began, done := make(chan struct{}), make(chan struct{})
+	used.keeps = func() { close(began); <-done }
+	b := newBrowser(t, process(t, one, used)).signIn(token)
+	other := newBrowser(t, process(t, one, used))
+	other.http.Jar = b.http.Jar
+	form := url.Values{"id": {"1"}, "key": {"a key"}, "back": {"/console/jobs"}}
+
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		newBrowser(t, b.base).do("POST", "/console/do/job-cancel", form, "Cookie", b.cookies())
+	}()
+	select {
+	case <-began:
+	case <-ended:
+		require.Fail(t, "the first was answered, and nothing was kept")
+	}
+	a := other.led(other.do("POST", "/console/do/job-cancel", form))
+	require.Contains(t, a.notice(), "It is still being done.")
+	require.Equal(t, "2", a.header.Get("Refresh"))
+	require.Contains(t, other.get("/console/jobs").notice(), "It is still being done.")
+
+	close(done)
+	<-ended
+	a = other.get("/console/jobs")
+	require.Contains(t, a.notice(), "The job is being stopped.")
+	require.Empty(t, a.header.Get("Refresh"))
+	require.Empty(t, other.get("/console/jobs").notice(), "it is said once")
+}
+
 // TestProcessesKnowWhatWasUsedUp at another: a session that was ended, a link and a form.
 func TestProcessesKnowWhatWasUsedUp(t *testing.T) {
 	t.Parallel()
-	used := &usedUp{all: map[string]bool{}}
+	used := nothingUsedUp()
 	here, there := process(t, one, used), process(t, one, used)
 	b := newBrowser(t, here).signIn(token)
 	other := newBrowser(t, there)
@@ -219,7 +279,7 @@ func TestProcessesKnowWhatWasUsedUp(t *testing.T) {
 
 	form := url.Values{"id": {"1"}, "key": {"a key"}, "back": {"/console/jobs"}}
 	require.Contains(t, b.led(b.do("POST", "/console/do/job-cancel", form)).notice(), "The job is being stopped.")
-	require.Contains(t, other.led(other.do("POST", "/console/do/job-cancel", form)).notice(), "That was sent already.")
+	require.Contains(t, other.led(other.do("POST", "/console/do/job-cancel", form)).notice(), "The job is being stopped.")
 	require.Contains(t, b.led(b.do("POST", "/console/do/job-cancel", form)).notice(), "The job is being stopped.", "the process that did it knows what became of it")
 
 	pair := b.cookies()

@@ -186,27 +186,27 @@ func undoRequest(form url.Values, zone *time.Location) (r operations.UndoRequest
 // mostUndoable is how many writes a notice can have taken back again.
 const mostUndoable = 150
 
-func undoWrites(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func undoWrites(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	request, err := undoRequest(form, v.Zone)
 	if err != nil {
-		return n, err
+		return b, err
 	}
 	done, err := operations.OpUndo.Ask(ctx, v.API, request)
 	if err != nil {
-		return n, err
+		return b, err
 	}
 	if done.Job != "" {
-		return notice{ID: "console.done.undo_job", N: done.Contacts, Counts: true, To: jobPath(done.Job)}, nil
+		return became{ID: "console.done.undo_job", N: done.Contacts, Counts: true, To: jobPath(done.Job)}, nil
 	}
-	n = notice{ID: "console.done.undo", N: done.Undone, Counts: true}
+	b = became{ID: "console.done.undo", N: done.Undone, Counts: true}
 	for _, item := range done.Items {
 		if item.Left.Code != "" {
-			n.Words = append(n.Words, v.called(ctx, item.ContactID)+": "+v.lang.Sentence(item.Left, v.Zone))
+			b.Lines = append(b.Lines, remark{Contact: item.ContactID, Left: withoutValues(item.Left)})
 		}
 	}
-	n.Failed = done.Undone == 0
-	n.undoMany("undo", done.HistoryIDs)
-	return n, nil
+	b.Failed = done.Undone == 0
+	b.undoMany("undo", done.HistoryIDs)
+	return b, nil
 }
 
 // undoable reports whether an entry is a write that may be taken back.

@@ -67,23 +67,23 @@ func job(ctx context.Context, v *visit) (view, error) {
 // jobPath is where a job is shown.
 func jobPath(id string) string { return root + "job?" + url.Values{"id": {id}}.Encode() }
 
-func cancelJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func cancelJob(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	_, err = operations.OpCancelJob.Ask(ctx, v.API, operations.EntryRequest{ID: form.Get("id")})
-	return notice{ID: "console.done.job_cancelled"}, err
+	return became{ID: "console.done.job_cancelled"}, err
 }
 
 // retryJob makes a job of what of another one failed.
-func retryJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func retryJob(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	was, err := operations.OpJob.Ask(ctx, v.API, operations.JobRequest{ID: form.Get("id"), Brief: true})
 	if err != nil {
-		return n, err
+		return b, err
 	}
 	again, err := operations.OpRetryJob.Ask(ctx, v.API, operations.EntryRequest{ID: was.ID})
-	return notice{ID: "console.done.job_retried", N: was.Failed, Counts: true, To: jobPath(again.ID)}, err
+	return became{ID: "console.done.job_retried", N: was.Failed, Counts: true, To: jobPath(again.ID)}, err
 }
 
 // startJob queues a sync of all contacts, or an import of all partners.
-func startJob(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func startJob(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	switch form.Get("what") {
 	case "sync":
 		_, err = operations.OpStartBulkSync.Ask(ctx, v.API, operations.BulkSyncRequest{SyncAll: true})
@@ -92,5 +92,5 @@ func startJob(ctx context.Context, v *visit, form url.Values) (n notice, err err
 	default:
 		err = syncer.Refuse(syncer.CodeMalformed, "request.what", "what: must be sync or import")
 	}
-	return notice{ID: "console.done.job_begun"}, err
+	return became{ID: "console.done.job_begun"}, err
 }

@@ -2,8 +2,9 @@ package console
 
 import (
 	"net/http"
-	"strings"
 	"time"
+
+	"github.com/crmmind/mksync/syncer/operations"
 )
 
 // notice says on the next page what became of a form. The browser carries it there.
@@ -13,9 +14,13 @@ type notice struct {
 	N      int               `json:"n,omitempty"` // of one that counts
 	Counts bool              `json:"c,omitempty"`
 	Failed bool              `json:"f,omitempty"`
-	Words  []string          `json:"w,omitempty"` // the operation's own, a line each
+	Words  []string          `json:"w,omitempty"` // a line each
 	Undo   *button           `json:"u,omitempty"`
 	To     string            `json:"-"` // the page that shows what goes on; "": the one that the form came from
+	// Form is one that another process has been doing since then: what became of it is not
+	// known here yet.
+	Form  string `json:"o,omitempty"`
+	Since int64  `json:"s,omitempty"` // in seconds since 1970
 }
 
 // button is a form of one button.
@@ -44,21 +49,6 @@ func (n notice) Text(p page) string {
 	return p.lang.Text(n.ID, params...)
 }
 
-// undoes are the ids that the notice's undo takes back by one action.
-func (n notice) undoes(do string) []string {
-	if n.Undo == nil || n.Undo.Do != do {
-		return nil
-	}
-	return []string{n.Undo.Fields["id"]}
-}
-
-// undoMany lets all of them be taken back at once, as long as a cookie can hold them.
-func (n *notice) undoMany(do string, ids []string) {
-	if len(ids) > 0 && len(ids) <= mostUndoable {
-		n.Undo = &button{Do: do, Label: "console.do.undo", Fields: map[string]string{"id": strings.Join(ids, ",")}}
-	}
-}
-
 // noticeAge is how long a notice waits for its page.
 const noticeAge = 2 * time.Minute
 
@@ -83,12 +73,25 @@ func (v *visit) leaveNotice(n notice) {
 // to date: a notice is not for that.
 const partHeader = "Mksync-Part"
 
-// takeNotice is what the page is to say; nil: nothing.
+// lookAgain is after how many seconds a page looks again what became of a form.
+const lookAgain = "2"
+
+// takeNotice is what the page is to say; nil: nothing. Where a form is under way at another
+// process, the page says so and looks again.
 func (v *visit) takeNotice() *notice {
 	sealed := cookie(v.r, "notice")
 	var n notice
 	if sealed == "" || v.r.Header.Get(partHeader) != "" || v.r.Method == http.MethodHead || !v.seals.open(forNotice, sealed, &n) {
 		return nil
+	}
+
+	if n.Form != "" {
+		n = v.elsewhere(operations.AskedBy(v.r.Context(), v.who), n.Form, time.Unix(n.Since, 0))
+	}
+	if n.Form != "" {
+		v.leaveNotice(n)
+		v.w.Header().Set("Refresh", lookAgain)
+		return &n
 	}
 	setCookie(v.w, v.r, "notice", "", 0)
 	return &n

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/console"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
@@ -123,6 +124,7 @@ func TestPages(t *testing.T) {
 		{"nothing yet", nothingWaits},
 		{"a conflict", decideConflict},
 		{"a double click", doubleClick},
+		{"another process", sentElsewhere},
 		{"a session that ends", sessionEnds},
 		{"deletions", decideDeletions},
 		{"many at once", decideMany},
@@ -200,6 +202,35 @@ func doubleClick(t *testing.T, h *house) {
 	require.Equal(t, after, h.Count("SELECT count(*) FROM mksync_history WHERE contact_id = $1", id))
 	require.Equal(t, 2, after-before, "a decision and a write")
 	h.Agree(id, "041 111 222")
+}
+
+// sentElsewhere: a form that reaches another process as well is answered there as it was
+// here, with what takes it back; what is kept for that holds no value of a contact.
+func sentElsewhere(t *testing.T, h *house) {
+	t.Helper()
+	id := h.conflict("iztok")
+	b := h.as(t, operations.Decider)
+	there := newBrowser(t, serve(t, one, console.Config{API: h.s.API(h.s.Monitor()), Key: h.Config.SessionKey(), Zone: time.UTC, Used: h.s.Store}))
+	there.http.Jar = b.http.Jar // cookies know no ports
+	twice := func(f form) (here, elsewhere answer) {
+		here = b.led(b.do("POST", f.action, f.fields))
+		elsewhere = there.led(there.do("POST", f.action, f.fields))
+		require.Equal(t, here.notice(), elsewhere.notice())
+		require.NotContains(t, h.One("SELECT string_agg(became::text, ' ') FROM mksync_used"), "iztok")
+		require.NotContains(t, h.One("SELECT string_agg(became::text, ' ') FROM mksync_used"), "041")
+		return here, elsewhere
+	}
+
+	f := b.button(b.get("/console/waiting"), "MetaKocka is right")
+	_, a := twice(f)
+	require.Contains(t, a.notice(), "Oseba iztok@primer.si: phone is now 041 111 222 on both sides.")
+	undo := there.button(a, "Take it back")
+	f.fields.Set("take", "crm")
+	_, a = twice(f)
+	require.Contains(t, a.notice(), "It does not fit how things stand by now.", "refused, and not asked for again")
+	_, a = twice(undo)
+	require.Contains(t, a.notice(), "is again as the other side had it")
+	h.Agree(id, "041 333 444")
 }
 
 // sessionEnds: what was to be sent is kept until somebody has signed in again.

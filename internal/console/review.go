@@ -83,19 +83,19 @@ func reviewRow(m operations.FirstMatch) row {
 }
 
 // approveMatch lets one first match go on, as it was shown.
-func approveMatch(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func approveMatch(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	request := operations.ApproveRequest{ContactID: form.Get("contact"), MetaKockaID: form.Get("partner"), Version: form.Get("version")}
 	done, err := operations.OpApprove.Ask(ctx, v.API, request)
 	if err != nil {
-		return n, err
+		return b, err
 	}
-	return v.linked(ctx, "console.done.approved", done), nil
+	return linked("console.done.approved", done), nil
 }
 
 // approveAll lets all go on that were shown, as a job.
-func approveAll(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func approveAll(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	_, err = operations.OpStartApproveAll.Ask(ctx, v.API, operations.ApproveAllRequest{AsOf: form.Get("asof"), Does: store.Proposed(form.Get("does"))})
-	return notice{ID: "console.done.job_begun"}, err
+	return became{ID: "console.done.job_begun"}, err
 }
 
 // firstMatchData is what of the first matches waits: of one that would be done, or of all.

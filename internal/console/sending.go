@@ -9,15 +9,15 @@ import (
 )
 
 // pauseSending stops sending to MetaKocka in every process; the notice lets it go on again.
-func pauseSending(ctx context.Context, v *visit, form url.Values) (n notice, err error) {
+func pauseSending(ctx context.Context, v *visit, form url.Values) (b became, err error) {
 	_, err = operations.OpPause.Ask(ctx, v.API, operations.SendingRequest{Reason: form.Get("reason")})
 	resume := resumeButton()
-	return notice{ID: "console.done.paused", Undo: &resume}, err
+	return became{ID: "console.done.paused", Undo: &resume}, err
 }
 
-func resumeSending(ctx context.Context, v *visit, _ url.Values) (notice, error) {
+func resumeSending(ctx context.Context, v *visit, _ url.Values) (became, error) {
 	_, err := operations.OpResume.Ask(ctx, v.API, operations.SendingRequest{})
-	return notice{ID: "console.done.resumed"}, err
+	return became{ID: "console.done.resumed"}, err
 }
 
 func resumeButton() button { return button{Do: "resume", Label: "console.do.resume", First: true} }

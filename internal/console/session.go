@@ -106,6 +106,10 @@ type Used interface {
 	// UseUp uses it up; false: it was used already. It is remembered until then.
 	UseUp(ctx context.Context, id string, until time.Time) (first bool, err error)
 	UsedUp(ctx context.Context, id string) (bool, error)
+	// Keep keeps what became of what was used up, and Kept gives it; nil: it is not known, or
+	// not yet.
+	Keep(ctx context.Context, id string, became []byte) error
+	Kept(ctx context.Context, id string) (became []byte, err error)
 }
 
 // visit is one request of somebody, and what it is answered with.

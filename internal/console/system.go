@@ -92,9 +92,9 @@ func examine(ctx context.Context, v *visit) (view, error) {
 
 // startCheck begins a full check, which goes on when the form is answered: it takes as long as
 // it takes to see every partner. What it found is in the status.
-func startCheck(ctx context.Context, v *visit, form url.Values) (notice, error) {
+func startCheck(ctx context.Context, v *visit, form url.Values) (became, error) {
 	if !v.checking.CompareAndSwap(false, true) {
-		return notice{ID: "console.done.check_runs"}, nil
+		return became{ID: "console.done.check_runs"}, nil
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -111,7 +111,7 @@ func startCheck(ctx context.Context, v *visit, form url.Values) (notice, error) 
 			v.Log.Warn("a full check that was asked for in the console did not succeed", "error", err)
 		}
 	}()
-	return notice{ID: "console.done.check"}, nil
+	return became{ID: "console.done.check"}, nil
 }
 
 // running says whether a full check was begun here and is under way.

@@ -34,3 +34,20 @@ func (s *Store) UsedUp(ctx context.Context, id string) (used bool, err error) {
 	}
 	return used, nil
 }
+
+// Keep keeps what became of what was used up, for as long as that is remembered.
+func (s *Store) Keep(ctx context.Context, id string, became []byte) error {
+	if _, err := s.pool.Exec(ctx, "UPDATE mksync_used SET became = $2 WHERE id = $1", id, became); err != nil {
+		return fmt.Errorf("keep what became of what is good once: %w", err)
+	}
+	return nil
+}
+
+// Kept gives it; nil: it is not known, or not yet.
+func (s *Store) Kept(ctx context.Context, id string) (became []byte, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT became FROM mksync_used WHERE id = $1", id).Scan(&became)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("look what became of what is good once: %w", err)
+	}
+	return became, nil
+}

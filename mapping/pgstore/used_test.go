@@ -33,6 +33,17 @@ func TestWhatIsGoodOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, used)
 
+	became, err := kept.Kept(ctx, "a")
+	require.NoError(t, err)
+	require.Nil(t, became, "it is under way")
+	require.NoError(t, kept.Keep(ctx, "a", []byte(`{"id": "done"}`)))
+	became, err = kept.Kept(ctx, "a")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"id": "done"}`, string(became))
+	became, err = kept.Kept(ctx, "nothing")
+	require.NoError(t, err)
+	require.Nil(t, became)
+
 	first, err := kept.UseUp(ctx, "old", time.Now().Add(-time.Hour))
 	require.NoError(t, err)
 	require.True(t, first)
