@@ -83,6 +83,7 @@ const (
 	whoRelay   = "relay that does nothing"
 	whoLibrary = "the same, by nats.go's PublishAsync"
 	whoAlone   = "publishing mksync's messages alone"
+	whoLike    = "relay with mksync's messages"
 
 	embeddedNATS = ", embedded NATS" // behind mksync's name
 

@@ -55,7 +55,7 @@ func latency(ctx context.Context, l *lab) (r result, err error) {
 		if !of.ours() {
 			continue
 		}
-		places = append(places, place{run: of.eventsOfRelay, b: b, server: server})
+		places = append(places, place{run: of.eventsOfRelay, b: b, server: server}, place{run: of.eventsOfLike, b: b, server: server})
 		for _, c := range of.Listeners {
 			places = append(places, place{run: of.eventsOf(c), b: b, server: server, foreign: c.Name})
 		}
@@ -100,21 +100,39 @@ func latencyGoals(r *result) {
 }
 
 // eventsOfMksync keeps its slot and stream from one time to the next, as a
-// service that is started again.
+// service that is started again. Its newest messages are left as a pattern.
 func (l *lab) eventsOfMksync(ctx context.Context, r *result, b *backlog, server *natsServer, rate int) error {
 	p, err := l.startMksync(b.variables(b.slot, server.url), "run", "--roles", "listener")
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	return l.events(ctx, r, b, server.conn, p, delayRun{
+	err = l.events(ctx, r, b, server.conn, p, delayRun{
 		what: toEvent(rate), who: l.mksync.Who, stream: bus.StreamContacts, slot: b.slot, rate: rate,
 	})
+	if err != nil {
+		return err
+	}
+
+	s, err := stream(ctx, server.conn, bus.StreamContacts)
+	if err != nil {
+		return err
+	}
+	b.like, err = likenesses(ctx, s)
+	return err
 }
 
 func (l *lab) eventsOfRelay(ctx context.Context, r *result, b *backlog, server *natsServer, rate int) error {
 	return l.eventsOfOther(ctx, r, b, server, rate, whoRelay, func(slot string) (*process, error) {
 		return l.part("relay", relayConfig{Database: b.url, NATS: server.url, Slot: slot, Publication: slot, Subject: benchSubject + ".row"})
+	})
+}
+
+// eventsOfLike tells apart what mksync's messages cost and what making them does. It comes
+// behind mksync, whose messages it imitates.
+func (l *lab) eventsOfLike(ctx context.Context, r *result, b *backlog, server *natsServer, rate int) error {
+	return l.eventsOfOther(ctx, r, b, server, rate, whoLike, func(slot string) (*process, error) {
+		return l.part("relay", relayConfig{Database: b.url, NATS: server.url, Slot: slot, Publication: slot, Subject: benchSubject + ".row", Like: b.like})
 	})
 }
 

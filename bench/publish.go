@@ -109,6 +109,22 @@ func newLikely(like []likeness, short bool) *likely {
 	return l
 }
 
+// likePublisher publishes, for each row, a message like mksync's about the same contact.
+type likePublisher struct {
+	*barePublisher
+	like *likely
+}
+
+func (p *likePublisher) row(ctx context.Context, subject string, data []byte) error {
+	p.fill(subject, data)
+	return p.publish(ctx)
+}
+
+func (p *likePublisher) fill(subject string, data []byte) {
+	p.like.fill(&p.msg, int(p.sent)) //nolint:gosec // some thousands
+	p.msg.Subject = subject + "." + findID("", data, isID)
+}
+
 // idHeaders are those that name a message.
 var idHeaders = []string{nats.MsgIdHdr, "ce-id"}
 

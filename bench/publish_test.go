@@ -45,6 +45,15 @@ func TestShorterIDsLeaveOutTheDatabase(t *testing.T) {
 	require.Equal(t, m.Header.Get(nats.MsgIdHdr), m.Header["ce-id"][0])
 }
 
+func TestAMadeUpMessageIsAboutTheContactOfItsRow(t *testing.T) {
+	p := &likePublisher{barePublisher: &barePublisher{sent: 5}, like: newLikely(pattern(), false)}
+	id := newID()
+	p.fill("bench.row", []byte("I\x00\x00\x00$"+id+"t\x00name"))
+	require.Equal(t, "bench.row."+id, p.msg.Subject)
+	require.Equal(t, "7301245678901234567-0/16B3748-199995", string(p.msg.Data))
+	require.Equal(t, "crm.contacts.insert", p.msg.Header.Get("ce-type"))
+}
+
 func TestAListenerThatFailedHasNoTarget(t *testing.T) {
 	var r result
 	for who, rate := range map[string]float64{whoMksync: 90, whoAlone: 100, "peer": 80} {

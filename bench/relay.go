@@ -26,7 +26,8 @@ type relayConfig struct {
 	Database, NATS    string
 	Slot, Publication string
 	Subject           string
-	Library           bool // publish by nats.go's own asynchronous publishing
+	Library           bool       // publish by nats.go's own asynchronous publishing
+	Like              []likeness // publish messages like these in place of the rows
 }
 
 // relayPart is the do-nothing relay: it publishes the raw message of each row to
@@ -44,12 +45,7 @@ func relayPart(ctx context.Context, config []byte) error {
 	}
 	defer nc.Close()
 
-	var pub relayPublisher
-	if c.Library {
-		pub, err = newLibraryPublisher(nc)
-	} else {
-		pub, err = newBarePublisher(nc)
-	}
+	pub, err := newRelayPublisher(nc, c)
 	if err != nil {
 		return err
 	}
@@ -175,6 +171,17 @@ type relayPublisher interface {
 	row(ctx context.Context, subject string, data []byte) error
 	count() uint64  // sent so far
 	stored() uint64 // acknowledged so far
+}
+
+func newRelayPublisher(nc *nats.Conn, c relayConfig) (relayPublisher, error) {
+	if c.Library {
+		return newLibraryPublisher(nc)
+	}
+	bare, err := newBarePublisher(nc)
+	if err != nil || len(c.Like) == 0 {
+		return bare, err
+	}
+	return &likePublisher{barePublisher: bare, like: newLikely(c.Like, false)}, nil
 }
 
 // libraryPublisher is the way of publishing that nats.go has ready.
