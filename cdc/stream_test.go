@@ -113,7 +113,7 @@ func TestSnapshotUnderConcurrentWritesHasNoGapAndNoDouble(t *testing.T) {
 		db := r.open()
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				id := 10_000*(w+1) + next[w]
+				id := 10_000_000*(w+1) + next[w] // however long the start takes
 				next[w]++
 				if _, err := db.Exec(context.Background(), "INSERT INTO items VALUES ($1, 'new')", id); err != nil {
 					t.Errorf("insert: %v", err)
