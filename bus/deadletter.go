@@ -221,11 +221,6 @@ func (b *Bus) deleteDeadLetter(ctx context.Context, subject string, id uint64) e
 	return b.purgeDeadLetter(ctx, subject, jetstream.WithPurgeSequence(id+1))
 }
 
-// PurgeDeadLetters removes the dead letters of a key, whichever consumer's.
-func (b *Bus) PurgeDeadLetters(ctx context.Context, key string) error {
-	return b.purgeDeadLetter(ctx, deadLettersPrefix+"*."+escapeToken(key))
-}
-
 func (b *Bus) purgeDeadLetter(ctx context.Context, subject string, opts ...jetstream.StreamPurgeOpt) error {
 	s, err := b.js.Stream(ctx, b.names.Stream(StreamDeadLetters))
 	if err == nil {

@@ -149,7 +149,7 @@ func TestDeadLettersAreListedWhileOthersGo(t *testing.T) {
 		changed := make(chan error, 1)
 		go func() {
 			time.Sleep(time.Duration(i%20) * 100 * time.Microsecond) // at another moment of the listing each time
-			changed <- errors.Join(b.PurgeDeadLetters(ctx, "a"), put("b"))
+			changed <- errors.Join(b.purgeDeadLetter(ctx, DeadLetterSubject("pusher", "a")), put("b"))
 		}()
 		all, err := b.DeadLetters(ctx)
 		require.NoError(t, err)
@@ -161,21 +161,6 @@ func TestDeadLettersAreListedWhileOthersGo(t *testing.T) {
 		require.Equal(t, map[string]int{"b": 1, "c": 1}, keys)
 		require.NoError(t, <-changed)
 	}
-}
-
-func TestPurgeDeadLetters(t *testing.T) {
-	b := newBus(t)
-	for _, durable := range []string{"pusher", "other"} {
-		consume(t, b, ConsumerConfig{Durable: durable}, func(context.Context, *Work) error { return Reject("no") })
-	}
-	publish(t, b, "a.x", "1")
-	publish(t, b, "b", "2")
-	letters(t, b, 4)
-	require.NoError(t, b.PurgeDeadLetters(t.Context(), "a.x"))
-	for _, l := range letters(t, b, 2) {
-		require.Equal(t, "b", l.Key)
-	}
-	require.ErrorIs(t, b.RetryDeadLetter(t.Context(), 9999), ErrNotFound)
 }
 
 func TestDeadLetterReasonIsOneBoundedHeader(t *testing.T) {
@@ -218,7 +203,7 @@ func TestListingLettersEndsWhileTheyAreRemoved(t *testing.T) {
 		for i := 0; i < 100 && err == nil; i++ {
 			key := strconv.Itoa(i % 3)
 			_, err = b.PublishSync(ctx, StreamDeadLetters, Message{Subject: DeadLetterSubject("pusher", key)})
-			err = errors.Join(err, b.PurgeDeadLetters(ctx, key))
+			err = errors.Join(err, b.purgeDeadLetter(ctx, DeadLetterSubject("pusher", key)))
 		}
 		done <- err
 	}()

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/syncer/operations"
 )
 
@@ -38,13 +38,7 @@ func (c *Client) ask(ctx context.Context, name string, request []byte) (*nats.Ms
 
 // message is a request, with the trace that ctx is in among its headers.
 func (c *Client) message(ctx context.Context, name string, request []byte) *nats.Msg {
-	m := &nats.Msg{Subject: c.names.Subject(subjectPrefix + name), Data: request, Header: nats.Header{}}
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	for field, value := range carrier {
-		m.Header.Set(field, value)
-	}
-	return m
+	return &nats.Msg{Subject: c.names.Subject(subjectPrefix + name), Data: request, Header: telemetry.Headers(ctx)}
 }
 
 // Answer implements syncer.Answerer. Errors: ErrNoService when nobody got the

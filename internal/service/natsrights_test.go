@@ -49,7 +49,11 @@ func TestTheDocumentedRightsOnNATS(t *testing.T) {
 		}
 		return nil
 	})
-	require.NoError(t, s.Bus.PurgeDeadLetters(t.Context(), id))
+	_, err = s.Bus.PublishSync(t.Context(), bus.StreamDeadLetters, bus.Message{Subject: bus.DeadLetterSubject("pusher", id), Header: nats.Header{"Mksync-Reason": {"it could not be"}}})
+	require.NoError(t, err)
+	letters, err := s.Bus.DeadLetters(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Bus.DiscardDeadLetter(t.Context(), letters[0].ID))
 
 	w.Eventually(func() error {
 		_, by, err := service.Status(t.Context(), w.Config, "0.0.0-dev")

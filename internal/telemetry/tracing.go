@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -112,9 +114,7 @@ func (t *Tracing) Sent(name string, at time.Time, attrs ...attribute.KeyValue) s
 	}
 	ctx, span := t.tracer.Start(context.Background(), name, opts...)
 	span.End()
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	return carrier[TraceParent]
+	return Headers(ctx).Get(TraceParent)
 }
 
 // Received begins the span of messages that are worked off together: in the trace of the
@@ -134,14 +134,25 @@ func (t *Tracing) Received(ctx context.Context, name string, parents []string, a
 	return t.tracer.Start(ctx, name, opts...)
 }
 
+// carrier are the headers of a message over NATS, in which a trace goes from program to program.
+type carrier nats.Header
+
+func (c carrier) Get(field string) string { return nats.Header(c).Get(field) }
+func (c carrier) Set(field, value string) { nats.Header(c).Set(field, value) }
+func (c carrier) Keys() []string          { return slices.Collect(maps.Keys(c)) }
+
+// Headers are those of a request over NATS, with the trace that ctx is in.
+func Headers(ctx context.Context) nats.Header {
+	h := nats.Header{}
+	propagation.TraceContext{}.Inject(ctx, carrier(h))
+	return h
+}
+
 // Asked begins the span of a request that came over NATS: in the caller's trace where its
 // headers say so.
 func (t *Tracing) Asked(ctx context.Context, name string, header nats.Header) (context.Context, trace.Span) {
-	carrier := propagation.MapCarrier{}
-	for _, field := range (propagation.TraceContext{}).Fields() {
-		carrier.Set(field, header.Get(field))
-	}
-	return t.tracer.Start(propagation.TraceContext{}.Extract(ctx, carrier), name, trace.WithSpanKind(trace.SpanKindServer))
+	ctx = propagation.TraceContext{}.Extract(ctx, carrier(header))
+	return t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer))
 }
 
 // Asks begins the span of a request to a service, under the parent that whoever started this

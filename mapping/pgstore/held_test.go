@@ -182,3 +182,15 @@ func TestAHoldThatCameTooLateIsLookedAtAgain(t *testing.T) {
 	require.NoError(t, tx.Commit(t.Context()))
 	require.True(t, <-awake)
 }
+
+// TestKeysAreInTheirIndexAtOnce: while many are approved or made, each looks for its keys
+// several times, and would read all that came lately from end to end.
+func TestKeysAreInTheirIndexAtOnce(t *testing.T) {
+	t.Parallel()
+	_, pool := openStore(t, prepared.DB(t))
+	var all, later int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*), count(*) FILTER (WHERE NOT coalesce(c.reloptions, '{}') @> '{fastupdate=off}')
+		FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'gin'`).Scan(&all, &later))
+	require.Equal(t, 2, all)
+	require.Zero(t, later)
+}

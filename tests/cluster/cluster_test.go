@@ -147,9 +147,9 @@ func TestCluster(t *testing.T) {
 	c.people.Correct()
 
 	took, v := crowd.Settled(t, c.people, time.Minute)
-	c.rest()
+	excess := c.rest()
 	crowd.Chronicled(t, c.people)
-	t.Log(c.report(cycles, lasted, took, v))
+	t.Log(c.report(cycles, lasted, took, v, excess))
 	if long {
 		c.olderCopy()
 	}
@@ -184,15 +184,17 @@ func (c *cluster) storm(cycles int, only *regexp.Regexp) {
 	}
 }
 
-// rest checks that what has settled stays so, without a call that writes.
-func (c *cluster) rest() {
+// rest checks that what has settled stays so, without a call that writes, and returns
+// how many writes were in excess.
+func (c *cluster) rest() (excess int) {
 	c.T.Helper()
 	before := c.ERP.Calls().Writes()
 	waits.Idle(c.T.Context(), 2*c.Config.PollInterval+500*time.Millisecond)
 	crowd.Settled(c.T, c.people, 30*time.Second)
 	require.Equal(c.T, before, c.ERP.Calls().Writes(), "two sides that agree are left alone")
-	excess := c.writes.InExcess(c.T, c.people)
-	require.LessOrEqual(c.T, len(excess), c.excessAllowed(), crowd.Some(excess))
+	all := c.writes.InExcess(c.T, c.people)
+	require.LessOrEqual(c.T, len(all), c.excessAllowed(), crowd.Some(all))
+	return len(all)
 }
 
 // excessAllowed: a process that ends or is frozen, or whose wire to MetaKocka breaks, leaves
@@ -257,7 +259,7 @@ func (c *cluster) keepers() (all []*keeper.Keeper) {
 	return all
 }
 
-func (c *cluster) report(cycles int, lasted, took time.Duration, v crowd.Verdict) string {
+func (c *cluster) report(cycles int, lasted, took time.Duration, v crowd.Verdict, excess int) string {
 	var b strings.Builder
 	edits, kinds := c.people.Edits()
 	calls := c.ERP.Calls()
@@ -274,7 +276,7 @@ seconds to settle  %.1f
 seconds at most, by kind of fault   to MetaKocka        to the CRM
                              times  none arrives  late  none arrives  late  all well, says status
 `, cycles, lasted.Seconds(), edits, kinds, c.people.Count(), v.Held, v.Partial, v.LeftOut, calls.Total(), calls.Writes(),
-		c.writes.Excess(c.T, c.people), c.excessAllowed(), len(v.Duplicates), len(v.Losses), took.Seconds())
+		excess, c.excessAllowed(), len(v.Duplicates), len(v.Losses), took.Seconds())
 	c.watch.mu.Lock()
 	defer c.watch.mu.Unlock()
 	for _, kind := range slices.Sorted(maps.Keys(c.watch.found)) {

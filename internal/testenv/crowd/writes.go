@@ -141,12 +141,6 @@ func (w *Writes) Failed() (n int) {
 	return n
 }
 
-// Excess is how many writes in excess there were.
-func (w *Writes) Excess(t testing.TB, people *Crowd) int {
-	t.Helper()
-	return len(w.InExcess(t, people))
-}
-
 // InExcess are the writes that there were, of all persons' partners, beyond one for each edit
 // of the person in the CRM and one for each that the ERP spoilt, with what led to each; none
 // for what was edited of who is left out. One person's idle edits do not make up for
