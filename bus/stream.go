@@ -51,6 +51,7 @@ type Bus struct {
 	log         *slog.Logger
 	names       Names
 	streams     []jetstream.StreamConfig
+	note        jetstream.StreamConfig // made when it is needed
 	deadLetters *deadLetterKeys
 	working     sync.Map // *consumption by its durable's name
 }
@@ -76,7 +77,7 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config, log *slog.Logger) (*Bu
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	b := &Bus{nc: nc, js: js, log: log, names: cfg.Names, streams: streamConfigs(cfg), deadLetters: newDeadLetterKeys()}
+	b := &Bus{nc: nc, js: js, log: log, names: cfg.Names, streams: streamConfigs(cfg), note: noteConfig(cfg), deadLetters: newDeadLetterKeys()}
 	for _, sc := range b.streams {
 		if err := b.ensure(ctx, sc, cfg); err != nil {
 			return nil, err
@@ -91,18 +92,7 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config, log *slog.Logger) (*Bu
 const contactsDuplicates = time.Second
 
 func streamConfigs(cfg Config) []jetstream.StreamConfig {
-	base := jetstream.StreamConfig{
-		Storage:    jetstream.FileStorage,
-		Retention:  jetstream.LimitsPolicy,
-		Discard:    jetstream.DiscardNew, // what does not fit is told and waits; the old may be unread
-		Replicas:   max(cfg.Replicas, 1),
-		Duplicates: cfg.Duplicates,
-		MaxMsgs:    -1,
-		MaxBytes:   -1,
-	}
-	if base.Duplicates <= 0 {
-		base.Duplicates = 2 * time.Minute
-	}
+	base := baseConfig(cfg)
 	contacts, partners, deadLetters := base, base, base
 
 	contacts.Name = cfg.Names.Stream(StreamContacts)
@@ -123,6 +113,23 @@ func streamConfigs(cfg Config) []jetstream.StreamConfig {
 	limit(&deadLetters, cfg.DeadLettersMaxAge, cfg.DeadLettersMaxBytes)
 
 	return []jetstream.StreamConfig{contacts, partners, deadLetters}
+}
+
+// baseConfig is what all streams have.
+func baseConfig(cfg Config) jetstream.StreamConfig {
+	base := jetstream.StreamConfig{
+		Storage:    jetstream.FileStorage,
+		Retention:  jetstream.LimitsPolicy,
+		Discard:    jetstream.DiscardNew, // what does not fit is told and waits; the old may be unread
+		Replicas:   max(cfg.Replicas, 1),
+		Duplicates: cfg.Duplicates,
+		MaxMsgs:    -1,
+		MaxBytes:   -1,
+	}
+	if base.Duplicates <= 0 {
+		base.Duplicates = 2 * time.Minute
+	}
+	return base
 }
 
 func limit(sc *jetstream.StreamConfig, age time.Duration, bytes int64) {

@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -39,6 +40,11 @@ type Config struct {
 	// PositionInterval is how often the slot, and the state, is told of a position that
 	// only other tables' changes have moved: each costs a write of the state. 5s.
 	PositionInterval time.Duration
+
+	// Kept waits until what was committed before outlasts the server, and tells of an error
+	// that it did not wait to the end: the slot is told of no position before the state that
+	// holds it is kept. Nil: what is committed is kept.
+	Kept func(ctx context.Context) error
 
 	// WatchInterval is how often the server's log position is read, and whether
 	// the table is still the same one. 5s.

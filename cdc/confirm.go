@@ -65,7 +65,10 @@ func (st *stream) tell(ctx context.Context, ask, exact bool) error {
 		}
 		st.saved = now
 	}
-	st.told = max(st.told, min(m.lsn, st.state.Confirmed))
+	if st.kept < st.state.Confirmed && (st.cfg.Kept == nil || st.cfg.Kept(ctx) == nil) {
+		st.kept = st.state.Confirmed
+	}
+	st.told = max(st.told, min(m.lsn, st.kept))
 	st.show()
 	return st.send(st.told, ask)
 }

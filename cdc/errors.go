@@ -14,6 +14,9 @@ var (
 	// stream belongs to: another system, another timeline, or one that went back
 	// in time. Run returns it, wrapped in a SetupError, and touches nothing.
 	ErrSystemChanged = errors.New("database system changed")
+	// ErrStandby means that the server follows another one. A connection to it would be there
+	// still when it is promoted, with nobody having looked what it lacks.
+	ErrStandby = errors.New("the server is a standby, and is not promoted")
 	// ErrSlotLost means that the slot is gone or invalidated: changes were missed.
 	// The listener repairs it with a new slot and a snapshot.
 	ErrSlotLost = errors.New("replication slot lost")

@@ -75,11 +75,14 @@ func (s *session) identify(ctx context.Context) (err error) {
 // CheckDatabase tells whether the database that conn leads to is the one that the
 // listener's state belongs to. Whoever is about to work on the database asks, over
 // each connection: links and bases of another one, or of another time, do not fit what
-// MetaKocka holds. Error: a *SetupError with ErrSystemChanged.
+// MetaKocka holds. Errors: a *SetupError with ErrSystemChanged; ErrStandby.
 func CheckDatabase(ctx context.Context, conn *pgconn.PgConn, cfg Config, s State) error {
 	id, err := readIdentity(ctx, conn, cfg)
 	if err != nil {
 		return err
+	}
+	if id.timeline == 0 {
+		return ErrStandby
 	}
 	return s.belongsTo(id)
 }

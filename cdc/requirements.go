@@ -27,6 +27,7 @@ var requirements = []requirement{
 	{"partitions", partitionsProblem, partitionsDetail},
 	{"publication", publicationProblem, publicationDetail},
 	{"slot", slotProblem, slotDetail},
+	{"synchronized_standby_slots", awayProblem, func(Config, facts) coded.Text { return coded.Text{} }},
 	{"max_replication_slots", slotsProblem, func(_ Config, f facts) coded.Text {
 		return coded.Say("doctor.slots.used", "{used} of {most} in use", f.server.slotsUsed, f.server.slotsMax)
 	}},
@@ -44,8 +45,9 @@ func firstProblem(cfg Config, f facts) error {
 
 // refusal is the first problem with which the listener does not begin. A flawed
 // partition is none any more once the table is published: all others go on, and
-// what can be done about it is told.
+// what can be done about it is told. A standby that is away comes back.
 func refusal(cfg Config, f facts) error {
+	f.server.away = ""
 	if f.pub.hasTable {
 		f.table.partFlaw = ""
 	}

@@ -30,6 +30,7 @@ type serverFacts struct {
 	database   string
 	mayPublish bool   // may create objects in the database
 	standbys   string // those that a commit waits for, as the server is told
+	away       string // the slots of standbys that have to have everything first, and are away
 }
 
 type tableFacts struct {
@@ -67,6 +68,7 @@ type slotFacts struct {
 	database  string
 	active    bool
 	lost      bool
+	failover  bool // standbys may have it, too
 	confirmed LSN
 	waits     *wait // it is being made, and waits for somebody
 }
@@ -88,14 +90,16 @@ func loadFacts(ctx context.Context, conn *pgconn.PgConn, cfg Config) (facts, err
 
 const serverQuery = `SELECT current_setting('wal_level'), pg_is_in_recovery(), current_setting('server_version_num'),
 current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots),
-current_user, current_database(), has_database_privilege(current_database(), 'CREATE'), current_setting('synchronous_standby_names')`
+current_user, current_database(), has_database_privilege(current_database(), 'CREATE'), current_setting('synchronous_standby_names'),
+coalesce((SELECT string_agg(n, ', ') FROM unnest(string_to_array(translate(lower(current_setting('synchronized_standby_slots', true)), ' "', ''), ',')) AS n
+WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = n AND slot_type = 'physical' AND active AND wal_status IS DISTINCT FROM 'lost')), '')`
 
 func loadServer(ctx context.Context, conn *pgconn.PgConn) (serverFacts, error) {
 	r, err := execRow(ctx, conn, serverQuery)
 	if err != nil {
 		return serverFacts{}, err
 	}
-	f := serverFacts{walLevel: r[0], standby: r[1] == "t", role: r[5], database: r[6], mayPublish: r[7] == "t", standbys: r[8]}
+	f := serverFacts{walLevel: r[0], standby: r[1] == "t", role: r[5], database: r[6], mayPublish: r[7] == "t", standbys: r[8], away: r[9]}
 	f.version, _ = strconv.Atoi(r[2])
 	f.slotsMax, _ = strconv.Atoi(r[3])
 	f.slotsUsed, _ = strconv.Atoi(r[4])
@@ -177,7 +181,7 @@ func loadPublication(ctx context.Context, conn *pgconn.PgConn, cfg Config) (publ
 }
 
 const slotQuery = `SELECT coalesce(plugin, slot_type), coalesce(database, ''), active, coalesce(wal_status, 'lost') = 'lost',
-coalesce(confirmed_flush_lsn, '0/0'), CASE WHEN confirmed_flush_lsn IS NULL THEN active_pid END FROM pg_replication_slots WHERE slot_name = %s`
+coalesce(confirmed_flush_lsn, '0/0'), CASE WHEN confirmed_flush_lsn IS NULL THEN active_pid END, coalesce(to_jsonb(s)->>'failover', 'false') FROM pg_replication_slots s WHERE slot_name = %s`
 
 func loadSlot(ctx context.Context, conn *pgconn.PgConn, cfg Config) (slotFacts, error) {
 	rows, err := exec(ctx, conn, fmt.Sprintf(slotQuery, quoteLiteral(cfg.Slot)))
@@ -185,7 +189,7 @@ func loadSlot(ctx context.Context, conn *pgconn.PgConn, cfg Config) (slotFacts, 
 		return slotFacts{}, err
 	}
 	r := rows[0]
-	f := slotFacts{found: true, plugin: r[0], database: r[1], active: r[2] == "t", lost: r[3] == "t"}
+	f := slotFacts{found: true, plugin: r[0], database: r[1], active: r[2] == "t", lost: r[3] == "t", failover: r[6] == "true"}
 	if err := f.confirmed.Scan(r[4]); err != nil {
 		return slotFacts{}, fmt.Errorf("read confirmed LSN: %w", err)
 	}

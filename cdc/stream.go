@@ -31,6 +31,7 @@ type stream struct {
 	// Of the confirming goroutine alone.
 	told  LSN       // newest LSN that was confirmed
 	saved time.Time // when a position was last saved
+	kept  LSN       // up to where what was saved is kept
 	shown Position  // newest event in Status
 	out   []byte
 

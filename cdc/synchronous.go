@@ -28,3 +28,16 @@ func synchronousProblem(_ Config, f facts) *SetupError {
 		Err: errSynchronous,
 	}
 }
+
+// awayProblem tells that everything waits: the server gives out nothing that a standby of
+// synchronized_standby_slots has not got, and mksync builds upon nothing (invariant 31).
+func awayProblem(_ Config, f facts) *SetupError {
+	if !f.slot.failover || f.server.away == "" {
+		return nil
+	}
+	return &SetupError{
+		What: coded.Say("doctor.standbys.away", "no standby uses the replication slot {slots} of synchronized_standby_slots: until one does, changes do not reach mksync, and it sends nothing", f.server.away),
+		Do: coded.Say("doctor.standbys.away_do", "start the standby; where there is none any more, take its slot out, as a superuser: "+
+			"ALTER SYSTEM SET synchronized_standby_slots = '' (or those that are left), then SELECT pg_reload_conf()"),
+	}
+}

@@ -28,7 +28,10 @@ type local struct {
 
 // startLocal runs the server from installed binaries.
 func startLocal(ctx context.Context, opts Options) (*Server, error) {
-	bin, err := findBinaries(ctx)
+	bin, err := opts.Bin, error(nil)
+	if bin == "" {
+		bin, err = findBinaries(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,8 @@ type Options struct {
 	// directory, for making one takes a processor most of a second. All copies have the
 	// same password and the same system identifier.
 	Kept bool
+	// Bin is the directory of the binaries of a local server; empty: those that are found.
+	Bin string
 	// Env are variables, as NAME=value, for the server's processes besides this
 	// one's own. Only a local server can have them.
 	Env []string

@@ -235,7 +235,7 @@ func TestSaid(t *testing.T) {
 }
 
 // sameNames are lines of the doctor that are called by a name of their own in any language.
-var sameNames = []string{"NATS", "JetStream", "MetaKocka", "wal_level", "synchronous_standby_names", "max_replication_slots", "filter"}
+var sameNames = []string{"NATS", "JetStream", "MetaKocka", "wal_level", "synchronous_standby_names", "synchronized_standby_slots", "max_replication_slots", "filter"}
 
 // TestEveryLineOfTheDoctorIsCalledSomething in each language; what it finds and what to do are
 // texts of codes (TestTheEnglishIsTheCodes).

@@ -57,7 +57,7 @@ func Patience(cfg config.Config) time.Duration {
 
 // API is where this process is asked for things.
 func (s *Service) API(m *status.Monitor) *operations.API {
-	api := operations.NewAPI(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs).WithSpeech(say)
+	api := operations.NewAPI(s.Reconciler, s.Store, s.Bus, m.Status).WithChecker(s.Checker).WithBulk(s.bulk).WithJobs(s.jobs).WithSpeech(say).WithKept(s.standbys.Reached)
 	if s.Tail != nil {
 		api.WithLog(s.lastLines)
 	}

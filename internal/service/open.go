@@ -99,10 +99,10 @@ func collectOften() {
 }
 
 func (s *Service) openStore(ctx context.Context) (err error) {
-	look := func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, s.Config) }
-	if s.pool, s.Store, err = openStoreOf(ctx, s.Config, look, s.traceStatements()); err != nil {
+	if s.pool, s.Store, err = openStoreOf(ctx, s.Config, s.ours, s.traceStatements()); err != nil {
 		return err
 	}
+	s.standbys = s.Store.Standbys(s.Config.Slot, event.EpochKey, s.Bus)
 	if s.stopHolding, s.tablesGone, err = s.Store.Running(ctx); err != nil {
 		return err
 	}
@@ -218,9 +218,10 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	s.Reconciler, err = syncer.NewReconciler(syncer.Config{
 		Policy: s.Config.Policy(), DeletePolicy: s.Config.DeletePolicy, RemoteDeletePolicy: s.Config.RemoteDeletePolicy,
 		MaxDeletes: s.Config.MaxDeletes, AutoImport: s.Config.AutoImport, FirstSync: s.Config.FirstSync,
-		CallTimeout: s.Config.MetaKockaTimeout, Settle: s.Config.MetaKockaSettle, EventWait: s.Pace.EventWait,
+		CallTimeout: s.Config.MetaKockaTimeout + s.standbys.Within(), Settle: s.Config.MetaKockaSettle, EventWait: s.Pace.EventWait,
 		Observe: s.metrics.stored,
-	}, s.Store, s.Bus, event.Past{Bus: s.Bus}, func(l metakocka.Lane) syncer.ERP { return s.ERP.Lane(l) }, s.log)
+	}, s.Store, keptLetters{s.Bus, s.standbys.Reached}, event.Past{Bus: s.Bus},
+		func(l metakocka.Lane) syncer.ERP { return keptERP{s.ERP.Lane(l), s.standbys.Reached} }, s.log)
 	if err != nil {
 		return err
 	}
@@ -233,7 +234,9 @@ func (s *Service) Assemble(ctx context.Context) (err error) {
 	states := event.ListenerStates{States: s.Store}
 	s.relay = event.NewRelay(s.Bus, states, bus.PublisherConfig{}, s.log)
 	s.traceRelay()
-	s.Listener, err = cdc.New(ListenerConfig(s.Config), countedRelay{s.relay, s.metrics.published}, states, s.log)
+	listener := ListenerConfig(s.Config)
+	listener.Kept = s.standbys.Reached
+	s.Listener, err = cdc.New(listener, countedRelay{s.relay, s.metrics.published}, states, s.log)
 
 	s.Checker = check.NewChecker(check.CheckerConfig{
 		Slot: s.Config.Slot, Publication: s.Config.Publication, Interval: s.Config.CheckInterval, HistoryMaxAge: s.Config.HistoryMaxAge,

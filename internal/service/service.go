@@ -78,6 +78,7 @@ type Service struct {
 	Bus         *bus.Bus
 	pool        *pgxpool.Pool
 	Store       *pgstore.Store
+	standbys    *pgstore.Standbys
 	stopHolding func()       // its tables; nil: not begun
 	tablesGone  <-chan error // tells why they cannot be held any more
 	ERP         *metakocka.Client
@@ -124,6 +125,7 @@ func (s *Service) Run(ctx context.Context) error {
 	worker := work.WorkerConfig{
 		Workers: contactsAtOnce(s.Config),
 		AckWait: s.Pace.AckWait, SweepAge: max(15*time.Minute, 2*s.Config.PollInterval), Observe: s.metrics.work,
+		Kept: s.standbys.Reached,
 	}
 	s.traceWork(&worker)
 

@@ -39,7 +39,7 @@ func (s *Service) watchTable(ctx context.Context) error {
 		}
 
 		// A database that was put in the place of ours ends the service; one that is away does not.
-		err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return sameDatabase(ctx, conn.Conn(), s.Config) })
+		err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return s.ours(ctx, conn.Conn()) })
 		if errors.Is(err, cdc.ErrSystemChanged) {
 			return config.ExplainDatabase(s.Config, err)
 		}

@@ -31,6 +31,8 @@ type Store struct {
 
 	newLinks atomic.Int64 // made by this process
 
+	version int // of the server, as in server_version_num
+
 	tables uint32 // mksync_state's oid: with another one, mksync's tables were made anew
 }
 
@@ -50,7 +52,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, schema string, cfg ContactsCon
 	s := &Store{pool: newPool(pool, schema), cfg: cfg}
 	s.holder = newHolder(s)
 	var links bool
-	if err := s.pool.QueryRow(ctx, "SELECT "+stateTableSQL+", to_regclass('metakocka_contact_mappings') IS NOT NULL").Scan(&s.tables, &links); err != nil {
+	if err := s.pool.QueryRow(ctx, "SELECT "+stateTableSQL+", to_regclass('metakocka_contact_mappings') IS NOT NULL, current_setting('server_version_num')::int").Scan(&s.tables, &links, &s.version); err != nil {
 		return s, fmt.Errorf("look up mksync's tables: %w", err)
 	}
 	if s.tables == 0 || !links {

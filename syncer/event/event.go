@@ -74,6 +74,12 @@ func parseEventID(id string) (systemID string, pos cdc.Position, err error) {
 	return parts[0], cdc.Position{LSN: lsn, Ordinal: uint32(ordinal)}, nil
 }
 
+// LSN is the position in the log that an event's id names.
+func LSN(eventID string) (cdc.LSN, error) {
+	_, pos, err := parseEventID(eventID)
+	return pos.LSN, err
+}
+
 // CloudEvents 1.0 attributes travel as headers. Each costs the server time: what a message
 // is about stands in its subject, and that it is JSON is what is usual.
 const (

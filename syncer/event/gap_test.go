@@ -125,7 +125,7 @@ func TestEpochsOfADatabase(t *testing.T) {
 	require.False(t, epochs.Current(t.Context(), "mksync/listener/74"))
 
 	require.NoError(t, newEpoch{l}.Save(t.Context(), cdc.State{SystemID: "73"}))
-	require.Equal(t, []string{listenerEpochKey, ListenerStateKey}, states.order[1:], "cut off in between, the old state still stops the listener")
+	require.Equal(t, []string{EpochKey, ListenerStateKey}, states.order[1:], "cut off in between, the old state still stops the listener")
 	epoch, err := l.Epoch(t.Context())
 	require.NoError(t, err)
 	require.NotEmpty(t, epoch)
@@ -135,7 +135,7 @@ func TestEpochsOfADatabase(t *testing.T) {
 	require.True(t, epochs.Current(t.Context(), ""))
 	require.True(t, epochs.Current(t.Context(), "somebody/else"))
 
-	states.broken = listenerEpochKey
+	states.broken = EpochKey
 	before, _, err := l.Load(t.Context())
 	require.NoError(t, err)
 	require.Error(t, newEpoch{l}.Save(t.Context(), cdc.State{SystemID: "99"}))

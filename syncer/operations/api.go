@@ -111,6 +111,7 @@ type API struct {
 	live        *semaphore.Weighted   // single requests
 	speech      Speech                // nil: reasons are codes alone
 	log         func(n int) []LogLine // nil: none is kept
+	kept        func(ctx context.Context) error
 }
 
 // liveSlots is how many single requests reconcile at once: each holds
@@ -120,6 +121,13 @@ const liveSlots = 4
 // NewAPI returns a ready API.
 func NewAPI(r *syncer.Reconciler, records Records, deadLetters DeadLetters, status func(ctx context.Context) status.Status) *API {
 	return &API{reconciler: r, records: records, deadLetters: deadLetters, status: status, live: semaphore.NewWeighted(liveSlots)}
+}
+
+// WithKept lets nobody be told that something is done before a failover cannot undo it
+// (invariant 31): kept waits for that, or tells why it is not so yet.
+func (a *API) WithKept(kept func(ctx context.Context) error) *API {
+	a.kept = kept
+	return a
 }
 
 // Nothing is a request that asks for nothing in particular.

@@ -219,6 +219,9 @@ func (a *API) Answer(ctx context.Context, name string, request []byte) ([]byte, 
 			continue
 		}
 		answer, err := e.serve(ctx, a, request)
+		if err == nil && a.kept != nil && rights[name] != Viewer {
+			err = a.kept(ctx)
+		}
 		if err != nil {
 			return nil, syncer.AsRequestError(err)
 		}

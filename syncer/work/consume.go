@@ -16,6 +16,10 @@ type WorkerConfig struct {
 	AckWait  time.Duration // a killed process's work goes to another after this; the bus's default
 	SweepAge time.Duration // how long ago the partners may have been seen when a snapshot's contacts are begun; 15m
 
+	// Kept, where it is set, waits until what was committed outlasts the database's server,
+	// or tells why it does not yet.
+	Kept func(ctx context.Context) error
+
 	// Trace, where it is set, begins what is traced of a consumer's messages, and returns
 	// how to end it.
 	Trace func(ctx context.Context, consumer string, w *bus.Work) (context.Context, func(bus.Outcome))
@@ -37,6 +41,23 @@ func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *synce
 		}
 	}
 	return c
+}
+
+// kept lets no event be acknowledged that a failover would bring back to be done (invariant
+// 31).
+func (c WorkerConfig) kept(handle bus.Handler) bus.Handler {
+	if c.Kept == nil {
+		return handle
+	}
+	return func(ctx context.Context, w *bus.Work) error {
+		if err := handle(ctx, w); err != nil {
+			return err
+		}
+		if err := c.Kept(ctx); err != nil {
+			return bus.Retry(retryPaused, err)
+		}
+		return nil
+	}
 }
 
 func positive[T int | time.Duration](v, otherwise T) T {

@@ -25,7 +25,7 @@ func NewPuller(b *bus.Bus, r *syncer.Reconciler, gate *syncer.Gate, cfg WorkerCo
 
 // Run works until ctx ends.
 func (p *Puller) Run(ctx context.Context) error {
-	return p.bus.Consume(ctx, consumer(bus.StreamPartners, event.ConsumerPuller, positive(p.cfg.Workers, 4), p.cfg, p.gate), p.handle)
+	return p.bus.Consume(ctx, consumer(bus.StreamPartners, event.ConsumerPuller, positive(p.cfg.Workers, 4), p.cfg, p.gate), p.cfg.kept(p.handle))
 }
 
 func (p *Puller) handle(ctx context.Context, w *bus.Work) error {

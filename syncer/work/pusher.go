@@ -51,7 +51,7 @@ func (p *Pusher) Run(ctx context.Context) error {
 	g.Go(func() error {
 		live := consumer(bus.StreamContacts, event.ConsumerPusher, positive(p.cfg.Workers, 4), p.cfg, p.gate)
 		live.Filters = []string{"crm.contacts.insert.*", "crm.contacts.update.*", "crm.contacts.delete.*", event.SubjectTruncate}
-		return p.bus.Consume(ctx, live, p.onlyOurs(p.handle))
+		return p.bus.Consume(ctx, live, p.cfg.kept(p.onlyOurs(p.handle)))
 	})
 	g.Go(func() error {
 		if err := p.firstSweep(ctx); err != nil {
@@ -59,7 +59,7 @@ func (p *Pusher) Run(ctx context.Context) error {
 		}
 		bulk := consumer(bus.StreamContacts, event.ConsumerPusherBulk, positive(p.cfg.Workers, 4), p.cfg, p.gate)
 		bulk.Filters = []string{"crm.contacts.snapshot.*"}
-		return p.bus.Consume(ctx, bulk, p.onlyOurs(p.handleBulk))
+		return p.bus.Consume(ctx, bulk, p.cfg.kept(p.onlyOurs(p.handleBulk)))
 	})
 	return g.Wait()
 }

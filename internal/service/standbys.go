@@ -1,0 +1,121 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
+	"github.com/crmmind/mksync/syncer"
+	"github.com/crmmind/mksync/syncer/event"
+)
+
+// What is done on the strength of a commit waits until the standbys have it, where there are
+// such that may take the server's place (invariant 31): a call, the removal of a dead letter,
+// the acknowledgement of an event, the answer to a request, what the slot is told.
+
+// keptERP sends nothing before its intent is kept.
+type keptERP struct {
+	syncer.ERP
+	reached func(ctx context.Context) error
+}
+
+func (e keptERP) Add(ctx context.Context, n metakocka.NewPartner, before metakocka.Prepare) (metakocka.Added, error) {
+	return e.ERP.Add(ctx, n, e.kept(before))
+}
+
+func (e keptERP) Update(ctx context.Context, u metakocka.Update, before metakocka.Prepare) (metakocka.Partner, error) {
+	return e.ERP.Update(ctx, u, e.kept(before))
+}
+
+func (e keptERP) kept(before metakocka.Prepare) metakocka.Prepare {
+	return func(ctx context.Context) error {
+		if before != nil {
+			if err := before(ctx); err != nil {
+				return err
+			}
+		}
+		return e.reached(ctx)
+	}
+}
+
+// keptLetters removes no dead letter before what makes it needless is kept.
+type keptLetters struct {
+	syncer.DeadLetters
+	reached func(ctx context.Context) error
+}
+
+func (l keptLetters) ForgetContact(ctx context.Context, id string) {
+	if l.reached(ctx) == nil {
+		l.DeadLetters.ForgetContact(ctx, id)
+	}
+}
+
+func (l keptLetters) ForgetPartner(ctx context.Context, id string) {
+	if l.reached(ctx) == nil {
+		l.DeadLetters.ForgetPartner(ctx, id)
+	}
+}
+
+// ours refuses a connection to another database than the one that the listener's state
+// belongs to (invariant 13). A standby of that one that was promoted is taken over, where it
+// lacks nothing (invariant 31): by whoever comes first.
+func (s *Service) ours(ctx context.Context, conn *pgx.Conn) error {
+	err := sameDatabase(ctx, conn, s.Config)
+	switch {
+	case errors.Is(err, cdc.ErrStandby):
+		return fmt.Errorf("%w: %w", store.ErrStoreAway, err)
+	case errors.Is(err, cdc.ErrSystemChanged):
+		return s.takeOver(ctx, conn)
+	}
+	return err
+}
+
+func (s *Service) takeOver(ctx context.Context, conn *pgx.Conn) error {
+	var state cdc.State
+	if _, err := pgstore.LoadStateOver(ctx, conn, s.Config.Schema, event.ListenerStateKey, &state); err != nil {
+		return err
+	}
+	epoch, err := event.EpochOver(func(key string, v any) (bool, error) {
+		return pgstore.LoadStateOver(ctx, conn, s.Config.Schema, key, v)
+	})
+	if err != nil {
+		return err
+	}
+	built, err := pgstore.Built(ctx, s.Bus)
+	if err != nil {
+		return err
+	}
+	if built.Epoch != epoch || built.Announced != "" {
+		built.UpTo = 0
+	}
+	newest, err := s.newestEvent(ctx)
+	if err != nil {
+		return err
+	}
+
+	timeline, err := cdc.Promoted(ctx, conn.PgConn(), ListenerConfig(s.Config), state, cdc.Built{Timeline: built.Timeline, UpTo: cdc.LSN(built.UpTo)}, newest)
+	if err != nil {
+		return err
+	}
+	if err := pgstore.MoveTimeline(ctx, conn, s.Config.Schema, event.ListenerStateKey, state.Timeline, timeline); err != nil {
+		return err
+	}
+	s.log.WarnContext(ctx, "a standby was promoted, and lacks nothing: mksync goes on with it", "timeline", timeline, "before", state.Timeline)
+	return nil
+}
+
+// newestEvent is where in the log the newest event in the stream is; 0: there is none.
+func (s *Service) newestEvent(ctx context.Context) (cdc.LSN, error) {
+	newest, found, err := s.Bus.Last(ctx, bus.StreamContacts)
+	if err != nil || !found {
+		return 0, err
+	}
+	return event.LSN(newest.ID)
+}

@@ -1,0 +1,311 @@
+package pgstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/crmmind/mksync/mapping/store"
+)
+
+// KeptWithin is how long Reached waits at most.
+const KeptWithin = 5 * time.Second
+
+const (
+	// standbysVersion is the first Postgres with slots that fail over.
+	standbysVersion = 170000
+	// lookHolds is how long a look that found nobody to wait for holds.
+	lookHolds = 5 * time.Second
+	// announcedFor is how long every process has to see that it has to wait, before it counts.
+	announcedFor = 3 * lookHolds
+)
+
+// errOvertaken keeps what is left on an old server from going on beside the new one.
+var errOvertaken = fmt.Errorf("%w: another server was promoted in place of this one, and mksync works on that: let MKSYNC_DATABASE_URL lead to it", store.ErrStoreAway)
+
+// behindError says that a standby keeps everything waiting.
+type behindError struct{ slot string }
+
+func (e *behindError) Error() string {
+	return fmt.Sprintf("the standby of the replication slot %s has not got the newest commits within %s (synchronized_standby_slots)", e.slot, KeptWithin)
+}
+
+// Unwrap: it is about no contact.
+func (e *behindError) Unwrap() error { return store.ErrStoreAway }
+
+// Notes keeps a few bytes outside of the database. *bus.Bus does.
+type Notes interface {
+	// Note is what is kept, and its number; nothing is 0.
+	Note(ctx context.Context) (data []byte, number uint64, err error)
+	// SetNote replaces the note with that number, and gives the new one; 0: it is another.
+	SetNote(ctx context.Context, data []byte, number uint64) (uint64, error)
+}
+
+// Standbys makes sure that nothing rests on a commit that a failover would lose (invariant
+// 31), where the server says which standbys may take its place. One round serves all that
+// wait when it begins. Nil waits for nobody.
+type Standbys struct {
+	store    *Store
+	slot     string
+	epochKey string
+	notes    Notes
+
+	mu   sync.Mutex // guards what follows
+	next *round     // that has not begun
+	free time.Time  // until then nobody is waited for
+
+	turn   sync.Mutex  // one round at a time; guards what follows
+	built  store.Built // as noted
+	number uint64      // of the note; 0: not known
+	seen   time.Time   // since when this process knows what it announces
+}
+
+type round struct {
+	done chan struct{}
+	err  error
+}
+
+// Standbys are those of the server that has the listener's slot. The epoch of the database is
+// remembered under epochKey: what was built upon in an earlier one says nothing.
+func (s *Store) Standbys(slot, epochKey string, notes Notes) *Standbys {
+	return &Standbys{store: s, slot: slot, epochKey: epochKey, notes: notes}
+}
+
+// Within is how much longer something may wait for standbys.
+func (s *Standbys) Within() time.Duration {
+	if s.store.version < standbysVersion {
+		return 0
+	}
+	return KeptWithin
+}
+
+// Reached waits until the standbys have everything that was committed before, and it is
+// noted that mksync builds upon it. An error, of at most KeptWithin: not yet.
+func (s *Standbys) Reached(ctx context.Context) error {
+	if s == nil || s.store.version < standbysVersion {
+		return nil
+	}
+	r := s.join()
+	if r == nil {
+		return nil
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// join is the next round; nil: there is nobody to wait for.
+func (s *Standbys) join() *round {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Now().Before(s.free) {
+		return nil
+	}
+	if s.next == nil {
+		s.next = &round{done: make(chan struct{})}
+		go s.run(s.next)
+	}
+	return s.next
+}
+
+func (s *Standbys) run(r *round) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.mu.Lock()
+	s.next = nil
+	s.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), KeptWithin)
+	defer cancel()
+	r.err = told(s.reach(ctx))
+	close(r.done)
+}
+
+func (s *Standbys) reach(ctx context.Context) error {
+	began := time.Now()
+	slots, now, err := s.look(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the standbys: %w", err)
+	}
+	if len(slots) > 0 {
+		if err := s.await(ctx, slots, now.UpTo); err != nil {
+			return err
+		}
+		return s.build(ctx, now)
+	}
+
+	// Before anything is built that nobody waits for, nothing says any more that somebody does.
+	if err := s.withdraw(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = began.Add(lookHolds)
+	return nil
+}
+
+// lookSQL gives the slots of the standbys that have to have everything first, where the
+// listener's slot $1 may fail over, and where the log is. It ends with a record, as what a
+// standby has when it is promoted does; what is not flushed yet is not sent to standbys, and
+// might not be for long.
+const lookSQL = `WITH at AS MATERIALIZED (SELECT pg_current_wal_insert_lsn() AS lsn,
+	CASE WHEN EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND failover) THEN current_setting('synchronized_standby_slots') ELSE '' END AS slots)
+	SELECT slots, coalesce((SELECT value->>'life' FROM mksync_state WHERE key = $2), ''), ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::int, (lsn - '0/0')::bigint,
+	CASE WHEN slots <> '' AND pg_current_wal_flush_lsn() < lsn THEN pg_logical_emit_message(false, 'mksync standbys', '', true) END IS NULL FROM at`
+
+func (s *Standbys) look(ctx context.Context) (slots []string, now store.Built, err error) {
+	var names string
+	var upTo int64
+	var flushed bool
+	err = s.store.pool.QueryRow(ctx, lookSQL, s.slot, s.epochKey).Scan(&names, &now.Epoch, &now.Timeline, &upTo, &flushed)
+	now.UpTo = uint64(upTo)
+	return strings.FieldsFunc(strings.ToLower(names), func(r rune) bool { return strings.ContainsRune(`", `, r) }), now, err
+}
+
+// behindSQL is one of the slots $1 whose standby has not confirmed the log up to $2; it asks
+// what Postgres asks before it gives out a change (StandbySlotsHaveCaughtup).
+const behindSQL = `SELECT coalesce(min(n), '') FROM unnest($1::text[]) AS n WHERE NOT EXISTS (SELECT FROM pg_replication_slots
+	WHERE slot_name = n AND slot_type = 'physical' AND wal_status IS DISTINCT FROM 'lost' AND restart_lsn - '0/0' >= $2)`
+
+func (s *Standbys) await(ctx context.Context, slots []string, upTo uint64) error {
+	behind := slots[0]
+	for pause := time.Millisecond; ; pause = min(2*pause, handOver) {
+		err := s.store.pool.QueryRow(ctx, behindSQL, slots, int64(upTo)).Scan(&behind)
+		switch {
+		case ctx.Err() != nil:
+			return &behindError{behind}
+		case err != nil:
+			return fmt.Errorf("look at the standbys: %w", err)
+		case behind == "":
+			return nil
+		}
+		if err := rest(ctx, pause, nil); err != nil {
+			return &behindError{behind}
+		}
+	}
+}
+
+// build notes what is built upon, in front of it.
+func (s *Standbys) build(ctx context.Context, now store.Built) error {
+	if s.number == 0 {
+		if err := s.read(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		next, err := s.following(now)
+		if err != nil || next == s.built {
+			return err
+		}
+		if taken, err := s.set(ctx, next); taken || err != nil {
+			return err
+		}
+		if err := s.read(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// following is what the note has to be before anything is built that rests on now. It says so
+// under a name at first: until every process must have seen that it has to wait, some may not.
+func (s *Standbys) following(now store.Built) (store.Built, error) {
+	was := s.built
+	switch {
+	case was.Timeline == 0 || was.Epoch != now.Epoch:
+		now.Announced = rand.Text()
+		return now, nil
+	case was.Timeline > now.Timeline:
+		return was, errOvertaken
+	case was.Timeline == now.Timeline:
+		now.UpTo = max(now.UpTo, was.UpTo)
+	}
+	if time.Since(s.seen) < announcedFor {
+		now.Announced = was.Announced
+	}
+	return now, nil
+}
+
+// withdraw notes that nobody waits any more.
+func (s *Standbys) withdraw(ctx context.Context) error {
+	for {
+		if err := s.read(ctx); err != nil || s.built.Timeline == 0 {
+			return err
+		}
+		if taken, err := s.set(ctx, store.Built{}); taken || err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Standbys) read(ctx context.Context) error {
+	data, number, err := s.notes.Note(ctx)
+	if err != nil {
+		return fmt.Errorf("read what is built upon: %w", err)
+	}
+	built, err := readBuilt(data)
+	if err == nil {
+		s.know(built, number)
+	}
+	return err
+}
+
+// set replaces the note; taken is false where somebody else has.
+func (s *Standbys) set(ctx context.Context, b store.Built) (taken bool, err error) {
+	data, err := json.Marshal(b)
+	if err != nil {
+		return false, fmt.Errorf("note what is built upon: %w", err)
+	}
+	number, err := s.notes.SetNote(ctx, data, s.number)
+	if err != nil || number == 0 {
+		return false, err
+	}
+	s.know(b, number)
+	return true, nil
+}
+
+func (s *Standbys) know(b store.Built, number uint64) {
+	if b.Announced != s.built.Announced {
+		s.seen = time.Now()
+	}
+	s.built = b
+	s.number = number
+}
+
+// Built is what mksync has built upon.
+func Built(ctx context.Context, notes Notes) (store.Built, error) {
+	data, _, err := notes.Note(ctx)
+	if err != nil {
+		return store.Built{}, fmt.Errorf("read what is built upon: %w", err)
+	}
+	return readBuilt(data)
+}
+
+func readBuilt(data []byte) (b store.Built, err error) {
+	if len(data) == 0 {
+		return b, nil
+	}
+	if err := json.Unmarshal(data, &b); err != nil {
+		return b, fmt.Errorf("read what is built upon: %w", err)
+	}
+	return b, nil
+}
+
+// MoveTimeline lets the listener's state, kept under key, go on with another timeline of the
+// log, where it still names the one before.
+func MoveTimeline(ctx context.Context, conn *pgx.Conn, schema, key string, from, to int32) error {
+	_, err := conn.Exec(ctx, own(schema, `UPDATE mksync_state SET value = jsonb_set(value, '{Timeline}', to_jsonb($3::int)), updated_at = now()
+		WHERE key = $1 AND (value->>'Timeline')::int = $2`), key, from, to)
+	if err != nil {
+		return fmt.Errorf("save state %q: %w", key, err)
+	}
+	return nil
+}
