@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A note is a few bytes that all processes share outside of the database. It is the only
+// A note is a small value that all processes share outside of the database. It is the only
 // message of a stream that is made with the first one; who replaces it names the one it was.
 
 const (
@@ -21,56 +22,55 @@ const (
 const wrongLastSequence = 10071
 
 func noteConfig(cfg Config) jetstream.StreamConfig {
-	base := baseConfig(cfg)
-	base.Name = cfg.Names.Stream(streamNote)
-	base.Subjects = []string{cfg.Names.Subject(subjectNote)}
-	base.Description = "up to where the database's standbys had to be before mksync went on"
-	base.Discard = jetstream.DiscardOld
-	base.MaxMsgsPerSubject = 1
-	return base
+	note := baseConfig(cfg)
+	note.Name = cfg.Names.Stream(streamNote)
+	note.Subjects = []string{cfg.Names.Subject(subjectNote)}
+	note.Description = "up to where the database's standbys had to be before mksync went on"
+	note.Discard = jetstream.DiscardOld
+	note.MaxMsgsPerSubject = 1
+	return note
 }
 
-// Note is the note, and its number; nothing is 0. It is read from the stream's leader: a
-// copy may lag.
-func (b *Bus) Note(ctx context.Context) (data []byte, number uint64, err error) {
+// Note reads the note into v, and tells its number; where there is none v stays as it is. It
+// comes from the stream's leader: a copy may lag.
+func (b *Bus) Note(ctx context.Context, v any) (number uint64, err error) {
 	s, err := b.js.Stream(ctx, b.note.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, 0, nil
+		return 0, nil
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("look up stream %s: %w", b.note.Name, err)
+		return 0, fmt.Errorf("look up stream %s: %w", b.note.Name, err)
 	}
-	m, err := s.GetLastMsgForSubject(ctx, b.note.Subjects[0])
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, 0, nil
+	m, found, err := b.newest(ctx, s)
+	if found {
+		err = json.Unmarshal(m.Data, v)
 	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("read stream %s: %w", b.note.Name, err)
-	}
-	return m.Data, m.Sequence, nil
+	return m.Sequence, err
 }
 
 // SetNote replaces the note of this number, and returns the number of the new one; 0 where
 // the note is another by now.
-func (b *Bus) SetNote(ctx context.Context, data []byte, number uint64) (uint64, error) {
-	publish := func() (*jetstream.PubAck, error) {
-		return b.js.PublishMsg(ctx, &nats.Msg{Subject: b.note.Subjects[0], Data: data},
-			jetstream.WithExpectStream(b.note.Name), jetstream.WithExpectLastSequencePerSubject(number))
+func (b *Bus) SetNote(ctx context.Context, v any, number uint64) (uint64, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return 0, fmt.Errorf("write note: %w", err)
 	}
-	ack, err := publish()
-	if errors.Is(err, jetstream.ErrNoStreamResponse) {
-		if number != 0 {
-			return 0, nil // somebody deleted the stream
-		}
+	msg := &nats.Msg{Subject: b.note.Subjects[0], Data: data}
+	follows := []jetstream.PublishOpt{jetstream.WithExpectStream(b.note.Name), jetstream.WithExpectLastSequence(number)}
+	ack, err := b.js.PublishMsg(ctx, msg, follows...)
+	if number == 0 && errors.Is(err, jetstream.ErrNoStreamResponse) {
 		if err := b.create(ctx, b.note); err != nil {
 			return 0, err
 		}
-		ack, err = publish()
+		ack, err = b.js.PublishMsg(ctx, msg, follows...)
 	}
+
 	var refused *jetstream.APIError
 	switch {
 	case errors.As(err, &refused) && refused.ErrorCode == wrongLastSequence:
 		return 0, nil
+	case number != 0 && errors.Is(err, jetstream.ErrNoStreamResponse):
+		return 0, nil // somebody deleted the stream
 	case err != nil:
 		return 0, fmt.Errorf("publish to %s: %w", b.note.Name, err)
 	}

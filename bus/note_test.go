@@ -11,30 +11,31 @@ import (
 func TestANoteIsReplacedByWhoKnowsIt(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
-	data, number, err := b.Note(t.Context())
+	got := "nothing"
+	number, err := b.Note(t.Context(), &got)
 	require.NoError(t, err)
-	require.Empty(t, data)
+	require.Equal(t, "nothing", got)
 	require.Zero(t, number)
 	_, err = b.js.Stream(t.Context(), streamNote)
 	require.ErrorIs(t, err, jetstream.ErrStreamNotFound)
 
-	first, err := b.SetNote(t.Context(), []byte("a"), 0)
+	first, err := b.SetNote(t.Context(), "a", 0)
 	require.NoError(t, err)
 	require.NotZero(t, first)
 	for _, other := range []uint64{0, first + 1} {
-		taken, err := b.SetNote(t.Context(), []byte("b"), other)
+		taken, err := b.SetNote(t.Context(), "b", other)
 		require.NoError(t, err)
 		require.Zero(t, taken)
 	}
-	second, err := b.SetNote(t.Context(), []byte("c"), first)
+	second, err := b.SetNote(t.Context(), "c", first)
 	require.NoError(t, err)
-	data, number, err = b.Note(t.Context())
+	number, err = b.Note(t.Context(), &got)
 	require.NoError(t, err)
-	require.Equal(t, "c", string(data))
+	require.Equal(t, "c", got)
 	require.Equal(t, second, number)
 
 	require.NoError(t, b.js.DeleteStream(t.Context(), streamNote))
-	taken, err := b.SetNote(t.Context(), []byte("d"), second)
+	taken, err := b.SetNote(t.Context(), "d", second)
 	require.NoError(t, err)
 	require.Zero(t, taken, "what was noted is gone")
 }

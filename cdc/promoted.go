@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pglogrepl"
@@ -112,22 +111,15 @@ func parseHistory(file []byte) (map[int32]LSN, error) {
 	history := map[int32]LSN{}
 	for lines := bufio.NewScanner(bytes.NewReader(file)); lines.Scan(); {
 		line, _, _ := strings.Cut(lines.Text(), "#")
-		parts := strings.Fields(line)
-		if len(parts) == 0 {
+		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		if len(parts) < 2 {
+		var timeline int32
+		var high, low uint64
+		if _, err := fmt.Sscanf(line, "%d %X/%X", &timeline, &high, &low); err != nil {
 			return nil, fmt.Errorf("%w: a line %q in the timeline's history", ErrProtocol, line)
 		}
-		timeline, err := strconv.ParseInt(parts[0], 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("%w: a line %q in the timeline's history", ErrProtocol, line)
-		}
-		end, err := pglogrepl.ParseLSN(parts[1])
-		if err != nil {
-			return nil, fmt.Errorf("%w: a line %q in the timeline's history", ErrProtocol, line)
-		}
-		history[int32(timeline)] = end
+		history[timeline] = LSN(high<<32 | low)
 	}
 	return history, nil
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/wire"
 	"github.com/crmmind/mksync/internal/testenv/world"
-	"github.com/crmmind/mksync/mapping/pgstore"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -83,7 +83,8 @@ func (p *promotable) follow(t *testing.T, through string) *pgserver.Server {
 func (p *promotable) inForce(s *service.Service) {
 	p.T.Helper()
 	waits.Eventually(p.T, time.Minute, func() error {
-		built, err := pgstore.Built(p.T.Context(), s.Bus)
+		var built store.Built
+		_, err := s.Bus.Note(p.T.Context(), &built)
 		if err == nil && (built.UpTo == 0 || built.Announced != "") {
 			err = errors.New("it is not in force")
 		}

@@ -79,28 +79,28 @@ func (s *Service) ours(ctx context.Context, conn *pgx.Conn) error {
 
 func (s *Service) takeOver(ctx context.Context, conn *pgx.Conn) error {
 	var state cdc.State
-	if _, err := pgstore.LoadStateOver(ctx, conn, s.Config.Schema, event.ListenerStateKey, &state); err != nil {
-		return err
-	}
-	epoch, err := event.EpochOver(func(key string, v any) (bool, error) {
-		return pgstore.LoadStateOver(ctx, conn, s.Config.Schema, key, v)
-	})
-	if err != nil {
-		return err
-	}
-	built, err := pgstore.Built(ctx, s.Bus)
-	if err != nil {
-		return err
-	}
-	if built.Epoch != epoch || built.Announced != "" {
-		built.UpTo = 0
-	}
-	newest, err := s.newestEvent(ctx)
-	if err != nil {
+	var epoch event.Epoch
+	var built store.Built
+	_, err := pgstore.LoadStateOver(ctx, conn, s.Config.Schema, event.ListenerStateKey, &state)
+	_, err2 := pgstore.LoadStateOver(ctx, conn, s.Config.Schema, event.EpochKey, &epoch)
+	_, err3 := s.Bus.Note(ctx, &built)
+	newest, found, err4 := s.Bus.Last(ctx, bus.StreamContacts)
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		return err
 	}
 
-	timeline, err := cdc.Promoted(ctx, conn.PgConn(), ListenerConfig(s.Config), state, cdc.Built{Timeline: built.Timeline, UpTo: cdc.LSN(built.UpTo)}, newest)
+	known := cdc.Built{Timeline: built.Timeline, UpTo: cdc.LSN(built.UpTo)}
+	if built.Epoch != epoch.Epoch || built.Announced != "" {
+		known = cdc.Built{}
+	}
+	var end cdc.LSN
+	if found {
+		if end, err = event.LSN(newest.ID); err != nil {
+			return err
+		}
+	}
+
+	timeline, err := cdc.Promoted(ctx, conn.PgConn(), ListenerConfig(s.Config), state, known, end)
 	if err != nil {
 		return err
 	}
@@ -109,13 +109,4 @@ func (s *Service) takeOver(ctx context.Context, conn *pgx.Conn) error {
 	}
 	s.log.WarnContext(ctx, "a standby was promoted, and lacks nothing: mksync goes on with it", "timeline", timeline, "before", state.Timeline)
 	return nil
-}
-
-// newestEvent is where in the log the newest event in the stream is; 0: there is none.
-func (s *Service) newestEvent(ctx context.Context) (cdc.LSN, error) {
-	newest, found, err := s.Bus.Last(ctx, bus.StreamContacts)
-	if err != nil || !found {
-		return 0, err
-	}
-	return event.LSN(newest.ID)
 }

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -29,22 +28,17 @@ const (
 // errOvertaken keeps what is left on an old server from going on beside the new one.
 var errOvertaken = fmt.Errorf("%w: another server was promoted in place of this one, and mksync works on that: let MKSYNC_DATABASE_URL lead to it", store.ErrStoreAway)
 
-// behindError says that a standby keeps everything waiting.
-type behindError struct{ slot string }
-
-func (e *behindError) Error() string {
-	return fmt.Sprintf("the standby of the replication slot %s has not got the newest commits within %s (synchronized_standby_slots)", e.slot, KeptWithin)
+// behind says that a standby keeps everything waiting.
+func behind(slot string) error {
+	return fmt.Errorf("%w for mksync: the standby of the replication slot %s has not got the newest commits within %s (synchronized_standby_slots)", store.ErrStoreAway, slot, KeptWithin)
 }
 
-// Unwrap: it is about no contact.
-func (e *behindError) Unwrap() error { return store.ErrStoreAway }
-
-// Notes keeps a few bytes outside of the database. *bus.Bus does.
+// Notes keeps a small value outside of the database. *bus.Bus does.
 type Notes interface {
-	// Note is what is kept, and its number; nothing is 0.
-	Note(ctx context.Context) (data []byte, number uint64, err error)
+	// Note reads what is kept, and tells its number.
+	Note(ctx context.Context, v any) (number uint64, err error)
 	// SetNote replaces the note with that number, and gives the new one; 0: it is another.
-	SetNote(ctx context.Context, data []byte, number uint64) (uint64, error)
+	SetNote(ctx context.Context, v any, number uint64) (uint64, error)
 }
 
 // Standbys makes sure that nothing rests on a commit that a failover would lose (invariant
@@ -177,19 +171,16 @@ const behindSQL = `SELECT coalesce(min(n), '') FROM unnest($1::text[]) AS n WHER
 	WHERE slot_name = n AND slot_type = 'physical' AND wal_status IS DISTINCT FROM 'lost' AND restart_lsn - '0/0' >= $2)`
 
 func (s *Standbys) await(ctx context.Context, slots []string, upTo uint64) error {
-	behind := slots[0]
+	slot := slots[0]
 	for pause := time.Millisecond; ; pause = min(2*pause, handOver) {
-		err := s.store.pool.QueryRow(ctx, behindSQL, slots, int64(upTo)).Scan(&behind)
+		err := s.store.pool.QueryRow(ctx, behindSQL, slots, int64(upTo)).Scan(&slot)
 		switch {
-		case ctx.Err() != nil:
-			return &behindError{behind}
+		case ctx.Err() != nil || err == nil && slot != "" && rest(ctx, pause, nil) != nil:
+			return behind(slot)
 		case err != nil:
 			return fmt.Errorf("look at the standbys: %w", err)
-		case behind == "":
+		case slot == "":
 			return nil
-		}
-		if err := rest(ctx, pause, nil); err != nil {
-			return &behindError{behind}
 		}
 	}
 }
@@ -247,24 +238,18 @@ func (s *Standbys) withdraw(ctx context.Context) error {
 }
 
 func (s *Standbys) read(ctx context.Context) error {
-	data, number, err := s.notes.Note(ctx)
+	var b store.Built
+	number, err := s.notes.Note(ctx, &b)
 	if err != nil {
 		return fmt.Errorf("read what is built upon: %w", err)
 	}
-	built, err := readBuilt(data)
-	if err == nil {
-		s.know(built, number)
-	}
-	return err
+	s.know(b, number)
+	return nil
 }
 
 // set replaces the note; taken is false where somebody else has.
 func (s *Standbys) set(ctx context.Context, b store.Built) (taken bool, err error) {
-	data, err := json.Marshal(b)
-	if err != nil {
-		return false, fmt.Errorf("note what is built upon: %w", err)
-	}
-	number, err := s.notes.SetNote(ctx, data, s.number)
+	number, err := s.notes.SetNote(ctx, b, s.number)
 	if err != nil || number == 0 {
 		return false, err
 	}
@@ -278,25 +263,6 @@ func (s *Standbys) know(b store.Built, number uint64) {
 	}
 	s.built = b
 	s.number = number
-}
-
-// Built is what mksync has built upon.
-func Built(ctx context.Context, notes Notes) (store.Built, error) {
-	data, _, err := notes.Note(ctx)
-	if err != nil {
-		return store.Built{}, fmt.Errorf("read what is built upon: %w", err)
-	}
-	return readBuilt(data)
-}
-
-func readBuilt(data []byte) (b store.Built, err error) {
-	if len(data) == 0 {
-		return b, nil
-	}
-	if err := json.Unmarshal(data, &b); err != nil {
-		return b, fmt.Errorf("read what is built upon: %w", err)
-	}
-	return b, nil
 }
 
 // MoveTimeline lets the listener's state, kept under key, go on with another timeline of the

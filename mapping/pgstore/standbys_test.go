@@ -12,19 +12,20 @@ import (
 
 // memory is a note in memory.
 type memory struct {
-	data   []byte
+	built  store.Built
 	number uint64
 }
 
-func (m *memory) Note(context.Context) (data []byte, number uint64, err error) {
-	return m.data, m.number, nil
+func (m *memory) Note(_ context.Context, v any) (number uint64, err error) {
+	*v.(*store.Built) = m.built
+	return m.number, nil
 }
 
-func (m *memory) SetNote(_ context.Context, data []byte, number uint64) (uint64, error) {
+func (m *memory) SetNote(_ context.Context, v any, number uint64) (uint64, error) {
 	if number != m.number {
 		return 0, nil
 	}
-	m.data = data
+	m.built = v.(store.Built)
 	m.number++
 	return m.number, nil
 }
@@ -50,8 +51,7 @@ func TestWhatIsBuiltUponCountsOnceEverybodyKnows(t *testing.T) {
 	one, other := &Standbys{notes: notes}, &Standbys{notes: notes}
 	noted := func(want store.Built, inForce bool) {
 		t.Helper()
-		got, err := Built(t.Context(), notes)
-		require.NoError(t, err)
+		got := notes.built
 		require.Equal(t, inForce, got.Announced == "")
 		got.Announced = ""
 		require.Equal(t, want, got)

@@ -39,17 +39,13 @@ func (l ListenerStates) Save(ctx context.Context, s cdc.State) error {
 // Epoch names the database's epoch since it was last accepted after a restore; ""
 // before any. Positions in the log mean something within one epoch only.
 func (l ListenerStates) Epoch(ctx context.Context) (string, error) {
-	return EpochOver(func(key string, v any) (bool, error) { return l.States.LoadState(ctx, key, v) })
-}
-
-// EpochOver is the epoch of who reads the states in another way.
-func EpochOver(load func(key string, v any) (bool, error)) (string, error) {
-	var v listenerEpoch
-	_, err := load(EpochKey, &v)
+	var v Epoch
+	_, err := l.States.LoadState(ctx, EpochKey, &v)
 	return v.Epoch, err
 }
 
-type listenerEpoch struct {
+// Epoch is what is remembered under EpochKey.
+type Epoch struct {
 	Epoch string `json:"life"`
 }
 
@@ -66,7 +62,7 @@ type newEpoch struct{ ListenerStates }
 // old state still stops the listener.
 func (n newEpoch) Save(ctx context.Context, s cdc.State) error {
 	epoch := strconv.FormatInt(time.Now().UnixMilli(), 36)
-	if err := n.States.SaveState(ctx, EpochKey, listenerEpoch{epoch}); err != nil {
+	if err := n.States.SaveState(ctx, EpochKey, Epoch{epoch}); err != nil {
 		return err
 	}
 	return n.ListenerStates.Save(ctx, s)
