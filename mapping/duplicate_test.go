@@ -181,7 +181,7 @@ func TestWhatManyShareIsNoEvidence(t *testing.T) {
 
 func TestDuplicatesAmongManyAreFound(t *testing.T) {
 	t.Parallel()
-	n := long.Or(1000, 10_000)
+	n := long.Or(400, 10_000)
 	found, _ := Duplicates(crowdOf(n), n, nil)
 	likely := slices.DeleteFunc(found, func(d Duplicate) bool { return d.Score < 90 })
 	require.Len(t, likely, n/20)

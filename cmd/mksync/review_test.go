@@ -27,7 +27,7 @@ func TestKilledInTheMiddleOfAnApproval(t *testing.T) {
 	t.Parallel()
 	s := testenv.Seed(t)
 	r := rand.New(rand.NewPCG(s, 3))
-	opts, n := sim.Options{Seed: s}, 16
+	opts, n := sim.Options{Seed: s}, long.Or(10, 16)
 	for i := range n / 2 {
 		opts.Partners = append(opts.Partners, world.Person(fmt.Sprint(7001+i), fmt.Sprintf("Oseba %d", i), "", fmt.Sprintf("oseba%d@primer.si", i)))
 	}

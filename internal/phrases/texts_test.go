@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"text/template/parse"
 	"time"
@@ -28,6 +29,19 @@ type text map[string]string
 
 // readTexts are the texts by section, language and id.
 func readTexts(t *testing.T) map[string]map[Language]map[string]text {
+	t.Helper()
+	reading.Do(func() { read = readFiles(t) })
+	require.NotNil(t, read, "the texts could not be read")
+	return read
+}
+
+// The texts are read once, for reading them takes a second with the race detector.
+var (
+	reading sync.Once
+	read    map[string]map[Language]map[string]text
+)
+
+func readFiles(t *testing.T) map[string]map[Language]map[string]text {
 	t.Helper()
 	files, err := texts.ReadDir("texts")
 	require.NoError(t, err)

@@ -182,7 +182,7 @@ func TestPairsOfAnotherIntegrationAreTakenOver(t *testing.T) {
 // TestManyPairsThatAgreeCostNoCall but those of the enumeration, and no write.
 func TestManyPairsThatAgreeCostNoCall(t *testing.T) {
 	t.Parallel()
-	all := long.Or(150, operations.MostPairs+500) // at length more than one request takes
+	all := long.Or(60, operations.MostPairs+500) // at length more than one request takes
 	w := world.NewAudited(t, sim.Options{Partners: namedPartners(numbered(all)...)})
 	a := asks(w)
 	pairs := a.pairsByNumber(all)

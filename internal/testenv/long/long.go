@@ -32,12 +32,16 @@ func Or(few, many int) int {
 }
 
 // Every is all values of a list at length, else each n-th, begun with the first.
-func Every[T any](n int, values []T) []T {
+func Every[T any](n int, values []T) []T { return Share(0, n, values) }
+
+// Share is all values of a list at length, else each n-th, begun with the one at from.
+// Cases that each take another share have all values together.
+func Share[T any](from, n int, values []T) []T {
 	if On {
 		return values
 	}
 	var taken []T
-	for i := 0; i < len(values); i += n {
+	for i := from % n; i < len(values); i += n {
 		taken = append(taken, values[i])
 	}
 	return taken
