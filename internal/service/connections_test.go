@@ -31,7 +31,7 @@ const (
 // at once, and so many at rest.
 func TestFewConnections(t *testing.T) {
 	t.Parallel()
-	const each = 30
+	const each = 16
 	var partners []metakocka.Partner
 	for i := range each {
 		partners = append(partners, metakocka.Partner{Customer: fmt.Sprintf("Partner %d", i)})
