@@ -212,9 +212,16 @@ func TestAPromotedStandbyThatLacksSomethingIsRefused(t *testing.T) {
 	p.Status(p.Insert("Druga Oseba", "druga@primer.si"), "synced")
 	stop()
 
+	start := func() error {
+		_, err := service.New(t.Context(), p.Config, service.Options{Version: world.Version, Pace: world.QuickPace, Roles: service.AllRoles}, slog.New(slog.DiscardHandler))
+		return err
+	}
+	p.crm.Lead(t, late.URL())
+	require.ErrorIs(t, start(), cdc.ErrStandby, "a connection would be there still when it is promoted")
+
 	p.standby = late
 	p.failOver()
-	_, err := service.New(t.Context(), p.Config, service.Options{Version: world.Version, Pace: world.QuickPace, Roles: service.AllRoles}, slog.New(slog.DiscardHandler))
+	err := start()
 	require.ErrorIs(t, err, cdc.ErrSystemChanged)
 	require.ErrorContains(t, err, "it lacks what mksync has built upon")
 	waits.Eventually(t, time.Minute, func() error { return p.DB.Ping(t.Context()) }) // the pool's connections to the old server are gone
