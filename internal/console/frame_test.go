@@ -244,10 +244,12 @@ func TestAFormThatIsUnderWayElsewhere(t *testing.T) {
 	other.http.Jar = b.http.Jar
 	form := url.Values{"id": {"1"}, "key": {"a key"}, "back": {"/console/jobs"}}
 
+	first := newBrowser(t, b.base)
+	first.http.Jar = b.http.Jar
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		newBrowser(t, b.base).do("POST", "/console/do/job-cancel", form, "Cookie", b.cookies())
+		first.do("POST", "/console/do/job-cancel", form)
 	}()
 	select {
 	case <-began:

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -19,35 +21,33 @@ func (d *demo) conflict(ctx context.Context) error {
 	return d.oneLater(ctx)
 }
 
-// sameMoment commits the CRM's change only once the ERP's is made.
+// sameMoment lets nobody tell which change came last.
 func (d *demo) sameMoment(ctx context.Context) error {
 	const theirs, ours = "041 600 111", "041 600 222"
 	link, err := d.link(ctx, joze)
 	if err != nil {
 		return err
 	}
-
-	tx, err := d.world.db.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-
-	if err := setField(ctx, tx.Exec, d.id(joze), mapping.FieldPhone, ours); err != nil {
+	if err := d.bothEdit(ctx, joze, link.partner, ours, theirs); err != nil {
 		return err
 	}
-
-	err = d.world.erp.EditPartner(link.partner, func(p *metakocka.Partner) { p.Contacts[0].GSM, p.Contacts[0].Phone = theirs, "" })
-	if err == nil {
-		err = tx.Commit(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("edit both sides: %w", err)
-	}
-
 	d.say.line(inERP, "%s: phone -> %s", joze, theirs)
 	d.say.line(inCRM, "%s: phone -> %s, committed a moment later", joze, ours)
 	return d.decided(ctx, joze, link)
+}
+
+// bothEdit commits the CRM's change of a phone only once MetaKocka's is made.
+func (d *demo) bothEdit(ctx context.Context, who, partner, ours, theirs string) error {
+	err := pgx.BeginFunc(ctx, d.world.db, func(tx pgx.Tx) error {
+		if err := setField(ctx, tx.Exec, d.id(who), mapping.FieldPhone, ours); err != nil {
+			return err
+		}
+		return d.world.erp.EditPartner(partner, func(p *metakocka.Partner) { p.Contacts[0].GSM, p.Contacts[0].Phone = theirs, "" })
+	})
+	if err != nil {
+		return fmt.Errorf("edit both sides: %w", err)
+	}
+	return nil
 }
 
 // oneLater changes the CRM first while MetaKocka takes no updates, lets a poll

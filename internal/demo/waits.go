@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 
 	"github.com/crmmind/mksync/internal/config"
@@ -47,7 +46,7 @@ func (d *demo) waits(ctx context.Context) error {
 		name string
 		want store.Status
 	}{
-		{"conflict: both sides change the phone of " + zala, d.bothEdit, zala, store.StatusConflict},
+		{"conflict: both sides change the phone of " + zala, d.undecided, zala, store.StatusConflict},
 		{"unclear match: MetaKocka has two partners that " + lan + " may be", d.twoPartners, lan, store.StatusHeld},
 		{"held deletion: " + kaja + " is deleted in the CRM", d.deleteKaja, kaja, store.StatusHeld},
 		{"error: a contact without a name", d.nameless, noName, store.StatusError},
@@ -76,22 +75,13 @@ func (d *demo) askPeople(ctx context.Context) error {
 	return err
 }
 
-// bothEdit commits the CRM's change only once MetaKocka's is made.
-func (d *demo) bothEdit(ctx context.Context) error {
+// undecided is a conflict that waits.
+func (d *demo) undecided(ctx context.Context) error {
 	link, err := d.link(ctx, zala)
 	if err != nil {
 		return err
 	}
-	tx, err := d.world.db.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if err := setField(ctx, tx.Exec, d.id(zala), mapping.FieldPhone, "041 222 999"); err != nil {
-		return err
-	}
-	err = d.world.erp.EditPartner(link.partner, func(p *metakocka.Partner) { p.Contacts[0].GSM, p.Contacts[0].Phone = "041 222 111", "" })
-	return errors.Join(err, tx.Commit(ctx))
+	return d.bothEdit(ctx, zala, link.partner, "041 222 999", "041 222 111")
 }
 
 // twoPartners are made in MetaKocka with the e-mail of a contact that is entered right after.
