@@ -191,7 +191,7 @@ func TestAnEditIsQuickAmongMany(t *testing.T) {
 				long.Only(t)
 			}
 			t.Parallel()
-			delays, _ := k.editsAmong(t, long.Or(60, 400), 5, 200*time.Millisecond)
+			delays, _ := k.editsAmong(t, long.Or(120, 400), 5, 200*time.Millisecond)
 			t.Log(delays)
 			require.Less(t, delays[len(delays)/2], time.Second)
 			require.Less(t, delays[len(delays)-1], 3*time.Second)
