@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // DeadLetter is a key's events that a consumer could not apply: the newest of them, and how
@@ -20,7 +23,7 @@ type DeadLetter struct {
 	ID       uint64 // names the letter until it is replaced or removed
 	Consumer string
 	Key      string
-	Reason   string
+	Reason   coded.Text
 	Count    int
 	Stream   string // where the newest event was stored,
 	Seq      uint64 // under which sequence
@@ -33,6 +36,7 @@ type DeadLetter struct {
 // The headers that a dead letter has besides the event's own.
 const (
 	headerReason  = "Mksync-Reason"
+	headerSaid    = "Mksync-Said" // the reason as a code with parameters
 	headerCount   = "Mksync-Count"
 	headerStream  = "Mksync-Stream"
 	headerSeq     = "Mksync-Sequence"
@@ -42,7 +46,7 @@ const (
 )
 
 // storeDeadLetter stores the newest delivery with the reason, in place of an earlier letter.
-func (b *Bus) storeDeadLetter(ctx context.Context, cfg ConsumerConfig, key string, ds []Delivery, reason string) error {
+func (b *Bus) storeDeadLetter(ctx context.Context, cfg ConsumerConfig, key string, ds []Delivery, reason coded.Text) error {
 	count := len(ds)
 	before, err := b.deadLetter(ctx, DeadLetterSubject(cfg.Durable, key))
 	switch {
@@ -60,7 +64,7 @@ func (b *Bus) storeDeadLetter(ctx context.Context, cfg ConsumerConfig, key strin
 	}
 	dropProtocol(h)
 
-	h.Set(headerReason, shorten(reason))
+	setReason(h, reason)
 	h.Set(headerCount, strconv.Itoa(count))
 	h.Set(headerStream, b.names.Stream(cfg.Stream))
 	h.Set(headerSeq, strconv.FormatUint(newest.Sequence, 10))
@@ -84,10 +88,32 @@ func (b *Bus) storeDeadLetter(ctx context.Context, cfg ConsumerConfig, key strin
 // all headers together have to stay below 64 KiB.
 const maxReason = 4096
 
-func shorten(reason string) string {
-	if reason == "" {
-		return "no reason given"
+// setReason writes a reason into a letter's headers. The code of one that is too long is
+// left out.
+func setReason(h nats.Header, reason coded.Text) {
+	h.Del(headerSaid) // of a letter that was tried again
+	if reason.IsZero() {
+		reason = coded.Say("refusal.letter.no_reason", "no reason given")
 	}
+	reason = reason.In(shorten(reason.String()))
+	h.Set(headerReason, reason.String())
+	if said, err := json.Marshal(reason.Record()); err == nil && len(said) <= maxReason {
+		h.Set(headerSaid, string(said))
+	}
+}
+
+// reasonOf is a letter's reason; earlier versions wrote its words alone.
+func reasonOf(h nats.Header) coded.Text {
+	var said *coded.Record
+	if err := json.Unmarshal([]byte(h.Get(headerSaid)), &said); err != nil {
+		said = nil
+	}
+	return coded.Stored(h.Get(headerReason), said)
+}
+
+// shorten is what a header keeps of a reason: one line that is not too long.
+func shorten(reason string) string {
+	reason = strings.TrimSpace(strings.NewReplacer("\r", " ", "\n", " ").Replace(reason))
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
 	}
@@ -122,7 +148,7 @@ func (b *Bus) readDeadLetter(m Stored) DeadLetter {
 	consumer, key := deadLetterKey(m.Subject)
 	l := DeadLetter{
 		ID: m.Sequence, Consumer: consumer, Key: key, Time: m.Time, Header: m.Header, Data: m.Data,
-		Reason:  m.Header.Get(headerReason),
+		Reason:  reasonOf(m.Header),
 		Stream:  b.names.plainStream(m.Header.Get(headerStream)),
 		Subject: b.names.plain(m.Header.Get(headerSubject)),
 	}

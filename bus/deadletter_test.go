@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
 
@@ -38,12 +39,12 @@ func TestDeadLetterHoldsTheEvent(t *testing.T) {
 	m := event(3)
 	require.NoError(t, p.Publish(t.Context(), m))
 	require.NoError(t, p.Flush(t.Context()))
-	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject("ERP: no such country") })
+	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject(coded.Words("ERP: no such country")) })
 	l := letters(t, b, 1)[0]
 	idle(t, b, "pusher")
 	require.Equal(t, "pusher", l.Consumer)
 	require.Equal(t, "c3", l.Key)
-	require.Equal(t, "ERP: no such country", l.Reason)
+	require.Equal(t, coded.Words("ERP: no such country"), l.Reason)
 	require.Equal(t, 1, l.Count)
 	require.Equal(t, StreamContacts, l.Stream)
 	require.EqualValues(t, 1, l.Seq)
@@ -56,7 +57,7 @@ func TestDeadLetterHoldsTheEvent(t *testing.T) {
 
 func TestDeadLetterForEachKeyIsOne(t *testing.T) {
 	b := newBus(t)
-	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject("no") })
+	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject(coded.Words("no")) })
 	publish(t, b, "a", "1")
 	letters(t, b, 1)
 	publish(t, b, "a", "2")
@@ -79,7 +80,7 @@ func TestDeadLetterIsRetried(t *testing.T) {
 	stop := consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
 		got.add(w.Key, w.Deliveries)
 		if wrong.Load() {
-			return Reject("no")
+			return Reject(coded.Words("no"))
 		}
 		return nil
 	})
@@ -120,7 +121,7 @@ func TestDeadLetterIsRetried(t *testing.T) {
 func TestDeadLetterGoesWhenItsKeySucceeds(t *testing.T) {
 	s := startServer(t)
 	b, other := s.bus(t), s.bus(t)
-	stop := consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject("no") })
+	stop := consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject(coded.Words("no")) })
 	publish(t, b, "a", "1")
 	publish(t, b, "b", "2")
 	letters(t, b, 2)
@@ -167,17 +168,17 @@ func TestDeadLetterReasonIsOneBoundedHeader(t *testing.T) {
 	b := newBus(t)
 	consume(t, b, ConsumerConfig{}, func(_ context.Context, w *Work) error {
 		if w.Key == "none" {
-			return Reject("")
+			return Reject(coded.Words(""))
 		}
-		return Reject("first line\r\nMksync-Count: 99\n" + strings.Repeat("č", maxReason))
+		return Reject(coded.Words("first line\r\nMksync-Count: 99\n" + strings.Repeat("č", maxReason)))
 	})
 	publish(t, b, "none", "1")
 	publish(t, b, "long", "2")
 	for _, l := range letters(t, b, 2) {
-		require.NotEmpty(t, l.Reason)
-		require.NotContains(t, l.Reason, "\n")
-		require.LessOrEqual(t, len(l.Reason), maxReason+3)
-		require.True(t, utf8.ValidString(l.Reason))
+		require.NotEmpty(t, l.Reason.String())
+		require.NotContains(t, l.Reason.String(), "\n")
+		require.LessOrEqual(t, len(l.Reason.String()), maxReason+3)
+		require.True(t, utf8.ValidString(l.Reason.String()))
 		require.Equal(t, 1, l.Count)
 	}
 }
@@ -187,7 +188,7 @@ func TestDeadLetterOfALargeEvent(t *testing.T) {
 	large := Message{Subject: ContactSubject("update", "a"), Data: make([]byte, b.nc.MaxPayload()-100)}
 	_, err := b.PublishSync(t.Context(), StreamContacts, large)
 	require.NoError(t, err)
-	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject("no") })
+	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject(coded.Words("no")) })
 	l := letters(t, b, 1)[0]
 	require.Equal(t, "a", l.Key)
 	require.Empty(t, l.Data)
@@ -224,19 +225,19 @@ func TestListingLettersEndsWhileTheyAreRemoved(t *testing.T) {
 func TestALetterPutAsideInTimeGoesWithTheNextSuccess(t *testing.T) {
 	b := newBus(t)
 	consume(t, b, ConsumerConfig{}, func(ctx context.Context, w *Work) error {
-		if err := w.PutAside(ctx, "no"); err != nil {
+		if err := w.PutAside(ctx, coded.Words("no")); err != nil {
 			return err
 		}
 		if w.Key == "a" {
 			b.ForgetContact(t.Context(), w.Key) // somebody else succeeds
 		}
-		return Reject("no")
+		return Reject(coded.Words("no"))
 	})
 	publish(t, b, "a", "1")
 	publish(t, b, "b", "2")
 	idle(t, b, "pusher")
 	left := letters(t, b, 1)[0]
-	require.Equal(t, []any{"b", "no", 1}, []any{left.Key, left.Reason, left.Count})
+	require.Equal(t, []any{"b", "no", 1}, []any{left.Key, left.Reason.String(), left.Count})
 }
 
 // A success under a lock is not the last word: what is put aside after it stays.
@@ -246,7 +247,7 @@ func TestALetterPutAsideAfterASuccessStays(t *testing.T) {
 		b.ForgetContact(ctx, w.Key)
 		w.Forgot(w.Key)
 		other := &Work{Key: w.Key, Deliveries: w.Deliveries, c: &consumption{b: b, cfg: ConsumerConfig{Durable: "other", Stream: StreamContacts}}}
-		return other.PutAside(t.Context(), "no") // somebody else cannot
+		return other.PutAside(t.Context(), coded.Words("no")) // somebody else cannot
 	})
 	publish(t, b, "a", "1")
 	idle(t, b, "pusher")
@@ -257,7 +258,7 @@ func TestALetterPutAsideAfterASuccessStays(t *testing.T) {
 func TestDeadLettersOfAContactAreNotThePartners(t *testing.T) {
 	b := newBus(t)
 	for _, cfg := range []ConsumerConfig{{}, {Stream: StreamPartners, Durable: "puller"}} {
-		consume(t, b, cfg, func(context.Context, *Work) error { return Reject("no") })
+		consume(t, b, cfg, func(context.Context, *Work) error { return Reject(coded.Words("no")) })
 	}
 	publish(t, b, "7", "1")
 	_, err := b.PublishSync(t.Context(), StreamPartners, Message{Subject: PartnerSubject("changed", "7"), ID: "2", Data: []byte("2")})

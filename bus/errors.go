@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 var (
@@ -80,13 +82,13 @@ func Retry(after time.Duration, err error) error {
 	return &retryError{after: after, err: err}
 }
 
-type rejectError struct{ reason string }
+type rejectError struct{ reason coded.Text }
 
-func (e *rejectError) Error() string { return "rejected: " + e.reason }
+func (e *rejectError) Error() string { return "rejected: " + e.reason.String() }
 
 // Reject is the error of a handler that can never apply the messages: they become a dead
 // letter with this reason, which a person reads.
-func Reject(reason string) error { return &rejectError{reason: reason} }
+func Reject(reason coded.Text) error { return &rejectError{reason: reason} }
 
 // errSilent: a reader's messages do not come.
 var errSilent = errors.New("the messages do not come")

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 func (s *testServer) instance(t *testing.T, name string) *Bus {
@@ -85,7 +87,7 @@ func workUnseen(t *testing.T, name string, b *Bus) {
 		}
 		if w.Key == "b" {
 			tried.Add(1)
-			return Reject("no")
+			return Reject(coded.Words("no"))
 		}
 		worked.Add(1)
 		return nil

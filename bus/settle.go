@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // settleTimeout bounds the calls that settle a batch, which a stop does not cut short.
@@ -24,13 +26,13 @@ type Work struct {
 // stores it else. It is for handlers that lock out others who work on the same and might
 // succeed: what is stored before the lock is given up does not outlast a success that
 // follows.
-func (w *Work) PutAside(ctx context.Context, reason string) error {
+func (w *Work) PutAside(ctx context.Context, reason coded.Text) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	return w.putAside(ctx, reason)
 }
 
-func (w *Work) putAside(ctx context.Context, reason string) error {
+func (w *Work) putAside(ctx context.Context, reason coded.Text) error {
 	if err := w.c.b.storeDeadLetter(ctx, w.c.cfg, w.Key, w.Deliveries, reason); err != nil {
 		return err
 	}
@@ -79,7 +81,7 @@ func (c *consumption) ackAll(ctx context.Context, key string) {
 
 // reject stores the dead letter first: an event is never in neither place
 // (invariant 14).
-func (c *consumption) reject(ctx context.Context, w *Work, reason string) Outcome {
+func (c *consumption) reject(ctx context.Context, w *Work, reason coded.Text) Outcome {
 	if !w.aside {
 		if err := w.putAside(ctx, reason); err != nil {
 			return c.putOff(ctx, w.Key, c.backoff(w.Deliveries), err)

@@ -6,8 +6,10 @@ package coded
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -17,6 +19,8 @@ type Text struct {
 	Params map[string]string `json:"params,omitempty"`
 	// Cause is what is said in the text's {cause}.
 	Cause *Text `json:"cause,omitempty"`
+	// More is what is said behind it.
+	More []Text `json:"more,omitempty"`
 
 	words string
 }
@@ -76,8 +80,103 @@ func Count(code string, n int, one, many string, args ...any) Text {
 	return t
 }
 
+// Between stands between a text and what is said behind it.
+const Between = "; "
+
+// All is what the texts say, one behind the other; those that say nothing are left out.
+func All(texts ...Text) (all Text) {
+	for _, t := range texts {
+		all = all.And(t)
+	}
+	return all
+}
+
+// And is the text with another behind it, where that says anything.
+func (t Text) And(other Text) Text {
+	switch {
+	case other.IsZero():
+		return t
+	case t.IsZero():
+		return other
+	}
+	last := other
+	last.More = nil
+	t.More = append(append(slices.Clone(t.More), last), other.More...)
+	t.words += Between + other.words
+	return t
+}
+
+// Or is the text, or another where nothing is said.
+func (t Text) Or(other Text) Text {
+	if t.IsZero() {
+		return other
+	}
+	return t
+}
+
 // String is the text in English.
 func (t Text) String() string { return t.words }
+
+// Words is a text of another system's words, or of a person's, which nobody translates.
+func Words(words string) Text {
+	if words == "" {
+		return Text{}
+	}
+	return Say("refusal.words", "{words}", words)
+}
+
+// Earlier is a text of which the words alone are stored, as earlier versions did.
+func Earlier(words string) Text {
+	if words == "" {
+		return Text{}
+	}
+	return Say("note.earlier", "{words}", words)
+}
+
+// IsEarlier reports that the words alone were stored.
+func (t Text) IsEarlier() bool { return t.Code == "note.earlier" }
+
+// IsWords reports that nothing is said but words that nobody translates.
+func (t Text) IsWords() bool { return t.Code == "refusal.words" }
+
+// Told is a text that came beside its words; one that did not come is an earlier version's.
+func Told(words string, t Text) Text {
+	if t.IsZero() {
+		return Earlier(words)
+	}
+	return t.In(words)
+}
+
+// Record is a text as it is stored beside its words.
+type Record struct {
+	Text
+	// Of is which words it is of: whoever writes others, as an earlier version of mksync or a
+	// person would, need not know of it.
+	Of string `json:"of"`
+}
+
+// Record is what to store beside the text's words; nil: they say all there is.
+func (t Text) Record() *Record {
+	if t.IsZero() || t.IsEarlier() {
+		return nil
+	}
+	return &Record{t, sumOf(t.words)}
+}
+
+// Stored is a text as it was stored; a record that is not there, or of other words, tells
+// nothing.
+func Stored(words string, r *Record) Text {
+	if r == nil || r.Of != sumOf(words) {
+		return Earlier(words)
+	}
+	return r.In(words)
+}
+
+func sumOf(words string) string {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(words))
+	return strconv.FormatUint(sum.Sum64(), 36)
+}
 
 // In is a text that came from where its words are not kept, with the words.
 func (t Text) In(english string) Text {
@@ -98,6 +197,10 @@ func (t Text) Clean(clean func(string) string) Text {
 	if t.Cause != nil {
 		cause := t.Cause.Clean(clean)
 		t.Cause = &cause
+	}
+	t.More = slices.Clone(t.More)
+	for i, more := range t.More {
+		t.More[i] = more.Clean(clean)
 	}
 	return t
 }
@@ -127,5 +230,5 @@ func Of(err error) Text {
 	if errors.As(err, &s) {
 		return s.Said().In(err.Error())
 	}
-	return Say("refusal.words", "{words}", err)
+	return Words(err.Error())
 }

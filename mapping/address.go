@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // Address is a postal address in the parts that MetaKocka keeps apart.
@@ -234,23 +236,26 @@ func elsewhere(a, b Address) bool {
 }
 
 // addressLack says which parts of an address a text does not show, though the
-// partner has them; "" where it shows them all.
-func addressLack(crm, partner string) string {
+// partner has them; nothing where it shows them all.
+func addressLack(crm, partner string) coded.Text {
 	a, b := ParseAddress(crm), ParseAddress(partner)
-	var lacks []string
-	if a.City == "" && b.City != "" {
-		lacks = append(lacks, "no city")
-	}
-	if a.PostNumber == "" && b.PostNumber != "" {
-		lacks = append(lacks, "no postal code")
-	}
+	city := a.City == "" && b.City != ""
+	post := a.PostNumber == "" && b.PostNumber != ""
+	other := elsewhere(a, b)
+
 	switch {
-	case len(lacks) == 0 || a == Address{}:
-		return ""
-	case elsewhere(a, b):
-		return "shows " + strings.Join(lacks, " and ") + ", and is elsewhere than MetaKocka's: it is not sent"
+	case !city && !post || a == Address{}:
+		return coded.Text{}
+	case city && post:
+		return coded.Say("note.value.no_place", "shows no city and no postal code: MetaKocka's stays")
+	case city && other:
+		return coded.Say("note.value.no_city_elsewhere", "shows no city, and is elsewhere than MetaKocka's: it is not sent")
+	case city:
+		return coded.Say("note.value.no_city", "shows no city: MetaKocka's stays")
+	case other:
+		return coded.Say("note.value.no_post_elsewhere", "shows no postal code, and is elsewhere than MetaKocka's: it is not sent")
 	}
-	return "shows " + strings.Join(lacks, " and ") + ": MetaKocka's stays"
+	return coded.Say("note.value.no_post", "shows no postal code: MetaKocka's stays")
 }
 
 // cutPost are the letters of a country before a postal code, and the space that

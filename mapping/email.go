@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // quotes are what e-mail addresses are found between.
@@ -71,10 +73,10 @@ func SharedMailbox(email string) bool {
 
 // emailProblem says why a cleaned value cannot be sent; several addresses can,
 // as MetaKocka keeps text.
-func emailProblem(v string) string {
+func emailProblem(v string) coded.Text {
 	parts := emailParts(v)
 	if len(v) > limitContact || len(parts) == 0 || slices.ContainsFunc(parts, func(p string) bool { return !isEmail(cleanEmail(p)) }) {
-		return "is not an e-mail address"
+		return coded.Say("note.value.email", "is not an e-mail address")
 	}
-	return ""
+	return coded.Text{}
 }

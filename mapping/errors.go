@@ -2,7 +2,8 @@ package mapping
 
 import (
 	"errors"
-	"strings"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // Errors of Policy.Validate; the message names the field.
@@ -21,23 +22,34 @@ var (
 // except for a country's name.
 type FieldError struct {
 	Field  Field
-	Reason string
+	Reason coded.Text
 }
 
 // Error returns "field: reason".
-func (e FieldError) Error() string { return string(e.Field) + ": " + e.Reason }
+func (e FieldError) Error() string { return e.Said().String() }
+
+// Said is the error as a code with parameters.
+func (e FieldError) Said() coded.Text { return OfField(e.Field, e.Reason) }
+
+// OfField is a text about a field.
+func OfField(f Field, said coded.Text) coded.Text {
+	return coded.Say("note.field", "{field}: {cause}", f, said)
+}
 
 // FieldErrors are the problems of one contact, in the order of Fields. An empty
 // list is no error: use Err where an error is to be returned.
 type FieldErrors []FieldError
 
 // Error joins the problems with "; ".
-func (e FieldErrors) Error() string {
-	parts := make([]string, len(e))
-	for i, fe := range e {
-		parts[i] = fe.Error()
+func (e FieldErrors) Error() string { return e.Said().String() }
+
+// Said is all of them as codes with parameters.
+func (e FieldErrors) Said() coded.Text {
+	all := coded.Text{}
+	for _, fe := range e {
+		all = all.And(fe.Said())
 	}
-	return strings.Join(parts, "; ")
+	return all
 }
 
 // Err returns nil for an empty list and the list itself otherwise.

@@ -1,36 +1,41 @@
 package mapping
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/crmmind/mksync/coded"
 )
 
-// Why a value did not stay as it was sent, as Kept says it.
-const (
-	whyNotKept    = "not kept"
-	whyNotCleared = "could not be cleared"
-	whyElse       = "stored as something else"
-)
-
-// Kept compares a value that was sent with the one read back. Where MetaKocka
-// did not keep it, why says how: "not kept", "cut to 100 characters", "could not
-// be cleared", "stored as something else".
-func Kept(f Field, sent, got string) (ok bool, why string) {
+// NotKept compares a value that was sent to a side with the one read back, and says how the
+// side did not keep it; nothing: it did.
+func NotKept(by Side, f Field, sent, got string) coded.Text {
 	if Equal(f, sent, got) {
-		return true, ""
+		return coded.Text{}
 	}
+
 	sent, got = Canonical(f, sent), Canonical(f, got)
+	part, cut := cutPart(f, sent, got)
+	count := utf8.RuneCountInString(part.got)
+	crm := by == SideCRM
+
 	switch {
+	case got == "" && crm:
+		return coded.Say("note.kept.not_by_crm", "not kept by the CRM")
 	case got == "":
-		return false, whyNotKept
+		return coded.Say("note.kept.not_by_metakocka", "not kept by MetaKocka")
+	case sent == "" && crm:
+		return coded.Say("note.kept.not_cleared_by_crm", "could not be cleared by the CRM")
 	case sent == "":
-		return false, whyNotCleared
+		return coded.Say("note.kept.not_cleared_by_metakocka", "could not be cleared by MetaKocka")
+	case cut && crm:
+		return coded.Say("note.kept.cut_by_crm", "cut to {count} characters by the CRM", count)
+	case cut:
+		return coded.Say("note.kept.cut_by_metakocka", "cut to {count} characters by MetaKocka", count)
+	case crm:
+		return coded.Say("note.kept.else_by_crm", "stored as something else by the CRM")
 	}
-	if part, cut := cutPart(f, sent, got); cut {
-		return false, fmt.Sprintf("cut to %d characters", utf8.RuneCountInString(part.got))
-	}
-	return false, whyElse
+	return coded.Say("note.kept.else_by_metakocka", "stored as something else by MetaKocka")
 }
 
 // LikelyDropped judges a difference seen for the first time after a creation

@@ -29,9 +29,13 @@ func TestKept(t *testing.T) {
 		{FieldAddress, "Cesta 1, Ljubljana, 1000", "Cesta 1", "stored as something else"},
 		{FieldEmail, "ana@podjetje.si", "info@podjetje.si", "stored as something else"},
 	} {
-		ok, why := Kept(tc.field, tc.sent, tc.got)
-		require.Equal(t, tc.why, why, "%s %q %q", tc.field, tc.sent, tc.got)
-		require.Equal(t, tc.why == "", ok)
+		for side, by := range map[Side]string{SideMetaKocka: " by MetaKocka", SideCRM: " by the CRM"} {
+			want := tc.why
+			if want != "" {
+				want += by
+			}
+			require.Equal(t, want, NotKept(side, tc.field, tc.sent, tc.got).String(), "%s %q %q", tc.field, tc.sent, tc.got)
+		}
 	}
 }
 

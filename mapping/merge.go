@@ -3,6 +3,8 @@ package mapping
 import (
 	"slices"
 	"time"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // Base is what each side held when the two were last in agreement, and nothing
@@ -131,7 +133,7 @@ type outcome struct {
 // its field as it is on both sides.
 func (m fieldMerge) decide(in MergeInput, p Policy) outcome {
 	o := m.rule(in, p)
-	if o.take == SideCRM && m.field != FieldAddress && m.withheld() != "" {
+	if o.take == SideCRM && m.field != FieldAddress && !m.withheld().IsZero() {
 		return outcome{}
 	}
 	return o
@@ -156,7 +158,7 @@ func (m fieldMerge) rule(in MergeInput, p Policy) outcome {
 
 	fromCRM, fromPartner := crm && m.carries(SideCRM), partner && m.carries(SideMetaKocka)
 	switch {
-	case fromPartner && !crm && m.withheld() != "":
+	case fromPartner && !crm && !m.withheld().IsZero():
 		return m.replaced()
 	case fromCRM && fromPartner:
 		return m.conflict(in.Times[m.field], p)
@@ -183,7 +185,7 @@ func (m fieldMerge) changed(s Side) bool {
 
 // withheld says why the partner did not hold the CRM's value, or not all of it,
 // when the two last agreed. What came from the partner can go there again.
-func (m fieldMerge) withheld() string {
+func (m fieldMerge) withheld() coded.Text {
 	return Withheld(m.field, m.crm, heldOf(m.field, m.policy.Parts, m.basePartner))
 }
 

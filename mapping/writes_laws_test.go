@@ -91,7 +91,7 @@ func (k *couple) edit(s Side, f Field, v string) {
 func (k *couple) merge() {
 	r := Merge(k.MergeInput, k.policy)
 	for _, f := range r.ToPartner {
-		if f != FieldAddress && Withheld(f, r.Partner.Get(f), k.Base.Partner.Get(f)) != "" {
+		if f != FieldAddress && Withheld(f, r.Partner.Get(f), k.Base.Partner.Get(f)).String() != "" {
 			k.unsendable = append(k.unsendable, f)
 		}
 	}

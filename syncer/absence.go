@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -60,8 +59,8 @@ func (e *UnlikelyError) Said() coded.Text {
 }
 
 // Reason is what the error says without what to do.
-func (e *UnlikelyError) Reason() string {
-	return fmt.Sprintf("%d of %d linked partners are missing in MetaKocka, which is unlikely; none is taken for gone", e.Absent, e.Linked)
+func (e *UnlikelyError) Reason() coded.Text {
+	return coded.Say("note.held.unlikely", "{count} of {all} linked partners are missing in MetaKocka, which is unlikely; none is taken for gone", e.Absent, e.Linked)
 }
 
 // Unlikely tells that so many of the linked partners are not found that the poll is

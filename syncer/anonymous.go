@@ -1,9 +1,9 @@
 package syncer
 
 import (
-	"fmt"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -20,7 +20,7 @@ func anonymous(p reading) mapping.Partner {
 func isAnonymous(p metakocka.Partner) bool { return p.Customer == anonymousName(p.MKID) }
 
 // leftOver names the fields that could not be emptied.
-func leftOver(p metakocka.Partner) string {
+func leftOver(p metakocka.Partner) coded.Text {
 	got := ContactOf(p)
 	personal := []mapping.Field{
 		mapping.FieldEmail, mapping.FieldPhone, mapping.FieldAddress, mapping.FieldTaxNumber, mapping.FieldNotes, mapping.FieldWebsite,
@@ -32,7 +32,7 @@ func leftOver(p metakocka.Partner) string {
 		}
 	}
 	if len(left) == 0 {
-		return ""
+		return coded.Text{}
 	}
-	return fmt.Sprintf("MetaKocka did not empty %s of partner %s: empty them there", strings.Join(left, ", "), p.MKID)
+	return coded.Say("note.kept.left_over", "MetaKocka did not empty {fields} of partner {partner}: empty them there", strings.Join(left, ", "), p.MKID)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -149,7 +150,7 @@ func (k *task) mayLink(ctx context.Context, dry bool) (p metakocka.Partner, err 
 		return p, k.partnerFirst()
 	}
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
-		return p, &RejectError{err.Error()}
+		return p, &RejectError{coded.Of(err)}
 	}
 	if err := k.unlessParted(ctx); err != nil {
 		return p, err
@@ -216,15 +217,15 @@ func (k *task) unlinkByHand(ctx context.Context, linked bool) error {
 	return k.settle(ctx, store.StatusUnlinked, unlinkedBy(k.t.By), store.Change{})
 }
 
-func unlinkedBy(name string) string {
-	return "unlinked by " + OrWords(name, "a person") + ": `mksync link` links the two again, `mksync sync` with this contact's id finds or makes another partner"
+func unlinkedBy(name string) coded.Text {
+	return coded.Say("note.gone.unlinked", "unlinked by {by}: `mksync link` links the two again, `mksync sync` with this contact's id finds or makes another partner", OrWords(name, "a person"))
 }
 
 // makeOwn makes a contact a partner of its own, and remembers that it is none of those
 // there are.
 func (k *task) makeOwn(ctx context.Context) error {
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
-		return k.reject(ctx, err.Error())
+		return k.reject(ctx, coded.Of(err))
 	}
 
 	k.fresh()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -37,6 +38,14 @@ type Finding struct {
 	// where it stands.
 	Repaired bool   `json:"repaired"`
 	Note     string `json:"note,omitempty"`
+	// Said is the note as a code with parameters.
+	Said coded.Text `json:"said,omitzero"`
+}
+
+// Noted notes why it was not repaired.
+func (f *Finding) Noted(t coded.Text) {
+	f.Note = t.String()
+	f.Said = t
 }
 
 // ErrAbsent says that the sweep did not bring the partner, and it was not asked for by id.

@@ -13,14 +13,12 @@ import (
 
 // RejectError says that this one contact or partner cannot be brought over as
 // it is; Reason is for a person, in MetaKocka's words where they are MetaKocka's.
-type RejectError struct{ Reason string }
+type RejectError struct{ Reason coded.Text }
 
-func (e *RejectError) Error() string { return e.Reason }
+func (e *RejectError) Error() string { return e.Reason.String() }
 
 // Said implements the text of an error.
-func (e *RejectError) Said() coded.Text {
-	return coded.Say("refusal.words", "{words}", e.Reason)
-}
+func (e *RejectError) Said() coded.Text { return e.Reason }
 
 // PausedError says that MetaKocka refuses calls that are about no record in
 // particular: a wrong key, a licence, maintenance. Nothing is wrong with the

@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -42,7 +42,7 @@ func (r *Reconciler) Approve(ctx context.Context, contactID, version string, t T
 		return k.present(ctx, k.together)
 	})
 	if err == nil && res.Status == store.StatusHeld {
-		err = Refuse(CodeConflict, "review.another", "contact {contact}: what its first match would do is another since it was shown, and was not done: {words}", res.ContactID, res.LastError)
+		err = Refuse(CodeConflict, "review.another", "contact {contact}: what its first match would do is another since it was shown, and was not done: {cause}", res.ContactID, res.LastError)
 	}
 	return res, err
 }
@@ -52,7 +52,7 @@ func (r *Reconciler) ApproveImport(ctx context.Context, metakockaID, version str
 	t.Approved = version
 	res, err := r.Partner(ctx, metakockaID, t)
 	if err == nil && res.Status == store.StatusHeld {
-		err = Refuse(CodeConflict, "review.matched", "partner {partner} is not made a contact: contact {contact} matches it by now, which waits for approval: {words}", metakockaID, res.ContactID, res.LastError)
+		err = Refuse(CodeConflict, "review.matched", "partner {partner} is not made a contact: contact {contact} matches it by now, which waits for approval: {cause}", metakockaID, res.ContactID, res.LastError)
 	}
 	return res, err
 }
@@ -86,7 +86,7 @@ func (k *task) waits(ctx context.Context, partner *metakocka.Partner, since stor
 
 	// Cut off from here on, it is pending, and looked at again for the sake of its keys.
 	k.link.Status = store.StatusPending
-	k.link.LastError = ""
+	k.link.LastError = coded.Text{}
 	k.link.Proposal = nil
 	return false, nil
 }
@@ -115,12 +115,12 @@ func (k *task) propose(ctx context.Context, p store.Proposal, since store.Snapsh
 	return k.hold(ctx, proposalNote(p), since, candidates...)
 }
 
-// proposalNote is what is noted with the link; internal/phrases knows the words.
-func proposalNote(p store.Proposal) string {
+// proposalNote is what is noted with the link.
+func proposalNote(p store.Proposal) coded.Text {
 	if p.Does == store.ProposeLink {
-		return fmt.Sprintf("waits for approval: link it with partner %s (mksync review)", p.MetaKockaID)
+		return coded.Say("note.review.link", "waits for approval: link it with partner {partner} (mksync review)", p.MetaKockaID)
 	}
-	return "waits for approval: make a partner of it (mksync review)"
+	return coded.Say("note.review.create", "waits for approval: make a partner of it (mksync review)")
 }
 
 // proposalVersion is of what would be done, of all that the contact holds, and of what the

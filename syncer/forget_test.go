@@ -136,7 +136,7 @@ func TestAnImportedContactIsOneThatTheFilterTakes(t *testing.T) {
 	_, err = imported("Bor")
 	var rejected *syncer.RejectError
 	require.ErrorAs(t, err, &rejected)
-	require.Contains(t, rejected.Reason, "the configured filter leaves the new contact out")
+	require.Contains(t, rejected.Reason.String(), "the configured filter leaves the new contact out")
 	require.Equal(t, 1, w.Count("SELECT count(*) FROM contacts"))
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -18,7 +19,7 @@ type Gate struct {
 
 	mu      sync.Mutex  // guards what follows
 	halt    *store.Halt // a person's; nil: none
-	reason  string      // empty: open
+	reason  coded.Text  // nothing: open
 	since   time.Time
 	delay   time.Duration
 	next    time.Time // when the next probe is due
@@ -52,7 +53,7 @@ func (g *Gate) enter() (time.Duration, <-chan struct{}) {
 	if g.halt != nil {
 		return g.maxDelay, g.changed
 	}
-	if g.reason == "" {
+	if g.reason.IsZero() {
 		return 0, nil
 	}
 	left := time.Until(g.next)
@@ -92,10 +93,10 @@ func (g *Gate) Report(err error) {
 	case Outage(err):
 		g.pause(err)
 	case reached(err):
-		if g.reason != "" {
+		if !g.reason.IsZero() {
 			g.opened = time.Now()
 		}
-		g.reason = ""
+		g.reason = coded.Text{}
 		g.delay = 0
 	}
 	g.probing = false
@@ -104,10 +105,10 @@ func (g *Gate) Report(err error) {
 }
 
 func (g *Gate) pause(err error) {
-	if g.reason == "" {
+	if g.reason.IsZero() {
 		g.since = time.Now()
 	}
-	g.reason = err.Error()
+	g.reason = coded.Of(err)
 	if !g.probing && g.delay > 0 {
 		return // the others of a burst that failed together
 	}
@@ -117,18 +118,18 @@ func (g *Gate) pause(err error) {
 
 // Paused returns why work is paused and since when; reason is empty when it is
 // not.
-func (g *Gate) Paused() (reason string, since time.Time) {
+func (g *Gate) Paused() (reason coded.Text, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.halt != nil {
-		return (&HaltedError{*g.halt}).Error(), g.halt.Since
+		return (&HaltedError{*g.halt}).Said(), g.halt.Since
 	}
 	return g.reason, g.since
 }
 
 // Away is Paused of MetaKocka's doing alone. That a person has stopped sending is known from
 // where it is kept: a gate learns of it, and of its end, a moment later.
-func (g *Gate) Away() (reason string, since time.Time) {
+func (g *Gate) Away() (reason coded.Text, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.reason, g.since
@@ -142,7 +143,7 @@ func (g *Gate) PausedWithin(d time.Duration) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.halt != nil || g.reason != "" || !g.opened.IsZero() && time.Since(g.opened) < d
+	return g.halt != nil || !g.reason.IsZero() || !g.opened.IsZero() && time.Since(g.opened) < d
 }
 
 // Outage tells that MetaKocka was not reached, or refuses everything, that a person has

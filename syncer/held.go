@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -14,13 +15,13 @@ import (
 // heldMatch leaves a contact's match to a person, until something changes that has one
 // of its keys. Where one of the partners that it is held for, or a link with it, became
 // another since they were looked at, that woke nobody yet.
-func (k *task) heldMatch(ctx context.Context, reason string, since store.Snapshot, partners ...string) error {
+func (k *task) heldMatch(ctx context.Context, reason coded.Text, since store.Snapshot, partners ...string) error {
 	k.link.Proposal = nil
 	return k.hold(ctx, reason, since, partners...)
 }
 
 // hold is heldMatch, with or without a proposal.
-func (k *task) hold(ctx context.Context, reason string, since store.Snapshot, partners ...string) error {
+func (k *task) hold(ctx context.Context, reason coded.Text, since store.Snapshot, partners ...string) error {
 	k.link.HeldKeys = append([]string{}, match.Keys(k.party()).All()...)
 	if err := k.settle(ctx, store.StatusHeld, reason, store.Change{}); err != nil {
 		return err
@@ -35,7 +36,7 @@ func (k *task) hold(ctx context.Context, reason string, since store.Snapshot, pa
 
 // heldFor is heldMatch for the sake of another contact, which a plan gives a partner
 // first. Where that one went another way before this was stored, it woke nobody.
-func (k *task) heldFor(ctx context.Context, rival, reason string) error {
+func (k *task) heldFor(ctx context.Context, rival string, reason coded.Text) error {
 	k.link.Proposal = nil
 	k.link.HeldKeys = append(match.Keys(k.party()).All(), store.WaitFor(rival))
 	if err := k.settle(ctx, store.StatusHeld, reason, store.Change{}); err != nil {

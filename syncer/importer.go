@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -116,7 +117,7 @@ func maybeOurs(p metakocka.Partner, l store.Link) bool {
 func (r *Reconciler) known(ctx context.Context, metakockaID string, l metakocka.Lane) (metakocka.Partner, error) {
 	p, err := r.lanes(l).Get(ctx, metakockaID)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return p, fmt.Errorf("%w: %w", err, &RejectError{fmt.Sprintf("MetaKocka has no partner %s", metakockaID)})
+		return p, fmt.Errorf("%w: %w", err, &RejectError{coded.Say("refusal.partner.none_there", "MetaKocka has no partner {partner}", metakockaID)})
 	}
 	return p, AboutAll(err)
 }
@@ -161,7 +162,7 @@ func (r *Reconciler) ImportSeen(ctx context.Context, metakockaID string, t Trigg
 		return Result{}, err
 	}
 	if seen == nil {
-		return Result{}, &RejectError{fmt.Sprintf("partner %s is gone from MetaKocka", metakockaID)}
+		return Result{}, &RejectError{coded.Say("note.gone.from_metakocka", "partner {partner} is gone from MetaKocka", metakockaID)}
 	}
 	if seen.Hash != "" {
 		p, err := DecodeSeen(*seen)
@@ -183,7 +184,7 @@ func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Tr
 		return r.insertApproved(ctx, p, t)
 	case match.VerdictAmbiguous, match.VerdictLinked, match.VerdictInvalid, match.VerdictUnlinked:
 	}
-	return Result{MetaKockaID: p.MKID}, &RejectError{d.Reason}
+	return Result{MetaKockaID: p.MKID}, &RejectError{d.Said}
 }
 
 // adopt applies the rules of the first match from the partner's side.
@@ -301,14 +302,14 @@ func (k *task) imported(contact, got mapping.Contact) store.Entry {
 func refusedImport(metakockaID string, res Result, err error) (Result, error) {
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
-		return Result{MetaKockaID: metakockaID}, &RejectError{fmt.Sprintf("partner %s: %v", metakockaID, refused)}
+		return Result{MetaKockaID: metakockaID}, &RejectError{coded.Say("note.gone.import_refused", "partner {partner}: {cause}", metakockaID, refused.Said())}
 	}
 	return res, err
 }
 
 // anonymized is why a partner is neither imported nor linked.
-func anonymized(metakockaID string) string {
-	return fmt.Sprintf("partner %s was anonymized by mksync when its contact was deleted: it names nobody", metakockaID)
+func anonymized(metakockaID string) coded.Text {
+	return coded.Say("note.gone.anonymized", "partner {partner} was anonymized by mksync when its contact was deleted: it names nobody", metakockaID)
 }
 
 // importable is the contact that a partner's values make, without the fields

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
@@ -91,7 +92,7 @@ func (k *task) due() {
 		l.HeldKeys = append([]string{}, l.HeldKeys...)
 	default:
 		l.Status = store.StatusPending
-		l.LastError = ""
+		l.LastError = coded.Text{}
 		l.RetryAt = k.now().Add(takenInRest)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -22,7 +23,7 @@ import (
 // the same keys one after another.
 func (k *task) first(ctx context.Context) error {
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
-		return k.reject(ctx, err.Error())
+		return k.reject(ctx, coded.Of(err))
 	}
 
 	rivals, err := k.s.Rivals(ctx, match.Keys(k.party()))
@@ -135,9 +136,9 @@ func (k *task) asPlanned(ctx context.Context, seen []store.ObservedPartner) (boo
 			return false, err
 		}
 		if rival := d.Rival(); rival != "" {
-			return true, k.heldFor(ctx, rival, d.Reason)
+			return true, k.heldFor(ctx, rival, d.Said)
 		}
-		return true, k.heldMatch(ctx, d.Reason, k.t.Plan.Since, d.Candidates()...)
+		return true, k.heldMatch(ctx, d.Said, k.t.Plan.Since, d.Candidates()...)
 	}
 
 	parties, err := seenParties(seen)
@@ -206,7 +207,7 @@ func (k *task) take(ctx context.Context, p metakocka.Partner, base mapping.Base)
 	k.link.Intent = nil
 	k.link.Base = &base
 	k.link.Status = store.StatusPending
-	k.link.LastError = ""
+	k.link.LastError = coded.Text{}
 	listed := k.said != nil && k.said.listed
 	switch {
 	case listed:
@@ -245,10 +246,10 @@ func (k *task) unlessTaken(ctx context.Context, p metakocka.Partner, err error) 
 }
 
 // takenBy says who holds a partner that this contact matches.
-func (k *task) takenBy(ctx context.Context, p metakocka.Partner) string {
+func (k *task) takenBy(ctx context.Context, p metakocka.Partner) coded.Text {
 	holders, err := k.links.Holders(ctx, []string{p.MKID})
-	if err != nil || holders[p.MKID] == "" {
-		return fmt.Sprintf("matches partner %s, which another contact is linked with: merge the two contacts", p.MKID)
+	if err != nil {
+		return match.Taken(p.MKID, "")
 	}
 	return match.Taken(p.MKID, holders[p.MKID])
 }

@@ -3,10 +3,10 @@ package syncer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -228,7 +228,7 @@ func (j *merging) pair() {
 	if j.loser.st.Link != nil {
 		gone := j.loser.link
 		gone.Status = store.StatusDeleted
-		gone.LastError = "merged into contact " + j.winner.id
+		gone.LastError = mergedInto(j.winner.id)
 		gone.Intent = nil
 		gone.Overrides = nil
 		j.change.Loser = &gone
@@ -252,7 +252,7 @@ func handedOver(l store.Link, to *task) *store.Link {
 	l.ID = to.link.ID
 	l.ContactID = to.id
 	l.Status = store.StatusPending
-	l.LastError = ""
+	l.LastError = coded.Text{}
 	l.Intent = nil
 	l.UpdatedBy = to.t.By
 	return &l
@@ -300,39 +300,43 @@ func (k *task) handed(l store.Link, contact mapping.Contact) store.Entry {
 func notDeleted(loserID string, err error) error {
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
-		return Refuse(CodeRefused, "merge.kept", "nothing is merged, for contact {contact} cannot be deleted or its values not be taken over: {words}", loserID, refused.Reason)
+		return Refuse(CodeRefused, "merge.kept", "nothing is merged, for contact {contact} cannot be deleted or its values not be taken over: {cause}", loserID, refused.Reason)
 	}
 	return err
 }
 
-// effects says in words what the merge does.
-func (j *merging) effects() []string {
+// effects says what the merge does.
+func (j *merging) effects() []coded.Text {
 	m := j.m
-	effects := []string{fmt.Sprintf("contact %s is deleted", m.LoserID)}
+	effects := []coded.Text{coded.Say("note.does.merge_deleted", "contact {contact} is deleted", m.LoserID)}
 	switch {
 	case m.MovedID != "":
-		effects = append(effects, fmt.Sprintf("partner %s becomes the partner of contact %s", m.MovedID, m.WinnerID))
+		effects = append(effects, coded.Say("note.does.merge_moves", "partner {partner} becomes the partner of contact {contact}", m.MovedID, m.WinnerID))
 	case j.winner.linked():
-		effects = append(effects, fmt.Sprintf("partner %s stays the partner of contact %s", j.winner.link.MetaKockaID, m.WinnerID))
+		effects = append(effects, coded.Say("note.does.merge_stays", "partner {partner} stays the partner of contact {contact}", j.winner.link.MetaKockaID, m.WinnerID))
 	}
 	if m.PartnerID != "" {
-		effects = append(effects, fmt.Sprintf("partner %s %s", m.PartnerID, policyWords[m.Policy]))
+		effects = append(effects, superfluous(m.PartnerID, m.Policy))
 	}
 	if len(j.unknown) > 0 {
-		effects = append(effects, "not taken over, because mksync does not sync them: "+strings.Join(j.unknown, ", "))
+		effects = append(effects, coded.Say("note.does.merge_not_taken", "not taken over, because mksync does not sync them: {columns}", strings.Join(j.unknown, ", ")))
 	}
 	l, w := j.loser.st.Contact.TaxNumber, m.WinnerBefore.TaxNumber
 	if l != "" && w != "" && !mapping.Equal(mapping.FieldTaxNumber, l, w) {
-		effects = append(effects, "WARNING: the two have different tax numbers")
+		effects = append(effects, coded.Say("note.does.merge_numbers", "WARNING: the two have different tax numbers"))
 	}
 	return effects
 }
 
-// policyWords say what becomes of a superfluous partner.
-var policyWords = map[string]string{
-	PolicyUnlink:     "stays as it is and is linked with nobody",
-	PolicyDeactivate: "is neither buyer nor supplier any more",
-	PolicyAnonymize:  "is anonymized, and neither buyer nor supplier any more",
+// superfluous says what becomes of a partner that nobody is linked with any more.
+func superfluous(partnerID, policy string) coded.Text {
+	switch policy {
+	case PolicyUnlink:
+		return coded.Say("note.does.merge_unlink", "partner {partner} stays as it is and is linked with nobody", partnerID)
+	case PolicyAnonymize:
+		return coded.Say("note.does.merge_anonymize", "partner {partner} is anonymized, and neither buyer nor supplier any more", partnerID)
+	}
+	return coded.Say("note.does.merge_deactivate", "partner {partner} is neither buyer nor supplier any more", partnerID)
 }
 
 // fields are the merge's fields, one by one, where either contact has a value.
@@ -361,5 +365,5 @@ type MergedField struct {
 type MergePreview struct {
 	Merge   store.ContactMerge
 	Fields  []MergedField
-	Effects []string // for a person
+	Effects []coded.Text
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 )
@@ -33,7 +34,7 @@ func (r *Reconciler) FinishMerge(ctx context.Context, m *store.ContactMerge) err
 
 // unfinished says that the contacts are merged and MetaKocka is not through.
 func (r *Reconciler) unfinished(ctx context.Context, m *store.ContactMerge, why error) error {
-	m.Note = AsRequestError(why).Message
+	m.Note = AsRequestError(why).Reason
 	_, err := r.links.NoteMerge(context.WithoutCancel(ctx), *m, store.MergeRunning)
 	if err != nil {
 		return errors.Join(why, err)
@@ -77,7 +78,7 @@ func (k *task) retireMerged(ctx context.Context, m *store.ContactMerge) error {
 	case err != nil:
 		return err
 	case holders[m.PartnerID] != "":
-		m.Note = fmt.Sprintf("partner %s is left as it is: contact %s is linked with it by now", m.PartnerID, holders[m.PartnerID])
+		m.Note = coded.Say("note.gone.another", "partner {partner} is left as it is: contact {contact} is linked with it by now", m.PartnerID, holders[m.PartnerID])
 		return nil
 	}
 
@@ -87,7 +88,7 @@ func (k *task) retireMerged(ctx context.Context, m *store.ContactMerge) error {
 
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		m.Note = fmt.Sprintf("partner %s is gone from MetaKocka", m.PartnerID)
+		m.Note = coded.Say("note.gone.from_metakocka", "partner {partner} is gone from MetaKocka", m.PartnerID)
 		return nil
 	}
 	if err != nil {
@@ -125,14 +126,11 @@ func (k *task) retireKept(ctx context.Context, m *store.ContactMerge, p reading)
 	if _, err := k.links.NoteMerge(ctx, *m, store.MergeRunning); err != nil {
 		return err
 	}
-	return k.settle(ctx, store.StatusDeleted, joined("merged into contact "+m.WinnerID, note), store.Change{})
+	return k.settle(ctx, store.StatusDeleted, mergedInto(m.WinnerID).And(note), store.Change{})
 }
 
-func joined(text, note string) string {
-	if note == "" {
-		return text
-	}
-	return text + "; " + note
+func mergedInto(winnerID string) coded.Text {
+	return coded.Say("note.gone.merged", "merged into contact {contact}", winnerID)
 }
 
 // refreshMerge reads a merge's record again: another process may have gone on

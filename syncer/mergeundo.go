@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -67,7 +68,7 @@ func (r *Reconciler) UndoMerge(ctx context.Context, m store.ContactMerge, by str
 func (r *Reconciler) notUndone(ctx context.Context, m store.ContactMerge, why error) error {
 	var refused *store.ContactRefusedError
 	if errors.As(why, &refused) {
-		why = Refuse(CodeRefused, "merge.not_undone", "merge {merge} cannot be undone: {words}", m.ID, refused.Reason)
+		why = Refuse(CodeRefused, "merge.not_undone", "merge {merge} cannot be undone: {cause}", m.ID, refused.Reason)
 	}
 	final := IsCode(why, CodeConflict) || IsCode(why, CodeRefused)
 	if !final || m.Status != store.MergeUndoing {
@@ -75,7 +76,7 @@ func (r *Reconciler) notUndone(ctx context.Context, m store.ContactMerge, why er
 	}
 	m.Status = store.MergeRunning
 	m.PartnerAfter = nil
-	m.Note = why.Error()
+	m.Note = coded.Of(why)
 	_, err := r.links.NoteMerge(ctx, m, store.MergeUndoing)
 	return errors.Join(why, err)
 }
@@ -87,7 +88,7 @@ func (u *undoing) unchanged() error {
 	case m.Status == store.MergeUndone:
 		return Refuse(CodeConflict, "merge.undone", "merge {merge} is undone already", m.ID)
 	case m.Status == store.MergeRunning:
-		return Refuse(CodeUnavailable, "merge.unfinished", "merge {merge} is not finished yet: {words}", m.ID, OrWords(m.Note, "try again in a moment"))
+		return Refuse(CodeUnavailable, "merge.unfinished", "merge {merge} is not finished yet: {cause}", m.ID, m.Note.Or(coded.Say("refusal.merge.in_a_moment", "try again in a moment")))
 	case m.LoserRow == nil:
 		return Refuse(CodeConflict, "merge.too_long_ago", "merge {merge} cannot be undone: it is too long ago, and what it took away is not kept any more", m.ID)
 	case u.loser.st.Contact != nil:
@@ -204,7 +205,7 @@ func (u *undoing) giveBack(ctx context.Context, p reading) error {
 	e := k.entry(mapping.SideMetaKocka, store.ActRevive)
 	written, err := k.write(ctx, p, view(before), nil, formerFlags(before.Buyer, before.Supplier), e)
 	if metakocka.IsRefusal(err) {
-		return Refuse(CodeRefused, "merge.partner_refused", "merge {merge} cannot be undone: MetaKocka does not take partner {partner} back as it was: {words}", m.ID, p.MKID, err)
+		return Refuse(CodeRefused, "merge.partner_refused", "merge {merge} cannot be undone: MetaKocka does not take partner {partner} back as it was: {cause}", m.ID, p.MKID, coded.Of(err))
 	}
 	if err != nil {
 		return err

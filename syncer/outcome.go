@@ -116,7 +116,7 @@ func (k *task) finish(ctx context.Context, p reading, res mapping.MergeResult) e
 		k.link.Overrides = decided
 		k.link.PartnerObservedAt = heldAt
 		k.parkRefused()
-		return k.reject(ctx, refused.Error())
+		return k.reject(ctx, refused.Said())
 	}
 	return err
 }

@@ -24,7 +24,7 @@ func TestAPanicIsOneContactsError(t *testing.T) {
 		_, err := reconcile()
 		var rejected *RejectError
 		require.ErrorAs(t, err, &rejected)
-		require.Contains(t, rejected.Reason, "panic")
+		require.Contains(t, rejected.Reason.String(), "panic")
 		require.Contains(t, log.String(), "key=4711")
 		require.Contains(t, log.String(), "panics_test.go")
 	}

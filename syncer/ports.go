@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -83,7 +84,7 @@ type Links interface {
 	// Snapshot tells which transactions a read sees now.
 	Snapshot(ctx context.Context) (store.Snapshot, error)
 	// HoldAll holds the deletions of all links whose contact is gone.
-	HoldAll(ctx context.Context, reason string, why store.Why) (int64, error)
+	HoldAll(ctx context.Context, reason coded.Text, why store.Why) (int64, error)
 	// Fields are the canonical fields that the contacts table has.
 	Fields() []mapping.Field
 	// FromRow reads a row of the contacts table, values by column, and tells which
@@ -101,7 +102,7 @@ type DeadLetters interface {
 // Work are the events that a reconcile applies; *bus.Work is.
 type Work interface {
 	// PutAside stores the dead letter of the events.
-	PutAside(ctx context.Context, reason string) error
+	PutAside(ctx context.Context, reason coded.Text) error
 	// Forgot notes that the dead letters of a contact or a partner were removed.
 	Forgot(key string)
 }
@@ -211,5 +212,5 @@ type Trigger struct {
 type Result struct {
 	LinkID, ContactID, MetaKockaID string
 	Status                         store.Status // "": there is no link
-	LastError                      string
+	LastError                      coded.Text
 }

@@ -3,9 +3,9 @@ package syncer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -16,8 +16,15 @@ type Preview struct {
 	ContactID   string        `json:"contactId"`
 	MetaKockaID string        `json:"metakockaId,omitempty"`
 	Does        string        `json:"does,omitempty"` // empty: nothing
+	Said        coded.Text    `json:"said,omitzero"`  // what it does, as a code with parameters
 	ToCRM       []FieldChange `json:"toCrm,omitempty"`
 	ToMetaKocka []FieldChange `json:"toMetakocka,omitempty"`
+}
+
+// will notes what it does.
+func (p *Preview) will(does coded.Text) {
+	p.Does = does.String()
+	p.Said = does
 }
 
 // FieldChange is one field that would be written.
@@ -50,13 +57,13 @@ func (k *task) preview(ctx context.Context, p *Preview) error {
 	switch {
 	case k.st.Contact == nil:
 		if k.st.Link != nil && k.t.Deleted && (k.link.Status.Alive() || k.remakes() && k.cfg.DeletePolicy != PolicyUnlink) {
-			p.Does = "the contact is deleted: " + k.cfg.DeletePolicy + " its partner"
+			p.will(coded.Say("note.does.deleted", "the contact is deleted: {policy} its partner", k.cfg.DeletePolicy))
 		}
 		return nil
 	case !k.st.InScope, k.link.Status == store.StatusUnlinked && !k.remakes():
 		return nil
 	case k.link.Status == store.StatusDeleted:
-		p.Does = "the contact is there again: link it"
+		p.will(coded.Say("note.does.back", "the contact is there again: link it"))
 		return nil
 	case k.link.MetaKockaID == "" || k.link.Status == store.StatusUnlinked:
 		return k.previewFirst(ctx, p)
@@ -66,7 +73,7 @@ func (k *task) preview(ctx context.Context, p *Preview) error {
 
 func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	if nameless := mapping.Nameless(*k.st.Contact); nameless != nil {
-		p.Does = "nothing: " + nameless.Error()
+		p.will(coded.Say("note.does.nothing", "nothing: {cause}", coded.Of(nameless)))
 		return nil //nolint:nilerr // this is the preview
 	}
 
@@ -85,14 +92,14 @@ func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	case err != nil:
 		return err
 	case len(held.Candidates) > 0:
-		p.Does = "hold it: " + held.Reason()
+		p.will(coded.Say("note.does.hold", "hold it: {cause}", held.Reason()))
 	case found != nil:
-		p.Does = "link it with partner " + found.MKID
+		p.will(linkIt(found.MKID))
 	default:
-		p.Does = "make its partner"
+		p.will(coded.Say("note.does.make", "make its partner"))
 	}
 	if len(held.Candidates) == 0 && k.Reviews() {
-		p.Does = "wait for approval: " + p.Does
+		p.will(coded.Say("note.does.wait", "wait for approval: {cause}", p.Said))
 	}
 	return nil
 }
@@ -103,7 +110,7 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 	case errors.Is(err, metakocka.ErrNotFound) && k.remakes():
 		return k.previewFirst(ctx, p)
 	case errors.Is(err, metakocka.ErrNotFound):
-		p.Does = "the partner is gone: " + k.cfg.RemoteDeletePolicy + " the contact"
+		p.will(coded.Say("note.does.gone", "the partner is gone: {policy} the contact", k.cfg.RemoteDeletePolicy))
 		return nil
 	case err != nil:
 		return AboutAll(err)
@@ -131,7 +138,7 @@ func (k *task) previewUpdate(ctx context.Context, p *Preview) error {
 	p.ToCRM = changes(append(also, res.ToCRM...), contact, res.CRM)
 	p.ToMetaKocka = changes(res.ToPartner, got, res.Partner)
 	if len(res.Parked) > 0 {
-		p.Does = fmt.Sprintf("leave %v to a person", res.Parked)
+		p.will(coded.Say("note.does.parked", "leave {fields} to a person", res.Parked))
 	}
 	return nil
 }
@@ -159,20 +166,22 @@ func (k *task) previewLink(ctx context.Context, p *Preview) error {
 		if err != nil {
 			return err
 		}
-		p.Does = "link it with partner " + partner.MKID
+		p.will(linkIt(partner.MKID))
 		k.fresh()
 		k.link.MetaKockaID = id
 		k.link.Base = &mapping.Base{}
 	}
 
 	p.MetaKockaID = id
-	does := p.Does
+	does := p.Said
+	p.Said = coded.Text{}
 	if err := k.previewUpdate(ctx, p); err != nil {
 		return err
 	}
-
-	if does != "" {
-		p.Does = joined(does, p.Does)
-	}
+	p.will(does.And(p.Said))
 	return nil
+}
+
+func linkIt(metakockaID string) coded.Text {
+	return coded.Say("note.does.link", "link it with partner {partner}", metakockaID)
 }

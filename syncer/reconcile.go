@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -123,7 +124,7 @@ func (r *Reconciler) Truncated(ctx context.Context, xids []uint32) (held int64, 
 	if err := awaitVisible(ctx, xids, r.links.Snapshot); err != nil {
 		return 0, err
 	}
-	return r.links.HoldAll(ctx, "the contacts table was truncated", store.Why{Cause: store.BecauseEvent})
+	return r.links.HoldAll(ctx, coded.Say("note.held.truncate", "the contacts table was truncated"), store.Why{Cause: store.BecauseEvent})
 }
 
 // settleDeadLetters puts aside what cannot be brought over, and removes what was put
@@ -256,7 +257,7 @@ func (k *task) noText(ctx context.Context) error {
 	for i, f := range k.st.NoText {
 		names[i] = string(f)
 	}
-	reason := strings.Join(names, ", ") + ": the contact's row holds bytes that are no text in UTF-8: correct it in the CRM"
+	reason := coded.Say("note.value.no_text", "{fields}: the contact's row holds bytes that are no text in UTF-8: correct it in the CRM", strings.Join(names, ", "))
 	if k.st.Link != nil && !k.link.Status.Alive() {
 		return &RejectError{reason}
 	}
@@ -361,7 +362,7 @@ func (k *task) remember(ch store.Change) {
 }
 
 // settle ends a reconcile with a status and stores it.
-func (k *task) settle(ctx context.Context, status store.Status, reason string, ch store.Change) error {
+func (k *task) settle(ctx context.Context, status store.Status, reason coded.Text, ch store.Change) error {
 	k.link.Status = status
 	k.link.LastError = reason
 	k.link.RetryAt = time.Time{}

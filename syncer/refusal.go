@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/metakocka"
 )
 
@@ -73,11 +74,11 @@ func (k *task) standsAs(p metakocka.Partner) func(context.Context) error {
 // between, are not about the contacts. A contact that meets its own words once more
 // says nothing about the others.
 func (k *task) refused(ctx context.Context, err error) error {
-	if k.link.LastError != err.Error() && k.refusals.met(k.id, err) {
+	if k.link.LastError.String() != err.Error() && k.refusals.met(k.id, err) {
 		return k.answered(ctx, &PausedError{Err: err, Writes: true})
 	}
 	k.link.Intent = nil
-	return k.reject(ctx, err.Error())
+	return k.reject(ctx, coded.Of(err))
 }
 
 // sameRefusals is for how many contacts in a row the same words are about each.

@@ -4,13 +4,14 @@ import (
 	"context"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
 // reject stores why this contact cannot be brought over, and when it is tried again by
 // itself. A tombstone stays one: what was retired is no base to merge by.
-func (k *task) reject(ctx context.Context, reason string) error {
-	if k.link.LastError != reason {
+func (k *task) reject(ctx context.Context, reason coded.Text) error {
+	if k.link.LastError.String() != reason.String() {
 		k.link.Retries = 0 // it is about something else by now
 	}
 	if k.link.Status != store.StatusDeleted {

@@ -3,10 +3,10 @@ package syncer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -32,12 +32,12 @@ func (k *task) contactGone(ctx context.Context) error {
 	}
 
 	// A person decides where too many are deleted at once.
-	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideCRM, k.cfg.MaxDeletes, "")
+	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideCRM, k.cfg.MaxDeletes, coded.Text{})
 	if err != nil {
 		return err
 	}
 	if !admitted {
-		return k.settle(ctx, store.StatusHeld, "the contact was deleted; the deletion waits for approval", store.Change{})
+		return k.settle(ctx, store.StatusHeld, coded.Say("note.gone.contact", "the contact was deleted; the deletion waits for approval"), store.Change{})
 	}
 	return k.retired(ctx)
 }
@@ -100,7 +100,7 @@ func (k *task) neverMade(ctx context.Context) error {
 		return ErrAgain
 	}
 	k.forgetPerson()
-	return k.settle(ctx, store.StatusDeleted, "", store.Change{Erased: k.erases()})
+	return k.settle(ctx, store.StatusDeleted, coded.Text{}, store.Change{Erased: k.erases()})
 }
 
 // lookedUp finds out what became of a creation without an answer, of a contact that is
@@ -146,23 +146,23 @@ func (k *task) retireAgain(ctx context.Context) error {
 
 // retire does to the partner what the delete policy says, and returns how it was seen
 // then and what MetaKocka did not take.
-func (k *task) retire(ctx context.Context) (seen *store.ObservedPartner, note string, err error) {
+func (k *task) retire(ctx context.Context) (seen *store.ObservedPartner, note coded.Text, err error) {
 	if k.cfg.DeletePolicy == PolicyUnlink {
-		return nil, "", nil
+		return nil, coded.Text{}, nil
 	}
 	if in := k.link.Intent; in != nil && k.open(k.id, in) {
-		return nil, "", k.pending() // it could bring back what is emptied here
+		return nil, coded.Text{}, k.pending() // it could bring back what is emptied here
 	}
 	p, err := k.read(ctx)
 	if errors.Is(err, metakocka.ErrNotFound) {
-		return nil, "", nil
+		return nil, coded.Text{}, nil
 	}
 	if err != nil {
-		return nil, "", AboutAll(err)
+		return nil, coded.Text{}, AboutAll(err)
 	}
 	written, note, err := k.retireAs(ctx, k.cfg.DeletePolicy, p)
 	if err != nil {
-		return nil, "", err
+		return nil, coded.Text{}, err
 	}
 	seen, err = written.observed()
 	return seen, note, err
@@ -171,7 +171,7 @@ func (k *task) retire(ctx context.Context) (seen *store.ObservedPartner, note st
 // retireAs deactivates or anonymizes a partner just read, and returns what
 // MetaKocka then holds and what it did not empty. What the partner's flags were is kept
 // with the link before they are written.
-func (k *task) retireAs(ctx context.Context, policy string, p reading) (written reading, note string, err error) {
+func (k *task) retireAs(ctx context.Context, policy string, p reading) (written reading, note coded.Text, err error) {
 	want := p.asItIs()
 	if policy == PolicyAnonymize {
 		want = anonymous(p)
@@ -182,7 +182,7 @@ func (k *task) retireAs(ctx context.Context, policy string, p reading) (written 
 	e := k.entry(mapping.SideMetaKocka, store.ActRetire)
 	written, err = k.write(ctx, p, want, nil, map[string]string{"buyer": "false", "supplier": "false"}, e)
 	if err != nil || policy == PolicyDeactivate {
-		return written, "", err
+		return written, coded.Text{}, err
 	}
 	return written, leftOver(written.Partner), nil
 }
@@ -201,7 +201,7 @@ func (k *task) partnerGone(ctx context.Context) error {
 		return err
 	}
 	if held {
-		return k.settle(ctx, store.StatusHeld, "the partner is gone from MetaKocka, which waits for a person: mksync deletions list", store.Change{})
+		return k.settle(ctx, store.StatusHeld, coded.Say("note.gone.partner", "the partner is gone from MetaKocka, which waits for a person: mksync deletions list"), store.Change{})
 	}
 
 	if k.cfg.RemoteDeletePolicy != PolicyDelete {
@@ -225,41 +225,45 @@ func (k *task) partnerGone(ctx context.Context) error {
 		return err
 	}
 	if !admitted {
-		return k.settle(ctx, store.StatusHeld, joined("the partner is gone from MetaKocka; deleting the contact waits for approval", referredTo(tables)), store.Change{})
+		return k.settle(ctx, store.StatusHeld, partnerGoneHeld().And(referredTo(tables)), store.Change{})
 	}
 	return k.deleteContact(ctx)
 }
 
-// referredTo says why a contact's deletion would take more with it; "" where it would not.
-func referredTo(tables []string) string {
+func partnerGoneHeld() coded.Text {
+	return coded.Say("note.gone.partner_approval", "the partner is gone from MetaKocka; deleting the contact waits for approval")
+}
+
+// referredTo says why a contact's deletion would take more with it; nothing where it would not.
+func referredTo(tables []string) coded.Text {
 	if len(tables) == 0 {
-		return ""
+		return coded.Text{}
 	}
-	return fmt.Sprintf("rows of %s refer to the contact, and the database would delete them with it, cut them off or keep it", strings.Join(tables, ", "))
+	return coded.Say("note.gone.referred", "rows of {tables} refer to the contact, and the database would delete them with it, cut them off or keep it", strings.Join(tables, ", "))
 }
 
 // unlink leaves a contact without the partner that is gone.
 func (k *task) unlink(ctx context.Context) error {
 	return k.settle(ctx, store.StatusUnlinked,
-		"the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew", store.Change{Gone: k.link.MetaKockaID})
+		coded.Say("note.gone.partner_unlinked", "the partner is gone from MetaKocka; `mksync sync` with this contact's id makes it anew"), store.Change{Gone: k.link.MetaKockaID})
 }
 
 // deleteContact deletes the contact of a partner that is gone, unless it was
 // edited since it was read, or the database keeps it.
 func (k *task) deleteContact(ctx context.Context) error {
-	err := k.dropContact(ctx, "the partner is gone from MetaKocka; the contact was deleted")
+	err := k.dropContact(ctx, coded.Say("note.gone.partner_deleted", "the partner is gone from MetaKocka; the contact was deleted"))
 	var refused *store.ContactRefusedError
 	if errors.As(err, &refused) {
 		if err := k.s.RefuseDeletion(ctx, k.link, mapping.SideMetaKocka); err != nil {
 			return err
 		}
-		return k.reject(ctx, "the partner is gone from MetaKocka; the contact cannot be deleted: "+refused.Reason)
+		return k.reject(ctx, coded.Say("note.gone.partner_not_deleted", "the partner is gone from MetaKocka; the contact cannot be deleted: {cause}", refused.Reason))
 	}
 	return err
 }
 
 // dropContact deletes the contact and ends its link, with the reason.
-func (k *task) dropContact(ctx context.Context, reason string) error {
+func (k *task) dropContact(ctx context.Context, reason coded.Text) error {
 	k.link.Status = store.StatusUnlinked
 	k.link.LastError = reason
 	saving, cancel := Saving(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -95,7 +96,7 @@ func TestADeletionIsKeptWhileThePartnerIsHeldAsMissing(t *testing.T) {
 	t.Parallel()
 	h := world.ByHand(t, sim.Options{}, func(w *world.World) { w.Config.DeletePolicy = "anonymize" })
 	id, p := h.Linked(mapping.Contact{Name: "Ana", Email: "ana@firma.si"})
-	require.NoError(t, h.Store().HoldMissing(t.Context(), []string{p.MKID}, "12 of 13 linked partners are missing"))
+	require.NoError(t, h.Store().HoldMissing(t.Context(), []string{p.MKID}, coded.Words("12 of 13 linked partners are missing")))
 	h.Exec("DELETE FROM contacts WHERE id = $1", id)
 	h.Pushed(id, true)
 	require.NoError(t, h.Service.Poller.Poll(t.Context()))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -50,10 +51,13 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 	case done[0].refused.Code != "" && done[0].refused.Code != UndoAlready:
 		return res, conflictStands(done[0].refused)
 	case !done[0].checked || !res.Status.Alive():
-		return res, Refuse(CodeConflict, "conflict.no_undo_mapping", "conflict {conflict} cannot be undone: the mapping is {status}; {words}", c.ID, res.Status, OrWords(res.LastError, "the contact is not there"))
+		return res, Refuse(CodeConflict, "conflict.no_undo_mapping", "conflict {conflict} cannot be undone: the mapping is {status}; {cause}", c.ID, res.Status, res.LastError.Or(notThere))
 	}
 	return res, nil
 }
+
+// notThere is what is said of a contact where its link says nothing.
+var notThere = coded.Say("note.gone.not_there", "the contact is not there")
 
 // restoreAll takes fields of a contact back, and tells what became of each.
 func (r *Reconciler) restoreAll(ctx context.Context, contactID string, wanted []restoration, t Trigger) (done []restoration, res Result, err error) {
@@ -86,7 +90,7 @@ func conflictStands(why Reason) error {
 	case UndoUnreadable:
 		return Refuse(CodeConflict, "conflict.no_undo_unreadable", "the conflict cannot be undone: the partner's {field} cannot be read", why.Field)
 	case UndoWithheld:
-		return Refuse(CodeConflict, "conflict.no_undo_withheld", "the conflict cannot be undone: the {field} that lost cannot be sent to MetaKocka: it {words}", why.Field, why.Words)
+		return Refuse(CodeConflict, "conflict.no_undo_withheld", "the conflict cannot be undone: the {field} that lost cannot be sent to MetaKocka: it {cause}", why.Field, why.Said)
 	}
 	whose := "contact"
 	if why.Side == mapping.SideMetaKocka {
@@ -141,8 +145,8 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 		return Reason{Code: UndoDirection, Field: f}
 	case unreadable.Has(f):
 		return Reason{Code: UndoUnreadable, Field: f}
-	case f != mapping.FieldAddress && mapping.Withheld(f, w.value, "") != "":
-		return Reason{Code: UndoWithheld, Field: f, Value: w.value, Words: mapping.Withheld(f, w.value, "")}
+	case f != mapping.FieldAddress && !mapping.Withheld(f, w.value, "").IsZero():
+		return Reason{Code: UndoWithheld, Field: f, Value: w.value}.Saying(mapping.Withheld(f, w.value, ""))
 	case !crm:
 		return Reason{Code: UndoChanged, Field: f, Side: mapping.SideCRM}
 	case !partner:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -162,7 +163,7 @@ func (r *Reconciler) takeFieldsBack(ctx context.Context, contactID string, plan 
 		case w.refused.Code != "":
 			back.Left = w.refused
 		case rejected != nil:
-			back.Left = Reason{Code: UndoFailed, Field: back.Field, Words: rejected.Reason}
+			back.Left = Reason{Code: UndoFailed, Field: back.Field}.Saying(rejected.Reason)
 		case !w.checked || !res.Status.Alive():
 			back.Left = Reason{Code: UndoNotLinked, Field: back.Field}
 		}
@@ -234,10 +235,10 @@ func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made 
 			return err
 		}
 
-		err = k.dropContact(ctx, "its import was taken back by "+OrWords(t.By, "a person"))
+		err = k.dropContact(ctx, coded.Say("note.gone.import_undone", "its import was taken back by {by}", OrWords(t.By, "a person")))
 		var refused *store.ContactRefusedError
 		if errors.As(err, &refused) {
-			why = Reason{Code: UndoFailed, Words: refused.Reason}
+			why = Reason{Code: UndoFailed}.Saying(refused.Reason)
 			return k.s.RefuseDeletion(ctx, k.link, mapping.SideMetaKocka)
 		}
 		return err
@@ -249,7 +250,7 @@ func (r *Reconciler) deleteImported(ctx context.Context, contactID string, made 
 func (k *task) keepsContact(ctx context.Context) (Reason, error) {
 	tables, err := k.s.Referrers(ctx)
 	if err != nil || len(tables) > 0 {
-		return Reason{Code: UndoReferred, Words: strings.Join(tables, ", ")}, err
+		return Reason{Code: UndoReferred}.Saying(coded.Words(strings.Join(tables, ", "))), err
 	}
 
 	// One that waits already is for a person to decide, and not to be closed below.
@@ -258,7 +259,7 @@ func (k *task) keepsContact(ctx context.Context) (Reason, error) {
 		return Reason{Code: UndoWaits}, err
 	}
 
-	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes, "")
+	admitted, err := k.s.AdmitDeletion(ctx, k.link, mapping.SideMetaKocka, k.cfg.MaxDeletes, coded.Text{})
 	if err != nil || admitted {
 		return Reason{}, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -276,7 +277,7 @@ func TestAnImportThatWaitsIsNotTakenBack(t *testing.T) {
 	o, err := u.api().Import(t.Context(), operations.ImportRequest{MetaKockaID: p.MKID})
 	require.NoError(t, err)
 	made := u.newest(o.ContactID)
-	require.NoError(t, u.Service.Store.HoldMissing(t.Context(), []string{p.MKID}, "many partners are gone"))
+	require.NoError(t, u.Service.Store.HoldMissing(t.Context(), []string{p.MKID}, coded.Words("many partners are gone")))
 
 	res := u.undo(operations.UndoRequest{IDs: []string{made}})
 	require.Equal(t, syncer.UndoWaits, res.Items[0].Left.Code)

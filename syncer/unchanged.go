@@ -92,7 +92,7 @@ func (k *task) seenAsExpected(ctx context.Context, p reading) (bool, error) {
 	k.link.Base = &base
 	k.link.BaseAssumed = false
 	status, reason := k.verdict(*k.st.Contact, got, mapping.MergeResult{}, p.unreadable)
-	if !was.BaseAssumed && base.Phone == was.Base.Phone && status == was.Status && reason == was.LastError {
+	if !was.BaseAssumed && base.Phone == was.Base.Phone && status == was.Status && reason.String() == was.LastError.String() {
 		return true, nil
 	}
 	return true, k.settle(ctx, status, reason, store.Change{})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -27,7 +28,7 @@ func (k *task) update(ctx context.Context) error {
 		return err
 	}
 	if err := mapping.Nameless(*k.st.Contact); err != nil {
-		return k.reject(ctx, err.Error())
+		return k.reject(ctx, coded.Of(err))
 	}
 
 	p, err := k.read(ctx)
@@ -132,7 +133,7 @@ func (k *task) merge(ctx context.Context, p reading) error {
 			return err
 		}
 
-		if k.standing != nil && k.link.LastError != k.standing.Error() {
+		if k.standing != nil && k.link.LastError.String() != k.standing.Error() {
 			return k.standsYet(ctx, res, p, written)
 		}
 		k.advance(res, p, written)
@@ -151,7 +152,7 @@ func (k *task) standsYet(ctx context.Context, res mapping.MergeResult, was, writ
 		return mapping.Equal(f, res.Partner.Get(f), written.contact.Get(f))
 	})
 	k.advance(res, was, written)
-	return k.reject(ctx, k.standing.Error())
+	return k.reject(ctx, coded.Of(k.standing))
 }
 
 // combine merges the contact and the partner. When the sides changed is looked up for

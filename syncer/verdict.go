@@ -3,10 +3,9 @@ package syncer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -36,50 +35,48 @@ func (k *task) judge(res mapping.MergeResult, partner mapping.Contact, unreadabl
 
 // verdict names the fields in which the sides still differ, and the status that
 // follows from it.
-func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) (store.Status, string) {
+func (k *task) verdict(crm, partner mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) (store.Status, coded.Text) {
 	k.link.Differing = nil
-	var notes []string
+	notes := coded.Text{}
 	for _, f := range mapping.Fields() {
-		if note := k.difference(f, crm, partner, res, unreadable); note != "" {
+		if note := k.difference(f, crm, partner, res, unreadable); !note.IsZero() {
 			k.link.Differing = append(k.link.Differing, f)
-			notes = append(notes, note)
+			notes = notes.And(note)
 		}
 	}
 	switch {
 	case len(res.Parked) > 0:
-		return store.StatusConflict, strings.Join(notes, "; ")
-	case len(notes) > 0:
-		return store.StatusPartial, strings.Join(notes, "; ")
+		return store.StatusConflict, notes
+	case !notes.IsZero():
+		return store.StatusPartial, notes
 	}
-	return store.StatusSynced, ""
+	return store.StatusSynced, coded.Text{}
 }
 
 // difference says why the sides differ in a field though they should not.
-func (k *task) difference(f mapping.Field, contact, held mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) string {
+func (k *task) difference(f mapping.Field, contact, held mapping.Contact, res mapping.MergeResult, unreadable mapping.FieldErrors) coded.Text {
 	rule := k.Policy().For(f)
 	crm, partner := contact.Get(f), held.Get(f)
-	ok, why := mapping.Kept(f, crm, partner)
-	ok = ok || k.Policy().Agree(f, contact, held)
+	ok := mapping.Equal(f, crm, partner) || k.Policy().Agree(f, contact, held)
 	withheld := mapping.Withheld(f, crm, partner)
 
 	switch {
 	case rule.Direction == mapping.DirectionOff:
-		return ""
+		return coded.Text{}
 	case slices.Contains(res.Parked, f):
-		return string(f) + ": both sides changed it, a person must decide"
+		return mapping.OfField(f, coded.Say("note.kept.parked", "both sides changed it, a person must decide"))
 	case unreadable.Has(f):
-		return only(unreadable, f).Error()
+		return only(unreadable, f).Said()
 	case !ok && k.link.Base != nil && slices.Contains(k.link.Base.Unkept, f):
-		_, why = mapping.Kept(f, partner, crm)
-		return fmt.Sprintf("%s: %s by the CRM", f, why)
+		return mapping.OfField(f, mapping.NotKept(mapping.SideCRM, f, partner, crm))
 	case ok || rule.Direction == mapping.DirectionToCRM || rule.KeepNonEmpty && (crm == "" || partner == ""):
-		return ""
-	case withheld != "":
-		return mapping.FieldError{Field: f, Reason: withheld}.Error()
+		return coded.Text{}
+	case !withheld.IsZero():
+		return mapping.OfField(f, withheld)
 	case rule.Direction == mapping.DirectionToMetaKocka && !k.lost(f, partner):
-		return "" // an edit in the ERP, which is not taken
+		return coded.Text{} // an edit in the ERP, which is not taken
 	}
-	return fmt.Sprintf("%s: %s by MetaKocka", f, why)
+	return mapping.OfField(f, mapping.NotKept(mapping.SideMetaKocka, f, crm, partner))
 }
 
 // lost reports whether the partner's value is what MetaKocka made of the CRM's,
@@ -118,5 +115,5 @@ func (k *task) unlessNotHeld(ctx context.Context, err error) error {
 		return err
 	}
 	k.link.ContactID = k.id
-	return k.reject(ctx, refused.Error())
+	return k.reject(ctx, refused.Said())
 }

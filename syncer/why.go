@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -120,6 +121,16 @@ type Reason struct {
 	Fields  []mapping.Field `json:"fields,omitempty"` // that a person has to decide, or that were not brought over
 	// Words are MetaKocka's or the database's, or say what is wrong with a value.
 	Words string `json:"words,omitempty"`
+	// Said is what the words are made of; nothing: they are a person's, or of an earlier
+	// version's mapping.
+	Said coded.Text `json:"said,omitzero"`
+}
+
+// Saying is the reason with what is said of it.
+func (r Reason) Saying(t coded.Text) Reason {
+	r.Words = t.String()
+	r.Said = t
+	return r
 }
 
 // FieldStory is what both sides hold of a field, and why.
@@ -197,7 +208,7 @@ func (e explained) stands() Reason {
 		return Reason{Code: StandsGone}
 	case e.pair.Contact != nil && e.pair.LeftOut != nil:
 		o := *e.pair.LeftOut
-		return Reason{Code: StandsLeftByHand, By: o.By, Since: when(o.At), Words: o.Reason}
+		return Reason{Code: StandsLeftByHand, By: o.By, Since: when(o.At)}.Saying(coded.Words(o.Reason))
 	case e.pair.Contact != nil && !e.pair.InScope:
 		return Reason{Code: StandsLeftOut}
 	case l == nil:
@@ -205,8 +216,8 @@ func (e explained) stands() Reason {
 	}
 
 	r := Reason{
-		Since: e.since(), By: l.UpdatedBy, RetryAt: when(l.RetryAt), Retries: l.Retries, Fields: l.Differing, Words: l.LastError,
-	}
+		Since: e.since(), By: l.UpdatedBy, RetryAt: when(l.RetryAt), Retries: l.Retries, Fields: l.Differing,
+	}.Saying(l.LastError)
 	switch {
 	case l.Intent != nil && l.Status.Alive():
 		r.Code = StandsUnanswered
@@ -280,12 +291,12 @@ func (e explained) open(f mapping.Field, s FieldStory) Reason {
 		return Reason{}
 	case e.unkept.drops(f) && s.MetaKocka == "":
 		return Reason{Code: WhyUnkept, Value: s.CRM}
-	case mapping.Withheld(f, s.CRM, s.MetaKocka) != "":
-		return Reason{Code: WhyWithheld, Value: s.CRM, MetaKocka: s.MetaKocka, Words: mapping.Withheld(f, s.CRM, s.MetaKocka)}
+	case !mapping.Withheld(f, s.CRM, s.MetaKocka).IsZero():
+		return Reason{Code: WhyWithheld, Value: s.CRM, MetaKocka: s.MetaKocka}.Saying(mapping.Withheld(f, s.CRM, s.MetaKocka))
 	case edited && !e.Policy().For(f).Direction.From(side):
 		return Reason{Code: WhyOneWay, Side: side, CRM: s.CRM, MetaKocka: s.MetaKocka}
 	case edited:
-		return Reason{Code: WhyWaits, Side: side, CRM: s.CRM, MetaKocka: s.MetaKocka, Words: l.LastError, RetryAt: when(l.RetryAt)}
+		return Reason{Code: WhyWaits, Side: side, CRM: s.CRM, MetaKocka: s.MetaKocka, RetryAt: when(l.RetryAt)}.Saying(l.LastError)
 	}
 	return Reason{}
 }

@@ -312,7 +312,7 @@ func (h *history) puller(p metakocka.Partner) {
 // contact from being brought over.
 func (h *history) mayRefuse(err error) {
 	var rejected *syncer.RejectError
-	if errors.As(err, &rejected) && strings.Contains(rejected.Reason, "the CRM refused the contact") {
+	if errors.As(err, &rejected) && strings.Contains(rejected.Reason.String(), "the CRM refused the contact") {
 		return
 	}
 	if !unanswered(err) {

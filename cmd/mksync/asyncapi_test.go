@@ -65,7 +65,7 @@ func (d descriptions) headers(part string, h nats.Header) {
 	require.NoError(d.t, err)
 	d.holds(part, text)
 	known := "ce-specversion ce-id ce-source ce-type ce-time Nats-Msg-Id Nats-Expected-Last-Sequence " +
-		"Nats-Expected-Last-Msg-Id Nats-Expected-Stream Mksync-Reason Mksync-Count Mksync-Stream Mksync-Sequence Mksync-Subject Mksync-Time Mksync-Msg-Id "
+		"Nats-Expected-Last-Msg-Id Nats-Expected-Stream Mksync-Reason Mksync-Said Mksync-Count Mksync-Stream Mksync-Sequence Mksync-Subject Mksync-Time Mksync-Msg-Id "
 	for name := range flat {
 		require.Contains(d.t, known, name+" ", "a header that is not described")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer/operations"
 )
@@ -141,7 +142,7 @@ func syncContact(ctx context.Context, v *visit, form url.Values) (b became, err 
 	if done.LastError != "" {
 		b.ID = "console.done.sync_not"
 		b.Failed = true
-		b.Lines = []remark{{Stands: done.ContactID, words: done.LastError}}
+		b.Lines = []remark{{Stands: done.ContactID, said: coded.Told(done.LastError, done.Said)}}
 	}
 	return b, nil
 }

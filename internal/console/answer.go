@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
@@ -83,7 +84,7 @@ func noted(m operations.Merge) []remark {
 	if m.Note == "" {
 		return nil
 	}
-	return []remark{{words: m.Note}}
+	return []remark{{said: coded.Told(m.Note, m.Said)}}
 }
 
 func undoMerge(ctx context.Context, v *visit, form url.Values) (b became, err error) {

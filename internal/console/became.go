@@ -43,7 +43,7 @@ type remark struct {
 	Left    syncer.Reason `json:"left,omitzero"`    // why a write was not taken back
 	Stands  string        `json:"stands,omitempty"` // the contact whose mapping has the words
 
-	words string // a note's, which is not kept: MetaKocka may have quoted a value
+	said coded.Text // a note's, which is not kept: MetaKocka may have quoted a value
 }
 
 // about is what became of one contact.
@@ -154,14 +154,14 @@ func (v *visit) words(ctx context.Context, l remark) string {
 		return v.lang.Said(l.Refused)
 	case l.Left.Code != "":
 		return v.lang.Sentence(l.Left, v.Zone)
-	case l.words == "" && l.Stands != "":
+	case l.said.IsZero() && l.Stands != "":
 		why, err := operations.OpWhy.Ask(ctx, v.API, operations.WhyRequest{ContactID: l.Stands})
 		if err != nil {
 			return ""
 		}
-		l.words = why.Stands.Words
+		l.said = coded.Told(why.Stands.Words, why.Stands.Said)
 	}
-	return v.lang.Words(l.words)
+	return v.lang.Said(l.said)
 }
 
 // keep lets other processes know what became of a form.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer/operations"
 )
@@ -72,7 +73,7 @@ func contactsCSV(ctx context.Context, v *visit) (view, error) {
 		}
 		return pages(s, ask, func(items []operations.ListedContact) error {
 			for _, c := range items {
-				if err := s.write(c.ContactID, c.Name, c.CompanyName, v.statusName(c.SyncStatus), c.MetaKockaID, c.PartnerName, v.day(moment(c.LastSyncedAt)), c.LastError); err != nil {
+				if err := s.write(c.ContactID, c.Name, c.CompanyName, v.statusName(c.SyncStatus), c.MetaKockaID, c.PartnerName, v.day(moment(c.LastSyncedAt)), v.lang.Said(coded.Told(c.LastError, c.Said))); err != nil {
 					return err
 				}
 			}

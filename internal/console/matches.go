@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
@@ -39,7 +40,7 @@ func find[T any](ctx context.Context, v *visit, ask func(context.Context, operat
 // matchRow has a button for each partner that the contact may be, the likeliest first, and one
 // for none of them.
 func matchRow(m operations.UnclearMatch) row {
-	r := row{Kind: "match", ID: m.ContactID, ContactID: m.ContactID, Since: m.Since, Words: m.Reason, Match: &m}
+	r := row{Kind: "match", ID: m.ContactID, ContactID: m.ContactID, Since: m.Since, Said: coded.Told(m.Reason, m.Said), Match: &m}
 	for _, c := range m.Candidates {
 		if c.MetaKockaID == "" || c.LinkedWith != "" {
 			continue

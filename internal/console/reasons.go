@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/url"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/phrases"
 	"github.com/crmmind/mksync/mapping"
 )
@@ -12,7 +13,7 @@ import (
 // sameReason are the rows of one kind that wait for one reason.
 type sameReason struct {
 	Kind  string
-	Words string        // what all of them say; "": each says its own
+	Said  coded.Text    // what all of them say; nothing: each says its own
 	Field mapping.Field // of conflicts
 	Rows  []row
 	Every []everyChoice // of all of them at once
@@ -27,7 +28,7 @@ type everyChoice struct{ Kind, Choice, Path string }
 // because names the reason of a row, without anything that a contact holds: it stands in
 // addresses.
 func (r row) because() string {
-	sum := sha256.Sum256([]byte(string(r.Field) + "\x00" + phrases.NoteOf(r.Words)))
+	sum := sha256.Sum256([]byte(string(r.Field) + "\x00" + phrases.Kind(r.Said)))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -39,10 +40,10 @@ func (v *visit) byReason(k kindOf, g group) (all []sameReason) {
 		if !known {
 			i = len(all)
 			places[r.because()] = i
-			all = append(all, sameReason{Kind: g.Kind, Words: r.Words, Field: r.Field})
+			all = append(all, sameReason{Kind: g.Kind, Said: r.Said, Field: r.Field})
 		}
-		if all[i].Rows = append(all[i].Rows, r); all[i].Words != r.Words {
-			all[i].Words = ""
+		if all[i].Rows = append(all[i].Rows, r); all[i].Said.String() != r.Said.String() {
+			all[i].Said = coded.Text{}
 		}
 	}
 	for i, same := range all {

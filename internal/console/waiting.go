@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -25,7 +26,7 @@ type row struct {
 	MetaKocka string
 	Before    string
 	Side      mapping.Side             // of a deletion: where the record was deleted
-	Words     string                   // the operation's own
+	Said      coded.Text               // why it waits
 	Match     *operations.UnclearMatch // of a match: whom the contact may be
 	Does      store.Proposed           // of a first match that waits for approval
 	Buttons   []choice
@@ -254,7 +255,7 @@ func findDeletion(ctx context.Context, v *visit, id string) (row, error) {
 func deletionRow(d operations.Deletion) row {
 	fields := map[string]string{"id": d.ID}
 	return row{
-		Kind: "deletion", ID: d.ID, ContactID: d.ContactID, PartnerID: d.MetaKockaID, Since: d.CreatedAt, Side: d.Side, Words: d.Reason,
+		Kind: "deletion", ID: d.ID, ContactID: d.ContactID, PartnerID: d.MetaKockaID, Since: d.CreatedAt, Side: d.Side, Said: coded.Told(d.Reason, d.Said),
 		Buttons: []choice{
 			{"approve", button{Do: "deletion-approve", Label: "console.do.approve." + string(d.Side), Fields: fields, Grave: true}},
 			{"reject", button{Do: "deletion-reject", Label: "console.do.reject." + string(d.Side), Fields: fields}},
@@ -282,7 +283,7 @@ func findError(ctx context.Context, v *visit, id string) (row, error) {
 
 func errorRow(m operations.Mapping) row {
 	return row{
-		Kind: "error", ID: m.ContactID, ContactID: m.ContactID, PartnerID: m.MetaKockaID, Since: m.UpdatedAt, Words: m.LastError,
+		Kind: "error", ID: m.ContactID, ContactID: m.ContactID, PartnerID: m.MetaKockaID, Since: m.UpdatedAt, Said: coded.Told(m.LastError, m.Said),
 		Buttons: []choice{{"retry", button{Do: "sync", Label: "console.do.retry", Fields: map[string]string{"id": m.ContactID}}}},
 	}
 }
@@ -303,7 +304,7 @@ func findDeadLetter(ctx context.Context, v *visit, id string) (row, error) {
 func deadLetterRow(d operations.DeadLetter) row {
 	fields := map[string]string{"id": d.ID}
 	return row{
-		Kind: "dead_letter", ID: d.ID, ContactID: d.ContactID, PartnerID: d.MetaKockaID, Since: d.StoredAt, Words: d.Reason,
+		Kind: "dead_letter", ID: d.ID, ContactID: d.ContactID, PartnerID: d.MetaKockaID, Since: d.StoredAt, Said: coded.Told(d.Reason, d.Said),
 		Buttons: []choice{
 			{"retry", button{Do: "dead-letter", Label: "console.do.retry", Fields: fields}},
 			{"discard", button{Do: "discard", Label: "console.do.discard", Fields: fields, Ask: "console.contact.reason", Must: true, Grave: true}},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/phrases"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
@@ -20,8 +21,8 @@ func words(l phrases.Language, zone *time.Location) template.FuncMap {
 		"field":   func(f mapping.Field) string { return capital(l.Field(f)) },
 		"why":     func(r syncer.Reason) string { return l.Sentence(r, zone) },
 		"said":    l.Said,
-		"words":   l.Words,
-		"says":    l.Says,
+		"told":    func(words string, said coded.Text) string { return l.Said(coded.Told(words, said)) },
+		"called":  l.Called,
 		"when":    func(t any) template.HTML { return when(l, t, zone) },
 		"stamp":   func(t any) string { return stamp(l, t, zone) },
 		"num":     func(n any) string { return number(l, n) },

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/operations"
@@ -83,7 +84,7 @@ func TestErrorsAreAnswered(t *testing.T) {
 		body   string
 	}{
 		{syncer.Refuse(syncer.CodeRefused, "email.no", "email: {what}", "no"), 422, `{"code":"refused","message":"email: no","reason":{"code":"refusal.email.no","params":{"what":"no"}}}`},
-		{&syncer.RejectError{Reason: "name: is required"}, 422, `{"code":"refused","message":"name: is required","reason":{"code":"refusal.words","params":{"words":"name: is required"}}}`},
+		{&syncer.RejectError{Reason: coded.Words("name: is required")}, 422, `{"code":"refused","message":"name: is required","reason":{"code":"refusal.words","params":{"words":"name: is required"}}}`},
 		{context.DeadlineExceeded, 504, `{"code":"timeout","message":"it took too long; what was asked for may still be done","reason":{"code":"refusal.timeout"}}`},
 		{errors.New("password of the database"), 500, `{"code":"internal","message":"an internal error; the service's log says which","reason":{"code":"refusal.internal"}}`},
 	} {

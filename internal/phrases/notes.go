@@ -10,15 +10,15 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 )
 
-// What is noted with a mapping (last_error) or stored with a job, and what operations say that
-// they would do, is text, for whoever looks at the table or reads the answer. Text of mksync's
-// own words is read back into a code with parameters, by the English text that it was made
-// of; the words of MetaKocka and of the database are nobody's to translate.
+// What earlier versions stored with a mapping, a deletion, a dead letter, a job or a merge is
+// English words alone. It is read back into a code with parameters by the English text that it
+// was made of, as long as it stands: what is stored now has its code (coded.Record).
 
-// note is one that can be said in any language.
+// note is a text that earlier versions stored.
 type note struct {
 	id    string
 	names []string
@@ -31,12 +31,12 @@ var notes = sync.OnceValue(readNotes)
 
 var parameter = regexp.MustCompile(`\\\{\\\{\\\.(\w+)\\\}\\\}`)
 
-// leastOwn is how much of a refusal has to be mksync's own, so that the words of others are not
+// leastOwn is how much of a text has to be mksync's own, so that the words of others are not
 // taken for it.
 const leastOwn = 8
 
-// answered are refusals that are answers alone, and stored nowhere.
-var answered = regexp.MustCompile(`^refusal\.(request|access)\.`)
+// unstored are texts that were stored nowhere.
+var unstored = regexp.MustCompile(`^(refusal\.(request|access)|note\.does)\.`)
 
 // whole are parameters that hold sentences or times; any other one is a part of a sentence.
 var whole = []string{"words", "cause", "at", "by"}
@@ -53,7 +53,7 @@ func readNotes() (all []note) {
 			panic(err)
 		}
 		for _, m := range file.Messages {
-			if n := noteOf(m.ID, m.Other); section == "notes" || n.size >= leastOwn && !answered.MatchString(n.id) {
+			if n := noteOf(m.ID, m.Other); n.size >= leastOwn && !unstored.MatchString(n.id) {
 				all = append(all, n)
 			}
 		}
@@ -78,28 +78,23 @@ func noteOf(id, text string) note {
 	return n
 }
 
-// Words says what was noted with a mapping, what is wrong with a value, what an operation
-// refuses or would do. Where it is of
-// several parts, each is said that is known.
-func (l Language) Words(noted string) string {
-	if l == English || noted == "" {
+// earlier says what an earlier version stored. Where it is of several parts, each is said
+// that is known.
+func (l Language) earlier(noted string) string {
+	if l == English {
 		return noted
 	}
 	var said []string
-	for parts := strings.Split(noted, "; "); len(parts) > 0; {
+	for parts := strings.Split(noted, coded.Between); len(parts) > 0; {
 		text, took := l.first(parts)
 		said = append(said, text)
 		parts = parts[took:]
 	}
-	return strings.Join(said, "; ")
+	return strings.Join(said, coded.Between)
 }
 
-// Says reports whether all of a text can be said in the language.
-func (l Language) Says(noted string) bool { return l == English || l.Words(noted) != noted }
-
-// NoteOf is what notes that differ in their parameters alone have in common; words that are
-// no note are their own.
-func NoteOf(noted string) string {
+// earlierKind is the Kind of what an earlier version stored.
+func earlierKind(noted string) string {
 	for _, n := range notes() {
 		if n.of.MatchString(noted) {
 			return n.id
@@ -112,7 +107,7 @@ func NoteOf(noted string) string {
 // semicolon in it.
 func (l Language) first(parts []string) (said string, took int) {
 	for took = len(parts); took > 0; took-- {
-		if said, known := l.note(strings.Join(parts[:took], "; ")); known {
+		if said, known := l.note(strings.Join(parts[:took], coded.Between)); known {
 			return said, took
 		}
 	}
@@ -133,38 +128,13 @@ func (l Language) note(text string) (string, bool) {
 		}
 		var params []any
 		for i, name := range n.names {
-			params = append(params, name, l.parameter(name, values[i+1]))
+			value := l.parameter(name, values[i+1])
+			if name == "words" || name == "cause" {
+				value = l.earlier(value)
+			}
+			params = append(params, name, value)
 		}
 		return l.Text(n.id, params...), true
 	}
 	return text, false
-}
-
-// parameter says what stands in a note for itself.
-func (l Language) parameter(name, value string) string {
-	switch {
-	case slices.Contains([]string{"words", "cause"}, name):
-		return l.Words(value)
-	case name == "field" && mapping.Field(value).Known():
-		return l.Field(mapping.Field(value))
-	case name == "fields":
-		var all []string
-		for _, f := range strings.Fields(strings.Trim(value, "[]")) {
-			all = append(all, l.Field(mapping.Field(f)))
-		}
-		return strings.Join(all, ", ")
-	case name == "side":
-		return l.side(mapping.Side(value))["from"]
-	}
-	if group, named := parameterNames[name]; named {
-		if id := group + strings.ReplaceAll(value, " ", "_"); Has(id) {
-			return l.Text(id)
-		}
-	}
-	return value
-}
-
-// parameterNames are the texts that say the words of the code which some parameters hold.
-var parameterNames = map[string]string{
-	"status": "name.status.", "policy": "name.policy.", "kind": "name.kind.", "record": "name.record.", "does": "name.does.",
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -64,7 +65,7 @@ func (l Language) parameters(r syncer.Reason, zone *time.Location) []any {
 	return []any{
 		"field", field, "side", l.side(r.Side), "other", l.side(r.Side.Other()), "winner", l.side(r.Winner),
 		"value", value(r.Value), "given", value(r.Given), "crm", value(r.CRM), "metakocka", value(r.MetaKocka),
-		"rule", l.rule(r.Rule), "by", by, "contact", r.ContactID, "words", strings.TrimSuffix(l.Words(r.Words), "."), "fields", strings.Join(fields, ", "),
+		"rule", l.rule(r.Rule), "by", by, "contact", r.ContactID, "words", strings.TrimSuffix(l.Said(coded.Told(r.Words, r.Said)), "."), "fields", strings.Join(fields, ", "),
 		"changed", changed, "at", part("at", r.Since), "since", part("since", r.Since), "again", again, "tried", tried,
 	}
 }

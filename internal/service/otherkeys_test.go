@@ -271,7 +271,7 @@ func TestKeysOfEveryKind(t *testing.T) {
 			err = fmt.Errorf("%d dead letters", len(letters))
 		}
 		for _, l := range letters {
-			require.Contains(t, l.Reason, "the contact's key is empty, longer than 512 bytes")
+			require.Contains(t, l.Reason.String(), "the contact's key is empty, longer than 512 bytes")
 		}
 		return err
 	})

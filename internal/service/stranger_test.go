@@ -39,7 +39,7 @@ func TestAStrangersMessages(t *testing.T) {
 		require.NoError(t, err)
 		var got []string
 		for _, l := range letters {
-			require.Contains(t, l.Reason, "not published by mksync")
+			require.Contains(t, l.Reason.String(), "not published by mksync")
 			got = append(got, l.Consumer+" "+l.Subject)
 		}
 		for _, want := range []string{"pusher crm.contacts.update.x", "pusher crm.contacts.truncate", "pusher-bulk crm.contacts.snapshot.y"} {

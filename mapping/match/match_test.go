@@ -119,7 +119,7 @@ func TestLawsOfTheFirstMatch(t *testing.T) {
 		slices.Reverse(all)
 		require.Equal(t, choice, Choose(who, all))
 		if choice.Link == "" {
-			require.Equal(t, len(choice.Candidates) > 0, choice.Reason() != "")
+			require.Equal(t, len(choice.Candidates) > 0, !choice.Reason().IsZero())
 			return
 		}
 		require.Equal(t, []string{choice.Link}, choice.Candidates)
@@ -148,7 +148,7 @@ func TestAPlanIsWhatTheRuleSays(t *testing.T) {
 			require.Equal(t, choice.Link, d.MetaKockaID)
 		case len(choice.Candidates) > 0:
 			require.Equal(t, VerdictAmbiguous, d.Verdict)
-			require.Equal(t, choice.Reason(), d.Reason)
+			require.Equal(t, choice.Reason().String(), d.Reason)
 		default:
 			require.Equal(t, VerdictCreate, d.Verdict)
 		}

@@ -1,9 +1,9 @@
 package match
 
 import (
-	"fmt"
 	"slices"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -41,11 +41,19 @@ type Decision struct {
 	MetaKockaID string  `json:"metakockaId,omitempty"` // linked, link
 	Partner     string  `json:"partner,omitempty"`     // its name, for link
 	Reason      string  `json:"reason,omitempty"`
+	// Said is the reason as a code with parameters.
+	Said coded.Text `json:"said,omitzero"`
 
 	party Party
 	not   []string // partners that a person said are somebody else
 	keyed []string // the partners that share a number or an e-mail with it, by id
 	rival string   // a contact without a partner that it waits for; "": it waits for none
+}
+
+// because sets the reason.
+func (d *Decision) because(said coded.Text) {
+	d.Reason = said.String()
+	d.Said = said
 }
 
 // Rival is the contact for whose sake this one waits, where that had no partner itself:
@@ -100,7 +108,7 @@ type Plan struct {
 type bystander struct {
 	contactID string
 	leftOut   bool // by the filter; else its partner is gone
-	doubtful  string
+	doubtful  coded.Text
 }
 
 // claim says that a partner is the only one it may be.
@@ -135,7 +143,7 @@ func (p *Plan) Partner(of Partner) Decision {
 	}
 	if of.Former {
 		d.Verdict = VerdictUnlinked
-		d.Reason = "its contact was deleted or unlinked; mksync import with its id brings it back"
+		d.because(coded.Say("note.match.former_partner", "its contact was deleted or unlinked; mksync import with its id brings it back"))
 		return d
 	}
 
@@ -145,16 +153,16 @@ func (p *Plan) Partner(of Partner) Decision {
 			d.Verdict = VerdictLink
 			d.ContactID = contact.ContactID
 			d.Name = contact.Name
-			d.Reason = ""
+			d.because(coded.Text{})
 			return d
 		}
 		d.Verdict = VerdictAmbiguous
-		d.Reason = fmt.Sprintf("contact %s: %s", contact.ContactID, contact.Reason)
+		d.because(ofContact(contact.ContactID, contact.Said))
 	}
 
 	if i, ok := p.contested[of.ID]; ok && d.Verdict == VerdictCreate {
 		d.Verdict = VerdictAmbiguous
-		d.Reason = fmt.Sprintf("contact %s: %s", p.decisions[i].ContactID, p.decisions[i].Reason)
+		d.because(ofContact(p.decisions[i].ContactID, p.decisions[i].Said))
 	}
 
 	if d.Verdict == VerdictCreate {
@@ -174,11 +182,11 @@ func (p *Plan) besides(d *Decision) {
 	d.Verdict = VerdictAmbiguous
 	switch {
 	case len(found) > 1:
-		d.Reason = severalContacts(d.MetaKockaID, []string{first.contactID, found[1].contactID})
+		d.because(severalContacts(d.MetaKockaID, []string{first.contactID, found[1].contactID}))
 	case first.leftOut:
-		d.Reason = LeftOut(d.MetaKockaID, first.contactID)
-	case first.doubtful != "":
-		d.Reason = fmt.Sprintf("contact %s: %s", first.contactID, first.doubtful)
+		d.because(LeftOut(d.MetaKockaID, first.contactID))
+	case !first.doubtful.IsZero():
+		d.because(ofContact(first.contactID, first.doubtful))
 	default:
 		d.Verdict = VerdictLink
 		d.ContactID = first.contactID
@@ -236,7 +244,7 @@ func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 	switch {
 	case c.Status == store.StatusUnlinked:
 		d.Verdict = VerdictUnlinked
-		d.Reason = "its partner is gone from MetaKocka, or a person unlinked the two; mksync sync with its id finds or makes one"
+		d.because(coded.Say("note.match.former_contact", "its partner is gone from MetaKocka, or a person unlinked the two; mksync sync with its id finds or makes one"))
 		return d
 	case c.MetaKockaID != "" || c.Unresolved:
 		d.Verdict = VerdictLinked
@@ -252,7 +260,7 @@ func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 		d.Verdict = VerdictLink
 	case len(choice.Candidates) > 0:
 		d.Verdict = VerdictAmbiguous
-		d.Reason = choice.Reason()
+		d.because(choice.Reason())
 		for _, id := range choice.Candidates {
 			m.contested[id] = i
 		}
@@ -263,7 +271,7 @@ func (m *matching) claim(c store.MatchContact, i int, d Decision) Decision {
 	// A contact without a name cannot be sent, whatever was found for it.
 	if err := mapping.Nameless(c.Contact); err != nil {
 		d.Verdict = VerdictInvalid
-		d.Reason = err.Error()
+		d.because(coded.Of(err))
 	}
 	return d
 }
@@ -343,9 +351,9 @@ func another(claims []claim, c claim) claim {
 	return claims[0]
 }
 
-func (*matching) hold(d *Decision, reason string) {
+func (*matching) hold(d *Decision, reason coded.Text) {
 	d.Verdict = VerdictAmbiguous
-	d.Reason = reason
+	d.because(reason)
 	d.MetaKockaID = ""
 	d.Partner = ""
 }

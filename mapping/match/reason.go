@@ -4,84 +4,84 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 )
 
 // Why a contact or a partner waits for a person, and how it is answered.
 
-// Reason is why a contact waits that has the choice; "" where it has none.
-func (c Choice) Reason() string {
+// Reason is why a contact waits that has the choice; nothing where it has none.
+func (c Choice) Reason() coded.Text {
 	if len(c.Candidates) == 0 || c.Link != "" {
-		return ""
+		return coded.Text{}
 	}
 
-	one := c.Candidates[0]
+	all := some(c.Candidates)
+	if len(c.Candidates) > 1 && c.Pair.Key == mapping.FieldTaxNumber {
+		return coded.Say("note.match.several_tax", "several partners have its tax number ({partners}): which one is it? (mksync link, or mksync sync --new)", all)
+	}
 	if len(c.Candidates) > 1 && c.Pair.Key != "" {
-		return fmt.Sprintf("several partners have its %s (%s): which one is it? %s", words(c.Pair.Key), some(c.Candidates), answers)
-	}
-	if len(c.Candidates) > 1 {
-		one = some(c.Candidates)
+		return coded.Say("note.match.several_email", "several partners have its e-mail ({partners}): which one is it? (mksync link, or mksync sync --new)", all)
 	}
 
-	var text string
 	switch c.Pair.Why {
 	case WhyCountry:
-		text = "its tax number is that of partner " + one + ", if they are of one country"
+		return coded.Say("note.match.country", "its tax number is that of partner {partner}, if they are of one country: is it that partner? (mksync link, or mksync sync --new)", all)
 	case WhyCheckDigit:
-		text = "its tax number is that of partner " + one + ", but no valid one, and nothing else agrees"
+		return coded.Say("note.match.check_digit", "its tax number is that of partner {partner}, but no valid one, and nothing else agrees: is it that partner? (mksync link, or mksync sync --new)", all)
 	case WhyNumbers:
-		text = "it looks like partner " + one + ", which has another tax number"
+		return coded.Say("note.match.numbers", "it looks like partner {partner}, which has another tax number: is it that partner? (mksync link, or mksync sync --new)", all)
 	case WhyMailbox:
-		text = "its e-mail is a shared mailbox, which partner " + one + " has as well, and nothing else agrees"
+		return coded.Say("note.match.mailbox", "its e-mail is a shared mailbox, which partner {partner} has as well, and nothing else agrees: is it that partner? (mksync link, or mksync sync --new)", all)
 	case WhyFurther:
-		text = "its e-mail is that of a further contact person of partner " + one
+		return coded.Say("note.match.further", "its e-mail is that of a further contact person of partner {partner}: is it that partner? (mksync link, or mksync sync --new)", all)
 	case WhyName:
-		text = "it has the name and the address or phone of partner " + one
 	}
-	return text + ": is it that partner? " + answers
+	return coded.Say("note.match.name", "it has the name and the address or phone of partner {partner}: is it that partner? (mksync link, or mksync sync --new)", all)
 }
 
-// answers are how a person answers.
-const answers = "(mksync link, or mksync sync --new)"
-
 // WhichContact is why a partner is not imported that has the choice.
-func WhichContact(metakockaID string, c Choice) string {
+func WhichContact(metakockaID string, c Choice) coded.Text {
 	if len(c.Candidates) > 1 {
 		return severalContacts(metakockaID, c.Candidates)
 	}
-	return fmt.Sprintf("partner %s may be contact %s: link the two by mksync link, or make a contact of its own by mksync import --new", metakockaID, c.Candidates[0])
+	return coded.Say("note.match.which_contact", "partner {partner} may be contact {contact}: link the two by mksync link, or make a contact of its own by mksync import --new", metakockaID, c.Candidates[0])
 }
 
 // severalContacts is why a partner is not imported.
-func severalContacts(metakockaID string, contactIDs []string) string {
-	return fmt.Sprintf("partner %s matches several contacts (%s): merge them, or link one of them by mksync link", metakockaID, some(contactIDs))
+func severalContacts(metakockaID string, contactIDs []string) coded.Text {
+	return coded.Say("note.match.several_contacts", "partner {partner} matches several contacts ({contacts}): merge them, or link one of them by mksync link", metakockaID, some(contactIDs))
 }
 
 // LeftOut is why a partner is not imported.
-func LeftOut(metakockaID, contactID string) string {
-	return fmt.Sprintf("partner %s matches contact %s, which is left out of the sync", metakockaID, contactID)
+func LeftOut(metakockaID, contactID string) coded.Text {
+	return coded.Say("note.match.left_out", "partner {partner} matches contact {contact}, which is left out of the sync", metakockaID, contactID)
+}
+
+// ofContact is why a partner is not imported: something is said of a contact that matches it.
+func ofContact(contactID string, said coded.Text) coded.Text {
+	return coded.Say("note.match.of_contact", "contact {contact}: {cause}", contactID, said)
 }
 
 // Taken is why a contact waits whose partner another contact has: a second one of
-// the same, or a colleague.
-func Taken(metakockaID, contactID string) string {
-	return fmt.Sprintf("matches partner %s, which contact %s is linked with: merge the two contacts where they are one; a colleague gets a partner of its own by mksync sync --new, or is left out by the filter", metakockaID, contactID)
+// the same, or a colleague. The holder may not be known.
+func Taken(metakockaID, contactID string) coded.Text {
+	if contactID == "" {
+		return coded.Say("note.match.taken_by_somebody", "matches partner {partner}, which another contact is linked with: merge the two contacts", metakockaID)
+	}
+	return coded.Say("note.match.taken", "matches partner {partner}, which contact {contact} is linked with: merge the two contacts where they are one; a colleague gets a partner of its own by mksync sync --new, or is left out by the filter", metakockaID, contactID)
 }
 
-func claimedBySeveral(metakockaID string, contactIDs []string) string {
-	return fmt.Sprintf("several contacts match partner %s (%s): merge those that are one, or link one of them by mksync link and give the others partners of their own by mksync sync --new", metakockaID, some(contactIDs))
+func claimedBySeveral(metakockaID string, contactIDs []string) coded.Text {
+	return coded.Say("note.match.claimed", "several contacts match partner {partner} ({contacts}): merge those that are one, or link one of them by mksync link and give the others partners of their own by mksync sync --new", metakockaID, some(contactIDs))
 }
 
 // sameKey is why a contact waits that may be the twin of another.
-func sameKey(contactID string, p Pair) string {
-	return fmt.Sprintf("contact %s has the same %s: merge the two contacts where they are one; a colleague gets a partner of its own by mksync sync --new, or is left out by the filter", contactID, words(p.Key))
-}
-
-func words(key mapping.Field) string {
-	if key == mapping.FieldTaxNumber {
-		return "tax number"
+func sameKey(contactID string, p Pair) coded.Text {
+	if p.Key == mapping.FieldTaxNumber {
+		return coded.Say("note.match.same_tax", "contact {contact} has the same tax number: merge the two contacts where they are one; a colleague gets a partner of its own by mksync sync --new, or is left out by the filter", contactID)
 	}
-	return "e-mail"
+	return coded.Say("note.match.same_email", "contact {contact} has the same e-mail: merge the two contacts where they are one; a colleague gets a partner of its own by mksync sync --new, or is left out by the filter", contactID)
 }
 
 // some lists ids, the first few of many.

@@ -2,6 +2,8 @@ package match
 
 import (
 	"slices"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // settleRivals lets only one of the contacts that share a key, and match no
@@ -39,7 +41,7 @@ func (m *matching) settleRivals() {
 
 // rival is a contact whose twin one that is to get a partner may be, and why; nil: there
 // is none.
-func (m *matching) rival(byKey map[string][]int, d *Decision) (rival *Decision, reason string) {
+func (m *matching) rival(byKey map[string][]int, d *Decision) (rival *Decision, reason coded.Text) {
 	for _, name := range Keys(d.party).Names() {
 		for _, i := range byKey[name] {
 			if slices.Contains(d.not, m.decisions[i].MetaKockaID) {
@@ -50,5 +52,5 @@ func (m *matching) rival(byKey map[string][]int, d *Decision) (rival *Decision, 
 			}
 		}
 	}
-	return nil, ""
+	return nil, coded.Text{}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -25,7 +26,7 @@ func TestPairsArePagedThroughContactsAndLinks(t *testing.T) {
 	require.False(t, k.admit(6, mapping.SideMetaKocka, 0, ""))
 	require.NoError(t, k.ApproveDeletion(t.Context(), k.held(6).ID, ""))
 	require.False(t, k.admit(8, mapping.SideMetaKocka, 0, ""))
-	require.NoError(t, k.RejectDeletion(t.Context(), k.held(8), store.StatusUnlinked, "", ""))
+	require.NoError(t, k.RejectDeletion(t.Context(), k.held(8), store.StatusUnlinked, coded.Text{}, ""))
 	all := paged(t, 3, func(last *store.Pair) ([]store.Pair, error) {
 		if last == nil {
 			return k.Pairs(t.Context(), "", 3)

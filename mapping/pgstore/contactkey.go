@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/pgsession"
 )
@@ -222,7 +223,7 @@ func (s *Store) NewKey(ctx context.Context) (key string, err error) {
 	case store.KeyType(t.key.typ) == store.KeyUUID || t.key.isText():
 		return uuid.NewString(), nil
 	default:
-		return "", &store.ContactRefusedError{Reason: fmt.Sprintf("column %s, by which contacts are named, has no default that gives a new number", t.key)}
+		return "", &store.ContactRefusedError{Reason: coded.Say("note.refused.no_number", "column {column}, by which contacts are named, has no default that gives a new number", t.key)}
 	}
 	if err != nil {
 		return "", s.stale(ctx, fmt.Errorf("make a new contact's key: %w", t.refusal(err)))

@@ -24,7 +24,7 @@ func refused(t *testing.T, err error, reason string) {
 	t.Helper()
 	var r *store.ContactRefusedError
 	require.ErrorAs(t, err, &r)
-	require.Contains(t, r.Reason, reason)
+	require.Contains(t, r.Reason.String(), reason)
 }
 
 // TestAContactIsWrittenOnlyAsItWasRead: an edit of any synced column since then, even of

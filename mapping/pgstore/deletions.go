@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -17,7 +18,7 @@ const guardWindow = 10 * time.Minute
 // AdmitDeletion decides, under one lock for all deletions, whether this link's
 // deletion on side may be applied: yes when a person approved it, or when at
 // most limit were applied in the last ten minutes and no reason keeps it; else it is held.
-func (s *Session) AdmitDeletion(ctx context.Context, link store.Link, side mapping.Side, limit int, reason string) (admitted bool, err error) {
+func (s *Session) AdmitDeletion(ctx context.Context, link store.Link, side mapping.Side, limit int, reason coded.Text) (admitted bool, err error) {
 	err = s.store.inTurn(ctx, deletionsLock, func(tx pgx.Tx) error {
 		if err := s.lock.prove(ctx, tx); err != nil {
 			return err
@@ -34,7 +35,7 @@ func (s *Session) AdmitDeletion(ctx context.Context, link store.Link, side mappi
 // admit leaves an approved deletion approved, and one that was admitted before
 // applied: the tombstone's saving closes them, so that a deletion cut off in
 // between is admitted again and counted once.
-func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, limit int, reason string) (bool, error) {
+func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, limit int, reason coded.Text) (bool, error) {
 	// One that the other side waits with goes when that side is there again; this one is to stay.
 	_, err := tx.Exec(ctx, `UPDATE mksync_deletions SET side = $2 WHERE link_id = $1 AND status = 'held' AND side <> $2`, link.ID, string(side))
 	if err != nil {
@@ -66,15 +67,15 @@ func admit(ctx context.Context, tx pgx.Tx, link store.Link, side mapping.Side, l
 
 	status := store.DeletionApplied
 	switch {
-	case reason != "":
+	case !reason.IsZero():
 		status = store.DeletionHeld
 	case recent >= limit:
 		status = store.DeletionHeld
-		reason = fmt.Sprintf("more than %d deletions in ten minutes", limit)
+		reason = coded.Say("note.held.guard", "more than {count} deletions in ten minutes", limit)
 	}
 
-	_, err = tx.Exec(ctx, "INSERT INTO mksync_deletions (link_id, side, reason, status) VALUES ($1, $2, $3, $4)",
-		link.ID, string(side), reason, string(status))
+	_, err = tx.Exec(ctx, "INSERT INTO mksync_deletions (link_id, side, reason, reason_said, status) VALUES ($1, $2, $3, $4, $5)",
+		link.ID, string(side), reason.String(), reason.Record(), string(status))
 	return status == store.DeletionApplied, err
 }
 
@@ -111,18 +112,18 @@ func (s *Session) void(ctx context.Context, link store.Link, side mapping.Side, 
 
 // HoldAll holds the deletion of every living link whose contact is gone, as
 // after a TRUNCATE, and returns how many there are; why is what the history says of it.
-func (s *Store) HoldAll(ctx context.Context, reason string, why store.Why) (int64, error) {
+func (s *Store) HoldAll(ctx context.Context, reason coded.Text, why store.Why) (int64, error) {
 	t := s.table()
 	tag, err := s.pool.Exec(ctx, fmt.Sprintf(`
-		INSERT INTO mksync_deletions (link_id, side, reason, status)
-		SELECT m.id, 'crm', $1, 'held' FROM metakocka_contact_mappings m LEFT JOIN %s c ON c.%s = m.contact_id
+		INSERT INTO mksync_deletions (link_id, side, reason, reason_said, status)
+		SELECT m.id, 'crm', $1, $2::jsonb, 'held' FROM metakocka_contact_mappings m LEFT JOIN %s c ON c.%s = m.contact_id
 		WHERE m.`+livingLink+` AND c.%[2]s IS NULL
-		ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING`, t.table, t.key.name), reason)
+		ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING`, t.table, t.key.name), reason.String(), reason.Record())
 	if err != nil {
 		return 0, s.stale(ctx, fmt.Errorf("hold deletions: %w", err))
 	}
 	_, err = s.pool.Exec(ctx, `
-		WITH held AS (UPDATE metakocka_contact_mappings m SET sync_status = 'held', last_error = d.reason, updated_at = now()
+		WITH held AS (UPDATE metakocka_contact_mappings m SET sync_status = 'held', last_error = d.reason, last_error_said = d.reason_said, updated_at = now()
 			FROM mksync_deletions d WHERE d.link_id = m.id AND d.status = 'held' AND m.sync_status NOT IN ('deleted', 'unlinked', 'held')
 			RETURNING m.contact_id, m.metakocka_id)
 		INSERT INTO mksync_history (contact_id, metakocka_id, act, cause, by) SELECT contact_id, metakocka_id, 'hold', $1, $2 FROM held`,
@@ -135,14 +136,14 @@ func (s *Store) HoldAll(ctx context.Context, reason string, why store.Why) (int6
 
 // HoldMissing holds the loss of the partners' living links for a person. The
 // links stay as they are: the partners may well be there.
-func (s *Store) HoldMissing(ctx context.Context, metakockaIDs []string, reason string) error {
+func (s *Store) HoldMissing(ctx context.Context, metakockaIDs []string, reason coded.Text) error {
 	_, err := s.pool.Exec(ctx, `
-		WITH held AS (INSERT INTO mksync_deletions (link_id, side, reason, status)
-			SELECT id, 'metakocka', $2, 'held' FROM metakocka_contact_mappings
+		WITH held AS (INSERT INTO mksync_deletions (link_id, side, reason, reason_said, status)
+			SELECT id, 'metakocka', $2, $3::jsonb, 'held' FROM metakocka_contact_mappings
 			WHERE metakocka_id = ANY($1) AND `+livingLink+` ORDER BY metakocka_id
 			ON CONFLICT (link_id) WHERE `+openDeletion+` DO NOTHING RETURNING link_id)
 		INSERT INTO mksync_history (contact_id, metakocka_id, act, cause)
-		SELECT m.contact_id, m.metakocka_id, 'hold', 'poll' FROM held h JOIN metakocka_contact_mappings m ON m.id = h.link_id`, metakockaIDs, reason)
+		SELECT m.contact_id, m.metakocka_id, 'hold', 'poll' FROM held h JOIN metakocka_contact_mappings m ON m.id = h.link_id`, metakockaIDs, reason.String(), reason.Record())
 	if err != nil {
 		return fmt.Errorf("hold missing partners: %w", err)
 	}
@@ -166,7 +167,7 @@ func (s *Store) ReleaseMissing(ctx context.Context, metakockaIDs []string) error
 // Deletions lists the deletion journal, oldest first.
 func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.DeletionRecord, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT d.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), d.side, d.reason, d.status, d.created_at, d.closed_at, coalesce(d.closed_by, '')
+		SELECT d.id, m.id::text, m.contact_id::text, coalesce(m.metakocka_id, ''), d.side, d.reason, d.reason_said, d.status, d.created_at, d.closed_at, coalesce(d.closed_by, '')
 		FROM mksync_deletions d JOIN metakocka_contact_mappings m ON m.id = d.link_id
 		WHERE `+fmt.Sprintf(ofSQL, "d", "m")+` AND d.id > $5 AND (NOT $6 OR d.`+openDeletion+`) ORDER BY d.id`+limitSQL(q.Limit),
 		append(s.table().key.ofArgs(q.Of), q.After, q.Open)...)
@@ -176,8 +177,11 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.DeletionRecord, error) {
 		var d store.DeletionRecord
 		var closed *time.Time
-		err := row.Scan(&d.ID, &d.LinkID, &d.ContactID, &d.MetaKockaID, &d.Side, &d.Reason, &d.Status, &d.CreatedAt, &closed, &d.ClosedBy)
+		var words string
+		var said *coded.Record
+		err := row.Scan(&d.ID, &d.LinkID, &d.ContactID, &d.MetaKockaID, &d.Side, &words, &said, &d.Status, &d.CreatedAt, &closed, &d.ClosedBy)
 		d.ClosedAt = deref(closed)
+		d.Reason = coded.Stored(words, said)
 		return d, err
 	})
 	if err != nil {
@@ -207,7 +211,7 @@ func (s *Store) ApproveDeletion(ctx context.Context, id int64, by string) error 
 // RejectDeletion closes a held deletion and makes its link a tombstone with the
 // given status, without anything done to the other side. store.ErrNotOpen: it
 // is not held.
-func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note, by string) error {
+func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note coded.Text, by string) error {
 	err := s.locked(ctx, handOver, []string{s.lockName(contactLock, d.ContactID)}, func(lock *locks) error {
 		return s.change(ctx, lock, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, `UPDATE mksync_deletions SET status = 'rejected', closed_at = now(), closed_by = $2
@@ -219,9 +223,9 @@ func (s *Store) RejectDeletion(ctx context.Context, d store.DeletionRecord, stat
 				return err
 			}
 
-			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET sync_status = $2, last_error = $3, intent = NULL, overrides = NULL,
+			_, err = tx.Exec(ctx, `UPDATE metakocka_contact_mappings SET sync_status = $2, last_error = $3, last_error_said = $5, intent = NULL, overrides = NULL,
 				base = CASE $2::varchar WHEN 'deleted' THEN NULL ELSE base END, updated_at = now(), updated_by = $4 WHERE id = $1 AND `+livingLink,
-				d.LinkID, string(status), nullText(note), nullText(by))
+				d.LinkID, string(status), nullText(note.String()), nullText(by), note.Record())
 			if err != nil {
 				return err
 			}

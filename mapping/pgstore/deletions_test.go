@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -16,7 +17,7 @@ func (k *keeping) admit(n int, side mapping.Side, limit int, reason string) (adm
 	k.t.Helper()
 	k.within(numbered(n), func(s store.Session, st store.State) {
 		var err error
-		admitted, err = s.AdmitDeletion(k.t.Context(), *st.Link, side, limit, reason)
+		admitted, err = s.AdmitDeletion(k.t.Context(), *st.Link, side, limit, coded.Words(reason))
 		require.NoError(k.t, err)
 	})
 	return admitted
@@ -50,7 +51,7 @@ func TestTheGuardCountsDeletionsOfTenMinutes(t *testing.T) {
 	require.True(t, k.admit(1, mapping.SideCRM, 2, ""))
 	require.True(t, k.admit(2, mapping.SideMetaKocka, 2, ""))
 	require.False(t, k.admit(3, mapping.SideCRM, 2, ""), "two are within ten minutes")
-	require.Equal(t, "more than 2 deletions in ten minutes", k.held(3).Reason)
+	require.Equal(t, "more than 2 deletions in ten minutes", k.held(3).Reason.String())
 	require.True(t, k.admit(4, mapping.SideCRM, 3, ""), "what is held does not count")
 
 	k.exec("UPDATE mksync_deletions SET created_at = now() - interval '9 minutes' WHERE status = 'applied'")
@@ -107,7 +108,7 @@ func TestADeletionWithAReasonWaits(t *testing.T) {
 	k.link(1, store.StatusSynced)
 	require.False(t, k.admit(1, mapping.SideMetaKocka, 100, "the table was truncated"))
 	held := k.held(1)
-	require.Equal(t, "the table was truncated", held.Reason)
+	require.Equal(t, "the table was truncated", held.Reason.String())
 	require.Equal(t, mapping.SideMetaKocka, held.Side)
 	require.Equal(t, numbered(1), held.ContactID)
 	require.Equal(t, partnerID(1), held.MetaKockaID)
@@ -141,7 +142,7 @@ func TestTheGuardAdmitsNoMoreThanTheLimitOfManyAtOnce(t *testing.T) {
 	for n := range links {
 		all.Go(func() {
 			err := k.WithContact(t.Context(), numbered(n), func(s store.Session) error {
-				ok, err := s.AdmitDeletion(t.Context(), links[n], mapping.SideCRM, 3, "")
+				ok, err := s.AdmitDeletion(t.Context(), links[n], mapping.SideCRM, 3, coded.Text{})
 				if ok {
 					admitted.Add(1)
 				}
@@ -169,11 +170,11 @@ func TestARejectedDeletionLeavesATombstone(t *testing.T) {
 	})
 	require.False(t, k.admit(1, mapping.SideCRM, 0, ""))
 	held := k.held(1)
-	require.NoError(t, k.RejectDeletion(t.Context(), held, store.StatusUnlinked, "ana kept it", "ana"))
+	require.NoError(t, k.RejectDeletion(t.Context(), held, store.StatusUnlinked, coded.Words("ana kept it"), "ana"))
 
 	l := k.linkOf(numbered(1))
 	require.Equal(t, store.StatusUnlinked, l.Status)
-	require.Equal(t, "ana kept it", l.LastError)
+	require.Equal(t, "ana kept it", l.LastError.String())
 	require.Equal(t, "ana", l.UpdatedBy)
 	require.Nil(t, l.Intent)
 	require.Empty(t, l.Overrides)
@@ -184,7 +185,7 @@ func TestARejectedDeletionLeavesATombstone(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, open)
 
-	require.ErrorIs(t, k.RejectDeletion(t.Context(), held, store.StatusDeleted, "", "eva"), store.ErrNotOpen)
+	require.ErrorIs(t, k.RejectDeletion(t.Context(), held, store.StatusDeleted, coded.Text{}, "eva"), store.ErrNotOpen)
 	require.ErrorIs(t, k.ApproveDeletion(t.Context(), held.ID, "eva"), store.ErrNotOpen)
 	require.Equal(t, store.StatusUnlinked, k.linkOf(numbered(1)).Status)
 }
@@ -199,18 +200,18 @@ func TestHoldAllHoldsThoseWhoseContactsAreGone(t *testing.T) {
 	}
 	require.False(t, k.admit(3, mapping.SideMetaKocka, 0, "before"))
 
-	n, err := k.HoldAll(t.Context(), "the table was truncated", store.Why{Cause: store.BecausePerson, By: "ana"})
+	n, err := k.HoldAll(t.Context(), coded.Words("the table was truncated"), store.Why{Cause: store.BecausePerson, By: "ana"})
 	k.is("person ana", "SELECT string_agg(DISTINCT cause || ' ' || by, ', ') FROM mksync_history WHERE act = 'hold'")
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n, "one is held already")
-	require.Equal(t, "the table was truncated", k.held(2).Reason)
+	require.Equal(t, "the table was truncated", k.held(2).Reason.String())
 	require.Equal(t, mapping.SideCRM, k.held(2).Side)
-	require.Equal(t, "before", k.held(3).Reason)
+	require.Equal(t, "before", k.held(3).Reason.String())
 	for n, want := range map[int]store.Status{1: store.StatusSynced, 2: store.StatusHeld, 3: store.StatusHeld, 4: store.StatusDeleted, 5: store.StatusUnlinked} {
 		require.Equal(t, want, k.linkOf(numbered(n)).Status, n)
 	}
-	require.Equal(t, "the table was truncated", k.linkOf(numbered(2)).LastError)
-	n, err = k.HoldAll(t.Context(), "again", store.Why{Cause: store.BecauseCheck})
+	require.Equal(t, "the table was truncated", k.linkOf(numbered(2)).LastError.String())
+	n, err = k.HoldAll(t.Context(), coded.Words("again"), store.Why{Cause: store.BecauseCheck})
 	require.NoError(t, err)
 	require.Zero(t, n)
 }
@@ -224,9 +225,9 @@ func TestPartnersThatAreMissingAreHeldUntilTheyAreBack(t *testing.T) {
 	}
 	require.False(t, k.admit(4, mapping.SideCRM, 0, "deleted in the CRM"))
 	all := []string{partnerID(1), partnerID(2), partnerID(3), partnerID(4), "9999"}
-	require.NoError(t, k.HoldMissing(t.Context(), all, "half of them are gone"))
-	require.NoError(t, k.HoldMissing(t.Context(), all, "again"))
-	require.Equal(t, "half of them are gone", k.held(1).Reason)
+	require.NoError(t, k.HoldMissing(t.Context(), all, coded.Words("half of them are gone")))
+	require.NoError(t, k.HoldMissing(t.Context(), all, coded.Words("again")))
+	require.Equal(t, "half of them are gone", k.held(1).Reason.String())
 	require.Equal(t, mapping.SideMetaKocka, k.held(2).Side)
 	require.Empty(t, k.deletionsOf(3))
 	require.Equal(t, mapping.SideCRM, k.held(4).Side)

@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
@@ -19,35 +21,36 @@ type TableError struct{ Reason string }
 func (e *TableError) Error() string { return e.Reason }
 
 // swallowed is what a write is told that the database neither does nor refuses.
-const swallowed = "the table does not let it be written: a trigger, a rule or row level security swallows the write"
+var swallowed = coded.Say("note.refused.swallowed", "the table does not let it be written: a trigger, a rule or row level security swallows the write")
 
-func (c *contacts) refusalReason(pg *pgconn.PgError) string {
+func (c *contacts) refusalReason(pg *pgconn.PgError) coded.Text {
+	constraint := strconv.Quote(pg.ConstraintName)
 	switch {
 	case pg.Code == "23502":
-		return fmt.Sprintf("column %q is required and the partner has no value for it", pg.ColumnName)
+		return coded.Say("note.refused.required", "column {column} is required and the partner has no value for it", strconv.Quote(pg.ColumnName))
 	case pg.Code == "23505":
-		return fmt.Sprintf("another contact has the same %s (constraint %q)", c.about(pg.ConstraintName), pg.ConstraintName)
+		return coded.Say("note.refused.unique", "another contact has the same {about} (constraint {constraint})", c.about(pg.ConstraintName), constraint)
 	case pg.Code == "23503":
-		return fmt.Sprintf("the %s is none that the table knows to which it refers (constraint %q)", c.about(pg.ConstraintName), pg.ConstraintName)
+		return coded.Say("note.refused.unknown", "the {about} is none that the table knows to which it refers (constraint {constraint})", c.about(pg.ConstraintName), constraint)
 	case pg.Code[:2] == "23" && pg.ConstraintName != "":
-		return fmt.Sprintf("constraint %q does not allow the %s", pg.ConstraintName, c.about(pg.ConstraintName))
+		return coded.Say("note.refused.constraint", "constraint {constraint} does not allow the {about}", constraint, c.about(pg.ConstraintName))
 	case raisedBy(pg) != "":
-		return fmt.Sprintf("function %s, of a trigger of the contacts table, raised an error (SQLSTATE %s)", raisedBy(pg), pg.Code)
+		return coded.Say("note.refused.raised", "function {function}, of a trigger of the contacts table, raised an error (SQLSTATE {state})", raisedBy(pg), pg.Code)
 	case pg.Code == "22P05":
-		return "a value has characters that the database's encoding lacks"
+		return coded.Say("note.refused.encoding", "a value has characters that the database's encoding lacks")
 	case pg.Code == "22001":
-		return "a value is too long for its column"
+		return coded.Say("note.refused.long", "a value is too long for its column")
 	case pg.Code[:2] == "22":
-		return "a value does not fit its column's type"
+		return coded.Say("note.refused.type", "a value does not fit its column's type")
 	case pg.Code == "42501":
-		return "mksync's role has no right to write it, or row level security does not allow it: see mksync doctor"
+		return coded.Say("note.refused.right", "mksync's role has no right to write it, or row level security does not allow it: see mksync doctor")
 	case pg.Code == "428C9":
-		return "a column is computed by the database and cannot be written: set its field's direction to to_metakocka"
+		return coded.Say("note.refused.computed", "a column is computed by the database and cannot be written: set its field's direction to to_metakocka")
 	case pg.Code == "0A000":
-		return "a rule of the contacts table replaces the write"
+		return coded.Say("note.refused.rule", "a rule of the contacts table replaces the write")
 	}
 
-	return fmt.Sprintf("the database does not let it be written (SQLSTATE %s)", pg.Code)
+	return coded.Say("note.refused.state", "the database does not let it be written (SQLSTATE {state})", pg.Code)
 }
 
 // errLockLost says that a change was not stored, because it was made under a lock that

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -27,7 +28,7 @@ func TestHiddenRowsAreAnError(t *testing.T) {
 			return err
 		},
 		"a truncation": func() error {
-			_, err := kept.HoldAll(t.Context(), "truncated", store.Why{Cause: store.BecauseEvent})
+			_, err := kept.HoldAll(t.Context(), coded.Words("truncated"), store.Why{Cause: store.BecauseEvent})
 			return err
 		},
 		"a clean-up":      func() error { _, err := kept.RemoveTombstones(t.Context()); return err },

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
@@ -139,19 +140,20 @@ func (s *Store) Woken(ctx context.Context, limit int) (ids []string, err error) 
 // the history has yet to tell of it.
 func (s *Store) GiveUp(ctx context.Context, metakockaID, to string) (given bool, unsettled string, err error) {
 	t := s.table()
-	note := fmt.Sprintf("the contact is left out; its partner %s went to contact %s, which matches it", metakockaID, to)
-	sql := strings.ReplaceAll(fmt.Sprintf(`
+	note := coded.Say("note.gone.given", "the contact is left out; its partner {partner} went to contact {contact}, which matches it", metakockaID, to)
+	sql := fmt.Sprintf(`
 		WITH given AS (
-			UPDATE metakocka_contact_mappings m SET sync_status = 'deleted', last_error = $NOTE::text, overrides = NULL, differing = '{}', updated_at = now()
+			UPDATE metakocka_contact_mappings m SET sync_status = 'deleted', last_error = $NOTE::text, last_error_said = $SAID::jsonb, overrides = NULL, differing = '{}', updated_at = now()
 			FROM %s AS c WHERE c.%s = m.contact_id AND m.metakocka_id = $1 AND m.`+livingLink+` AND m.intent IS NULL AND NOT (%s)
 			RETURNING m.id, m.contact_id),
-		noted AS (INSERT INTO mksync_deletions (link_id, side, reason, status, closed_at, closed_by)
-			SELECT id, 'crm', $NOTE::text, 'applied', now(), 'mksync' FROM given),
+		noted AS (INSERT INTO mksync_deletions (link_id, side, reason, reason_said, status, closed_at, closed_by)
+			SELECT id, 'crm', $NOTE::text, $SAID::jsonb, 'applied', now(), 'mksync' FROM given),
 		told AS (INSERT INTO mksync_history (contact_id, metakocka_id, act, cause) SELECT contact_id, $1, 'unlink', 'match' FROM given),
 		closed AS (UPDATE mksync_conflicts SET status = 'resolved', closed_at = now() WHERE `+parkedConflict+` AND link_id IN (SELECT id FROM given))
 		SELECT EXISTS (SELECT FROM given), coalesce((SELECT m.contact_id::text FROM metakocka_contact_mappings m JOIN %[1]s AS c ON c.%[2]s = m.contact_id
-			WHERE m.metakocka_id = $1 AND m.`+livingLink+` AND m.intent IS NOT NULL AND NOT (%[3]s)), '')`, t.table, t.key.name, t.filter), "$NOTE", fmt.Sprintf("$%d", len(t.args)+2))
-	err = s.pool.QueryRow(ctx, sql, append(append([]any{metakockaID}, t.args...), note)...).Scan(&given, &unsettled)
+			WHERE m.metakocka_id = $1 AND m.`+livingLink+` AND m.intent IS NOT NULL AND NOT (%[3]s)), '')`, t.table, t.key.name, t.filter)
+	sql = strings.NewReplacer("$NOTE", fmt.Sprintf("$%d", len(t.args)+2), "$SAID", fmt.Sprintf("$%d", len(t.args)+3)).Replace(sql)
+	err = s.pool.QueryRow(ctx, sql, append(append([]any{metakockaID}, t.args...), note.String(), note.Record())...).Scan(&given, &unsettled)
 	if err != nil {
 		return false, "", s.stale(ctx, fmt.Errorf("take partner %s from a contact that is left out: %w", metakockaID, err))
 	}

@@ -124,7 +124,7 @@ func TestAContactThatIsLeftOutGivesItsPartnerUp(t *testing.T) {
 	l := k.linkOf(numbered(1))
 	require.Equal(t, store.StatusDeleted, l.Status)
 	require.Empty(t, l.Differing)
-	require.Contains(t, l.LastError, numbered(8))
+	require.Contains(t, l.LastError.String(), numbered(8))
 	require.Equal(t, store.ConflictResolved, k.journal()[0].Status)
 	noted := k.deletionsOf(1)[0]
 	require.Equal(t, store.DeletionApplied, noted.Status)

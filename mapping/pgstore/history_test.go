@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -89,7 +90,7 @@ func TestARejectedDeletionScrubsTheHistory(t *testing.T) {
 			Link: holding(n, "2"), History: []store.Entry{phoneWritten(mapping.SideMetaKocka, "1", "2")},
 		})
 		require.False(t, k.admit(n, mapping.SideCRM, 0, ""))
-		require.NoError(t, k.RejectDeletion(t.Context(), k.held(n), status, "", "ana"))
+		require.NoError(t, k.RejectDeletion(t.Context(), k.held(n), status, coded.Text{}, "ana"))
 		all := k.history(store.HistoryQuery{ContactID: numbered(n)})
 		require.Len(t, all, 2)
 		require.Equal(t, store.ActReject, all[0].Act)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -30,7 +31,7 @@ func writes(ctx context.Context) map[string]func(s store.Session, l *store.Link)
 		"a new contact": func(s store.Session, l *store.Link) error { return s.Insert(ctx, naming(l)) },
 		"its absence":   func(s store.Session, l *store.Link) error { return s.DeleteContact(ctx, naming(l)) },
 		"an admission": func(s store.Session, l *store.Link) error {
-			_, err := s.AdmitDeletion(ctx, *l, mapping.SideCRM, 1, "")
+			_, err := s.AdmitDeletion(ctx, *l, mapping.SideCRM, 1, coded.Text{})
 			return err
 		},
 		"what it admits": func(s store.Session, l *store.Link) error { return s.VoidDeletion(ctx, *l, mapping.SideCRM) },

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -117,5 +118,5 @@ func (s *Session) fitting(ctx context.Context, conn *ownConn, ch *store.Change, 
 		}
 		s.raw = read
 	}
-	return &store.ContactRefusedError{Reason: "MetaKocka holds a value with characters that the database's encoding lacks, or one too long to keep: change it there"}
+	return &store.ContactRefusedError{Reason: coded.Say("note.kept.not_held", "MetaKocka holds a value with characters that the database's encoding lacks, or one too long to keep: change it there")}
 }

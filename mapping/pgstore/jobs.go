@@ -10,13 +10,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
 // keepJobs is how long finished jobs can be looked at.
 const keepJobs = "30 days"
 
-const jobColumns = `j.id::text, j.operation, j.request, j.status, j.doing, j.paused, j.total, j.done, j.failed, j.result, coalesce(j.error, ''),
+const jobColumns = `j.id::text, j.operation, j.request, j.status, j.doing, j.paused, j.paused_said, j.total, j.done, j.failed, j.result, coalesce(j.error, ''), j.error_said,
 	j.created_at, j.started_at, j.finished_at, coalesce(j.created_by, ''), coalesce(j.finished_by, ''), j.expected_at,
 	ARRAY(` + waitsForSQL + ` ORDER BY w.number)`
 
@@ -36,8 +37,12 @@ const readyJob = "(j." + openJob + " AND NOT EXISTS (" + waitsForSQL + ") OR " +
 func scanJob(row pgx.CollectableRow) (store.Job, error) {
 	var j store.Job
 	var started, finished, expected *time.Time
-	err := row.Scan(&j.ID, &j.Operation, &j.Request, &j.Status, &j.Doing, &j.Paused, &j.Total, &j.Done, &j.Failed, &j.Result, &j.Error,
+	var paused, failed string
+	var pausedSaid, failedSaid *coded.Record
+	err := row.Scan(&j.ID, &j.Operation, &j.Request, &j.Status, &j.Doing, &paused, &pausedSaid, &j.Total, &j.Done, &j.Failed, &j.Result, &failed, &failedSaid,
 		&j.CreatedAt, &started, &finished, &j.CreatedBy, &j.FinishedBy, &expected, &j.WaitsFor)
+	j.Paused = coded.Stored(paused, pausedSaid)
+	j.Error = coded.Stored(failed, failedSaid)
 	j.StartedAt = deref(started)
 	j.FinishedAt = deref(finished)
 	j.ExpectedAt = deref(expected)
@@ -187,9 +192,9 @@ func (s *Store) SaveJob(ctx context.Context, j store.Job, items []store.JobItem)
 		b.Queue(`INSERT INTO mksync_job_items (job_id, id, item) VALUES ($1, $2, $3)
 			ON CONFLICT (job_id, id) DO UPDATE SET item = excluded.item`, j.ID, i.ID, i.Item)
 	}
-	b.Queue(`UPDATE mksync_jobs SET doing = $2, paused = $3, total = $4, done = $5, failed = $6, expected_at = $7
+	b.Queue(`UPDATE mksync_jobs SET doing = $2, paused = $3, paused_said = $8, total = $4, done = $5, failed = $6, expected_at = $7
 		WHERE id = $1 AND status = 'running' RETURNING true`,
-		j.ID, j.Doing, j.Paused, j.Total, j.Done, j.Failed, nullTime(j.ExpectedAt)).QueryRow(func(row pgx.Row) error {
+		j.ID, j.Doing, j.Paused.String(), j.Total, j.Done, j.Failed, nullTime(j.ExpectedAt), j.Paused.Record()).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&going)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -206,9 +211,9 @@ func (s *Store) SaveJob(ctx context.Context, j store.Job, items []store.JobItem)
 // that was cancelled keeps that status.
 func (s *Store) FinishJob(ctx context.Context, j store.Job) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE mksync_jobs SET status = CASE status WHEN 'running' THEN $2 ELSE status END, doing = '', paused = '', expected_at = NULL,
-				total = $3, done = $4, failed = $5, result = $6, error = $7, finished_at = coalesce(finished_at, now()) WHERE id = $1`,
-			j.ID, string(j.Status), j.Total, j.Done, j.Failed, j.Result, nullText(j.Error))
+		_, err := tx.Exec(ctx, `UPDATE mksync_jobs SET status = CASE status WHEN 'running' THEN $2 ELSE status END, doing = '', paused = '', paused_said = NULL, expected_at = NULL,
+				total = $3, done = $4, failed = $5, result = $6, error = $7, error_said = $8, finished_at = coalesce(finished_at, now()) WHERE id = $1`,
+			j.ID, string(j.Status), j.Total, j.Done, j.Failed, j.Result, nullText(j.Error.String()), j.Error.Record())
 		if err == nil {
 			_, err = tx.Exec(ctx, "DELETE FROM mksync_job_items WHERE job_id = $1", j.ID)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
@@ -65,7 +66,8 @@ func TestAJobFromItsRequestToItsResult(t *testing.T) {
 	began := j.StartedAt
 	require.NotZero(t, began)
 
-	j.Doing, j.Paused, j.Total, j.Done, j.Failed = "syncing", "MetaKocka is away", 2, 1, 1
+	away := coded.Say("refusal.x", "MetaKocka is {how}", "away")
+	j.Doing, j.Paused, j.Total, j.Done, j.Failed = "syncing", away, 2, 1, 1
 	j.ExpectedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, item := range []string{`{"ok": false}`, `{"ok": true}`} {
 		going, err := k.SaveJob(t.Context(), j, []store.JobItem{{ID: "c1", Item: json.RawMessage(item)}})
@@ -73,7 +75,7 @@ func TestAJobFromItsRequestToItsResult(t *testing.T) {
 		require.True(t, going)
 	}
 	got := k.job(j.ID)
-	require.Equal(t, []any{"syncing", "MetaKocka is away", 2, 1, 1}, []any{got.Doing, got.Paused, got.Total, got.Done, got.Failed})
+	require.Equal(t, []any{"syncing", away, 2, 1, 1}, []any{got.Doing, got.Paused, got.Total, got.Done, got.Failed})
 	require.True(t, j.ExpectedAt.Equal(got.ExpectedAt))
 
 	require.Equal(t, []string{j.ID}, k.ready(), "its process may have been killed")
@@ -88,7 +90,7 @@ func TestAJobFromItsRequestToItsResult(t *testing.T) {
 	j.Status, j.Done, j.Result = store.JobDone, 2, json.RawMessage(`{"total": 2}`)
 	require.NoError(t, k.FinishJob(t.Context(), j))
 	got = k.job(j.ID)
-	require.Equal(t, []any{store.JobDone, "", "", 2, 2, 1}, []any{got.Status, got.Doing, got.Paused, got.Total, got.Done, got.Failed})
+	require.Equal(t, []any{store.JobDone, "", coded.Text{}, 2, 2, 1}, []any{got.Status, got.Doing, got.Paused, got.Total, got.Done, got.Failed})
 	require.JSONEq(t, `{"total": 2}`, string(got.Result))
 	require.NotZero(t, got.FinishedAt)
 	items, err = k.JobItems(t.Context(), j.ID)
@@ -137,9 +139,9 @@ func TestAJobThatFailedIsNotTakenUpAgain(t *testing.T) {
 		if cancel {
 			require.NoError(t, k.CancelJob(t.Context(), j.ID, ""))
 		}
-		j.Status, j.Error = store.JobFailed, "MetaKocka refuses the key"
+		j.Status, j.Error = store.JobFailed, coded.Words("MetaKocka refuses the key")
 		require.NoError(t, k.FinishJob(t.Context(), j))
-		require.Equal(t, "MetaKocka refuses the key", k.job(j.ID).Error)
+		require.Equal(t, coded.Words("MetaKocka refuses the key"), k.job(j.ID).Error)
 		require.Empty(t, k.ready())
 	}
 }

@@ -10,22 +10,23 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
-const linkColumns = `m.id::text, m.contact_id::text, m.metakocka_id, m.metakocka_type, m.sync_status, m.last_synced_at, m.last_error,
+const linkColumns = `m.id::text, m.contact_id::text, m.metakocka_id, m.metakocka_type, m.sync_status, m.last_synced_at, m.last_error, m.last_error_said,
 	m.base, m.base_assumed, m.crm_changed_at, m.partner_observed_at, m.intent, m.overrides, m.differing, m.flags, m.held_keys,
 	m.retry_at, m.retries, m.proposal, m.proposal_xid::text, m.created_at, m.created_by, m.updated_at, m.updated_by`
 
 const saveLinkSQL = `
-	INSERT INTO metakocka_contact_mappings AS m (contact_id, metakocka_id, metakocka_type, sync_status, last_synced_at, last_error,
+	INSERT INTO metakocka_contact_mappings AS m (contact_id, metakocka_id, metakocka_type, sync_status, last_synced_at, last_error, last_error_said,
 		base, base_assumed, crm_changed_at, partner_observed_at, intent, overrides, differing, created_by, updated_by, flags, held_keys,
 		retry_at, retries, proposal, proposal_xid)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18, $19::jsonb, CASE WHEN $19::jsonb IS NOT NULL THEN pg_current_xact_id() END)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18, $19, $20::jsonb, CASE WHEN $20::jsonb IS NOT NULL THEN pg_current_xact_id() END)
 	ON CONFLICT (contact_id) DO UPDATE SET
 		metakocka_id = excluded.metakocka_id, metakocka_type = excluded.metakocka_type, sync_status = excluded.sync_status,
-		last_synced_at = excluded.last_synced_at, last_error = excluded.last_error, base = excluded.base,
+		last_synced_at = excluded.last_synced_at, last_error = excluded.last_error, last_error_said = excluded.last_error_said, base = excluded.base,
 		base_assumed = excluded.base_assumed, crm_changed_at = excluded.crm_changed_at,
 		partner_observed_at = excluded.partner_observed_at, intent = excluded.intent, overrides = excluded.overrides,
 		differing = excluded.differing, updated_at = now(), updated_by = excluded.updated_by,
@@ -86,7 +87,7 @@ func (c *contacts) linkArgs(l *store.Link) []any {
 		typ = "partner"
 	}
 	return []any{
-		l.ContactID, nullText(l.MetaKockaID), typ, string(l.Status), nullTime(l.LastSyncedAt), nullText(l.LastError),
+		l.ContactID, nullText(l.MetaKockaID), typ, string(l.Status), nullTime(l.LastSyncedAt), nullText(l.LastError.String()), l.LastError.Record(),
 		base, l.BaseAssumed, nullTime(l.CRMChangedAt), nullTime(l.PartnerObservedAt), l.Intent, overrides(l.Overrides), fieldNames(l.Differing),
 		nullText(l.UpdatedBy), l.Flags, l.HeldKeys, nullTime(l.RetryAt), l.Retries, l.Proposal,
 	}
@@ -120,12 +121,13 @@ type linkRow struct {
 	flags                                                                  *store.Flags
 	proposal                                                               *store.Proposal
 	proposalXID                                                            *string
+	said                                                                   *coded.Record
 }
 
 func newLinkRow() (*linkRow, []any) {
 	r := &linkRow{}
 	return r, []any{
-		&r.id, &r.contactID, &r.partnerID, &r.typ, &r.status, &r.syncedAt, &r.lastError,
+		&r.id, &r.contactID, &r.partnerID, &r.typ, &r.status, &r.syncedAt, &r.lastError, &r.said,
 		&r.base, &r.assumed, &r.changedAt, &r.observedAt, &r.intent, &r.overrides, &r.differing, &r.flags, &r.heldKeys,
 		&r.retryAt, &r.retries, &r.proposal, &r.proposalXID, &r.createdAt, &r.createdBy, &r.updatedAt, &r.updatedBy,
 	}
@@ -137,7 +139,7 @@ func (r *linkRow) link() *store.Link {
 	}
 	l := &store.Link{
 		ID: *r.id, ContactID: *r.contactID, MetaKockaID: text(r.partnerID), Type: text(r.typ),
-		Status: store.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: text(r.lastError),
+		Status: store.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: coded.Stored(text(r.lastError), r.said),
 		BaseAssumed: *r.assumed, CRMChangedAt: deref(r.changedAt), PartnerObservedAt: deref(r.observedAt),
 		Intent: r.intent, Overrides: r.overrides, Flags: r.flags, HeldKeys: r.heldKeys,
 		RetryAt: deref(r.retryAt), Retries: *r.retries,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/mapping/store"
@@ -18,7 +19,7 @@ func TestALinkIsReadAsItWasSaved(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	yes, text := true, "1"
 	want := store.Link{
-		MetaKockaID: "7", Type: "partner", Status: store.StatusPartial, LastSyncedAt: at, LastError: "notes are not kept",
+		MetaKockaID: "7", Type: "partner", Status: store.StatusPartial, LastSyncedAt: at, LastError: coded.Say("note.x", "{field} are not kept", "notes"),
 		Base: &mapping.Base{
 			CRM: mapping.Contact{Name: "Ana"}, Partner: mapping.Contact{Name: "Ana", Notes: "n"}, Unkept: []mapping.Field{mapping.FieldNotes},
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -55,7 +56,7 @@ func underLock(ctx context.Context, s *pgstore.Store) map[string]func(use func()
 				if err := k.Save(ctx, &link); err != nil {
 					return err
 				}
-				if _, err := k.AdmitDeletion(ctx, link.Link, mapping.SideCRM, 1, ""); err != nil {
+				if _, err := k.AdmitDeletion(ctx, link.Link, mapping.SideCRM, 1, coded.Text{}); err != nil {
 					return err
 				}
 				return use()

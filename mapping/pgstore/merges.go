@@ -7,19 +7,23 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
 const mergeColumns = `id, loser_id::text, winner_id::text, status, taken, winner_before, winner_after, loser_row, loser_link, winner_link,
-	coalesce(moved_id, ''), coalesce(partner_id, ''), policy, partner_before, partner_after, note,
+	coalesce(moved_id, ''), coalesce(partner_id, ''), policy, partner_before, partner_after, note, note_said,
 	created_at, coalesce(created_by, ''), finished_at, undone_at, coalesce(undone_by, '')`
 
 func scanMerge(row pgx.CollectableRow) (store.ContactMerge, error) {
 	var m store.ContactMerge
 	var finished, undone *time.Time
+	var note string
+	var said *coded.Record
 	err := row.Scan(&m.ID, &m.LoserID, &m.WinnerID, &m.Status, &m.Taken, &m.WinnerBefore, &m.WinnerAfter, &m.LoserRow, &m.LoserLink, &m.WinnerLink,
-		&m.MovedID, &m.PartnerID, &m.Policy, &m.PartnerBefore, &m.PartnerAfter, &m.Note,
+		&m.MovedID, &m.PartnerID, &m.Policy, &m.PartnerBefore, &m.PartnerAfter, &note, &said,
 		&m.CreatedAt, &m.CreatedBy, &finished, &undone, &m.UndoneBy)
+	m.Note = coded.Stored(note, said)
 	m.FinishedAt = deref(finished)
 	m.UndoneAt = deref(undone)
 	return m, err
@@ -65,12 +69,12 @@ func addMerge(ctx context.Context, tx pgx.Tx, m *store.ContactMerge) error {
 // where it is not. What a partner was before is stored once; of a merge whose person was
 // erased meanwhile it goes when that is through.
 func (s *Store) NoteMerge(ctx context.Context, m store.ContactMerge, was store.MergeStatus) (ok bool, err error) {
-	tag, err := s.pool.Exec(ctx, `UPDATE mksync_merges SET status = $3, note = $4,
+	tag, err := s.pool.Exec(ctx, `UPDATE mksync_merges SET status = $3, note = $4, note_said = $8,
 			partner_before = CASE WHEN $3 <> 'merged' OR loser_row IS NOT NULL THEN coalesce(partner_before, $5) END,
 			partner_after = CASE WHEN $3 <> 'merged' OR loser_row IS NOT NULL THEN $6::jsonb END,
 			finished_at = CASE WHEN $3 = 'merged' THEN coalesce(finished_at, now()) ELSE finished_at END, undone_by = $7
 		WHERE id = $1 AND status = $2`,
-		m.ID, string(was), string(m.Status), m.Note, m.PartnerBefore, m.PartnerAfter, nullText(m.UndoneBy))
+		m.ID, string(was), string(m.Status), m.Note.String(), m.PartnerBefore, m.PartnerAfter, nullText(m.UndoneBy), m.Note.Record())
 	if err != nil {
 		return false, fmt.Errorf("store merge %d: %w", m.ID, err)
 	}
@@ -79,13 +83,13 @@ func (s *Store) NoteMerge(ctx context.Context, m store.ContactMerge, was store.M
 
 // closeMerge ends a merge that is taken back, with all data that it kept.
 func closeMerge(ctx context.Context, tx pgx.Tx, m *store.ContactMerge) error {
-	err := tx.QueryRow(ctx, `UPDATE mksync_merges SET status = 'undone', undone_at = now(), undone_by = $2, note = '', winner_before = '{}', winner_after = '{}',
+	err := tx.QueryRow(ctx, `UPDATE mksync_merges SET status = 'undone', undone_at = now(), undone_by = $2, note = '', note_said = NULL, winner_before = '{}', winner_after = '{}',
 			loser_row = NULL, loser_link = NULL, winner_link = NULL, partner_before = NULL, partner_after = NULL
 		WHERE id = $1 AND status IN ('merged', 'undoing') RETURNING undone_at`, m.ID, nullText(m.UndoneBy)).Scan(&m.UndoneAt)
 	if err != nil {
 		return fmt.Errorf("close merge %d: %w", m.ID, err)
 	}
 	m.Status = store.MergeUndone
-	m.Note = ""
+	m.Note = coded.Text{}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -237,7 +238,7 @@ func TestAMergeIsNotedWhereItStillIsAsItWas(t *testing.T) {
 	k.merging(func(loser, winner store.Session) { require.NoError(t, winner.Absorb(t.Context(), loser, m, ch)) })
 	note := func(status store.MergeStatus, before string, was store.MergeStatus) bool {
 		t.Helper()
-		ok, err := k.NoteMerge(t.Context(), store.ContactMerge{ID: m.ID, Status: status, Note: "n", PartnerBefore: json.RawMessage(before)}, was)
+		ok, err := k.NoteMerge(t.Context(), store.ContactMerge{ID: m.ID, Status: status, Note: coded.Words("n"), PartnerBefore: json.RawMessage(before)}, was)
 		require.NoError(t, err)
 		return ok
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -109,7 +110,7 @@ func TestSeenPartnersAreThoseOfAPollAndThoseOfLinks(t *testing.T) {
 		k.link(n, status)
 	}
 	k.save(numbered(6), store.Change{Link: store.Link{Status: store.StatusPending}})
-	require.NoError(t, k.HoldMissing(t.Context(), []string{partnerID(2)}, "gone"))
+	require.NoError(t, k.HoldMissing(t.Context(), []string{partnerID(2)}, coded.Words("gone")))
 	require.False(t, k.admit(5, mapping.SideCRM, 0, ""))
 	got, err := k.SeenPartners(t.Context())
 	require.NoError(t, err)

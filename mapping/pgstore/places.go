@@ -7,6 +7,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -162,7 +163,7 @@ func (p place) settings(f mapping.Field, contact mapping.Contact, raw []*string)
 // that is too long is refused here, because a cast cuts it.
 func (c column) setting(f mapping.Field, v string) (setting, error) {
 	if c.limit > 0 && utf8.RuneCountInString(v) > c.limit {
-		return setting{}, &store.ContactRefusedError{Reason: fmt.Sprintf("column %s holds at most %d characters", c.name, c.limit)}
+		return setting{}, &store.ContactRefusedError{Reason: coded.Say("note.kept.column", "column {column} holds at most {count} characters", c.name, c.limit)}
 	}
 	if f == mapping.FieldTaxNumber && slices.Contains([]string{"numeric", "bigint", "integer"}, c.base) {
 		v = mapping.Canonical(f, v) // without the letters of the country

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -108,11 +110,10 @@ func (c *contacts) insertRefusal(err error, names []string) error {
 			lacking = append(lacking, name)
 		}
 	}
-	needed := fmt.Sprintf("column %q is required and the partner has no value for it: give it", lacking[0])
 	if len(lacking) > 1 {
-		needed = fmt.Sprintf("columns %s are required and the partner has no values for them: give them", strings.Join(quoted(lacking), ", "))
+		return &store.ContactRefusedError{Reason: coded.Say("note.refused.lacking_many", "columns {columns} are required and the partner has no values for them: give them one under insert in the configuration, or a default in the table", strings.Join(quoted(lacking), ", "))}
 	}
-	return &store.ContactRefusedError{Reason: needed + " one under insert in the configuration, or a default in the table"}
+	return &store.ContactRefusedError{Reason: coded.Say("note.refused.lacking", "column {column} is required and the partner has no value for it: give it one under insert in the configuration, or a default in the table", strconv.Quote(lacking[0]))}
 }
 
 func quoted(names []string) []string {
@@ -128,9 +129,9 @@ func (c *contacts) deleteRefusal(err error) error {
 	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return &store.ContactRefusedError{Reason: "the database keeps it: a trigger or row level security does not let it be deleted"}
+		return &store.ContactRefusedError{Reason: coded.Say("note.refused.delete", "the database keeps it: a trigger or row level security does not let it be deleted")}
 	case errors.As(err, &pg) && pg.Code[:2] == "23":
-		return &store.ContactRefusedError{Reason: fmt.Sprintf("constraint %q keeps it", pg.ConstraintName)}
+		return &store.ContactRefusedError{Reason: coded.Say("note.refused.delete_constraint", "constraint {constraint} keeps it", strconv.Quote(pg.ConstraintName))}
 	}
 	return c.refusal(err)
 }

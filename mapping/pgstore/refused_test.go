@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/mapping/store"
@@ -15,7 +16,7 @@ import (
 func (k *keeping) refused(n int, reason string, in time.Duration, retries int) {
 	k.t.Helper()
 	k.save(numbered(n), store.Change{Link: store.Link{
-		MetaKockaID: partnerID(n), Status: store.StatusError, LastError: reason, RetryAt: time.Now().Add(in), Retries: retries,
+		MetaKockaID: partnerID(n), Status: store.StatusError, LastError: coded.Words(reason), RetryAt: time.Now().Add(in), Retries: retries,
 	}})
 }
 

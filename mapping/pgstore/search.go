@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -145,7 +146,7 @@ func (c *contacts) listedSQL(q store.ContactQuery) (string, []any) {
 	}
 
 	return fmt.Sprintf(`
-		SELECT m.contact_id::text, m.id::text, coalesce(m.metakocka_id, ''), m.sync_status, m.last_synced_at, coalesce(m.last_error, ''), m.differing,
+		SELECT m.contact_id::text, m.id::text, coalesce(m.metakocka_id, ''), m.sync_status, m.last_synced_at, coalesce(m.last_error, ''), m.last_error_said, m.differing,
 			c.%[1]s IS NOT NULL, coalesce(%[2]s, false), coalesce(p.name, ''), %[3]s
 		FROM (SELECT contact_id FROM (%[4]s) f WHERE %[5]s ORDER BY contact_id LIMIT %[6]d) AS k
 		JOIN metakocka_contact_mappings m ON m.contact_id = k.contact_id
@@ -186,12 +187,15 @@ func (c *contacts) listed(row pgx.CollectableRow) (store.ListedContact, error) {
 	var l store.ListedContact
 	var syncedAt *time.Time
 	var differing []string
+	var words string
+	var said *coded.Record
 	raw := make([]*string, len(c.read))
-	targets := []any{&l.ContactID, &l.LinkID, &l.MetaKockaID, &l.Status, &syncedAt, &l.LastError, &differing, &l.Exists, &l.InScope, &l.PartnerName}
+	targets := []any{&l.ContactID, &l.LinkID, &l.MetaKockaID, &l.Status, &syncedAt, &words, &said, &differing, &l.Exists, &l.InScope, &l.PartnerName}
 	if err := row.Scan(append(targets, scanTargets(raw)...)...); err != nil {
 		return l, err
 	}
 	l.LastSyncedAt = deref(syncedAt)
+	l.LastError = coded.Stored(words, said)
 	for _, f := range differing {
 		l.Differing = append(l.Differing, mapping.Field(f))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -289,11 +290,11 @@ func (s *Session) insert(ctx context.Context, conn *ownConn, ch *store.Change) e
 		case err != nil:
 			return err
 		case key != s.id:
-			return &store.ContactRefusedError{Reason: "a trigger of the table gives a new contact another key than it was made with"}
+			return &store.ContactRefusedError{Reason: coded.Say("note.refused.key", "a trigger of the table gives a new contact another key than it was made with")}
 		case taken:
 			return nil
 		}
-		return &store.ContactRefusedError{Reason: "the configured filter leaves the new contact out: let its columns have defaults that the filter takes"}
+		return &store.ContactRefusedError{Reason: coded.Say("note.refused.filter", "the configured filter leaves the new contact out: let its columns have defaults that the filter takes")}
 	})
 	if err != nil {
 		return t.insertRefusal(err, named(settings))

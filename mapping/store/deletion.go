@@ -3,6 +3,7 @@ package store
 import (
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -28,7 +29,7 @@ type DeletionRecord struct {
 	ContactID   string
 	MetaKockaID string
 	Side        mapping.Side // where the record was deleted
-	Reason      string
+	Reason      coded.Text
 	Status      DeletionStatus
 	CreatedAt   time.Time
 	ClosedAt    time.Time

@@ -24,13 +24,13 @@ var (
 // ContactRefusedError says that the contacts table did not take a value: a
 // missing required column, a constraint, a trigger, a right. Reason names columns,
 // constraints and functions, never values.
-type ContactRefusedError struct{ Reason string }
+type ContactRefusedError struct{ Reason coded.Text }
 
 func (e *ContactRefusedError) Error() string { return e.Said().String() }
 
 // Said is the error as a code with parameters.
 func (e *ContactRefusedError) Said() coded.Text {
-	return coded.Say("refusal.contact.refused", "the CRM refused the contact: {words}", e.Reason)
+	return coded.Say("refusal.contact.refused", "the CRM refused the contact: {cause}", e.Reason)
 }
 
 // HiddenError says that rows of the tables may be hidden from mksync's role: what is not

@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // MostOpenJobs is how many jobs may wait or run.
@@ -30,11 +32,11 @@ type Job struct {
 	Request   json.RawMessage
 	Status    JobStatus
 
-	Doing               string // what is being done
-	Paused              string // why it waits; empty: it does not
-	Total, Done, Failed int    // items; 0 of them while not known
+	Doing               string     // what is being done
+	Paused              coded.Text // why it waits; nothing: it does not
+	Total, Done, Failed int        // items; 0 of them while not known
 	Result              json.RawMessage
-	Error               string
+	Error               coded.Text
 
 	// WaitsFor are the open jobs over the same contacts that came before.
 	WaitsFor []string

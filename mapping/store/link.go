@@ -2,8 +2,10 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -35,13 +37,13 @@ func (s Status) Alive() bool { return s != StatusDeleted && s != StatusUnlinked 
 // Link pairs a contact with a partner: a row of metakocka_contact_mappings. In
 // JSON it is what a merge keeps of it.
 type Link struct {
-	ID           string    `json:"id,omitzero"`
-	ContactID    string    `json:"contactId,omitzero"`
-	MetaKockaID  string    `json:"metakockaId,omitzero"` // empty until the partner is known
-	Type         string    `json:"type,omitzero"`        // "partner"
-	Status       Status    `json:"status,omitzero"`
-	LastSyncedAt time.Time `json:"lastSyncedAt,omitzero"` // zero: never
-	LastError    string    `json:"lastError,omitzero"`
+	ID           string     `json:"id,omitzero"`
+	ContactID    string     `json:"contactId,omitzero"`
+	MetaKockaID  string     `json:"metakockaId,omitzero"` // empty until the partner is known
+	Type         string     `json:"type,omitzero"`        // "partner"
+	Status       Status     `json:"status,omitzero"`
+	LastSyncedAt time.Time  `json:"lastSyncedAt,omitzero"` // zero: never
+	LastError    coded.Text `json:"-"`                     // see MarshalJSON
 
 	// Base is what each side held when they last agreed; nil before that.
 	Base *mapping.Base `json:"base,omitzero"`
@@ -79,6 +81,30 @@ type Link struct {
 	UpdatedAt time.Time `json:"-"`
 	CreatedBy string    `json:"-"`
 	UpdatedBy string    `json:"-"`
+}
+
+// lastError is what a link says as it is stored: the words, and what they are made of.
+type lastError struct {
+	Words string        `json:"lastError,omitzero"`
+	Said  *coded.Record `json:"lastErrorSaid,omitzero"`
+}
+
+type linkJSON Link // without the methods
+
+// MarshalJSON keeps the words of what the link says, too.
+func (l Link) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		linkJSON
+		lastError
+	}{linkJSON(l), lastError{l.LastError.String(), l.LastError.Record()}})
+}
+
+// UnmarshalJSON also reads what an older version stored: the words alone.
+func (l *Link) UnmarshalJSON(data []byte) error {
+	var said lastError
+	err := errors.Join(json.Unmarshal(data, (*linkJSON)(l)), json.Unmarshal(data, &said))
+	l.LastError = coded.Stored(said.Words, said.Said)
+	return err
 }
 
 // Decision is a person's, of a parked field: the side whose value both are to hold, and

@@ -3,6 +3,7 @@ package store
 import (
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -23,7 +24,7 @@ type ListedContact struct {
 	ContactID, LinkID, MetaKockaID string
 	Status                         Status
 	LastSyncedAt                   time.Time
-	LastError                      string
+	LastError                      coded.Text
 	Differing                      []mapping.Field
 	Exists, InScope                bool // in the CRM; the configured filter takes it
 	Name, CompanyName              string

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -36,7 +37,7 @@ type ContactMerge struct {
 	// PartnerBefore and PartnerAfter are the superfluous partner around what the
 	// policy did to it; nil: nothing was done (yet).
 	PartnerBefore, PartnerAfter json.RawMessage
-	Note                        string // what is not as it should be
+	Note                        coded.Text // what is not as it should be
 	CreatedAt                   time.Time
 	CreatedBy                   string
 	FinishedAt, UndoneAt        time.Time

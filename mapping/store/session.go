@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 )
 
@@ -55,7 +56,7 @@ type Session interface {
 	// AdmitDeletion asks the guard whether the link's deletion on side may be
 	// applied; if not, it is held. At most limit are within ten minutes, and none
 	// that has a reason to wait for a person.
-	AdmitDeletion(ctx context.Context, link Link, side mapping.Side, limit int, reason string) (bool, error)
+	AdmitDeletion(ctx context.Context, link Link, side mapping.Side, limit int, reason coded.Text) (bool, error)
 	// Referrers names the tables whose rows refer to the contact by a foreign key, and
 	// those that may not be looked into.
 	Referrers(ctx context.Context) ([]string, error)

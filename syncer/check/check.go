@@ -38,7 +38,7 @@ type CheckStore interface {
 	// Terms say which columns hold which fields, and which contacts are synced.
 	Terms() string
 	// HoldAll holds the deletions of all links whose contact is gone.
-	HoldAll(ctx context.Context, reason string, why store.Why) (int64, error)
+	HoldAll(ctx context.Context, reason coded.Text, why store.Why) (int64, error)
 	// Alone runs use while no other process has the named part to itself.
 	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error
 
@@ -106,8 +106,8 @@ type CheckRequest struct {
 	Repair bool   `json:"repair,omitempty"` // reconcile what is found
 	By     string `json:"by,omitempty"`
 
-	settle  bool   // wait for changes that are under way
-	holdAll string // why missing contacts are no deletions; empty: they are
+	settle  bool       // wait for changes that are under way
+	holdAll coded.Text // why missing contacts are no deletions; nothing: they are
 }
 
 // CheckReport is what a full check found.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -25,9 +26,9 @@ func (run *checkRun) repair(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch hold {
+	switch hold.Code {
 	case "":
-	case notReadYet:
+	case notReadYet.Code:
 		run.leaveForNow()
 	default:
 		if err := run.hold(ctx, hold); err != nil {
@@ -45,7 +46,7 @@ func (run *checkRun) repair(ctx context.Context) error {
 
 	var open []*syncer.Finding
 	for i := range run.findings {
-		if f := &run.findings[i]; f.Kind != syncer.FindingContactGone || hold == "" {
+		if f := &run.findings[i]; f.Kind != syncer.FindingContactGone || hold.IsZero() {
 			open = append(open, f)
 		}
 	}
@@ -99,7 +100,7 @@ func noteRepair(f *syncer.Finding, res syncer.Result, err error) error {
 			f.MetaKockaID = res.MetaKockaID
 		}
 	case errors.As(err, &rejected), errors.As(err, &pending), errors.Is(err, syncer.ErrAgain), errors.Is(err, store.ErrContactChanged):
-		f.Note = err.Error()
+		f.Noted(coded.Of(err))
 	default:
 		return err
 	}
@@ -116,7 +117,7 @@ func (run *checkRun) number(kind syncer.FindingKind) (n int) {
 }
 
 // hold holds the deletion of every link whose contact is gone.
-func (run *checkRun) hold(ctx context.Context, reason string) error {
+func (run *checkRun) hold(ctx context.Context, reason coded.Text) error {
 	n, err := run.store.HoldAll(ctx, reason, store.Why{Cause: store.BecauseCheck})
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func (run *checkRun) hold(ctx context.Context, reason string) error {
 	run.log.Warn("contacts are gone; their deletions are held: mksync deletions list", "why", reason, "held", n)
 	for i := range run.findings {
 		if run.findings[i].Kind == syncer.FindingContactGone {
-			run.findings[i].Note = "the deletion is held: " + reason
+			run.findings[i].Noted(coded.Say("note.finding.held", "the deletion is held: {cause}", reason))
 		}
 	}
 	return nil
@@ -135,29 +136,29 @@ func (run *checkRun) hold(ctx context.Context, reason string) error {
 func (run *checkRun) leaveForNow() {
 	for i := range run.findings {
 		if f := &run.findings[i]; f.Kind == syncer.FindingContactGone {
-			f.Note = notReadYet
+			f.Noted(notReadYet)
 			run.unread++
 		}
 	}
 }
 
 // notReadYet is why it is not known yet whether missing contacts were deleted.
-const notReadYet = "the listener has not read far enough to tell a deletion from a TRUNCATE; the next check looks again"
+var notReadYet = coded.Say("note.finding.not_read", "the listener has not read far enough to tell a deletion from a TRUNCATE; the next check looks again")
 
-// holdReason says why missing contacts are not to be taken for deleted; "" where
+// holdReason says why missing contacts are not to be taken for deleted; nothing where
 // they are (invariant 6). Only when the listener has come past what the check read is it
 // known that no TRUNCATE is behind it: as long as it comes nearer it is waited for.
-func (run *checkRun) holdReason(ctx context.Context) (string, error) {
+func (run *checkRun) holdReason(ctx context.Context) (coded.Text, error) {
 	gone := run.number(syncer.FindingContactGone)
 	switch {
 	case gone == 0:
-		return "", nil
-	case run.req.holdAll != "":
+		return coded.Text{}, nil
+	case !run.req.holdAll.IsZero():
 		return run.req.holdAll, nil
 	case gone > 1 && gone == run.rep.Links:
-		return "a full check found none of the linked contacts", nil
+		return coded.Say("note.held.none_found", "a full check found none of the linked contacts"), nil
 	case gone > 10 && gone*2 > run.rep.Links:
-		return "a full check found less than half of the linked contacts", nil
+		return coded.Say("note.held.half_found", "a full check found less than half of the linked contacts"), nil
 	}
 
 	if moved, err := run.moved(ctx); err != nil || moved {
@@ -167,13 +168,13 @@ func (run *checkRun) holdReason(ctx context.Context) (string, error) {
 	// What the check read may be ahead of what the listener has told of.
 	lsn, err := run.store.LogPosition(ctx)
 	if err != nil {
-		return "", err
+		return coded.Text{}, err
 	}
 
 	var read cdc.LSN
 	for deadline := time.Now().Add(run.cfg.CatchUp); ; {
 		reason, now, err := run.underWay(ctx, lsn)
-		if err != nil || reason == "" || reason == heldTruncate || time.Now().After(deadline) {
+		if err != nil || reason.Code != notReadYet.Code || time.Now().After(deadline) {
 			return reason, err
 		}
 		if now > read {
@@ -181,7 +182,7 @@ func (run *checkRun) holdReason(ctx context.Context) (string, error) {
 			deadline = time.Now().Add(run.cfg.CatchUp)
 		}
 		if err := syncer.Pause(ctx, min(run.cfg.Look, time.Second)); err != nil {
-			return "", err
+			return coded.Text{}, err
 		}
 	}
 }
@@ -204,15 +205,15 @@ func (run *checkRun) moved(ctx context.Context) (bool, error) {
 	return now != listener.Layout || rearranged(listener, state), err
 }
 
-const heldTruncate = "the contacts table was truncated"
+var heldTruncate = coded.Say("note.held.truncate", "the contacts table was truncated")
 
 // underWay says what may still turn out to be a TRUNCATE, and how far the listener has
 // read, where it reads.
-func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (reason string, read cdc.LSN, err error) {
+func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (reason coded.Text, read cdc.LSN, err error) {
 	slot, err := run.store.Slot(ctx, run.cfg.Slot)
 	switch {
 	case err != nil:
-		return "", 0, err
+		return coded.Text{}, 0, err
 	case !slot.Found || slot.WALStatus == "lost": // nothing can come of it any more
 	case !slot.Active:
 		waits, err := run.store.TruncateWaits(ctx, run.cfg.Slot, run.cfg.Publication)
@@ -222,7 +223,7 @@ func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (reason string, 
 	default:
 		listener, _, err := event.ListenerStates{States: run.store}.Load(ctx) // behind the look at who reads
 		if err != nil {
-			return "", 0, err
+			return coded.Text{}, 0, err
 		}
 		if listener.Stored < lsn {
 			return notReadYet, listener.Stored, nil
@@ -234,5 +235,5 @@ func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (reason string, 
 	if err != nil || waits {
 		return heldTruncate, 0, err
 	}
-	return "", 0, nil
+	return coded.Text{}, 0, nil
 }

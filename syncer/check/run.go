@@ -6,6 +6,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
@@ -164,7 +165,7 @@ func rearranged(l cdc.State, state store.CheckState) bool {
 	return l.Rearranged() != "" && l.Rearranged() != state.Layout
 }
 
-const heldPartitions = "partitions of the contacts table were attached, detached, emptied or written anew"
+var heldPartitions = coded.Say("note.held.partitions", "partitions of the contacts table were attached, detached, emptied or written anew")
 
 // recover finds what was missed before a snapshot, or came and went with a
 // partition. The contacts of the snapshot itself are the pusher's; the check comes
@@ -177,10 +178,10 @@ func (c *Checker) recover(ctx context.Context, l cdc.State, state store.CheckSta
 	r, reason := CheckRequest{Repair: true}, l.SnapshotReason
 	switch {
 	case rearranged(l, state):
-		reason = heldPartitions
+		reason = heldPartitions.String()
 		r.holdAll = heldPartitions
 	case l.TableReplaced:
-		r.holdAll = "the contacts table was dropped and made again"
+		r.holdAll = coded.Say("note.held.replaced", "the contacts table was dropped and made again")
 	}
 
 	rep, err := c.Check(ctx, r)

@@ -1,9 +1,8 @@
 package event
 
 import (
-	"fmt"
-
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 )
 
 // Names of the durable consumers.
@@ -17,7 +16,7 @@ const (
 var SubjectTruncate = bus.ContactSubject("truncate", "")
 
 // NoKey says why a contact without a usable key is not synced.
-var NoKey = fmt.Sprintf("the contact's key is empty, longer than %d bytes, or no text, so mksync cannot name it", bus.LongestID)
+var NoKey = coded.Say("note.event.no_key", "the contact's key is empty, longer than {count} bytes, or no text, so mksync cannot name it", bus.LongestID)
 
 // readers are the consumers of a stream.
 func readers(stream string) []string {

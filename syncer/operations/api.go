@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -33,7 +34,7 @@ type DeletionJournal interface {
 	// ApproveDeletion lets the next reconcile apply it. mapping.ErrNotOpen.
 	ApproveDeletion(ctx context.Context, id int64, by string) error
 	// RejectDeletion makes the link a tombstone and nothing else. mapping.ErrNotOpen.
-	RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note, by string) error
+	RejectDeletion(ctx context.Context, d store.DeletionRecord, status store.Status, note coded.Text, by string) error
 }
 
 // Directory looks links, partners and contacts up.
@@ -61,7 +62,7 @@ type Directory interface {
 type OrphanStore interface {
 	Orphans(ctx context.Context, after string, limit int) ([]store.Orphan, error)
 	RemoveTombstones(ctx context.Context) (int64, error)
-	HoldAll(ctx context.Context, reason string, why store.Why) (int64, error)
+	HoldAll(ctx context.Context, reason coded.Text, why store.Why) (int64, error)
 }
 
 // Records is everything the API needs of the store; *pgstore.Store is one.

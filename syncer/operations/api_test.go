@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -206,10 +207,10 @@ func TestBulkRequestsNameSomeOrAll(t *testing.T) {
 func TestDeadLettersAreFoundByAnyID(t *testing.T) {
 	t.Parallel()
 	l := &letters{all: []bus.DeadLetter{
-		{ID: 3, Stream: bus.StreamContacts, Key: "17", Reason: "no name"},
-		{ID: 5, Stream: bus.StreamPartners, Key: "7001", Reason: "no name"},
-		{ID: 8, Stream: bus.StreamContacts, Key: "18", Reason: "other"},
-		{ID: 9, Stream: bus.StreamPartners, Key: "18", Reason: "other"},
+		{ID: 3, Stream: bus.StreamContacts, Key: "17", Reason: coded.Words("no name")},
+		{ID: 5, Stream: bus.StreamPartners, Key: "7001", Reason: coded.Words("no name")},
+		{ID: 8, Stream: bus.StreamContacts, Key: "18", Reason: coded.Words("other")},
+		{ID: 9, Stream: bus.StreamPartners, Key: "18", Reason: coded.Words("other")},
 	}, gone: map[uint64]bool{5: true, 8: true}}
 	a := &API{deadLetters: l, records: &records{key: store.KeyBigint, links: []store.Link{{ID: uuidOf, ContactID: "17", MetaKockaID: "7002"}, {ID: "other", ContactID: "19", MetaKockaID: "7001"}}}}
 	for id, want := range map[string]uint64{"3": 3, "17": 3, "017": 3, "7002": 3, strings.ToUpper(uuidOf): 3, "7001": 5, "19": 5, "9": 9} {
@@ -234,7 +235,7 @@ func TestDeadLettersAreFoundByAnyID(t *testing.T) {
 	require.Empty(t, page.Items)
 	require.Empty(t, page.Next)
 
-	l.all = append(l.all, bus.DeadLetter{ID: 11, Stream: bus.StreamContacts, Key: "kaj", Reason: "stranger"})
+	l.all = append(l.all, bus.DeadLetter{ID: 11, Stream: bus.StreamContacts, Key: "kaj", Reason: coded.Words("stranger")})
 	got, err := a.deadLetter(t.Context(), "kaj") // which is no contact's id
 	require.NoError(t, err)
 	require.EqualValues(t, 11, got.ID)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -49,9 +50,17 @@ type BulkItem struct {
 	SyncStatus  store.Status  `json:"syncStatus,omitempty"`
 	Verdict     match.Verdict `json:"verdict,omitempty"`
 	Error       string        `json:"error,omitempty"`
+	// Said is the error as a code with parameters.
+	Said coded.Text `json:"said,omitzero"`
 	// Undone is how many fields were taken back, Left why others stay as they are.
 	Undone int             `json:"undone,omitempty"`
 	Left   []syncer.Reason `json:"left,omitempty"`
+}
+
+// because notes why it did not succeed.
+func (i *BulkItem) because(t coded.Text) {
+	i.Error = t.String()
+	i.Said = said(t)
 }
 
 // mostListed is how many items that succeeded a result over all contacts names.
@@ -181,10 +190,10 @@ func (run *bulkRun) finished(i int, verdict match.Verdict, res syncer.Result, er
 		MappingID: res.LinkID, SyncStatus: res.Status, Verdict: verdict,
 	}
 	if err != nil {
-		item.Error = run.words(err)
+		item.because(run.reason(err))
 		item.Verdict = ""
 		if res.Status == store.StatusHeld {
-			item.Error = res.LastError
+			item.because(res.LastError)
 			item.Verdict = match.VerdictAmbiguous
 		}
 	}
@@ -204,24 +213,24 @@ func (run *bulkRun) putOff(err error) bool {
 	return syncer.Outage(err) && run.rep.watched() || errors.As(err, &pending)
 }
 
-// words say why a piece did not succeed. An internal error's are for the log,
+// reason is why a piece did not succeed. That of an internal error is for the log,
 // unless an operator watches; a job is read by others.
-func (run *bulkRun) words(err error) string {
+func (run *bulkRun) reason(err error) coded.Text {
 	if !run.whole {
-		return syncer.AsRequestError(err).Message
+		return syncer.AsRequestError(err).Reason
 	}
-	return publicWords(run.log, err)
+	return publicReason(run.log, err)
 }
 
-// publicWords say what a request's error means to everybody; an internal one's
-// are logged instead.
-func publicWords(log *slog.Logger, err error) string {
+// publicReason is what a request's error means to everybody; an internal one
+// is logged instead.
+func publicReason(log *slog.Logger, err error) coded.Text {
 	e := syncer.AsRequestError(err)
 	if e.Code == syncer.CodeInternal {
 		log.Error("bulk request met an internal error", "error", err)
-		return syncer.ErrInternal.Message
+		return syncer.ErrInternal.Reason
 	}
-	return e.Message
+	return e.Reason
 }
 
 // note counts and keeps the end of piece i.
@@ -257,13 +266,16 @@ func (run *bulkRun) list(n int, asked func(i int) BulkItem) []BulkItem {
 		}
 		if !kept {
 			item = asked(i)
-			item.Error = "not done: the request was stopped before"
+			item.because(stoppedBefore)
 			run.failed++
 		}
 		list = append(list, item)
 	}
 	return list
 }
+
+// stoppedBefore is why what was not begun was not done.
+var stoppedBefore = coded.Say("note.stopped_before", "not done: the request was stopped before")
 
 // once are the first places of ids that may come twice, and where the others
 // have their first.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -96,6 +97,8 @@ type ContactPage struct {
 	SyncStatus   store.Status `json:"syncStatus"` // "": there is no mapping
 	LastSyncedAt *time.Time   `json:"lastSyncedAt"`
 	LastError    string       `json:"lastError"`
+	// Said is the last error as a code with parameters.
+	Said coded.Text `json:"said,omitzero"`
 	// Stands is why it stands where it stands, Reason the same in a sentence.
 	Stands  syncer.Reason  `json:"stands"`
 	Reason  string         `json:"reason"`
@@ -170,7 +173,7 @@ func (a *API) Contact(ctx context.Context, r ContactRequest) (p ContactPage, err
 
 	p = ContactPage{
 		ContactID: t.ContactID, Exists: t.Contact != nil, LeftOut: t.Contact != nil && !t.InScope,
-		MappingID: t.link.ID, SyncStatus: t.link.Status, LastSyncedAt: known(t.link.LastSyncedAt), LastError: t.link.LastError,
+		MappingID: t.link.ID, SyncStatus: t.link.Status, LastSyncedAt: known(t.link.LastSyncedAt), LastError: t.link.LastError.String(), Said: said(t.link.LastError),
 		Stands: t.Stands, Reason: say(t.Stands), Fields: []ContactField{}, History: []HistoryEntry{}, Partner: ContactPartner{MetaKockaID: t.link.MetaKockaID},
 	}
 	for _, f := range t.Fields {

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -23,23 +24,25 @@ type ContactsRequest struct {
 
 // ListedContact is a contact in a list, with the names of both sides.
 type ListedContact struct {
-	ContactID    string          `json:"contactId"`
-	Name         string          `json:"name"` // the CRM's; "": it has none, or the contact is gone
-	CompanyName  string          `json:"companyName"`
-	MetaKockaID  string          `json:"metakockaId"`
-	PartnerName  string          `json:"partnerName"`
-	MappingID    string          `json:"mappingId"`
-	SyncStatus   store.Status    `json:"syncStatus"` // "": there is no mapping
-	LastSyncedAt *time.Time      `json:"lastSyncedAt"`
-	LastError    string          `json:"lastError"`
-	Differing    []mapping.Field `json:"differing,omitempty"`
-	LeftOut      bool            `json:"leftOut"` // by the configured filter, or by a person
+	ContactID    string       `json:"contactId"`
+	Name         string       `json:"name"` // the CRM's; "": it has none, or the contact is gone
+	CompanyName  string       `json:"companyName"`
+	MetaKockaID  string       `json:"metakockaId"`
+	PartnerName  string       `json:"partnerName"`
+	MappingID    string       `json:"mappingId"`
+	SyncStatus   store.Status `json:"syncStatus"` // "": there is no mapping
+	LastSyncedAt *time.Time   `json:"lastSyncedAt"`
+	LastError    string       `json:"lastError"`
+	// Said is the last error as a code with parameters.
+	Said      coded.Text      `json:"said,omitzero"`
+	Differing []mapping.Field `json:"differing,omitempty"`
+	LeftOut   bool            `json:"leftOut"` // by the configured filter, or by a person
 }
 
 func listedContactOf(l store.ListedContact) ListedContact {
 	return ListedContact{
 		ContactID: l.ContactID, Name: l.Name, CompanyName: l.CompanyName, MetaKockaID: l.MetaKockaID, PartnerName: l.PartnerName,
-		MappingID: l.LinkID, SyncStatus: l.Status, LastSyncedAt: known(l.LastSyncedAt), LastError: l.LastError,
+		MappingID: l.LinkID, SyncStatus: l.Status, LastSyncedAt: known(l.LastSyncedAt), LastError: l.LastError.String(), Said: said(l.LastError),
 		Differing: l.Differing, LeftOut: l.Exists && !l.InScope,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
@@ -14,21 +15,23 @@ import (
 
 // DeadLetter is a key's events that could not be applied, as users see them.
 type DeadLetter struct {
-	ID          string    `json:"id"`
-	Consumer    string    `json:"consumer"`
-	ContactID   string    `json:"contactId,omitempty"`   // of a contact's events
-	MetaKockaID string    `json:"metakockaId,omitempty"` // of a partner's
-	Reason      string    `json:"reason"`
-	Count       int       `json:"count"`
-	Subject     string    `json:"subject"`
-	Stream      string    `json:"stream"`
-	Sequence    uint64    `json:"sequence"`
-	StoredAt    time.Time `json:"storedAt"`
+	ID          string `json:"id"`
+	Consumer    string `json:"consumer"`
+	ContactID   string `json:"contactId,omitempty"`   // of a contact's events
+	MetaKockaID string `json:"metakockaId,omitempty"` // of a partner's
+	Reason      string `json:"reason"`
+	// Said is the reason as a code with parameters.
+	Said     coded.Text `json:"said,omitzero"`
+	Count    int        `json:"count"`
+	Subject  string     `json:"subject"`
+	Stream   string     `json:"stream"`
+	Sequence uint64     `json:"sequence"`
+	StoredAt time.Time  `json:"storedAt"`
 }
 
 func deadLetterOf(l bus.DeadLetter) DeadLetter {
 	dead := DeadLetter{
-		ID: deadLetterID(l), Consumer: l.Consumer, Reason: l.Reason, Count: l.Count,
+		ID: deadLetterID(l), Consumer: l.Consumer, Reason: l.Reason.String(), Said: said(l.Reason), Count: l.Count,
 		Subject: l.Subject, Stream: l.Stream, Sequence: l.Seq, StoredAt: l.Time,
 	}
 	if l.Stream == bus.StreamPartners {
@@ -97,7 +100,7 @@ func (a *API) RetryDeadLetters(ctx context.Context, r DeadLetterGroupRequest) (g
 	}
 
 	for _, l := range all {
-		if l.Reason != r.Reason {
+		if l.Reason.String() != r.Reason {
 			continue
 		}
 		err := a.deadLetters.RetryDeadLetter(ctx, l.ID)

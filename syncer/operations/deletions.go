@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -12,22 +13,24 @@ import (
 
 // Deletion is an entry of the deletion journal as users see it.
 type Deletion struct {
-	ID          string               `json:"id"`
-	MappingID   string               `json:"mappingId"`
-	ContactID   string               `json:"contactId"`
-	MetaKockaID string               `json:"metakockaId"`
-	Side        mapping.Side         `json:"side"` // where the record was deleted
-	Reason      string               `json:"reason"`
-	Status      store.DeletionStatus `json:"status"`
-	CreatedAt   time.Time            `json:"createdAt"`
-	ClosedAt    *time.Time           `json:"closedAt"`
-	ClosedBy    string               `json:"closedBy"`
+	ID          string       `json:"id"`
+	MappingID   string       `json:"mappingId"`
+	ContactID   string       `json:"contactId"`
+	MetaKockaID string       `json:"metakockaId"`
+	Side        mapping.Side `json:"side"` // where the record was deleted
+	Reason      string       `json:"reason"`
+	// Said is the reason as a code with parameters.
+	Said      coded.Text           `json:"said,omitzero"`
+	Status    store.DeletionStatus `json:"status"`
+	CreatedAt time.Time            `json:"createdAt"`
+	ClosedAt  *time.Time           `json:"closedAt"`
+	ClosedBy  string               `json:"closedBy"`
 }
 
 func deletionOf(d store.DeletionRecord) Deletion {
 	return Deletion{
 		ID: deletionID(d), MappingID: d.LinkID, ContactID: d.ContactID, MetaKockaID: d.MetaKockaID, Side: d.Side,
-		Reason: d.Reason, Status: d.Status, CreatedAt: d.CreatedAt, ClosedAt: known(d.ClosedAt), ClosedBy: d.ClosedBy,
+		Reason: d.Reason.String(), Said: said(d.Reason), Status: d.Status, CreatedAt: d.CreatedAt, ClosedAt: known(d.ClosedAt), ClosedBy: d.ClosedBy,
 	}
 }
 
@@ -82,9 +85,9 @@ func (a *API) ApproveDeletion(ctx context.Context, r EntryRequest) (res Decided[
 }
 
 // What a mapping says after its deletion was rejected.
-const (
-	noteKeptPartner = "the contact was deleted; its partner is kept as it is"
-	noteKeptContact = "the partner is gone from MetaKocka; the contact is kept. `mksync sync` with its id makes the partner anew"
+var (
+	noteKeptPartner = coded.Say("note.gone.kept_partner", "the contact was deleted; its partner is kept as it is")
+	noteKeptContact = coded.Say("note.gone.kept_contact", "the partner is gone from MetaKocka; the contact is kept. `mksync sync` with its id makes the partner anew")
 )
 
 // RejectDeletion keeps what the deletion would have taken away. Neither side is

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -26,6 +27,9 @@ type Job struct {
 	Status    store.JobStatus `json:"status"`
 	Doing     string          `json:"doing,omitempty"`
 	Paused    string          `json:"paused,omitempty"` // why MetaKocka is waited for
+	// PausedSaid and ErrorSaid are the two as codes with parameters.
+	PausedSaid coded.Text `json:"pausedSaid,omitzero"`
+	ErrorSaid  coded.Text `json:"errorSaid,omitzero"`
 	// WaitsFor are the open jobs over the same contacts that come first.
 	WaitsFor []string `json:"waitsFor,omitempty"`
 	Total    int      `json:"total"` // 0: not known yet
@@ -49,12 +53,12 @@ type Job struct {
 func jobOf(j store.Job) Job {
 	if !j.FinishedAt.IsZero() {
 		j.Doing = ""
-		j.Paused = ""
+		j.Paused = coded.Text{}
 		j.ExpectedAt = time.Time{}
 	}
 	return Job{
-		ID: j.ID, Operation: j.Operation, Status: j.Status, Doing: j.Doing, Paused: j.Paused, WaitsFor: j.WaitsFor, ExpectedAt: known(j.ExpectedAt),
-		Total: j.Total, Done: j.Done, Failed: j.Failed, Result: j.Result, Error: j.Error,
+		ID: j.ID, Operation: j.Operation, Status: j.Status, Doing: j.Doing, Paused: j.Paused.String(), PausedSaid: said(j.Paused), WaitsFor: j.WaitsFor, ExpectedAt: known(j.ExpectedAt),
+		Total: j.Total, Done: j.Done, Failed: j.Failed, Result: j.Result, Error: j.Error.String(), ErrorSaid: said(j.Error),
 		CreatedAt: j.CreatedAt, CreatedBy: j.CreatedBy, StartedAt: known(j.StartedAt), FinishedAt: known(j.FinishedAt), FinishedBy: j.FinishedBy,
 	}
 }

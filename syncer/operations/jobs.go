@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -196,12 +197,12 @@ func (j *Jobs) one(ctx context.Context, a *API, job store.Job) error {
 	case cancelled && result != nil:
 		run.job.Status = store.JobCancelled
 	case err != nil && syncer.Outage(err):
-		run.job.Paused = err.Error()
+		run.job.Paused = coded.Of(err)
 		_, saved := j.store.SaveJob(ctx, run.job, nil)
 		return errors.Join(err, saved)
 	case err != nil:
 		run.job.Status = store.JobFailed
-		run.job.Error = publicWords(j.log.With("job", job.ID), err)
+		run.job.Error = publicReason(j.log.With("job", job.ID), err)
 	default:
 		run.job.Status = store.JobDone
 	}
@@ -234,7 +235,7 @@ func (run *jobRun) load(ctx context.Context) error {
 func (run *jobRun) watch(ctx context.Context, p Progress) error {
 	j := &run.job
 	j.Doing = p.Doing
-	j.Paused = p.Paused
+	j.Paused = p.PausedSaid.In(p.Paused)
 	j.ExpectedAt = time.Time{}
 	if p.ExpectedAt != nil {
 		j.ExpectedAt = *p.ExpectedAt

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -13,25 +14,27 @@ import (
 
 // Mapping is a link as users see it.
 type Mapping struct {
-	ID            string          `json:"id"`
-	ContactID     string          `json:"contactId"`
-	MetaKockaID   string          `json:"metakockaId"`
-	MetaKockaType string          `json:"metakockaType"`
-	SyncStatus    store.Status    `json:"syncStatus"`
-	LastSyncedAt  *time.Time      `json:"lastSyncedAt"`
-	LastError     string          `json:"lastError"`
-	Differing     []mapping.Field `json:"differing,omitempty"`
-	CreatedAt     time.Time       `json:"createdAt"`
-	CreatedBy     string          `json:"createdBy,omitempty"`
-	UpdatedAt     time.Time       `json:"updatedAt"`
-	UpdatedBy     string          `json:"updatedBy,omitempty"`
-	LeftOut       string          `json:"leftOut,omitempty"` // why a person leaves the contact out
+	ID            string       `json:"id"`
+	ContactID     string       `json:"contactId"`
+	MetaKockaID   string       `json:"metakockaId"`
+	MetaKockaType string       `json:"metakockaType"`
+	SyncStatus    store.Status `json:"syncStatus"`
+	LastSyncedAt  *time.Time   `json:"lastSyncedAt"`
+	LastError     string       `json:"lastError"`
+	// Said is the last error as a code with parameters.
+	Said      coded.Text      `json:"said,omitzero"`
+	Differing []mapping.Field `json:"differing,omitempty"`
+	CreatedAt time.Time       `json:"createdAt"`
+	CreatedBy string          `json:"createdBy,omitempty"`
+	UpdatedAt time.Time       `json:"updatedAt"`
+	UpdatedBy string          `json:"updatedBy,omitempty"`
+	LeftOut   string          `json:"leftOut,omitempty"` // why a person leaves the contact out
 }
 
 func mappingOf(l store.Link) Mapping {
 	return Mapping{
 		ID: l.ID, ContactID: l.ContactID, MetaKockaID: l.MetaKockaID, MetaKockaType: l.Type, SyncStatus: l.Status,
-		LastSyncedAt: known(l.LastSyncedAt), LastError: l.LastError, Differing: l.Differing,
+		LastSyncedAt: known(l.LastSyncedAt), LastError: l.LastError.String(), Said: said(l.LastError), Differing: l.Differing,
 		CreatedAt: l.CreatedAt, CreatedBy: l.CreatedBy, UpdatedAt: l.UpdatedAt, UpdatedBy: l.UpdatedBy,
 	}
 }
@@ -243,7 +246,7 @@ type Pruned struct {
 func (a *API) Prune(ctx context.Context, _ Nothing) (p Pruned, err error) {
 	who, _ := CallerOf(ctx)
 	asked := store.Why{Cause: store.BecausePerson, By: who.Name}
-	if p.Held, err = a.records.HoldAll(ctx, "the contact is gone and no deletion was seen", asked); err != nil {
+	if p.Held, err = a.records.HoldAll(ctx, coded.Say("note.held.pruned", "the contact is gone and no deletion was seen"), asked); err != nil {
 		return p, err
 	}
 	p.Removed, err = a.records.RemoveTombstones(ctx)

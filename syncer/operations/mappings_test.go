@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -47,7 +48,7 @@ func (l *linked) Orphans(_ context.Context, after string, limit int) ([]store.Or
 	return []store.Orphan{{ContactID: "17", Kind: store.OrphanContactGone}, {ContactID: "18", Kind: store.OrphanBothGone}, {ContactID: "19" + after, Kind: store.OrphanPartnerGone}}[:limit], nil
 }
 
-func (l *linked) HoldAll(_ context.Context, _ string, why store.Why) (int64, error) {
+func (l *linked) HoldAll(_ context.Context, _ coded.Text, why store.Why) (int64, error) {
 	l.held = append(l.held, why)
 	return 2, l.holds
 }

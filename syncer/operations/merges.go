@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -32,19 +33,22 @@ type Merge struct {
 	SuperfluousMetaKockaID string `json:"superfluousMetakockaId,omitempty"`
 	Policy                 string `json:"policy,omitempty"`
 	// Fields and Effects are what a dry run shows: the values, and the rest in words.
-	Fields    []syncer.MergedField `json:"fields,omitempty"`
-	Effects   []string             `json:"effects,omitempty"`
-	Note      string               `json:"note,omitempty"` // what is not as it should be
-	CreatedAt *time.Time           `json:"createdAt"`
-	CreatedBy string               `json:"createdBy,omitempty"`
-	UndoneAt  *time.Time           `json:"undoneAt"`
-	UndoneBy  string               `json:"undoneBy,omitempty"`
+	Fields  []syncer.MergedField `json:"fields,omitempty"`
+	Effects []string             `json:"effects,omitempty"`
+	// EffectsSaid are the effects as codes with parameters, Said is the note.
+	EffectsSaid []coded.Text `json:"effectsSaid,omitempty"`
+	Note        string       `json:"note,omitempty"` // what is not as it should be
+	Said        coded.Text   `json:"said,omitzero"`
+	CreatedAt   *time.Time   `json:"createdAt"`
+	CreatedBy   string       `json:"createdBy,omitempty"`
+	UndoneAt    *time.Time   `json:"undoneAt"`
+	UndoneBy    string       `json:"undoneBy,omitempty"`
 }
 
 func mergeShown(m store.ContactMerge) Merge {
 	out := Merge{
 		Status: m.Status, LoserContactID: m.LoserID, WinnerContactID: m.WinnerID, TakenOver: orNone(m.Taken),
-		MovedMetaKockaID: m.MovedID, SuperfluousMetaKockaID: m.PartnerID, Policy: m.Policy, Note: m.Note,
+		MovedMetaKockaID: m.MovedID, SuperfluousMetaKockaID: m.PartnerID, Policy: m.Policy, Note: m.Note.String(), Said: said(m.Note),
 		CreatedAt: known(m.CreatedAt), CreatedBy: m.CreatedBy, UndoneAt: known(m.UndoneAt),
 	}
 	if m.ID != 0 {
@@ -79,7 +83,10 @@ func (a *API) Merge(ctx context.Context, r MergeRequest) (m Merge, err error) {
 		}
 		m = mergeShown(p.Merge)
 		m.Fields = p.Fields
-		m.Effects = p.Effects
+		m.EffectsSaid = p.Effects
+		for _, effect := range p.Effects {
+			m.Effects = append(m.Effects, effect.String())
+		}
 		return m, nil
 	}
 

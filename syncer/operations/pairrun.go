@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -107,7 +108,9 @@ func (run *pairRun) judge(ctx context.Context, places []int) error {
 	defer run.mu.Unlock()
 	for n, i := range places {
 		item := &run.items[i]
-		item.Verdict, item.Reason = judgePair(known[n], run.pairs[i].Twice)
+		verdict, why := judgePair(known[n], run.pairs[i].Twice)
+		item.Verdict = verdict
+		item.because(why)
 		item.SyncStatus = ""
 		item.Strangers = false
 		if item.Verdict == PairLinked {
@@ -123,27 +126,29 @@ func (run *pairRun) judge(ctx context.Context, places []int) error {
 }
 
 // judgePair says what stands against a pair; PairTaken: nothing does.
-func judgePair(p store.Pairing, twice bool) (PairVerdict, string) {
+func judgePair(p store.Pairing, twice bool) (PairVerdict, coded.Text) {
 	switch {
 	case p.Contact == nil:
-		return PairContactMissing, "there is no such contact"
+		return PairContactMissing, coded.Say("note.pair.no_contact", "there is no such contact")
 	case p.LinkedTo == p.MetaKockaID:
-		return PairLinked, ""
+		return PairLinked, coded.Text{}
 	case !p.InScope:
-		return PairLeftOut, "the contact is left out of the sync"
+		return PairLeftOut, coded.Say("note.pair.left_out", "the contact is left out of the sync")
 	case p.LinkedTo != "":
-		return PairContactLinked, "the contact is linked with partner " + p.LinkedTo + ": where the pair is right, mksync unlink the contact and mksync link the two"
+		return PairContactLinked, coded.Say("note.pair.contact_linked", "the contact is linked with partner {partner}: where the pair is right, mksync unlink the contact and mksync link the two", p.LinkedTo)
 	case p.Holder != "":
-		return PairPartnerLinked, "the partner is linked with contact " + p.Holder + ": where the pair is right, mksync unlink that one and mksync link the two"
+		return PairPartnerLinked, coded.Say("note.pair.partner_linked", "the partner is linked with contact {contact}: where the pair is right, mksync unlink that one and mksync link the two", p.Holder)
 	case p.Parted:
-		return PairParted, "a person said that the two are not one: mksync link joins them again"
+		return PairParted, coded.Say("note.pair.parted", "a person said that the two are not one: mksync link joins them again")
 	case twice:
-		return PairTwice, "another pair of the list has its contact or its partner: mksync link the two that are one"
+		return PairTwice, coded.Say("note.pair.twice", "another pair of the list has its contact or its partner: mksync link the two that are one")
 	case p.Partner == nil:
-		return PairPartnerMissing, "MetaKocka has no such partner"
+		return PairPartnerMissing, noSuchPartner
 	}
-	return PairTaken, ""
+	return PairTaken, coded.Text{}
 }
+
+var noSuchPartner = coded.Say("note.pair.no_partner", "MetaKocka has no such partner")
 
 // strangers reports whether nothing says that the two of a pair are one.
 func strangers(p store.Pairing) (bool, error) {
@@ -189,23 +194,23 @@ func (run *pairRun) askFor(ctx context.Context, i int) error {
 	case run.putOff(err):
 		return err
 	case err != nil:
-		run.end(i, PairFailed, "", run.words(err))
+		run.end(i, PairFailed, "", run.reason(err))
 	case there:
-		run.end(i, PairTaken, "", "")
+		run.end(i, PairTaken, "", coded.Text{})
 	default:
-		run.end(i, PairPartnerMissing, "", "MetaKocka has no such partner")
+		run.end(i, PairPartnerMissing, "", noSuchPartner)
 	}
 	return nil
 }
 
 // end notes what became of a pair.
-func (run *pairRun) end(i int, v PairVerdict, status store.Status, reason string) {
+func (run *pairRun) end(i int, v PairVerdict, status store.Status, reason coded.Text) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	item := &run.items[i]
 	item.Verdict = v
 	item.SyncStatus = status
-	item.Reason = reason
+	item.because(reason)
 	run.rep.add(BulkItem{Success: v.Done()}, false)
 }
 
@@ -228,7 +233,7 @@ func (run *pairRun) takeOne(ctx context.Context, i int) error {
 	case run.putOff(err):
 		return err
 	case err == nil && res.MetaKockaID == p.MetaKockaID && res.Status.Alive():
-		run.end(i, PairTaken, res.Status, "")
+		run.end(i, PairTaken, res.Status, coded.Text{})
 		return nil
 	}
 
@@ -237,13 +242,13 @@ func (run *pairRun) takeOne(ctx context.Context, i int) error {
 	item := run.items[i]
 	switch {
 	case again != nil:
-		run.end(i, PairFailed, "", run.words(again))
+		run.end(i, PairFailed, "", run.reason(again))
 	case item.Verdict != PairTaken:
-		run.end(i, item.Verdict, item.SyncStatus, item.Reason)
+		run.end(i, item.Verdict, item.SyncStatus, item.Said.In(item.Reason))
 	case err != nil:
-		run.end(i, PairFailed, "", run.words(err))
+		run.end(i, PairFailed, "", run.reason(err))
 	default:
-		run.end(i, PairFailed, "", syncer.OrWords(res.LastError, "the contact was changed meanwhile: try again"))
+		run.end(i, PairFailed, "", res.LastError.Or(coded.Say("note.pair.changed", "the contact was changed meanwhile: try again")))
 	}
 	return nil
 }
@@ -270,9 +275,9 @@ func (run *pairRun) mergeOne(ctx context.Context, i int) error {
 	case run.putOff(err):
 		return err
 	case err != nil:
-		run.end(i, PairFailed, res.Status, run.words(err))
+		run.end(i, PairFailed, res.Status, run.reason(err))
 	default:
-		run.end(i, was.Verdict, res.Status, "")
+		run.end(i, was.Verdict, res.Status, coded.Text{})
 	}
 	return nil
 }
@@ -284,7 +289,7 @@ func (run *pairRun) result() ImportPairsResult {
 	for i := range run.items {
 		if item := &run.items[i]; item.Verdict == "" {
 			item.Verdict = PairOpen
-			item.Reason = "not done: the request was stopped before"
+			item.because(stoppedBefore)
 		}
 	}
 	return CountPairs(run.items)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -85,6 +86,14 @@ type PairItem struct {
 	SyncStatus  store.Status `json:"syncStatus,omitempty"`
 	Strangers   bool         `json:"strangers,omitempty"` // nothing says that the two are one
 	Reason      string       `json:"reason,omitempty"`
+	// Said is the reason as a code with parameters.
+	Said coded.Text `json:"said,omitzero"`
+}
+
+// because notes why it is so.
+func (i *PairItem) because(t coded.Text) {
+	i.Reason = t.String()
+	i.Said = said(t)
 }
 
 // CountPairs is the result that consists of items.

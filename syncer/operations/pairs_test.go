@@ -32,7 +32,7 @@ func TestWhatStandsAgainstAPair(t *testing.T) {
 		c.change(&p)
 		got, reason := judgePair(p, c.twice)
 		require.Equal(t, c.want, got)
-		require.Equal(t, got == PairTaken || got == PairLinked, reason == "", got)
+		require.Equal(t, got == PairTaken || got == PairLinked, reason.IsZero(), got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/syncer"
 )
@@ -17,6 +18,8 @@ type Progress struct {
 	Total  int    `json:"total"` // 0: not known yet
 	Failed int    `json:"failed"`
 	Paused string `json:"paused,omitempty"` // why MetaKocka is waited for
+	// PausedSaid is the same as a code with parameters.
+	PausedSaid coded.Text `json:"pausedSaid,omitzero"`
 	// ExpectedAt is when all are likely to be done, by the speed of the last ones;
 	// nil while that is not known.
 	ExpectedAt *time.Time       `json:"expectedAt,omitempty"`
@@ -115,7 +118,8 @@ func (r *reporter) send(ctx context.Context) {
 		p.Decisions, r.now.Decisions = split(r.now.Decisions)
 		more = len(r.now.Results)+len(r.now.Decisions) > 0
 		r.mu.Unlock()
-		p.Paused, _ = r.gate.Paused()
+		p.PausedSaid, _ = r.gate.Paused()
+		p.Paused = p.PausedSaid.String()
 		p.ExpectedAt = r.expected(p, time.Now())
 		if err := r.watch(context.WithoutCancel(ctx), p); err != nil {
 			r.stop(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
@@ -30,10 +31,20 @@ type Outcome struct {
 	MetaKockaID string       `json:"metakockaId"`
 	SyncStatus  store.Status `json:"syncStatus"`
 	LastError   string       `json:"lastError,omitempty"`
+	// Said is the last error as a code with parameters.
+	Said coded.Text `json:"said,omitzero"`
 }
 
 func outcomeOf(r syncer.Result) Outcome {
-	return Outcome{r.LinkID, r.ContactID, r.MetaKockaID, r.Status, r.LastError}
+	return Outcome{r.LinkID, r.ContactID, r.MetaKockaID, r.Status, r.LastError.String(), said(r.LastError)}
+}
+
+// said is a text for programs; nothing where an earlier version stored its words alone.
+func said(t coded.Text) coded.Text {
+	if t.IsEarlier() {
+		return coded.Text{}
+	}
+	return t
 }
 
 // Sync brings one contact and its partner together. A partner that is gone is
@@ -109,9 +120,9 @@ func brought(res syncer.Result, err error) error {
 	case err != nil:
 		return err
 	case res.Status == store.StatusHeld:
-		return syncer.Refuse(syncer.CodeConflict, "contact.waits", "contact {contact} waits for a person: {words}", res.ContactID, res.LastError)
+		return syncer.Refuse(syncer.CodeConflict, "contact.waits", "contact {contact} waits for a person: {cause}", res.ContactID, res.LastError)
 	case res.LinkID == "" || !res.Status.Alive():
-		return syncer.Refuse(syncer.CodeConflict, "contact.not_linked", "contact {contact} is not linked: {words}", res.ContactID, syncer.OrWords(res.LastError, "it was deleted meanwhile"))
+		return syncer.Refuse(syncer.CodeConflict, "contact.not_linked", "contact {contact} is not linked: {cause}", res.ContactID, res.LastError.Or(coded.Say("refusal.contact.deleted_meanwhile", "it was deleted meanwhile")))
 	}
 	return nil
 }

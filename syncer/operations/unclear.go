@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
@@ -14,13 +15,15 @@ import (
 
 // UnclearMatch is a contact whose match waits for a person, with those it may be.
 type UnclearMatch struct {
-	ContactID  string                   `json:"contactId"`
-	MappingID  string                   `json:"mappingId"`
-	Name       string                   `json:"name"`
-	Values     map[mapping.Field]string `json:"values"` // that are not empty
-	Since      time.Time                `json:"since"`
-	Reason     string                   `json:"reason"`
-	Candidates []Candidate              `json:"candidates"` // the likeliest first
+	ContactID string                   `json:"contactId"`
+	MappingID string                   `json:"mappingId"`
+	Name      string                   `json:"name"`
+	Values    map[mapping.Field]string `json:"values"` // that are not empty
+	Since     time.Time                `json:"since"`
+	Reason    string                   `json:"reason"`
+	// Said is the reason as a code with parameters.
+	Said       coded.Text  `json:"said,omitzero"`
+	Candidates []Candidate `json:"candidates"` // the likeliest first
 }
 
 // Candidate is somebody whom a contact may be: a partner, or another contact.
@@ -157,7 +160,7 @@ func (u *unclearMatches) named() []string {
 func (u *unclearMatches) match(l store.Link) UnclearMatch {
 	who := match.Party{ID: l.ContactID, Is: u.contacts[l.ContactID]}
 	m := UnclearMatch{
-		ContactID: l.ContactID, MappingID: l.ID, Name: shownName(who.Is), Values: values(who.Is), Since: l.UpdatedAt, Reason: l.LastError,
+		ContactID: l.ContactID, MappingID: l.ID, Name: shownName(who.Is), Values: values(who.Is), Since: l.UpdatedAt, Reason: l.LastError.String(), Said: said(l.LastError),
 		Candidates: []Candidate{},
 	}
 	for _, p := range u.partners[l.ContactID] {

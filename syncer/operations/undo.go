@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -195,7 +196,7 @@ func (a *API) undoOf(ctx context.Context, id string, of undoing, res *UndoResult
 	case plan == nil || ctx.Err() != nil || syncer.Outage(err):
 		return err
 	default: // it is about this contact
-		failed(plan, syncer.AsRequestError(err).Message)
+		failed(plan, syncer.AsRequestError(err).Reason)
 	}
 
 	for _, t := range plan {
@@ -205,10 +206,10 @@ func (a *API) undoOf(ctx context.Context, id string, of undoing, res *UndoResult
 }
 
 // failed says of what is open in a plan that it could not be done.
-func failed(plan []syncer.TakenBack, words string) {
+func failed(plan []syncer.TakenBack, why coded.Text) {
 	for i, t := range plan {
 		if t.Left.Code == "" {
-			plan[i].Left = syncer.Reason{Code: syncer.UndoFailed, Field: t.Field, Words: words}
+			plan[i].Left = syncer.Reason{Code: syncer.UndoFailed, Field: t.Field}.Saying(why)
 		}
 	}
 }

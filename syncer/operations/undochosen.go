@@ -177,7 +177,7 @@ func (a *API) previewOf(ctx context.Context, id string, of undoing, res *UndoRes
 	case ctx.Err() != nil || syncer.Outage(err):
 		return err
 	default: // it is about this contact
-		failed(plan, syncer.AsRequestError(err).Message)
+		failed(plan, syncer.AsRequestError(err).Reason)
 	}
 	for _, t := range plan {
 		res.add(id, partner, t)

@@ -60,9 +60,9 @@ func (run *bulkRun) undo(ctx context.Context, a *API, i int, id string, of undoi
 	switch {
 	case err == nil:
 	case plan == nil:
-		item.Error = run.words(err)
+		item.because(run.reason(err))
 	default: // it is about this contact
-		failed(plan, run.words(err))
+		failed(plan, run.reason(err))
 	}
 	for _, back := range plan {
 		item.tookBack(back, a.speech)

@@ -32,7 +32,7 @@ type Observations interface {
 	RenewKeys(ctx context.Context, keysOf func(data []byte) (mapping.MatchKeys, error)) error
 	// HoldMissing holds the loss of the partners' living links for a person;
 	// ReleaseMissing voids what is held for partners that are there.
-	HoldMissing(ctx context.Context, metakockaIDs []string, reason string) error
+	HoldMissing(ctx context.Context, metakockaIDs []string, reason coded.Text) error
 	ReleaseMissing(ctx context.Context, metakockaIDs []string) error
 	// Alone runs use while no other process has the named part to itself.
 	Alone(ctx context.Context, name string, use func(ctx context.Context) error) error

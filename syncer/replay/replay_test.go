@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
@@ -85,7 +86,7 @@ func TestContactsOfAReplay(t *testing.T) {
 	}, got)
 	require.Equal(t, []int{9, 4}, []int{p.sum.Events, p.sum.Contacts})
 	require.Equal(t, []string{
-		"event 4 is a TRUNCATE: it deletes nobody", "event 6 is not replayed: " + event.NoKey, "9 events name 4 contacts",
+		"event 4 is a TRUNCATE: it deletes nobody", "event 6 is not replayed: " + event.NoKey.String(), "9 events name 4 contacts",
 	}, out.lines)
 }
 
@@ -170,7 +171,7 @@ func TestWhatBecomesOfAReplaysContacts(t *testing.T) {
 	var out said
 	p := NewReplayer(nil, nil, nil, out.say, nil)
 	require.NoError(t, p.note(t.Context(), "ana", nil))
-	require.NoError(t, p.note(t.Context(), "bor", &syncer.RejectError{Reason: "name: is missing"}))
+	require.NoError(t, p.note(t.Context(), "bor", &syncer.RejectError{Reason: coded.Words("name: is missing")}))
 	require.NoError(t, p.note(t.Context(), "cene", fmt.Errorf("wrapped: %w", store.ErrContactChanged)))
 	require.NoError(t, p.note(t.Context(), "dana", syncer.ErrAgain))
 	away := errors.New("the database is away")

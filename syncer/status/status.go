@@ -164,10 +164,10 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	if m.Gate == nil {
 		return s
 	}
-	if reason, since := m.Gate.Away(); reason != "" && s.Halt.Since.IsZero() {
+	if reason, since := m.Gate.Away(); !reason.IsZero() && s.Halt.Since.IsZero() {
 		s.Pusher.Paused = true
 		s.Puller.Paused = true
-		s.blocked(ProblemPaused, "sending is paused", coded.Say("problem.paused", "sending is paused since {time} and goes on by itself: {words}", since.Format(time.TimeOnly), reason))
+		s.blocked(ProblemPaused, "sending is paused", coded.Say("problem.paused", "sending is paused since {time} and goes on by itself: {cause}", since.Format(time.TimeOnly), reason))
 	}
 	return s
 }

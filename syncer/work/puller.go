@@ -3,9 +3,9 @@ package work
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
 )
@@ -33,7 +33,7 @@ func (p *Puller) handle(ctx context.Context, w *bus.Work) error {
 	var ev event.PartnerEvent
 	if err := json.Unmarshal(newest.Data, &ev); err != nil {
 		p.gate.Report(nil)
-		return bus.Reject(fmt.Sprintf("event of partner %s cannot be read: %v", metakockaID, err))
+		return bus.Reject(coded.Say("note.event.unreadable", "event of partner {partner} cannot be read: {words}", metakockaID, err))
 	}
 	if subject := newest.Subject; !ev.Tells(metakockaID, subject) {
 		return settle(p.reconciler, p.gate, metakockaID, &syncer.RejectError{Reason: foreignMessage(subject)})

@@ -2,7 +2,6 @@ package work
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
@@ -83,8 +83,8 @@ func (p *Pusher) onlyOurs(next func(ctx context.Context, w *bus.Work, ours []bus
 	}
 }
 
-func foreignMessage(subject string) string {
-	return fmt.Sprintf("not published by mksync: somebody else may publish to %s; take that right from them and discard this", subject)
+func foreignMessage(subject string) coded.Text {
+	return coded.Say("note.event.foreign", "not published by mksync: somebody else may publish to {subject}; take that right from them and discard this", subject)
 }
 
 // firstSweep waits until all partners were seen, and not long ago: the contacts

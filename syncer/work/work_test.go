@@ -16,6 +16,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/bus/embedded"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -70,8 +71,8 @@ func (l *links) Snapshot(context.Context) (store.Snapshot, error) {
 
 func (l *links) MoveLink(_ context.Context, from, to string) error { return l.end(from + " to " + to) }
 
-func (l *links) HoldAll(_ context.Context, reason string, _ store.Why) (int64, error) {
-	return 1, l.end(reason)
+func (l *links) HoldAll(_ context.Context, reason coded.Text, _ store.Why) (int64, error) {
+	return 1, l.end(reason.String())
 }
 
 func (l *links) LinkOrIntents(_ context.Context, metakockaID string) (*store.Link, []store.Link, error) {
@@ -186,7 +187,7 @@ func (r *running) letters(t *testing.T) map[string]string {
 	require.NoError(t, err)
 	reasons := map[string]string{}
 	for _, l := range all {
-		reasons[l.Key] = l.Reason
+		reasons[l.Key] = l.Reason.String()
 	}
 	return reasons
 }
@@ -197,7 +198,7 @@ func TestOneThatCannotBeAppliedHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	away := &metakocka.TransientError{Err: errors.New("no answer")}
 	r := run(t, map[string][]error{
-		"bad":      {&syncer.RejectError{Reason: "name: is missing"}},
+		"bad":      {&syncer.RejectError{Reason: coded.Words("name: is missing")}},
 		"outage":   {away, away, nil},
 		"pending":  {&syncer.PendingError{ContactID: "pending", After: time.Millisecond}, nil},
 		"deadlock": {errors.New("deadlock detected"), nil},
@@ -211,7 +212,7 @@ func TestOneThatCannotBeAppliedHoldsUpNobody(t *testing.T) {
 	r.until(t, bus.PutAside, 3)
 
 	require.Equal(t, map[string]string{
-		"bad": "name: is missing", bus.ContactKey(""): event.NoKey,
+		"bad": "name: is missing", bus.ContactKey(""): event.NoKey.String(),
 		"stranger": "not published by mksync: somebody else may publish to crm.contacts.update.stranger; take that right from them and discard this",
 	}, r.letters(t))
 	require.Equal(t, 4, r.out.is(bus.PutOff), "two of the outage, one each of what waits and what failed")
@@ -225,13 +226,13 @@ func TestAnOutageClosesTheGate(t *testing.T) {
 	t.Parallel()
 	r := reconciler(t, &links{})
 	for end, closes := range map[error]bool{
-		nil: false, &syncer.RejectError{Reason: "no"}: false, &syncer.PendingError{}: false, errors.New("deadlock detected"): false,
+		nil: false, &syncer.RejectError{Reason: coded.Words("no")}: false, &syncer.PendingError{}: false, errors.New("deadlock detected"): false,
 		&metakocka.TransientError{Err: errors.New("no answer")}: true, &syncer.PausedError{Err: errors.New("wrong key")}: true,
 	} {
 		gate := syncer.NewGate(time.Hour, time.Hour)
 		got := settle(r, gate, "ana", end)
 		reason, _ := gate.Paused()
-		require.Equal(t, closes, reason != "", "%v", end)
+		require.Equal(t, closes, !reason.IsZero(), "%v", end)
 		require.Equal(t, end == nil, got == nil)
 	}
 }
@@ -306,7 +307,7 @@ func TestWhatAPartnersEventIsTakenFor(t *testing.T) {
 func TestWhatCouldNotBeBroughtOverIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	deadlock := errors.New("deadlock detected")
-	l := &links{ends: map[string][]error{"ana": {deadlock}, "bor": {&syncer.RejectError{Reason: "no"}}, "cene": {&syncer.PendingError{}}}}
+	l := &links{ends: map[string][]error{"ana": {deadlock}, "bor": {&syncer.RejectError{Reason: coded.Words("no")}}, "cene": {&syncer.PendingError{}}}}
 	gate := syncer.NewGate(time.Hour, time.Hour)
 	due := &dueContacts{ids: []string{"ana", "bor", "cene", "dana"}}
 	log := slog.New(slog.DiscardHandler)
@@ -357,7 +358,7 @@ func (d *dueContacts) DropImport(_ context.Context, metakockaID string) error {
 // well, but none of which it is not known what became of it.
 func TestPartnersAreLetGoWhereNoApprovalIsAskedFor(t *testing.T) {
 	t.Parallel()
-	l := &links{ends: map[string][]error{"of 7001": {&syncer.RejectError{Reason: "no"}}, "of 7003": {errors.New("deadlock detected"), nil}}}
+	l := &links{ends: map[string][]error{"of 7001": {&syncer.RejectError{Reason: coded.Words("no")}}, "of 7003": {errors.New("deadlock detected"), nil}}}
 	due := &dueContacts{partners: []string{"7001", "7002", "7003"}}
 	v := NewReviewer(reconciler(t, l), due, syncer.NewGate(time.Hour, time.Hour), 0, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, v.release(t.Context()), "deadlock detected")
@@ -399,7 +400,7 @@ func TestAPauseIsTakenFromTheDatabase(t *testing.T) {
 		told <- a
 		told <- a // what was told before is done by then
 		reason, _ := gate.Paused()
-		return reason
+		return reason.String()
 	}
 	require.Contains(t, is(answer{halt: &store.Halt{By: "ana"}}), "by ana")
 	require.Contains(t, is(answer{err: errors.New("the database is away")}), "by ana")

@@ -76,7 +76,7 @@ func (c *Crowd) leftAlone(v *Verdict, s sides, p *citizen, l linked) {
 		erp := contactOf(s.partners[id])
 		for _, f := range mapping.Fields() {
 			held, known := erp.Get(f), p.known[f]
-			if slices.ContainsFunc(known, func(may string) bool { return mapping.Withheld(f, may, "") != "" }) { // it may have been made without
+			if slices.ContainsFunc(known, func(may string) bool { return !mapping.Withheld(f, may, "").IsZero() }) { // it may have been made without
 				known = append(slices.Clone(known), "")
 			}
 			if !holdsOneOf(f, known, held) {

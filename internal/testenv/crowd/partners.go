@@ -62,7 +62,7 @@ func (c *Crowd) setPartner(p *citizen, partner string, f mapping.Field, v string
 		p.refused = !c.table.takes(f, typed.Get(f))
 	}
 
-	if crm, erp := p.want.Get(f), was.Get(f); mapping.Withheld(f, crm, erp) != "" {
+	if crm, erp := p.want.Get(f), was.Get(f); !mapping.Withheld(f, crm, erp).IsZero() {
 		p.unsendable[f] = unsendable{crm, erp}
 	}
 	p.want.Set(f, typed.Get(f))

@@ -72,7 +72,7 @@ func (c *Crowd) look(ctx context.Context) (s sides, err error) {
 	var field, crm, base, baseCRM, partner, decided string
 	_, err = pgx.ForEachRow(rows, []any{&id, &field, &crm, &base, &baseCRM, &partner, &decided}, func() error {
 		// What never reached MetaKocka is replaced by an edit there, and in the journal.
-		if mapping.Withheld(mapping.Field(field), crm, base) == "" {
+		if mapping.Withheld(mapping.Field(field), crm, base).IsZero() {
 			s.disputed[id] = fmt.Sprintf("%s was %q and %q, became %q and %q: %s", field, baseCRM, base, crm, partner, decided)
 		}
 		return nil
@@ -211,7 +211,7 @@ func (c *Crowd) agreement(v *Verdict, s sides, p *citizen, id string, l linked) 
 			want = crm.Get(f)
 		}
 		fits := mapping.Agree(f, crm, erp)
-		if mapping.Withheld(f, want, erp.Get(f)) != "" {
+		if !mapping.Withheld(f, want, erp.Get(f)).IsZero() {
 			status, fits = store.StatusPartial, p.owner == ownerContested || p.held(f, erp.Get(f))
 		}
 		if !fits || !mapping.Equal(f, want, crm.Get(f)) {

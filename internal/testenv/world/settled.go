@@ -182,7 +182,7 @@ func (w *World) Letters(s *service.Service) map[string]string {
 	require.NoError(w.T, err)
 	reasons := map[string]string{}
 	for _, l := range list {
-		reasons[l.Consumer+" "+l.Key] = l.Reason
+		reasons[l.Consumer+" "+l.Key] = l.Reason.String()
 	}
 	return reasons
 }
