@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Text is what is said.
@@ -99,9 +100,12 @@ func (t Text) And(other Text) Text {
 	case t.IsZero():
 		return other
 	}
-	last := other
-	last.More = nil
-	t.More = append(append(slices.Clone(t.More), last), other.More...)
+	behind := other
+	behind.More = nil
+	for _, more := range slices.Backward(other.More) {
+		behind.words = strings.TrimSuffix(behind.words, Between+more.words)
+	}
+	t.More = append(append(slices.Clone(t.More), behind), other.More...)
 	t.words += Between + other.words
 	return t
 }

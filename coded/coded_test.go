@@ -47,3 +47,44 @@ func TestOf(t *testing.T) {
 	require.ErrorIs(t, fmt.Errorf("look: %w", own), own)
 	require.Equal(t, map[string]string{"words": "no route"}, Of(errors.New("no route")).Params)
 }
+
+// TestAll: what is said behind a text is said with it, and no text becomes another by that.
+func TestAll(t *testing.T) {
+	t.Parallel()
+	one, two, three := Say("x.one", "one {n2}", 1), Say("x.two", "two"), Say("x.three", "three")
+	all := All(one, Text{}, two.And(three))
+	require.Equal(t, "one 1; two; three", all.String())
+	require.Equal(t, []string{"x.one", "x.two", "x.three"}, []string{all.Code, all.More[0].Code, all.More[1].Code})
+	require.Equal(t, all, All(one.And(two), three))
+	require.Empty(t, one.More)
+	require.True(t, All().IsZero())
+	require.Equal(t, "ONE 1; TWO; THREE", all.Clean(strings.ToUpper).String())
+	require.Equal(t, []Text{two, one}, []Text{Text{}.Or(two), one.Or(two)})
+
+	long := All(one, two)
+	_, _ = long.And(two), long.And(three)
+	require.Len(t, long.More, 1)
+}
+
+// TestRecord: what is stored beside the words is read with them, and with no others.
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	said := Say("x.gone", "{what} is gone: {cause}", "it", Words("no route")).And(Say("x.two", "two"))
+	body, err := json.Marshal(said.Record())
+	require.NoError(t, err)
+	var r *Record
+	require.NoError(t, json.Unmarshal(body, &r))
+	read := Stored(said.String(), r)
+	require.Equal(t, said.String(), read.String())
+	again, err := json.Marshal(read.Record())
+	require.NoError(t, err)
+	require.JSONEq(t, string(body), string(again))
+
+	for _, earlier := range []Text{Stored("it is gone", nil), Stored("it is gone", r), Told("it is gone", Text{})} {
+		require.True(t, earlier.IsEarlier())
+		require.Equal(t, "it is gone", earlier.String())
+		require.Nil(t, earlier.Record(), "there is nothing more to it")
+	}
+	require.True(t, Stored("", nil).IsZero())
+	require.Equal(t, Text{}, Stored("", r), "the words were cleared")
+}

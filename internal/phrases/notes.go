@@ -33,7 +33,7 @@ var parameter = regexp.MustCompile(`\\\{\\\{\\\.(\w+)\\\}\\\}`)
 
 // leastOwn is how much of a text has to be mksync's own, so that the words of others are not
 // taken for it.
-const leastOwn = 8
+const leastOwn = 11
 
 // unstored are texts that were stored nowhere.
 var unstored = regexp.MustCompile(`^(refusal\.(request|access)|note\.does)\.`)
