@@ -67,7 +67,7 @@ func TestWhatIsNotTheSameIsRemembered(t *testing.T) {
 	// What a sync of one would write, without writing.
 	p, err := api.Preview(ctx, operations.PreviewRequest{ContactID: ana})
 	require.NoError(t, err)
-	require.Equal(t, syncer.Preview{ContactID: ana, Does: "make its partner"}, p)
+	require.Equal(t, []string{ana, "make its partner", "note.does.make"}, []string{p.ContactID, p.Does, p.Said.Code})
 	require.Equal(t, "none", h.Mapping(ana))
 }
 
