@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -69,8 +68,10 @@ func explainConnect(err error, pc *pgconn.Config) error {
 	}
 
 	if errors.Is(err, pgsession.ErrPooled) {
-		what, do, _ := strings.Cut(pgsession.ErrPooled.Error(), ": ")
-		return &SetupError{What: verbatim(what), Do: verbatim(do), Err: err}
+		return &SetupError{
+			What: coded.Say("doctor.connection.pooled", "this is the address of a connection pooler in transaction mode, where a session's locks do not hold"),
+			Do:   coded.Say("doctor.connection.pooled_do", "let MKSYNC_DATABASE_URL name the server itself, or a pooler in session mode"), Err: err,
+		}
 	}
 	return fmt.Errorf("connect to Postgres: %w", err)
 }

@@ -65,10 +65,10 @@ type SetupError struct {
 }
 
 // Error is one line: what is wrong, and what to do.
-func (e *SetupError) Error() string { return e.What.String() + "; " + e.Do.String() }
+func (e *SetupError) Error() string { return e.Said().String() }
 
-// Said is what is wrong.
-func (e *SetupError) Said() coded.Text { return e.What }
+// Said implements the text of an error.
+func (e *SetupError) Said() coded.Text { return e.What.And(e.Do) }
 
 // Unwrap returns what Postgres said.
 func (e *SetupError) Unwrap() error { return e.Err }

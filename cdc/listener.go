@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // The states of a listener, as Status shows them.
@@ -37,11 +39,11 @@ type Status struct {
 	// HeartbeatRefused is why none may be sent: then nothing is on its way, and whether
 	// changes get through is not known.
 	HeartbeatRefused string
-	// Problem is why the listener does not work right now; empty when it does.
-	Problem string
+	// Problem is why the listener does not work right now; nothing when it does.
+	Problem coded.Text
 	// Warning is what somebody has to put right although the listener works: what
 	// it would not begin with, or what harms others.
-	Warning string
+	Warning coded.Text
 }
 
 // Listener publishes the changes of one table. It is made for one Run.
@@ -88,7 +90,7 @@ func (l *Listener) Run(ctx context.Context) error {
 		}
 
 		if l.fatal(err) {
-			l.setProblem(err.Error())
+			l.setProblem(coded.Of(err))
 			return err
 		}
 
@@ -130,7 +132,7 @@ func (l *Listener) pause(ctx context.Context, err error, wait *backoff.Exponenti
 	} else {
 		d = wait.NextBackOff()
 		l.setState(StateConnecting)
-		l.setProblem(err.Error())
+		l.setProblem(coded.Of(err))
 		l.log.WarnContext(ctx, "listener lost its connection", "error", err, "retry_in", d.String())
 	}
 	_ = sleep(ctx, d)
@@ -167,28 +169,28 @@ func (l *Listener) update(f func(*Status)) {
 
 // warn shows what somebody has to put right, and logs it once; nil: nothing any more.
 func (l *Listener) warn(ctx context.Context, problem error) {
-	said := ""
+	said := coded.Text{}
 	if problem != nil {
-		said = problem.Error()
+		said = coded.Of(problem)
 	}
-	var before string
+	var before coded.Text
 	l.update(func(s *Status) { before, s.Warning = s.Warning, said })
-	if said != "" && said != before {
+	if !said.IsZero() && said.String() != before.String() {
 		l.log.WarnContext(ctx, "the listener works, but something has to be put right", "problem", said)
 	}
 }
 
-func (l *Listener) setProblem(p string) { l.update(func(s *Status) { s.Problem = p }) }
+func (l *Listener) setProblem(p coded.Text) { l.update(func(s *Status) { s.Problem = p }) }
 
 // setState changes the state; a state in which the listener works clears the problem.
 func (l *Listener) setState(state string) {
 	l.update(func(s *Status) {
 		s.State = state
 		if state != StateStreaming {
-			s.Warning = ""
+			s.Warning = coded.Text{}
 		}
 		if state == StateStreaming || state == StateSnapshot || state == StateStandby {
-			s.Problem = ""
+			s.Problem = coded.Text{}
 		}
 	})
 }

@@ -181,7 +181,7 @@ func TestRenamedTableIsReportedAndTakenUpAgain(t *testing.T) {
 	r.exec("ALTER TABLE items RENAME TO things")
 	r.exec("INSERT INTO things VALUES (2, 'b')")
 	testenv.Eventually(t, patience, func() error {
-		if p := run.Status().Problem; !strings.Contains(p, "table public.items does not exist") {
+		if p := run.Status().Problem.String(); !strings.Contains(p, "table public.items does not exist") {
 			return fmt.Errorf("problem is %q", p)
 		}
 		return nil

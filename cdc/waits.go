@@ -112,10 +112,10 @@ func (s *session) lookForWaits(ctx context.Context) error {
 	}
 	defer closeConn(conn)
 
-	said := ""
+	said := coded.Text{}
 	defer func() {
-		if said != "" {
-			s.setProblem("")
+		if !said.IsZero() {
+			s.setProblem(coded.Text{})
 		}
 	}()
 
@@ -132,13 +132,13 @@ func (s *session) lookForWaits(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		problem := ""
+		problem := coded.Text{}
 		if w != nil {
-			problem = fmt.Sprintf("it waits for %s; %s", w.who, w.do)
+			problem = coded.Say("doctor.wait.waits", "it waits for {cause}", w.who).And(w.do)
 		}
 
 		// A wait may take hours: it is reported when it begins or changes, not at each look.
-		if problem != said {
+		if problem.String() != said.String() {
 			said = problem
 			s.setProblem(problem)
 			if w != nil {

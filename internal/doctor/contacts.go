@@ -85,7 +85,7 @@ func checkContacts(ctx context.Context, conn *pgx.Conn, cfg Database) ([]Finding
 
 // keyFacts are about the column that names contacts.
 type keyFacts struct {
-	refused                       string // why contacts cannot be named by it; empty: they can
+	refused                       *pgstore.TableError // why contacts cannot be named by it; nil: they can
 	unique, nullable, partitioned bool
 	closed                        string // sequences that give new contacts their keys, and that the role may not use
 }
@@ -114,9 +114,7 @@ func lookAtKey(ctx context.Context, conn *pgx.Conn, cfg Database, schema, table 
 		return k, err
 	}
 	err = pgstore.CheckKey(ctx, conn, cfg.Installation.Schema, pgstore.ContactsConfig{Table: schema + "." + table, KeyColumn: cfg.KeyColumn})
-	var refused *pgstore.TableError
-	if errors.As(err, &refused) {
-		k.refused = refused.Reason
+	if errors.As(err, &k.refused) {
 		return k, nil
 	}
 	return k, err
@@ -150,9 +148,8 @@ func (t contacts) checkKey() (Finding, bool) {
 	}
 	add := fmt.Sprintf("ALTER TABLE %s ADD UNIQUE (%s)", t.cfg.Table, pgx.Identifier{key.name}.Sanitize())
 	switch k := t.key; {
-	case k.refused != "":
-		what, do, _ := strings.Cut(k.refused, ": ")
-		return fail(nameKey, verbatim(what), verbatim(do)), true
+	case k.refused != nil:
+		return fail(nameKey, k.refused.What, k.refused.Do), true
 	case k.nullable:
 		return fail(nameKey, coded.Say("doctor.key.nullable", "column \"{column}\" of {table} may be empty, and names no contact then", key.name, t.cfg.Table),
 			coded.Say("doctor.key.nullable_do", "let contacts_key name a column that is unique and not null")), true
@@ -283,7 +280,8 @@ func (t contacts) written() []column {
 
 // checkRights: the right to read is the listener's finding.
 func (t contacts) checkRights() (Finding, bool) {
-	var updates, inserts, denied []string
+	var updates, inserts []string
+	denied := coded.Text{}
 	for _, c := range t.written() {
 		if !c.updates {
 			updates = append(updates, c.name)
@@ -294,7 +292,7 @@ func (t contacts) checkRights() (Finding, bool) {
 	}
 
 	if len(updates) > 0 {
-		denied = append(denied, "update "+strings.Join(updates, ", "))
+		denied = denied.And(coded.Say("doctor.rights.update", "update {columns}", strings.Join(updates, ", ")))
 	}
 	for _, name := range append(slices.Clone(t.cfg.Insert), t.cfg.KeyColumn) {
 		if c, exists := t.column(name); exists && !c.inserts {
@@ -302,19 +300,19 @@ func (t contacts) checkRights() (Finding, bool) {
 		}
 	}
 	if len(inserts) > 0 {
-		denied = append(denied, "insert rows")
+		denied = denied.And(coded.Say("doctor.rights.insert", "insert rows"))
 	}
 
 	rights := "INSERT, UPDATE"
 	if t.cfg.Deletes {
 		rights += ", DELETE"
 		if !t.deletes {
-			denied = append(denied, "delete rows (remote_delete_policy is delete)")
+			denied = denied.And(coded.Say("doctor.rights.delete", "delete rows (remote_delete_policy is delete)"))
 		}
 	}
 
-	if len(denied) > 0 {
-		return fail(nameRights, coded.Say("doctor.rights.denied", "role \"{role}\" may not {rights} in {table}", t.role, strings.Join(denied, ", nor "), t.cfg.Table),
+	if !denied.IsZero() {
+		return fail(nameRights, coded.Say("doctor.rights.denied", "role \"{role}\" lacks rights on {table}: {cause}", t.role, t.cfg.Table, denied),
 			asOwner(fmt.Sprintf("GRANT SELECT, %s ON %s TO %s", rights, t.cfg.Table, pgx.Identifier{t.role}.Sanitize()))), true
 	}
 	return ok(nameRights, coded.Say("doctor.rights.granted", "role \"{role}\" may read and write", t.role)), true

@@ -242,7 +242,7 @@ func TestRoleWithoutRights(t *testing.T) {
 	res.is("replication right", doctor.Fail, "may not replicate", "REPLICATION")
 	res.is("contacts table", doctor.Fail, "may not read", "GRANT SELECT")
 	res.is("mksync's tables", doctor.Fail, "may not create tables in schema public", "GRANT USAGE, CREATE ON SCHEMA")
-	res.is("contacts rights", doctor.Fail, "may not update name, company_name", "nor insert rows", "GRANT SELECT, INSERT, UPDATE ON public.contacts TO")
+	res.is("contacts rights", doctor.Fail, "lacks rights on public.contacts: update name, company_name", "; insert rows", "GRANT SELECT, INSERT, UPDATE ON public.contacts TO")
 	require.Empty(t, res.hints, "a server on this machine is not hosted")
 
 	_, err := migrations.Up(t.Context(), r.url, migrations.Installation{Schema: "public"})
@@ -339,7 +339,7 @@ func TestContactsTableInParts(t *testing.T) {
 	res.is("contact fields", doctor.Note, "not synced, for the table has no such column: website")
 	require.Contains(t, res.statuses(doctor.Fail), "contact fields", "and another one of that name")
 	require.Contains(t, fmt.Sprint(res.found), "texts cannot be written into the column of company_name (column company_name, text[]), phone (column phone, bigint), notes (column notes, jsonb)")
-	res.is("contacts rights", doctor.Fail, "may not update firstname, full_name", "GRANT SELECT, INSERT, UPDATE ON public.contacts")
+	res.is("contacts rights", doctor.Fail, "lacks rights on public.contacts: update firstname, full_name", "GRANT SELECT, INSERT, UPDATE ON public.contacts")
 	res.is("new contacts", doctor.Fail, "a row needs tenant, origin, which nobody fills")
 
 	r.exec("CREATE TRIGGER f BEFORE INSERT ON contacts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()")

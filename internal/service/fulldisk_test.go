@@ -52,8 +52,8 @@ func TestTheStreamsDiskIsFull(t *testing.T) {
 	w.Eventually(named)
 	w.Ready(s, http.StatusServiceUnavailable, "the streams cannot be written to")
 	w.Eventually(func() error { // the listener has tried again, and the first reason stands
-		if l := s.Listener.Status(); !strings.Contains(l.Problem, bus.ErrUnwritable.Error()) {
-			return errors.New("the listener says " + l.Problem)
+		if l := s.Listener.Status(); !strings.Contains(l.Problem.String(), bus.ErrUnwritable.Error()) {
+			return errors.New("the listener says " + l.Problem.String())
 		}
 		return named()
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -31,13 +32,20 @@ func keyOf(cfg ContactsConfig, found map[string]column) (contactKey, error) {
 	col, there := found[cfg.KeyColumn]
 	switch {
 	case !there:
-		return contactKey{}, &TableError{fmt.Sprintf("table %s has no column %q, by which mksync is to name contacts: correct MKSYNC_CONTACTS_KEY", cfg.Table, cfg.KeyColumn)}
+		return contactKey{}, &TableError{
+			coded.Say("doctor.key.none", "table {table} has no column {column}, by which mksync is to name contacts", cfg.Table, strconv.Quote(cfg.KeyColumn)),
+			coded.Say("doctor.key.none_do", "correct MKSYNC_CONTACTS_KEY"),
+		}
 	case !slices.Contains(store.KeyTypes(), store.KeyType(col.base)):
-		return contactKey{}, &TableError{fmt.Sprintf("column %q of %s is of type %s, and mksync names contacts by %s: let MKSYNC_CONTACTS_KEY name such a column",
-			cfg.KeyColumn, cfg.Table, col.typ, store.KeyTypesText())}
+		return contactKey{}, &TableError{
+			coded.Say("doctor.key.type", "column {column} of {table} is of type {type}, and mksync names contacts by {types}", strconv.Quote(cfg.KeyColumn), cfg.Table, col.typ, store.KeyTypesText()),
+			coded.Say("doctor.key.type_do", "let MKSYNC_CONTACTS_KEY name such a column"),
+		}
 	case col.vague:
-		return contactKey{}, &TableError{fmt.Sprintf("column %q of %s has a collation in which different texts are equal (%s), so it does not name a contact: give it another collation, or let MKSYNC_CONTACTS_KEY name another column",
-			cfg.KeyColumn, cfg.Table, col.collation)}
+		return contactKey{}, &TableError{
+			coded.Say("doctor.key.vague", "column {column} of {table} has a collation in which different texts are equal ({collation}), so it does not name a contact", strconv.Quote(cfg.KeyColumn), cfg.Table, col.collation),
+			coded.Say("doctor.key.vague_do", "give it another collation, or let MKSYNC_CONTACTS_KEY name another column"),
+		}
 	}
 	return contactKey{col.name, col.base, col.collation}, nil
 }
@@ -119,8 +127,10 @@ func (k contactKey) fits(ctx context.Context, db querier, schema string, cfg Con
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	return &TableError{fmt.Sprintf("mksync's tables name contacts by keys of type %s, and column %q of %s is of type %s: run `mksync migrate up`, which says what to do where it cannot change them",
-		was, cfg.KeyColumn, cfg.Table, k.definition())}
+	return &TableError{
+		coded.Say("doctor.key.tables", "mksync's tables name contacts by keys of type {was}, and column {column} of {table} is of type {type}", was, strconv.Quote(cfg.KeyColumn), cfg.Table, k.definition()),
+		coded.Say("doctor.key.tables_do", "run `mksync migrate up`, which says what to do where it cannot change them"),
+	}
 }
 
 // CheckKey is a *TableError where contacts cannot be named by their key, or mksync's tables
@@ -179,8 +189,10 @@ func (k contactKey) mayTake(ctx context.Context, tx pgx.Tx, cfg ContactsConfig, 
 			return fmt.Errorf("look into %s: %w", table, err)
 		}
 		if rows {
-			return &TableError{fmt.Sprintf("table %s names contacts by keys of type %s, and column %q of %s is of type %s: its rows are about other contacts. Let MKSYNC_CONTACTS_TABLE and MKSYNC_CONTACTS_KEY name what they were made for, or begin anew: run `mksync migrate down` until nothing is left, and `mksync migrate up`",
-				table, was, cfg.KeyColumn, cfg.Table, k.definition())}
+			return &TableError{
+				coded.Say("doctor.key.other_rows", "table {own} names contacts by keys of type {was}, and column {column} of {table} is of type {type}: its rows are about other contacts", table, was, strconv.Quote(cfg.KeyColumn), cfg.Table, k.definition()),
+				coded.Say("doctor.key.other_rows_do", "let MKSYNC_CONTACTS_TABLE and MKSYNC_CONTACTS_KEY name what they were made for, or begin anew: run `mksync migrate down` until nothing is left, and `mksync migrate up`"),
+			}
 		}
 	}
 	return nil

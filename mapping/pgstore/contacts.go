@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/pgsession"
 )
@@ -86,7 +88,7 @@ func readContacts(ctx context.Context, pool ownPool, cfg ContactsConfig) (*conta
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, &TableError{fmt.Sprintf("table %s does not exist or may not be read: check MKSYNC_CONTACTS_TABLE and the role's rights", cfg.Table)}
+		return nil, &TableError{coded.Say("doctor.table.unseen", "table {table} does not exist or may not be read", cfg.Table), coded.Say("doctor.table.unseen_do", "check MKSYNC_CONTACTS_TABLE and the role's rights")}
 	}
 
 	if c.key, err = keyOf(cfg, found); err != nil {
@@ -108,7 +110,7 @@ func readContacts(ctx context.Context, pool ownPool, cfg ContactsConfig) (*conta
 			c.places[f] = at
 			c.read = append(c.read, at.columns...)
 		case f == mapping.FieldName:
-			return nil, &TableError{fmt.Sprintf("table %s has no column %q for the contact's name: set fields.name", cfg.Table, strings.Join(missing, ", "))}
+			return nil, &TableError{coded.Say("doctor.table.nameless", "table {table} has no column {column} for the contact's name", cfg.Table, strconv.Quote(strings.Join(missing, ", "))), coded.Say("doctor.table.nameless_do", "set fields.name")}
 		}
 	}
 
@@ -134,7 +136,7 @@ func (c *contacts) setUpdatedAt(ctx context.Context, pool ownPool, cfg ContactsC
 		_, err := pool.Exec(ctx, "SELECT now() AT TIME ZONE $1::text", zone)
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "22023" {
-			return &TableError{fmt.Sprintf("the database knows no time zone %q: correct MKSYNC_CONTACTS_UPDATED_AT_ZONE", zone)}
+			return &TableError{coded.Say("doctor.table.zone", "the database knows no time zone {zone}", strconv.Quote(zone)), coded.Say("doctor.table.zone_do", "correct MKSYNC_CONTACTS_UPDATED_AT_ZONE")}
 		}
 		if err != nil {
 			return fmt.Errorf("look up time zone: %w", err)
@@ -199,7 +201,7 @@ func (c *contacts) setFilter(cfg ContactsConfig, found map[string]column) error 
 	for _, cond := range cfg.Filter {
 		col, ok := found[cond.Column]
 		if !ok {
-			return &TableError{fmt.Sprintf("filter: table %s has no column %q", cfg.Table, cond.Column)}
+			return &TableError{What: coded.Say("doctor.table.filter", "filter: table {table} has no column {column}", cfg.Table, strconv.Quote(cond.Column))}
 		}
 		switch {
 		case cond.NotNull:
@@ -227,7 +229,7 @@ func (c *contacts) setInsert(cfg ContactsConfig, found map[string]column) error 
 	for _, name := range slices.Sorted(maps.Keys(cfg.Insert)) {
 		col, ok := found[name]
 		if !ok {
-			return &TableError{fmt.Sprintf("insert: table %s has no column %q", cfg.Table, name)}
+			return &TableError{What: coded.Say("doctor.table.insert", "insert: table {table} has no column {column}", cfg.Table, strconv.Quote(name))}
 		}
 		c.demands = append(c.demands, setting{col, cfg.Insert[name]})
 	}

@@ -16,9 +16,21 @@ import (
 )
 
 // TableError says that the contacts table cannot be worked with at all.
-type TableError struct{ Reason string }
+type TableError struct {
+	What coded.Text
+	Do   coded.Text // what to do about it; nothing: the configuration names what is not there
+}
 
-func (e *TableError) Error() string { return e.Reason }
+// Error is one line: what is wrong, and what to do.
+func (e *TableError) Error() string {
+	if e.Do.IsZero() {
+		return e.What.String()
+	}
+	return e.What.String() + ": " + e.Do.String()
+}
+
+// Said implements the text of an error.
+func (e *TableError) Said() coded.Text { return e.What.And(e.Do).In(e.Error()) }
 
 // swallowed is what a write is told that the database neither does nor refuses.
 var swallowed = coded.Say("note.refused.swallowed", "the table does not let it be written: a trigger, a rule or row level security swallows the write")

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // ReadPairs reads ids of contacts and partners from a table of another integration, whose
@@ -22,7 +24,7 @@ func ReadPairs(ctx context.Context, conn *pgx.Conn, table, beside, schema string
 
 	columns, err := columnsOf(ctx, conn, ident, schema)
 	if err != nil || len(columns) == 0 {
-		return nil, 0, orTableError(err, "there is no table %s that this role may see: name it as schema.table", table)
+		return nil, 0, orNoTable(err, table)
 	}
 
 	contact, partner, err := choose(columns)
@@ -56,7 +58,7 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, ident, schema string) ([]str
 		return nil, fmt.Errorf("look up table %s: %w", ident, err)
 	}
 	if own {
-		return nil, &TableError{"table " + ident + " is mksync's own: name that of the integration that was there before"}
+		return nil, &TableError{coded.Say("doctor.pairs.own", "table {table} is mksync's own", ident), coded.Say("doctor.pairs.own_do", "name that of the integration that was there before")}
 	}
 
 	rows, err := conn.Query(ctx, "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum", ident)
@@ -70,11 +72,11 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, ident, schema string) ([]str
 	return names, nil
 }
 
-func orTableError(err error, format string, args ...any) error {
+func orNoTable(err error, table string) error {
 	if err != nil {
 		return err
 	}
-	return &TableError{fmt.Sprintf(format, args...)}
+	return &TableError{coded.Say("doctor.pairs.none", "there is no table {table} that this role may see", table), coded.Say("doctor.pairs.none_do", "name it as schema.table")}
 }
 
 // unreadable is why a table's rows could not be read.
@@ -84,7 +86,10 @@ func unreadable(err error, table string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &pg) && pg.Code == "42501":
-		return &TableError{fmt.Sprintf("table %s may not be read, or row level security hides some of its rows: GRANT SELECT ON %[1]s to mksync's role, and ALTER ROLE … BYPASSRLS or a policy that shows it all rows", table)}
+		return &TableError{
+			coded.Say("doctor.pairs.unread", "table {table} may not be read, or row level security hides some of its rows", table),
+			coded.Say("doctor.pairs.unread_do", "GRANT SELECT ON {table} to mksync's role, and ALTER ROLE … BYPASSRLS or a policy that shows it all rows", table),
+		}
 	}
 	return fmt.Errorf("read table %s: %w", table, err)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -56,7 +57,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, schema string, cfg ContactsCon
 		return s, fmt.Errorf("look up mksync's tables: %w", err)
 	}
 	if s.tables == 0 || !links {
-		return nil, &TableError{fmt.Sprintf("mksync's tables are not in schema %s: run `mksync migrate up`", schema)}
+		return nil, &TableError{coded.Say("doctor.table.no_schema", "mksync's tables are not in schema {schema}", schema), coded.Say("doctor.table.no_schema_do", "run `mksync migrate up`")}
 	}
 	return s, s.refresh(ctx)
 }

@@ -29,8 +29,8 @@ func (c *Checker) Run(ctx context.Context) error {
 // watch looks whether a check is due until one fails.
 func (c *Checker) watch(ctx context.Context) error {
 	for {
-		err := event.LookForGap(ctx, c.backlog, c.store, bus.StreamContacts, func(what string) error {
-			c.log.Warn("contacts' events are missing: everything will be compared and brought in order", "what", what)
+		err := event.LookForGap(ctx, c.backlog, c.store, bus.StreamContacts, func(what coded.Text) error {
+			c.log.Warn("contacts' events are missing: everything will be compared and brought in order", "what", what.String())
 			return event.NoteDropped(ctx, c.store, bus.StreamContacts, what)
 		})
 		if err != nil {
@@ -90,7 +90,7 @@ func (c *Checker) look(ctx context.Context) error {
 	switch dropped, err := event.Dropped(ctx, c.store, bus.StreamContacts); {
 	case err != nil:
 		return err
-	case dropped != "":
+	case !dropped.IsZero():
 		return c.makeUp(ctx)
 	}
 	return c.periodic(ctx, state, now)
@@ -206,7 +206,7 @@ func (c *Checker) makeUp(ctx context.Context) error {
 		return err
 	}
 	c.log.Info("everything was checked after events were dropped", rep.summary()...)
-	return event.NoteDropped(ctx, c.store, bus.StreamContacts, "")
+	return event.NoteDropped(ctx, c.store, bus.StreamContacts, coded.Text{})
 }
 
 // snapshotApplied waits for the snapshot's contacts, but not for ever: one that

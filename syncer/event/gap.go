@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/coded"
 )
 
 // A stream may drop events that nobody has worked off: they got too old while a consumer
@@ -25,6 +26,7 @@ type Streams interface {
 type consumedState struct {
 	UpTo    map[string]uint64 `json:"upTo"`              // by consumer
 	Dropped string            `json:"dropped,omitempty"` // what was dropped, until that is repaired
+	Said    *coded.Record     `json:"said,omitempty"`    // the same; nil: an earlier version stored it
 }
 
 func consumedKey(stream string) string { return "consumed:" + stream }
@@ -32,7 +34,7 @@ func consumedKey(stream string) string { return "consumed:" + stream }
 // LookForGap compares what is remembered of a stream with where it begins, remembers how
 // far its consumers are now, and makes room where it is full. What was dropped before they
 // came to it is told once to missed, which has to remember it.
-func LookForGap(ctx context.Context, streams Streams, states States, stream string, missed func(what string) error) error {
+func LookForGap(ctx context.Context, streams Streams, states States, stream string, missed func(what coded.Text) error) error {
 	var was consumedState
 	known, err := states.LoadState(ctx, consumedKey(stream), &was)
 	if err != nil {
@@ -51,7 +53,7 @@ func LookForGap(ctx context.Context, streams Streams, states States, stream stri
 
 	// The loss is remembered before the new position: cut off in between, it is noticed again.
 	if len(gaps) > 0 {
-		if err := missed(fmt.Sprintf("events of the stream %s were dropped before they were worked off (%s)", stream, strings.Join(gaps, ", "))); err != nil {
+		if err := missed(coded.Say("note.event.dropped", "events of the stream {stream} were dropped before they were worked off ({gaps})", stream, strings.Join(gaps, ", "))); err != nil {
 			return err
 		}
 		if _, err := states.LoadState(ctx, consumedKey(stream), &was); err != nil {
@@ -60,7 +62,7 @@ func LookForGap(ctx context.Context, streams Streams, states States, stream stri
 	}
 
 	if !known || !maps.Equal(now, was.UpTo) {
-		if err := states.SaveState(ctx, consumedKey(stream), consumedState{UpTo: now, Dropped: was.Dropped}); err != nil {
+		if err := states.SaveState(ctx, consumedKey(stream), consumedState{UpTo: now, Dropped: was.Dropped, Said: was.Said}); err != nil {
 			return err
 		}
 	}
@@ -78,7 +80,7 @@ func advanced(was map[string]uint64, c bus.Consumed) (now map[string]uint64, gap
 			before = 0
 		}
 		if c.First > before+1 {
-			gaps = append(gaps, fmt.Sprintf("%s: %d to %d", durable, before+1, c.First-1))
+			gaps = append(gaps, fmt.Sprintf("%s: %d–%d", durable, before+1, c.First-1))
 			before = c.First - 1
 		}
 		now[durable] = max(before, upTo)
@@ -88,8 +90,8 @@ func advanced(was map[string]uint64, c bus.Consumed) (now map[string]uint64, gap
 }
 
 // NoteDropped remembers what was dropped, until dropped events are made up for.
-func NoteDropped(ctx context.Context, states States, stream, what string) error {
-	return editConsumed(ctx, states, stream, func(s *consumedState) { s.Dropped = what })
+func NoteDropped(ctx context.Context, states States, stream string, what coded.Text) error {
+	return editConsumed(ctx, states, stream, func(s *consumedState) { s.Dropped, s.Said = what.String(), what.Record() })
 }
 
 func editConsumed(ctx context.Context, states States, stream string, edit func(*consumedState)) error {
@@ -101,9 +103,9 @@ func editConsumed(ctx context.Context, states States, stream string, edit func(*
 	return states.SaveState(ctx, consumedKey(stream), s)
 }
 
-// Dropped is what was dropped of a stream and is not made up for; "": nothing.
-func Dropped(ctx context.Context, states States, stream string) (string, error) {
+// Dropped is what was dropped of a stream and is not made up for, if anything was.
+func Dropped(ctx context.Context, states States, stream string) (coded.Text, error) {
 	var s consumedState
 	_, err := states.LoadState(ctx, consumedKey(stream), &s)
-	return s.Dropped, err
+	return coded.Stored(s.Dropped, s.Said), err
 }

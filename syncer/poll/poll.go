@@ -272,7 +272,7 @@ func (p *Poller) checkEvents(ctx context.Context, last *store.PollState, seen ma
 			return 0, err
 		}
 	}
-	err = event.LookForGap(ctx, p.events, p.store, bus.StreamPartners, func(what string) error { return forget(what) })
+	err = event.LookForGap(ctx, p.events, p.store, bus.StreamPartners, func(what coded.Text) error { return forget(what.String()) })
 	if err != nil {
 		return 0, err
 	}

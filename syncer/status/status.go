@@ -289,8 +289,8 @@ func (m *Monitor) check(ctx context.Context, s *Status) error {
 	if err != nil {
 		return err
 	}
-	if dropped != "" {
-		s.problem(ProblemEventsDropped, coded.Say("problem.events_dropped", "{words}: everything is compared and brought in order", dropped))
+	if !dropped.IsZero() {
+		s.problem(ProblemEventsDropped, coded.Say("problem.events_dropped", "{cause}: everything is compared and brought in order", dropped))
 	}
 
 	s.Check = CheckStatus{LastDurationSeconds: c.DurationSeconds, Links: c.Links, Differing: c.Differing, Error: c.Error, Reason: said(c.Error, c.Reason)}
@@ -349,11 +349,11 @@ func (m *Monitor) listener(s *Status) {
 	if !l.LastEventAt.IsZero() {
 		s.Listener.LastEventAt = &l.LastEventAt
 	}
-	if l.Problem != "" && l.State != cdc.StateStandby {
-		s.blocked(ProblemListenerDown, "the listener is not streaming", coded.Say("problem.listener_down", "the listener is not streaming: {words}", l.Problem))
+	if !l.Problem.IsZero() && l.State != cdc.StateStandby {
+		s.blocked(ProblemListenerDown, "the listener is not streaming", coded.Say("problem.listener_down", "the listener is not streaming: {cause}", l.Problem))
 	}
-	if l.Warning != "" {
-		s.problem(ProblemListenerWarns, coded.Say("problem.listener_warns", "the listener works, but {words}", l.Warning))
+	if !l.Warning.IsZero() {
+		s.problem(ProblemListenerWarns, coded.Say("problem.listener_warns", "the listener works, but {cause}", l.Warning))
 	}
 	m.stalled(s, l)
 }

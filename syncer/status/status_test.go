@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/cdc"
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -252,9 +253,9 @@ func TestWhatOurOwnListenerTells(t *testing.T) {
 		notReady bool
 	}{
 		"it streams":          {is: cdc.Status{State: cdc.StateStreaming}},
-		"it cannot stream":    {cdc.Status{State: cdc.StateStopped, Problem: "no slot"}, ProblemListenerDown, "is not streaming: no slot", true},
-		"another one does":    {is: cdc.Status{State: cdc.StateStandby, Problem: "the slot is taken"}},
-		"it works, but":       {cdc.Status{State: cdc.StateStreaming, Warning: "a partition has no replica identity"}, ProblemListenerWarns, "works, but a partition", false},
+		"it cannot stream":    {cdc.Status{State: cdc.StateStopped, Problem: coded.Words("no slot")}, ProblemListenerDown, "is not streaming: no slot", true},
+		"another one does":    {is: cdc.Status{State: cdc.StateStandby, Problem: coded.Words("the slot is taken")}},
+		"it works, but":       {cdc.Status{State: cdc.StateStreaming, Warning: coded.Words("a partition has no replica identity")}, ProblemListenerWarns, "works, but a partition", false},
 		"it gets no further":  {cdc.Status{State: cdc.StateStreaming, HeartbeatSince: long}, ProblemHeartbeatStalled, "CRM_CONTACTS since 1h0m", true},
 		"it is busy":          {is: cdc.Status{State: cdc.StateStreaming, HeartbeatSince: long, LastEventAt: now}},
 		"it reads a snapshot": {is: cdc.Status{State: cdc.StateSnapshot, HeartbeatSince: long}},
