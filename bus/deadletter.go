@@ -97,7 +97,8 @@ func setReason(h nats.Header, reason coded.Text) {
 	}
 	reason = reason.In(shorten(reason.String()))
 	h.Set(headerReason, reason.String())
-	if said, err := json.Marshal(reason.Record()); err == nil && len(said) <= maxReason {
+	record := reason.Record()
+	if said, err := json.Marshal(record); err == nil && record != nil && len(said) <= maxReason {
 		h.Set(headerSaid, string(said))
 	}
 }

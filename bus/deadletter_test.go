@@ -39,12 +39,14 @@ func TestDeadLetterHoldsTheEvent(t *testing.T) {
 	m := event(3)
 	require.NoError(t, p.Publish(t.Context(), m))
 	require.NoError(t, p.Flush(t.Context()))
-	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject(coded.Words("ERP: no such country")) })
+	consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error {
+		return Reject(coded.Say("note.x", "ERP: no such {what}", "country"))
+	})
 	l := letters(t, b, 1)[0]
 	idle(t, b, "pusher")
 	require.Equal(t, "pusher", l.Consumer)
 	require.Equal(t, "c3", l.Key)
-	require.Equal(t, coded.Words("ERP: no such country"), l.Reason)
+	require.Equal(t, coded.Say("note.x", "ERP: no such {what}", "country"), l.Reason)
 	require.Equal(t, 1, l.Count)
 	require.Equal(t, StreamContacts, l.Stream)
 	require.EqualValues(t, 1, l.Seq)
@@ -53,6 +55,19 @@ func TestDeadLetterHoldsTheEvent(t *testing.T) {
 	require.Equal(t, "e-3", l.Header.Get("ce-id"))
 	require.Empty(t, l.Header.Get(nats.ExpectedLastSeqHdr))
 	require.False(t, l.Time.IsZero())
+}
+
+// TestTheReasonOfAnEarlierLetterIsItsWords, also where an earlier version put a letter aside
+// again that a later one had written.
+func TestTheReasonOfAnEarlierLetterIsItsWords(t *testing.T) {
+	t.Parallel()
+	h := nats.Header{}
+	setReason(h, coded.Say("note.x", "no such {what}", "country"))
+	require.Equal(t, "note.x", reasonOf(h).Code)
+	h.Set(headerReason, "another")
+	require.Equal(t, coded.Earlier("another"), reasonOf(h))
+	setReason(h, coded.Earlier("another"))
+	require.Empty(t, h.Get(headerSaid))
 }
 
 func TestDeadLetterForEachKeyIsOne(t *testing.T) {

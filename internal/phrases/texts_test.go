@@ -230,3 +230,25 @@ func namedInSource(t *testing.T) []string {
 	require.NoError(t, err)
 	return named
 }
+
+// english are words that no Slovenian sentence has.
+var english = regexp.MustCompile(`(?i)(^|[^\w.-])(the|its|of|with|which|waits|partner's|contact|contacts|deletion|cannot|does not|and)([^\w.-]|$)`)
+
+// TestNoEnglishIsInASlovenianText, nor in what a parameter of the code's own stands for.
+func TestNoEnglishIsInASlovenianText(t *testing.T) {
+	t.Parallel()
+	for section, languages := range readTexts(t) {
+		for id, forms := range languages[Slovenian] {
+			for _, said := range forms {
+				said = regexp.MustCompile("`[^`]*`|\\{\\{[^}]*\\}\\}|[A-Z_]{3,}").ReplaceAllString(said, "")
+				require.NotRegexp(t, english, said, "%s: %s", section, id)
+			}
+		}
+	}
+	for name, value := range map[string]string{
+		"partners": "7001, 7002 and 3 more", "contacts": "c-1 and 2 more", "by": "a person", "fields": "[phone email]", "about": "tax number and company name", "side": "crm",
+	} {
+		require.NotRegexp(t, english, Slovenian.parameter(name, value), name)
+		require.NotEqual(t, value, Slovenian.parameter(name, value), name)
+	}
+}
