@@ -74,7 +74,7 @@ func (k *task) preview(ctx context.Context, p *Preview) error {
 func (k *task) previewFirst(ctx context.Context, p *Preview) error {
 	if nameless := mapping.Nameless(*k.st.Contact); nameless != nil {
 		p.will(coded.Say("note.does.nothing", "nothing: {cause}", coded.Of(nameless)))
-		return nil //nolint:nilerr // this is the preview
+		return nil
 	}
 
 	seen, err := k.candidatesSeen(ctx)
