@@ -27,6 +27,7 @@ const (
 func StreamSubjects() map[string]string {
 	return map[string]string{
 		StreamContacts: contactsPrefix + ">", StreamPartners: partnersPrefix + ">", StreamDeadLetters: deadLettersPrefix + ">",
+		streamNote: subjectNote,
 	}
 }
 

@@ -16,7 +16,7 @@ func AcceptDatabase(ctx context.Context, cfg config.Config) (cdc.Accepted, error
 	if err := migrations.Check(ctx, cfg.DatabaseURL.Reveal(), Installation(cfg)); err != nil {
 		return cdc.Accepted{}, err
 	}
-	pool, store, err := openStoreOf(ctx, cfg, nil, nil)
+	pool, store, err := openStoreOf(ctx, cfg, poolSize, nil, nil)
 	if err != nil {
 		return cdc.Accepted{}, err
 	}

@@ -39,6 +39,7 @@ func TestFewConnections(t *testing.T) {
 	w := world.New(t, sim.Options{Partners: partners})
 	w.Config.MetaKockaConcurrency = 64
 	w.Pace = service.UsualPace
+	w.Pool = 0
 	w.Latency(20 * time.Millisecond)
 	most := countConnections(w)
 

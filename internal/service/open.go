@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ func collectOften() {
 }
 
 func (s *Service) openStore(ctx context.Context) (err error) {
-	if s.pool, s.Store, err = openStoreOf(ctx, s.Config, s.ours, s.traceStatements()); err != nil {
+	if s.pool, s.Store, err = openStoreOf(ctx, s.Config, cmp.Or(s.Pool, poolSize), s.ours, s.traceStatements()); err != nil {
 		return err
 	}
 	s.standbys = s.Store.Standbys(s.Config.Slot, event.EpochKey, s.Bus)
@@ -145,7 +146,7 @@ func (s *Service) checkStreams(ctx context.Context) error {
 // OpenStore connects to the CRM's database;
 // with each connection it makes sure that it is the database mksync knows.
 func OpenStore(ctx context.Context, cfg config.Config) (*pgxpool.Pool, *pgstore.Store, error) {
-	return openStoreOf(ctx, cfg, func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, cfg) }, nil)
+	return openStoreOf(ctx, cfg, poolSize, func(ctx context.Context, conn *pgx.Conn) error { return sameDatabase(ctx, conn, cfg) }, nil)
 }
 
 // sameDatabase refuses a database that is not the one the listener's state belongs to:
@@ -162,12 +163,12 @@ func sameDatabase(ctx context.Context, conn *pgx.Conn, cfg config.Config) error 
 
 // openStoreOf looks at each new connection, and tells tracer, which may be nil, of each
 // statement.
-func openStoreOf(ctx context.Context, cfg config.Config, look func(context.Context, *pgx.Conn) error, tracer pgx.QueryTracer) (*pgxpool.Pool, *pgstore.Store, error) {
+func openStoreOf(ctx context.Context, cfg config.Config, size int32, look func(context.Context, *pgx.Conn) error, tracer pgx.QueryTracer) (*pgxpool.Pool, *pgstore.Store, error) {
 	pc, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {
 		return nil, nil, errors.New("MKSYNC_DATABASE_URL is not a Postgres URL")
 	}
-	pc.MaxConns = poolSize
+	pc.MaxConns = size
 	pc.MaxConnIdleTime = poolRest
 	pc.HealthCheckPeriod = poolRest
 	pgsession.Prepare(&pc.ConnConfig.Config)

@@ -100,6 +100,7 @@ type Options struct {
 	Version string
 	Roles   []string // none: the parts are there to be asked, and run nothing
 	Pace    Pace
+	Pool    int32              // connections for statements and locks at most; 0: the usual number
 	Tracing *telemetry.Tracing // nil: nothing is traced
 	Tail    *telemetry.Tail    // keeps the last lines of the log; nil: nobody does
 }

@@ -30,7 +30,7 @@ func ByHand(t *testing.T, opts sim.Options, set func(w *World)) *Hand {
 	if set != nil {
 		set(w)
 	}
-	s, err := service.New(t.Context(), w.Config, service.Options{Pace: QuickPace}, slog.New(slog.DiscardHandler))
+	s, err := service.New(t.Context(), w.Config, service.Options{Pace: QuickPace, Pool: w.Pool}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return &Hand{w, s}

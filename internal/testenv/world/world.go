@@ -44,11 +44,17 @@ type World struct {
 	File string
 	// Pace is the service's.
 	Pace service.Pace
+	// Pool is how many connections the service has for statements and locks; 0: as many as usual.
+	Pool int32
 	// Tracing is the service's; nil: nothing is traced.
 	Tracing *telemetry.Tracing
 
 	polling []*service.Service // those of this process that run and poll
 }
+
+// fewConnections are enough to go on with. Each new one costs Postgres 25 ms of a processor,
+// for it knows nothing of the tables and has prepared nothing.
+const fewConnections = 3
 
 // Version is what the tests' services say they are.
 const Version = "0.0.0-dev"
@@ -89,7 +95,7 @@ func NewAt(t testing.TB, url string, opts sim.Options) *World {
 	cfg.MetaKockaSettle = 200 * time.Millisecond
 	cfg.PollInterval = time.Second
 	cfg.HTTPAddr = "127.0.0.1:0"
-	return &World{T: t, DB: db, ERP: erp, Config: cfg, Pace: QuickPace}
+	return &World{T: t, DB: db, ERP: erp, Config: cfg, Pace: QuickPace, Pool: fewConnections}
 }
 
 // prepared is a database with contacts and mksync's tables, both empty.
@@ -137,7 +143,7 @@ func (w *World) Start(roles ...string) (s *service.Service, stop func()) {
 	}
 	log := telemetry.NewLogger(os.Stderr, telemetry.LogConfig{Level: level, Format: "text"})
 
-	s, err := service.New(w.T.Context(), w.Config, service.Options{Version: Version, Pace: w.Pace, Roles: roles, Tracing: w.Tracing}, log)
+	s, err := service.New(w.T.Context(), w.Config, service.Options{Version: Version, Pace: w.Pace, Pool: w.Pool, Roles: roles, Tracing: w.Tracing}, log)
 	require.NoError(w.T, err)
 
 	ctx, cancel := context.WithCancel(w.T.Context())
@@ -191,7 +197,7 @@ func (w *World) Up() *service.Service {
 func (w *World) Parts() *service.Service {
 	w.T.Helper()
 	log := telemetry.NewLogger(w.T.Output(), telemetry.LogConfig{Level: "info", Format: "text"})
-	s, err := service.New(w.T.Context(), w.Config, service.Options{Version: Version, Pace: QuickPace}, log)
+	s, err := service.New(w.T.Context(), w.Config, service.Options{Version: Version, Pace: QuickPace, Pool: w.Pool}, log)
 	require.NoError(w.T, err)
 	w.T.Cleanup(s.Close)
 	return s
