@@ -43,9 +43,8 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 		if err != nil {
 			return c, fmt.Errorf("look up consumer %s: %w", durable, err)
 		}
-		i := consumer.CachedInfo()
-		if c.UpTo[durable] = i.AckFloor.Stream; i.NumPending == 0 && i.NumAckPending == 0 {
-			c.UpTo[durable] = end // also past what it is not for
+		if c.UpTo[durable], err = through(ctx, s, consumer.CachedInfo(), end); err != nil {
+			return c, err
 		}
 	}
 	info, err := s.Info(ctx) // after the consumers: what was removed before moved them, too
@@ -60,6 +59,26 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 	c.Bytes = int64(st.Bytes) //nolint:gosec // far below the limit
 	c.MaxBytes = max(info.Config.MaxBytes, 0)
 	return c, nil
+}
+
+// through is up to where a consumer is through with a stream that ends at end, or behind it.
+// How many are pending for it does not tell: the server (2.15.3) counts a message for its
+// consumers some time after it has stored it.
+func through(ctx context.Context, s jetstream.Stream, i *jetstream.ConsumerInfo, end uint64) (uint64, error) {
+	if i.NumAckPending > 0 {
+		return i.AckFloor.Stream, nil
+	}
+	given := max(i.AckFloor.Stream, i.Delivered.Stream)
+	if given >= end {
+		return given, nil
+	}
+
+	// What it is not for counts as done.
+	waits, err := holds(ctx, s, i.Config.FilterSubjects, given+1, end)
+	if err != nil || waits {
+		return given, err
+	}
+	return end, nil
 }
 
 // Trim makes room where a stream is more than half full: it removes the oldest messages up

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 )
 
@@ -72,4 +73,29 @@ func TestAFullStreamDropsNothingUnread(t *testing.T) {
 	}
 	require.ErrorContains(t, refused, "maximum bytes exceeded")
 	require.Equal(t, "0", ids(t, b, StreamPartners)[0])
+}
+
+// TestWhatIsNotCountedYetIsNotDone: the server says for a moment that nothing is pending for
+// a consumer, though a message for it is stored. What it is not for counts as done.
+func TestWhatIsNotCountedYetIsNotDone(t *testing.T) {
+	b := newBus(t)
+	publish(t, b, "a", "1")
+	publish(t, b, "b", "2")
+	_, err := b.PublishSync(t.Context(), StreamContacts, Message{Subject: ContactSubject("snapshot", "c"), ID: "3"})
+	require.NoError(t, err)
+	s, err := b.js.Stream(t.Context(), StreamContacts)
+	require.NoError(t, err)
+
+	info := &jetstream.ConsumerInfo{Config: jetstream.ConsumerConfig{FilterSubjects: []string{contactsPrefix + "insert.*", contactsPrefix + "update.*"}}}
+	for _, c := range []struct {
+		given      uint64
+		unanswered int
+		through    uint64
+	}{{0, 0, 0}, {1, 0, 1}, {2, 0, 3}, {2, 1, 0}, {3, 0, 3}} {
+		info.Delivered.Stream = c.given
+		info.NumAckPending = c.unanswered
+		got, err := through(t.Context(), s, info, 3)
+		require.NoError(t, err)
+		require.Equal(t, c.through, got, "%+v", c)
+	}
 }
