@@ -258,25 +258,6 @@ func (c *consumption) keepInProgress() (stop func()) {
 	return func() { close(quit); <-gone }
 }
 
-// ConsumerState returns how many messages a consumer has not yet been given, and how many
-// are in flight: taken by a process, or put off by a retry. A consumer that never ran has
-// the whole stream before it.
-func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error) {
-	c, err := b.js.Consumer(ctx, b.names.Stream(stream), b.names.durable(durable))
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		s, err := b.js.Stream(ctx, b.names.Stream(stream))
-		if err != nil {
-			return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
-		}
-		return s.CachedInfo().State.Msgs, 0, nil
-	}
-	if err != nil {
-		return 0, 0, fmt.Errorf("look up consumer %s: %w", durable, err)
-	}
-	i := c.CachedInfo()
-	return i.NumPending, uint64(max(i.NumAckPending, 0)), nil //nolint:gosec // not negative
-}
-
 // Activity is how a consumer gets on.
 type Activity struct {
 	Pending, InFlight uint64 // as ConsumerState

@@ -60,8 +60,8 @@ func idle(t *testing.T, b *Bus, durable string) {
 		if err != nil {
 			return false
 		}
-		i := c.CachedInfo()
-		return i.Delivered.Consumer > 0 && i.NumPending == 0 && i.NumAckPending == 0
+		through, err := b.Consumed(t.Context(), StreamContacts, durable)
+		return err == nil && c.CachedInfo().Delivered.Consumer > 0 && through.UpTo[durable] == through.Last
 	}, "consumer does not become idle")
 }
 

@@ -61,6 +61,40 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 	return c, nil
 }
 
+// ConsumerState returns how many messages a consumer has not yet been given, at least 1 while
+// there are any, and how many are in flight: taken by a process, or put off by a retry. A
+// consumer that never ran has the whole stream before it.
+func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error) {
+	c, err := b.js.Consumer(ctx, b.names.Stream(stream), b.names.durable(durable))
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		s, err := b.js.Stream(ctx, b.names.Stream(stream))
+		if err != nil {
+			return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
+		}
+		return s.CachedInfo().State.Msgs, 0, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("look up consumer %s: %w", durable, err)
+	}
+	i := c.CachedInfo()
+	pending = i.NumPending
+	inFlight = uint64(max(i.NumAckPending, 0)) //nolint:gosec // not negative
+	if pending+inFlight > 0 {
+		return pending, inFlight, nil
+	}
+
+	// What was stored a moment ago may not be counted yet.
+	s, err := b.js.Stream(ctx, i.Stream)
+	if err != nil {
+		return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	end := s.CachedInfo().State.LastSeq
+	if upTo, err := through(ctx, s, i, end); err != nil || upTo < end {
+		return 1, 0, err
+	}
+	return 0, 0, nil
+}
+
 // through is up to where a consumer is through with a stream that ends at end, or behind it.
 // How many are pending for it does not tell: the server (2.15.3) counts a message for its
 // consumers some time after it has stored it.
