@@ -108,10 +108,10 @@ func (c *cluster) cutOff(i int, fromAll bool) {
 	c.meanwhile()
 	for _, w := range wires {
 		if lost {
-			w.Cut() // what was swallowed stays lost
 			w.Heal(c.T)
+		} else {
+			w.Mend(c.T)
 		}
-		w.Mend(c.T)
 	}
 }
 
