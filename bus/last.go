@@ -89,13 +89,38 @@ func (b *Bus) PublishSync(ctx context.Context, stream string, m Message) (sequen
 	for k, v := range m.Header {
 		msg.Header[k] = v
 	}
-	opts := []jetstream.PublishOpt{jetstream.WithExpectStream(b.names.Stream(stream))}
-	if m.ID != "" {
-		opts = append(opts, jetstream.WithMsgID(m.ID))
+	for id := m.ID; ; id = fmt.Sprintf("%s.%d", id, sequence) {
+		opts := []jetstream.PublishOpt{jetstream.WithExpectStream(b.names.Stream(stream))}
+		if id != "" {
+			opts = append(opts, jetstream.WithMsgID(id))
+		}
+		ack, err := b.js.PublishMsg(ctx, msg, opts...)
+		if err != nil {
+			return 0, fmt.Errorf("publish to %s: %w", stream, b.unanswered(stream, m.ID, err))
+		}
+
+		// The server remembers an id for longer than a message that is purged.
+		sequence = ack.Sequence
+		if !ack.Duplicate {
+			return sequence, nil
+		}
+		if held, err := b.holdsAt(ctx, stream, sequence); err != nil || held {
+			return sequence, err
+		}
 	}
-	ack, err := b.js.PublishMsg(ctx, msg, opts...)
+}
+
+// holdsAt tells whether the stream still holds the message of a sequence.
+func (b *Bus) holdsAt(ctx context.Context, stream string, sequence uint64) (bool, error) {
+	s, err := b.js.Stream(ctx, b.names.Stream(stream))
 	if err != nil {
-		return 0, fmt.Errorf("publish to %s: %w", stream, b.unanswered(stream, m.ID, err))
+		return false, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
-	return ack.Sequence, nil
+	switch _, err := s.GetMsg(ctx, sequence); {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for a message in %s: %w", stream, err)
+	}
+	return true, nil
 }

@@ -99,3 +99,19 @@ func TestWhatIsNotCountedYetIsNotDone(t *testing.T) {
 		require.Equal(t, c.through, got, "%+v", c)
 	}
 }
+
+// TestAPurgedMessageIsNoDuplicate: the server remembers ids for longer than what is purged,
+// and who publishes the same again has to find it in the stream.
+func TestAPurgedMessageIsNoDuplicate(t *testing.T) {
+	b := newBus(t)
+	first := publish(t, b, "a", "1")
+	require.Equal(t, first, publish(t, b, "a", "1"), "the stream holds it")
+
+	s, err := b.js.Stream(t.Context(), StreamContacts)
+	require.NoError(t, err)
+	for want := first + 1; want < first+3; want++ {
+		require.NoError(t, s.Purge(t.Context()))
+		require.Equal(t, want, publish(t, b, "a", "1"))
+		require.Equal(t, want, publish(t, b, "a", "1"))
+	}
+}
