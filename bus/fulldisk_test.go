@@ -32,8 +32,11 @@ func TestAServerWhoseDiskIsFull(t *testing.T) {
 		return m
 	}
 	open := func(timeout time.Duration) (p *Publisher, next int) {
-		p, err := b.Publisher(t.Context(), StreamContacts, PublisherConfig{AckTimeout: timeout})
-		require.NoError(t, err)
+		eventually(t, func() (opened bool) { // a request that meets the store while it is opened anew has no answer
+			var err error
+			p, err = b.Publisher(t.Context(), StreamContacts, PublisherConfig{AckTimeout: timeout})
+			return err == nil
+		}, "the stream cannot be looked up")
 		if last, found := p.Last(); found {
 			_, err := fmt.Sscanf(last.ID, "e-%d", &next)
 			require.NoError(t, err)
