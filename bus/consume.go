@@ -260,7 +260,7 @@ func (c *consumption) keepInProgress() (stop func()) {
 
 // Activity is how a consumer gets on.
 type Activity struct {
-	Pending, InFlight uint64 // as ConsumerState
+	Pending, InFlight uint64 // as the server counts them, the first late
 	Readers           int    // requests for messages that stand
 	// Longest is how long a handler of this process runs, of those that do longest.
 	Longest time.Duration

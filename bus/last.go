@@ -96,7 +96,7 @@ func (b *Bus) PublishSync(ctx context.Context, stream string, m Message) (sequen
 		}
 		ack, err := b.js.PublishMsg(ctx, msg, opts...)
 		if err != nil {
-			return 0, fmt.Errorf("publish to %s: %w", stream, b.unanswered(stream, m.ID, err))
+			return 0, fmt.Errorf("publish to %s: %w", stream, b.unanswered(stream, id, err))
 		}
 
 		// The server remembers an id for longer than a message that is purged.
@@ -104,23 +104,12 @@ func (b *Bus) PublishSync(ctx context.Context, stream string, m Message) (sequen
 		if !ack.Duplicate {
 			return sequence, nil
 		}
-		if held, err := b.holdsAt(ctx, stream, sequence); err != nil || held {
+		s, err := b.js.Stream(ctx, b.names.Stream(stream))
+		if err != nil {
+			return sequence, fmt.Errorf("look up stream %s: %w", stream, err)
+		}
+		if held, err := holds(ctx, s, nil, sequence, sequence); err != nil || held {
 			return sequence, err
 		}
 	}
-}
-
-// holdsAt tells whether the stream still holds the message of a sequence.
-func (b *Bus) holdsAt(ctx context.Context, stream string, sequence uint64) (bool, error) {
-	s, err := b.js.Stream(ctx, b.names.Stream(stream))
-	if err != nil {
-		return false, fmt.Errorf("look up stream %s: %w", stream, err)
-	}
-	switch _, err := s.GetMsg(ctx, sequence); {
-	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("look for a message in %s: %w", stream, err)
-	}
-	return true, nil
 }

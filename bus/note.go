@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,8 +19,9 @@ const (
 	subjectNote = "mksync.standbys.built"
 )
 
-// wrongLastSequence is JetStream's code for a message that does not follow the one it names.
-const wrongLastSequence = 10071
+// wrongLast are JetStream's codes for a message that does not follow the one it names: of a
+// stream with one copy, and with several.
+var wrongLast = []jetstream.ErrorCode{jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant}
 
 func noteConfig(cfg Config) jetstream.StreamConfig {
 	note := baseConfig(cfg)
@@ -67,7 +69,7 @@ func (b *Bus) SetNote(ctx context.Context, v any, number uint64) (uint64, error)
 
 	var refused *jetstream.APIError
 	switch {
-	case errors.As(err, &refused) && refused.ErrorCode == wrongLastSequence:
+	case errors.As(err, &refused) && slices.Contains(wrongLast, refused.ErrorCode):
 		return 0, nil
 	case number != 0 && errors.Is(err, jetstream.ErrNoStreamResponse):
 		return 0, nil // somebody deleted the stream

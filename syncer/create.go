@@ -128,7 +128,7 @@ func (k *task) created(ctx context.Context, metakockaID string, sent mapping.Par
 // be sent.
 func withUnsent(contact, sent mapping.Contact) mapping.Contact {
 	for _, f := range mapping.Fields() {
-		if mapping.Withheld(f, contact.Get(f), sent.Get(f)).String() != "" {
+		if !mapping.Withheld(f, contact.Get(f), sent.Get(f)).IsZero() {
 			sent.Set(f, contact.Get(f))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
@@ -172,7 +173,7 @@ func (run *bulkRun) syncOnes(ctx context.Context, a *API, ids []string, r BulkSy
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
 		i := firsts[n]
 		o, err := a.sync(ctx, ids[i], run.trigger(r.By), len(ids) > few)
-		res := syncer.Result{LinkID: o.MappingID, ContactID: ids[i], MetaKockaID: o.MetaKockaID, Status: o.SyncStatus, LastError: o.Said.In(o.LastError)}
+		res := syncer.Result{LinkID: o.MappingID, ContactID: ids[i], MetaKockaID: o.MetaKockaID, Status: o.SyncStatus, LastError: coded.Told(o.LastError, o.Said)}
 		return run.finished(i, "", res, err)
 	})
 	run.repeat(doubles)
@@ -268,7 +269,7 @@ func (run *bulkRun) importOnes(ctx context.Context, a *API, ids []string, by str
 	run.each(ctx, len(firsts), func(ctx context.Context, n int) error {
 		i := firsts[n]
 		o, err := a.importOne(ctx, ids[i], run.trigger(by))
-		res := syncer.Result{LinkID: o.MappingID, ContactID: o.ContactID, MetaKockaID: ids[i], Status: o.SyncStatus, LastError: o.Said.In(o.LastError)}
+		res := syncer.Result{LinkID: o.MappingID, ContactID: o.ContactID, MetaKockaID: ids[i], Status: o.SyncStatus, LastError: coded.Told(o.LastError, o.Said)}
 		return run.finished(i, "", res, err)
 	})
 	run.repeat(doubles)

@@ -235,7 +235,7 @@ func (run *jobRun) load(ctx context.Context) error {
 func (run *jobRun) watch(ctx context.Context, p Progress) error {
 	j := &run.job
 	j.Doing = p.Doing
-	j.Paused = p.PausedSaid.In(p.Paused)
+	j.Paused = coded.Told(p.Paused, p.PausedSaid)
 	j.ExpectedAt = time.Time{}
 	if p.ExpectedAt != nil {
 		j.ExpectedAt = *p.ExpectedAt

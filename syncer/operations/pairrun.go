@@ -244,7 +244,7 @@ func (run *pairRun) takeOne(ctx context.Context, i int) error {
 	case again != nil:
 		run.end(i, PairFailed, "", run.reason(again))
 	case item.Verdict != PairTaken:
-		run.end(i, item.Verdict, item.SyncStatus, item.Said.In(item.Reason))
+		run.end(i, item.Verdict, item.SyncStatus, coded.Told(item.Reason, item.Said))
 	case err != nil:
 		run.end(i, PairFailed, "", run.reason(err))
 	default:
