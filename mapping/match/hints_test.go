@@ -46,3 +46,12 @@ func TestHints(t *testing.T) {
 	score, hints := match.Hints(match.Party{Is: mapping.Contact{Name: "A", Email: "a@a.si"}}, match.Party{Is: mapping.Contact{Name: "B"}, Others: []string{"a@a.si"}})
 	require.Equal(t, []any{25, []match.Hint{match.HintFurther}}, []any{score, hints})
 }
+
+// TestAllHintsAreListed: a page that explains them asks for all, those that speak for it first.
+func TestAllHintsAreListed(t *testing.T) {
+	t.Parallel()
+	all := match.AllHints()
+	require.Equal(t, match.HintTax, all[0])
+	require.NotContains(t, all, match.Hint(""))
+	require.Equal(t, []match.Hint{match.HintOtherTax, match.HintOtherCity}, all[len(all)-2:])
+}

@@ -73,6 +73,18 @@ func TestWhatTwoHaveInCommon(t *testing.T) {
 		"a firm's name, and nobody's":   {contact{CompanyName: "ZORA, d. o. o."}, with(firm, func(c *contact) { c.Name = "" }), nil, Pair{Proposed, WhyName, ""}},
 		"a name alone":                  {contact{Name: "Ana Novak"}, contact{Name: "Ana Novak"}, nil, Pair{}},
 		"two of one name, in one town":  {contact{Name: "Ana Novak", Email: "ana1@zora.si", Address: "Pot 1, Kranj, 4000"}, contact{Name: "Ana Novak", Email: "ana2@zora.si", Address: "Cesta 2, Kranj, 4000"}, nil, Pair{}},
+		"two e-mails, one address":      {contact{Name: "Ana Novak", Email: "ana1@zora.si", Address: "Cesta 1, Kranj, 4000"}, contact{Name: "Ana Novak", Email: "ana2@zora.si", Address: "Cesta 1, Kranj, 4000"}, nil, Pair{Proposed, WhyName, ""}},
+		"one street in two towns":       {contact{Name: "Ana Novak", Address: "Glavni trg 1, Kranj, 4000"}, contact{Name: "Ana Novak", Address: "Glavni trg 1, Koper, 6000"}, nil, Pair{}},
+		"one name in one town":          {contact{Name: "Ana Novak", Email: "ana1@zora.si", Address: "Pot 1, Kranj, 4000"}, contact{Name: "Ana Novak", Address: "Cesta 2, Kranj, 4000"}, nil, Pair{Proposed, WhyName, ""}},
+		"two names in one town":         {contact{Name: "Ana Novak", Address: "Pot 1, Kranj, 4000"}, contact{Name: "Bor Kos", Address: "Cesta 2, Kranj, 4000"}, nil, Pair{}},
+		"a firm's name, elsewhere":      {contact{CompanyName: "Zora", Address: "Pot 1, Kranj, 4000"}, with(firm, func(c *contact) { c.Name = "" }), nil, Pair{}},
+		"a wrong digit, one e-mail":     {contact{Name: "Ana", TaxNumber: "50223055", Email: "ana@zora.si"}, contact{Name: "Bor", TaxNumber: "50223055", Email: "ana@zora.si"}, nil, byTax},
+		"two numbers, one address":      {contact{Name: "Ana Novak", TaxNumber: taxAna, Address: "Cesta 1, Kranj, 4000"}, contact{Name: "Ana Novak", TaxNumber: taxBor, Address: "Cesta 1, Kranj, 4000"}, nil, Pair{Proposed, WhyNumbers, ""}},
+		"two numbers, one town":         {contact{Name: "Ana Novak", TaxNumber: taxAna, Address: "Cesta 1, Kranj, 4000"}, contact{Name: "Ana Novak", TaxNumber: taxBor, Address: "Pot 2, Kranj, 4000"}, nil, Pair{}},
+		"two numbers, one street":       {contact{Name: "Ana Novak", TaxNumber: taxAna, Address: "Glavni trg 1, Kranj, 4000"}, contact{Name: "Ana Novak", TaxNumber: taxBor, Address: "Glavni trg 1, Koper, 6000"}, nil, Pair{}},
+		"a mailbox behind an e-mail":    {contact{Name: "Ana", Email: "ana@zora.si; info@zora.si"}, contact{Name: "Bor", Email: "info@zora.si; ana@zora.si"}, nil, byEmail},
+		"a mailbox before an e-mail":    {contact{Name: "Ana", Email: "info@zora.si; zoja@zora.si"}, contact{Name: "Bor", Email: "zoja@zora.si; info@zora.si"}, nil, byEmail},
+		"two mailboxes":                 {contact{Name: "Ana", Email: "info@zora.si; prodaja@zora.si"}, contact{Name: "Bor", Email: "prodaja@zora.si; info@zora.si"}, nil, doubt(WhyMailbox, mapping.FieldEmail)},
 		"nothing":                       {contact{Name: "Ana"}, contact{Name: "Bor"}, nil, Pair{}},
 	} {
 		require.Equal(t, c.want, Compare(Party{Is: c.one}, Party{Is: c.other, Others: c.others}), name)

@@ -48,7 +48,7 @@ type CheckState struct {
 // A failure in the future is one of before the clock was put back.
 func (c CheckState) Rests(now time.Time) bool {
 	rest := time.Duration(c.RestSeconds * float64(time.Second))
-	return !c.FailedAt.IsZero() && !now.Before(c.FailedAt) && now.Before(c.FailedAt.Add(rest))
+	return !now.Before(c.FailedAt) && now.Before(c.FailedAt.Add(rest))
 }
 
 // CheckStateKey is where a CheckState is remembered.

@@ -31,6 +31,7 @@ func TestKeysAreWrittenAsPostgresDoes(t *testing.T) {
 		{KeyText, "a.b c/š*>", "a.b c/š*>", ""},
 		{KeyText, "007", "007", ""},
 		{KeyVarchar, "", "", "is empty"},
+		{KeyVarchar, strings.Repeat("š", 256), strings.Repeat("š", 256), ""},
 		{KeyVarchar, strings.Repeat("š", 257), "", "has 514 bytes"},
 		{KeyText, "a\x00b", "", "is no text"},
 		{KeyText, "a\xffb", "", "is no text"},
@@ -43,6 +44,8 @@ func TestKeysAreWrittenAsPostgresDoes(t *testing.T) {
 		require.NoError(t, err, "%s %q", c.typ, c.given)
 		require.Equal(t, c.is, is)
 	}
+	require.True(t, KeyUUID.Within(KeyUUID))
+	require.True(t, KeyText.Within(KeyVarchar))
 	require.True(t, KeySmallint.Within(KeyBigint))
 	require.False(t, KeyBigint.Within(KeyInteger))
 	require.True(t, KeyUUID.Within(KeyText))
