@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 )
@@ -159,4 +162,107 @@ func TestAStrangersMessageInAStreamOfThreeCopies(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found)
 	require.EqualValues(t, 9, last.Sequence)
+}
+
+// TestANoteOfThreeCopiesHasOneWriterAtATime: of several that know the same note one replaces
+// it, and the others are told that it is another.
+func TestANoteOfThreeCopiesHasOneWriterAtATime(t *testing.T) {
+	t.Parallel()
+	const writers, each = 5, 20
+	b := clusterBus(t)
+	write := func() error {
+		for done := 0; done < each; {
+			var n int
+			number, err := b.Note(t.Context(), &n)
+			if err == nil {
+				number, err = b.SetNote(t.Context(), n+1, number)
+			}
+			if err != nil {
+				return err
+			}
+			if number > 0 {
+				done++
+			}
+		}
+		return nil
+	}
+
+	var g errgroup.Group
+	for range writers {
+		g.Go(write)
+	}
+	require.NoError(t, g.Wait())
+	var n int
+	_, err := b.Note(t.Context(), &n)
+	require.NoError(t, err)
+	require.Equal(t, writers*each, n, "none was written over")
+}
+
+// TestNothingIsTakenFromACopy where the stream would let it be, as streams do that were made
+// with NATS's own tools: a copy may lag.
+func TestNothingIsTakenFromACopy(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	_, err := b.SetNote(t.Context(), "a", 0)
+	require.NoError(t, err)
+	for _, name := range []string{StreamContacts, StreamDeadLetters, streamNote} {
+		s, err := b.js.Stream(t.Context(), name)
+		require.NoError(t, err)
+		c := s.CachedInfo().Config
+		c.AllowDirect = true
+		_, err = b.js.UpdateStream(t.Context(), c)
+		require.NoError(t, err)
+	}
+	copies, err := b.nc.SubscribeSync("$JS.API.DIRECT.GET.>")
+	require.NoError(t, err)
+
+	publish(t, b, "a", "e-1")
+	stop := consume(t, b, ConsumerConfig{}, func(context.Context, *Work) error { return Reject(coded.Say("test.no", "no")) })
+	idle(t, b, "pusher")
+	stop()
+	_, _, err = b.Last(t.Context(), StreamContacts)
+	require.NoError(t, err)
+	_, err = b.Consumed(t.Context(), StreamContacts, "pusher", "another")
+	require.NoError(t, err)
+	_, err = b.Unapplied(t.Context(), StreamContacts, "another", ContactSubject("update", "a"), func(Stored) bool { return true })
+	require.NoError(t, err)
+	_, _, err = b.CountDeadLetters(t.Context())
+	require.NoError(t, err)
+	letters, err := b.DeadLetters(t.Context())
+	require.NoError(t, err)
+	require.Len(t, letters, 1)
+	require.NoError(t, b.DiscardDeadLetter(t.Context(), letters[0].ID))
+	var note string
+	_, err = b.Note(t.Context(), &note)
+	require.NoError(t, err)
+	require.NoError(t, b.nc.Flush())
+	asked, _, err := copies.Pending()
+	require.NoError(t, err)
+	require.Zero(t, asked)
+
+	s, err := b.js.Stream(t.Context(), StreamContacts)
+	require.NoError(t, err)
+	require.True(t, s.CachedInfo().Config.AllowDirect, "the stream keeps it")
+}
+
+// TestAStreamWithoutALeaderHasNoEnd: a copy that is left answers for itself, and may lack
+// what was acknowledged. That it does must not be taken for a loss.
+func TestAStreamWithoutALeaderHasNoEnd(t *testing.T) {
+	t.Parallel()
+	b, cluster := busOnCluster(t)
+	publish(t, b, "a", "e-1")
+	for i := range 2 {
+		cluster.Stop(i)
+	}
+	waits.Eventually(t, time.Minute, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := b.end(ctx, StreamContacts)
+		if !errors.Is(err, errNoLeader) {
+			return fmt.Errorf("nobody answers for the stream yet, but: %w", err)
+		}
+		return nil
+	})
+	_, _, err := b.Last(t.Context(), StreamContacts)
+	require.ErrorIs(t, err, errNoLeader)
 }

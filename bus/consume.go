@@ -318,7 +318,7 @@ func (b *Bus) Activity(ctx context.Context, stream, durable string) (a Activity,
 
 // oldest is the first message that a consumer has not acknowledged; nil: there is none.
 func (b *Bus) oldest(ctx context.Context, i *jetstream.ConsumerInfo) (*jetstream.RawStreamMsg, error) {
-	s, err := b.js.Stream(ctx, i.Stream)
+	s, err := b.stream(ctx, i.Stream)
 	if err != nil {
 		return nil, fmt.Errorf("look up stream %s: %w", i.Stream, err)
 	}
@@ -345,7 +345,7 @@ func (b *Bus) stuck(i *jetstream.ConsumerInfo, oldest *jetstream.RawStreamMsg) t
 // Unapplied tells whether a message of the subject that counts waits for the consumer, or
 // is stored after one that does.
 func (b *Bus) Unapplied(ctx context.Context, stream, durable, subject string, counts func(Stored) bool) (bool, error) {
-	s, err := b.js.Stream(ctx, b.names.Stream(stream))
+	s, err := b.stream(ctx, b.names.Stream(stream))
 	if err != nil {
 		return false, fmt.Errorf("look up stream %s: %w", stream, err)
 	}

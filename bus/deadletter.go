@@ -188,7 +188,7 @@ func (b *Bus) CountDeadLetters(ctx context.Context) (n int, oldest *time.Time, e
 		return 0, nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
 	letters := b.names.Subject(deadLettersPrefix + "*.*") // what is given back to a consumer has one word more
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(letters))
+	info, err := infoOf(ctx, s, jetstream.WithSubjectFilter(letters))
 	if err != nil {
 		return 0, nil, fmt.Errorf("count dead letters: %w", err)
 	}
@@ -224,7 +224,7 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, id uint64) error {
 // deadLetterOf is the dead letter with an id, and its subject. ErrNotFound: it was replaced,
 // retried or removed.
 func (b *Bus) deadLetterOf(ctx context.Context, id uint64) (subject string, m *jetstream.RawStreamMsg, err error) {
-	s, err := b.js.Stream(ctx, b.names.Stream(StreamDeadLetters))
+	s, err := b.stream(ctx, b.names.Stream(StreamDeadLetters))
 	if err != nil {
 		return "", nil, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}
@@ -249,7 +249,7 @@ func (b *Bus) deleteDeadLetter(ctx context.Context, subject string, id uint64) e
 }
 
 func (b *Bus) purgeDeadLetter(ctx context.Context, subject string, opts ...jetstream.StreamPurgeOpt) error {
-	s, err := b.js.Stream(ctx, b.names.Stream(StreamDeadLetters))
+	s, err := b.stream(ctx, b.names.Stream(StreamDeadLetters))
 	if err == nil {
 		err = s.Purge(ctx, append(opts, jetstream.WithPurgeSubject(b.names.Subject(subject)))...)
 	}

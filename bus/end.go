@@ -13,7 +13,7 @@ import (
 // end is the sequence of a stream's newest message; of a stream that is not
 // there, zero.
 func (b *Bus) end(ctx context.Context, stream string) (uint64, error) {
-	s, err := b.js.Stream(ctx, b.names.Stream(stream))
+	s, err := b.stream(ctx, b.names.Stream(stream))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return 0, nil
 	}

@@ -50,6 +50,7 @@ var (
 	// ErrNotFound says that there is no such dead letter.
 	ErrNotFound = errors.New("no such dead letter")
 
+	errNoLeader    = errors.New("the stream's copies have no leader now")
 	errBadConsumer = errors.New("consumer is not configured")
 	errBadAck      = errors.New("acknowledgement cannot be read")
 	errPullEnded   = errors.New("request for messages ended")

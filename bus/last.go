@@ -60,7 +60,7 @@ func (b *Bus) newest(ctx context.Context, s jetstream.Stream) (last Stored, foun
 // Before returns the newest message of a stream before a sequence; found is false where
 // the stream holds none. First is where the stream begins.
 func (b *Bus) Before(ctx context.Context, stream string, sequence uint64) (m Stored, first uint64, found bool, err error) {
-	s, err := b.js.Stream(ctx, b.names.Stream(stream))
+	s, err := b.stream(ctx, b.names.Stream(stream))
 	if err != nil {
 		return Stored{}, 0, false, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
@@ -104,7 +104,7 @@ func (b *Bus) PublishSync(ctx context.Context, stream string, m Message) (sequen
 		if !ack.Duplicate {
 			return sequence, nil
 		}
-		s, err := b.js.Stream(ctx, b.names.Stream(stream))
+		s, err := b.stream(ctx, b.names.Stream(stream))
 		if err != nil {
 			return sequence, fmt.Errorf("look up stream %s: %w", stream, err)
 		}

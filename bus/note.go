@@ -19,8 +19,9 @@ const (
 	subjectNote = "mksync.standbys.built"
 )
 
-// wrongLast are JetStream's codes for a message that does not follow the one it names: of a
-// stream with one copy, and with several.
+// wrongLast are JetStream's codes for a message that does not follow the one it names.
+// nats-server 2.15.3 answers with the first, of one copy and of several; with the second
+// where a subject is just being written and its sequence was asked for.
 var wrongLast = []jetstream.ErrorCode{jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant}
 
 func noteConfig(cfg Config) jetstream.StreamConfig {
@@ -36,7 +37,7 @@ func noteConfig(cfg Config) jetstream.StreamConfig {
 // Note reads the note into v, and tells its number; where there is none v stays as it is. It
 // comes from the stream's leader: a copy may lag.
 func (b *Bus) Note(ctx context.Context, v any) (number uint64, err error) {
-	s, err := b.js.Stream(ctx, b.note.Name)
+	s, err := b.stream(ctx, b.note.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return 0, nil
 	}

@@ -29,7 +29,7 @@ func (b *Bus) Replay(ctx context.Context, stream string, r Range, fn func(Stored
 		cfg.DeliverPolicy = jetstream.DeliverByStartTimePolicy
 		cfg.OptStartTime = &r.Since
 	}
-	s, err := b.js.Stream(ctx, b.names.Stream(stream))
+	s, err := b.stream(ctx, b.names.Stream(stream))
 	if err != nil {
 		return fmt.Errorf("look up stream %s: %w", stream, err)
 	}

@@ -47,7 +47,7 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 			return c, err
 		}
 	}
-	info, err := s.Info(ctx) // after the consumers: what was removed before moved them, too
+	info, err := infoOf(ctx, s) // after the consumers: what was removed before moved them, too
 	if err != nil {
 		return c, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
@@ -67,7 +67,7 @@ func (b *Bus) Consumed(ctx context.Context, stream string, durables ...string) (
 func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pending, inFlight uint64, err error) {
 	c, err := b.js.Consumer(ctx, b.names.Stream(stream), b.names.durable(durable))
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		s, err := b.js.Stream(ctx, b.names.Stream(stream))
+		s, err := b.stream(ctx, b.names.Stream(stream))
 		if err != nil {
 			return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
 		}
@@ -84,7 +84,7 @@ func (b *Bus) ConsumerState(ctx context.Context, stream, durable string) (pendin
 	}
 
 	// What was stored a moment ago may not be counted yet.
-	s, err := b.js.Stream(ctx, i.Stream)
+	s, err := b.stream(ctx, i.Stream)
 	if err != nil {
 		return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
 	}
@@ -128,7 +128,7 @@ func (b *Bus) Trim(ctx context.Context, stream string, c Consumed, upTo uint64) 
 	if from <= c.First {
 		return nil
 	}
-	s, err := b.js.Stream(ctx, b.names.Stream(stream))
+	s, err := b.stream(ctx, b.names.Stream(stream))
 	if err == nil {
 		err = s.Purge(ctx, jetstream.WithPurgeSequence(from))
 	}
@@ -140,7 +140,7 @@ func (b *Bus) Trim(ctx context.Context, stream string, c Consumed, upTo uint64) 
 
 // room is how many bytes a stream still takes, and how many it may hold; 0: any number.
 func (b *Bus) room(ctx context.Context, stream string) (free, most int64, err error) {
-	s, err := b.js.Stream(ctx, b.names.Stream(stream))
+	s, err := b.stream(ctx, b.names.Stream(stream))
 	if err != nil {
 		return 0, 0, fmt.Errorf("look up stream %s: %w", stream, err)
 	}

@@ -141,11 +141,42 @@ func limit(sc *jetstream.StreamConfig, age time.Duration, bytes int64) {
 	}
 }
 
+// stream looks up a stream as NATS has it. What is read of it comes from its leader, for a
+// copy may lag: what it has not got yet would count as worked off, or as lost.
+func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	s, err := b.js.Stream(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return s, asked(s.CachedInfo())
+}
+
+// infoOf looks a stream up anew.
+func infoOf(ctx context.Context, s jetstream.Stream, opts ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	i, err := s.Info(ctx, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return i, asked(s.CachedInfo())
+}
+
+// asked refuses what a copy says of a stream that has no leader now: each that notices
+// answers for itself (jsStreamInfoRequest of nats-server 2.15.3). And it takes from the
+// client that messages may be got from any copy (allow_direct, which NATS's own tools set
+// where nothing else is said); the stream keeps it, for others.
+func asked(i *jetstream.StreamInfo) error {
+	i.Config.AllowDirect = false
+	if i.Config.Replicas > 1 && i.Cluster != nil && i.Cluster.Leader == "" {
+		return errNoLeader
+	}
+	return nil
+}
+
 // open returns a stream. One of ours that somebody deleted is made again, loudly: what it
 // held is gone, and its readers notice by its sequence.
 func (b *Bus) open(ctx context.Context, stream string) (jetstream.Stream, error) {
 	name := b.names.Stream(stream)
-	s, err := b.js.Stream(ctx, name)
+	s, err := b.stream(ctx, name)
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return s, err
 	}
@@ -155,7 +186,7 @@ func (b *Bus) open(ctx context.Context, stream string) (jetstream.Stream, error)
 			if err := b.create(ctx, sc); err != nil {
 				return nil, err
 			}
-			return b.js.Stream(ctx, name)
+			return b.stream(ctx, name)
 		}
 	}
 	return nil, err
@@ -165,7 +196,7 @@ func (b *Bus) open(ctx context.Context, stream string) (jetstream.Stream, error)
 func (b *Bus) StreamState(ctx context.Context) ([]StreamState, error) {
 	out := make([]StreamState, 0, len(b.streams))
 	for _, sc := range b.streams {
-		s, err := b.js.Stream(ctx, sc.Name)
+		s, err := b.stream(ctx, sc.Name)
 		if err != nil {
 			return nil, fmt.Errorf("look up stream %s: %w", sc.Name, err)
 		}
