@@ -73,7 +73,7 @@ func TestASchemaThatChangedIsNoNewInstallation(t *testing.T) {
 		refused(err)
 		_, err = migrations.Look(t.Context(), database, moved)
 		refused(err)
-		_, err = migrations.Down(t.Context(), database, moved)
+		_, err = migrations.Down(t.Context(), database, moved, nil)
 		refused(err)
 		refused(migrations.Check(t.Context(), database, moved))
 		require.Equal(t, "0", own(t, database, moved.Schema))
@@ -213,7 +213,7 @@ func TestConflictsSayWhosePartnerTheyAreAbout(t *testing.T) {
 		return one(t, database, "SELECT (to_regclass('"+what+"') IS NOT NULL)::text") == "true"
 	}
 	for has("mksync_history_partner") {
-		_, err := migrations.Down(t.Context(), database, usual)
+		_, err := migrations.Down(t.Context(), database, usual, nil)
 		require.NoError(t, err)
 	}
 	require.False(t, has("mksync_conflicts_partner"))

@@ -60,13 +60,25 @@ func Up(ctx context.Context, databaseURL string, i Installation) ([]Step, error)
 	return done, err
 }
 
-// Down takes the newest migration back.
-func Down(ctx context.Context, databaseURL string, i Installation) ([]Step, error) {
+// Down takes the newest migration back. Locks are those that whoever works on the tables
+// holds: what such a process loses of its links it would match anew, and make partners
+// twice. Errors: ErrRuns.
+func Down(ctx context.Context, databaseURL string, i Installation, locks []string) ([]Step, error) {
 	var done []Step
 	err := with(databaseURL, i.Schema, func(m migrator) error {
 		if err := i.elsewhere(ctx, m.db); err != nil {
 			return err
 		}
+
+		tx, err := m.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		if err := unused(ctx, tx, locks); err != nil {
+			return err
+		}
+
 		result, err := m.Down(ctx)
 		if errors.Is(err, goose.ErrNoNextVersion) {
 			return nil

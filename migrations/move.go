@@ -19,7 +19,7 @@ type Moved struct {
 
 var (
 	// ErrRuns says that a service, or a command, works on the tables.
-	ErrRuns = errors.New("mksync runs on these tables: stop every process of it, then move them")
+	ErrRuns = errors.New("mksync runs on these tables: stop every process of it first")
 	// ErrNotFound says that there is nothing to move.
 	ErrNotFound = errors.New("no schema of this database holds mksync's tables that could be this installation's")
 )

@@ -42,7 +42,7 @@ func newMigrateCommand(app *cliEnv) *cobra.Command {
 		migration(app, app.migrateDown, &cobra.Command{
 			Use: "down", Short: "Take the newest migration back, with the data in its tables",
 			Long: "Take the newest migration back. The tables it made are dropped with all that is in them: with the first\n" +
-				"migration, every link of a contact and a partner.",
+				"migration, every link of a contact and a partner. Every process of mksync is stopped first.",
 			Example: "  mksync migrate down",
 		}),
 		migration(app, app.migrateStatus, &cobra.Command{
@@ -83,7 +83,7 @@ func (app *cliEnv) migrateUp(ctx context.Context, cfg config.Config, asJSON bool
 }
 
 func (app *cliEnv) migrateDown(ctx context.Context, cfg config.Config, asJSON bool) error {
-	done, err := migrations.Down(ctx, cfg.DatabaseURL.Reveal(), service.Installation(cfg))
+	done, err := service.TakeBack(ctx, cfg)
 	if err != nil || asJSON {
 		return app.migrated(done, err)
 	}

@@ -52,6 +52,11 @@ func MoveTables(ctx context.Context, cfg config.Config, from string) (migrations
 	return migrations.Move(ctx, cfg.DatabaseURL.Reveal(), Installation(cfg), from, pgstore.RunningLocks)
 }
 
+// TakeBack takes the newest migration back, while no mksync runs.
+func TakeBack(ctx context.Context, cfg config.Config) ([]migrations.Step, error) {
+	return migrations.Down(ctx, cfg.DatabaseURL.Reveal(), Installation(cfg), pgstore.RunningLocks(cfg.Schema))
+}
+
 // Migrate brings mksync's tables up to date, and lets them name contacts by keys of the
 // contacts table's type.
 func Migrate(ctx context.Context, cfg config.Config) ([]migrations.Step, error) {

@@ -114,3 +114,25 @@ func TestTheSearchPathSaysNothing(t *testing.T) {
 	k.is(link.ID, "SELECT id::text FROM mksync.metakocka_contact_mappings")
 	k.is(1, "SELECT count(*) FROM public.metakocka_contact_mappings WHERE path = '\"$user\", public'")
 }
+
+// TestTablesInUseAreNotTakenBack: a process whose links are gone would match everybody anew.
+func TestTablesInUseAreNotTakenBack(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	down := func() ([]migrations.Step, error) {
+		there := migrations.Installation{Schema: "public", ContactsTable: "public.contacts"}
+		return migrations.Down(t.Context(), k.pool.Config().ConnString(), there, pgstore.RunningLocks("public"))
+	}
+
+	stop, _, err := k.Running(t.Context())
+	require.NoError(t, err)
+	defer stop()
+	done, err := down()
+	require.ErrorIs(t, err, migrations.ErrRuns)
+	require.Empty(t, done)
+
+	stop()
+	done, err = down()
+	require.NoError(t, err)
+	require.Len(t, done, 1)
+}
