@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/long"
 )
 
 // countingSink counts and forgets.
@@ -38,6 +39,7 @@ func peakHeap(done <-chan struct{}) uint64 {
 
 // Not parallel: the heap is the whole process's.
 func TestMemoryDoesNotGrowWithATransaction(t *testing.T) {
+	long.Only(t)
 	const rows = 200_000
 	r := newRig(t)
 	sink := &countingSink{}

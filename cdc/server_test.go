@@ -12,10 +12,12 @@ import (
 
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/long"
 )
 
 // What touches the whole server needs one of its own; the parts take turns on it.
 func TestOnAServerOfItsOwn(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	srv, err := pgserver.Start(context.Background(), pgserver.Options{Own: true, Kept: true})
 	require.NoError(t, err)

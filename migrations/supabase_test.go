@@ -8,6 +8,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/pgserver"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/migrations"
 )
 
@@ -32,6 +33,7 @@ const supabase = `
 // TestOnSupabaseNobodyButTheOwnerReadsTheTables: whoever comes through the project's API,
 // signed in or not, and with the service's key.
 func TestOnSupabaseNobodyButTheOwnerReadsTheTables(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	server, err := pgserver.Start(t.Context(), pgserver.Options{Own: true, Kept: true}) // roles are the whole server's
 	require.NoError(t, err)

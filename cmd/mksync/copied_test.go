@@ -16,6 +16,7 @@ import (
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/telemetry"
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -92,6 +93,7 @@ func TestCopyOfTheDatabaseTouchesNothing(t *testing.T) {
 // anonymized are back. Nothing happens until a person accepts the database; and then
 // what mksync itself made of the partners is no edit.
 func TestRestoredDumpIsNotOverwritten(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.Config.DeletePolicy, w.Config.AutoImport = "anonymize", true
@@ -134,6 +136,7 @@ func TestRestoredDumpIsNotOverwritten(t *testing.T) {
 // TestDumpRestoredWhileRunning: nothing is worked on with links of another time, and the
 // process ends.
 func TestDumpRestoredWhileRunning(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	s := w.Parts()

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka"
@@ -97,6 +98,7 @@ func place(p metakocka.Partner) any {
 
 // TestACRMAsItIsInTrouble: conflict, replay, merge and a process that is killed.
 func TestACRMAsItIsInTrouble(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.NewCRM(t, sim.Options{}, "conflict_rule: manual\n")
 	w.Config.ConflictRule, w.Config.PollInterval = mapping.RuleManual, time.Second

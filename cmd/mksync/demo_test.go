@@ -111,6 +111,7 @@ func number(t *testing.T, text string) int {
 }
 
 func TestDemoTellsItsStoryAndBothSidesAgree(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	r := startDemo(t, []string{pgserver.URLVariable + "=" + testenv.Server(t).URL()})
 	code, out := r.wait(90 * time.Second)

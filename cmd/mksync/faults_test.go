@@ -28,6 +28,7 @@ const cyclesVariable = "MKSYNC_TEST_FAULTS"
 // TestFaults lets everything go wrong that can while people edit on both sides.
 // In the end nothing is lost and nothing is doubled.
 func TestFaults(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	weather(t, startNATS(t), crowd.Plain(), 3)
 }
@@ -35,9 +36,7 @@ func TestFaults(t *testing.T) {
 // TestFaultsOnTheCRMsTable is the same with the table of a CRM that was there before mksync.
 // It refuses what not every user of the ERP knows of. `make faults` and `make long` run it.
 func TestFaultsOnTheCRMsTable(t *testing.T) {
-	if os.Getenv(cyclesVariable) == "" {
-		long.Only(t)
-	}
+	long.Only(t)
 	t.Parallel()
 	weather(t, startNATS(t), crowd.Guest(), 1)
 }

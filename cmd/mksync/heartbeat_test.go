@@ -8,6 +8,7 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/wire"
 	"github.com/crmmind/mksync/internal/testenv/world"
 )
@@ -15,6 +16,7 @@ import (
 // TestStandingStillBetweenSlotAndStream: the connection is there, but the server
 // gives nothing out. Another process and the listener's own tell so.
 func TestStandingStillBetweenSlotAndStream(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.NewBeating(t)
 	others, _ := w.Start(service.RolePusher, service.RolePuller, service.RolePoller)
@@ -42,6 +44,7 @@ func TestStandingStillBetweenSlotAndStream(t *testing.T) {
 // TestTheStreamsServerStandsStill: with nothing to publish only the heartbeat
 // misses the stream.
 func TestTheStreamsServerStandsStill(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.NewBeating(t)
 	server := startNATS(t)

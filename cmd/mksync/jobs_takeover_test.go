@@ -12,6 +12,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -21,6 +22,7 @@ import (
 // TestAJobOfAKilledProcessIsTakenOver: within seconds, and what was finished is
 // not done again.
 func TestAJobOfAKilledProcessIsTakenOver(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.Sharing()

@@ -110,6 +110,7 @@ func TestLinesOfMerges(t *testing.T) {
 
 // TestKilledInTheMiddleOfAMerge kills the service with merges and undos under way.
 func TestKilledInTheMiddleOfAMerge(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.Config.DeletePolicy = syncer.PolicyAnonymize

@@ -14,6 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -22,6 +23,7 @@ import (
 // TestTheSupervisorIsTold, as systemd asks for it: nothing is ready before MetaKocka
 // answers, an outage after that is told and stops no watchdog, and the end is announced.
 func TestTheSupervisorIsTold(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.Config.PollInterval = time.Second

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -15,6 +16,7 @@ import (
 // TestRestoredDatabaseIsNotOverwritten: the database is an older copy. Nothing
 // happens until a person accepts it.
 func TestRestoredDatabaseIsNotOverwritten(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	ids := w.Left(4)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv/keeper"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -94,6 +95,7 @@ Oseba";" 7999 ";`+bor, "")
 // does the rest. All are linked by then, so a service that starts in between makes no
 // partner for any of them, and loses no edit.
 func TestTakingOverGoesOnAfterAKill(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	const all = 24
 	var partners []metakocka.Partner

@@ -12,6 +12,7 @@ import (
 
 	"github.com/crmmind/mksync/internal/service"
 	"github.com/crmmind/mksync/internal/telemetry"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping/pgstore"
@@ -30,6 +31,7 @@ const (
 // TestFewConnections: so many does a process have at the worst moment, however much it does
 // at once, and so many at rest.
 func TestFewConnections(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	const each = 16
 	var partners []metakocka.Partner

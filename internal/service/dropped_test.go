@@ -11,6 +11,7 @@ import (
 	"github.com/crmmind/mksync/bus/embedded"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -19,6 +20,7 @@ import (
 // TestEventsDroppedBeforeTheyAreWorkedOff: while nobody works the streams drop what waits,
 // as age does and a purge. The server counts it as done; both sides agree all the same.
 func TestEventsDroppedBeforeTheyAreWorkedOff(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	server, err := embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
@@ -88,6 +90,7 @@ func everythingConsumed(t *testing.T, s *service.Service) error {
 
 // TestMoreContactsThanTheStreamHolds: a limit by size makes the slot wait, and loses nobody.
 func TestMoreContactsThanTheStreamHolds(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.Config.StreamMaxBytes = 32 << 10

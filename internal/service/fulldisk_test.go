@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/bus"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/smalldisk"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka"
@@ -20,6 +21,7 @@ import (
 // TestTheStreamsDiskIsFull: what changes meanwhile waits where it is, the disk is named
 // for as long, and all of it is synced once there is room, without a restart.
 func TestTheStreamsDiskIsFull(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	disk := smalldisk.New(t, 48)
 	w := world.New(t, sim.Options{})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmmind/mksync/bus"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
@@ -21,6 +22,7 @@ import (
 
 // TestTheWalsenderStandsStill: the listener's own process is not ready.
 func TestTheWalsenderStandsStill(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.NewBeating(t)
 	s, _ := w.Start()
@@ -40,6 +42,7 @@ func TestTheWalsenderStandsStill(t *testing.T) {
 // TestStandingStillBetweenStreamAndConsumer: nobody takes events; then somebody
 // does and hangs; then a process is frozen with events in its hands.
 func TestStandingStillBetweenStreamAndConsumer(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.NewBeating(t)
 	s, _ := w.Start(service.RoleListener, service.RolePoller, service.RolePuller, service.RoleAPI)

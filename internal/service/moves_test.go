@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/mapping"
@@ -19,6 +20,7 @@ import (
 // happened meanwhile; then a second process, and each is stopped and started again while
 // edits go on, and get through by the other.
 func TestMoveToAClusterAndUpgradeOneAfterTheOther(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	kept, gone := w.Insert("Hana Smreka", "hana@primer.si"), w.Insert("Jan Bor", "jan@primer.si")

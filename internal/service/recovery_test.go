@@ -15,6 +15,7 @@ import (
 	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/world"
@@ -64,6 +65,7 @@ func TestLostSlotIsRepairedWithWhatWasDeletedMeanwhile(t *testing.T) {
 // two minutes to sync its files. What was read and stored tells enough, and everybody
 // with mksync's role may know it.
 func TestMissedDeletionsAreKnownLongBeforeTheyAreConfirmed(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := world.New(t, sim.Options{})
 	w.AsGuest()

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/testenv"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/world"
 	"github.com/crmmind/mksync/metakocka/sim"
 )
@@ -64,6 +65,7 @@ func snapshot(w *world.World) string {
 // listener has confirmed everything, until Postgres gives the slot up. Then a new one is
 // made, and everything is read and checked, whether or not anybody streamed.
 func TestLogThatIsKeptForASlotIsAProblem(t *testing.T) {
+	long.Only(t)
 	t.Parallel()
 	w := newNarrowWorld(t)
 	s, stop := w.Start()

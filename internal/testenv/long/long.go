@@ -1,10 +1,11 @@
 // Package long tells tests whether they run at length. `make test` and `go test` run
-// the short form, which has each kind of thing once; `make long` sets MKSYNC_TEST_LONG
-// for the rest: more values of a kind, more rounds, and what takes as long as many
-// other tests together.
+// the short form, between two edits of the code. MKSYNC_TEST_LONG asks for the rest, as
+// .ci/run does: what kills processes, restores databases or restarts and fills servers,
+// more values of a kind, more rounds.
 package long
 
 import (
+	"flag"
 	"os"
 	"testing"
 )
@@ -15,11 +16,11 @@ const Variable = "MKSYNC_TEST_LONG"
 // On says whether tests run at length.
 var On = os.Getenv(Variable) != ""
 
-// Only skips a test that the short form does without.
+// Only skips a test that the short form does without, unless -run asks for it.
 func Only(t testing.TB) {
 	t.Helper()
-	if !On {
-		t.Skip("make long runs it")
+	if !On && flag.Lookup("test.run").Value.String() == "" {
+		t.Skip(Variable + "=1 runs it, and so does -run " + t.Name())
 	}
 }
 
