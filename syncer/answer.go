@@ -132,7 +132,7 @@ func (k *task) linkByHand(ctx context.Context) error {
 	}
 	k.byHand = true
 	if k.link.Status == store.StatusDeleted && k.link.MetaKockaID == p.MKID {
-		return k.takeBack(ctx, k.reads(p))
+		return k.revive(ctx, k.reads(p))
 	}
 
 	k.fresh()

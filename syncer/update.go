@@ -49,7 +49,7 @@ func (k *task) update(ctx context.Context) error {
 	}
 
 	if k.anonymizedSince(p) {
-		return k.takeBack(ctx, p)
+		return k.revive(ctx, p)
 	}
 	return k.merge(ctx, p)
 }
