@@ -118,13 +118,16 @@ func (r *Reconciler) Renamed(ctx context.Context, from, to string, t Trigger) er
 	return err
 }
 
+// HeldTruncate says why the deletions are held that a TRUNCATE means.
+var HeldTruncate = coded.Say("note.held.truncate", "the contacts table was truncated")
+
 // Truncated holds the deletions that a TRUNCATE of the contacts table means, once its
 // transactions can be seen.
 func (r *Reconciler) Truncated(ctx context.Context, xids []uint32) (held int64, err error) {
 	if err := awaitVisible(ctx, xids, r.links.Snapshot); err != nil {
 		return 0, err
 	}
-	return r.links.HoldAll(ctx, coded.Say("note.held.truncate", "the contacts table was truncated"), store.Why{Cause: store.BecauseEvent})
+	return r.links.HoldAll(ctx, HeldTruncate, store.Why{Cause: store.BecauseEvent})
 }
 
 // settleDeadLetters puts aside what cannot be brought over, and removes what was put

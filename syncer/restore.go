@@ -51,13 +51,13 @@ func (r *Reconciler) Restore(ctx context.Context, c store.ConflictRecord, by str
 	case done[0].refused.Code != "" && done[0].refused.Code != UndoAlready:
 		return res, conflictStands(done[0].refused)
 	case !done[0].checked || !res.Status.Alive():
-		return res, Refuse(CodeConflict, "conflict.no_undo_mapping", "conflict {conflict} cannot be undone: the mapping is {status}; {cause}", c.ID, res.Status, res.LastError.Or(notThere))
+		return res, Refuse(CodeConflict, "conflict.no_undo_mapping", "conflict {conflict} cannot be undone: the mapping is {status}; {cause}", c.ID, res.Status, res.LastError.Or(NotThere))
 	}
 	return res, nil
 }
 
-// notThere is what is said of a contact where its link says nothing.
-var notThere = coded.Say("note.gone.not_there", "the contact is not there")
+// NotThere is what is said of a contact that is gone, where its link says nothing.
+var NotThere = coded.Say("note.gone.not_there", "the contact is not there")
 
 // restoreAll takes fields of a contact back, and tells what became of each.
 func (r *Reconciler) restoreAll(ctx context.Context, contactID string, wanted []restoration, t Trigger) (done []restoration, res Result, err error) {
@@ -135,6 +135,7 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 		mapping.Unedited(f, k.st.Contact.Get(f), base.CRM.Get(f)) && mapping.Unedited(f, base.Partner.Get(f), w.holds)
 	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
 		mapping.Unedited(f, got.Get(f), base.Partner.Get(f)) && mapping.Unedited(f, base.CRM.Get(f), w.holds)
+	withheld := mapping.Withheld(f, w.value, "")
 
 	switch {
 	case w.partner != "" && w.partner != k.link.MetaKockaID:
@@ -145,8 +146,8 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 		return Reason{Code: UndoDirection, Field: f}
 	case unreadable.Has(f):
 		return Reason{Code: UndoUnreadable, Field: f}
-	case f != mapping.FieldAddress && !mapping.Withheld(f, w.value, "").IsZero():
-		return Reason{Code: UndoWithheld, Field: f, Value: w.value}.Saying(mapping.Withheld(f, w.value, ""))
+	case f != mapping.FieldAddress && !withheld.IsZero():
+		return Reason{Code: UndoWithheld, Field: f, Value: w.value}.Saying(withheld)
 	case !crm:
 		return Reason{Code: UndoChanged, Field: f, Side: mapping.SideCRM}
 	case !partner:

@@ -279,6 +279,7 @@ func (e explained) open(f mapping.Field, s FieldStory) Reason {
 	l := e.pair.Link
 	configured := e.cfg.Policy.For(f).Direction
 	side, edited := e.edited(f, s)
+	withheld := mapping.Withheld(f, s.CRM, s.MetaKocka)
 
 	switch {
 	case configured == mapping.DirectionOff:
@@ -291,8 +292,8 @@ func (e explained) open(f mapping.Field, s FieldStory) Reason {
 		return Reason{}
 	case e.unkept.drops(f) && s.MetaKocka == "":
 		return Reason{Code: WhyUnkept, Value: s.CRM}
-	case !mapping.Withheld(f, s.CRM, s.MetaKocka).IsZero():
-		return Reason{Code: WhyWithheld, Value: s.CRM, MetaKocka: s.MetaKocka}.Saying(mapping.Withheld(f, s.CRM, s.MetaKocka))
+	case !withheld.IsZero():
+		return Reason{Code: WhyWithheld, Value: s.CRM, MetaKocka: s.MetaKocka}.Saying(withheld)
 	case edited && !e.Policy().For(f).Direction.From(side):
 		return Reason{Code: WhyOneWay, Side: side, CRM: s.CRM, MetaKocka: s.MetaKocka}
 	case edited:

@@ -205,8 +205,6 @@ func (run *checkRun) moved(ctx context.Context) (bool, error) {
 	return now != listener.Layout || rearranged(listener, state), err
 }
 
-var heldTruncate = coded.Say("note.held.truncate", "the contacts table was truncated")
-
 // underWay says what may still turn out to be a TRUNCATE, and how far the listener has
 // read, where it reads.
 func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (reason coded.Text, read cdc.LSN, err error) {
@@ -218,7 +216,7 @@ func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (reason coded.Te
 	case !slot.Active:
 		waits, err := run.store.TruncateWaits(ctx, run.cfg.Slot, run.cfg.Publication)
 		if err != nil || waits {
-			return heldTruncate, 0, err
+			return syncer.HeldTruncate, 0, err
 		}
 	default:
 		listener, _, err := event.ListenerStates{States: run.store}.Load(ctx) // behind the look at who reads
@@ -233,7 +231,7 @@ func (run *checkRun) underWay(ctx context.Context, lsn cdc.LSN) (reason coded.Te
 	// One that the listener has stored may still wait for the pusher.
 	waits, err := run.backlog.Unapplied(ctx, bus.StreamContacts, event.ConsumerPusher, event.SubjectTruncate, event.IsOurs)
 	if err != nil || waits {
-		return heldTruncate, 0, err
+		return syncer.HeldTruncate, 0, err
 	}
 	return coded.Text{}, 0, nil
 }

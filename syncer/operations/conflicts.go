@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
@@ -193,7 +192,7 @@ func (a *API) resolved(ctx context.Context, c store.ConflictRecord) error {
 		return err
 	}
 	if _, left := link.Overrides[c.Field]; left {
-		return syncer.Refuse(syncer.CodeConflict, "mapping.status", "the mapping is {status}: {cause}", link.Status, link.LastError.Or(coded.Say("note.gone.not_there", "the contact is not there")))
+		return syncer.Refuse(syncer.CodeConflict, "mapping.status", "the mapping is {status}: {cause}", link.Status, link.LastError.Or(syncer.NotThere))
 	}
 	return nil
 }
