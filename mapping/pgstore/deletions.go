@@ -177,11 +177,10 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.DeletionRecord, error) {
 		var d store.DeletionRecord
 		var closed *time.Time
-		var words string
-		var said *coded.Record
-		err := row.Scan(&d.ID, &d.LinkID, &d.ContactID, &d.MetaKockaID, &d.Side, &words, &said, &d.Status, &d.CreatedAt, &closed, &d.ClosedBy)
+		var reason said
+		err := row.Scan(&d.ID, &d.LinkID, &d.ContactID, &d.MetaKockaID, &d.Side, &reason.words, &reason.record, &d.Status, &d.CreatedAt, &closed, &d.ClosedBy)
 		d.ClosedAt = deref(closed)
-		d.Reason = coded.Stored(words, said)
+		d.Reason = reason.text()
 		return d, err
 	})
 	if err != nil {

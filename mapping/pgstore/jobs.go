@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
@@ -37,12 +36,11 @@ const readyJob = "(j." + openJob + " AND NOT EXISTS (" + waitsForSQL + ") OR " +
 func scanJob(row pgx.CollectableRow) (store.Job, error) {
 	var j store.Job
 	var started, finished, expected *time.Time
-	var paused, failed string
-	var pausedSaid, failedSaid *coded.Record
-	err := row.Scan(&j.ID, &j.Operation, &j.Request, &j.Status, &j.Doing, &paused, &pausedSaid, &j.Total, &j.Done, &j.Failed, &j.Result, &failed, &failedSaid,
+	var paused, failed said
+	err := row.Scan(&j.ID, &j.Operation, &j.Request, &j.Status, &j.Doing, &paused.words, &paused.record, &j.Total, &j.Done, &j.Failed, &j.Result, &failed.words, &failed.record,
 		&j.CreatedAt, &started, &finished, &j.CreatedBy, &j.FinishedBy, &expected, &j.WaitsFor)
-	j.Paused = coded.Stored(paused, pausedSaid)
-	j.Error = coded.Stored(failed, failedSaid)
+	j.Paused = paused.text()
+	j.Error = failed.text()
 	j.StartedAt = deref(started)
 	j.FinishedAt = deref(finished)
 	j.ExpectedAt = deref(expected)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -110,24 +109,24 @@ func overrides(o map[mapping.Field]store.Decision) any {
 
 // linkRow receives linkColumns; all are null when an outer join found no link.
 type linkRow struct {
-	id, contactID, partnerID, typ, status, lastError, createdBy, updatedBy *string
-	syncedAt, changedAt, observedAt, retryAt, createdAt, updatedAt         *time.Time
-	retries                                                                *int
-	assumed                                                                *bool
-	base                                                                   *storedBase
-	intent                                                                 *store.Intent
-	overrides                                                              map[mapping.Field]store.Decision
-	differing, heldKeys                                                    []string
-	flags                                                                  *store.Flags
-	proposal                                                               *store.Proposal
-	proposalXID                                                            *string
-	said                                                                   *coded.Record
+	id, contactID, partnerID, typ, status, createdBy, updatedBy    *string
+	syncedAt, changedAt, observedAt, retryAt, createdAt, updatedAt *time.Time
+	retries                                                        *int
+	assumed                                                        *bool
+	base                                                           *storedBase
+	intent                                                         *store.Intent
+	overrides                                                      map[mapping.Field]store.Decision
+	differing, heldKeys                                            []string
+	flags                                                          *store.Flags
+	proposal                                                       *store.Proposal
+	proposalXID                                                    *string
+	lastError                                                      said
 }
 
 func newLinkRow() (*linkRow, []any) {
 	r := &linkRow{}
 	return r, []any{
-		&r.id, &r.contactID, &r.partnerID, &r.typ, &r.status, &r.syncedAt, &r.lastError, &r.said,
+		&r.id, &r.contactID, &r.partnerID, &r.typ, &r.status, &r.syncedAt, &r.lastError.words, &r.lastError.record,
 		&r.base, &r.assumed, &r.changedAt, &r.observedAt, &r.intent, &r.overrides, &r.differing, &r.flags, &r.heldKeys,
 		&r.retryAt, &r.retries, &r.proposal, &r.proposalXID, &r.createdAt, &r.createdBy, &r.updatedAt, &r.updatedBy,
 	}
@@ -139,7 +138,7 @@ func (r *linkRow) link() *store.Link {
 	}
 	l := &store.Link{
 		ID: *r.id, ContactID: *r.contactID, MetaKockaID: text(r.partnerID), Type: text(r.typ),
-		Status: store.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: coded.Stored(text(r.lastError), r.said),
+		Status: store.Status(text(r.status)), LastSyncedAt: deref(r.syncedAt), LastError: r.lastError.text(),
 		BaseAssumed: *r.assumed, CRMChangedAt: deref(r.changedAt), PartnerObservedAt: deref(r.observedAt),
 		Intent: r.intent, Overrides: r.overrides, Flags: r.flags, HeldKeys: r.heldKeys,
 		RetryAt: deref(r.retryAt), Retries: *r.retries,

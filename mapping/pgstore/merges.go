@@ -18,12 +18,11 @@ const mergeColumns = `id, loser_id::text, winner_id::text, status, taken, winner
 func scanMerge(row pgx.CollectableRow) (store.ContactMerge, error) {
 	var m store.ContactMerge
 	var finished, undone *time.Time
-	var note string
-	var said *coded.Record
+	var note said
 	err := row.Scan(&m.ID, &m.LoserID, &m.WinnerID, &m.Status, &m.Taken, &m.WinnerBefore, &m.WinnerAfter, &m.LoserRow, &m.LoserLink, &m.WinnerLink,
-		&m.MovedID, &m.PartnerID, &m.Policy, &m.PartnerBefore, &m.PartnerAfter, &note, &said,
+		&m.MovedID, &m.PartnerID, &m.Policy, &m.PartnerBefore, &m.PartnerAfter, &note.words, &note.record,
 		&m.CreatedAt, &m.CreatedBy, &finished, &undone, &m.UndoneBy)
-	m.Note = coded.Stored(note, said)
+	m.Note = note.text()
 	m.FinishedAt = deref(finished)
 	m.UndoneAt = deref(undone)
 	return m, err

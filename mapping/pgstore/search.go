@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -187,15 +186,14 @@ func (c *contacts) listed(row pgx.CollectableRow) (store.ListedContact, error) {
 	var l store.ListedContact
 	var syncedAt *time.Time
 	var differing []string
-	var words string
-	var said *coded.Record
+	var lastError said
 	raw := make([]*string, len(c.read))
-	targets := []any{&l.ContactID, &l.LinkID, &l.MetaKockaID, &l.Status, &syncedAt, &words, &said, &differing, &l.Exists, &l.InScope, &l.PartnerName}
+	targets := []any{&l.ContactID, &l.LinkID, &l.MetaKockaID, &l.Status, &syncedAt, &lastError.words, &lastError.record, &differing, &l.Exists, &l.InScope, &l.PartnerName}
 	if err := row.Scan(append(targets, scanTargets(raw)...)...); err != nil {
 		return l, err
 	}
 	l.LastSyncedAt = deref(syncedAt)
-	l.LastError = coded.Stored(words, said)
+	l.LastError = lastError.text()
 	for _, f := range differing {
 		l.Differing = append(l.Differing, mapping.Field(f))
 	}
