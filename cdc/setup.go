@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // minVersion is the oldest Postgres whose catalogs have what is asked for here.
@@ -88,10 +90,11 @@ func loadFacts(ctx context.Context, conn *pgconn.PgConn, cfg Config) (facts, err
 	return f, nil
 }
 
+// serverQuery ends with the standbys that everything waits for and nobody uses.
 const serverQuery = `SELECT current_setting('wal_level'), pg_is_in_recovery(), current_setting('server_version_num'),
 current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots),
 current_user, current_database(), has_database_privilege(current_database(), 'CREATE'), current_setting('synchronous_standby_names'),
-coalesce((SELECT string_agg(n, ', ') FROM unnest(string_to_array(translate(lower(current_setting('synchronized_standby_slots', true)), ' "', ''), ',')) AS n
+coalesce((SELECT string_agg(n, ', ') FROM unnest(` + pgsession.SynchronizedSlots + `) AS n
 WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = n AND slot_type = 'physical' AND active AND wal_status IS DISTINCT FROM 'lost')), '')`
 
 func loadServer(ctx context.Context, conn *pgconn.PgConn) (serverFacts, error) {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // KeptWithin is how long Reached waits at most.
@@ -152,17 +152,16 @@ func (s *Standbys) reach(ctx context.Context) error {
 // standby has when it is promoted does; what is not flushed yet is not sent to standbys, and
 // might not be for long.
 const lookSQL = `WITH at AS MATERIALIZED (SELECT pg_current_wal_insert_lsn() AS lsn,
-	CASE WHEN EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND failover) THEN current_setting('synchronized_standby_slots') ELSE '' END AS slots)
+	CASE WHEN EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND failover) THEN ` + pgsession.SynchronizedSlots + ` ELSE '{}' END AS slots)
 	SELECT slots, coalesce((SELECT value->>'life' FROM mksync_state WHERE key = $2), ''), ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::int, (lsn - '0/0')::bigint,
-	CASE WHEN slots <> '' AND pg_current_wal_flush_lsn() < lsn THEN pg_logical_emit_message(false, 'mksync standbys', '', true) END IS NULL FROM at`
+	CASE WHEN slots <> '{}' AND pg_current_wal_flush_lsn() < lsn THEN pg_logical_emit_message(false, 'mksync standbys', '', true) END IS NULL FROM at`
 
 func (s *Standbys) look(ctx context.Context) (slots []string, now store.Built, err error) {
-	var names string
 	var upTo int64
 	var flushed bool
-	err = s.store.pool.QueryRow(ctx, lookSQL, s.slot, s.epochKey).Scan(&names, &now.Epoch, &now.Timeline, &upTo, &flushed)
+	err = s.store.pool.QueryRow(ctx, lookSQL, s.slot, s.epochKey).Scan(&slots, &now.Epoch, &now.Timeline, &upTo, &flushed)
 	now.UpTo = uint64(upTo)
-	return strings.FieldsFunc(strings.ToLower(names), func(r rune) bool { return strings.ContainsRune(`", `, r) }), now, err
+	return slots, now, err
 }
 
 // behindSQL is one of the slots $1 whose standby has not confirmed the log up to $2; it asks
