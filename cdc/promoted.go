@@ -20,35 +20,36 @@ type Built struct {
 	UpTo     LSN
 }
 
-// Promoted is the timeline to go on with, where conn leads to a standby of the known server
-// that was promoted and lacks nothing that anything rests on, nor the newest event in the
-// sink (invariant 31). A restore to an earlier time begins a timeline, too: it lacks some.
-// Error: the *SetupError with ErrSystemChanged that says why a person has to look.
-func Promoted(ctx context.Context, conn *pgconn.PgConn, cfg Config, s State, built Built, newest LSN) (int32, error) {
+// Promoted is the timeline to go on with, and where it branched off, where conn leads to a
+// standby of the known server that was promoted and lacks nothing that anything rests on, nor
+// the newest event in the sink (invariant 31); zero where it leads to the known one. A restore
+// to an earlier time begins a timeline, too: it lacks some. Error: the *SetupError with
+// ErrSystemChanged that says why a person has to look.
+func Promoted(ctx context.Context, conn *pgconn.PgConn, cfg Config, s State, built Built, newest LSN) (Built, error) {
 	cfg = cfg.withDefaults()
 	id, err := readIdentity(ctx, conn, cfg)
 	if err != nil {
-		return 0, err
+		return Built{}, err
 	}
 	if err := s.belongsTo(id); err == nil || built.UpTo == 0 || s.on(id.timeline).belongsTo(id) != nil {
-		return id.timeline, err
+		return Built{}, err
 	}
 
-	p := promotion{known: s.Timeline, built: built, newest: newest}
+	p := promotion{known: s.Timeline, own: id.timeline, built: built, newest: newest}
 	if p.slot, err = loadSlot(ctx, conn, cfg); err != nil {
-		return 0, fmt.Errorf("look at the slot: %w", err)
+		return Built{}, fmt.Errorf("look at the slot: %w", err)
 	}
 	if id.systemID, p.history, err = loadHistory(ctx, cfg, id.timeline); err != nil {
-		return 0, err
+		return Built{}, err
 	}
 	if err := s.on(id.timeline).belongsTo(id); err != nil {
-		return 0, err
+		return Built{}, err
 	}
 	if lack := p.lack(); !lack.IsZero() {
-		return 0, systemChanged(coded.Say("doctor.identity.promoted",
+		return Built{}, systemChanged(coded.Say("doctor.identity.promoted",
 			"the database is on timeline {timeline}, but the listener's state belongs to timeline {known} (a restore or a failover), and {cause}", id.timeline, s.Timeline, lack))
 	}
-	return id.timeline, nil
+	return Built{Timeline: id.timeline, UpTo: p.history[s.Timeline]}, nil
 }
 
 // on is the state as one of another timeline.
@@ -60,6 +61,7 @@ func (s State) on(timeline int32) State {
 // promotion is what is known of a server on another timeline than the known one.
 type promotion struct {
 	known   int32
+	own     int32
 	history map[int32]LSN // where each timeline before its own ended
 	built   Built
 	newest  LSN // of the events in the sink; 0: there is none
@@ -73,7 +75,7 @@ func (p promotion) lack() coded.Text {
 	switch {
 	case !follows:
 		return coded.Say("doctor.identity.no_branch", "its own does not come out of that one")
-	case p.built.Timeline > p.known:
+	case p.built.Timeline > p.known && p.built != Built{Timeline: p.own, UpTo: end}: // else it was noted, and not moved yet
 		return coded.Say("doctor.identity.overtaken", "mksync has gone on with another server since, on timeline {built}", p.built.Timeline)
 	case p.built.UpTo > end:
 		return coded.Say("doctor.identity.lacks", "it lacks what mksync has built upon: that one ended at {end}, and mksync had come to {built}", end, p.built.UpTo)

@@ -14,7 +14,7 @@ func TestAPromotedServerLacksNothing(t *testing.T) {
 	require.Equal(t, map[int32]LSN{1: 0x5000000, 2: 0x7000000}, history)
 
 	good := promotion{
-		known: 2, history: history, built: Built{Timeline: 2, UpTo: 0x7000000}, newest: 0x6ffffff,
+		known: 2, own: 3, history: history, built: Built{Timeline: 2, UpTo: 0x7000000}, newest: 0x6ffffff,
 		slot: slotFacts{found: true, failover: true},
 	}
 	for name, c := range map[string]struct {
@@ -30,6 +30,9 @@ func TestAPromotedServerLacksNothing(t *testing.T) {
 		"a restore to a time before":        {func(p *promotion) { p.history = map[int32]LSN{2: 0x6000000} }, "it lacks what mksync has built upon"},
 		"all but the first failover":        {func(p *promotion) { p.known, p.built.Timeline = 1, 1 }, "it lacks what mksync has built upon"},
 		"another standby is gone on with":   {func(p *promotion) { p.known = 1; p.built.UpTo = 0x4000000; p.newest = 0 }, "mksync has gone on with another server since, on timeline 2"},
+		"nothing, and it is noted already":  {func(p *promotion) { p.built = Built{Timeline: 3, UpTo: 0x7000000} }, ""},
+		"a sibling is gone on with":         {func(p *promotion) { p.built = Built{Timeline: 3, UpTo: 0x7000001} }, "mksync has gone on with another server since, on timeline 3"},
+		"a sibling that branched before":    {func(p *promotion) { p.built = Built{Timeline: 3, UpTo: 0x6ffffff} }, "mksync has gone on with another server since, on timeline 3"},
 		"another branch":                    {func(p *promotion) { p.known = 3 }, "does not come out of that one"},
 		"the slot":                          {func(p *promotion) { p.slot = slotFacts{} }, "slot did not come with it"},
 		"the slot, which was made by hand":  {func(p *promotion) { p.slot.failover = false }, "slot did not come with it"},

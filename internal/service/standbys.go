@@ -83,7 +83,7 @@ func (s *Service) takeOver(ctx context.Context, conn *pgx.Conn) error {
 	var built store.Built
 	_, err := pgstore.LoadStateOver(ctx, conn, s.Config.Schema, event.ListenerStateKey, &state)
 	_, err2 := pgstore.LoadStateOver(ctx, conn, s.Config.Schema, event.EpochKey, &epoch)
-	_, err3 := s.Bus.Note(ctx, &built)
+	number, err3 := s.Bus.Note(ctx, &built)
 	newest, found, err4 := s.Bus.Last(ctx, bus.StreamContacts)
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		return err
@@ -100,13 +100,19 @@ func (s *Service) takeOver(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 
-	timeline, err := cdc.Promoted(ctx, conn.PgConn(), ListenerConfig(s.Config), state, known, end)
+	next, err := cdc.Promoted(ctx, conn.PgConn(), ListenerConfig(s.Config), state, known, end)
+	if err != nil || next.Timeline == 0 {
+		return err
+	}
+	built.Timeline = next.Timeline
+	built.UpTo = uint64(next.UpTo)
+	done, err := pgstore.GoOn(ctx, conn, s.Bus, number, built, s.Config.Schema, event.ListenerStateKey, state.Timeline)
 	if err != nil {
 		return err
 	}
-	if err := pgstore.MoveTimeline(ctx, conn, s.Config.Schema, event.ListenerStateKey, state.Timeline, timeline); err != nil {
-		return err
+	if !done {
+		return s.takeOver(ctx, conn)
 	}
-	s.log.WarnContext(ctx, "a standby was promoted, and lacks nothing: mksync goes on with it", "timeline", timeline, "before", state.Timeline)
+	s.log.WarnContext(ctx, "a standby was promoted, and lacks nothing: mksync goes on with it", "timeline", next.Timeline, "before", state.Timeline)
 	return nil
 }

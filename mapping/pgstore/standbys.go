@@ -264,13 +264,19 @@ func (s *Standbys) know(b store.Built, number uint64) {
 	s.number = number
 }
 
-// MoveTimeline lets the listener's state, kept under key, go on with another timeline of the
-// log, where it still names the one before.
-func MoveTimeline(ctx context.Context, conn *pgx.Conn, schema, key string, from, to int32) error {
-	_, err := conn.Exec(ctx, own(schema, `UPDATE mksync_state SET value = jsonb_set(value, '{Timeline}', to_jsonb($3::int)), updated_at = now()
-		WHERE key = $1 AND (value->>'Timeline')::int = $2`), key, from, to)
-	if err != nil {
-		return fmt.Errorf("save state %q: %w", key, err)
+// GoOn lets the note of this number go on with next, and then the listener's state, kept under
+// key, with its timeline, where that still names the one before. The note is first: what it
+// was read to be is so only if it can be replaced, and whoever is left on the old server
+// builds upon nothing more. False: it is another by now.
+func GoOn(ctx context.Context, conn *pgx.Conn, notes Notes, number uint64, next store.Built, schema, key string, from int32) (bool, error) {
+	taken, err := notes.SetNote(ctx, next, number)
+	if err != nil || taken == 0 {
+		return false, err
 	}
-	return nil
+	_, err = conn.Exec(ctx, own(schema, `UPDATE mksync_state SET value = jsonb_set(value, '{Timeline}', to_jsonb($3::int)), updated_at = now()
+		WHERE key = $1 AND (value->>'Timeline')::int = $2`), key, from, next.Timeline)
+	if err != nil {
+		return false, fmt.Errorf("save state %q: %w", key, err)
+	}
+	return true, nil
 }
