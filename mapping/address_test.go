@@ -41,6 +41,8 @@ func TestParseAddress(t *testing.T) {
 		{"Laugavegur 1, Reykjavik, 101", Address{"Laugavegur 1", "Reykjavik", "101"}},
 		{"1600 Pennsylvania Avenue NW", Address{Street: "1600 Pennsylvania Avenue NW"}},
 		{"1600 Pennsylvania Avenue NW, Washington, DC 20500", Address{"1600 Pennsylvania Avenue NW", "Washington", "DC 20500"}},
+		{"Via Roma 5, 34121 Trieste TS", Address{"Via Roma 5", "Trieste", "34121"}},
+		{"Via Roma 5, 34121 Trieste, TS", Address{"Via Roma 5", "Trieste", "34121"}},
 		{"Rue 1, 1009 Luxembourg", Address{"Rue 1", "Luxembourg", "1009"}},
 		{"Rue 1, 1009, Luxembourg", Address{"Rue 1", "Luxembourg", "1009"}},
 		{"Rue 1, 1009 Luxembourg, Luxembourg", Address{"Rue 1", "Luxembourg", "1009"}},

@@ -25,13 +25,14 @@ func TestParseCountry(t *testing.T) {
 		"UK": "GB", "GB": "GB", "United Kingdom": "GB", "Velika Britanija": "GB", "Združeno kraljestvo": "GB", "England": "GB",
 		"Nizozemska": "NL", "Holland": "NL", "The Netherlands": "NL", "Francija": "FR", "Poljska": "PL", "Polska": "PL",
 		"Turčija": "TR", "Türkiye": "TR", "EL": "GR", "Grčija": "GR", "Côte d'Ivoire": "CI", "日本": "JP", "Irska": "IE",
+		"Korea, Republic of": "KR", "Slovenija, SI": "SI", "Moldova, Republic of": "MD", "Republika Hrvaška": "HR",
 		"RH": "HR", "A": "AT", "D": "DE", "I": "IT", "h": "HU", "SRB": "RS",
 	} {
 		got, ok := ParseCountry(in)
 		require.True(t, ok, in)
 		require.Equal(t, want, got, in)
 	}
-	for _, in := range []string{"", " ", "-", ".", "Atlantis", "EU", "Evropa", "Jugoslavija", "YU", "SU", "ZZ", "705", "Ljubljana", "XX"} {
+	for _, in := range []string{"", " ", "-", ".", "Atlantis", "EU", "Evropa", "Jugoslavija", "YU", "SU", "ZZ", "705", "Ljubljana", "XX", "Slovenija, Avstrija", "Slovenija, Ljubljana", "Republika Koreja", "Republika"} {
 		got, ok := ParseCountry(in)
 		require.False(t, ok, "%q %q", in, got)
 		require.Empty(t, got)

@@ -19,10 +19,10 @@ func Choose(who Party, candidates []Party) Choice {
 	by := map[Grade][]string{}
 	pairs := map[string]Pair{}
 	for _, c := range candidates {
-		p := Compare(who, c)
-		if _, twice := pairs[c.ID]; p.Grade == Strangers || twice {
+		if _, twice := pairs[c.ID]; twice {
 			continue
 		}
+		p := Compare(who, c)
 		pairs[c.ID] = p
 		by[p.Grade] = append(by[p.Grade], c.ID)
 	}

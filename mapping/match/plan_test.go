@@ -152,6 +152,19 @@ var plans = map[string]plan{
 		[]Partner{partner("p1", both)},
 		map[string]string{"c1": "unlinked note.match.former_contact", "c2": "unlinked note.match.former_contact", "p1": "ambiguous note.match.several_contacts"},
 	},
+	"a contact whose partner is gone, behind two of its number": {
+		[]store.MatchContact{of("c1", ana), of("c2", ana), of("c3", ana, gone)},
+		[]Partner{partner("p1", both)},
+		map[string]string{
+			"c1": "ambiguous note.match.claimed behind c2", "c2": "ambiguous note.match.claimed behind c1",
+			"c3": "unlinked note.match.former_contact", "p1": "ambiguous note.match.of_contact",
+		},
+	},
+	"a second partner of one that is linked": {
+		[]store.MatchContact{of("c1", ana, linked)},
+		[]Partner{held(partner("p1", ana), "c1"), partner("p2", ana)},
+		map[string]string{"c1": "linked p1", "p1": "linked c1", "p2": "create"},
+	},
 	"a partner whose contact is gone": {
 		nil,
 		[]Partner{{Party: Party{ID: "p1", Is: both}, Former: true}},
@@ -161,6 +174,16 @@ var plans = map[string]plan{
 		[]store.MatchContact{of("c1", contact{TaxNumber: taxAna}), of("c2", contact{Email: "bor@zora.si"})},
 		[]Partner{partner("p1", both)},
 		map[string]string{"c1": "invalid p1 note.field", "c2": "invalid note.field", "p1": "ambiguous note.match.of_contact"},
+	},
+	"a contact without a name, and one of its number": {
+		[]store.MatchContact{of("c1", contact{TaxNumber: taxAna}), of("c2", ana)},
+		[]Partner{partner("p1", both)},
+		map[string]string{"c1": "invalid p1 note.field", "c2": "ambiguous note.match.claimed behind c1", "p1": "ambiguous note.match.of_contact"},
+	},
+	"colleagues, perhaps": {
+		[]store.MatchContact{of("c1", contact{Name: "Lan", Email: "info@zora.si"}), of("c2", contact{Name: "Bor", Email: "info@zora.si"})},
+		nil,
+		map[string]string{"c1": "create", "c2": "ambiguous note.match.same_email behind c1"},
 	},
 	"twins": {
 		[]store.MatchContact{of("c1", ana), of("c2", both), of("c3", byMail), of("c4", ana)},
@@ -207,8 +230,8 @@ func TestAPlanOfBothSides(t *testing.T) {
 func TestWhatAPlanTells(t *testing.T) {
 	t.Parallel()
 	partners := []Partner{
-		{Party: Party{ID: "p2", Is: ana}, Name: "Ana s.p."},
 		{Party: Party{ID: "p1", Is: contact{Name: "Lan", Email: "lan@zora.si"}}, Name: "Lan"},
+		{Party: Party{ID: "p2", Is: ana}, Name: "Ana s.p."},
 	}
 	p := NewPlan([]store.MatchContact{
 		{ID: "c1", Contact: contact{Name: "Bor", TaxNumber: taxAna, Email: "lan@zora.si"}},
@@ -221,7 +244,7 @@ func TestWhatAPlanTells(t *testing.T) {
 	require.Equal(t, []string{"p1", "p2"}, d.Candidates())
 	_, found = p.Contact("c2")
 	require.False(t, found, "nothing is decided on a contact that is left out")
-	require.Equal(t, "Bor", p.Partner(partners[0]).Name)
+	require.Equal(t, "Bor", p.Partner(partners[1]).Name)
 
 	// What the decision was made of is looked at again before it is carried out.
 	require.True(t, d.IsOf(contact{Name: "Bor", TaxNumber: "SI" + taxAna, Email: "LAN@zora.si"}))
@@ -233,6 +256,8 @@ func TestWhatAPlanTells(t *testing.T) {
 	taken, _ := NewPlan([]store.MatchContact{{ID: "c1", Contact: ana}}, []Partner{{Party: Party{ID: "p1", Is: ana}, Name: "Ana", Holder: "c0"}}).Contact("c1")
 	require.Empty(t, taken.Partner, "who waits for a person is to get no partner yet")
 	require.Equal(t, Taken("p1", "c0").String(), taken.Reason)
+	several, _ := NewPlan([]store.MatchContact{of("c1", ana), of("c2", ana)}, []Partner{partner("p1", ana)}).Contact("c1")
+	require.Contains(t, several.Reason, "(c1, c2)")
 }
 
 // TestANameThatManyBearProposesNobody: up to twenty partners of one name are proposed.
