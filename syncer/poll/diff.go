@@ -46,15 +46,16 @@ func (d *diff) compare(ctx context.Context, s enumerate.Partners) error {
 	return d.doubtAll(ctx, s)
 }
 
-// settled: the partner is stored as it is. What is stored was read before the sweep.
+// settled: the partner is stored as it is. What is stored was read before the sweep; of a
+// partner that was never seen there is no hash.
 func (d *diff) settled(id, hash string) bool {
-	was, known := d.seen[id]
-	return known && !was.Held && !was.Missing && was.Hash == hash
+	was := d.seen[id]
+	return !was.Held && !was.Missing && was.Hash == hash
 }
 
 // one compares one partner.
 func (d *diff) one(ctx context.Context, p metakocka.Partner, hash string) error {
-	was, known := d.seen[p.MKID]
+	was := d.seen[p.MKID]
 	if was.Held {
 		d.back = append(d.back, p.MKID)
 	}
@@ -70,7 +71,7 @@ func (d *diff) one(ctx context.Context, p metakocka.Partner, hash string) error 
 	seen.ChangedAfter = d.after
 
 	kind := event.PartnerChanged
-	if !known || was.Hash == "" {
+	if was.Hash == "" {
 		kind = event.PartnerCreated
 	}
 
