@@ -14,6 +14,7 @@ import (
 	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
+	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -56,14 +57,14 @@ func TestWhyMissingContactsAreNotTakenForDeleted(t *testing.T) {
 			t.cfg.Layout, t.kept.listener = layout("a"), cdc.State{Layout: "a", LayoutChanged: true, SnapshotDone: true}
 			t.kept.state.Layout = "a"
 		}, ""},
-		"a TRUNCATE in the stream":           {1, 9, func(t *trial) { t.waiting.truncate = true }, heldTruncate.Code},
-		"a TRUNCATE in a slot of nobody":     {1, 9, func(t *trial) { t.kept.slots, t.kept.truncate = []store.Slot{{Found: true}}, true }, heldTruncate.Code},
+		"a TRUNCATE in the stream":           {1, 9, func(t *trial) { t.waiting.truncate = true }, syncer.HeldTruncate.Code},
+		"a TRUNCATE in a slot of nobody":     {1, 9, func(t *trial) { t.kept.slots, t.kept.truncate = []store.Slot{{Found: true}}, true }, syncer.HeldTruncate.Code},
 		"no TRUNCATE in a slot of nobody":    {1, 9, func(t *trial) { t.kept.slots = []store.Slot{{Found: true}} }, ""},
 		"of one that is lost nothing comes":  {1, 9, func(t *trial) { t.kept.slots, t.kept.truncate = []store.Slot{{Found: true, WALStatus: "lost"}}, true }, ""},
 		"of one that is gone nothing comes":  {1, 9, func(t *trial) { t.kept.truncate = true }, ""},
 		"the listener is there":              {1, 9, func(t *trial) { t.kept.slots, t.kept.lsn, t.kept.listener.Stored = []store.Slot{active}, 7, 7 }, ""},
 		"the listener is behind":             {1, 9, func(t *trial) { t.kept.slots, t.kept.lsn, t.kept.listener.Stored = []store.Slot{active}, 7, 6 }, notReadYet.Code},
-		"it is through, and a TRUNCATE came": {1, 9, func(t *trial) { t.kept.slots, t.waiting.truncate = []store.Slot{active}, true }, heldTruncate.Code},
+		"it is through, and a TRUNCATE came": {1, 9, func(t *trial) { t.kept.slots, t.waiting.truncate = []store.Slot{active}, true }, syncer.HeldTruncate.Code},
 	} {
 		run := trialOf()
 		run.lose(c.gone, c.links)
@@ -90,6 +91,15 @@ func TestAListenerThatGetsAheadIsWaitedFor(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, reason.IsZero())
 		require.EqualValues(t, 50, run.kept.listener.Stored)
+
+		// One that stands still is not waited for.
+		run.store = run.kept
+		run.kept.lsn = 60
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		reason, err = run.holdReason(ctx)
+		require.NoError(t, err)
+		require.Equal(t, notReadYet.Code, reason.Code)
 	})
 }
 
@@ -107,9 +117,9 @@ func TestWhatBecomesOfMissingContacts(t *testing.T) {
 	t.Parallel()
 	run := trialOf()
 	run.lose(2, 9)
-	require.NoError(t, run.hold(t.Context(), heldTruncate))
+	require.NoError(t, run.hold(t.Context(), syncer.HeldTruncate))
 	require.Equal(t, 1, run.kept.held)
-	require.Equal(t, heldTruncate.Code, run.kept.why.Code)
+	require.Equal(t, syncer.HeldTruncate.Code, run.kept.why.Code)
 	require.NoError(t, run.unfinished())
 	for _, f := range run.findings {
 		require.Equal(t, f.Kind == syncer.FindingContactGone, f.Said.Code == "note.finding.held", f.ContactID)
@@ -138,7 +148,7 @@ func TestWhatARepairNotes(t *testing.T) {
 		"brought in order":       {syncer.Result{Status: store.StatusSynced, MetaKockaID: "p2"}, nil, true, "p2", false},
 		"without a partner":      {syncer.Result{Status: store.StatusDeleted}, nil, true, "p1", false},
 		"waits for a person":     {syncer.Result{Status: store.StatusHeld}, nil, false, "p1", false},
-		"refused":                {syncer.Result{MetaKockaID: "p2"}, &syncer.RejectError{Reason: heldTruncate}, false, "p1", false},
+		"refused":                {syncer.Result{MetaKockaID: "p2"}, &syncer.RejectError{Reason: syncer.HeldTruncate}, false, "p1", false},
 		"no answer yet":          {syncer.Result{}, fmt.Errorf("c1: %w", &syncer.PendingError{ContactID: "c1"}), false, "p1", false},
 		"to be tried again":      {syncer.Result{}, syncer.ErrAgain, false, "p1", false},
 		"edited meanwhile":       {syncer.Result{}, store.ErrContactChanged, false, "p1", false},
@@ -181,18 +191,24 @@ func TestWhoIsCounted(t *testing.T) {
 	require.Equal(t, []int{1, 2}, []int{run.rep.Contacts, run.rep.Links})
 }
 
+// linkedPairs are so many contacts with partners, which have agreed on nothing yet.
+func linkedPairs(n int) (pairs []store.Pair) {
+	for i := range n {
+		id := fmt.Sprintf("%06d", i)
+		pairs = append(pairs, store.Pair{
+			ContactID: id, Contact: &mapping.Contact{}, InScope: true, Link: &store.Link{ID: id, MetaKockaID: id, Status: store.StatusSynced},
+		})
+	}
+	return pairs
+}
+
 // TestTooManyMissingPartnersAreNoFinding: more than ten and more than a fifth end the check,
 // once one of them is not found by its id either.
 func TestTooManyMissingPartnersAreNoFinding(t *testing.T) {
 	t.Parallel()
 	for absent, unlikely := range map[int]bool{10: false, 11: true} {
 		run := trialOf()
-		for i := range absent {
-			id := fmt.Sprintf("%06d", i)
-			run.kept.pairs = append(run.kept.pairs, store.Pair{
-				ContactID: id, Contact: &mapping.Contact{}, InScope: true, Link: &store.Link{ID: id, MetaKockaID: id, Status: store.StatusSynced},
-			})
-		}
+		run.kept.pairs = linkedPairs(absent)
 		err := run.compare(t.Context())
 		if unlikely {
 			require.ErrorContains(t, err, "11 of 11 linked partners are missing")
@@ -203,6 +219,22 @@ func TestTooManyMissingPartnersAreNoFinding(t *testing.T) {
 		require.Equal(t, absent, run.number(syncer.FindingPartnerGone))
 		require.Equal(t, absent, run.erp.asked)
 	}
+}
+
+// TestWhoTheSweepBroughtIsNotAskedFor: and whoever is found by its id is not missing, be they
+// ever so many.
+func TestWhoTheSweepBroughtIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	run := trialOf()
+	run.kept.pairs = linkedPairs(20)
+	for i, p := range run.kept.pairs {
+		there := map[bool]map[string]metakocka.Partner{true: run.seen.partners, false: run.erp.partners}[i < 5]
+		there[p.ContactID] = metakocka.Partner{MKID: p.ContactID}
+	}
+	require.NoError(t, run.compare(t.Context()))
+	require.Equal(t, 15, run.erp.asked)
+	require.Equal(t, 20, run.number(syncer.FindingDiffers))
+	require.Len(t, run.seen.partners, 20, "nobody is asked for twice")
 }
 
 // TestWhoseMatchIsLookedAtAgain: of whoever waits for a person with a match, not with a

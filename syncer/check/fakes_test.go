@@ -119,15 +119,21 @@ func (w *waiting) ConsumerState(context.Context, string, string) (pending, inFli
 	return w.pending, w.inFlight, nil
 }
 
-// nobody is a MetaKocka without partners.
-type nobody struct{ asked int }
+// erp knows partners by their ids.
+type erp struct {
+	partners map[string]metakocka.Partner
+	asked    int
+}
 
-func (*nobody) Find(context.Context, metakocka.Query) (metakocka.Found, error) {
+func (*erp) Find(context.Context, metakocka.Query) (metakocka.Found, error) {
 	return metakocka.Found{}, nil
 }
 
-func (n *nobody) Get(context.Context, string) (metakocka.Partner, error) {
-	n.asked++
+func (e *erp) Get(_ context.Context, id string) (metakocka.Partner, error) {
+	e.asked++
+	if p, ok := e.partners[id]; ok {
+		return p, nil
+	}
 	return metakocka.Partner{}, metakocka.ErrNotFound
 }
 
@@ -136,13 +142,13 @@ type trial struct {
 	*checkRun
 	kept    *kept
 	waiting *waiting
-	erp     *nobody
+	erp     *erp
 }
 
 func trialOf() trial {
-	t := trial{kept: &kept{now: noon, slots: []store.Slot{{}}}, waiting: &waiting{}, erp: &nobody{}}
+	t := trial{kept: &kept{now: noon, slots: []store.Slot{{}}}, waiting: &waiting{}, erp: &erp{partners: map[string]metakocka.Partner{}}}
 	cfg := CheckerConfig{CatchUp: 1, Patience: 1} // whatever is behind is behind at once
 	c := NewChecker(cfg, &syncer.Reconciler{}, nil, t.erp, t.kept, t.waiting, slog.New(slog.DiscardHandler))
-	t.checkRun = &checkRun{Checker: c, seen: &sighting{erp: t.erp}, rep: CheckReport{Found: map[syncer.FindingKind]int{}}}
+	t.checkRun = &checkRun{Checker: c, seen: &sighting{erp: t.erp, partners: map[string]metakocka.Partner{}}, rep: CheckReport{Found: map[syncer.FindingKind]int{}}}
 	return t
 }
