@@ -122,16 +122,16 @@ func (r ReviewRequest) queries(a *API) (contacts, imports *store.ProposalQuery, 
 	if r.After == "" {
 		return contacts, imports, nil
 	}
-	if id, of := strings.CutPrefix(r.After, behindPartner); of {
+	// A list of what only contacts, or only partners, would do goes on among those.
+	if id, of := strings.CutPrefix(r.After, behindPartner); of && imports != nil {
 		imports.After = id
 		return nil, imports, checkID("after", id)
 	}
-	id, of := strings.CutPrefix(r.After, behindContact)
-	if !of || contacts == nil {
-		return nil, nil, syncer.Refuse(syncer.CodeMalformed, "request.after", "after: is not what a list's next was")
+	if id, of := strings.CutPrefix(r.After, behindContact); of && contacts != nil {
+		contacts.After, err = a.contactID("after", id)
+		return contacts, imports, err
 	}
-	contacts.After, err = a.contactID("after", id)
-	return contacts, imports, err
+	return nil, nil, syncer.Refuse(syncer.CodeMalformed, "request.after", "after: is not what a list's next was")
 }
 
 // reviewContacts adds contacts to a page.
