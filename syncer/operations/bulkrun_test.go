@@ -73,6 +73,9 @@ func TestWhatABulkRequestCounts(t *testing.T) {
 	res = run.synced(len(ids), asked)
 	require.Equal(t, []any{5, 2, 2, true, 4}, []any{res.Total, res.Succeeded, res.Failed, res.Stopped, len(res.Results)})
 
+	require.ErrorIs(t, run.finished(4, match.VerdictCreate, syncer.Result{ContactID: "d"}, refused), refused)
+	require.False(t, run.synced(len(ids), asked).Stopped, "all are done")
+
 	// Of an import, partners that are imported by their ids alone are neither.
 	run = asRun(t, true, true, false)
 	require.NoError(t, run.finished(0, match.VerdictUnlinked, syncer.Result{MetaKockaID: "7001"}, nil))

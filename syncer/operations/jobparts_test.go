@@ -143,11 +143,11 @@ func TestPagesOfAJobsResults(t *testing.T) {
 // the order asked, as often as it was asked for.
 func TestWhatIsLeftOfAJob(t *testing.T) {
 	t.Parallel()
-	run := &jobRun{known: map[string]BulkItem{"b": {ContactID: "b", Success: true}, "d": {ContactID: "d"}}}
-	asked := []string{"a", "d", "b", "a", "b", "c"}
+	run := &jobRun{known: map[string]BulkItem{"b": {ContactID: "b", Success: true}, "d": {ContactID: "d"}, "e": {ContactID: "e", Success: true}}}
+	asked := []string{"a", "d", "b", "a", "b", "c", "e"}
 	require.Equal(t, []string{"a", "c"}, run.left(asked))
-	require.Equal(t, []BulkItem{{ContactID: "d"}, {ContactID: "b", Success: true}, {ContactID: "b", Success: true}}, run.inOrder(asked))
-	require.Equal(t, []int{4, 2, 1}, []int{run.job.Total, run.job.Done, run.job.Failed})
+	require.Equal(t, []BulkItem{{ContactID: "d"}, {ContactID: "b", Success: true}, {ContactID: "b", Success: true}, {ContactID: "e", Success: true}}, run.inOrder(asked))
+	require.Equal(t, []int{5, 3, 1}, []int{run.job.Total, run.job.Done, run.job.Failed})
 
 	// What a job was doing when it ended is not what it does.
 	j := store.Job{Doing: "syncing", Paused: coded.Words("away"), ExpectedAt: noon, Status: store.JobRunning}
