@@ -78,7 +78,12 @@ func statusSheet(s status.Status, by string) (sheet []terminal.Pair) {
 	line("mksync", "%s, as told by %s", s.Version, by)
 	line("listener", "%s, slot %s at %s, %s behind, last event %s", s.Listener.State, s.Listener.Slot,
 		or(s.Listener.LSN, "-"), bytesText(s.Listener.LagBytes), ago(s.Listener.LastEventAt))
-	line("slot", "%s", slotText(s.Listener))
+	// Of a database that does not answer nothing is known, least of all that there is nothing.
+	known := func(name, text string) { line(name, "%s", text) }
+	if s.DatabaseAway() {
+		known = func(name, _ string) { line(name, "not known: the CRM's database does not answer") }
+	}
+	known("slot", slotText(s.Listener))
 	line("heartbeat", "%s", ago(s.Listener.LastHeartbeatAt))
 
 	for _, st := range s.Streams {
@@ -87,11 +92,11 @@ func statusSheet(s status.Status, by string) (sheet []terminal.Pair) {
 
 	line("pusher", "%s", workText(s.Pusher))
 	line("puller", "%s", workText(s.Puller))
-	line("poller", "%s", pollText(s.Poller))
-	line("full check", "%s", checkText(s.Check))
-	line("mappings", "%s", mappingsText(s.Mappings))
-	line("differing", "%s", terminal.Amount(s.Differing, "link", "links"))
-	line("waiting for you", "%s", waitingText(s.Waiting))
+	known("poller", pollText(s.Poller))
+	known("full check", checkText(s.Check))
+	known("mappings", mappingsText(s.Mappings))
+	known("differing", terminal.Amount(s.Differing, "link", "links"))
+	known("waiting for you", waitingText(s.Waiting))
 
 	if s.LeftOut > 0 {
 		line("left out", "%s by hand: mksync left-out", terminal.Amount(s.LeftOut, "contact", "contacts"))

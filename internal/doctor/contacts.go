@@ -163,10 +163,10 @@ func (t contacts) checkKey() (Finding, bool) {
 	return ok(nameKey, verbatim(key.name+" "+key.typ)), true
 }
 
-// checkFields: a field whose column is missing is not synced, which may be
-// meant so; the name cannot be missing.
+// checkFields: a field without a column of its own name is not synced, which may be meant
+// so; a column that the configuration names, and the name, cannot be missing.
 func (t contacts) checkFields() (Finding, bool) {
-	var absent, stuck []string
+	var absent, gone, stuck []string
 	synced := 0
 	for _, field := range mapping.Fields() {
 		configured, wanted := t.cfg.Fields[field]
@@ -178,6 +178,9 @@ func (t contacts) checkFields() (Finding, bool) {
 		case len(missing) > 0 && field == mapping.FieldName:
 			return fail(nameFields, coded.Say("doctor.fields.name", "{table} has no column \"{columns}\" for the contact's name", t.cfg.Table, strings.Join(missing, ", ")),
 				coded.Say("doctor.fields.name_do", "name its column, or the columns of given and family name, in the configuration: fields.name")), true
+		case len(missing) > 0 && !slices.Equal(slices.Concat(configured.Read, configured.Also), []string{string(field)}):
+			gone = append(gone, describe(field, missing))
+			continue
 		case len(missing) > 0:
 			absent = append(absent, describe(field, missing))
 			continue
@@ -186,6 +189,11 @@ func (t contacts) checkFields() (Finding, bool) {
 			stuck = append(stuck, describe(field, computed))
 		}
 		synced++
+	}
+
+	if len(gone) > 0 {
+		return fail(nameFields, coded.Say("doctor.fields.gone", "the configuration names columns that {table} does not have, so these fields are not synced: {named}", t.cfg.Table, strings.Join(gone, ", ")),
+			coded.Say("doctor.fields.gone_do", "correct their columns under fields in the configuration and restart mksync, or set the direction of these fields to off")), true
 	}
 
 	if len(stuck) > 0 {

@@ -338,6 +338,13 @@ func TestContactsTableInParts(t *testing.T) {
 	res := r.run()
 	res.is("contact fields", doctor.Note, "not synced, for the table has no such column: website")
 	require.Contains(t, res.statuses(doctor.Fail), "contact fields", "and another one of that name")
+
+	// A column that the configuration names is not left out on purpose.
+	was := fields[mapping.FieldPhone]
+	fields[mapping.FieldPhone] = doctor.Columns{Read: []string{"gsm"}, Written: true}
+	r.run().is("contact fields", doctor.Fail, "does not have", "phone (column gsm)", "correct their columns")
+	fields[mapping.FieldPhone] = was
+
 	require.Contains(t, fmt.Sprint(res.found), "texts cannot be written into the column of company_name (column company_name, text[]), phone (column phone, bigint), notes (column notes, jsonb)")
 	res.is("contacts rights", doctor.Fail, "lacks rights on public.contacts: update firstname, full_name", "GRANT SELECT, INSERT, UPDATE ON public.contacts")
 	res.is("new contacts", doctor.Fail, "a row needs tenant, origin, which nobody fills")

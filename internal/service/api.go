@@ -35,6 +35,7 @@ func (s *Service) Monitor() *status.Monitor {
 	}
 	m.Alerts = s.Config.Told().Channels()
 	m.Store = s.refusal
+	m.ColumnsGone = func() []string { return columnsGone(s.Config, s.Store.Fields()) }
 	return m
 }
 

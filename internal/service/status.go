@@ -45,6 +45,7 @@ func ownStatus(ctx context.Context, cfg config.Config, version string, nc *nats.
 	}
 	defer pool.Close()
 	m := &status.Monitor{Version: version, SlotName: cfg.Slot, PollInterval: cfg.PollInterval, Figures: store, Heartbeat: cfg.HeartbeatInterval, Patience: Patience(cfg), Alerts: cfg.Told().Channels()}
+	m.ColumnsGone = func() []string { return columnsGone(cfg, store.Fields()) }
 	if nc != nil {
 		m.Connected = nc.IsConnected
 		if m.Bus, err = bus.Attach(nc, cfg.Names()); err != nil {

@@ -72,6 +72,21 @@ func (s *Service) fieldChange(old, now []mapping.Field) string {
 	return strings.Join(said, "; ")
 }
 
+// columnsGone are the fields that are not synced because the table lacks a column that the
+// configuration names. One that merely goes by its own name may be meant to be missing.
+func columnsGone(cfg config.Config, synced []mapping.Field) []string {
+	var gone []string
+	for _, f := range mapping.Fields() {
+		at := cfg.Fields[f]
+		names := slices.Concat(at.Names(f), at.Also)
+		meant := at.Direction == mapping.DirectionOff || slices.Equal(names, []string{string(f)})
+		if !meant && !slices.Contains(synced, f) {
+			gone = append(gone, fmt.Sprintf("%s (%s)", f, strings.Join(names, ", ")))
+		}
+	}
+	return gone
+}
+
 func (s *Service) columnsOf(f mapping.Field) string {
 	return strings.Join(s.Config.Fields[f].Names(f), " or ")
 }

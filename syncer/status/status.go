@@ -141,6 +141,7 @@ type Monitor struct {
 	Patience     time.Duration         // how long a heartbeat, or an event, may stall
 	Alerts       []store.AlertChannel  // the ways on which people are told
 	Recent       *Recent               // nil: nobody counts
+	ColumnsGone  func() []string       // fields whose columns are named and not there; nil: not known
 }
 
 // Status asks every part how it stands. What cannot be asked is a problem, not
@@ -159,6 +160,7 @@ func (m *Monitor) Status(ctx context.Context) Status {
 	}
 	m.listener(&s)
 	m.trouble(&s)
+	m.columns(&s)
 	m.streams(ctx, &s)
 
 	if m.Gate == nil {
@@ -368,6 +370,17 @@ func (m *Monitor) trouble(s *Status) {
 		s.problem(ProblemFailing, coded.Count("problem.failing", t.Count,
 			"work on {n} contact or partner fails again and again and is tried every few minutes; the last one was {key}: {words}",
 			"work on {n} contacts or partners fails again and again and is tried every few minutes; the last one was {key}: {words}", t.Key, t.Error))
+	}
+}
+
+// columns names the fields that stand still because nobody told mksync where they are now.
+func (m *Monitor) columns(s *Status) {
+	if m.ColumnsGone == nil {
+		return
+	}
+	if gone := m.ColumnsGone(); len(gone) > 0 {
+		s.problem(ProblemColumnsGone, coded.Say("problem.columns_gone", "the contacts table lacks a column that the configuration names, so the field is not synced: {named}; "+
+			"correct it under fields and restart mksync, or set the direction of the field to off", strings.Join(gone, ", ")))
 	}
 }
 

@@ -158,6 +158,10 @@ func TestWhatTheDatabaseTells(t *testing.T) {
 			m.Alerts = []store.AlertChannel{store.AlertMail}
 			f.unsent = []store.Unsent{{Channel: store.AlertWebhook, Error: "refused", At: noon}}
 		}},
+		"a column that the configuration names is gone": {
+			change: func(_ *figures, m *Monitor) { m.ColumnsGone = func() []string { return []string{"phone (gsm)"} } },
+			code:   ProblemColumnsGone, says: "so the field is not synced: phone (gsm); correct it",
+		},
 		"a person has stopped sending": {
 			change: func(f *figures, _ *Monitor) { f.states[store.HaltKey] = store.Halt{Since: noon, By: "ana"} },
 			code:   ProblemHalted, says: "sending is paused since 2026-03-04T12:00:00Z by ana",
@@ -169,6 +173,7 @@ func TestWhatTheDatabaseTells(t *testing.T) {
 			c.change(f, m)
 			var s Status
 			require.NoError(t, m.database(t.Context(), &s))
+			m.columns(&s)
 			require.Equal(t, c.notReady, len(s.NotReady) > 0)
 			if c.code == "" {
 				require.Empty(t, s.Problems)

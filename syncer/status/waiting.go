@@ -1,6 +1,7 @@
 package status
 
 import (
+	"slices"
 	"time"
 
 	"github.com/crmmind/mksync/coded"
@@ -51,6 +52,7 @@ const (
 	ProblemCheckDiffers     Code = "problem.check_differs"
 	ProblemMergesOpen       Code = "problem.merges_open"
 	ProblemAlertUnsent      Code = "problem.alert_unsent"
+	ProblemColumnsGone      Code = "problem.columns_gone" // that the configuration names
 )
 
 // Codes are all of them.
@@ -61,6 +63,7 @@ func Codes() []Code {
 		ProblemSlotLost, ProblemSlotNearLimit, ProblemSlotKeepsMuch, ProblemFormerSlot,
 		ProblemNATSAway, ProblemStreamsRefuse, ProblemStreamFull, ProblemEventsDropped, ProblemEventsStill, ProblemNoWorker, ProblemWorkHangs, ProblemWorkStuck,
 		ProblemFailing, ProblemPaused, ProblemHalted, ProblemPollFailed, ProblemPollLate, ProblemNotHeld, ProblemCheckFailed, ProblemCheckDiffers, ProblemMergesOpen, ProblemAlertUnsent,
+		ProblemColumnsGone,
 	}
 }
 
@@ -77,6 +80,11 @@ type Waiting struct {
 	Lines []string `json:"lines,omitempty"`
 	// Reasons are the lines as codes with parameters.
 	Reasons []coded.Text `json:"reasons,omitempty"`
+}
+
+// DatabaseAway reports that the CRM's database did not answer: what it knows is zero here.
+func (s *Status) DatabaseAway() bool {
+	return slices.ContainsFunc(s.Waiting, func(w Waiting) bool { return w.Code == ProblemDatabaseAway })
 }
 
 // waits adds what has a list, if it holds any.
