@@ -156,7 +156,7 @@ func (k *task) resolve(ctx context.Context) error {
 // takeMade links the contact with the partner that its unanswered creation seems to have
 // made. Where another contact took that meanwhile the intent stands: its own may be another.
 func (k *task) takeMade(ctx context.Context, p metakocka.Partner, in store.Intent) error {
-	sent, _ := mapping.FromPartner(in.Partner)
+	sent := in.Creates()
 	base := common(p, sent) // found by a key: it may be somebody else's
 	if holds(p, sent) {
 		k.link.BaseAssumed = true
@@ -176,7 +176,7 @@ func (k *task) takeMade(ctx context.Context, p metakocka.Partner, in store.Inten
 // contact's values that could not be sent are in it: what the ERP's users enter in their
 // place is an edit.
 func madeOf(in store.Intent) mapping.Base {
-	sent, _ := mapping.FromPartner(in.Partner)
+	sent := in.Creates()
 	return mapping.Base{CRM: withUnsent(in.CRM, sent.Named()), Partner: sent, Phone: in.Partner.PhonePlace()}
 }
 
@@ -194,7 +194,7 @@ func (k *task) intendedWhy(in store.Intent) store.Why {
 // newest is taken: they are alike, and each of their contacts gets one.
 func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 	in := k.link.Intent
-	sent, _ := mapping.FromPartner(in.Partner)
+	sent := in.Creates()
 
 	found, err := k.search(ctx, append(keyQueries(sent), metakocka.Query{Name: searchable(in.Partner.Customer)}))
 	if err != nil {

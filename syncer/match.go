@@ -107,9 +107,8 @@ func (k *task) rivalsSettled(unresolved []store.Link) (bool, error) {
 		if l.ContactID == k.id || l.Intent == nil || l.Intent.Kind != store.IntentCreate {
 			continue
 		}
-		sent, _ := mapping.FromPartner(l.Intent.Partner)
 		switch {
-		case match.Compare(mine, match.Party{Is: sent}).Grade < match.Doubtful:
+		case match.Compare(mine, match.Party{Is: l.Intent.Creates()}).Grade < match.Doubtful:
 		case k.open(l.ContactID, l.Intent):
 			return false, &PendingError{ContactID: l.ContactID, After: time.Second}
 		case !k.looked[l.ContactID]:

@@ -111,7 +111,7 @@ func (k *task) lookedUp(ctx context.Context) (made bool, err error) {
 		return false, nil
 	}
 
-	sent, _ := mapping.FromPartner(in.Partner)
+	sent := in.Creates()
 	p, err := k.findIntended(ctx)
 	switch {
 	case err != nil:

@@ -26,8 +26,7 @@ func Freed(was, now Link) []string {
 	}
 	names := slices.Concat(was.HeldKeys, mapping.Keys(old.CRM).All(), mapping.Keys(old.Partner).All())
 	if was.Intent != nil {
-		sent, _ := mapping.FromPartner(was.Intent.Partner)
-		names = append(names, mapping.Keys(sent).All()...)
+		names = append(names, mapping.Keys(was.Intent.Creates()).All()...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -42,3 +42,10 @@ type Intent struct {
 	// why it is made. nil: an older version stored the intent.
 	Entry *Entry `json:"entry,omitempty"`
 }
+
+// Creates is the contact that the partner to create was made of, as far as it was sent. All
+// of it can be read, for it was written here.
+func (in Intent) Creates() mapping.Contact {
+	c, _ := mapping.FromPartner(in.Partner)
+	return c
+}
