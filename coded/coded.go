@@ -84,14 +84,6 @@ func Count(code string, n int, one, many string, args ...any) Text {
 // Between stands between a text and what is said behind it.
 const Between = "; "
 
-// All is what the texts say, one behind the other; those that say nothing are left out.
-func All(texts ...Text) (all Text) {
-	for _, t := range texts {
-		all = all.And(t)
-	}
-	return all
-}
-
 // And is the text with another behind it, where that says anything.
 func (t Text) And(other Text) Text {
 	switch {

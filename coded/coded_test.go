@@ -48,20 +48,20 @@ func TestOf(t *testing.T) {
 	require.Equal(t, map[string]string{"words": "no route"}, Of(errors.New("no route")).Params)
 }
 
-// TestAll: what is said behind a text is said with it, and no text becomes another by that.
-func TestAll(t *testing.T) {
+// TestAnd: what is said behind a text is said with it, and no text becomes another by that.
+func TestAnd(t *testing.T) {
 	t.Parallel()
 	one, two, three := Say("x.one", "one {n2}", 1), Say("x.two", "two"), Say("x.three", "three")
-	all := All(one, Text{}, two.And(three))
+	all := one.And(Text{}).And(two.And(three))
 	require.Equal(t, "one 1; two; three", all.String())
 	require.Equal(t, []string{"x.one", "x.two", "x.three"}, []string{all.Code, all.More[0].Code, all.More[1].Code})
-	require.Equal(t, all, All(one.And(two), three))
+	require.Equal(t, all, one.And(two).And(three))
 	require.Empty(t, one.More)
-	require.True(t, All().IsZero())
+	require.True(t, Text{}.And(Text{}).IsZero())
 	require.Equal(t, "ONE 1; TWO; THREE", all.Clean(strings.ToUpper).String())
 	require.Equal(t, []Text{two, one}, []Text{Text{}.Or(two), one.Or(two)})
 
-	long := All(one, two)
+	long := one.And(two)
 	_, _ = long.And(two), long.And(three)
 	require.Len(t, long.More, 1)
 }

@@ -9,11 +9,3 @@ const MatchLinked ReasonCode = "match.linked_with"
 
 // HintCode is a hint's.
 func HintCode(h match.Hint) ReasonCode { return ReasonCode("match." + h) }
-
-func candidateReasons() []ReasonCode {
-	all := []ReasonCode{MatchLinked}
-	for _, h := range match.AllHints() {
-		all = append(all, HintCode(h))
-	}
-	return all
-}

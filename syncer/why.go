@@ -85,18 +85,6 @@ const (
 	UndoFailed     ReasonCode = "undo.failed"     // it could not be brought over
 )
 
-// Reasons are all codes.
-func Reasons() []ReasonCode {
-	return append([]ReasonCode{
-		WhyChanged, WhyConflict, WhyUndecidable, WhyOverwritten, WhyDecided, WhyAuthority, WhyFirst, WhyMade, WhyFound, WhyAgreed, WhyNotKept, WhyAlong,
-		WhyUndo, WhyTaken, WhyBefore, WhyScrubbed, WhyEmpty, WhyParked, WhyOff, WhyOneWay, WhyUnkept, WhyWithheld, WhyWaits, WhyNotLinkedNone,
-		StandsSynced, StandsNew, StandsLeftOut, StandsLeftByHand, StandsGone, StandsPending, StandsUnanswered, StandsError, StandsPartial, StandsConflict,
-		StandsHeldMatch, StandsReview, StandsHeldGone, StandsDeleted, StandsUnlinked,
-		UndoChanged, UndoAlready, UndoBetween, UndoMade, UndoReferred, UndoGuarded, UndoWaits, UndoRetired, UndoMerged, UndoFirst, UndoScrubbed, UndoNothing, UndoDirection, UndoUnreadable,
-		UndoWithheld, UndoUnsendable, UndoNotLinked, UndoParted, UndoFailed,
-	}, candidateReasons()...)
-}
-
 // Reason is a code with what it is about. Empty parameters are not known, or mean nothing.
 type Reason struct {
 	Code      ReasonCode    `json:"code"`

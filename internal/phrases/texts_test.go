@@ -1,12 +1,16 @@
 package phrases
 
 import (
+	"go/ast"
+	goparser "go/parser"
+	"go/token"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +25,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/match"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -134,14 +139,15 @@ func TestEveryTextIsInEveryLanguage(t *testing.T) {
 func TestEveryReasonHasAText(t *testing.T) {
 	t.Parallel()
 	var want []string
-	for _, code := range syncer.Reasons() {
+	codes := reasons(t)
+	for _, code := range codes {
 		want = append(want, "reason."+string(code))
 	}
 	require.ElementsMatch(t, want, slices.Collect(maps.Keys(readTexts(t)["reasons"][English])))
 
 	now := time.Now()
 	for _, l := range Languages() {
-		for _, code := range syncer.Reasons() {
+		for _, code := range codes {
 			full := syncer.Reason{
 				Code: code, Field: mapping.FieldPhone, Side: mapping.SideCRM, Rule: mapping.RuleNewest, Winner: mapping.SideCRM,
 				Since: &now, ChangedAfter: &now, ChangedAt: &now, RetryAt: &now, Retries: 2,
@@ -154,6 +160,44 @@ func TestEveryReasonHasAText(t *testing.T) {
 			}
 		}
 	}
+}
+
+// reasons are the codes that the code declares, and those that hints are told by.
+func reasons(t *testing.T) (codes []syncer.ReasonCode) {
+	for _, code := range reasonsIn(t, "../../syncer") {
+		codes = append(codes, syncer.ReasonCode(code))
+	}
+	for _, hint := range match.AllHints() {
+		codes = append(codes, syncer.HintCode(hint))
+	}
+	return codes
+}
+
+// reasonsIn are the values of a package's constants of type ReasonCode.
+func reasonsIn(t *testing.T, dir string) (values []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	for _, file := range files {
+		parsed, err := goparser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			spec, is := n.(*ast.ValueSpec)
+			if !is || len(spec.Values) != 1 {
+				return true
+			}
+			named, _ := spec.Type.(*ast.Ident)
+			value, _ := spec.Values[0].(*ast.BasicLit)
+			if named != nil && named.Name == "ReasonCode" && value != nil {
+				said, err := strconv.Unquote(value.Value)
+				require.NoError(t, err)
+				values = append(values, said)
+			}
+			return true
+		})
+	}
+	require.NotEmpty(t, values)
+	return values
 }
 
 // TestEveryNameIsKnown: each field, side and rule is called something.
