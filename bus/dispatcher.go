@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -109,19 +110,9 @@ func (d *dispatcher) take(key string) []*taken {
 	k.waiting = nil
 	k.since = time.Now()
 	slices.SortStableFunc(k.running, func(a, b *taken) int {
-		return compareSequence(a.delivery.Sequence, b.delivery.Sequence)
+		return cmp.Compare(a.delivery.Sequence, b.delivery.Sequence)
 	})
 	return k.running
-}
-
-func compareSequence(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // running returns a key's messages that are with a worker, with their newest handles.

@@ -38,8 +38,9 @@ const (
 
 const wholeRow = "*"
 
-// membersQuery locks nothing, other than pg_partition_tree. It takes for a replica identity what Postgres does (RelationGetIndexList
-// there): not every unique index, and no columns of INCLUDE.
+// membersQuery locks nothing; pg_partition_tree, which would find the partitions as well, does.
+// It takes for a replica identity what Postgres does (RelationGetIndexList there): not every
+// unique index, and no columns of INCLUDE.
 const membersQuery = `WITH RECURSIVE part AS (
     SELECT h.inhrelid AS relid FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhparent WHERE c.oid = %[1]d AND c.relkind = 'p'
     UNION SELECT h.inhrelid FROM part JOIN pg_inherits h ON h.inhparent = part.relid),

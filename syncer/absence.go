@@ -25,7 +25,7 @@ const (
 )
 
 // missed notes that a partner was not found, and returns how much later it is to be
-// asked for again; 0: it was not found before, and is gone.
+// asked for again; 0: it was not found before either, and is gone.
 func (a *absences) missed(metakockaID string, apart time.Duration) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,6 +63,6 @@ func (e *UnlikelyError) Reason() coded.Text {
 	return coded.Say("note.held.unlikely", "{count} of {all} linked partners are missing in MetaKocka, which is unlikely; none is taken for gone", e.Absent, e.Linked)
 }
 
-// Unlikely tells that so many of the linked partners are not found that the poll is
-// rather wrong than the partners gone.
+// Unlikely tells that so many of the linked partners are not found, more than ten and more
+// than a fifth, that the poll is rather wrong than the partners gone.
 func Unlikely(absent, linked int) bool { return absent > 10 && absent*5 > linked }

@@ -204,7 +204,8 @@ func withMarkers(had, want, stood mapping.Partner, keep *sync.Map) mapping.Partn
 	return stood
 }
 
-// isMarker recognises the marker where it was kept as a text, cut as well.
+// isMarker recognises the marker where it was kept as a text, also where that was cut: the
+// shortest of what can be emptied, post_number, has room for 20 characters.
 func isMarker(v string) bool { return strings.HasPrefix(v, metakocka.RemoveValue[:18]) }
 
 // markersLeft names the attributes that hold a marker.

@@ -164,6 +164,7 @@ func TestEveryReasonHasAText(t *testing.T) {
 
 // reasons are the codes that the code declares, and those that hints are told by.
 func reasons(t *testing.T) (codes []syncer.ReasonCode) {
+	t.Helper()
 	for _, code := range reasonsIn(t, "../../syncer") {
 		codes = append(codes, syncer.ReasonCode(code))
 	}

@@ -174,6 +174,7 @@ func (s *Store) Deletions(ctx context.Context, q store.RecordQuery) ([]store.Del
 	if err != nil {
 		return nil, fmt.Errorf("read deletions: %w", err)
 	}
+
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.DeletionRecord, error) {
 		var d store.DeletionRecord
 		var closed *time.Time

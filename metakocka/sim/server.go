@@ -155,11 +155,13 @@ func (s *Server) perform(w http.ResponseWriter, p plan, process func() answer) {
 		page(w, http.StatusBadGateway, "Bad Gateway")
 	case p.fault == FaultHTML:
 		page(w, http.StatusOK, "MetaKocka is being updated")
+
 	case p.fault == FaultBefore:
 		panic(http.ErrAbortHandler)
 	case p.fault == FaultLate:
 		s.later(p.lateBy, process)
 		panic(http.ErrAbortHandler)
+
 	case p.fault == FaultRefused:
 		s.send(w, s.refusalAnswer(s.wrongKey()))
 	case p.refuse != "":
