@@ -321,3 +321,28 @@ func TestRightsOfSingleRequests(t *testing.T) {
 	_, err = new(API).Answer(as(Admin), "no.such", nil)
 	require.True(t, syncer.IsCode(err, syncer.CodeNotFound), "%v", err)
 }
+
+// halting notes that a person stopped sending.
+type halting struct {
+	Records
+	halted bool
+}
+
+func (h *halting) Halt(context.Context, string, string) (store.Halt, error) {
+	h.halted = true
+	return store.Halt{}, nil
+}
+
+// TestWhatAFailoverMayUndoIsToldAsDone: a standby that lags makes a time-out of the answer,
+// whose words say that it is done, and why it may not last.
+func TestWhatAFailoverMayUndoIsToldAsDone(t *testing.T) {
+	t.Parallel()
+	h := &halting{}
+	a := &API{records: h}
+	a.WithKept(func(context.Context) error { return fmt.Errorf("%w: the standby lags", store.ErrStoreAway) })
+	_, err := a.Answer(AskedBy(t.Context(), Caller{Name: "ana", Role: Admin}), OpPause.Name, []byte(`{}`))
+	require.True(t, syncer.IsCode(err, syncer.CodeTimeout), "%v", err)
+	require.ErrorContains(t, err, "it is done, but a failover of the database may still undo it: ")
+	require.ErrorContains(t, err, "the standby lags")
+	require.True(t, h.halted)
+}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/check"
 	"github.com/crmmind/mksync/syncer/status"
@@ -212,6 +213,14 @@ func (o Operation[Req, Res]) serve(ctx context.Context, a *API, request []byte) 
 	return json.Marshal(res)
 }
 
+// notKept says of what was done that the error stands behind it.
+func notKept(err error) error {
+	if err == nil {
+		return nil
+	}
+	return syncer.Refuse(syncer.CodeTimeout, "not_kept", "it is done, but a failover of the database may still undo it: {cause}", coded.Of(err))
+}
+
 // Answer implements Answerer. Every error is a *RequestError.
 func (a *API) Answer(ctx context.Context, name string, request []byte) ([]byte, error) {
 	for _, e := range Endpoints() {
@@ -220,7 +229,7 @@ func (a *API) Answer(ctx context.Context, name string, request []byte) ([]byte, 
 		}
 		answer, err := e.serve(ctx, a, request)
 		if err == nil && a.kept != nil && rights[name] != Viewer {
-			err = a.kept(ctx)
+			err = notKept(a.kept(ctx))
 		}
 		if err != nil {
 			return nil, syncer.AsRequestError(err)
