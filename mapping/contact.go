@@ -1,5 +1,7 @@
 package mapping
 
+import "slices"
+
 // Field names one field of the canonical contact. Its text is the name used in
 // configuration, in the database and in events.
 type Field string
@@ -24,6 +26,12 @@ func Fields() []Field {
 		FieldName, FieldCompanyName, FieldEmail, FieldPhone, FieldAddress,
 		FieldCountry, FieldTaxNumber, FieldNotes, FieldWebsite,
 	}
+}
+
+// GoesByItsName reports whether the field's columns are the one of its own name, which a
+// table may lack on purpose: a column by another name was named by somebody.
+func (f Field) GoesByItsName(columns []string) bool {
+	return slices.Equal(columns, []string{string(f)})
 }
 
 // Known reports whether f is one of Fields.

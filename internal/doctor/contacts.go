@@ -178,7 +178,7 @@ func (t contacts) checkFields() (Finding, bool) {
 		case len(missing) > 0 && field == mapping.FieldName:
 			return fail(nameFields, coded.Say("doctor.fields.name", "{table} has no column \"{columns}\" for the contact's name", t.cfg.Table, strings.Join(missing, ", ")),
 				coded.Say("doctor.fields.name_do", "name its column, or the columns of given and family name, in the configuration: fields.name")), true
-		case len(missing) > 0 && !slices.Equal(slices.Concat(configured.Read, configured.Also), []string{string(field)}):
+		case len(missing) > 0 && !field.GoesByItsName(slices.Concat(configured.Read, configured.Also)):
 			gone = append(gone, describe(field, missing))
 			continue
 		case len(missing) > 0:

@@ -79,7 +79,7 @@ func columnsGone(cfg config.Config, synced []mapping.Field) []string {
 	for _, f := range mapping.Fields() {
 		at := cfg.Fields[f]
 		names := slices.Concat(at.Names(f), at.Also)
-		meant := at.Direction == mapping.DirectionOff || slices.Equal(names, []string{string(f)})
+		meant := at.Direction == mapping.DirectionOff || f.GoesByItsName(names)
 		if !meant && !slices.Contains(synced, f) {
 			gone = append(gone, fmt.Sprintf("%s (%s)", f, strings.Join(names, ", ")))
 		}
