@@ -97,7 +97,7 @@ func (l *lane) edit(ctx context.Context) {
 // observe notes what arrives, and what does not.
 func (w *watch) observe(ctx context.Context, direction int) {
 	l := w.lanes[direction]
-	var quiet time.Time // since when nobody said what is wrong
+	var quiet *waits.Stopwatch // since nobody said what is wrong; nil: all is well, or somebody says it
 	for ctx.Err() == nil {
 		for _, k := range l.canaries {
 			bounded, cancel := context.WithTimeout(ctx, time.Second)
@@ -109,11 +109,11 @@ func (w *watch) observe(ctx context.Context, direction int) {
 		still := l.still()
 		w.note(direction, func(f *finding) { f.still[direction] = max(f.still[direction], still) })
 		if still <= w.patience || !w.c.content() {
-			quiet = time.Time{}
-		} else if quiet.IsZero() {
-			quiet = time.Now()
+			quiet = nil
+		} else if quiet == nil {
+			quiet = new(waits.Start())
 		} else {
-			w.note(direction, func(f *finding) { f.unsaid = max(f.unsaid, time.Since(quiet)) })
+			w.note(direction, func(f *finding) { f.unsaid = max(f.unsaid, quiet.Elapsed()) })
 		}
 		waits.Idle(ctx, l.look)
 	}
