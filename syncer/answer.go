@@ -212,9 +212,29 @@ func (k *task) unlinkByHand(ctx context.Context, linked bool) error {
 	case in != nil && k.open(k.id, in):
 		return k.pending()
 	}
-	k.denied = []store.Answer{{ContactID: k.id, MetaKockaID: k.link.MetaKockaID}}
+
+	// Who matches by a key of the partner at this moment ends first, and sees that the
+	// partner is taken; whoever comes later sees that it was parted.
+	keys, err := k.partnerKeys()
+	if err != nil {
+		return err
+	}
+	if _, err := k.s.Rivals(ctx, keys); err != nil {
+		return err
+	}
+
+	k.denied = []store.Answer{{ContactID: k.id, MetaKockaID: k.link.MetaKockaID, Parted: true}}
 	k.forgetPerson()
 	return k.settle(ctx, store.StatusUnlinked, unlinkedBy(k.t.By), store.Change{})
+}
+
+// partnerKeys are what the linked partner is found by, as it was seen last.
+func (k *task) partnerKeys() (mapping.MatchKeys, error) {
+	if k.st.Observed == nil {
+		return match.Keys(match.Party{Is: k.link.BaseOr(mapping.Base{}).Partner}), nil
+	}
+	p, err := DecodeSeen(*k.st.Observed)
+	return match.Keys(PartnerParty(p)), err
 }
 
 func unlinkedBy(name string) coded.Text {

@@ -216,7 +216,7 @@ func (k *task) findIntended(ctx context.Context) (*metakocka.Partner, error) {
 		return &same[len(same)-1], nil
 	}
 
-	made, _ := choose(match.Party{ID: k.id, Is: sent}, free, nil)
+	made, _ := choose(match.Party{ID: k.id, Is: sent}, free, nil, nil)
 	return made, nil
 }
 

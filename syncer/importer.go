@@ -190,6 +190,11 @@ func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Tr
 // adopt applies the rules of the first match from the partner's side.
 func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger, said *answer) (Result, error) {
 	party := PartnerParty(p)
+	parted, err := r.links.Parted(ctx, []string{p.MKID})
+	if err != nil {
+		return Result{}, err
+	}
+	party.Parted = len(parted) > 0
 	found, err := r.links.UnlinkedContacts(ctx, p.MKID, match.Keys(party))
 	if err != nil {
 		return Result{}, err

@@ -260,18 +260,32 @@ func (k *task) lookFor(ctx context.Context, rivals store.Rivals) (found *metakoc
 	if err != nil {
 		return nil, match.Choice{}, err
 	}
-	found, held = choose(k.party(), partners, rivals.Not)
+
+	var ids []string
+	for _, p := range partners {
+		ids = append(ids, p.MKID)
+	}
+	var parted []string
+	if len(ids) > 0 {
+		if parted, err = k.links.Parted(ctx, ids); err != nil {
+			return nil, match.Choice{}, err
+		}
+	}
+	found, held = choose(k.party(), partners, rivals.Not, parted)
 	return found, held, nil
 }
 
 // choose is what the rule makes of partners, without those that a person said are
 // somebody else.
-func choose(who match.Party, partners []metakocka.Partner, not []string) (found *metakocka.Partner, held match.Choice) {
+func choose(who match.Party, partners []metakocka.Partner, not, parted []string) (found *metakocka.Partner, held match.Choice) {
 	var parties []match.Party
 	for _, p := range partners {
-		if !slices.Contains(not, p.MKID) {
-			parties = append(parties, PartnerParty(p))
+		if slices.Contains(not, p.MKID) {
+			continue
 		}
+		party := PartnerParty(p)
+		party.Parted = slices.Contains(parted, p.MKID)
+		parties = append(parties, party)
 	}
 	switch c := match.Choose(who, parties); {
 	case c.Link != "":

@@ -99,6 +99,7 @@ func (m *Matcher) partners(ctx context.Context) (all []match.Partner, err error)
 			}
 			party := PartnerParty(seen)
 			party.ID = p.MetaKockaID
+			party.Parted = p.Parted
 			all = append(all, match.Partner{Party: party, Name: p.Name, Holder: p.Holder, Former: p.Former})
 			after = p.MetaKockaID
 		}

@@ -75,6 +75,9 @@ type Links interface {
 	// UnlinkedContacts finds contacts without a living link by a partner's keys, but
 	// those of which a person said that they are somebody else.
 	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error)
+	// Parted are those of the partners that a person parted from the contact they were
+	// linked with.
+	Parted(ctx context.Context, metakockaIDs []string) ([]string, error)
 	// MatchObserved finds partners as last seen by a contact's keys.
 	MatchObserved(ctx context.Context, keys mapping.MatchKeys) ([]store.ObservedPartner, error)
 	// Observed is a partner as last seen; nil: it is not there.

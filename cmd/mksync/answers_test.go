@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -88,6 +89,66 @@ func TestAPersonAnswersAMatchThatWaits(t *testing.T) {
 	require.Len(t, w.ERP.Partners(), 4)
 	require.Zero(t, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'held'"))
 	require.Empty(t, w.Letters(s))
+}
+
+// TestAnUnlinkedPartnerIsNotTheNextOnesByItself: two people share an e-mail, one is linked.
+// When a person unlinks it, the partner holds that one's data still, so the other one waits
+// for a person: by an event, an edit, a sync, a sync of all, an import and an import of all.
+func TestAnUnlinkedPartnerIsNotTheNextOnesByItself(t *testing.T) {
+	t.Parallel()
+	w := world.NewAudited(t, sim.Options{})
+	w.Config.AutoImport = true
+	s, _ := w.API(service.AllRoles...)
+	ana := w.Add(mapping.Contact{Name: "Ana Novak", Email: "novak@zora-test.si", Phone: "041 111 222", Address: "Pot 1, Kranj, 4000"})
+	w.Status(ana, "synced")
+	w.Polls(1)
+	was := w.Partner(ana)
+	bor := w.Add(mapping.Contact{Name: "Bor Novak", Email: "novak@zora-test.si"})
+	w.Status(bor, "held")
+	w.Quiet(s)
+	require.NoError(t, mksync(w, "unlink", ana).err)
+
+	const why = "which a person unlinked from another contact, whose data it may hold: is it that partner?"
+	waits := func(how string) {
+		t.Helper()
+		w.Eventually(func() error {
+			if got := w.Mapping(bor); !strings.Contains(got, "held: its e-mail is that of partner "+was.MKID+", "+why) {
+				return fmt.Errorf("%s: %s", how, got)
+			}
+			return nil
+		})
+		w.Quiet(s)
+		require.Equal(t, "Bor Novak", w.Contact(bor).Name, how)
+		require.Empty(t, w.Contact(bor).Phone, how)
+		p, _ := w.ERP.Partner(was.MKID)
+		require.Equal(t, was, p, how)
+	}
+	waits("unlinked")
+	require.Contains(t, mksync(w, "sync", bor, "--dry-run").stdout, why)
+	_ = mksync(w, "sync", bor)
+	waits("a sync")
+	w.Set(bor, mapping.FieldName, "Bor  Novak")
+	w.Set(bor, mapping.FieldName, "Bor Novak")
+	waits("an edit")
+	mksync(w, "import", was.MKID).refused("partner " + was.MKID + " may be contact " + bor)
+	waits("an import")
+
+	// Its contact gets another partner, so no link names it any more.
+	w.Set(ana, mapping.FieldEmail, "ana@zora-test.si")
+	require.NoError(t, mksync(w, "sync", ana, "--new").err)
+	require.Contains(t, mksync(w, "sync", "--all", "--dry-run", "--json").stdout, why)
+	_ = mksync(w, "sync", "--all")
+	waits("a sync of all")
+	_ = mksync(w, "import", "--all")
+	waits("an import of all")
+	w.Polls(1)
+	waits("a poll")
+	require.Equal(t, 2, w.Count("SELECT count(*) FROM contacts"))
+
+	// Until a person says that it is the partner.
+	require.NoError(t, mksync(w, "link", bor, was.MKID, "--take", "crm").err)
+	w.Status(bor, "synced")
+	require.Zero(t, w.Count("SELECT count(*) FROM mksync_partners WHERE parted"))
 }
 
 // TestWhatAPersonUnlinkedStaysApart over polls, edits, a sync and an import, until a

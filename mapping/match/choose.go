@@ -14,16 +14,18 @@ type Choice struct {
 
 // Choose decides among candidates: the only one with the tax number, else the only
 // one with the e-mail. Several, or one of whom it is doubtful, wait for a person
-// (invariant 4). The order of the candidates does not matter.
+// (invariant 4). So does who has nothing but the e-mail in common with a parted partner.
+// The order of the candidates does not matter.
 func Choose(who Party, candidates []Party) Choice {
 	by := map[Grade][]string{}
-	pairs := map[string]Pair{}
+	pairs, parted := map[string]Pair{}, map[string]bool{}
 	for _, c := range candidates {
 		if _, twice := pairs[c.ID]; twice {
 			continue
 		}
 		p := Compare(who, c)
 		pairs[c.ID] = p
+		parted[c.ID] = c.Parted
 		by[p.Grade] = append(by[p.Grade], c.ID)
 	}
 
@@ -44,7 +46,11 @@ func Choose(who Party, candidates []Party) Choice {
 
 		slices.Sort(found)
 		c := Choice{Candidates: found, Pair: pairs[found[0]]}
-		if len(found) == 1 && grade >= ByEmail {
+		switch {
+		case len(found) > 1 || grade < ByEmail:
+		case grade == ByEmail && (who.Parted || parted[found[0]]):
+			c.Pair.Grade, c.Pair.Why = Doubtful, WhyParted
+		default:
 			c.Link = found[0]
 		}
 		return c

@@ -18,6 +18,8 @@ func TestChoose(t *testing.T) {
 	perhaps := Party{ID: "p0", Is: contact{Name: "Nyx", TaxNumber: "811234567"}}
 	further := Party{ID: "p5", Is: contact{Name: "Nyx"}, Others: []string{"ana@zora.si"}}
 	named := Party{ID: "p4", Is: contact{Name: "Ana Novak", Address: "Cesta 1, Kranj, 4000"}}
+	parted := Party{ID: "p7", Is: byEmail.Is, Parted: true}
+	partedByTax := Party{ID: "p8", Is: byTax.Is, Parted: true}
 	stranger := Party{ID: "p6", Is: contact{Name: "Lea", TaxNumber: taxAna, Email: "ana@zora.si"}}
 
 	for name, c := range map[string]struct {
@@ -35,6 +37,9 @@ func TestChoose(t *testing.T) {
 		"perhaps the number":            {[]Party{perhaps, named}, "", []string{"p0"}, "note.match.country"},
 		"a further person":              {[]Party{named, further}, "", []string{"p5"}, "note.match.further"},
 		"a name":                        {[]Party{named}, "", []string{"p4"}, "note.match.name"},
+		"the e-mail of a parted one":    {[]Party{parted, named}, "", []string{"p7"}, "note.match.parted"},
+		"the e-mail, and a parted one":  {[]Party{parted, byEmail}, "", []string{"p2", "p7"}, "note.match.several_email"},
+		"the number of a parted one":    {[]Party{partedByTax, byEmail}, "p8", []string{"p8"}, ""},
 		"one of whom is told twice":     {[]Party{byTax, byTax}, "p1", []string{"p1"}, ""},
 	} {
 		choice := Choose(who, c.candidates)
@@ -42,6 +47,11 @@ func TestChoose(t *testing.T) {
 		require.Equal(t, c.want, choice.Candidates, name)
 		require.Equal(t, c.reason, choice.Reason().Code, name)
 	}
+
+	// From the partner's side.
+	require.Empty(t, Choose(parted, []Party{who}).Link)
+	require.Equal(t, []string{"c1"}, Choose(parted, []Party{who}).Candidates)
+	require.Equal(t, "c1", Choose(partedByTax, []Party{who}).Link)
 }
 
 // TestWhyAMatchWaits: each kind of doubt has its question, and it names the partners.
@@ -56,6 +66,7 @@ func TestWhyAMatchWaits(t *testing.T) {
 		"note.match.numbers":       {Candidates: one, Pair: Pair{Doubtful, WhyNumbers, mapping.FieldEmail}},
 		"note.match.mailbox":       {Candidates: one, Pair: Pair{Doubtful, WhyMailbox, mapping.FieldEmail}},
 		"note.match.further":       {Candidates: one, Pair: Pair{Doubtful, WhyFurther, mapping.FieldEmail}},
+		"note.match.parted":        {Candidates: one, Pair: Pair{Doubtful, WhyParted, mapping.FieldEmail}},
 		"note.match.name":          {Candidates: two, Pair: Pair{Proposed, WhyName, ""}},
 	} {
 		require.Equal(t, code, c.Reason().Code)

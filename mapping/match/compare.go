@@ -28,6 +28,7 @@ const (
 	WhyNumbers    Why = "numbers"     // one e-mail or name, and two numbers
 	WhyMailbox    Why = "mailbox"     // a shared one, and nothing else agrees
 	WhyFurther    Why = "further"     // the e-mail of a further contact person
+	WhyParted     Why = "parted"      // a partner that a person parted from another contact
 	WhyName       Why = "name"        // name and address, or phone
 )
 
@@ -37,6 +38,9 @@ type Party struct {
 	Is mapping.Contact
 	// Others are the e-mails of a partner's further contact persons, as written.
 	Others []string
+	// Parted: a partner that a person parted from the contact it was linked with, whose
+	// data it may hold.
+	Parted bool
 }
 
 // Pair is what two have in common.

@@ -104,7 +104,7 @@ func party(id string) *rapid.Generator[Party] {
 			Phone:       draw("phone", "", "041 222 333", "+386 41 222 333", "-", "00000000"),
 			Address:     draw("address", "", "Cesta 1, Kranj, 4000", "Cesta 1, 4000 Kranj", "Pot 2, Koper, 6000"),
 			Country:     draw("country", "", "SI", "DE"),
-		}}
+		}, Parted: id == "p" && rapid.Bool().Draw(t, "parted")}
 	})
 }
 

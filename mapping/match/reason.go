@@ -35,6 +35,8 @@ func (c Choice) Reason() coded.Text {
 		return coded.Say("note.match.mailbox", "its e-mail is a shared mailbox, which partner {partner} has as well, and nothing else agrees: is it that partner? (mksync link, or mksync sync --new)", all)
 	case WhyFurther:
 		return coded.Say("note.match.further", "its e-mail is that of a further contact person of partner {partner}: is it that partner? (mksync link, or mksync sync --new)", all)
+	case WhyParted:
+		return coded.Say("note.match.parted", "its e-mail is that of partner {partner}, which a person unlinked from another contact, whose data it may hold: is it that partner? (mksync link, or mksync sync --new)", all)
 	case WhyName:
 	}
 	return coded.Say("note.match.name", "it has the name and the address or phone of partner {partner}: is it that partner? (mksync link, or mksync sync --new)", all)

@@ -15,6 +15,7 @@ import (
 const (
 	deniedSQL = "SELECT metakocka_id FROM mksync_answers WHERE contact_id = $1"
 	joinedSQL = "DELETE FROM mksync_answers WHERE contact_id = $1 AND metakocka_id = $2"
+	partedSQL = "UPDATE mksync_partners SET parted = $2 WHERE metakocka_id = ANY($1) AND parted <> $2"
 )
 
 func denySQL(key contactKey) string {
@@ -61,16 +62,37 @@ func (s *Store) Answers(ctx context.Context, contactIDs []string) (map[string][]
 	return said, nil
 }
 
+// Parted are those of the partners that a person parted from the contact they were linked
+// with, and of which nobody has said since whose they are.
+func (s *Store) Parted(ctx context.Context, metakockaIDs []string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, "SELECT metakocka_id FROM mksync_partners WHERE metakocka_id = ANY($1) AND parted", metakockaIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read which partners were unlinked: %w", err)
+	}
+	parted, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read which partners were unlinked: %w", err)
+	}
+	return parted, nil
+}
+
 // queueAnswers stores what a person said with a change.
 func queueAnswers(b *pgx.Batch, key contactKey, ch *store.Change) {
 	if len(ch.Denied) > 0 {
-		contacts, partners := make([]string, len(ch.Denied)), make([]string, len(ch.Denied))
-		for i, a := range ch.Denied {
-			contacts[i], partners[i] = a.ContactID, a.MetaKockaID
+		var contacts, partners, parted []string
+		for _, a := range ch.Denied {
+			contacts, partners = append(contacts, a.ContactID), append(partners, a.MetaKockaID)
+			if a.Parted {
+				parted = append(parted, a.MetaKockaID)
+			}
 		}
 		b.Queue(denySQL(key), contacts, partners, nullText(ch.Link.UpdatedBy))
+		if len(parted) > 0 {
+			b.Queue(partedSQL, parted, true)
+		}
 	}
 	if ch.ByHand {
 		b.Queue(joinedSQL, ch.Link.ContactID, ch.Link.MetaKockaID)
+		b.Queue(partedSQL, []string{ch.Link.MetaKockaID}, false)
 	}
 }

@@ -5,8 +5,44 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
+
+// TestAPartnerThatWasPartedIsNobodysUntilAPersonSaysWhose, also when the contact that it was
+// linked with is erased: its data may still be in the partner.
+func TestAPartnerThatWasPartedIsNobodysUntilAPersonSaysWhose(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	for n := 1; n <= 3; n++ {
+		k.observe(seen(n, "p", mapping.MatchKeys{}))
+		k.link(n, store.StatusSynced)
+	}
+	parted := func(want ...string) {
+		t.Helper()
+		got, err := k.Parted(t.Context(), []string{partnerID(1), partnerID(2), partnerID(9)})
+		require.NoError(t, err)
+		require.ElementsMatch(t, want, got)
+	}
+	parted()
+	unlink := func(n int, parts bool) {
+		t.Helper()
+		k.save(numbered(n), store.Change{
+			Link:   store.Link{MetaKockaID: partnerID(n), Status: store.StatusUnlinked},
+			Denied: []store.Answer{{ContactID: numbered(n), MetaKockaID: partnerID(n), Parted: parts}},
+		})
+	}
+	unlink(1, true)
+	unlink(2, false) // two that were never linked
+	unlink(3, true)  // which nobody asks for
+	parted(partnerID(1))
+
+	k.observe(seen(1, "another name", mapping.MatchKeys{}))
+	k.save(numbered(1), store.Change{Link: store.Link{Status: store.StatusDeleted}, Erased: true})
+	parted(partnerID(1))
+	k.save(numbered(4), store.Change{Link: store.Link{MetaKockaID: partnerID(1), Status: store.StatusSynced}, ByHand: true})
+	parted()
+}
 
 // TestAnswersAreKeptAsLongAsTheyAreAbout: a person's answer is stored with the link, goes
 // with a contact that gets another id, and is forgotten when the pair is linked by hand,

@@ -40,7 +40,7 @@ func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]s
 // missing, by id.
 func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]store.MatchPartner, error) {
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
-		SELECT p.metakocka_id, p.name, p.data, coalesce(m.contact_id::text, ''), m.id IS NULL AND EXISTS (SELECT FROM metakocka_contact_mappings d WHERE d.metakocka_id = p.metakocka_id)
+		SELECT p.metakocka_id, p.name, p.data, coalesce(m.contact_id::text, ''), m.id IS NULL AND EXISTS (SELECT FROM metakocka_contact_mappings d WHERE d.metakocka_id = p.metakocka_id), p.parted
 		FROM mksync_partners p
 		LEFT JOIN metakocka_contact_mappings m ON m.metakocka_id = p.metakocka_id AND m.`+livingLink+`
 		WHERE p.missing_since IS NULL AND p.metakocka_id > $1 ORDER BY p.metakocka_id LIMIT %d`, limit), after)
@@ -49,7 +49,7 @@ func (s *Store) MatchPartners(ctx context.Context, after string, limit int) ([]s
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.MatchPartner, error) {
 		var p store.MatchPartner
-		err := row.Scan(&p.MetaKockaID, &p.Name, &p.Data, &p.Holder, &p.Former)
+		err := row.Scan(&p.MetaKockaID, &p.Name, &p.Data, &p.Holder, &p.Former, &p.Parted)
 		return p, err
 	})
 	if err != nil {

@@ -55,6 +55,7 @@ func TestPartnersToMatchArePaged(t *testing.T) {
 	k.link(2, store.StatusSynced)
 	k.save(numbered(12), store.Change{Link: store.Link{MetaKockaID: partnerID(2), Status: store.StatusDeleted}})
 	k.link(3, store.StatusDeleted)
+	k.exec("UPDATE mksync_partners SET parted = true WHERE metakocka_id = $1", partnerID(4))
 	all := paged(t, 3, func(last *store.MatchPartner) ([]store.MatchPartner, error) {
 		if last == nil {
 			return k.MatchPartners(t.Context(), "", 3)
@@ -69,6 +70,7 @@ func TestPartnersToMatchArePaged(t *testing.T) {
 		require.JSONEq(t, fmt.Sprintf(`{"customer": "p%d"}`, n), string(got.Data))
 		require.Equal(t, map[int]string{2: numbered(2)}[n], got.Holder)
 		require.Equal(t, n == 3, got.Former)
+		require.Equal(t, n == 4, got.Parted)
 	}
 }
 

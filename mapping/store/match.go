@@ -21,6 +21,7 @@ type MatchPartner struct {
 	Data   []byte // the partner as JSON
 	Holder string // the contact that holds it with a living link
 	Former bool   // only tombstones name it
+	Parted bool   // a person parted it from the contact it was linked with
 }
 
 // SeenParty is a partner as last seen.
