@@ -52,6 +52,9 @@ func ParseSearch(text string) Search {
 		if digits(s.Number) { // 040 … and 00386 40 … are 386 40 …
 			s.Number = strings.TrimLeft(s.Number, "0")
 		}
+		if _, number, ok := vatLetters(compactTax(text)); ok { // SI12345679 may be stored as 12345679
+			s.Number = strings.ToLower(number)
+		}
 	}
 	return s
 }

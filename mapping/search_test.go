@@ -20,6 +20,13 @@ func TestSearch(t *testing.T) {
 	} {
 		require.True(t, ParseSearch(found).Finds(searched), found)
 	}
+	for _, stored := range []string{"12345679", "SI 123 456 79"} {
+		for _, typed := range []string{"12345679", "SI12345679", "si 1234-5679"} {
+			require.True(t, ParseSearch(typed).Finds(Searched(nil, Contact{TaxNumber: stored})), "%s finds %s", typed, stored)
+		}
+	}
+	require.True(t, ParseSearch("ATU12345678").Finds(Searched(nil, Contact{TaxNumber: "U12345678"})))
+	require.False(t, ParseSearch("SI12345679").Finds(Searched(nil, Contact{TaxNumber: "12345689"})))
 	require.True(t, ParseSearch("ПЕТР").Finds(Searched(nil, Contact{Name: "Иван Петров"})), "letters of any script")
 	for _, stored := range []string{"040 555 123", "+386 (0)40 555-123", "0038640555123", "38640555123"} {
 		for _, typed := range []string{"040 555 123", "+386 40 555 123", "00386 40 555 123", "40555123"} {
