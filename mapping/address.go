@@ -119,7 +119,7 @@ func cityAndPost(parts []string) (Address, bool) {
 		return Address{}, false
 	}
 	m := cityThenPost.FindStringSubmatch(parts[n-1])
-	if postAlone.MatchString(parts[n-1]) && !postBritish.MatchString(parts[n-1]) {
+	if postAlone.MatchString(parts[n-1]) {
 		return Address{}, false // DC 20500
 	}
 	if m == nil || !looksLikeCity(m[1]) || isStreet(m[1]) || n == 1 && !postBritish.MatchString(m[2]) {

@@ -101,6 +101,9 @@ func TestAddressKeepsTheERPsParts(t *testing.T) {
 		{"city with a number", Address{"Cesta 1", "Praha 1", ""}, "Cesta 2, Praha 1", Address{"Cesta 2", "Praha 1", ""}},
 		{"street removed", Address{"Cesta 1", "Praha 1", "X"}, "Praha 1, X", Address{"", "Praha 1", "X"}},
 		{"city added", Address{"Cesta 1", "", "1000"}, "Cesta 1, 1000 Ljubljana", Address{"Cesta 1", "Ljubljana", "1000"}},
+		{"letters before the postal code", Address{"Cesta 1", "Ljubljana", "SI-1000"}, "Cesta 2, 1000 Ljubljana", Address{"Cesta 2", "Ljubljana", "SI-1000"}},
+		{"a province with the city", Address{"Via 1", "Trieste TS", "34121"}, "Via 2, Trieste TS, 34121", Address{"Via 2", "Trieste TS", "34121"}},
+		{"a country behind an unusual city", Address{"Hiša 1", "Naselje 5", "4000"}, "Hiša 2, Naselje 5, 4000, Slovenija", Address{"Hiša 2", "Naselje 5", "4000"}},
 		{"moved", Address{"Cesta 1", "Ljubljana", "1000"}, "Glavni trg 2, 2000 Maribor", Address{"Glavni trg 2", "Maribor", "2000"}},
 		{"cleared", Address{"Cesta 1", "Ljubljana", "1000"}, "", Address{}},
 	} {

@@ -215,6 +215,8 @@ func TestMergeOfFieldsInParts(t *testing.T) {
 	require.Equal(t, Contact{Name: "Ana KOS", Address: "Koroška cesta 2, Maribor"}, r.CRM)
 	require.Empty(t, r.Conflicts)
 
+	require.Equal(t, "KOS ANA", Merge(in, Policy{}).CRM.Name, "in one column it stands as it was written")
+
 	in = apply(in, r)
 	in.CRM.Name = "Ana Kos"
 	r = Merge(in, p)
