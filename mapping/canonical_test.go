@@ -19,6 +19,8 @@ func TestCanonical(t *testing.T) {
 		{FieldCompanyName, "\ufeffKovinarstvo Žagar, d.o.o.\x00", "Kovinarstvo Žagar, d.o.o."},
 		{FieldEmail, " Ana.Kralj@Podjetje.SI ", "ana.kralj@podjetje.si"},
 		{FieldEmail, "INFO@ŠTUDENT.si", "info@študent.si"},
+		{FieldEmail, "<mailto:ana@podjetje.si>.", "ana@podjetje.si"},
+		{FieldEmail, `"Ana" <ana@podjetje.si>`, `"ana" <ana@podjetje.si>`},
 
 		{FieldPhone, "041 123 456", "+38641123456"},
 		{FieldPhone, "041/123-456", "+38641123456"},

@@ -38,6 +38,8 @@ func TestLikenessOfPairs(t *testing.T) {
 		"phone and a typo":            {c{Name: "Špela Črnigoj", Phone: "040 111 222"}, c{Name: "Spela Crnigoi", Phone: "+38640111222"}, 70, 90, "similar name"},
 		"name and address":            {c{Name: "Ana Novak", Address: home}, c{Name: "Ana Novak", Address: "Glavni trg 1, 4000 Kranj"}, 70, 85, "same address"},
 		"name and city":               {c{Name: "Ana Novak", Address: home}, c{Name: "Ana Novak", Address: "Savska 9, Kranj, 4000"}, 35, 50, "same city"},
+		"a similar name and city":     {c{Name: "Ana Novak", Address: home}, c{Name: "Anna Novak", Address: "Savska 9, Kranj, 4000"}, 0, 0, ""},
+		"phone, name and city":        {c{Name: "Ana Novak", Phone: "040111222", Address: home}, c{Name: "Ana Novak", Phone: "040111222", Address: "Savska 9, Kranj, 4000"}, 80, 90, "same city"},
 		"name alone":                  {c{Name: "Ana Novak", Address: home}, c{Name: "Ana Novak", Address: away}, 0, 0, ""},
 		"address alone":               {c{Name: "Ana Novak", Address: home}, c{Name: "Bor Kos", Address: home}, 0, 0, ""},
 		"two people of a company":     {c{Name: "Ana Novak", CompanyName: "Kos d.o.o.", Address: home}, c{Name: "Bor Zajc", CompanyName: "Kos d. o. o.", Address: home}, 0, 0, ""},
@@ -50,6 +52,19 @@ func TestLikenessOfPairs(t *testing.T) {
 		if pair.reason != "" {
 			require.Contains(t, reasons, pair.reason, name)
 		}
+	}
+}
+
+// TestReasonsAreWhatIsShared: one that says nothing, or is not so, is not named.
+func TestReasonsAreWhatIsShared(t *testing.T) {
+	t.Parallel()
+	one := Contact{Name: "Ana Novak", Email: "ana@b.si", Phone: "040 111 222", Address: "Glavni trg 1, Kranj, 4000"}
+	other := one
+	other.Address = "Trubarjeva 5, Celje, 3000"
+	_, reasons := likeness(traitsOf(one), traitsOf(other), 2, crowd+1)
+	require.Equal(t, []string{"same e-mail", "same name"}, reasons)
+	for n, want := range map[int]float64{1: 0.6, 2: 0.6, 3: 0.4, crowd: 0.12, crowd + 1: 0} {
+		require.InDelta(t, want, shared(0.6, n), 1e-9, n)
 	}
 }
 
@@ -165,18 +180,20 @@ func TestLawsOfDuplicates(t *testing.T) {
 
 func TestWhatManyShareIsNoEvidence(t *testing.T) {
 	t.Parallel()
-	var parties []Party
-	for i := range 11 {
-		parties = append(parties, Party{ID: fmt.Sprintf("%02d", i), Contact: Contact{
-			Name: fmt.Sprintf("%c%c%c Kos", 'a'+i, 'k'+i, 'c'+i), Email: "agency@example.si", Phone: "+38640111222",
-		}})
+	for _, f := range []Field{FieldEmail, FieldPhone} {
+		var parties []Party
+		for i := range 11 {
+			c := Contact{Name: fmt.Sprintf("%c%c%c Kos", 'a'+i, 'k'+i, 'c'+i)}
+			c.Set(f, map[Field]string{FieldEmail: "agency@example.si", FieldPhone: "+38640111222"}[f])
+			parties = append(parties, Party{ID: fmt.Sprintf("%02d", i), Contact: c})
+		}
+		many, _ := Duplicates(parties, 100, nil)
+		require.Empty(t, many)
+		few, _ := Duplicates(parties[:3], 100, nil)
+		two, _ := Duplicates(parties[:2], 100, nil)
+		require.Len(t, few, 3)
+		require.Less(t, few[0].Score, two[0].Score, f)
 	}
-	many, _ := Duplicates(parties, 100, nil)
-	require.Empty(t, many)
-	few, _ := Duplicates(parties[:3], 100, nil)
-	two, _ := Duplicates(parties[:2], 100, nil)
-	require.Less(t, few[0].Score, two[0].Score)
-	require.Len(t, few, 3)
 }
 
 func TestDuplicatesAmongManyAreFound(t *testing.T) {

@@ -23,6 +23,7 @@ func TestKept(t *testing.T) {
 		{FieldNotes, "", " ", ""},
 		{FieldNotes, "plačuje redno", "", "not kept"},
 		{FieldNotes, "", "plačuje redno", "could not be cleared"},
+		{FieldNotes, " ", "plačuje redno", "could not be cleared"},
 		{FieldCompanyName, long, long[:200], "cut to 100 characters"},
 		{FieldAddress, street + ", Ljubljana, 1000", street[:150] + ", Ljubljana, 1000", "cut to 149 characters"},
 		{FieldAddress, "Cesta 1, Ljubljana, 1000", "Cesta 2, Ljubljana, 1000", "stored as something else"},
@@ -50,6 +51,10 @@ func TestLikelyDropped(t *testing.T) {
 		want      bool
 	}{
 		{"equal", FieldNotes, "a", "a", false},
+		{"equal, and long", FieldNotes, long, long, false},
+		{"equal, as long as it may be", FieldCompanyName, long[:200], long[:200], false},
+		{"long notes rewritten by somebody", FieldNotes, long, strings.Repeat("x", 60), false},
+		{"company cut at a space", FieldCompanyName, strings.Repeat("Ž", 99) + " d.o.o.", strings.Repeat("Ž", 99), true},
 		{"nothing sent", FieldNotes, "", "a", false},
 		{"missing notes", FieldNotes, "plačuje redno", "", true},
 		{"missing website", FieldWebsite, "www.zagar.si", "", true},

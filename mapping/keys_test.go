@@ -24,6 +24,7 @@ func TestKeys(t *testing.T) {
 		"a number with letters":     {Contact{TaxNumber: "ESX1234567R"}, []string{"tax 1234567"}, []string{"tax 1234567"}},
 		"a placeholder":             {Contact{TaxNumber: "00000000"}, nil, []string{}},
 		"one name twice":            {Contact{Name: "Novak Ana", CompanyName: "Ana Novak, s.p."}, nil, []string{"name ana novak"}},
+		"one e-mail twice":          {Contact{Email: "ana@zora.si, ANA@zora.si"}, []string{"email ana@zora.si"}, []string{"email ana@zora.si"}},
 		"no e-mail, but like one":   {Contact{Email: "ana@zora"}, []string{"email ana@zora"}, []string{"email ana@zora"}},
 		"the beginning of one":      {Contact{Email: "ana@"}, nil, []string{}},
 		"the end of one":            {Contact{Email: "@zora.si"}, nil, []string{}},
@@ -106,7 +107,10 @@ func TestSettledPairsAreNoDuplicates(t *testing.T) {
 	}
 	require.Equal(t, 1, found(nil, of("1", false), of("2", false)))
 	require.Equal(t, 1, found(nil, of("1", true), of("2", false)))
+	require.Equal(t, 1, found(nil, of("1", false), of("2", true)))
 	require.Zero(t, found(nil, of("1", true), of("2", true)))
 	said := func(id, other string) bool { return id == "1" && other == "2" }
 	require.Equal(t, 2, found(said, of("2", false), of("1", false), of("3", false)))
+	alone := Party{ID: "1", Contact: Contact{Name: "Ana Novak", CompanyName: "Anja Novak s.p.", Address: "Cesta 1, Kranj, 4000"}}
+	require.Zero(t, found(nil, alone), "nobody is one's own")
 }

@@ -260,9 +260,9 @@ func (t Times) newest() Side {
 	crmFirst := !t.PartnerAfter.IsZero() && !t.CRM.After(t.PartnerAfter)
 	crmLast := !t.PartnerBefore.IsZero() && t.CRM.After(t.PartnerBefore)
 	switch {
-	case crmFirst && !crmLast:
+	case crmFirst:
 		return SideMetaKocka
-	case crmLast && !crmFirst:
+	case crmLast:
 		return SideCRM
 	}
 	return ""

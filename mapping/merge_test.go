@@ -101,6 +101,12 @@ func TestMergeWithoutAConflict(t *testing.T) {
 			Base{CRM: with(with(ana, FieldPhone, "pokliči tajnico"), FieldCountry, "Nikjer"), Partner: ana},
 		},
 		{
+			"and stay there the next time",
+			Base{CRM: with(ana, FieldPhone, "pokliči tajnico"), Partner: ana}, with(ana, FieldPhone, "pokliči tajnico"), ana,
+			nil, nil, with(ana, FieldPhone, "pokliči tajnico"), ana,
+			Base{CRM: with(ana, FieldPhone, "pokliči tajnico"), Partner: ana},
+		},
+		{
 			"the CRM takes over what MetaKocka made of its value",
 			Base{CRM: ana, Partner: with(ana, FieldNotes, "plačuje")},
 			with(ana, FieldNotes, "plačuje"), with(ana, FieldNotes, "plačuje"),
@@ -146,6 +152,30 @@ func TestMergeConflicts(t *testing.T) {
 	}
 }
 
+// TestTheNewestChangeWins, where the times tell which one it is.
+func TestTheNewestChangeWins(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) time.Time { return time.Date(2026, 3, 1, 12, minute, 0, 0, time.UTC) }
+	crm, partner := with(ana, FieldEmail, "crm@podjetje.si"), with(ana, FieldEmail, "erp@podjetje.si")
+	for changed, winner := range map[int]Side{9: SideMetaKocka, 31: SideCRM} {
+		in := MergeInput{Base: agreed(ana), CRM: crm, Partner: partner, Times: map[Field]Times{FieldEmail: {CRM: at(changed), PartnerAfter: at(10), PartnerBefore: at(30)}}}
+		got := Merge(in, Policy{TieWinner: winner.Other()}).Conflicts
+		require.Len(t, got, 1)
+		require.Equal(t, winner, got[0].Winner)
+		require.False(t, got[0].Undecidable)
+	}
+}
+
+// TestAnEditThatCannotBeSentIsAConflict like any other: the rule decides, not MetaKocka.
+func TestAnEditThatCannotBeSentIsAConflict(t *testing.T) {
+	t.Parallel()
+	p := Policy{Fields: map[Field]FieldPolicy{FieldEmail: {Rule: RuleManual}}}
+	crm := with(ana, FieldEmail, "ana@")
+	got := Merge(MergeInput{Base: agreed(ana), CRM: crm, Partner: with(ana, FieldEmail, "erp@podjetje.si")}, p)
+	require.Equal(t, []Field{FieldEmail}, got.Parked)
+	require.Equal(t, crm, got.CRM)
+}
+
 func TestParkedFieldDoesNotHoldUpTheOthers(t *testing.T) {
 	t.Parallel()
 	p := Policy{Fields: map[Field]FieldPolicy{FieldEmail: {Rule: RuleManual}}}
@@ -178,6 +208,7 @@ func TestMergeDirections(t *testing.T) {
 		base             Base
 	}{
 		{"off", DirectionOff, crm, partner, none, none, agreed(ana)},
+		{"off, both made the same change", DirectionOff, crm, crm, none, none, agreed(ana)},
 		{"to_metakocka, both changed", DirectionToMetaKocka, crm, partner, none, email, agreed(crm)},
 		{"to_metakocka, only the partner", DirectionToMetaKocka, ana, partner, none, none, agreed(ana)},
 		{"to_metakocka, only the CRM", DirectionToMetaKocka, crm, ana, none, email, agreed(crm)},
@@ -203,6 +234,9 @@ func TestKeepNonEmpty(t *testing.T) {
 	want := MergeResult{CRM: cleared, Partner: ana, Base: Base{CRM: cleared, Partner: ana}}
 	require.Equal(t, want, got, "clearing stays on its side")
 	require.Equal(t, want, Merge(MergeInput{Base: got.Base, CRM: got.CRM, Partner: got.Partner}, p), "and the value does not come back")
+
+	toMetaKocka := Policy{Fields: map[Field]FieldPolicy{FieldNotes: {KeepNonEmpty: true, Direction: DirectionToMetaKocka}}}
+	require.Equal(t, want, Merge(MergeInput{Base: agreed(ana), CRM: cleared, Partner: ana}, toMetaKocka), "whatever the direction")
 
 	edited := with(ana, FieldNotes, "plačuje pozno")
 	got = Merge(MergeInput{Base: got.Base, CRM: cleared, Partner: edited}, p)
@@ -251,6 +285,8 @@ func TestOverrides(t *testing.T) {
 		require.Equal(t, tc.toCRM, len(got.ToCRM) == 1, tc.name)
 		require.Equal(t, tc.toPartner, len(got.ToPartner) == 1, tc.name)
 	}
+	same := Merge(MergeInput{Base: agreed(ana), CRM: partner, Partner: partner, Overrides: map[Field]Side{FieldEmail: SideCRM}}, DefaultPolicy())
+	require.Equal(t, MergeResult{CRM: partner, Partner: partner, Base: agreed(partner)}, same, "what both hold is not written")
 }
 
 func TestNewest(t *testing.T) {

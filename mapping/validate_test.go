@@ -18,10 +18,11 @@ func TestValidate(t *testing.T) {
 		{FieldName, []string{"Ana", "Ž"}, []string{"", " \u00a0", "\x00"}},
 		{FieldEmail, []string{
 			"", "ana@podjetje.si; info@podjetje.si", "mailto:ana@podjetje.si", "ana@podjetje.si.", "\"ana@podjetje.si\"", "-", "N/A",
-			"ana@podjetje.si", "ana.kralj+erp@pod-jetje.co.uk", "o'brien@x.ie", "info@študent.si", "a@xn--tudent-2ib.si",
+			"ana@podjetje.si", "ana.kralj+erp@pod-jetje.co.uk", "o'brien@x.ie", "info@študent.si", "a@xn--tudent-2ib.si", strings.Repeat("a", 249) + "@x.si",
 		}, []string{
 			"ana", "ana@", "@podjetje.si", "ana@podjetje", "ana@podjetje.", "ana@.si", "ana@@podjetje.si", "ana@pod jetje.si",
 			"Ana <ana@podjetje.si>", "ana@podjetje.si; nihče", "ana@pod..jetje.si", strings.Repeat("a", 250) + "@x.si",
+			"ana..kralj@podjetje.si", strings.Repeat("ana@podjetje.si; ", 20),
 		}},
 		{
 			FieldPhone,

@@ -105,6 +105,14 @@ func TestFillersAreEmpty(t *testing.T) {
 		}
 	}
 	require.False(t, Equal(FieldName, "-", ""))
+	for _, f := range []Field{FieldTaxNumber, FieldPhone, FieldEmail} {
+		require.True(t, Equal(f, "na", ""), f)
+	}
+	for v, want := range map[string]string{ // Nicaragua and Namibia are countries
+		"ni": "", "Ni": "", "NI": "NI", "n.a.": "", "n/a": "", "NA": "NA", "na": "NA", "nima": "", "S.I.": "SI", "Nigeria": "NG",
+	} {
+		require.Equal(t, want, Canonical(FieldCountry, v), v)
+	}
 	require.Equal(t, "12345678", Canonical(FieldTaxNumber, "12345678.0"))
 	require.Equal(t, Canonical(FieldPhone, "41123456"), Canonical(FieldPhone, "41123456.0"))
 }
