@@ -110,6 +110,10 @@ func TestToPartnerChangesOnlyWhatBelongsToTheFields(t *testing.T) {
 		Customer: "Žagar d.o.o.", BusinessEntity: true, Taxpayer: true, TaxID: "87654321",
 		ContactName: "Štefan Žagar", Phone: "01 234 56 78", Country: "Slovenija",
 	}
+	other := Contact{
+		Name: "Nova Oseba", CompanyName: "Drugo d.o.o.", Email: "x@y.si", Phone: "031 111 222", Address: "Trg 1, Celje, 3000",
+		Country: "AT", TaxNumber: "SI11111111", Notes: "x", Website: "y.si",
+	}
 	for _, tc := range []struct {
 		name    string
 		old     Partner
@@ -162,9 +166,14 @@ func TestToPartnerChangesOnlyWhatBelongsToTheFields(t *testing.T) {
 			func(p *Partner) { p.Country, p.Foreign = "Austria", true },
 		},
 		{
-			"a field that is not named stays", company, func(c *Contact) { c.Email, c.Notes = "x@y.si", "x" },
+			"a company's fields that are not named stay", company, func(c *Contact) { *c = other },
 			[]Field{FieldNotes},
-			func(p *Partner) { p.Notes = "x" },
+			func(p *Partner) { p.Notes = other.Notes },
+		},
+		{
+			"a person's fields that are not named stay", person, func(c *Contact) { *c = other },
+			[]Field{FieldNotes},
+			func(p *Partner) { p.Notes = other.Notes },
 		},
 		{
 			"without a name the customer stays", company, func(c *Contact) { c.CompanyName, c.Name = "", "" },
@@ -177,6 +186,63 @@ func TestToPartnerChangesOnlyWhatBelongsToTheFields(t *testing.T) {
 		want := tc.old
 		tc.want(&want)
 		require.Equal(t, want, ToPartner(target, tc.old, tc.changed, DefaultPolicy()), tc.name)
+	}
+}
+
+// TestAPartnersAddressAndCountry: a country may stand in the address alone, where a user of
+// the ERP wrote all of it into the street; it is read, and contradicts no attribute.
+func TestAPartnersAddressAndCountry(t *testing.T) {
+	t.Parallel()
+	zagreb := Address{Street: "Ilica 5, 10000 Zagreb, Hrvatska"}
+	parted, kranj := Address{"Ilica 5", "Zagreb", "10000"}, Address{"Cesta 1", "Kranj", "4000"}
+	partner := func(a Address, country string, foreign bool) Partner {
+		return Partner{Customer: "Ana", Street: a.Street, City: a.City, PostNumber: a.PostNumber, Country: country, Foreign: foreign}
+	}
+	off := func(f Field) Policy { return Policy{Fields: map[Field]FieldPolicy{f: {Direction: DirectionToCRM}}} }
+	country, address := []Field{FieldCountry}, []Field{FieldAddress}
+
+	read, _ := FromPartner(partner(zagreb, "", false))
+	require.Equal(t, Contact{Name: "Ana", Address: parted.String(), Country: "HR"}, read)
+	read, _ = FromPartner(partner(zagreb, "Slovenija", false))
+	require.Equal(t, Contact{Name: "Ana", Address: zagreb.Street, Country: "SI"}, read)
+
+	for name, tc := range map[string]struct {
+		old     Partner
+		target  Contact
+		changed []Field
+		policy  Policy
+		want    Partner
+	}{
+		"another country":                   {partner(zagreb, "", false), Contact{Country: "SI"}, country, Policy{}, partner(parted, "Slovenia", false)},
+		"and the address is not written":    {partner(zagreb, "", false), Contact{Country: "SI"}, country, off(FieldAddress), partner(zagreb, "Slovenia", false)},
+		"the country that the address says": {partner(zagreb, "", false), Contact{Country: "HR"}, country, Policy{}, partner(zagreb, "Croatia", true)},
+		"none, and the address said none":   {partner(Address{Street: "Ilica 5, 10000 Zagreb"}, "Slovenija", false), Contact{}, country, Policy{}, partner(Address{Street: "Ilica 5, 10000 Zagreb"}, "", false)},
+		"another country and address":       {partner(zagreb, "", false), Contact{Country: "SI", Address: kranj.String()}, []Field{FieldCountry, FieldAddress}, Policy{}, partner(kranj, "Slovenia", false)},
+		"another address":                   {partner(zagreb, "", false), Contact{Country: "HR", Address: kranj.String()}, address, Policy{}, partner(kranj, "Croatia", true)},
+		"and the country is not written":    {partner(zagreb, "", false), Contact{Country: "HR", Address: kranj.String()}, address, off(FieldCountry), partner(kranj, "", false)},
+		"another address, and an attribute": {partner(zagreb, "Slovenija", true), Contact{Country: "SI", Address: kranj.String()}, address, Policy{}, partner(kranj, "Slovenija", true)},
+		"another address, and no country":   {partner(parted, "", true), Contact{Address: kranj.String()}, address, Policy{}, partner(kranj, "", true)},
+		"something else":                    {partner(zagreb, "", false), Contact{Country: "SI", Address: kranj.String()}, nil, Policy{}, partner(zagreb, "", false)},
+	} {
+		require.Equal(t, tc.want, ToPartner(tc.target, tc.old, tc.changed, tc.policy), name)
+	}
+
+	for name, tc := range map[string]struct {
+		old     Partner
+		changed []Field
+		policy  Policy
+		want    string // what the base says of the partner's country
+	}{
+		"it went with the address":      {partner(zagreb, "", false), address, off(FieldCountry), ""},
+		"it is written elsewhere":       {partner(zagreb, "", false), address, Policy{}, "HR"},
+		"the address stayed":            {partner(zagreb, "", false), nil, off(FieldCountry), "HR"},
+		"an attribute said it":          {partner(parted, "Hrvaška", true), address, off(FieldCountry), "HR"},
+		"an attribute says another one": {partner(zagreb, "Slovenija", false), address, off(FieldCountry), "HR"},
+		"nothing said it":               {partner(parted, "", false), address, off(FieldCountry), "HR"},
+	} {
+		b := Base{Partner: Contact{Country: "HR"}}
+		b.CountryGone(tc.old, tc.changed, Contact{}, tc.policy)
+		require.Equal(t, tc.want, b.Partner.Country, name)
 	}
 }
 

@@ -160,6 +160,7 @@ func TestWhatStaysKeepsItsColumn(t *testing.T) {
 		{"Ana", "Novak", "Ana Marija Novak", "Ana", "Marija Novak"},
 		{"Ana", "Novak", "Ana", "Ana", ""},
 		{"Ana", "Novak", "Cher", "", "Cher"},
+		{"", "Novak", "Metka Kos", "Metka", "Kos"},
 		{"", "", "Cher", "", "Cher"},
 		{"Cher", "", "Cher", "Cher", ""},
 		{"", "", "Ana Marija Novak", "Ana Marija", "Novak"},
@@ -177,6 +178,9 @@ func TestWhatStaysKeepsItsColumn(t *testing.T) {
 	}
 	company := Split(FieldName, Contact{Name: "Žagar d.o.o.", CompanyName: "Žagar d.o.o."}, Parted{PartGiven: "", PartFamily: ""})
 	require.Equal(t, Parted{PartGiven: "", PartFamily: "Žagar d.o.o."}, company)
+	parted := Parted{PartGiven: "Žagar", PartFamily: "d.o.o."}
+	require.Equal(t, parted, Split(FieldName, Contact{Name: "Žagar d.o.o.", CompanyName: "Žagar d.o.o."}, parted))
+	require.Equal(t, Parted{PartGiven: "", PartFamily: ""}, Split(FieldName, Contact{CompanyName: "Žagar d.o.o."}, parted))
 
 	had := Parted{PartStreet: "Slovenska  cesta 1", PartCity: "Ljubljana", PartPostalCode: "SI-1000"}
 	for v, want := range map[string]Parted{
@@ -188,6 +192,27 @@ func TestWhatStaysKeepsItsColumn(t *testing.T) {
 		"Trubarjeva 5, SI-1000 Ljubljana, SLO": {PartStreet: "Trubarjeva 5", PartCity: "Ljubljana", PartPostalCode: "SI-1000"},
 	} {
 		require.Equal(t, want, Split(FieldAddress, Contact{Address: v}, had), v)
+	}
+}
+
+// A partner's name is written into two columns in the CRM's order, as far as it tells one.
+func TestANameKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ crm, partner, want string }{
+		{"Ana Novak", "NOVAK ANA", "Ana Novak"},
+		{"Ana Novak", "Ana Kos", "Ana Kos"},
+		{"Ana Novak", "KOS ANA", "Ana KOS"},
+		{"Ana Novak", "NOVAK METKA", "METKA Novak"},
+		{"Ana Novak", "Metka Kos", "Metka Kos"},
+		{"Ana Marija Novak", "Kos Ana Marija", "Ana Marija Kos"},
+		{"Ana Novak Kos", "Novak Kos Metka", "Metka Novak Kos"},
+		{"Ana Novak", "Novak Kos Ana", "Ana Novak Kos"},
+		{"Ana Novak", "Ana Kos Ana", "Ana Kos Ana"},
+		{"Ana Novak", "Novak Metka Novak", "Novak Metka Novak"},
+		{"", "Metka Kos", "Metka Kos"},
+		{"Ana Novak", "", ""},
+	} {
+		require.Equal(t, tc.want, nameAs(tc.crm, tc.partner), "%s, now %s", tc.crm, tc.partner)
 	}
 }
 
