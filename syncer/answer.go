@@ -281,10 +281,10 @@ func (k *task) fresh() {
 }
 
 // denials say that a partner is none of the contacts that match it.
-func denials(partner match.Party, contacts []match.Party) []store.Answer {
+func denials(partner match.Party, contacts []store.MatchContact) []store.Answer {
 	var denied []store.Answer
 	for _, c := range contacts {
-		if match.Compare(partner, c).Grade > match.Strangers {
+		if match.Compare(partner, match.Party{ID: c.ID, Is: c.Contact}).Grade > match.Strangers {
 			denied = append(denied, store.Answer{ContactID: c.ID, MetaKockaID: partner.ID})
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/crmmind/mksync/coded"
@@ -176,15 +178,7 @@ func (r *Reconciler) ImportSeen(ctx context.Context, metakockaID string, t Trigg
 
 // adoptPlanned does what the first match of all contacts and partners decided.
 func (r *Reconciler) adoptPlanned(ctx context.Context, p metakocka.Partner, t Trigger) (Result, error) {
-	d := t.Plan.Partner(match.Partner{Party: match.Party{ID: p.MKID}})
-	switch d.Verdict {
-	case match.VerdictLink:
-		return r.joined(ctx, p, d.ContactID, t)
-	case match.VerdictCreate:
-		return r.insertApproved(ctx, p, t)
-	case match.VerdictAmbiguous, match.VerdictLinked, match.VerdictInvalid, match.VerdictUnlinked:
-	}
-	return Result{MetaKockaID: p.MKID}, &RejectError{d.Said}
+	return r.decided(ctx, p, t.Plan.Partner(match.Partner{Party: match.Party{ID: p.MKID}}), t)
 }
 
 // adopt applies the rules of the first match from the partner's side.
@@ -199,20 +193,27 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger, 
 	if err != nil {
 		return Result{}, err
 	}
-	contacts := make([]match.Party, 0, len(found))
-	for id, c := range found {
-		contacts = append(contacts, match.Party{ID: id, Is: c})
+	if said != nil { // the partner is none of them
+		return r.insert(ctx, p, t, denials(party, found)...)
 	}
-	c := match.Choose(party, contacts)
-	switch {
-	case said != nil: // the partner is none of them
-		return r.insert(ctx, p, t, denials(party, contacts)...)
-	case len(c.Candidates) == 0:
+	slices.SortFunc(found, func(a, b store.MatchContact) int { return strings.Compare(a.ID, b.ID) })
+	return r.decided(ctx, p, match.OfPartner(party, found), t)
+}
+
+// decided does what the first match decided on a partner that nobody holds.
+func (r *Reconciler) decided(ctx context.Context, p metakocka.Partner, d match.Decision, t Trigger) (Result, error) {
+	switch d.Verdict {
+	case match.VerdictLink:
+		return r.joined(ctx, p, d.ContactID, t)
+	case match.VerdictCreate:
 		return r.insertApproved(ctx, p, t)
-	case c.Link != "":
-		return r.joined(ctx, p, c.Link, t)
+	case match.VerdictAmbiguous:
+		if d.LeftOut() && t.Cause != CauseRequest { // nobody has anything to decide
+			return Result{MetaKockaID: p.MKID}, nil
+		}
+	case match.VerdictLinked, match.VerdictInvalid, match.VerdictUnlinked:
 	}
-	return Result{MetaKockaID: p.MKID}, &RejectError{match.WhichContact(p.MKID, c)}
+	return Result{MetaKockaID: p.MKID}, &RejectError{d.Said}
 }
 
 // joined lets the first match of a contact find the partner, also where its
@@ -220,10 +221,14 @@ func (r *Reconciler) adopt(ctx context.Context, p metakocka.Partner, t Trigger, 
 func (r *Reconciler) joined(ctx context.Context, p metakocka.Partner, contactID string, t Trigger) (Result, error) {
 	// With a review, what is asked for names the partner, and does not answer for the match.
 	if t.Cause != CauseRequest || r.Reviews() {
-		return r.reconcile(ctx, contactID, t, func(k *task, ctx context.Context) error {
+		res, err := r.reconcile(ctx, contactID, t, func(k *task, ctx context.Context) error {
 			k.found = true
 			return k.run(ctx)
 		})
+		if err != nil || res.MetaKockaID == p.MKID || res.MetaKockaID == "" || !res.Status.Alive() {
+			return res, err
+		}
+		return r.adopt(ctx, p, t, nil) // another partner was the contact's: this one is somebody else
 	}
 
 	// A person named this partner, whichever others the contact matches.

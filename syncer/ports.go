@@ -72,9 +72,9 @@ type Links interface {
 	// ContestImports lets partners not be imported as long as a contact waits that may be
 	// theirs.
 	ContestImports(ctx context.Context, linkID string, metakockaIDs []string) error
-	// UnlinkedContacts finds contacts without a living link by a partner's keys, but
-	// those of which a person said that they are somebody else.
-	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error)
+	// UnlinkedContacts finds contacts by a partner's keys that no living link holds, or that
+	// are left out, but those of which a person said that they are somebody else.
+	UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) ([]store.MatchContact, error)
 	// Parted are those of the partners that a person parted from the contact they were
 	// linked with.
 	Parted(ctx context.Context, metakockaIDs []string) ([]string, error)

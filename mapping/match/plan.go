@@ -48,6 +48,8 @@ type Decision struct {
 	not   []string // partners that a person said are somebody else
 	keyed []string // the partners that share a number or an e-mail with it, by id
 	rival string   // a contact without a partner that it waits for; "": it waits for none
+
+	leftOut bool // of a partner: only a contact matches it that is left out
 }
 
 // because sets the reason.
@@ -59,6 +61,9 @@ func (d *Decision) because(said coded.Text) {
 // Rival is the contact for whose sake this one waits, where that had no partner itself:
 // nothing but the plan knows of the two.
 func (d Decision) Rival() string { return d.rival }
+
+// LeftOut reports whether a partner is none of those that take part, but one that is left out.
+func (d Decision) LeftOut() bool { return d.leftOut }
 
 // Candidates are the partners that share a number or an e-mail with the contact.
 func (d Decision) Candidates() []string { return d.keyed }
@@ -103,11 +108,11 @@ type Plan struct {
 	bystanders map[string][]bystander // by partner: contacts that match it and claim nothing
 }
 
-// bystander is a contact that asks for no partner by itself, and keeps one that it
-// matches from being imported as another contact.
+// bystander is a contact that bystands, and keeps a partner that it matches from being
+// imported as another contact.
 type bystander struct {
 	contactID string
-	leftOut   bool // by the filter; else its partner is gone
+	leftOut   bool
 	doubtful  coded.Text
 }
 
@@ -171,8 +176,8 @@ func (p *Plan) Partner(of Partner) Decision {
 	return d
 }
 
-// besides decides on a partner that only contacts match which claim nothing: one
-// whose partner is gone takes it.
+// besides decides on a partner that only contacts match which claim nothing: the only one
+// takes it, unless it is left out. Of several none does, whichever key each of them has.
 func (p *Plan) besides(d *Decision) {
 	found := p.bystanders[d.MetaKockaID]
 	if len(found) == 0 {
@@ -184,6 +189,7 @@ func (p *Plan) besides(d *Decision) {
 	case len(found) > 1:
 		d.because(severalContacts(d.MetaKockaID, []string{first.contactID, found[1].contactID}))
 	case first.leftOut:
+		d.leftOut = true
 		d.because(LeftOut(d.MetaKockaID, first.contactID))
 	case !first.doubtful.IsZero():
 		d.because(ofContact(first.contactID, first.doubtful))
@@ -222,7 +228,7 @@ func NewPlan(contacts []store.MatchContact, partners []Partner) *Plan {
 
 	for _, c := range contacts {
 		d := Decision{ContactID: c.ID, Name: c.Contact.Name, MetaKockaID: c.MetaKockaID, party: Party{ID: c.ID, Is: c.Contact}, not: c.Not}
-		if c.LeftOut || c.Status == store.StatusUnlinked {
+		if bystands(c) {
 			m.noteBystander(c, &d)
 		}
 		if c.LeftOut {

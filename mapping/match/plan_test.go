@@ -152,6 +152,21 @@ var plans = map[string]plan{
 		[]Partner{partner("p1", both)},
 		map[string]string{"c1": "unlinked note.match.former_contact", "c2": "unlinked note.match.former_contact", "p1": "ambiguous note.match.several_contacts"},
 	},
+	"two contacts whose partner is gone, by one key each": {
+		[]store.MatchContact{of("c1", ana, gone), of("c2", byMail, gone)},
+		[]Partner{partner("p1", both)},
+		map[string]string{"c1": "unlinked note.match.former_contact", "c2": "unlinked note.match.former_contact", "p1": "ambiguous note.match.several_contacts"},
+	},
+	"a contact whose partner is just being made": {
+		[]store.MatchContact{of("c1", ana, unresolved)},
+		[]Partner{partner("p1", both)},
+		map[string]string{"c1": "linked", "p1": "link c1"},
+	},
+	"a contact that was deleted, and is there again": {
+		[]store.MatchContact{of("c1", ana, func(c *store.MatchContact) { c.MetaKockaID, c.Status = "p9", store.StatusDeleted })},
+		[]Partner{partner("p1", both)},
+		map[string]string{"c1": "linked p9", "p1": "link c1"},
+	},
 	"a contact whose partner is gone, behind two of its number": {
 		[]store.MatchContact{of("c1", ana), of("c2", ana), of("c3", ana, gone)},
 		[]Partner{partner("p1", both)},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/pgsession"
 )
 
@@ -295,20 +296,44 @@ func (c *contacts) insertSQL(settings []setting) (sql string, args []any) {
 		c.table, strings.Join(names, ", "), strings.Join(casts, ", "), c.selectList(), c.key.name, c.configured), args
 }
 
-// matchSQL finds contacts that may be a partner's ($4) and that no living link
-// holds: by the digits of its tax number ($1), its e-mails ($2, in canonical form),
-// or as one that waits with these keys ($3) or with its name ($5); those with the number
-// first, those with the name last. What it finds is compared afterwards.
-func (c *contacts) matchSQL() string {
+// matchSQL finds contacts that may be a partner's, as matchColumns: by the digits of its
+// tax number, its e-mails (in canonical form), or as one that waits with these keys or with
+// its name; those with the number first, those with the name last. A living link keeps from
+// that, but where the contact is left out. What is found is compared afterwards.
+func (c *contacts) matchSQL(metakockaID string, keys mapping.MatchKeys) (sql string, args []any) {
+	args = append([]any{keys.Number}, c.args...) // the filter's are from $2
+	next := len(args) + 1
+	args = append(args, keys.Emails, keys.Names(), metakockaID, keys.ByName())
+
 	digits := fmt.Sprintf("regexp_replace(%s, '[^0-9]', '', 'g')", c.textOf(mapping.FieldTaxNumber))
 	byNumber := fmt.Sprintf("($1::text <> '' AND (%[1]s = $1 OR length(%[1]s) = 11 AND left(%[1]s, 8) = $1))", digits)
-	byEmail := fmt.Sprintf("EXISTS (SELECT FROM unnest($2::text[]) AS e WHERE position(e IN lower(%s)) > 0)", c.textOf(mapping.FieldEmail))
-	return fmt.Sprintf(`SELECT c.%[1]s::text, %[2]s FROM %[3]s AS c
-		LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
-		WHERE (m.metakocka_id IS NULL OR m.`+tombstone+`) AND (%[4]s OR %[5]s OR m.held_keys && $3::text[] OR m.held_keys && $5::text[])
-			AND NOT EXISTS (SELECT FROM mksync_answers a WHERE a.contact_id = c.%[1]s AND a.metakocka_id = $4)
-		ORDER BY coalesce(%[4]s, false) DESC, coalesce(%[5]s OR m.held_keys && $3::text[], false) DESC, c.%[1]s LIMIT 20`,
-		c.key.name, c.selectList(), c.table, byNumber, byEmail)
+	byEmail := fmt.Sprintf("EXISTS (SELECT FROM unnest($%d::text[]) AS e WHERE position(e IN lower(%s)) > 0)", next, c.textOf(mapping.FieldEmail))
+	waits := fmt.Sprintf("m.held_keys && $%d::text[]", next+1)
+	return fmt.Sprintf(`SELECT %[1]s FROM %[2]s
+		WHERE (m.metakocka_id IS NULL OR m.`+tombstone+` OR NOT (%[3]s)) AND (%[4]s OR %[5]s OR %[6]s OR m.held_keys && $%[7]d::text[])
+			AND NOT EXISTS (SELECT FROM mksync_answers a WHERE a.contact_id = c.%[8]s AND a.metakocka_id = $%[9]d)
+		ORDER BY coalesce(%[4]s, false) DESC, coalesce(%[5]s OR %[6]s, false) DESC, c.%[8]s LIMIT 20`,
+		c.matchColumns(), c.matchTables(), c.filter, byNumber, byEmail, waits, next+3, c.key.name, next+2), args
+}
+
+// matchColumns and matchTables are what collectMatch reads.
+func (c *contacts) matchColumns() string {
+	return fmt.Sprintf(`c.%[1]s::text, coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''), m.intent IS NOT NULL, NOT (%[2]s),
+		ARRAY(SELECT metakocka_id FROM mksync_answers a WHERE a.contact_id = c.%[1]s), %[3]s`, c.key.name, c.filter, c.selectList())
+}
+
+func (c *contacts) matchTables() string {
+	return fmt.Sprintf("%s AS c LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%s", c.table, c.key.name)
+}
+
+func (c *contacts) collectMatch(rows pgx.Rows) ([]store.MatchContact, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.MatchContact, error) {
+		var m store.MatchContact
+		raw := make([]*string, len(c.read))
+		err := row.Scan(append([]any{&m.ID, &m.MetaKockaID, &m.Status, &m.Unresolved, &m.LeftOut, &m.Not}, scanTargets(raw)...)...)
+		m.Contact = c.contact(raw)
+		return m, err
+	})
 }
 
 // textOf is the value in a row c, as text, of a field that is always in one column; null

@@ -294,21 +294,16 @@ func (s *Store) MoveLink(ctx context.Context, from, to string) error {
 	})
 }
 
-// UnlinkedContacts finds contacts that no living link holds by a partner's keys, but
-// those of which a person said that they are somebody else; twenty at most.
-func (s *Store) UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) (map[string]mapping.Contact, error) {
+// UnlinkedContacts finds contacts by a partner's keys that no living link holds, or that are
+// left out, but those of which a person said that they are somebody else; twenty at most.
+func (s *Store) UnlinkedContacts(ctx context.Context, metakockaID string, keys mapping.MatchKeys) ([]store.MatchContact, error) {
 	t := s.table()
-	rows, err := s.pool.Query(ctx, t.matchSQL(), keys.Number, keys.Emails, keys.Names(), metakockaID, keys.ByName())
+	sql, args := t.matchSQL(metakockaID, keys)
+	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("match contacts: %w", err))
 	}
-	found := map[string]mapping.Contact{}
-	var id string
-	raw := make([]*string, len(t.read))
-	_, err = pgx.ForEachRow(rows, append([]any{&id}, scanTargets(raw)...), func() error {
-		found[id] = t.contact(raw)
-		return nil
-	})
+	found, err := t.collectMatch(rows)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("match contacts: %w", err))
 	}

@@ -13,23 +13,12 @@ import (
 // MatchContacts pages through the contacts by id, each with where its link stands.
 func (s *Store) MatchContacts(ctx context.Context, after string, limit int) ([]store.MatchContact, error) {
 	t := s.table()
-	rows, err := s.pool.Query(ctx, fmt.Sprintf(`
-		SELECT c.%[1]s::text, coalesce(m.metakocka_id, ''), coalesce(m.sync_status, ''), m.intent IS NOT NULL, NOT (%[4]s),
-			ARRAY(SELECT metakocka_id FROM mksync_answers a WHERE a.contact_id = c.%[1]s), %[2]s
-		FROM %[3]s AS c LEFT JOIN metakocka_contact_mappings m ON m.contact_id = c.%[1]s
-		WHERE %[6]s ORDER BY c.%[1]s LIMIT %[5]d`,
-		t.key.name, t.selectList(), t.table, t.filter, limit, t.key.behind("c."+t.key.name, "$1", after)), append([]any{after}, t.args...)...)
+	rows, err := s.pool.Query(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY c.%s LIMIT %d",
+		t.matchColumns(), t.matchTables(), t.key.behind("c."+t.key.name, "$1", after), t.key.name, limit), append([]any{after}, t.args...)...)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read contacts: %w", err))
 	}
-
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.MatchContact, error) {
-		var c store.MatchContact
-		raw := make([]*string, len(t.read))
-		err := row.Scan(append([]any{&c.ID, &c.MetaKockaID, &c.Status, &c.Unresolved, &c.LeftOut, &c.Not}, scanTargets(raw)...)...)
-		c.Contact = t.contact(raw)
-		return c, err
-	})
+	found, err := t.collectMatch(rows)
 	if err != nil {
 		return nil, s.stale(ctx, fmt.Errorf("read contacts: %w", err))
 	}
