@@ -34,9 +34,10 @@ type Finding struct {
 	MetaKockaID string          `json:"metakockaId,omitempty"`
 	Kind        FindingKind     `json:"kind"`
 	Fields      []mapping.Field `json:"fields,omitempty"` // that differ
-	// Repaired is set where a repair brought it in order; Note says why not, or
-	// where it stands.
+	// Repaired is set where a repair brought it in order, Waits where it found that a
+	// person has to decide; Note says why, or where it stands.
 	Repaired bool   `json:"repaired"`
+	Waits    bool   `json:"waits"`
 	Note     string `json:"note,omitempty"`
 	// Said is the note as a code with parameters.
 	Said coded.Text `json:"said,omitzero"`

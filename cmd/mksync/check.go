@@ -24,6 +24,8 @@ func newCheckCommand(app *cliEnv) *cobra.Command {
 			"gone without a deletion having been seen, partners that are gone. What is in order costs no call.\n\n" +
 			"With --repair each is synced. A contact that is gone counts as deleted then: MKSYNC_DELETE_POLICY applies,\n" +
 			"unless there are more than MKSYNC_MAX_DELETES or it may be a TRUNCATE; those are held (mksync deletions).\n\n" +
+			"What a person has to decide is named as such\n" +
+			"(mksync unclear, review, deletions), apart from what failed.\n\n" +
 			"The exit status is 3 when something differs and was not repaired.",
 		Example: "  mksync check\n  mksync check --repair",
 		Args:    noArgs,
@@ -68,8 +70,15 @@ func (app *cliEnv) printCheck(rep check.CheckReport) error {
 	for _, n := range rep.Found {
 		found += n
 	}
-	app.note(fmt.Sprintf("compared %d mappings, %d contacts and %d partners in %.1fs: %d found, %d repaired",
-		rep.Links, rep.Contacts, rep.Partners, rep.DurationSeconds, found, found-rep.Differing))
+	summary := fmt.Sprintf("compared %d mappings, %d contacts and %d partners in %.1fs: %d found, %d repaired",
+		rep.Links, rep.Contacts, rep.Partners, rep.DurationSeconds, found, found-rep.Differing)
+	if rep.Waiting > 0 {
+		summary += fmt.Sprintf(", %d left to a person", rep.Waiting)
+	}
+	if rep.Failed > 0 {
+		summary += fmt.Sprintf(", %d failed", rep.Failed)
+	}
+	app.note(summary)
 	return nil
 }
 
@@ -91,6 +100,8 @@ func findingLine(f syncer.Finding) []string {
 	switch {
 	case f.Repaired:
 		line = append(line, "repaired: "+or(f.Note, "nothing was left to do"))
+	case f.Waits:
+		line = append(line, "waits for a person: "+f.Note)
 	case f.Note != "":
 		line = append(line, f.Note)
 	}

@@ -22,5 +22,15 @@ func TestFullCheckByCommand(t *testing.T) {
 		repaired := mksync(w, "check", "--repair")
 		require.NoError(w.T, repaired.err, repaired.stderr)
 		require.Empty(w.T, mksync(w, "check").lines())
+
+		// What a person has to decide has not failed.
+		require.Contains(w.T, repaired.stderr, "1 found, 1 repaired\n")
+		for _, tax := range []string{"", "", world.TaxNumber(1)} {
+			_, err := w.ERP.AddPartner(world.Person("", "Dvojna", tax, "dvojna@primer.si"))
+			require.NoError(w.T, err)
+		}
+		w.Insert("Dvojna Oseba", "dvojna@primer.si")
+		left := mksync(w, "check", "--repair", "--json")
+		require.Contains(w.T, left.stdout, `"waiting": 1`, left.stderr)
 	})
 }

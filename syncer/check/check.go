@@ -119,6 +119,8 @@ type CheckReport struct {
 	Partners        int                        `json:"partners"` // that the sweep brought
 	Found           map[syncer.FindingKind]int `json:"found"`
 	Differing       int                        `json:"differing"` // found and not repaired
+	Waiting         int                        `json:"waiting"`   // of these, what a repair left to a person
+	Failed          int                        `json:"failed"`    // of these, what a repair could not bring in order
 	Findings        []syncer.Finding           `json:"findings"`  // the first thousand
 }
 
@@ -175,7 +177,7 @@ func (c *Checker) remember(ctx context.Context, rep CheckReport, rest time.Durat
 		state.At = rep.At
 		state.DurationSeconds = rep.DurationSeconds
 		state.Links = rep.Links
-		state.Differing = rep.Differing
+		state.Differing = rep.Differing - rep.Waiting // which is counted where it waits
 	}
 	return errors.Join(failed, c.store.SaveCheckState(ctx, state))
 }
@@ -255,9 +257,15 @@ func (run *checkRun) enumerate(ctx context.Context) (map[string]metakocka.Partne
 func (run *checkRun) report() CheckReport {
 	for _, f := range run.findings {
 		run.rep.Found[f.Kind]++
-		if !f.Repaired {
-			run.rep.Differing++
+		switch {
+		case f.Repaired:
+			continue
+		case f.Waits:
+			run.rep.Waiting++
+		case run.req.Repair:
+			run.rep.Failed++
 		}
+		run.rep.Differing++
 	}
 	run.rep.Findings = append([]syncer.Finding{}, run.findings[:min(len(run.findings), mostFindings)]...)
 	return run.rep

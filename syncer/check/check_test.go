@@ -86,6 +86,30 @@ func TestFullCheckFindsAndRepairsWhatNoEventTold(t *testing.T) {
 	require.Zero(t, s.Monitor().Status(t.Context()).Differing)
 }
 
+// TestWhatARepairLeavesToAPersonHasNotFailed: a match that is not clear is named apart from a
+// contact that cannot be sent, and is no difference of the check's any more.
+func TestWhatARepairLeavesToAPersonHasNotFailed(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, sim.Options{Partners: []metakocka.Partner{
+		world.Person("7001", "Ana", "", "ana@primer.si"), world.Person("7002", "Bor", "", "ana@primer.si"),
+	}})
+	unclear := w.Add(mapping.Contact{Name: "Ana", Email: "ana@primer.si"})
+	nameless := w.Insert("", "brez@primer.si")
+	s := w.Parts()
+	require.NoError(t, s.Poller.Poll(t.Context()))
+
+	rep, err := s.Checker.Check(t.Context(), check.CheckRequest{Repair: true})
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 1, 1}, []int{rep.Differing, rep.Waiting, rep.Failed}, "%+v", rep.Findings)
+	for _, f := range rep.Findings {
+		require.Equal(t, map[string]bool{unclear: true, nameless: false}[f.ContactID], f.Waits)
+		require.False(t, f.Repaired)
+		require.NotEmpty(t, f.Said.Code)
+	}
+	st := s.Monitor().Status(t.Context())
+	require.Equal(t, []int{1, 1}, []int{st.Check.Differing, st.HeldMatches})
+}
+
 func TestPeriodicFullCheckPublishesWhatDiffers(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, sim.Options{})
@@ -219,7 +243,7 @@ func TestTruncateIsNoMissedDeletion(t *testing.T) {
 
 	rep, err := w.Parts().Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.NoError(t, err)
-	require.Equal(t, 1, rep.Differing)
+	require.Equal(t, []int{1, 1, 0}, []int{rep.Differing, rep.Waiting, rep.Failed})
 	require.Contains(t, rep.Findings[0].Note, "truncated")
 	require.Equal(t, writes, w.ERP.Calls().Writes())
 	require.Equal(t, 1, w.Count("SELECT count(*) FROM mksync_deletions WHERE status = 'held'"))
@@ -271,7 +295,7 @@ func TestMissedDeletionsGoThroughTheGuard(t *testing.T) {
 	w.Exec("DELETE FROM contacts WHERE id = ANY($1::uuid[])", ids[:3])
 	rep, err := w.Parts().Checker.Check(t.Context(), check.CheckRequest{Repair: true})
 	require.NoError(t, err)
-	require.Equal(t, 2, rep.Differing)
+	require.Equal(t, []int{2, 2, 0}, []int{rep.Differing, rep.Waiting, rep.Failed})
 	require.Equal(t, 1, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'deleted'"))
 	require.Equal(t, 2, w.Count("SELECT count(*) FROM metakocka_contact_mappings WHERE sync_status = 'held'"))
 }

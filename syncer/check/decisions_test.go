@@ -272,5 +272,6 @@ func TestAReportNamesAThousand(t *testing.T) {
 		require.NotNil(t, rep.Findings)
 		require.Len(t, rep.Findings, named)
 		require.Equal(t, []int{n, n / 2}, []int{rep.Found[syncer.FindingDiffers], rep.Differing})
+		require.Zero(t, rep.Waiting+rep.Failed, "nothing was to be repaired")
 	}
 }

@@ -94,8 +94,12 @@ func noteRepair(f *syncer.Finding, res syncer.Result, err error) error {
 	var pending *syncer.PendingError
 	switch {
 	case err == nil:
-		f.Repaired = res.Status != store.StatusHeld
+		f.Waits = res.Status == store.StatusHeld
+		f.Repaired = !f.Waits
 		f.Note = string(res.Status)
+		if f.Waits {
+			f.Noted(res.LastError)
+		}
 		if res.MetaKockaID != "" {
 			f.MetaKockaID = res.MetaKockaID
 		}
@@ -124,8 +128,9 @@ func (run *checkRun) hold(ctx context.Context, reason coded.Text) error {
 	}
 	run.log.Warn("contacts are gone; their deletions are held: mksync deletions list", "why", reason, "held", n)
 	for i := range run.findings {
-		if run.findings[i].Kind == syncer.FindingContactGone {
-			run.findings[i].Noted(coded.Say("note.finding.held", "the deletion is held: {cause}", reason))
+		if f := &run.findings[i]; f.Kind == syncer.FindingContactGone {
+			f.Waits = true
+			f.Noted(coded.Say("note.finding.held", "the deletion is held: {cause}", reason))
 		}
 	}
 	return nil
