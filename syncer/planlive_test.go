@@ -131,6 +131,9 @@ func (s *small) fill() {
 		s.standing(id, fmt.Sprintf("Oseba %c", 'P'+n), tax, email)
 	}
 	require.NoError(s.rand, s.Service.Poller.Poll(s.T.Context()))
+	if rapid.Bool().Draw(s.rand, "parted") { // by a person, from whoever had the partner
+		s.Exec("UPDATE mksync_partners SET parted = true WHERE metakocka_id = $1", s.partners[0].MKID)
+	}
 }
 
 func (s *small) enter(name, tax, email string) metakocka.Partner {

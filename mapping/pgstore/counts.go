@@ -26,7 +26,7 @@ const countsSQL = `
 			coalesce(sum(proposed), 0)::bigint AS proposed, min(proposed_since) AS proposed_since,
 			coalesce(sum(differing), 0)::bigint AS differing, coalesce(sum(unresolved), 0)::bigint AS unresolved
 		FROM (SELECT sync_status, count(*) AS n, min(` + refusedSince + `) FILTER (WHERE sync_status = 'error') AS errors_since,
-				count(*) FILTER (WHERE ` + unclearMatch + `) AS matches, min(updated_at) FILTER (WHERE ` + unclearMatch + `) AS matches_since,
+				count(*) FILTER (WHERE ` + unclearMatch + `) AS matches, min(coalesce(unclear_since, updated_at)) FILTER (WHERE ` + unclearMatch + `) AS matches_since,
 				count(*) FILTER (WHERE ` + proposedMatch + `) AS proposed, min((proposal->>'at')::timestamptz) FILTER (WHERE ` + proposedMatch + `) AS proposed_since,
 				count(*) FILTER (WHERE differing <> '{}' AND ` + livingLink + `) AS differing, count(intent) AS unresolved
 			FROM metakocka_contact_mappings GROUP BY sync_status) s) l`

@@ -28,7 +28,6 @@ func (k *keeping) countsAreRows() store.Counts {
 
 	refused, err := k.Links(ctx, store.LinkQuery{Status: store.StatusError})
 	require.NoError(k.t, err)
-	since := func(l store.Link) time.Time { return l.UpdatedAt }
 	sameWaits(k.t, "errors", got.Errors, refused, func(l store.Link) time.Time {
 		waited := []time.Duration{0, 5 * time.Second, 20 * time.Second, 65 * time.Second} // before so many tries
 		return l.UpdatedAt.Add(-waited[l.Retries])
@@ -42,7 +41,7 @@ func (k *keeping) countsAreRows() store.Counts {
 			unclear = append(unclear, l)
 		}
 	}
-	sameWaits(k.t, "matches", got.Matches, unclear, since)
+	sameWaits(k.t, "matches", got.Matches, unclear, func(l store.Link) time.Time { return l.UpdatedAt })
 	return got
 }
 
@@ -96,4 +95,45 @@ func TestCounts(t *testing.T) {
 	k.exec("UPDATE mksync_deletions SET status = 'rejected'")
 	got = k.countsAreRows()
 	require.Equal(t, []store.Waits{{}, {}}, []store.Waits{got.Deletions, got.Matches})
+}
+
+// TestAnUnclearMatchKeepsItsAge as long as it is the same one, however often it is looked at.
+func TestAnUnclearMatchKeepsItsAge(t *testing.T) {
+	t.Parallel()
+	k := keep(t)
+	held := store.Link{Status: store.StatusHeld, HeldKeys: []string{"email ana@primer.si", "tax 12345678"}}
+	since := func() time.Time {
+		got, err := k.Counts(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, got.Matches.Count)
+		return *got.Matches.Since
+	}
+	k.save(one, store.Change{Link: held})
+	first := since()
+
+	// As a snapshot has it: woken, and held again, for a key less.
+	k.exec("UPDATE metakocka_contact_mappings SET sync_status = 'pending', updated_at = now()")
+	held.HeldKeys = held.HeldKeys[:1]
+	k.save(one, store.Change{Link: held})
+	require.Equal(t, first, since())
+
+	// Of an earlier version, which did not write it down.
+	k.exec("UPDATE metakocka_contact_mappings SET unclear_since = NULL, updated_at = $1", first.Add(-time.Hour))
+	require.Equal(t, first.Add(-time.Hour), since())
+	k.save(one, store.Change{Link: held})
+	require.Equal(t, first.Add(-time.Hour), since())
+
+	// What waited for approval, has other keys, or was decided meanwhile, is another one.
+	proposed := held
+	proposed.Proposal = &store.Proposal{Does: store.ProposeCreate, Version: "1"}
+	decided := store.Link{Status: store.StatusSynced, MetaKockaID: partnerID(1)}
+	other := held
+	other.HeldKeys = []string{"email bor@primer.si"}
+	for name, then := range map[string]store.Link{"proposed": proposed, "other keys": other, "decided": decided} {
+		k.save(one, store.Change{Link: held})
+		k.exec("UPDATE metakocka_contact_mappings SET unclear_since = $1", first.Add(-time.Hour))
+		k.save(one, store.Change{Link: then})
+		k.save(one, store.Change{Link: held})
+		require.True(t, since().After(first), name)
+	}
 }

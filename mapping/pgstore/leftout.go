@@ -19,7 +19,7 @@ const (
 
 // restedSQL has nothing of contact $1 wait for a person, or be tried again, that is about who
 // its partner is, or why it was refused.
-const restedSQL = `UPDATE metakocka_contact_mappings SET sync_status = 'pending', last_error = NULL, last_error_said = NULL, held_keys = NULL, proposal = NULL, proposal_xid = NULL, retry_at = NULL, retries = 0,
+const restedSQL = `UPDATE metakocka_contact_mappings SET sync_status = 'pending', last_error = NULL, last_error_said = NULL, held_keys = NULL, unclear_since = NULL, proposal = NULL, proposal_xid = NULL, retry_at = NULL, retries = 0,
 	updated_at = now() WHERE contact_id = $1 AND (sync_status = 'error' OR ` + heldMatch + `)`
 
 // leftOutSQL is true where a person leaves the contact of that key out.

@@ -18,11 +18,13 @@ const linkColumns = `m.id::text, m.contact_id::text, m.metakocka_id, m.metakocka
 	m.base, m.base_assumed, m.crm_changed_at, m.partner_observed_at, m.intent, m.overrides, m.differing, m.flags, m.held_keys,
 	m.retry_at, m.retries, m.proposal, m.proposal_xid::text, m.created_at, m.created_by, m.updated_at, m.updated_by`
 
+// saveLinkSQL keeps since when a match is unclear as long as it waits for one of the same keys.
 const saveLinkSQL = `
 	INSERT INTO metakocka_contact_mappings AS m (contact_id, metakocka_id, metakocka_type, sync_status, last_synced_at, last_error, last_error_said,
 		base, base_assumed, crm_changed_at, partner_observed_at, intent, overrides, differing, created_by, updated_by, flags, held_keys,
-		retry_at, retries, proposal, proposal_xid)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18, $19, $20::jsonb, CASE WHEN $20::jsonb IS NOT NULL THEN pg_current_xact_id() END)
+		retry_at, retries, proposal, proposal_xid, unclear_since)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18, $19, $20::jsonb, CASE WHEN $20::jsonb IS NOT NULL THEN pg_current_xact_id() END,
+		CASE WHEN $17::text[] IS NOT NULL AND $20::jsonb IS NULL THEN now() END)
 	ON CONFLICT (contact_id) DO UPDATE SET
 		metakocka_id = excluded.metakocka_id, metakocka_type = excluded.metakocka_type, sync_status = excluded.sync_status,
 		last_synced_at = excluded.last_synced_at, last_error = excluded.last_error, last_error_said = excluded.last_error_said, base = excluded.base,
@@ -30,7 +32,9 @@ const saveLinkSQL = `
 		partner_observed_at = excluded.partner_observed_at, intent = excluded.intent, overrides = excluded.overrides,
 		differing = excluded.differing, updated_at = now(), updated_by = excluded.updated_by,
 		flags = excluded.flags, held_keys = excluded.held_keys, retry_at = excluded.retry_at, retries = excluded.retries,
-		proposal = excluded.proposal, proposal_xid = CASE WHEN m.proposal = excluded.proposal THEN m.proposal_xid ELSE excluded.proposal_xid END
+		proposal = excluded.proposal, proposal_xid = CASE WHEN m.proposal = excluded.proposal THEN m.proposal_xid ELSE excluded.proposal_xid END,
+		unclear_since = CASE WHEN excluded.unclear_since IS NOT NULL AND m.proposal IS NULL AND m.held_keys && excluded.held_keys
+			THEN coalesce(m.unclear_since, m.updated_at) ELSE excluded.unclear_since END
 	RETURNING m.id::text`
 
 // storedBase is a base with the numbers of the columns that its fields were in then. A
