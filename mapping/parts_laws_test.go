@@ -195,6 +195,37 @@ func TestWhatStaysKeepsItsColumn(t *testing.T) {
 	}
 }
 
+// Whatever columns there are, nothing of an address is lost, and a column that says the
+// same is left as it is written.
+func TestAnAddressGoesIntoTheColumnsThatThereAre(t *testing.T) {
+	t.Parallel()
+	for v, tc := range map[string]struct{ had, want Parted }{
+		"1000":                        {Parted{PartCity: "", PartPostalCode: ""}, Parted{PartCity: "", PartPostalCode: "1000"}},
+		"Cesta 1, Kranj, 4000":        {Parted{PartCity: "", PartPostalCode: ""}, Parted{PartCity: "Cesta 1, Kranj", PartPostalCode: "4000"}},
+		"Cesta 2, Kranj, 4000":        {Parted{PartStreet: ""}, Parted{PartStreet: "Cesta 2, Kranj, 4000"}},
+		"Hiša 2, Naselje 5, 4000":     {Parted{PartStreet: "Hiša 1", PartCity: "Naselje 5", PartPostalCode: "4000"}, Parted{PartStreet: "Hiša 2", PartCity: "Naselje 5", PartPostalCode: "4000"}},
+		"Cesta 2, Novo mesto, 8000":   {Parted{PartStreet: "Cesta 1", PartCity: "Novo  mesto", PartPostalCode: "8000"}, Parted{PartStreet: "Cesta 2", PartCity: "Novo  mesto", PartPostalCode: "8000"}},
+		"Cesta 3, 1000 Ljubljana, SI": {Parted{PartStreet: "Cesta 1", PartCity: "Kranj"}, Parted{PartStreet: "Cesta 3", PartCity: "Ljubljana, 1000"}},
+	} {
+		require.Equal(t, tc.want, Split(FieldAddress, Contact{Address: v}, tc.had), v)
+	}
+
+	p := Policy{Fields: map[Field]FieldPolicy{FieldName: {Parts: PartsOf(FieldName)}, FieldAddress: {Parts: []Part{PartStreet, PartCity}}}}
+	c := Contact{Name: "Ana Novak", Address: "Cesta 1, Kranj, 4000", Phone: "041 123 456"}
+	require.Equal(t, Contact{Name: "Ana Novak", Address: "Cesta 1, Kranj", Phone: "041 123 456"}, p.Held(c))
+	for _, tc := range []struct {
+		other Contact
+		agree bool
+	}{
+		{Contact{Name: "NOVAK ANA", Address: "Cesta 1, Kranj"}, true},
+		{Contact{Name: "Metka Kos", Address: "Cesta 1, Celje"}, false},
+	} {
+		require.Equal(t, tc.agree, p.Agree(FieldName, c, tc.other), tc.other.Name)
+		require.Equal(t, tc.agree, p.Agree(FieldAddress, tc.other, c), tc.other.Address)
+		require.False(t, Policy{}.Agree(FieldName, c, tc.other), "in one column the order is the name")
+	}
+}
+
 // A partner's name is written into two columns in the CRM's order, as far as it tells one.
 func TestANameKeepsItsOrder(t *testing.T) {
 	t.Parallel()

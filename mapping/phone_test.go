@@ -20,6 +20,7 @@ func TestPhoneAttribute(t *testing.T) {
 		{"first foreign mobile", "", "", "+385 91 123 4567", "+385 91 123 4567", ""},
 		{"first landline", "", "", "01 234 56 78", "", "01 234 56 78"},
 		{"first that cannot be read", "", "", "54367865463", "", "54367865463"},
+		{"first that are two", "", "", "041 123 456, 051 234 567", "", "041 123 456, 051 234 567"},
 		{"gsm keeps its attribute", "031 111 222", "", "01 234 56 78", "01 234 56 78", ""},
 		{"phone keeps its attribute", "", "01 111 22 33", "041 123 456", "", "041 123 456"},
 		{"phone is what is read", "031 111 222", "01 111 22 33", "041 123 456", "031 111 222", "041 123 456"},

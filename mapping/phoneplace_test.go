@@ -26,6 +26,7 @@ func TestWhichNumberIsOurs(t *testing.T) {
 		"first match by phone":                {Base{}, landline, landline, mobile, inPhone, landline},
 		"first match by neither":              {Base{}, third, landline, mobile, inPhone, landline},
 		"a base that does not name it":        {base("", "", mobile), third, landline, mobile, inGSM, mobile},
+		"nor which, and the contact has both": {base("", "", landline), mobile, landline, mobile, inPhone, landline},
 		"the ERP adds another":                {base(inGSM, "", mobile), mobile, landline, mobile, inGSM, mobile},
 		"the ERP adds another and edits ours": {base(inGSM, "", mobile), mobile, landline, third, inGSM, third},
 		"the ERP edits the other":             {base(inGSM, landline, mobile), mobile, third, mobile, inGSM, mobile},
@@ -41,6 +42,7 @@ func TestWhichNumberIsOurs(t *testing.T) {
 		c, _ := FromPartner(p)
 		require.Equal(t, tc.reads, c.Phone, name)
 	}
+	require.Equal(t, PhonePlace{}, Partner{Phone: landline, GSM: mobile}.PhonePlace(), "nobody is linked with it")
 }
 
 // Whatever the numbers, writing ours leaves the other one alone, and what was

@@ -140,6 +140,47 @@ func TestTaxNumbersTakenApart(t *testing.T) {
 	require.False(t, ReadTax("SI12345679", "").Doubtful())
 }
 
+// A number that says little about whose it is links nobody by itself.
+func TestNumbersThatSayLittle(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		number, country       string
+		placeholder, doubtful bool
+	}{
+		{"", "", true, true},
+		{"123", "", true, true},
+		{"v postopku", "", true, true},
+		{"1111", "", true, true},
+		{"SI99999999", "", true, true},
+		{"34567890", "", true, true},
+		{"87654321", "", true, true},
+		{"50223054", "", false, false},
+		{"50223055", "", false, true},
+		{"10000020", "SI", false, false}, // a check digit of ten is zero
+		{"10000101", "SI", false, true},  // there is none of eleven
+		{"5022305", "SI", false, true},
+		{"502230540", "SI", false, true},
+		{"50223055", "RS", false, false},
+		{"HR22222222226", "", false, false},
+	} {
+		id := ReadTax(tc.number, tc.country)
+		require.Equal(t, tc.placeholder, id.Placeholder(), "%+v", tc)
+		require.Equal(t, tc.doubtful, id.Doubtful(), "%+v", tc)
+	}
+	for _, tc := range []struct{ a, b, country string }{
+		{"ATU12345679", "U12345679", "AT"}, {"HU12345676", "12345676241", "HU"}, {"FR40303265045", "40303265045", "FR"},
+	} {
+		same, sure := ReadTax(tc.a, tc.country).Same(ReadTax(tc.b, tc.country))
+		require.True(t, same && sure, "%+v", tc)
+		same, sure = ReadTax(tc.a, "").Same(TaxID{Number: ReadTax(tc.b, tc.country).Number})
+		require.True(t, same && !sure, "%+v: whose the other one is, is not known", tc)
+		same, _ = ReadTax(tc.a, "").Same(TaxID{Country: "RS", Number: ReadTax(tc.b, tc.country).Number})
+		require.False(t, same, "%+v", tc)
+	}
+	same, _ := TaxID{Country: "SI"}.Same(TaxID{Country: "SI"})
+	require.False(t, same, "no number is nobody's")
+}
+
 // A form that counts is carried over when one side is edited, and left alone where
 // the sides just differ in it.
 func TestLettersAndLinesAreCarriedOver(t *testing.T) {

@@ -130,3 +130,46 @@ func TestSweepsAreCompleteWhereAnswersAreCapped(t *testing.T) {
 		})
 	}
 }
+
+// TestAPartnerIsReadOnce: one that comes as it did before is not read again, unless that is
+// asked for; its hash is what tells whether it is another.
+func TestAPartnerIsReadOnce(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	e, _ := enumeratorOf(t, sim.Options{Partners: partnersNamed(n)})
+	any := func(string, string) bool { return true }
+	first := enumerateAll(t, e, n)
+	require.False(t, first.Unread(any), "each was read")
+	again := enumerateAll(t, e, n)
+	require.True(t, again.Unread(any))
+	require.False(t, again.Unread(func(id, hash string) bool { return hash != first.Hash(id) }), "none is another")
+	e.Forget()
+	third := enumerateAll(t, e, n)
+	require.False(t, third.Unread(any))
+	for id, p := range third.Of {
+		require.Equal(t, p.Hash(), third.Hash(id))
+		require.Equal(t, p.Hash(), again.Hash(id))
+	}
+}
+
+// TestTheWholePartnerIsKept: it may come several times in one enumeration, and after the
+// first time without its content.
+func TestTheWholePartnerIsKept(t *testing.T) {
+	t.Parallel()
+	whole := metakocka.Partner{MKID: "1", Customer: "Ana Novak", Notes: "plačuje redno"}
+	short := metakocka.Partner{MKID: "1", Customer: "Ana Novak"}
+	for name, tc := range map[string]struct {
+		now  metakocka.Seen
+		want metakocka.Partner
+	}{
+		"as before":          {metakocka.Seen{Hash: "a", Known: true}, whole},
+		"another by now":     {metakocka.Seen{Hash: "b", Known: true}, short},
+		"and read once more": {metakocka.Seen{Hash: "a"}, short},
+	} {
+		p := newPartners()
+		require.Equal(t, 1, p.add(metakocka.Found{Partners: []metakocka.Partner{whole}, Seen: []metakocka.Seen{{Hash: "a"}}}))
+		require.Zero(t, p.add(metakocka.Found{Partners: []metakocka.Partner{short}, Seen: []metakocka.Seen{tc.now}}))
+		require.Equal(t, tc.want, p.Of["1"], name)
+		require.Equal(t, []string{"1"}, p.Order)
+	}
+}

@@ -69,3 +69,53 @@ func TestSweepFindsEveryPartnerThroughACap(t *testing.T) {
 		require.Less(t, e.calls, 100)
 	}
 }
+
+// TestWhatASweepMissedIsAskedFor: by a letter of its name from then on, or by every letter
+// where it has none that is not asked for.
+func TestWhatASweepMissedIsAskedFor(t *testing.T) {
+	t.Parallel()
+	e := &cappedERP{names: []string{"Ana Novak"}, limit: 100}
+	s := New(e, knownNames{"日"}, Config{FullEvery: time.Hour})
+	s.Missed("Krk")
+	enumerateAll(t, s, 1)
+	s.Missed("Krk") // every letter was asked for: it is new
+	enumerateAll(t, s, 1)
+	require.Equal(t, len(vowels), enumerateAll(t, s, 1).Calls)
+
+	e.names = append(e.names, "Krk")
+	require.False(t, enumerateAll(t, s, 1).Full)
+	s.Missed("Krk")
+	require.Equal(t, len(vowels)+1, enumerateAll(t, s, 2).Calls)
+
+	e.names = append(e.names, "日本")
+	enumerateAll(t, s, 2)
+	s.Missed("日本")
+	require.True(t, enumerateAll(t, s, 3).Full)
+	enumerateAll(t, s, 3)
+	require.Contains(t, s.cover, "日")
+}
+
+// TestAThoroughSweepIsAFullOne where that is cheap.
+func TestAThoroughSweepIsAFullOne(t *testing.T) {
+	t.Parallel()
+	s := New(&cappedERP{names: []string{"Ana Novak"}, limit: 100}, knownNames{}, Config{FullEvery: time.Hour})
+	enumerateAll(t, s, 1)
+	require.False(t, enumerateAll(t, s, 1).Full)
+	s.Thorough()
+	require.True(t, enumerateAll(t, s, 1).Full)
+	s.fullCost = cheap + 1
+	s.Thorough()
+	require.False(t, enumerateAll(t, s, 1).Full)
+}
+
+// TestNamesThatCannotBeToldApart: where every answer is cut however much of a name is asked
+// for, nobody is told that these are all.
+func TestNamesThatCannotBeToldApart(t *testing.T) {
+	t.Parallel()
+	e := &cappedERP{limit: 10, tells: true}
+	for range 12 {
+		e.names = append(e.names, strings.Repeat("a", 2*maxDepth))
+	}
+	_, err := New(e, knownNames{}, Config{}).Enumerate(t.Context(), nil)
+	require.ErrorContains(t, err, "the partners cannot be enumerated")
+}
