@@ -75,6 +75,36 @@ func TestAFullStreamDropsNothingUnread(t *testing.T) {
 	require.Equal(t, "0", ids(t, b, StreamPartners)[0])
 }
 
+// TestTrimRemovesNoMoreThanIsInTheWay: only what is read, and never the newest, behind which
+// the publisher goes on.
+func TestTrimRemovesNoMoreThanIsInTheWay(t *testing.T) {
+	b := newBus(t)
+	for i := range 10 {
+		publish(t, b, "a", fmt.Sprint(i))
+	}
+	for _, c := range []struct {
+		maxBytes int64
+		upTo     uint64 // all that was read
+		first    uint64 // what is the oldest then
+	}{
+		{0, 10, 1},
+		{2000, 10, 1}, // half full
+		{1000, 0, 1},
+		{1000, 2, 3},
+		{1000, 10, 7},
+		{10, 10, 10},
+	} {
+		require.NoError(t, b.Trim(t.Context(), StreamContacts, Consumed{First: 1, Last: 10, Messages: 10, Bytes: 1000, MaxBytes: c.maxBytes}, c.upTo))
+		now, err := b.Consumed(t.Context(), StreamContacts, "pusher")
+		require.NoError(t, err)
+		require.Equal(t, []uint64{c.first, 10, 11 - c.first}, []uint64{now.First, now.Last, now.Messages}, "%+v", c)
+		require.Zero(t, now.UpTo["pusher"], "it never ran")
+	}
+	pending, inFlight, err := b.ConsumerState(t.Context(), StreamContacts, "pusher")
+	require.NoError(t, err)
+	require.Equal(t, []uint64{1, 0}, []uint64{pending, inFlight}, "all that is left is before it")
+}
+
 // TestWhatIsNotCountedYetIsNotDone: the server says for a moment that nothing is pending for
 // a consumer, though a message for it is stored. What it is not for counts as done.
 func TestWhatIsNotCountedYetIsNotDone(t *testing.T) {
