@@ -55,6 +55,9 @@ func TestFormsOfATaxNumber(t *testing.T) {
 		require.Subset(t, got, c.want, c.number)
 		require.Equal(t, len(c.want) == 0, len(got) == 0, c.number)
 	}
+	require.Equal(t, []string{"50223054", "DE50223054"}, TaxForms("50223054", "DE"), "eight digits of another country")
+	require.Equal(t, TaxID{Country: "DE", Number: "50223054"}, ReadTax("50223054", "DE"))
+	require.Equal(t, TaxID{Country: "HU", Number: "1234567"}, ReadTax("1234567", "HU"))
 }
 
 // TestAlike: what, beside a key, says that two are one.

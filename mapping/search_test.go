@@ -34,7 +34,10 @@ func TestSearch(t *testing.T) {
 		}
 	}
 	require.Equal(t, "~438~van", Searched(nil, Contact{Name: "Иvan"}))
-	for _, not := range []string{"", "  ", "///", "novak", "žiga novak", "041 555 123", "99999999", "secret", "%", "_"} {
+	for _, not := range []string{"", "  ", "///", "novak", "žiga novak", "041 555 123", "050 555 123", "99999999", "secret", "%", "_"} {
 		require.False(t, ParseSearch(not).Finds(searched), not)
+	}
+	for typed, asks := range map[string]bool{"": false, "///": false, "a": true, "7": true, "0": true} {
+		require.Equal(t, asks, ParseSearch(typed).Asks(), typed)
 	}
 }
