@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -11,21 +12,22 @@ import (
 // one header, where the name of an earlier one would still stand.
 func TestEachMessageNamesItsPredecessor(t *testing.T) {
 	t.Parallel()
+	long := strings.Repeat("x", 500) // a header counts for the size as well
 	for copied, want := range map[bool]nats.Header{
 		false: {nats.ExpectedLastMsgIdHdr: {"1"}},
 		true:  {nats.ExpectedLastSeqHdr: {"42"}},
 	} {
-		h := nats.Header{"ce-id": {"x"}}
+		h := nats.Header{"ce-id": {long}}
 		p := &Publisher{last: Stored{Sequence: 41}, cfg: PublisherConfig{copied: copied}, id: make([]string, 1), prev: make([]string, 1)}
 		for range 2 { // another publisher has what the one before it left in the header
 			p.prev[0], p.sent = "", 0
 			size := p.prepare(Message{Subject: ContactSubject("update", "a"), ID: "1", Header: h, Data: []byte("{}")})
 			require.GreaterOrEqual(t, size, p.msg.Size())
-			require.Equal(t, nats.Header{"ce-id": {"x"}, nats.MsgIdHdr: {"1"}, nats.ExpectedLastSeqHdr: {"41"}}, h)
+			require.Equal(t, nats.Header{"ce-id": {long}, nats.MsgIdHdr: {"1"}, nats.ExpectedLastSeqHdr: {"41"}}, h)
 
 			p.prev[0], p.sent = "1", 1
 			p.prepare(Message{Subject: ContactSubject("update", "a"), ID: "2", Header: h})
-			want["ce-id"], want[nats.MsgIdHdr] = []string{"x"}, []string{"2"}
+			want["ce-id"], want[nats.MsgIdHdr] = []string{long}, []string{"2"}
 			require.Equal(t, want, h)
 		}
 	}

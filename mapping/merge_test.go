@@ -102,7 +102,8 @@ func TestMergeWithoutAConflict(t *testing.T) {
 		},
 		{
 			"and stay there the next time",
-			Base{CRM: with(ana, FieldPhone, "pokliči tajnico"), Partner: ana}, with(ana, FieldPhone, "pokliči tajnico"), ana,
+			Base{CRM: with(ana, FieldPhone, "pokliči tajnico"), Partner: ana},
+			with(ana, FieldPhone, "pokliči tajnico"), ana,
 			nil, nil, with(ana, FieldPhone, "pokliči tajnico"), ana,
 			Base{CRM: with(ana, FieldPhone, "pokliči tajnico"), Partner: ana},
 		},

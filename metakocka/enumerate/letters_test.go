@@ -61,6 +61,7 @@ func TestSweepFindsEveryPartnerThroughACap(t *testing.T) {
 		}
 		require.Empty(t, missing)
 		require.Less(t, e.calls, most)
+		require.Equal(t, e.calls, full.Calls, "the listings that were refused included")
 
 		e.calls = 0
 		again, err := s.Enumerate(t.Context(), nil)
@@ -86,6 +87,8 @@ func TestWhatASweepMissedIsAskedFor(t *testing.T) {
 	require.False(t, enumerateAll(t, s, 1).Full)
 	s.Missed("Krk")
 	require.Equal(t, len(vowels)+1, enumerateAll(t, s, 2).Calls)
+	s.Missed("Eva")
+	require.Contains(t, s.cover, "v", "e is asked for")
 
 	e.names = append(e.names, "日本")
 	enumerateAll(t, s, 2)
