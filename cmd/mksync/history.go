@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/phrases"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
@@ -26,11 +28,10 @@ func newHistoryCommand(app *cliEnv) *cobra.Command {
 		Long: "List each write that mksync made to either side and each decision, newest first: what was there before,\n" +
 			"what was written, and what led to it. `mksync undo` takes writes back by the ids.",
 		Example: "  mksync history --contact 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n  mksync history --side crm --since 2h --limit 1000",
-		Args:    noArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			return cmp.Or(noArgs(cmd, args), window(&r.Since, &r.Until, since, until))
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := window(&r.Since, &r.Until, since, until); err != nil {
-				return err
-			}
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error {
 				found, err := operations.OpHistory.Ask(cmd.Context(), api, r)
 				if err != nil {
@@ -148,7 +149,12 @@ func newWhyCommand(app *cliEnv) *cobra.Command {
 		Long: "Say in a sentence for each field what it holds on either side, since when, and why; and why the contact\n" +
 			"is held, in error, left out or waiting. The partner's values are as the last poll saw them.",
 		Example: "  mksync why 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10\n  mksync why 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 phone",
-		Args:    cobra.RangeArgs(1, 2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return oneID("contact")(nil, args)
+			}
+			return config.OneOf(args[1], idsOf(mapping.Fields(), func(f mapping.Field) string { return string(f) })...)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := operations.WhyRequest{ContactID: args[0]}
 			if len(args) > 1 {

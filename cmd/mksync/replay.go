@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,12 +32,11 @@ func newReplayCommand(app *cliEnv) *cobra.Command {
 			"Interrupted, it can be run again: what is done already agrees.\n\n" +
 			"A TIME is 2026-08-31T14:00:00Z, \"2026-08-31 14:00\" in local time, or how long ago, as 36h or 7d.",
 		Example: "  mksync replay --since 36h --authority crm --dry-run\n  mksync replay --since 36h --authority crm\n  mksync replay --from-seq 1200 --contact 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10",
-		Args:    noArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			return cmp.Or(noArgs(cmd, args), readReplay(&r, since, until, time.Now()))
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r.By = operator()
-			if err := readReplay(&r, since, until, time.Now()); err != nil {
-				return misused(cmd, err)
-			}
 			return app.replay(cmd.Context(), r, asJSON)
 		},
 	}

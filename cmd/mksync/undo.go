@@ -29,11 +29,8 @@ func newUndoCommand(app *cliEnv) *cobra.Command {
 			"What is done is in the history as well, and can be undone by the ids that are printed.",
 		Example: "  mksync undo 1201 1202\n  mksync undo --contact 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 --to \"2026-08-31 14:00\" --dry-run\n" +
 			"  mksync undo --side crm --since \"2026-08-31 10:00\" --until \"2026-08-31 10:20\"",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := undone(&r, args, since, until, to); err != nil {
-				return err
-			}
+		Args: func(_ *cobra.Command, args []string) error { return undone(&r, args, since, until, to) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withAPI(cmd.Context(), func(api operations.Answerer) error { return app.undo(cmd, api, r, yes, asJSON) })
 		},
 	}

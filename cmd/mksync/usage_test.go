@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/terminal"
@@ -59,6 +60,37 @@ func TestExamplesAreRight(t *testing.T) {
 			require.NoError(t, found.ValidateArgs(found.Flags().Args()), line)
 		}
 	}
+}
+
+// TestWhatIsMissingOrMalformedIsUsage: of every command that has to be told what it is about,
+// and of every time that it takes.
+func TestWhatIsMissingOrMalformedIsUsage(t *testing.T) {
+	t.Parallel()
+	check := func(path, words string) error {
+		cmd, rest, err := testRoot().Find(shellWords(path + " " + words)[1:])
+		require.NoError(t, err, path)
+		if err := cmd.ParseFlags(rest); err != nil {
+			return cmd.FlagErrorFunc()(cmd, err)
+		}
+		return cmd.ValidateArgs(cmd.Flags().Args())
+	}
+	var usage *usageError
+	times := 0
+	for _, cmd := range tree(testRoot()) {
+		path := cmd.CommandPath()
+		if operand := regexp.MustCompile(`^[a-z-]+ [A-Z]`); operand.MatchString(cmd.Use) {
+			require.ErrorAs(t, check(path, ""), &usage, "%s without anything", path)
+		}
+
+		example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Value.Type() == "string" && strings.Contains(f.Usage, "time") {
+				times++
+				require.ErrorAs(t, check(example, "--"+f.Name+" nonsense"), &usage, "%s --%s", path, f.Name)
+			}
+		})
+	}
+	require.Greater(t, times, 5)
 }
 
 // shellWords splits a line as a shell does that knows double quotes only.
@@ -129,6 +161,14 @@ func TestWrongCommandLinesAreExplained(t *testing.T) {
 		"check --repair=perhaps":         {`--repair: "perhaps" is not true or false`},
 		"replay --since yesterday":       {"--since:", "is not a time such as"},
 		"replay --since 1h --authority":  {"authority"},
+		"undo":                           {"name the writes by their ids (mksync history), or say --contact with --to, --job, or --since with --until", "for example:  mksync undo 1201 1202"},
+		"undo --to yesterday":            {"--to:", "is not a time such as"},
+		"undo --since noon --until 13":   {"--since:", "is not a time such as"},
+		"history --since nonsense":       {`--since: "nonsense" is not a time such as`, "usage:        mksync history"},
+		"history --until nonsense":       {"--until:", "is not a time such as"},
+		"history now":                    {`mksync history takes no arguments, and got "now"`},
+		"why":                            {"the ID of the contact is missing"},
+		"why 5f0f6d1e fone":              {`"fone" is not one of`, "did you mean phone?"},
 		"run --roles pushr":              {`--roles: "pushr" is none of`},
 		"simulator --error-rate 2":       {"--error-rate: not between 0 and 1"},
 	} {
