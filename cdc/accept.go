@@ -11,7 +11,10 @@ import (
 type Accepted struct {
 	OldSystemID, SystemID string
 	OldTimeline, Timeline int32
-	SlotDropped           bool
+	// Database and StateTable are the numbers that the server gave the two; 0: not known.
+	OldDatabase, Database     uint32
+	OldStateTable, StateTable uint32
+	SlotDropped               bool
 }
 
 // Accept makes the listener's state one of the database as it is now, after a
@@ -75,6 +78,9 @@ func (s *session) adopt(ctx context.Context) (a Accepted, err error) {
 		return a, fmt.Errorf("load listener state: %w", err)
 	}
 	s.state = State{SnapshotReason: errAccepted.Error()}
-	a = Accepted{OldSystemID: old.SystemID, OldTimeline: old.Timeline, SystemID: s.systemID, Timeline: s.timeline}
+	a = Accepted{
+		OldSystemID: old.SystemID, OldTimeline: old.Timeline, OldDatabase: old.Database, OldStateTable: old.StateTable,
+		SystemID: s.systemID, Timeline: s.timeline, Database: s.database, StateTable: s.stateTable,
+	}
 	return a, s.save(ctx)
 }

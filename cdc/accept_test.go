@@ -10,13 +10,15 @@ import (
 func TestAcceptedDatabaseBeginsWithASnapshot(t *testing.T) {
 	t.Parallel()
 	r := streamOne(t)
-	r.store.change(func(s *State) { s.SystemID, s.Timeline = "1", 9 })
+	r.store.change(func(s *State) { s.SystemID, s.Timeline, s.Database, s.StateTable = "1", 9, 7, 8 })
 	require.ErrorIs(t, r.start().failure(), ErrSystemChanged)
 
 	a, err := Accept(context.Background(), r.cfg, r.store)
 	require.NoError(t, err)
 	require.Equal(t, "1", a.OldSystemID)
 	require.Equal(t, r.sink.system, a.SystemID)
+	require.Equal(t, []uint32{7, 8}, []uint32{a.OldDatabase, a.OldStateTable})
+	require.NotZero(t, a.Database)
 	require.True(t, a.SlotDropped)
 	require.False(t, r.store.get().Recovered())
 

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,7 +154,11 @@ func newWhyCommand(app *cliEnv) *cobra.Command {
 			if len(args) != 2 {
 				return oneID("contact")(nil, args)
 			}
-			return config.OneOf(args[1], idsOf(mapping.Fields(), func(f mapping.Field) string { return string(f) })...)
+			fields := idsOf(mapping.Fields(), func(f mapping.Field) string { return string(f) })
+			if !slices.Contains(fields, args[1]) {
+				return fmt.Errorf("%q is none of %s%s", args[1], strings.Join(fields, ", "), config.Suggestion(args[1], fields))
+			}
+			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := operations.WhyRequest{ContactID: args[0]}

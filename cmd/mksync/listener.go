@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmmind/mksync/cdc"
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/service"
 )
@@ -50,7 +52,33 @@ func (app *cliEnv) acceptDatabase(ctx context.Context, asJSON bool) error {
 	if asJSON {
 		return app.printJSON(a)
 	}
-	_, err = fmt.Fprintf(app.stdout, "accepted database system %s, timeline %d (before: %s, timeline %d); the next start takes a snapshot and checks everything\n",
-		a.SystemID, a.Timeline, or(a.OldSystemID, "none"), a.OldTimeline)
+	_, err = fmt.Fprintf(app.stdout, "accepted database %s; the next start takes a snapshot and checks everything\n", identified(a))
 	return err
+}
+
+// identified tells a database from another one: what it is known by, and what that was before
+// where it differs.
+func identified(a cdc.Accepted) string {
+	var words []string
+	changed := false
+	for _, part := range []struct {
+		name     string
+		was, now any
+	}{
+		{"system", or(a.OldSystemID, "none"), or(a.SystemID, "not known")},
+		{"timeline", a.OldTimeline, a.Timeline},
+		{"number", a.OldDatabase, a.Database},
+		{"mksync_state number", a.OldStateTable, a.StateTable},
+	} {
+		said := fmt.Sprintf("%s %v", part.name, part.now)
+		if part.was != part.now {
+			said += fmt.Sprintf(" (before: %v)", part.was)
+			changed = true
+		}
+		words = append(words, said)
+	}
+	if !changed {
+		words = append(words, "as before")
+	}
+	return strings.Join(words, ", ")
 }

@@ -168,7 +168,7 @@ func TestWrongCommandLinesAreExplained(t *testing.T) {
 		"history --until nonsense":       {"--until:", "is not a time such as"},
 		"history now":                    {`mksync history takes no arguments, and got "now"`},
 		"why":                            {"the ID of the contact is missing"},
-		"why 5f0f6d1e fone":              {`"fone" is not one of`, "did you mean phone?"},
+		"why 5f0f6d1e fone":              {`"fone" is none of`, "did you mean phone?"},
 		"run --roles pushr":              {`--roles: "pushr" is none of`},
 		"simulator --error-rate 2":       {"--error-rate: not between 0 and 1"},
 	} {

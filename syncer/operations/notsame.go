@@ -56,17 +56,18 @@ func (a *API) Dismiss(ctx context.Context, r DismissRequest) (d Dismissed, err e
 
 // two reads the pair, of whom both have to be there.
 func (a *API) two(ctx context.Context, r DismissRequest) (t store.Two, err error) {
-	t = store.Two{Partners: r.Kind == DuplicatePartners, ID: r.ID, OtherID: r.OtherID}
+	t = store.Two{Partners: r.Kind == DuplicatePartners}
 	switch r.Kind {
 	case "", DuplicateContacts, DuplicatePartners:
 	default:
 		return t, syncer.Refuse(syncer.CodeMalformed, "request.kind", "kind: must be {one} or {other}", DuplicateContacts, DuplicatePartners)
 	}
 
-	for field, id := range map[string]*string{"id": &t.ID, "otherId": &t.OtherID} {
-		if *id, err = a.there(ctx, field, *id, t.Partners); err != nil {
-			return t, err
-		}
+	if t.ID, err = a.there(ctx, "id", r.ID, t.Partners); err != nil {
+		return t, err
+	}
+	if t.OtherID, err = a.there(ctx, "otherId", r.OtherID, t.Partners); err != nil {
+		return t, err
 	}
 	if t.ID == t.OtherID {
 		return t, syncer.Refuse(syncer.CodeMalformed, "contact.same_id", "otherId: is the same as id")

@@ -56,6 +56,10 @@ func TestWhatIsNotTheSameIsRemembered(t *testing.T) {
 	} {
 		require.Error(t, dismiss(r))
 	}
+	for range 20 { // of two that are wrong the first is named, each time
+		require.ErrorContains(t, dismiss(operations.DismissRequest{Kind: "partners", ID: "7998", OtherID: "7999"}), "no partner 7998")
+		require.ErrorContains(t, dismiss(operations.DismissRequest{ID: "one", OtherID: "other"}), "id: ")
+	}
 
 	require.NoError(t, dismiss(operations.DismissRequest{ID: ana, OtherID: other}))
 	h.Exec("DELETE FROM contacts WHERE id = $1", other)
