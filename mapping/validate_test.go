@@ -28,7 +28,7 @@ func TestValidate(t *testing.T) {
 			FieldPhone,
 			[]string{
 				"", "041 123 456", "+386 (0)41 123 456", "54367865463", "01 234 56 78 int. 12", "112", "-", "ni",
-				"041 123 456, 051 234 567", "041 123 456 / 051 234 567", "041 123 456 (Ana)", "T: 01 234 56 78", "41123456.0",
+				"041 123 456, 051 234 567", "041 123 456 / 051 234 567", "041 123 456 (Ana)", "T: 01 234 56 78", "41123456.0", strings.Repeat("1", 17),
 			},
 			[]string{"ni telefona", "12", "3.8641E+10", strings.Repeat("1", 18)},
 		},
@@ -55,6 +55,14 @@ func TestValidate(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestWhatBothHoldIsNotWithheld: what MetaKocka has already need not be sent.
+func TestWhatBothHoldIsNotWithheld(t *testing.T) {
+	t.Parallel()
+	require.False(t, Withheld(FieldPhone, "pokliči tajnico", "").IsZero())
+	require.True(t, Withheld(FieldPhone, "pokliči  tajnico", "pokliči tajnico").IsZero())
+	require.True(t, Withheld(FieldName, "", "Ana").IsZero(), "a name that is not there is another matter")
 }
 
 func TestFieldErrors(t *testing.T) {
