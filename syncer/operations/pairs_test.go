@@ -55,3 +55,17 @@ func TestPairsThatAreThereTwice(t *testing.T) {
 	require.Equal(t, []int{2, 3, 0, 1, -1, -1, 2, 2, -1}, Twice(pairs))
 	require.Empty(t, Twice(nil))
 }
+
+// TestPairsAreCounted by what became of them, and of which state the mappings are.
+func TestPairsAreCounted(t *testing.T) {
+	t.Parallel()
+	items := []PairItem{
+		{Verdict: PairTaken, SyncStatus: store.StatusSynced}, {Verdict: PairTaken, SyncStatus: store.StatusPending, Strangers: true},
+		{Verdict: PairLinked, SyncStatus: store.StatusSynced}, {Verdict: PairTwice},
+	}
+	require.Equal(t, ImportPairsResult{
+		Total: 4, Strangers: 1, Results: items,
+		Counts:   map[PairVerdict]int{PairTaken: 2, PairLinked: 1, PairTwice: 1},
+		Statuses: map[store.Status]int{store.StatusSynced: 2, store.StatusPending: 1},
+	}, CountPairs(items))
+}

@@ -33,3 +33,32 @@ func TestWhoIsNotKnownMayEverything(t *testing.T) {
 	require.NoError(t, allow(t.Context(), OpPrune, &Nothing{}))
 	require.Error(t, allow(AskedBy(t.Context(), Caller{Name: "ana", Role: Operator}), OpPrune, &Nothing{}))
 }
+
+// TestADecisionIsADeciders, though the same operation without one is an operator's.
+func TestADecisionIsADeciders(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		role    Role
+		of      Endpoint
+		request any
+		may     bool
+	}{
+		{Viewer, OpStatus, nil, true},
+		{Viewer, OpLink, &LinkRequest{}, false},
+		{Decider, OpLink, &LinkRequest{}, true},
+		{Decider, OpSync, &SyncRequest{}, false},
+		{Decider, OpSync, &SyncRequest{New: true}, true},
+		{Viewer, OpSync, &SyncRequest{New: true}, false},
+		{Decider, OpImport, &ImportRequest{}, false},
+		{Decider, OpImport, &ImportRequest{New: true}, true},
+		{Operator, OpSync, &SyncRequest{}, true},
+		{Operator, OpPrune, nil, false},
+		{Admin, OpPrune, nil, true},
+	} {
+		err := allow(AskedBy(t.Context(), Caller{Name: "jana", Role: tc.role}), tc.of, tc.request)
+		require.Equal(t, tc.may, err == nil, "%s: %s %+v", tc.role, tc.of.Subject(), tc.request)
+		if !tc.may {
+			require.ErrorContains(t, err, "jana has "+string(tc.role))
+		}
+	}
+}
