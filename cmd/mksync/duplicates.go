@@ -57,7 +57,7 @@ func newDismissCommand(app *cliEnv) *cobra.Command {
 			"either of them is gone. --undo takes that back.",
 		Example: "  mksync duplicates dismiss 5f0f6d1e-7d3c-4b0e-a3ad-6c2b0b6a9d10 2c8e0d0a-5a4c-4f5e-9d0b-0f2f3f7a8c11\n" +
 			"  mksync duplicates dismiss 228000046627 228000046669 --partners",
-		Args: cobra.ExactArgs(2),
+		Args: twoIDs("name two contacts, or with --partners two partners, by their ids", "two at a time"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.ID = args[0]
 			r.OtherID = args[1]

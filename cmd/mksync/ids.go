@@ -16,17 +16,20 @@ import (
 // fromStdin in place of ids: they are read from standard input.
 const fromStdin = "-"
 
-// twoIDs lets a command take two ids; it says none where one is missing, and many where there
-// are more.
-func twoIDs(none, many string) cobra.PositionalArgs {
+// twoIDs lets a command take two ids.
+func twoIDs(few, many string) cobra.PositionalArgs { return between(2, 2, few, many) }
+
+// between lets a command take from least to most arguments; it says few where one is missing,
+// and many where there are more.
+func between(least, most int, few, many string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
-		switch len(args) {
-		case 0, 1:
-			return errors.New(none)
-		case 2:
-			return nil
+		switch {
+		case len(args) < least:
+			return errors.New(few)
+		case len(args) > most:
+			return fmt.Errorf("%s: got %d", many, len(args))
 		}
-		return fmt.Errorf("%s: got %d ids", many, len(args))
+		return nil
 	}
 }
 

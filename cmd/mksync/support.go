@@ -32,7 +32,7 @@ func newSupportCommand(app *cliEnv) *cobra.Command {
 			"left out, and whatever may be a person's is a hash. What cannot be had, because the service or a server is\n" +
 			"down, is said in its place. Nothing is sent anywhere.",
 		Example: "  mksync support\n  mksync support /tmp/fault.tar.gz",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    between(0, 1, "", "name one file, or none"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now := time.Now()
 			file := "mksync-support-" + now.Format("20060102-150405") + ".tar.gz"

@@ -33,6 +33,11 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		path := cmd.CommandPath()
 		require.Regexp(t, voice, cmd.Short, path)
 		require.NotNil(t, cmd.Args, "%s checks no arguments", path)
+		for _, args := range [][]string{nil, {"1", "2", "3", "4"}} {
+			if err := cmd.Args(cmd, args); err != nil {
+				require.NotContains(t, err.Error(), "arg(s)", "%s does not say what it takes", path)
+			}
+		}
 		require.NotEmpty(t, cmd.Example, path)
 		for line := range strings.Lines(cmd.Example) {
 			require.Regexp(t, `^  (mksync .*\| )?`+path+`\b`, line, "%s: an example shows the command itself, or what feeds it", path)
@@ -146,6 +151,8 @@ func TestWrongCommandLinesAreExplained(t *testing.T) {
 		"conflicts resolve 1":            {"--take is missing: whose value both sides get, crm or metakocka"},
 		"conflicts resolve 1 --take cm":  {`--take: "cm" is not one of crm, metakocka; did you mean crm?`},
 		"status --jsn":                   {"mksync status has no flag --jsn; did you mean --json?"},
+		"duplicates dismiss 1":           {"name two contacts, or with --partners two partners"},
+		"support a b":                    {"name one file, or none: got 2"},
 		"status now":                     {`mksync status takes no arguments, and got "now"`},
 		"mappings --status sinced":       {`--status: "sinced" is not one of`, "did you mean synced?"},
 		"sync":                           {"name the contacts, or give --all", "usage:        mksync sync CONTACT_ID... | - | --all"},
