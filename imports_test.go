@@ -64,10 +64,14 @@ func forbidden(dir, imported string, test bool) string {
 	switch {
 	case within(imported, "cmd"):
 		return "nothing imports cmd"
-	case (dir == "pgsession" || dir == "coded") && !test:
-		return "how a session is set up, and how things are said, rests on nothing of ours"
+	case dir == "pgsession" && imported == "dial":
+		return ""
+	case (dir == "pgsession" || dir == "coded" || dir == "dial") && !test:
+		return "how a connection is made and a session set up, and how things are said, rests on nothing of ours"
 	case imported == "coded":
 		return "" // what is said to people
+	case imported == "dial" && dir == "metakocka":
+		return "" // every connection to MetaKocka
 	case imported == "pgsession" && dir != "mapping" && !within(dir, "syncer"):
 		return "" // every connection to the customer's Postgres
 	case test || within(dir, "internal/testenv"):
@@ -240,6 +244,10 @@ func TestRulesCatchWhatTheyAreFor(t *testing.T) {
 		{"mapping", "pgsession", false, false},
 		{"syncer", "pgsession", false, false},
 		{"pgsession", "mapping", false, false},
+		{"pgsession", "dial", false, true},
+		{"metakocka", "dial", false, true},
+		{"mapping", "dial", false, false},
+		{"dial", "coded", false, false},
 		{"coded", "mapping", false, false},
 		{"mapping", "coded", false, true},
 		{"cdc", "coded", false, true},

@@ -58,7 +58,7 @@ type Config struct {
 	silence time.Duration
 
 	BackoffMin time.Duration // 200ms
-	BackoffMax time.Duration // 30s
+	BackoffMax time.Duration // 4s; half as long again at most, for the jitter
 }
 
 // silence ends a connection on which the server does not answer for this long. A
@@ -87,7 +87,7 @@ func (c Config) withDefaults() Config {
 	c.WatchInterval = defaultTo(c.WatchInterval, 5*time.Second)
 	c.silence = defaultTo(c.silence, silence)
 	c.BackoffMin = defaultTo(c.BackoffMin, 200*time.Millisecond)
-	c.BackoffMax = defaultTo(c.BackoffMax, 30*time.Second)
+	c.BackoffMax = defaultTo(c.BackoffMax, 4*time.Second)
 	return c
 }
 

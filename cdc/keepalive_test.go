@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/crmmind/mksync/internal/testenv"
 )
@@ -22,7 +23,7 @@ func TestEitherEndNoticesThatTheOtherIsGone(t *testing.T) {
 		require.NoError(t, err)
 		defer closeConn(conn)
 		for name, want := range map[string]string{
-			"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "15", "tcp_keepalives_count": "3", "tcp_user_timeout": "60000",
+			"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "60000",
 		} {
 			results, err := conn.Exec(t.Context(), "SELECT setting FROM pg_settings WHERE name = '"+name+"'").ReadAll()
 			require.NoError(t, err)
@@ -30,8 +31,9 @@ func TestEitherEndNoticesThatTheOtherIsGone(t *testing.T) {
 		}
 		socket := conn.Conn()
 		require.Equal(t, 1, option(t, socket, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE))
-		require.Equal(t, 15, option(t, socket, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE))
-		require.Equal(t, 15, option(t, socket, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL))
+		require.Equal(t, 5, option(t, socket, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE))
+		require.Equal(t, 5, option(t, socket, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL))
+		require.Equal(t, 10_000, option(t, socket, syscall.IPPROTO_TCP, unix.TCP_USER_TIMEOUT))
 	}
 }
 

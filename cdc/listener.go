@@ -54,8 +54,9 @@ type Listener struct {
 	log   *slog.Logger
 
 	silence  time.Duration
-	streamed bool  // streamed at least once: problems of the set-up are retried
-	missed   error // a change that the slot would bring again and again, and nobody can read
+	streamed bool   // streamed at least once: problems of the set-up are retried
+	process  uint32 // of the server, in which the last session was
+	missed   error  // a change that the slot would bring again and again, and nobody can read
 
 	mu        sync.Mutex // guards what follows
 	status    Status

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/crmmind/mksync/coded"
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // session is one connection: from the set-up checks to its end.
@@ -37,6 +38,10 @@ func (l *Listener) runSession(ctx context.Context) error {
 		return err
 	}
 	defer closeConn(conn)
+	if err := pgsession.EndLost(ctx, conn, l.process); err != nil {
+		return err
+	}
+	l.process = conn.PID()
 	s := &session{Listener: l, conn: conn}
 	told := s.tellWaits(ctx)
 	err = s.begin(ctx)

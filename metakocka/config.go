@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/crmmind/mksync/dial"
 )
 
 // Defaults of Config, used for values that are zero.
@@ -19,7 +21,7 @@ const (
 	DefaultBackoffInitial  = 500 * time.Millisecond
 	DefaultBackoffMax      = 30 * time.Second
 	DefaultBreakerFailures = 5
-	DefaultBreakerCooldown = 30 * time.Second
+	DefaultBreakerCooldown = 5 * time.Second
 )
 
 // Config of a Client. It prints without its secret key.
@@ -112,6 +114,7 @@ func (c Config) httpClient() *http.Client {
 	} else {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.MaxIdleConnsPerHost = c.Concurrency
+		transport.DialContext = dial.Dialer.DialContext
 		client.Transport = transport
 	}
 	if c.Transport != nil {

@@ -69,6 +69,10 @@ func (e *TransientError) Said() coded.Text {
 // Unwrap gives the cause: context.Canceled, ErrBreakerOpen, ErrUnreadable and others.
 func (e *TransientError) Unwrap() error { return e.Err }
 
+// Elsewhere tells that the cause, be it of the network, is none of the database's, under
+// whose lock the call was made.
+func (e *TransientError) Elsewhere() {}
+
 // IsRefusal reports whether MetaKocka itself said no.
 func IsRefusal(err error) bool {
 	var refusal *RefusalError

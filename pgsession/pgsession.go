@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/dial"
 )
 
 // How long a statement waits for somebody else's lock, and how long a transaction
@@ -27,8 +28,13 @@ const (
 
 // keepAlive is how often a quiet connection is probed, from either end. Postgres
 // notices within a minute that this process's machine is gone, not after the two
-// hours that are usual: until then it would keep the session's locks.
-const keepAlive = 15 * time.Second
+// hours that are usual: until then it would keep the session's locks. Where the network
+// alone was away, the next probe finds that this process has given the connection up.
+const keepAlive = dial.Probe
+
+// connectTimeout is how long a server may take to take up a session, where its address
+// says nothing else.
+const connectTimeout = 15 * time.Second
 
 // setting is what a session sets, as an SQL expression.
 type setting struct{ name, value string }
@@ -109,7 +115,10 @@ const Name = "mksync"
 func Prepare(c *pgconn.Config) {
 	maps.DeleteFunc(c.RuntimeParams, func(name, _ string) bool { return forClient(name) })
 	c.RuntimeParams["application_name"] = Name
-	c.DialFunc = (&net.Dialer{KeepAlive: keepAlive}).DialContext
+	c.DialFunc = dial.Dialer.DialContext
+	if c.ConnectTimeout == 0 { // the URL names none
+		c.ConnectTimeout = connectTimeout
+	}
 	sql := setUp(c.RuntimeParams["replication"] != "")
 	own := &atomic.Bool{}
 	c.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {

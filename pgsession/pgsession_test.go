@@ -81,7 +81,7 @@ func TestSessionsDoNotDependOnTheRole(t *testing.T) {
 			"extra_float_digits": "3", "bytea_output": "hex", "standard_conforming_strings": "on",
 			"default_transaction_isolation": "read committed", "default_transaction_read_only": "off", "default_transaction_deferrable": "off", "row_security": "off",
 			"synchronous_commit": "local", "search_path": "public", "statement_timeout": "0", "lock_timeout": bounded,
-			"idle_in_transaction_session_timeout": bounded, "idle_session_timeout": "0", "tcp_keepalives_idle": "15",
+			"idle_in_transaction_session_timeout": bounded, "idle_session_timeout": "0", "tcp_keepalives_idle": "5",
 		} {
 			if strings.HasPrefix(name, "idle_session") && ask("SHOW server_version_num") < "140000" {
 				continue

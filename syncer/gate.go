@@ -11,15 +11,17 @@ import (
 	"github.com/crmmind/mksync/metakocka"
 )
 
-// Gate pauses work while MetaKocka is away or refuses everything, so that an
-// outage puts no record aside. While it is paused one piece of work at a time
-// is let through as a probe, ever less often; the first that succeeds opens it.
+// Gate pauses work while MetaKocka is away or refuses everything, or the CRM's database is
+// away, so that an outage puts no record aside and nobody hammers who is down. While it is
+// paused one piece of work at a time is let through as a probe, ever less often; the first
+// that succeeds opens it.
 type Gate struct {
 	minDelay, maxDelay time.Duration
 
 	mu      sync.Mutex  // guards what follows
 	halt    *store.Halt // a person's; nil: none
 	reason  coded.Text  // nothing: open
+	ofStore bool        // it is the CRM's database that is away
 	since   time.Time
 	delay   time.Duration
 	next    time.Time // when the next probe is due
@@ -90,7 +92,7 @@ func (g *Gate) Report(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case Outage(err):
+	case Outage(err), errors.Is(err, store.ErrStoreAway):
 		g.pause(err)
 	case reached(err):
 		if !g.reason.IsZero() {
@@ -109,6 +111,7 @@ func (g *Gate) pause(err error) {
 		g.since = time.Now()
 	}
 	g.reason = coded.Of(err)
+	g.ofStore = !Outage(err)
 	if !g.probing && g.delay > 0 {
 		return // the others of a burst that failed together
 	}
@@ -132,6 +135,9 @@ func (g *Gate) Paused() (reason coded.Text, since time.Time) {
 func (g *Gate) Away() (reason coded.Text, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.ofStore {
+		return coded.Text{}, time.Time{}
+	}
 	return g.reason, g.since
 }
 

@@ -107,6 +107,7 @@ func (c *container) awaitAnswer(ctx context.Context) (url string, err error) {
 }
 
 func (c *container) restart(context.Context) error { return ErrNotRestartable }
+func (c *container) crash() error                  { return ErrNotRestartable }
 
 // stop removes the container, or ends the program that would have made it.
 func (c *container) stop() error {

@@ -12,6 +12,7 @@ import (
 type elsewhere struct{ end func() error }
 
 func (elsewhere) restart(context.Context) error { return ErrNotRestartable }
+func (elsewhere) crash() error                  { return ErrNotRestartable }
 func (e elsewhere) stop() error                 { return e.end() }
 
 // Elsewhere is a server that somebody else runs, and end gives back. It cannot be

@@ -157,6 +157,11 @@ func (l *local) restart(ctx context.Context) error {
 	return nil
 }
 
+func (l *local) crash() error {
+	l.process.kill()
+	return nil
+}
+
 func (l *local) stop() error {
 	if l.process != nil {
 		l.process.kill()

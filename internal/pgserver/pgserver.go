@@ -69,6 +69,8 @@ type Server struct {
 type host interface {
 	// restart stops the server as a crash would and starts it again.
 	restart(ctx context.Context) error
+	// crash stops it so, until it is restarted.
+	crash() error
 	// stop ends the server and removes what it kept.
 	stop() error
 }
@@ -131,6 +133,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 	return s.host.restart(ctx)
 }
+
+// Crash ends every connection and the server as a crash would, until Restart.
+func (s *Server) Crash() error { return s.host.crash() }
 
 // Stop ends the server and removes its files. A server that was named by
 // URLVariable is left alone.

@@ -15,8 +15,10 @@ import (
 	"github.com/crmmind/mksync/internal/config"
 	"github.com/crmmind/mksync/internal/testenv/natsserver"
 	"github.com/crmmind/mksync/internal/testenv/world"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/metakocka"
 	"github.com/crmmind/mksync/metakocka/sim"
+	"github.com/crmmind/mksync/syncer"
 	"github.com/crmmind/mksync/syncer/event"
 )
 
@@ -49,6 +51,17 @@ func TestMetaKockaDownForAWhile(t *testing.T) {
 	letters, err := s.Bus.DeadLetters(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, letters, "an outage dead-letters nothing")
+}
+
+// TestMetaKockaThatIsNotReachedIsNotTheDatabase: it is asked under the contact's lock, by a
+// network of its own.
+func TestMetaKockaThatIsNotReachedIsNotTheDatabase(t *testing.T) {
+	t.Parallel()
+	h := world.ByHand(t, sim.Options{}, func(w *world.World) { w.Config.MetaKockaURL = "http://127.0.0.1:1/rest/eshop/v1" })
+	_, err := h.Push(h.Insert("Ana Zajc", "ana@primer.si"), false)
+	require.True(t, syncer.Outage(err), "%v", err)
+	require.NotErrorIs(t, err, store.ErrStoreAway)
+	require.NotContains(t, err.Error(), "database")
 }
 
 // TestAnswersOfAddPartnerLost: the partner is made, the answer never comes.

@@ -58,7 +58,7 @@ type Pace struct {
 }
 
 // UsualPace is that of a service.
-var UsualPace = Pace{GateMin: time.Second, GateMax: 15 * time.Second, AckWait: 5 * time.Second, EventWait: 3 * time.Second}
+var UsualPace = Pace{GateMin: time.Second, GateMax: 5 * time.Second, AckWait: 5 * time.Second, EventWait: 3 * time.Second}
 
 // BriskPace is for a person who watches.
 var BriskPace = Pace{

@@ -106,6 +106,14 @@ func ofTable(pg *pgconn.PgError) bool {
 
 // away: nothing can be had from the database now, whichever contact is asked for.
 func away(err error) bool {
+	var call interface{ Elsewhere() }
+	if errors.As(err, &call) { // MetaKocka is asked under a contact's lock, and has a network of its own
+		return false
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) { // whatever the server said: a password that was changed, a database that is being restored
+		return true
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code[:2] {
@@ -114,9 +122,8 @@ func away(err error) bool {
 		}
 		return pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code == "25006"
 	}
-	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) ||
+	return errors.As(err, &network) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // holder has all session locks of this process on one connection of the pool, from the
@@ -26,6 +28,7 @@ type holder struct {
 	asked   []*request               // for the next round
 	freed   []string                 // to be given back to Postgres in it
 	life    *life                    // nil: there is no connection
+	lost    uint32                   // the server's process in which the last one was that was lost; 0: it is ended
 }
 
 // life is what locks last: one connection, from when it is taken until it is lost.
@@ -199,7 +202,7 @@ func (h *holder) round() (going bool) {
 func (h *holder) serve(ctx context.Context, l *life, asked []*request, freed []string) {
 	var err error
 	if l == nil {
-		l, err = h.store.begin(ctx)
+		l, err = h.begin(ctx)
 	}
 	if err == nil {
 		freed, err = l.ask(ctx, asked, freed)
@@ -226,9 +229,24 @@ func (h *holder) serve(ctx context.Context, l *life, asked []*request, freed []s
 	h.freed = nil
 	if l != nil {
 		l.why = err
+		h.lost = l.conn.Conn().PgConn().PID()
 		close(l.lost)
 		l.conn.Release()
 	}
+}
+
+// begin begins a life, and ends what the server keeps of one that was lost.
+func (h *holder) begin(ctx context.Context) (*life, error) {
+	l, err := h.store.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := pgsession.EndLost(ctx, l.conn.Conn().PgConn(), h.lost); err != nil {
+		l.end()
+		return nil, err
+	}
+	h.lost = 0
+	return l, nil
 }
 
 // begin takes a connection and shows that the tables are in use, and where the life ends.

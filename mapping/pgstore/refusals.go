@@ -89,7 +89,7 @@ func (c *contacts) refusal(err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return &store.ContactRefusedError{Reason: swallowed}
-	case !errors.As(err, &pg) || passing(pg) || ofTable(pg):
+	case !errors.As(err, &pg) || away(err) || passing(pg) || ofTable(pg):
 		return err
 	}
 	return &store.ContactRefusedError{Reason: c.refusalReason(pg)}

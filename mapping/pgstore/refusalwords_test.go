@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/internal/testenv"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/store"
 )
@@ -43,6 +45,28 @@ func TestWordsOfRefusals(t *testing.T) {
 		reason := c.refusalReason(&pg).String()
 		require.Contains(t, reason, says)
 		require.NotContains(t, reason, "novak")
+	}
+}
+
+// TestAConnectionThatIsRefusedIsNoContactsError, whatever the server's reason: a password that
+// was changed, a database that is renamed for a while, a right that was taken away.
+func TestAConnectionThatIsRefusedIsNoContactsError(t *testing.T) {
+	t.Parallel()
+	address := testenv.DB(t)
+	for name, change := range map[string]func(u *url.URL){
+		"password": func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "another") },
+		"role":     func(u *url.URL) { u.User = url.UserPassword("nobody", "x") },
+		"database": func(u *url.URL) { u.Path = "/renamed" },
+	} {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		change(u)
+		_, err = pgconn.Connect(t.Context(), u.String())
+		var pg *pgconn.PgError
+		require.ErrorAs(t, err, &pg, name)
+		require.ErrorIs(t, told(err), store.ErrStoreAway, name)
+		var refused *store.ContactRefusedError
+		require.NotErrorAs(t, (&contacts{}).refusal(err), &refused, name)
 	}
 }
 

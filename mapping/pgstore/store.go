@@ -97,6 +97,8 @@ func (s *Store) stale(ctx context.Context, err error) error {
 	switch isPg := errors.As(err, &pg); {
 	case errors.Is(err, store.ErrTable): // said already
 		return err
+	case away(err):
+		return told(err)
 	case isPg && pg.Code == "42501":
 		if hidden := s.hidden(ctx); hidden != nil {
 			return hidden

@@ -30,7 +30,7 @@ type WorkerConfig struct {
 func consumer(stream, durable string, workers int, cfg WorkerConfig, gate *syncer.Gate) bus.ConsumerConfig {
 	c := bus.ConsumerConfig{
 		Stream: stream, Durable: durable, Workers: workers, AckWait: cfg.AckWait,
-		MinBackoff: 250 * time.Millisecond, MaxBackoff: 15 * time.Second, Gate: gate.Wait,
+		MinBackoff: 250 * time.Millisecond, MaxBackoff: 4 * time.Second, Gate: gate.Wait,
 	}
 	if cfg.Observe != nil {
 		c.Observe = func(outcome bus.Outcome, messages int) { cfg.Observe(durable, outcome, messages) }
