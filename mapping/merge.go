@@ -92,7 +92,7 @@ type MergeResult struct {
 func Merge(in MergeInput, p Policy) MergeResult {
 	res := MergeResult{CRM: in.CRM, Partner: in.Partner, Base: in.Base}
 	for _, f := range Fields() {
-		m := newFieldMerge(in, f, p)
+		m := newFieldMerge(in, &res, f, p)
 		m.apply(&res, m.decide(in, p))
 	}
 	return res
@@ -109,13 +109,15 @@ type fieldMerge struct {
 	toCRM                string // the partner's value as the CRM would get it
 }
 
-func newFieldMerge(in MergeInput, f Field, p Policy) fieldMerge {
+// newFieldMerge begins a field. Whether two tax numbers agree depends on the country, which
+// has been decided by then: it comes before them.
+func newFieldMerge(in MergeInput, so *MergeResult, f Field, p Policy) fieldMerge {
 	m := fieldMerge{
 		field: f, policy: p.For(f),
 		crm: in.CRM.Get(f), partner: in.Partner.Get(f),
 		baseCRM: in.Base.CRM.Get(f), basePartner: in.Base.Partner.Get(f),
 		unreadable: slices.Contains(in.Unreadable, f),
-		agree:      p.Agree(f, in.CRM, in.Partner),
+		agree:      p.Agree(f, so.CRM, so.Partner),
 	}
 	m.toCRM = m.rewritten()
 	return m
