@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/crmmind/mksync/coded"
+	"github.com/crmmind/mksync/pgsession"
 )
 
 // The states of a listener, as Status shows them.
@@ -54,9 +55,9 @@ type Listener struct {
 	log   *slog.Logger
 
 	silence  time.Duration
-	streamed bool   // streamed at least once: problems of the set-up are retried
-	process  uint32 // of the server, in which the last session was
-	missed   error  // a change that the slot would bring again and again, and nobody can read
+	streamed bool              // streamed at least once: problems of the set-up are retried
+	backend  pgsession.Backend // of the last session
+	missed   error             // a change that the slot would bring again and again, and nobody can read
 
 	mu        sync.Mutex // guards what follows
 	status    Status

@@ -38,10 +38,9 @@ func (l *Listener) runSession(ctx context.Context) error {
 		return err
 	}
 	defer closeConn(conn)
-	if err := pgsession.EndLost(ctx, conn, l.process); err != nil {
+	if l.backend, err = pgsession.EndLost(ctx, conn, l.backend); err != nil {
 		return err
 	}
-	l.process = conn.PID()
 	s := &session{Listener: l, conn: conn}
 	told := s.tellWaits(ctx)
 	err = s.begin(ctx)

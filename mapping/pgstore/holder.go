@@ -28,15 +28,16 @@ type holder struct {
 	asked   []*request               // for the next round
 	freed   []string                 // to be given back to Postgres in it
 	life    *life                    // nil: there is no connection
-	lost    uint32                   // the server's process in which the last one was that was lost; 0: it is ended
+	lost    pgsession.Backend        // of the last one that was lost
 }
 
 // life is what locks last: one connection, from when it is taken until it is lost.
 type life struct {
-	conn  *ownConn
-	proof int64         // a lock that nobody else wants: who finds it free knows that this life is over
-	lost  chan struct{} // closed when the connection is lost
-	why   error         // set before
+	conn    *ownConn
+	backend pgsession.Backend
+	proof   int64         // a lock that nobody else wants: who finds it free knows that this life is over
+	lost    chan struct{} // closed when the connection is lost
+	why     error         // set before
 }
 
 // request is for locks, and for what is to be read once they are held.
@@ -229,7 +230,7 @@ func (h *holder) serve(ctx context.Context, l *life, asked []*request, freed []s
 	h.freed = nil
 	if l != nil {
 		l.why = err
-		h.lost = l.conn.Conn().PgConn().PID()
+		h.lost = l.backend
 		close(l.lost)
 		l.conn.Release()
 	}
@@ -241,11 +242,10 @@ func (h *holder) begin(ctx context.Context) (*life, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pgsession.EndLost(ctx, l.conn.Conn().PgConn(), h.lost); err != nil {
+	if l.backend, err = pgsession.EndLost(ctx, l.conn.Conn().PgConn(), h.lost); err != nil {
 		l.end()
 		return nil, err
 	}
-	h.lost = 0
 	return l, nil
 }
 
