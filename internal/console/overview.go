@@ -55,6 +55,9 @@ func overview(ctx context.Context, v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	if s.DatabaseAway() { // there is nothing to list; how the parts stand is there
+		return system(ctx, v)
+	}
 	history, err := operations.OpHistory.Ask(ctx, v.API, operations.HistoryRequest{Page: operations.Page{Limit: latest}})
 	if err != nil {
 		return view{}, err

@@ -34,6 +34,9 @@ type systemData struct {
 // Problems implements the page's.
 func (d systemData) Problems() []status.Waiting { return problemsOf(d.Status) }
 
+// Away reports that what the database knows is not known.
+func (d systemData) Away() bool { return d.Status.DatabaseAway() }
+
 // seesSettings is who is shown settings and what the doctor finds: addresses, names of tables
 // and of files are for those who run mksync.
 const seesSettings = operations.Operator
