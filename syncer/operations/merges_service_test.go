@@ -173,6 +173,7 @@ func TestMergeWhileTheContactsAreEdited(t *testing.T) {
 	l, c := world.Twins()
 	loser, _ := a.synced(l)
 	winner, _ := a.synced(c)
+	w.Set(winner, mapping.FieldWebsite, "https://example.si/0") // a merge may be quicker than any other edit
 	done, last := make(chan struct{}), 0
 	var g errgroup.Group
 	pace := time.Duration(long.Or(30, 10)) * time.Millisecond // quicker than any merge, and others have their turn
