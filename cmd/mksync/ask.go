@@ -163,7 +163,7 @@ type result struct {
 // or a line for each that begins with the id. One that does not succeed does not
 // hold up the others.
 func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, ask func(id string) (T, error), line func(T) []string) error {
-	results, failed := []result{}, 0
+	results, failed, malformed := []result{}, 0, 0
 	for i, id := range ids {
 		data, err := ask(id)
 		var refused *syncer.RequestError
@@ -172,6 +172,9 @@ func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, as
 			return stopped("%d of %d done; %s may still be worked on: mksync mappings says where it stands", i, len(ids), id)
 		case errors.As(err, &refused):
 			failed++
+			if refused.Code == syncer.CodeMalformed {
+				malformed++
+			}
 			results = append(results, result{ID: id, Error: refused})
 			app.note(id + ": " + refused.Message)
 			continue
@@ -192,6 +195,9 @@ func each[T any](ctx context.Context, app *cliEnv, asJSON bool, ids []string, as
 		if err := app.printJSON(results); err != nil {
 			return err
 		}
+	}
+	if malformed > 0 && malformed == len(ids) {
+		return errNotUnderstood
 	}
 	return partly(failed, len(ids))
 }

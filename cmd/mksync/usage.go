@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/crmmind/mksync/internal/config"
+	"github.com/crmmind/mksync/syncer"
 )
 
 // Exit statuses, which the root command's help and docs/commands.md explain.
@@ -28,7 +29,7 @@ Commands work through the running service; where none runs, by themselves, and s
 Exit status:
     0  done
     1  failed; of doctor: something has to be put right
-    2  not understood: an unknown command or flag, a missing argument
+    2  not understood: an unknown command or flag, an argument that is missing or malformed
     3  done in part: some of several did not succeed, check found what differs, or init what has to be put right
   130  stopped by Ctrl-C or SIGTERM (run, simulator and status --watch end with 0)`
 
@@ -38,7 +39,7 @@ func exitStatus(err error, stopped bool) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, errNotUnderstood):
 		return exitUsage
 	case stopped || errors.Is(err, errStopped):
 		return exitStopped
@@ -67,7 +68,7 @@ func (e *usageError) Error() string {
 func (e *usageError) Unwrap() error { return e.cause }
 
 // guard makes what is wrong with a command line, of root and of all below it, a
-// usageError.
+// usageError: what is seen here, and what a service refuses as malformed.
 func guard(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		// The flag is unknown because the command before it is.
@@ -81,6 +82,15 @@ func guard(root *cobra.Command) {
 		if args := cmd.Args; args != nil {
 			cmd.Args = func(cmd *cobra.Command, given []string) error {
 				return misused(cmd, cmp.Or(args(cmd, given), missingFlag(cmd), cmd.ValidateFlagGroups()))
+			}
+		}
+		if does := cmd.RunE; does != nil {
+			cmd.RunE = func(cmd *cobra.Command, given []string) error {
+				err := does(cmd, given)
+				if syncer.IsCode(err, syncer.CodeMalformed) {
+					return misused(cmd, err)
+				}
+				return err
 			}
 		}
 	}

@@ -16,6 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/internal/terminal"
+	"github.com/crmmind/mksync/internal/testenv/world"
+	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/metakocka/sim"
 )
 
 // testRoot is the command tree, which prints nowhere.
@@ -188,6 +191,36 @@ func TestWrongCommandLinesAreExplained(t *testing.T) {
 		require.ErrorContains(t, err, "--help", line)
 		require.Equal(t, exitUsage, exitStatus(err, false), "%s: %v", line, err)
 	}
+}
+
+// TestWhatTheServiceRefusesAsMalformedIsUsage: whoever finds a command line malformed, the
+// command, the service, or the parts that the command opens where none runs.
+func TestWhatTheServiceRefusesAsMalformedIsUsage(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, sim.Options{})
+	w.Sharing()
+	id := w.Add(mapping.Contact{Name: "Ana Novak", Email: "ana@primer.si"})
+	ends := func(status int, line string, says ...string) {
+		t.Helper()
+		s := mksync(w, shellWords(line)...)
+		require.Equal(t, status, exitStatus(s.err, false), "%s: %v", line, s.err)
+		for _, words := range says {
+			require.Contains(t, s.stderr, words, line)
+		}
+	}
+
+	ends(exitUsage, "undo --to 2100-01-01", "no service is running", "contactId: is missing: to is for one contact", "usage:        mksync undo HISTORY_ID", "more:         mksync undo --help")
+	w.API()
+	ends(exitUsage, "undo --to 2100-01-01", "through the running service", "contactId: is missing: to is for one contact", "more:         mksync undo --help")
+	for _, line := range []string{"undo x --contact " + id + " --to 2100-01-01", "why x", "mappings --contact x", "history --contact x", "link x 7001", "merge " + id + " " + id + " --yes", "jobs show x"} {
+		ends(exitUsage, line, "--help")
+	}
+	ends(exitFailed, "link "+id+" 7001")
+	ends(exitFailed, "jobs show 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10", "there is no job")
+
+	ends(exitUsage, "sync x y", "x: ", "y: ")
+	ends(exitPart, "sync x "+id, "x: ")
+	ends(exitFailed, "jobs cancel x 0f4e2c1a-6d8b-4b0e-a3ad-6c2b0b6a9d10", "x: ", "there is no job")
 }
 
 func TestExitStatusesTellOutcomesApart(t *testing.T) {
