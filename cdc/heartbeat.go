@@ -98,7 +98,7 @@ func (st *stream) beatOn(ctx context.Context) error {
 func (st *stream) heartbeatRefused(ctx context.Context, err error) {
 	st.update(func(s *Status) {
 		s.HeartbeatSince = time.Time{}
-		s.HeartbeatRefused = err.Error()
+		s.HeartbeatRefused = pgMessage(err)
 	})
 	if err := st.tellHeartbeat(ctx, time.Time{}); err != nil {
 		st.log.DebugContext(ctx, "heartbeat is not taken back", "error", err)

@@ -129,7 +129,7 @@ func TestHeartbeatsThatMayNotBeSent(t *testing.T) {
 		}
 		return nil
 	})
-	require.Contains(t, run.Status().HeartbeatRefused, "permission denied")
+	require.Equal(t, "permission denied for function pg_logical_emit_message", run.Status().HeartbeatRefused, "Postgres's words alone")
 	r.exec("INSERT INTO items VALUES (1)")
 	r.events(1)
 	grant("GRANT EXECUTE ON FUNCTION ' || f || ' TO PUBLIC")

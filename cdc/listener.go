@@ -37,7 +37,7 @@ type Status struct {
 	// HeartbeatAt is when the newest heartbeat had come all the way; zero: none
 	// has. HeartbeatSince is since when one is on its way; zero: none is.
 	HeartbeatAt, HeartbeatSince time.Time
-	// HeartbeatRefused is why none may be sent: then nothing is on its way, and whether
+	// HeartbeatRefused is why none may be sent, in Postgres's words: then nothing is on its way, and whether
 	// changes get through is not known.
 	HeartbeatRefused string
 	// Problem is why the listener does not work right now; nothing when it does.

@@ -216,8 +216,8 @@ func (f *failure) Error() string { return f.text.String() }
 // Said is the text.
 func (f *failure) Said() Text { return f.text }
 
-// Of is what an error says: the text that it has, in the error's own words, else these words,
-// which are another system's or nobody's to translate.
+// Of is what an error says, in the error's own words: the text that it has, else what the
+// database answered, else these words, which are another system's or nobody's to translate.
 func Of(err error) Text {
 	var s interface {
 		error
@@ -225,6 +225,14 @@ func Of(err error) Text {
 	}
 	if errors.As(err, &s) {
 		return s.Said().In(err.Error())
+	}
+
+	var answer interface { // a database's answer, as its driver has it
+		error
+		SQLState() string
+	}
+	if errors.As(err, &answer) {
+		return Words(answer.Error()).In(err.Error())
 	}
 	return Words(err.Error())
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 )
 
@@ -39,13 +40,19 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// TestOf: an error says its own text, however deep it is; else its words.
+// TestOf: an error says its own text, however deep it is; else what a database answered,
+// without what was put before it; else its words.
 func TestOf(t *testing.T) {
 	t.Parallel()
 	own := Fail("x.gone", "{what} is gone", "it")
 	require.Equal(t, "x.gone", Of(fmt.Errorf("look: %w", own)).Code)
 	require.ErrorIs(t, fmt.Errorf("look: %w", own), own)
 	require.Equal(t, map[string]string{"words": "no route"}, Of(errors.New("no route")).Params)
+
+	answered := Of(fmt.Errorf("load mapping: %w", &pgconn.PgError{Severity: "ERROR", Code: "40P01", Message: "deadlock detected"}))
+	require.True(t, answered.IsWords())
+	require.Equal(t, map[string]string{"words": "ERROR: deadlock detected (SQLSTATE 40P01)"}, answered.Params)
+	require.Equal(t, "load mapping: ERROR: deadlock detected (SQLSTATE 40P01)", answered.String())
 }
 
 // TestAnd: what is said behind a text is said with it, and no text becomes another by that.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping/store"
 )
 
@@ -17,9 +18,9 @@ import (
 
 // Trouble is work on contacts or partners that fails again and again.
 type Trouble struct {
-	Count int    // of contacts and partners
-	Key   string // the one that failed last
-	Error string // its last error
+	Count int        // of contacts and partners
+	Key   string     // the one that failed last
+	Error coded.Text // its last error
 }
 
 // How often in a row a key fails before it is trouble, how long it then waits at
@@ -66,7 +67,7 @@ func (t *troubles) met(key string, err error) time.Duration {
 	}
 
 	t.last.Key = key
-	t.last.Error = err.Error()
+	t.last.Error = coded.Of(err)
 	if n == troubleAfter {
 		if t.stuck++; t.stuck == 1 { // once: what is about many would fill the log
 			t.log.Warn("work on a contact fails again and again; it is tried every few minutes: mksync status", "key", key, "error", err)

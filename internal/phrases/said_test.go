@@ -21,6 +21,7 @@ import (
 
 	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
+	"github.com/crmmind/mksync/mapping/store"
 	"github.com/crmmind/mksync/syncer"
 )
 
@@ -235,6 +236,21 @@ func TestSaid(t *testing.T) {
 		require.Equal(t, want, [2]string{English.Said(came.Reason), Slovenian.Said(came.Reason)}, "%s", body)
 	}
 	require.Empty(t, Slovenian.Said(coded.Text{}))
+}
+
+// TestWhatIsWrongWithAKeyIsSaid, whatever keys the contacts have.
+func TestWhatIsWrongWithAKeyIsSaid(t *testing.T) {
+	t.Parallel()
+	for key, of := range map[string]store.KeyType{
+		"7": store.KeyUUID, "x": store.KeyInteger, "32768": store.KeySmallint, "": store.KeyText, strings.Repeat("x", store.LongestKey+1): store.KeyVarchar, "a\x00": store.KeyText,
+	} {
+		_, err := of.Canonical(key)
+		said := coded.Of(err)
+		require.Equal(t, err.Error(), English.Said(said))
+		require.False(t, said.IsWords(), err)
+		require.NotRegexp(t, english, Slovenian.Said(said))
+		require.NotEqual(t, err.Error(), Slovenian.Said(said))
+	}
 }
 
 // sameNames are lines of the doctor that are called by a name of their own in any language.

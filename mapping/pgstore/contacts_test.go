@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/crmmind/mksync/coded"
 	"github.com/crmmind/mksync/mapping"
 	"github.com/crmmind/mksync/mapping/pgstore"
 	"github.com/crmmind/mksync/mapping/store"
@@ -269,6 +270,9 @@ func TestAColumnThatGoesWhileItRuns(t *testing.T) {
 	k.exec("ALTER TABLE contacts DROP notes")
 	err := k.WithContact(t.Context(), one, func(s store.Session) error { _, err := s.Load(t.Context()); return err })
 	require.ErrorIs(t, err, store.ErrTable)
+	said := coded.Of(err)
+	require.Equal(t, "refusal.table", said.Code)
+	require.Regexp(t, `^ERROR: .*notes.*\(SQLSTATE 42703\)$`, said.Cause.Params["words"], "Postgres's words alone")
 	require.NotContains(t, k.Fields(), mapping.FieldNotes)
 	k.within(one, func(_ store.Session, st store.State) {
 		require.Empty(t, st.Link.Base.CRM.Notes)

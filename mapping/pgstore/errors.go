@@ -32,6 +32,19 @@ func (e *TableError) Error() string {
 // Said implements the text of an error.
 func (e *TableError) Said() coded.Text { return e.What.And(e.Do).In(e.Error()) }
 
+// tableFaultError is a store.ErrTable with what the database said, or what was found when the
+// table was looked up again.
+type tableFaultError struct{ cause error }
+
+func (e *tableFaultError) Error() string { return e.Said().String() }
+
+// Said implements the text of an error.
+func (e *tableFaultError) Said() coded.Text {
+	return coded.Say("refusal.table", "the contacts table cannot be worked with: {cause}", coded.Of(e.cause))
+}
+
+func (e *tableFaultError) Unwrap() []error { return []error{store.ErrTable, e.cause} }
+
 // swallowed is what a write is told that the database neither does nor refuses.
 var swallowed = coded.Say("note.refused.swallowed", "the table does not let it be written: a trigger, a rule or row level security swallows the write")
 

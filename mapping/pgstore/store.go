@@ -103,15 +103,11 @@ func (s *Store) stale(ctx context.Context, err error) error {
 		if hidden := s.hidden(ctx); hidden != nil {
 			return hidden
 		}
-		return fmt.Errorf("%w: %w", store.ErrTable, err)
+		return &tableFaultError{err}
 	case !isPg || !ofTable(pg):
 		return told(err)
 	}
-	err = fmt.Errorf("%w: %w", store.ErrTable, err)
-	if again := s.refresh(ctx); again != nil {
-		return errors.Join(err, again)
-	}
-	return err
+	return &tableFaultError{errors.Join(err, s.refresh(ctx))}
 }
 
 // WithContact calls use while this process alone, of all processes, works on

@@ -2,11 +2,12 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/crmmind/mksync/coded"
 )
 
 // KeyType is the type of the column that names contacts, as Postgres calls it.
@@ -53,7 +54,7 @@ func (t KeyType) Canonical(key string) (string, error) {
 	switch {
 	case t == KeyUUID:
 		if !uuidForm.MatchString(key) {
-			return "", errors.New("is not a uuid")
+			return "", coded.Fail("refusal.request.key_uuid", "is not a uuid")
 		}
 		return strings.ToLower(key), nil
 	case t.bits() > 0:
@@ -68,9 +69,9 @@ func (t KeyType) number(key string) (string, error) {
 	n, err := strconv.ParseInt(key, 10, t.bits())
 	switch {
 	case errors.Is(err, strconv.ErrRange):
-		return "", fmt.Errorf("is not within the range of the contacts' key, whose type is %s", t)
+		return "", coded.Fail("refusal.request.key_range", "is not within the range of the contacts' key, whose type is {type}", t)
 	case err != nil || key[0] == '+':
-		return "", errors.New("is not a whole number, which the contacts' key is")
+		return "", coded.Fail("refusal.request.key_number", "is not a whole number, which the contacts' key is")
 	}
 	return strconv.FormatInt(n, 10), nil
 }
@@ -79,11 +80,11 @@ func (t KeyType) number(key string) (string, error) {
 func textKey(key string) error {
 	switch {
 	case key == "":
-		return errors.New("is empty")
+		return coded.Fail("refusal.request.key_empty", "is empty")
 	case len(key) > LongestKey:
-		return fmt.Errorf("has %d bytes, and a contact's key %d at most", len(key), LongestKey)
+		return coded.Fail("refusal.request.key_long", "has {count} bytes, and a contact's key {most} at most", len(key), LongestKey)
 	case !utf8.ValidString(key) || strings.ContainsRune(key, 0):
-		return errors.New("is no text")
+		return coded.Fail("refusal.request.key_text", "is no text")
 	}
 	return nil
 }

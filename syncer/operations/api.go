@@ -234,7 +234,7 @@ func (a *API) contactID(field, id string) (string, error) {
 	}
 	key, err := keys.Canonical(id)
 	if err != nil {
-		return "", syncer.Refuse(syncer.CodeMalformed, "request.key", "{which}: {id} {words}", field, strconv.Quote(clip(id)), err)
+		return "", syncer.Refuse(syncer.CodeMalformed, "request.key", "{which}: {id} {cause}", field, strconv.Quote(clip(id)), coded.Of(err))
 	}
 	return key, nil
 }

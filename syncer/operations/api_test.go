@@ -95,6 +95,7 @@ func TestIDsOfRequests(t *testing.T) {
 		}
 		require.True(t, syncer.IsCode(err, syncer.CodeMalformed), "%v", err)
 		require.ErrorContains(t, err, c.says)
+		require.NotContains(t, syncer.AsRequestError(err).Reason.Params, "words", "they are mksync's own, which have a code")
 	}
 
 	for _, id := range []string{"", "\t", "a b", "a\x00", "a\ufffd", strings.Repeat("x", maxID+1)} {

@@ -37,8 +37,8 @@ func (m *Monitor) trouble(s *Status) {
 	if t := m.Trouble(); t.Count > 0 {
 		s.Failing = t.Count
 		s.problem(ProblemFailing, coded.Count("problem.failing", t.Count,
-			"work on {n} contact or partner fails again and again and is tried every few minutes; the last one was {key}: {words}",
-			"work on {n} contacts or partners fails again and again and is tried every few minutes; the last one was {key}: {words}", t.Key, t.Error))
+			"work on {n} contact or partner fails again and again and is tried every few minutes; the last one was {key}: {cause}",
+			"work on {n} contacts or partners fails again and again and is tried every few minutes; the last one was {key}: {cause}", t.Key, t.Error))
 	}
 }
 

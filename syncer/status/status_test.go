@@ -294,8 +294,9 @@ func TestWhatFailsAgainAndAgainIsNamed(t *testing.T) {
 	m.trouble(&s)
 	require.Empty(t, s.Problems)
 
-	m.Trouble = func() syncer.Trouble { return syncer.Trouble{Count: 2, Key: "42", Error: "deadlock"} }
+	m.Trouble = func() syncer.Trouble { return syncer.Trouble{Count: 2, Key: "42", Error: coded.Words("deadlock")} }
 	m.trouble(&s)
 	require.Equal(t, 2, s.Failing)
 	require.Equal(t, []string{"work on 2 contacts or partners fails again and again and is tried every few minutes; the last one was 42: deadlock"}, s.Problems)
+	require.Equal(t, "refusal.words", s.Waiting[0].Reasons[0].Cause.Code, "why has a code of its own")
 }
