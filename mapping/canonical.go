@@ -43,7 +43,8 @@ func Equal(f Field, a, b string) bool {
 
 // Agree reports whether a contact and a partner hold the same in a field. It is
 // Equal, and for tax numbers it knows the spellings that depend on the country:
-// its letters or none, EL and GR, CHE with MWST or without.
+// its letters or none, EL and GR, CHE with MWST or without. Each is read as of its own
+// side's country, where that has one.
 func Agree(f Field, crm, partner Contact) bool {
 	if Equal(f, crm.Get(f), partner.Get(f)) {
 		return true
@@ -51,8 +52,8 @@ func Agree(f Field, crm, partner Contact) bool {
 	if f != FieldTaxNumber {
 		return false
 	}
-	country := first(crm.Country, partner.Country)
-	_, sure := ReadTax(crm.TaxNumber, country).Same(ReadTax(partner.TaxNumber, country))
+	of := ReadTax(crm.TaxNumber, first(crm.Country, partner.Country))
+	_, sure := of.Same(ReadTax(partner.TaxNumber, first(partner.Country, crm.Country)))
 	return sure
 }
 

@@ -161,6 +161,12 @@ func TestNumbersAgreeByTheCountryThatStays(t *testing.T) {
 	require.Empty(t, r.Partner.Country)
 	require.Equal(t, []string{"ATU12345678", "ATU12345678"}, []string{r.CRM.TaxNumber, r.Partner.TaxNumber})
 	require.Len(t, r.Conflicts, 1)
+
+	// Of two countries each number is of its own.
+	bare, lettered := Contact{TaxNumber: "12345678", Country: "AT"}, Contact{TaxNumber: "ATU12345678", Country: "SI"}
+	require.True(t, Agree(FieldTaxNumber, bare, lettered))
+	require.True(t, Agree(FieldTaxNumber, lettered, bare))
+	require.False(t, Agree(FieldTaxNumber, Contact{TaxNumber: "12345678", Country: "SI"}, lettered))
 }
 
 // A change that only one side made is on both sides afterwards, per field and
