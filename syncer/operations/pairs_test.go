@@ -60,8 +60,10 @@ func TestPairsThatAreThereTwice(t *testing.T) {
 func TestPairsAreCounted(t *testing.T) {
 	t.Parallel()
 	items := []PairItem{
-		{Verdict: PairTaken, SyncStatus: store.StatusSynced}, {Verdict: PairTaken, SyncStatus: store.StatusPending, Strangers: true},
-		{Verdict: PairLinked, SyncStatus: store.StatusSynced}, {Verdict: PairTwice},
+		{Verdict: PairTaken, SyncStatus: store.StatusSynced},
+		{Verdict: PairTaken, SyncStatus: store.StatusPending, Strangers: true},
+		{Verdict: PairLinked, SyncStatus: store.StatusSynced},
+		{Verdict: PairTwice},
 	}
 	require.Equal(t, ImportPairsResult{
 		Total: 4, Strangers: 1, Results: items,
