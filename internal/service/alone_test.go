@@ -46,5 +46,5 @@ func TestPostgresNoticesAMachineThatIsGone(t *testing.T) {
 	var idle, interval, count string
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count')").
 		Scan(&idle, &interval, &count))
-	require.Equal(t, []string{"15", "15", "3"}, []string{idle, interval, count})
+	require.Equal(t, []string{"5", "5", "3"}, []string{idle, interval, count})
 }
