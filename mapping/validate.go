@@ -56,6 +56,15 @@ func Withheld(f Field, crm, partner string) coded.Text {
 	return problem(f, clean(f, crm))
 }
 
+// Unsent is Withheld where nothing of the value can be sent: what an address shows is,
+// unless that is elsewhere.
+func Unsent(f Field, crm, partner string) coded.Text {
+	if f == FieldAddress && !elsewhere(ParseAddress(crm), ParseAddress(partner)) {
+		return coded.Text{}
+	}
+	return Withheld(f, crm, partner)
+}
+
 // problem returns what is wrong with a cleaned value, if anything is.
 func problem(f Field, v string) coded.Text {
 	if v == "" {

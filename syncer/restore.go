@@ -135,7 +135,7 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 		mapping.Unedited(f, k.st.Contact.Get(f), base.CRM.Get(f)) && mapping.Unedited(f, base.Partner.Get(f), w.holds)
 	partner := isOneOf(f, got.Get(f), w.holds, w.value) ||
 		mapping.Unedited(f, got.Get(f), base.Partner.Get(f)) && mapping.Unedited(f, base.CRM.Get(f), w.holds)
-	withheld := mapping.Withheld(f, w.value, "")
+	withheld := mapping.Unsent(f, w.value, got.Get(f))
 
 	switch {
 	case w.partner != "" && w.partner != k.link.MetaKockaID:
@@ -146,7 +146,7 @@ func (k *task) hinders(w *restoration, got mapping.Contact, unreadable mapping.F
 		return Reason{Code: UndoDirection, Field: f}
 	case unreadable.Has(f):
 		return Reason{Code: UndoUnreadable, Field: f}
-	case f != mapping.FieldAddress && !withheld.IsZero():
+	case !withheld.IsZero():
 		return Reason{Code: UndoWithheld, Field: f, Value: w.value}.Saying(withheld)
 	case !crm:
 		return Reason{Code: UndoChanged, Field: f, Side: mapping.SideCRM}

@@ -308,6 +308,28 @@ func TestAnUndoIsOfThePartnerOfThen(t *testing.T) {
 	u.hold(id, "041 222 222")
 }
 
+// TestAnUndoOfAnAddressThatCannotBeSent: it shows no postal code, and MetaKocka's is that of
+// another town by now. It was said to be taken back, and only the CRM had it.
+func TestAnUndoOfAnAddressThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	u := undoing{world.ByHand(t, sim.Options{}, nil)}
+	id, p := u.Linked(mapping.Contact{Name: "Ana", Email: "ana@primer.si"})
+	u.Set(id, mapping.FieldAddress, "Ulica 3, 10000 Zagreb, Hrvatska")
+	u.Pushed(id, false)
+	u.Edit(p, func(p *metakocka.Partner) { world.EnterField(p, mapping.FieldAddress, "Trg 4, Celje") })
+	u.Pull(p.MKID)
+	require.Equal(t, "Trg 4, Celje, Hrvatska", u.Contact(id).Address)
+
+	res := u.undo(operations.UndoRequest{IDs: []string{u.newest(id)}})
+	require.Equal(t, 1, res.Undone)
+	require.Equal(t, "Ulica 3, 10000 Zagreb, Hrvatska", u.Contact(id).Address)
+	res = u.undo(operations.UndoRequest{IDs: res.HistoryIDs})
+	require.Zero(t, res.Undone)
+	require.Equal(t, syncer.UndoWithheld, res.Items[0].Left.Code)
+	require.Equal(t, "note.value.no_post_elsewhere", res.Items[0].Left.Said.Code)
+	require.Equal(t, "Ulica 3, 10000 Zagreb, Hrvatska", u.Contact(id).Address)
+}
+
 // TestAnUndoOfWhatCannotBeSent: the ERP's users typed words in place of a number, which only
 // they can put there again. What is taken back once stays so, and the reason is said.
 func TestAnUndoOfWhatCannotBeSent(t *testing.T) {
