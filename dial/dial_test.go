@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crmmind/mksync/dial"
+	"github.com/crmmind/mksync/internal/testenv/long"
 	"github.com/crmmind/mksync/internal/testenv/waits"
 	"github.com/crmmind/mksync/internal/testenv/wire"
 )
@@ -16,6 +17,7 @@ import (
 // nothing is closed.
 func TestASilentNetworkIsNoticed(t *testing.T) {
 	t.Parallel()
+	long.Only(t)
 	line, address := wire.NewDropping(t, "tcp://"+listen(t))
 	u, err := url.Parse(address)
 	require.NoError(t, err)

@@ -58,18 +58,16 @@ var outages = []struct {
 }
 
 // TestEditsArriveSoonAfterAnOutage: once it is over, nothing of what was edited before and
-// meanwhile waits for long, however long it took. In the short form it is the one of which a
-// contact was once left alone for minutes. MKSYNC_TEST_OUTAGES=5s,30s,120s says how long each
-// takes, MKSYNC_TEST_ROUNDS=10 how often; what is printed is the table of docs/operations.md.
+// meanwhile waits for long, however long it took. MKSYNC_TEST_OUTAGES=5s,30s,120s says how
+// long each takes, MKSYNC_TEST_ROUNDS=10 how often; what is printed is the table of
+// docs/operations.md.
 func TestEditsArriveSoonAfterAnOutage(t *testing.T) {
 	t.Parallel()
+	long.Only(t)
 	lasting, rounds := asked(t)
 	for _, kind := range outages {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			if kind.name != "Postgres refuses the password" {
-				long.Only(t)
-			}
 			c := carry(kind.of(t))
 			for _, d := range lasting {
 				var took, unanswered []time.Duration
