@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -112,10 +113,13 @@ func (h *history) undoneTwice() {
 	e := rapid.SampledFrom(written).Draw(h.rand, "undone")
 	res := undo([]string{strconv.FormatInt(e.ID, 10)})
 	if len(res.HistoryIDs) > 0 && h.keeps && undo(res.HistoryIDs).Left == 0 { // words in place of a number cannot be sent back
-		after := hold()
+		after, stands := hold(), h.Mapping(h.id)
 		for side := range before {
 			for _, f := range mapping.Fields() {
 				if f == mapping.FieldCountry { // it may stand at the end of the address as well
+					continue
+				}
+				if strings.Contains(stands, string(f)+": ") { // MetaKocka cannot hold it so, and the mapping says why
 					continue
 				}
 				require.Equal(h.rand, mapping.Canonical(f, before[side].Get(f)), mapping.Canonical(f, after[side].Get(f)), "%s, undone and undone again", f)
