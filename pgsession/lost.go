@@ -26,8 +26,8 @@ func EndLost(ctx context.Context, conn *pgconn.PgConn, lost Backend) (Backend, e
 	if err != nil {
 		return Backend{}, fmt.Errorf("end the session that was lost: %w", err)
 	}
-	if len(results) != 1 || len(results[0].Rows) != 1 {
-		return Backend{}, nil // a server that shows nobody their own session
+	if len(results) != 1 || len(results[0].Rows) != 1 || results[0].Rows[0][1] == nil {
+		return Backend{}, nil // it is not shown: the role is set to be another, which may not end it either
 	}
 	row := results[0].Rows[0]
 	return Backend{string(row[0]), string(row[1])}, nil

@@ -51,3 +51,22 @@ func TestALostSessionIsEnded(t *testing.T) {
 	require.Equal(t, is, follow(next, second), "which is gone")
 	require.NoError(t, lost.Ping(t.Context()))
 }
+
+// TestASessionThatIsNotShown: as one role may be set to be another, whom the server does not
+// tell when the session began. Nothing is ended then, and the next connection stands.
+func TestASessionThatIsNotShown(t *testing.T) {
+	t.Parallel()
+	url, role := testenv.DB(t), testenv.SlotName(t)
+	testenv.Exec(t, url, "CREATE ROLE "+role)
+	t.Cleanup(func() { testenv.Exec(t, url, "DROP ROLE "+role) })
+	for was, n := (pgsession.Backend{}), 0; n < 2; n++ {
+		conn, err := pgsession.Connect(t.Context(), url)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close(t.Context()) })
+		_, err = conn.Exec(t.Context(), "SET ROLE "+role)
+		require.NoError(t, err)
+		was, err = pgsession.EndLost(t.Context(), conn.PgConn(), was)
+		require.NoError(t, err)
+		require.Zero(t, was)
+	}
+}

@@ -242,7 +242,9 @@ func (h *holder) begin(ctx context.Context) (*life, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.backend, err = pgsession.EndLost(ctx, l.conn.Conn().PgConn(), h.lost); err != nil {
+	lost := h.lost
+	h.lost = pgsession.Backend{} // tried once: what may not be ended ends by itself
+	if l.backend, err = pgsession.EndLost(ctx, l.conn.Conn().PgConn(), lost); err != nil {
 		l.end()
 		return nil, err
 	}
